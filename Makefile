@@ -1,0 +1,97 @@
+# Everything that a person or a CI run does here. `make help` lists it.
+#
+# Works with an empty environment, as root or as anyone else. pip keeps whatever configuration the
+# machine has: no index is named here.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+WORKERS ?= 2
+ARGS ?=
+BIN := .venv/bin
+PACKAGES := followup tasks config
+
+# The stamp's name holds what the environment was made from, so that an unchanged checkout is ready
+# at once, and a switch of branch is noticed whatever the clock says. The path is a part of it
+# because a virtual environment does not survive being moved.
+INPUTS := requirements-dev.txt pyproject.toml
+STAMP := .venv/.ready-$(shell (cat $(INPUTS); pwd; $(PYTHON) -V) 2>/dev/null | cksum | tr ' ' '-')
+
+# Two runs of make in one checkout wait for each other where flock exists.
+LOCKED := $(if $(shell command -v flock),flock .venv.lock,)
+
+# Compiled by uv because its locks hold for every Python version and platform at once.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --python-version 3.11 --custom-compile-command "make lock" $(UPGRADE)
+
+.PHONY: help
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+.PHONY: setup
+setup: $(STAMP) ## Make .venv from the lock files; quick when nothing changed
+
+$(STAMP):
+	@$(LOCKED) $(MAKE) --no-print-directory install-into-venv
+
+.PHONY: install-into-venv
+install-into-venv:
+	@if [ -e $(STAMP) ]; then exit 0; fi
+	[ -x $(BIN)/python ] && [ "$$($(BIN)/python -V)" = "$$($(PYTHON) -V)" ] \
+		&& $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@rm -f .venv/.ready-*; touch $(STAMP)
+
+.PHONY: run
+run: setup ## Start everything in one process, on this machine alone (ARGS= for its options)
+	@exec $(BIN)/followup run $(ARGS)
+
+.PHONY: lint
+lint: setup ## Style, format and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	PYTHONPATH=. $(BIN)/lint-imports --no-cache
+
+.PHONY: types
+types: setup ## Types, strictly
+	$(BIN)/mypy
+
+.PHONY: quick
+quick: setup ## In under a minute: style and the fast tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pytest -q -n $(WORKERS) -m "not faults and not browser and not slow" $(ARGS)
+
+# Fault tests measure time and kill processes, so they run alone. Until the first of them exists
+# pytest ends with 5, "no tests collected", which is not a failure of this second run.
+.PHONY: test
+test: lint types ## All that CI checks: style, types, imports, every test, coverage
+	$(BIN)/coverage erase
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report= -m "not faults" $(ARGS)
+	$(BIN)/pytest --cov --cov-append --cov-report= -m faults $(ARGS) || [ $$? -eq 5 ]
+	$(BIN)/coverage report --include='followup/domain/*' --fail-under=100
+	$(BIN)/coverage report --omit='followup/domain/*' --fail-under=90
+
+.PHONY: faults
+faults: setup ## Kill workers, brokers and databases for real, and look for lost or doubled messages
+	$(BIN)/pytest -m faults $(ARGS)
+
+.PHONY: bench
+bench: setup ## Measure how fast messages are claimed and sent here
+	$(BIN)/python -m tests.bench $(ARGS)
+
+.PHONY: lock
+lock: setup ## Make the lock files again from pyproject.toml (UPGRADE=--upgrade for newer versions)
+	$(COMPILE) pyproject.toml -o requirements.txt
+	$(COMPILE) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+	$(COMPILE) --group build -c requirements-dev.txt -o requirements-build.txt
+
+.PHONY: clean
+clean: ## Remove everything that these targets made
+	rm -rf .venv .venv.lock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+		.hypothesis .coverage .coverage.* htmlcov build dist
+	find $(PACKAGES) tests -name __pycache__ -type d -prune -exec rm -rf {} +

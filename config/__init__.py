@@ -1,0 +1,3 @@
+"""Settings, logging, protocols and clinics: what one installation decides for itself."""
+
+from __future__ import annotations

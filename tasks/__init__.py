@@ -1,0 +1,3 @@
+"""Celery's side of followup: thin tasks that take identifiers and call use cases."""
+
+from __future__ import annotations

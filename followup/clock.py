@@ -1,7 +1,7 @@
 """The only module that asks for the time: the system's clock, and two that play time faster.
 
-*Service time* is the time that schedules, windows and states live in; *real time* is what leases,
-time-outs and providers live in. They differ only in a rehearsal, which never reaches a real provider.
+*Service time* is what schedules, windows and states live in; *real time* is what leases, time-outs
+and providers live in. They differ only in a rehearsal, which never reaches a real provider.
 """
 
 from __future__ import annotations
@@ -117,25 +117,26 @@ class SteppingClock:
         return delta
 
     def advance_to(self, moment: datetime) -> None:
-        """Move on to `moment`; a moment that is past already changes nothing, as time never turns."""
+        """Move on to `moment`; one that is past already changes nothing, as time never turns."""
         moment = _as_utc(moment)
         with self._lock:
             self._now = max(self._now, moment)
 
 
-def parse_clock(text: str | None) -> Clock:
+def parse_clock(text: str | None, *, real: Callable[[], datetime] = _system_now) -> Clock:
     """Return the clock that FOLLOWUP_CLOCK asks for; the system's when it is unset or blank.
 
-    Raises `ConfigurationError`, whose text says how to write it.
+    `real` tells a time-lapse clock the real time. Raises `ConfigurationError`, whose text says how
+    to write the setting.
     """
     if text is None or not text.strip():
         return SystemClock()
     service, equals, rest = text.strip().partition("=")
-    real, at, speed = rest.rpartition("@")
+    at_real, at, speed = rest.rpartition("@")
     if not (equals and at):
         raise _refusal(text, "it has three parts, joined by '=' and '@'")
     try:
-        clock = TimeLapseClock(_moment(service), _moment(real), speed=_speed(speed))
+        clock = TimeLapseClock(_moment(service), _moment(at_real), speed=_speed(speed), real=real)
         clock.now()
     except ValueError as error:
         raise _refusal(text, str(error)) from error

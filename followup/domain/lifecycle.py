@@ -1,0 +1,83 @@
+"""The states of a message and the one table of legal moves between them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from followup.domain.errors import IllegalMove
+
+
+class State(StrEnum):
+    """Where a message stands; the words are those of the database, the API and the documents."""
+
+    PLANNED = "planned"
+    HELD = "held"
+    CLAIMED = "claimed"
+    SENDING = "sending"
+    UNKNOWN = "unknown"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    SUPPRESSED = "suppressed"
+    CANCELLED = "cancelled"
+
+
+MOVES: dict[State, frozenset[State]] = {
+    State.PLANNED: frozenset(
+        {State.CLAIMED, State.HELD, State.CANCELLED, State.SUPPRESSED, State.EXPIRED}
+    ),
+    State.HELD: frozenset({State.PLANNED, State.CANCELLED, State.EXPIRED}),
+    State.CLAIMED: frozenset(
+        {
+            State.SENDING,
+            # The lease is over, or the pace limit asks for patience: nobody was called.
+            State.PLANNED,
+            State.HELD,
+            State.SUPPRESSED,
+            State.EXPIRED,
+            State.CANCELLED,
+        }
+    ),
+    State.SENDING: frozenset(
+        {
+            State.SENT,
+            State.FAILED,
+            State.UNKNOWN,
+            # The provider said "later", or was provably never reached.
+            State.PLANNED,
+            # It said "later", and later is too late.
+            State.EXPIRED,
+        }
+    ),
+    State.UNKNOWN: frozenset(
+        {
+            State.SENT,
+            State.FAILED,
+            # The provider provably does not have it: it may be sent again ...
+            State.PLANNED,
+            # ... or it is too late to.
+            State.EXPIRED,
+            State.CANCELLED,
+        }
+    ),
+    State.SENT: frozenset({State.DELIVERED, State.FAILED}),
+    # A carrier sometimes reports a failure first and the delivery afterwards.
+    State.FAILED: frozenset({State.DELIVERED}),
+    State.DELIVERED: frozenset(),
+    State.EXPIRED: frozenset(),
+    State.SUPPRESSED: frozenset(),
+    State.CANCELLED: frozenset(),
+}
+
+FINAL = frozenset({State.DELIVERED, State.FAILED, State.EXPIRED, State.SUPPRESSED, State.CANCELLED})
+"""States in which no sweeper waits for anything more (a failure may still be corrected)."""
+
+UNSENT = frozenset({State.PLANNED, State.HELD})
+"""States from which a person's change (withdrawal, new time, objection) simply cancels."""
+
+
+def check_move(current: State, wanted: State) -> None:
+    """Raise `IllegalMove` unless the table allows `current` → `wanted`."""
+    if wanted not in MOVES[current]:
+        raise IllegalMove(f"a message that is {current} can't become {wanted}")

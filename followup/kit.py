@@ -1,0 +1,55 @@
+"""What the use cases work with, gathered once at start-up by `followup.wiring`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from followup.catalogue import Catalogue
+from followup.channels.interface import Channel
+from followup.channels.pace import Pace
+from followup.clock import Clock
+from followup.content import Content
+from followup.domain.channel import ChannelKind
+from followup.links import Links
+from followup.store.audit_log import Deed
+from followup.store.sealing import Keyring
+from followup.store.session import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The operator's choices that the use cases go by. All spans are real time.
+
+    `lease` is how long a claimed message belongs to a worker; `reconcile_after` how long a
+    provider may take before its "not there" is believed; `batch_size` how many ids a task carries;
+    `in_flight_limit` how many messages may be claimed or under way at once; `send_concurrency` how
+    many provider calls one process makes at once; `per_second` the pace of each channel's sender.
+    """
+
+    lease: timedelta
+    reconcile_after: timedelta
+    batch_size: int
+    in_flight_limit: int
+    send_concurrency: int
+    per_second: Mapping[ChannelKind, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kit:
+    """Everything that a use case may need. Safe to share between threads, not across a fork."""
+
+    clock: Clock
+    store: Store
+    keyring: Keyring
+    catalogue: Catalogue
+    content: Content
+    channels: Mapping[ChannelKind, Channel]
+    pace: Pace
+    links: Links
+    policy: Policy
+
+    def deed(self, actor: str) -> Deed:
+        """Return a deed of `actor`, done now."""
+        return Deed.of(actor, self.clock)

@@ -1,0 +1,1 @@
+"""The database: models, sealed columns, migrations, and one module of queries for each noun."""

@@ -1,0 +1,158 @@
+"""Messages: the one function that moves a state, and the queries of dispatch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    exists,
+    func,
+    literal_column,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.orm import Session
+
+from followup.domain.lifecycle import State, check_move
+from followup.store.audit_log import Deed, Entry, record_all
+from followup.store.models import Message
+
+PRIORITIES = range(10)
+"""0 is for answers to patients who wrote; a protocol's steps use 1 (most urgent) to 9."""
+
+MOVED = (Message.id, Message.clinic, Message.patient_id, Message.enrolment_id)
+
+
+def move(
+    session: Session,
+    deed: Deed,
+    message_ids: Sequence[UUID],
+    *,
+    expected: State,
+    to: State,
+    reason: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+    only: ColumnElement[bool] | None = None,
+    **values: Any,
+) -> set[UUID]:
+    """Move messages from `expected` to `to` by compare-and-set, each with its audit event.
+
+    Returns the ids that moved: one that had left `expected`, or for which `only` does not hold, is
+    left alone and is missing from the answer. `values` are further columns to set. Raises
+    `IllegalMove` for a move that is not in the table. Nothing else in the product writes `state`.
+    """
+    check_move(expected, to)
+    if not message_ids:
+        return set()
+    conditions = [Message.id.in_(message_ids), Message.state == expected.value]
+    if only is not None:
+        conditions.append(only)
+    moved = session.execute(
+        update(Message)
+        .where(*conditions)
+        .values(
+            state=to.value,
+            reason=reason,
+            state_since=deed.at,
+            state_since_real=deed.real_at,
+            **values,
+        )
+        .returning(*MOVED)
+        .execution_options(synchronize_session=False)
+    ).all()
+    record_all(session, deed, [_entry(row, expected, to, reason, detail) for row in moved])
+    return {row.id for row in moved}
+
+
+def _entry(
+    row: Row[Any],
+    expected: State,
+    to: State,
+    reason: str | None,
+    detail: Mapping[str, Any] | None,
+) -> Entry:
+    told: dict[str, Any] = {"from": expected.value, "to": to.value}
+    if reason:
+        told["reason"] = reason
+    if detail:
+        told.update(detail)
+    return Entry(
+        action=f"message.{to.value}",
+        clinic=row.clinic,
+        patient_id=row.patient_id,
+        enrolment_id=row.enrolment_id,
+        message_id=row.id,
+        detail=told,
+    )
+
+
+def lock_due(
+    session: Session, *, priority: int, now: datetime, limit: int
+) -> Sequence[Row[tuple[UUID, str, str, str, datetime, datetime]]]:
+    """Return up to `limit` planned messages of one priority whose time has come, longest due first.
+
+    On PostgreSQL they are locked and those that a rival has locked are passed over; on SQLite the
+    transaction itself is the lock.
+    """
+    return session.execute(
+        select(
+            Message.id,
+            Message.kind,
+            Message.clinic,
+            Message.zone,
+            Message.not_before,
+            Message.not_after,
+        )
+        .where(
+            Message.state == _literal(State.PLANNED),
+            Message.priority == priority,
+            Message.claimable_at <= now,
+        )
+        .order_by(Message.claimable_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+
+
+def due_priorities(session: Session, *, now: datetime) -> Sequence[int]:
+    """Return the priorities among which something is due, most urgent first."""
+    levels = union_all(
+        *(select(literal_column(str(level)).label("level")) for level in PRIORITIES)
+    ).subquery()
+    anything_due = exists().where(
+        Message.state == _literal(State.PLANNED),
+        Message.priority == levels.c.level,
+        Message.claimable_at <= now,
+    )
+    return session.scalars(
+        select(levels.c.level).where(anything_due).order_by(levels.c.level)
+    ).all()
+
+
+def count_in_flight(session: Session) -> int:
+    """Return how many messages are leased or being sent."""
+    in_flight = [_literal(State.CLAIMED), _literal(State.SENDING)]
+    return session.scalar(select(func.count()).where(Message.state.in_(in_flight))) or 0
+
+
+def postpone(session: Session, message_ids: Sequence[UUID], *, until: datetime) -> None:
+    """Leave planned messages planned, not to be claimed before `until`."""
+    session.execute(
+        update(Message)
+        .where(Message.id.in_(message_ids), Message.state == State.PLANNED.value)
+        .values(claimable_at=until)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _literal(state: State) -> ColumnElement[str]:
+    """Write a state into the statement itself: a planner that sees a parameter there can't know
+    that a partial index applies.
+    """
+    return literal_column(f"'{state.value}'")

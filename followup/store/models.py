@@ -1,0 +1,512 @@
+"""The tables. Every time is UTC; `real` times are the machine's, the others are the service's.
+
+The two differ only under a time-lapse clock. Sealed columns hold AES-GCM under the patient's own
+data key (or the system's, where no patient is known); index columns hold keyed hashes for exact
+look-up. See `followup.store.sealing`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from followup.domain.lifecycle import State
+from followup.store.types import Json, Serial, UtcDateTime
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+def _among(column: str, values: list[str]) -> str:
+    return f"{column} IN ({', '.join(repr(value) for value in values)})"
+
+
+class Base(DeclarativeBase):
+    """What all tables share: named constraints, aware times, JSON documents."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {
+        datetime: UtcDateTime,
+        UUID: Uuid,
+        bytes: LargeBinary,
+        dict[str, Any]: Json,
+        list[str]: Json,
+    }
+
+
+class ServiceKey(Base):
+    """A key of the service itself (blind indexes, system data), wrapped by a master key."""
+
+    __tablename__ = "service_keys"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    wrapped: Mapped[bytes]
+    master_key_id: Mapped[str] = mapped_column(String(16))
+
+
+class Patient(Base):
+    """One person at one clinic. Without its data key (erasure) the sealed columns are noise."""
+
+    __tablename__ = "patients"
+    __table_args__ = (UniqueConstraint("clinic", "identity_index"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    clinic: Mapped[str] = mapped_column(String(80))
+    data_key: Mapped[bytes | None]
+    master_key_id: Mapped[str | None] = mapped_column(String(16))
+    identity_index: Mapped[bytes | None]
+    nhs_number_index: Mapped[bytes | None] = mapped_column(index=True)
+    surname_index: Mapped[bytes | None] = mapped_column(index=True)
+    mobile_index: Mapped[bytes | None] = mapped_column(index=True)
+    email_index: Mapped[bytes | None] = mapped_column(index=True)
+    name_sealed: Mapped[bytes | None]
+    nhs_number_sealed: Mapped[bytes | None]
+    date_of_birth_sealed: Mapped[bytes | None]
+    mobile_sealed: Mapped[bytes | None]
+    email_sealed: Mapped[bytes | None]
+    language: Mapped[str] = mapped_column(String(12))
+    # The provider's code for why this address is given up, until it is corrected.
+    mobile_unusable: Mapped[str | None] = mapped_column(String(40))
+    email_unusable: Mapped[str | None] = mapped_column(String(40))
+    created_at: Mapped[datetime]
+    deceased_at: Mapped[datetime | None]
+    erased_at: Mapped[datetime | None]
+
+
+class Objection(Base):
+    """A wish not to be written to: of a patient, and of an address whoever it belongs to."""
+
+    __tablename__ = "objections"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patients.id"), index=True)
+    contact_index: Mapped[bytes | None] = mapped_column(index=True)
+    # Null is "every channel".
+    channel: Mapped[str | None] = mapped_column(String(8))
+    source: Mapped[str] = mapped_column(String(40))
+    lodged_at: Mapped[datetime]
+    lodged_by: Mapped[str] = mapped_column(String(80))
+    lifted_at: Mapped[datetime | None]
+    lifted_by: Mapped[str | None] = mapped_column(String(80))
+
+
+class Enrolment(Base):
+    """One patient on one protocol after one procedure."""
+
+    __tablename__ = "enrolments"
+    __table_args__ = (
+        UniqueConstraint("clinic", "reference"),
+        Index(
+            "uq_enrolments_procedure",
+            "patient_id",
+            "protocol",
+            "procedure_at",
+            unique=True,
+            sqlite_where=text("state != 'withdrawn'"),
+            postgresql_where=text("state != 'withdrawn'"),
+        ),
+        Index("ix_enrolments_state_procedure_at", "state", "procedure_at"),
+        CheckConstraint(
+            _among("state", ["active", "paused", "withdrawn", "finished"]), name="state"
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    clinic: Mapped[str] = mapped_column(String(80))
+    protocol: Mapped[str] = mapped_column(String(80))
+    protocol_version: Mapped[str] = mapped_column(String(64))
+    reference: Mapped[str | None] = mapped_column(String(80))
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patients.id"), index=True)
+    procedure_at: Mapped[datetime]
+    zone: Mapped[str] = mapped_column(String(64))
+    attributes: Mapped[dict[str, Any]]
+    channels: Mapped[list[str]]
+    state: Mapped[str] = mapped_column(String(12))
+    generation: Mapped[int] = mapped_column(Integer)
+    created_at: Mapped[datetime]
+    created_by: Mapped[str] = mapped_column(String(80))
+    ended_at: Mapped[datetime | None]
+    ended_reason: Mapped[str | None] = mapped_column(String(200))
+
+
+class Generation(Base):
+    """One dated timeline of an enrolment; a changed procedure time makes the next one.
+
+    `planned` is how many messages it was made with: the ledger against which the balance counts.
+    """
+
+    __tablename__ = "generations"
+
+    enrolment_id: Mapped[UUID] = mapped_column(ForeignKey("enrolments.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    procedure_at: Mapped[datetime]
+    protocol_version: Mapped[str] = mapped_column(String(64))
+    planned: Mapped[int] = mapped_column(Integer)
+    created_at: Mapped[datetime]
+    created_by: Mapped[str] = mapped_column(String(80))
+
+
+class ProtocolVersion(Base):
+    """A protocol exactly as it stood when something was first planned by it."""
+
+    __tablename__ = "protocol_versions"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    protocol: Mapped[str] = mapped_column(String(80))
+    definition: Mapped[dict[str, Any]]
+    first_used_at: Mapped[datetime]
+
+
+class ContentVersion(Base):
+    """A template exactly as it stood when something was first sent by it; the id is its hash."""
+
+    __tablename__ = "content_versions"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    template: Mapped[str] = mapped_column(String(80))
+    language: Mapped[str] = mapped_column(String(12))
+    channel: Mapped[str] = mapped_column(String(8))
+    sources: Mapped[dict[str, Any]]
+    approval: Mapped[dict[str, Any] | None]
+    first_used_at: Mapped[datetime]
+
+
+class Message(Base):
+    """One message to one patient on one channel: its own schedule and its own state.
+
+    `state` is written by `followup.store.messages` alone. An answer to an incoming text is a
+    message too (`kind` = reply): it has no enrolment, and carries the address that wrote.
+    """
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        Index(
+            "uq_messages_occurrence",
+            "enrolment_id",
+            "generation",
+            "step",
+            "occurrence",
+            "channel",
+            unique=True,
+            sqlite_where=text("kind = 'advice'"),
+            postgresql_where=text("kind = 'advice'"),
+        ),
+        Index(
+            "ix_messages_claimable",
+            "priority",
+            "claimable_at",
+            sqlite_where=text("state = 'planned'"),
+            postgresql_where=text("state = 'planned'"),
+        ),
+        Index(
+            "ix_messages_unsent_not_after",
+            "not_after",
+            sqlite_where=text("state IN ('planned', 'held')"),
+            postgresql_where=text("state IN ('planned', 'held')"),
+        ),
+        Index(
+            "ix_messages_leased",
+            "state",
+            "lease_until",
+            sqlite_where=text("state IN ('claimed', 'sending', 'unknown')"),
+            postgresql_where=text("state IN ('claimed', 'sending', 'unknown')"),
+        ),
+        Index(
+            "ix_messages_receipt_due",
+            "receipt_due_at",
+            sqlite_where=text("state = 'sent' AND receipt_due_at IS NOT NULL"),
+            postgresql_where=text("state = 'sent' AND receipt_due_at IS NOT NULL"),
+        ),
+        Index("ix_messages_due_at", "due_at"),
+        Index("ix_messages_state_due_at", "state", "due_at"),
+        CheckConstraint(_among("state", [state.value for state in State]), name="state"),
+        CheckConstraint(_among("kind", ["advice", "reply"]), name="kind"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(8))
+    clinic: Mapped[str] = mapped_column(String(80))
+    patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patients.id"), index=True)
+    enrolment_id: Mapped[UUID | None] = mapped_column(ForeignKey("enrolments.id"), index=True)
+    generation: Mapped[int] = mapped_column(Integer)
+    protocol: Mapped[str | None] = mapped_column(String(80))
+    step: Mapped[str] = mapped_column(String(80))
+    occurrence: Mapped[int] = mapped_column(SmallInteger)
+    template: Mapped[str] = mapped_column(String(80))
+    channel: Mapped[str] = mapped_column(String(8))
+    priority: Mapped[int] = mapped_column(SmallInteger)
+    missed: Mapped[str] = mapped_column(String(8))
+    may_fall_back: Mapped[bool] = mapped_column(Boolean)
+    fallback_of: Mapped[UUID | None] = mapped_column(ForeignKey("messages.id"), index=True)
+    # A message on the other channel has taken this one's place: the balance counts that one.
+    superseded: Mapped[bool] = mapped_column(Boolean)
+    receipt_wait: Mapped[int] = mapped_column(Integer)
+    address_sealed: Mapped[bytes | None]
+    address_index: Mapped[bytes | None]
+
+    due_at: Mapped[datetime]
+    not_before: Mapped[datetime]
+    not_after: Mapped[datetime]
+    zone: Mapped[str] = mapped_column(String(64))
+    moved_because: Mapped[list[str] | None]
+
+    state: Mapped[str] = mapped_column(String(12))
+    reason: Mapped[str | None] = mapped_column(String(80))
+    state_since: Mapped[datetime]
+    state_since_real: Mapped[datetime]
+    # When it may be claimed: the due time, later after a back-off.
+    claimable_at: Mapped[datetime]
+    lease_token: Mapped[UUID | None]
+    # Claimed and sending: the lease, in real time. Unknown: when to look again, in real time.
+    lease_until: Mapped[datetime | None]
+    attempt_count: Mapped[int] = mapped_column(SmallInteger)
+    sent_at: Mapped[datetime | None]
+    delivered_at: Mapped[datetime | None]
+    receipt_due_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class Attempt(Base):
+    """One call of a provider, committed before the call, with the exact words that it carries."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (
+        UniqueConstraint("message_id", "number"),
+        Index(
+            "uq_attempts_provider_id",
+            "provider",
+            "provider_id",
+            unique=True,
+            sqlite_where=text("provider_id IS NOT NULL"),
+            postgresql_where=text("provider_id IS NOT NULL"),
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    message_id: Mapped[UUID] = mapped_column(ForeignKey("messages.id"))
+    number: Mapped[int] = mapped_column(SmallInteger)
+    provider: Mapped[str] = mapped_column(String(20))
+    sender: Mapped[str] = mapped_column(String(120))
+    address_sealed: Mapped[bytes | None]
+    subject_sealed: Mapped[bytes | None]
+    body_sealed: Mapped[bytes | None]
+    html_sealed: Mapped[bytes | None]
+    content_version: Mapped[str] = mapped_column(ForeignKey("content_versions.id"))
+    segments: Mapped[int | None] = mapped_column(SmallInteger)
+    encoding: Mapped[str | None] = mapped_column(String(8))
+    started_at: Mapped[datetime]
+    started_real_at: Mapped[datetime]
+    # From this real time on, the call can no longer be under way: "not there" can be believed.
+    over_real_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    # accepted, refused, unavailable, unknown, absent, not-called; null while under way.
+    outcome: Mapped[str | None] = mapped_column(String(12))
+    provider_id: Mapped[str | None] = mapped_column(String(120))
+    code: Mapped[str | None] = mapped_column(String(40))
+    reason: Mapped[str | None] = mapped_column(String(300))
+
+
+class Receipt(Base):
+    """A provider's report on one attempt, kept once; `attempt_id` is null while none is known."""
+
+    __tablename__ = "receipts"
+    __table_args__ = (
+        UniqueConstraint("provider", "provider_id", "status", "code"),
+        Index(
+            "ix_receipts_parked",
+            "received_real_at",
+            sqlite_where=text("attempt_id IS NULL"),
+            postgresql_where=text("attempt_id IS NULL"),
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    provider: Mapped[str] = mapped_column(String(20))
+    provider_id: Mapped[str] = mapped_column(String(120))
+    status: Mapped[str] = mapped_column(String(12))
+    # Empty rather than null: a unique constraint takes nulls for different.
+    code: Mapped[str] = mapped_column(String(40))
+    reason: Mapped[str | None] = mapped_column(String(300))
+    recipient: Mapped[bool] = mapped_column(Boolean)
+    opted_out: Mapped[bool] = mapped_column(Boolean)
+    attempt_id: Mapped[UUID | None] = mapped_column(ForeignKey("attempts.id"), index=True)
+    received_at: Mapped[datetime]
+    received_real_at: Mapped[datetime]
+
+
+class WorklistItem(Base):
+    """Something that a person must look at. `subject` makes it one item however often it is found."""
+
+    __tablename__ = "worklist_items"
+    __table_args__ = (Index("ix_worklist_items_state_opened_at", "state", "opened_at"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(String(160), unique=True)
+    clinic: Mapped[str] = mapped_column(String(80))
+    kind: Mapped[str] = mapped_column(String(40))
+    urgency: Mapped[int] = mapped_column(SmallInteger)
+    patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patients.id"), index=True)
+    enrolment_id: Mapped[UUID | None] = mapped_column(ForeignKey("enrolments.id"))
+    message_id: Mapped[UUID | None] = mapped_column(ForeignKey("messages.id"), index=True)
+    inbound_id: Mapped[UUID | None] = mapped_column(ForeignKey("inbound_messages.id"))
+    detail: Mapped[dict[str, Any]]
+    opened_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(8))
+    owner: Mapped[str | None] = mapped_column(String(80))
+    closed_at: Mapped[datetime | None]
+    closed_by: Mapped[str | None] = mapped_column(String(80))
+    outcome: Mapped[str | None] = mapped_column(String(40))
+    note_sealed: Mapped[bytes | None]
+
+
+class InboundMessage(Base):
+    """A text that came in, sealed under the patient's key, or the system's when nobody is known."""
+
+    __tablename__ = "inbound_messages"
+    __table_args__ = (UniqueConstraint("provider", "provider_id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    provider: Mapped[str] = mapped_column(String(20))
+    provider_id: Mapped[str] = mapped_column(String(120))
+    clinic: Mapped[str | None] = mapped_column(String(80))
+    patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patients.id"), index=True)
+    address_index: Mapped[bytes] = mapped_column(index=True)
+    address_sealed: Mapped[bytes | None]
+    body_sealed: Mapped[bytes | None]
+    media_count: Mapped[int] = mapped_column(SmallInteger)
+    meaning: Mapped[str] = mapped_column(String(20))
+    received_at: Mapped[datetime]
+    received_real_at: Mapped[datetime]
+
+
+class AuditEvent(Base):
+    """Who did what to which thing, and when. Append-only, held so by triggers; no patient data."""
+
+    __tablename__ = "audit_events"
+
+    id: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    real_at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(String(80))
+    action: Mapped[str] = mapped_column(String(60))
+    clinic: Mapped[str | None] = mapped_column(String(80))
+    patient_id: Mapped[UUID | None] = mapped_column(index=True)
+    enrolment_id: Mapped[UUID | None] = mapped_column(index=True)
+    message_id: Mapped[UUID | None] = mapped_column(index=True)
+    detail: Mapped[dict[str, Any] | None]
+
+
+class AuditSeal(Base):
+    """A link of the chain that shows an edited, removed or slipped-in audit event."""
+
+    __tablename__ = "audit_seals"
+
+    id: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=True)
+    upto_id: Mapped[int] = mapped_column(Serial)
+    events: Mapped[int] = mapped_column(Integer)
+    digest: Mapped[bytes]
+    sealed_real_at: Mapped[datetime]
+
+
+class Switch(Base):
+    """A kill switch: while it is not lifted, what it covers is not sent."""
+
+    __tablename__ = "switches"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    # all, clinic, protocol, step, channel
+    scope: Mapped[str] = mapped_column(String(12))
+    value: Mapped[str | None] = mapped_column(String(80))
+    reason: Mapped[str] = mapped_column(String(200))
+    thrown_at: Mapped[datetime]
+    thrown_by: Mapped[str] = mapped_column(String(80))
+    lifted_at: Mapped[datetime | None]
+    lifted_by: Mapped[str | None] = mapped_column(String(80))
+
+
+class Sweep(Base):
+    """The last run of each periodic job: what it found, what it did, and when."""
+
+    __tablename__ = "sweeps"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    started_real_at: Mapped[datetime]
+    finished_real_at: Mapped[datetime | None]
+    service_at: Mapped[datetime]
+    found: Mapped[int] = mapped_column(Integer)
+    done: Mapped[int] = mapped_column(Integer)
+    error: Mapped[str | None] = mapped_column(String(300))
+
+
+class Heartbeat(Base):
+    """A sign of life of one process."""
+
+    __tablename__ = "heartbeats"
+
+    component: Mapped[str] = mapped_column(String(20), primary_key=True)
+    instance: Mapped[str] = mapped_column(String(120), primary_key=True)
+    real_at: Mapped[datetime]
+
+
+class ApiKey(Base):
+    """A bearer key of the JSON API, kept as a hash only."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    clinic: Mapped[str | None] = mapped_column(String(80))
+    hash: Mapped[bytes] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class SandboxMessage(Base):
+    """What the sandbox carrier holds: it plays the provider, so its copy is apart from ours."""
+
+    __tablename__ = "sandbox_messages"
+    __table_args__ = (
+        Index(
+            "ix_sandbox_messages_report_at",
+            "report_at",
+            sqlite_where=text("report_at IS NOT NULL"),
+            postgresql_where=text("report_at IS NOT NULL"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(8))
+    message_id: Mapped[UUID] = mapped_column(index=True)
+    attempt_id: Mapped[UUID]
+    to_index: Mapped[bytes] = mapped_column(index=True)
+    to_sealed: Mapped[bytes]
+    subject_sealed: Mapped[bytes | None]
+    body_sealed: Mapped[bytes]
+    accepted_at: Mapped[datetime]
+    status: Mapped[str] = mapped_column(String(12))
+    code: Mapped[str | None] = mapped_column(String(40))
+    report_at: Mapped[datetime | None]
+    next_status: Mapped[str | None] = mapped_column(String(12))

@@ -1,0 +1,52 @@
+"""Column types and identifiers that mean the same on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy import JSON, BigInteger, DateTime, Integer
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+"""A JSON document; a Python None is SQL NULL."""
+
+Serial = BigInteger().with_variant(Integer(), "sqlite")
+"""A rising number: SQLite counts only a column that it calls INTEGER."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime, in UTC on the way in and on the way out; a naive one is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn to UTC; SQLite stores no offset, so it is dropped there after the turn."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            message = f"a time without an offset can't be stored: {value!r}"
+            raise ValueError(message)
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Say UTC again where the database forgot it."""
+        del dialect
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def new_id(at: datetime) -> UUID:
+    """Return a UUID of version 7 (RFC 9562): it begins with `at`, so that new rows lie together."""
+    milliseconds = int(at.timestamp() * 1000)
+    random = int.from_bytes(os.urandom(10), "big")
+    value = (milliseconds & ((1 << 48) - 1)) << 80 | random
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return UUID(int=value)

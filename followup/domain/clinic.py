@@ -64,7 +64,8 @@ class Clinic:
     `phone` is as people write it, `phone_link` in E.164 for a `tel:` link. `sms_sender` None means
     the number or service of the settings. Where a sender is one-way (`two_way` false), a patient
     can't answer STOP and is given `stop_contact` instead. `division` is that of the bank holidays:
-    `england-and-wales`, `scotland` or `northern-ireland`.
+    `england-and-wales`, `scotland` or `northern-ireland`. `unconfirmed` names what in the file
+    nobody at the clinic has confirmed yet.
     """
 
     key: str
@@ -84,3 +85,4 @@ class Clinic:
     email_reply_to: str | None
     languages: tuple[str, ...]
     division: str
+    unconfirmed: tuple[str, ...]

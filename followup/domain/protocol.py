@@ -23,10 +23,14 @@ class Missed(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """A fact about the patient that is asked for at enrolment, as a question for yes or no."""
+    """A fact about the patient that is asked for at enrolment, as a question for yes or no.
+
+    `flag` is its name on the command line: `--steroid` and `--no-steroid`.
+    """
 
     key: str
     question: str
+    flag: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,112 @@
+"""Settings that are right by themselves and wrong together, and what an operator should know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from config.places import is_loopback
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+
+
+def contradictions(settings: Settings) -> Iterator[str]:
+    """Yield a sentence for each, which says what to set."""
+    yield from _incomplete_twilio(settings)
+    yield from _incomplete_smtp(settings)
+    yield from _unsafe_clock(settings)
+    yield from _homeless_keys(settings)
+    yield from _impatience(settings)
+
+
+def remarks(settings: Settings) -> Iterator[str]:
+    """Yield what is no mistake, but what nobody should run with unknowingly."""
+    if settings.sms_channel == "sandbox":
+        yield "FOLLOWUP_SMS_CHANNEL is sandbox: no text reaches a phone"
+    if settings.email_channel == "sandbox":
+        yield "FOLLOWUP_EMAIL_CHANNEL is sandbox: no e-mail reaches a mailbox"
+    elif not is_loopback(_smtp(settings)) and is_loopback(settings.public_url):
+        yield (
+            f"FOLLOWUP_PUBLIC_URL is {settings.public_url}: the link by which a patient stops "
+            "e-mails works on this machine only; set it to the https:// address of the web process"
+        )
+    if settings.clock is not None:
+        yield f"FOLLOWUP_CLOCK is {settings.clock}: this is a rehearsal, not the real time"
+
+
+def _incomplete_twilio(settings: Settings) -> Iterator[str]:
+    if settings.sms_channel != "twilio":
+        return
+    for name in ("twilio_account_sid", "twilio_auth_token"):
+        if getattr(settings, name) is None:
+            yield _needs("FOLLOWUP_SMS_CHANNEL is twilio", settings, name)
+    senders = [settings.twilio_from, settings.twilio_messaging_service_sid]
+    if senders.count(None) != 1:
+        yield (
+            "FOLLOWUP_SMS_CHANNEL is twilio, which needs one sender: set either "
+            "FOLLOWUP_TWILIO_FROM or FOLLOWUP_TWILIO_MESSAGING_SERVICE_SID"
+            + (", not both" if None not in senders else "")
+        )
+    if not is_loopback(settings.twilio_api_url) and is_loopback(settings.public_url):
+        yield (
+            f"FOLLOWUP_PUBLIC_URL is {settings.public_url}, where Twilio can't report deliveries "
+            "or pass on replies: set it to the https:// address of the web process"
+        )
+
+
+def _incomplete_smtp(settings: Settings) -> Iterator[str]:
+    if settings.email_channel == "smtp" and settings.smtp_url is None:
+        yield _needs("FOLLOWUP_EMAIL_CHANNEL is smtp", settings, "smtp_url")
+
+
+def _unsafe_clock(settings: Settings) -> Iterator[str]:
+    if settings.clock is None:
+        return
+    if settings.sms_channel == "twilio" and not is_loopback(settings.twilio_api_url):
+        yield (
+            "FOLLOWUP_CLOCK is set, which must never reach a real provider: unset it, or set "
+            "FOLLOWUP_SMS_CHANNEL to sandbox, or FOLLOWUP_TWILIO_API_URL to a stand-in on this "
+            "machine"
+        )
+    if settings.email_channel == "smtp" and not is_loopback(_smtp(settings)):
+        host = urlsplit(_smtp(settings)).hostname
+        yield (
+            f"FOLLOWUP_CLOCK is set, which must never reach a real mail server ({host}): unset it, "
+            "or set FOLLOWUP_EMAIL_CHANNEL to sandbox, or FOLLOWUP_SMTP_URL to a server on this "
+            "machine"
+        )
+
+
+def _homeless_keys(settings: Settings) -> Iterator[str]:
+    if settings.master_keys is None and not settings.is_sqlite:
+        yield (
+            "FOLLOWUP_MASTER_KEYS is unset, and only an embedded stack on SQLite makes its own: "
+            "set the same ones for every process (openssl rand -base64 32 makes one)"
+        )
+
+
+def _impatience(settings: Settings) -> Iterator[str]:
+    longest = settings.provider_connect_timeout + settings.provider_timeout
+    for name in ("lease", "reconcile_after"):
+        seconds = getattr(settings, name)
+        if seconds <= longest:
+            yield (
+                f"FOLLOWUP_{name.upper()} is {seconds:g}, and one call of a provider may take "
+                f"{longest:g} seconds: set it above that, or lower FOLLOWUP_PROVIDER_TIMEOUT"
+            )
+    if settings.in_flight_limit < settings.batch_size:
+        yield (
+            f"FOLLOWUP_IN_FLIGHT_LIMIT is {settings.in_flight_limit}: set it to at least "
+            f"FOLLOWUP_BATCH_SIZE, which is {settings.batch_size}"
+        )
+
+
+def _needs(cause: str, settings: Settings, name: str) -> str:
+    wanted = type(settings).model_fields[name].description
+    return f"{cause}, which needs FOLLOWUP_{name.upper()}: set it to {wanted}"
+
+
+def _smtp(settings: Settings) -> str:
+    return settings.smtp_url.get_secret_value() if settings.smtp_url else ""

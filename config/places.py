@@ -1,0 +1,66 @@
+"""Where an installation keeps its data, and which addresses never leave this machine."""
+
+from __future__ import annotations
+
+import os
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from followup.domain.errors import ConfigurationError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def is_checkout() -> bool:
+    """Say whether this code runs from a checkout rather than from an installed package."""
+    return (ROOT / "pyproject.toml").is_file()
+
+
+def env_files() -> tuple[Path, ...]:
+    """Return the .env files that count, the weightiest last: the working folder's."""
+    checkout = (ROOT / ".env",) if is_checkout() else ()
+    try:
+        return (*checkout, Path.cwd() / ".env")
+    except FileNotFoundError:
+        # The working folder was deleted under this process.
+        return checkout
+
+
+def default_data_dir() -> Path:
+    """Return `var` of a checkout, else the user's data folder (XDG Base Directory Specification).
+
+    An account without a home folder, such as that of a container, gets the one for services.
+    """
+    if is_checkout():
+        return ROOT / "var"
+    configured = Path(os.environ.get("XDG_DATA_HOME", ""))
+    if configured.is_absolute():
+        return configured / "followup"
+    try:
+        return Path.home() / ".local" / "share" / "followup"
+    except RuntimeError:
+        return Path("/var/lib/followup")
+
+
+def make_data_dir(data_dir: Path) -> None:
+    """Make the data folder, for this account alone, unless it is there."""
+    try:
+        data_dir.parent.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the data folder {data_dir} can't be made ({error.strerror}); "
+            "set FOLLOWUP_DATA_DIR to a folder that this account may write to"
+        ) from error
+
+
+def is_loopback(url: str) -> bool:
+    """Say whether an address can only be this machine, without asking any name server."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,198 @@
+"""The one reader of the environment: typed, frozen, read once, and loud about what is wrong."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from config.contradictions import contradictions
+from config.environment import PREFIX, misspelt, unknown_names
+from config.formats import (
+    BrokerUrl,
+    ClockText,
+    DatabaseUrl,
+    ExistingFolder,
+    Folder,
+    Lower,
+    MasterKeysText,
+    PerSecond,
+    Seconds,
+    Sender,
+    SmtpUrl,
+    Thousand,
+    WebAddress,
+)
+from config.master_keys import own_master_keys, parse_master_keys
+from config.places import default_data_dir, env_files, make_data_dir
+from followup.domain.errors import ConfigurationError
+
+TWILIO_API_URL = "https://api.twilio.com"
+
+
+class Settings(BaseSettings):
+    """Every setting. A description is what its error message tells an operator to set.
+
+    The name of each is FOLLOWUP_ and the field's in capitals; an empty value counts as unset.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        str_strip_whitespace=True,
+        validate_default=True,
+    )
+
+    data_dir: Folder = Field(
+        default_factory=default_data_dir, description="a folder that this account may write to"
+    )
+    config_dir: ExistingFolder | None = Field(
+        None, description="a folder that holds protocols/ and clinics/"
+    )
+    database_url: DatabaseUrl = Field(
+        default_factory=lambda data: f"sqlite:///{data['data_dir']}/followup.db",
+        repr=False,
+        description="sqlite:///PATH, or postgresql+psycopg://USER:PASSWORD@HOST/NAME",
+    )
+    broker_url: BrokerUrl = Field(
+        "memory://", repr=False, description="redis://HOST:6379/0, or rediss:// for TLS"
+    )
+    master_keys: MasterKeysText | None = Field(
+        None,
+        description="keys of 32 bytes in base64, separated by commas, the current one first "
+        "(openssl rand -base64 32 makes one)",
+    )
+
+    sms_channel: Literal["sandbox", "twilio"] = Field(
+        "sandbox", description="sandbox (no text leaves this machine) or twilio"
+    )
+    twilio_account_sid: str | None = Field(
+        None, pattern=r"^AC\w+$", description="the Account SID of Twilio's console, AC..."
+    )
+    twilio_auth_token: SecretStr | None = Field(
+        None, description="the Auth Token of Twilio's console"
+    )
+    twilio_from: Sender | None = Field(
+        None, description="a number such as +447700900000, or a name of at most 11 characters"
+    )
+    twilio_messaging_service_sid: str | None = Field(
+        None, pattern=r"^MG\w+$", description="the SID of a Twilio Messaging Service, MG..."
+    )
+    twilio_api_url: WebAddress = Field(
+        TWILIO_API_URL, description=f"{TWILIO_API_URL}, or a stand-in for it on this machine"
+    )
+    email_channel: Literal["sandbox", "smtp"] = Field(
+        "sandbox", description="sandbox (no e-mail leaves this machine) or smtp"
+    )
+    smtp_url: SmtpUrl | None = Field(
+        None, description="smtp://USER:PASSWORD@HOST:587?starttls=required, or smtps://..."
+    )
+
+    host: str = Field("127.0.0.1", description="the network address to listen on")
+    port: int = Field(8000, ge=1, le=65535, description="a port number from 1 to 65535")
+    public_url: WebAddress = Field(
+        default_factory=lambda data: f"http://127.0.0.1:{data['port']}",
+        description="the https:// address at which providers and patients reach the web process",
+    )
+
+    clock: ClockText | None = Field(
+        None, description="SERVICE-TIME=REAL-TIME@SPEED, for rehearsals"
+    )
+    tick: float = Field(
+        1.0, ge=0.1, le=60, description="seconds between two looks for due messages, from 0.1 to 60"
+    )
+    lease: Seconds = Field(60, description="seconds, more than a batch takes and at most 3600")
+    reconcile_after: Seconds = Field(120, description="seconds, above 0 and at most 3600")
+    provider_timeout: Seconds = Field(10, description="seconds, above 0 and at most 3600")
+    provider_connect_timeout: Seconds = Field(3, description="seconds, above 0 and at most 3600")
+    send_concurrency: Thousand = Field(32, description="a whole number from 1 to 1000")
+    batch_size: Thousand = Field(100, description="a whole number from 1 to 1000")
+    in_flight_limit: int = Field(
+        4000, ge=1, le=100_000, description="a whole number from 1 to 100000"
+    )
+    sms_per_second: PerSecond = Field(200, description="a number above 0 and at most 10000")
+    email_per_second: PerSecond = Field(50, description="a number above 0 and at most 10000")
+    worker_concurrency: Thousand | None = Field(None, description="a whole number from 1 to 1000")
+
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Lower] = Field(
+        "info", description="debug, info, warning or error"
+    )
+    log_format: Annotated[Literal["console", "json"], Lower] = Field(
+        "console", description="console or json"
+    )
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.database_url.startswith("sqlite:")
+
+    @property
+    def is_embedded(self) -> bool:
+        """Say whether tasks never leave the process, as only `followup run` can do."""
+        return self.broker_url == "memory://"
+
+    def load_master_keys(self) -> tuple[bytes, ...]:
+        """Return the master keys, 32 bytes each, the current one first.
+
+        Those of an embedded stack, which the data folder holds, are made the first time.
+        """
+        if self.master_keys is None:
+            return own_master_keys(self.data_dir)
+        return parse_master_keys(self.master_keys.get_secret_value())
+
+    def make_data_dir(self) -> None:
+        make_data_dir(self.data_dir)
+
+    def require_shared_broker(self) -> None:
+        """Raise `ConfigurationError` where processes of their own could not reach each other."""
+        if self.is_embedded:
+            raise ConfigurationError(
+                "FOLLOWUP_BROKER_URL is memory://, which works within one process only; "
+                "set it to redis://HOST:6379/0, or start everything with: followup run"
+            )
+
+
+def load_settings(**given: Any) -> Settings:  # noqa: ANN401 - pydantic checks each value.
+    """Return the settings of the environment and the .env files; `given` ones count before those.
+
+    Raises `ConfigurationError`, whose text lists every mistake and what to set instead.
+    """
+    files = env_files()
+    try:
+        settings = Settings(_env_file=files, **given)
+        unknown = unknown_names(Settings.model_fields, files)
+    except ValidationError as error:
+        raise _refusal(_sentences(error)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise _refusal([f"a .env file can't be read ({error}): save it as UTF-8"]) from error
+    mistakes = [*misspelt(unknown, Settings.model_fields), *contradictions(settings)]
+    if mistakes:
+        raise _refusal(mistakes)
+    return settings
+
+
+def _refusal(mistakes: list[str]) -> ConfigurationError:
+    lines = "".join(f"\n- {mistake}" for mistake in mistakes)
+    return ConfigurationError(f"the settings need correcting, in the environment or .env:{lines}")
+
+
+def _sentences(error: ValidationError) -> list[str]:
+    # A default that rests on a wrong setting could not be made, which is no mistake of its own.
+    details = [it for it in error.errors() if it["type"] != "default_factory_not_called"]
+    return [_sentence(detail) for detail in details]
+
+
+def _sentence(detail: ErrorDetails) -> str:
+    """Return what is wrong with one setting and what to set; never the value of a secret."""
+    field = str(detail["loc"][0])
+    name, info = f"{PREFIX}{field.upper()}", Settings.model_fields[field]
+    reason = str(detail.get("ctx", {}).get("error", ""))
+    if reason.startswith(name):
+        return reason
+    if info.repr and "SecretStr" not in str(info.annotation):
+        reason = f"is '{detail['input']}'" + (f", which {reason}" if reason else "")
+    return f"{name} {reason}: set it to {info.description}"

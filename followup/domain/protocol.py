@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
+from typing import Any
 
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import InvalidInput, NotFound, Problem
@@ -92,13 +93,14 @@ class Source:
 class Protocol:
     """The steps of one procedure's follow-up.
 
-    `version` is a digest of what the file says: it changes with every change of meaning, and not
-    with comments or layout.
+    `definition` is what its file says, as JSON values, and `version` a digest of that: it changes
+    with every change of the content, and not with comments or layout.
     """
 
     key: str
     name: str
     version: str
+    definition: Mapping[str, Any] = field(compare=False, repr=False)
     source: Source
     attributes: tuple[Attribute, ...]
     steps: tuple[Step, ...]

@@ -1,0 +1,116 @@
+"""The protocols and clinics that the product works with, read from their TOML files at start-up."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from followup.domain.clinic import Clinic
+from followup.domain.clinic_file import parse_clinic
+from followup.domain.errors import ProtocolError
+from followup.domain.protocol import Protocol
+from followup.domain.protocol_file import parse_protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Everything that can be enrolled for, and with whom, by key."""
+
+    protocols: Mapping[str, Protocol]
+    clinics: Mapping[str, Clinic]
+
+    def definition(self, protocol: str) -> dict[str, Any]:
+        """Return what the file of that protocol says, as JSON values."""
+        return dict(self.protocols[protocol].definition)
+
+
+Entry = TypeVar("Entry", Protocol, Clinic)
+
+
+def load_catalogue(config_dir: Path | None = None) -> Catalogue:
+    """Return what `config_dir` holds, or what was shipped where it is None.
+
+    Raises `ProtocolError` with a line for everything that is wrong in any of the files.
+    """
+    root: Traversable = files("config") if config_dir is None else config_dir
+    problems: list[str] = []
+    protocols = _read_folder(root, "protocols", parse=parse_protocol, problems=problems)
+    clinics = _read_folder(root, "clinics", parse=parse_clinic, problems=problems)
+    if problems:
+        raise ProtocolError("\n".join(problems))
+    return Catalogue(MappingProxyType(protocols), MappingProxyType(clinics))
+
+
+def _read_folder(
+    root: Traversable,
+    folder: str,
+    *,
+    parse: Callable[..., Entry],
+    problems: list[str],
+) -> dict[str, Entry]:
+    found: dict[str, Entry] = {}
+    origin: dict[str, str] = {}
+    for file in _toml_files(root / folder, problems=problems):
+        name = str(file)
+        try:
+            entry = parse(_read_toml(file, name=name), file=name)
+        except ProtocolError as error:
+            problems.append(str(error))
+            continue
+        if entry.key in found:
+            problems.append(
+                f'{name}: has the key "{entry.key}", as {origin[entry.key]} has: give one another'
+            )
+        found[entry.key], origin[entry.key] = entry, name
+    return found
+
+
+def _toml_files(folder: Traversable, *, problems: list[str]) -> Iterator[Traversable]:
+    """Return the files of a folder by name, or note what it lacks."""
+    if not folder.is_dir():
+        problems.append(f"{folder}: there is no such folder: make it, or correct the settings")
+        return iter(())
+    found = [
+        file
+        for file in folder.iterdir()
+        if file.name.endswith(".toml") and not file.name.startswith(".")
+    ]
+    if not found:
+        problems.append(f"{folder}: holds no .toml file: put at least one there")
+    return iter(sorted(found, key=lambda file: file.name))
+
+
+def _read_toml(file: Traversable, *, name: str) -> dict[str, Any]:
+    """Return the content of a file; editors that begin it with a byte order mark are forgiven."""
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise ProtocolError(f"{name}: can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ProtocolError(
+            f"{name}, line {line}: is not UTF-8: save it in that encoding"
+        ) from error
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ProtocolError(_syntax_complaint(str(error), text=text, name=name)) from error
+    if not data:
+        raise ProtocolError(f"{name}: is empty: fill it in, or remove it")
+    return data
+
+
+def _syntax_complaint(message: str, *, text: str, name: str) -> str:
+    """Return tomllib's complaint with the place put first, as other complaints have it."""
+    match = re.fullmatch(r"(.+) \(at (?:line (\d+), column (\d+)|end of document)\)", message)
+    what, line, column = match.groups() if match else (message, None, None)
+    where = f"line {line or text.count(chr(10)) + 1}"
+    at = f" (column {column})" if column else ""
+    return f"{name}, {where}: is not valid TOML: {what[:1].lower()}{what[1:]}{at}"

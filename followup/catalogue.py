@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -17,6 +18,7 @@ from followup.domain.clinic_file import parse_clinic
 from followup.domain.errors import ProtocolError
 from followup.domain.protocol import Protocol
 from followup.domain.protocol_file import parse_protocol
+from followup.domain.review import reservations
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,10 @@ class Catalogue:
     def definition(self, protocol: str) -> dict[str, Any]:
         """Return what the file of that protocol says, as JSON values."""
         return dict(self.protocols[protocol].definition)
+
+    def reservations(self, today: date) -> tuple[str, ...]:
+        """Return what a person should settle, such as a source that is overdue for review."""
+        return reservations(self.protocols.values(), self.clinics.values(), today=today)
 
 
 Entry = TypeVar("Entry", Protocol, Clinic)

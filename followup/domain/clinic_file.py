@@ -160,7 +160,9 @@ class ClinicShape(Shape):
         description="the hours of every day in which messages may be sent",
         json_schema_extra={"default": {"opens": "08:00", "closes": "20:00"}},
     )
-    sms: SmsShape = Field(default=SmsShape(), description="how texts are sent")
+    sms: SmsShape = Field(
+        default=SmsShape(), description="how texts are sent", json_schema_extra={"default": {}}
+    )
     email: EmailShape = Field(description="how e-mails are sent")
 
     def value(self) -> Clinic:

@@ -32,7 +32,12 @@ LONGEST = timedelta(days=366)
 class Shape(BaseModel):
     """A table of a file: no keys but the declared ones, no values converted in silence."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        model_title_generator=lambda shape: shape.__name__.removesuffix("Shape"),
+    )
 
 
 ShapeType = TypeVar("ShapeType", bound=Shape)

@@ -1,0 +1,3 @@
+"""Tests of settings and logging."""
+
+from __future__ import annotations

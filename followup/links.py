@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from itsdangerous import BadSignature, URLSafeSerializer
@@ -18,6 +19,7 @@ class Links:
 
     def __init__(self, public_url: str, key: bytes) -> None:
         self._public_url = public_url.rstrip("/")
+        self.mail_domain = urlsplit(public_url).hostname or "localhost"
         self._stop = URLSafeSerializer(key, salt="stop")
 
     def stop_url(self, patient_id: UUID) -> str:

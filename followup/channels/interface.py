@@ -97,6 +97,10 @@ class Channel(Protocol):
     def longest_call(self) -> timedelta:
         """The most real time that one call of `send` can take, connect and read together."""
 
+    @property
+    def can_look(self) -> bool:
+        """Whether `find` and `poll` can ever answer: SMTP can't be asked what it took."""
+
     def send(self, outgoing: Outgoing) -> Report:
         """Hand one message over; raise `ChannelRefused`, `ChannelUnavailable` or `OutcomeUnknown`."""
 

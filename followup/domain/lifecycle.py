@@ -25,7 +25,15 @@ class State(StrEnum):
 
 MOVES: dict[State, frozenset[State]] = {
     State.PLANNED: frozenset(
-        {State.CLAIMED, State.HELD, State.CANCELLED, State.SUPPRESSED, State.EXPIRED}
+        {
+            State.CLAIMED,
+            State.HELD,
+            State.CANCELLED,
+            State.SUPPRESSED,
+            State.EXPIRED,
+            # A receipt proves that an attempt arrived which was thought absent: nothing to send.
+            State.SENT,
+        }
     ),
     State.HELD: frozenset({State.PLANNED, State.CANCELLED, State.EXPIRED}),
     State.CLAIMED: frozenset(
@@ -37,6 +45,8 @@ MOVES: dict[State, frozenset[State]] = {
             State.SUPPRESSED,
             State.EXPIRED,
             State.CANCELLED,
+            # As above.
+            State.SENT,
         }
     ),
     State.SENDING: frozenset(

@@ -10,7 +10,7 @@ from followup.store.models import Patient, ServiceKey
 from followup.store.sealing import Keyring, MasterKeys, WrappedKey
 from followup.store.session import Store
 
-SERVICE_KEYS = ("system", "blind-index", "audit")
+SERVICE_KEYS = ("system", "blind-index", "audit", "links")
 ROTATE_BATCH = 1000
 
 
@@ -36,6 +36,7 @@ def load_keyring(store: Store, masters: MasterKeys) -> Keyring:
         system=opened["system"],
         blind=opened["blind-index"],
         audit=opened["audit"],
+        links=opened["links"],
     )
 
 

@@ -92,6 +92,16 @@ def _entry(
     )
 
 
+def state_is(*states: State) -> ColumnElement[bool]:
+    """Return the condition that a message is in one of these states.
+
+    The states stand in the statement itself: a planner that sees parameters there can't know that a
+    partial index applies.
+    """
+    literals = [literal_column(f"'{state.value}'") for state in states]
+    return Message.state == literals[0] if len(literals) == 1 else Message.state.in_(literals)
+
+
 def lock_due(
     session: Session, *, priority: int, now: datetime, limit: int
 ) -> Sequence[Row[tuple[UUID, str, str, str, datetime, datetime]]]:
@@ -110,7 +120,7 @@ def lock_due(
             Message.not_after,
         )
         .where(
-            Message.state == _literal(State.PLANNED),
+            state_is(State.PLANNED),
             Message.priority == priority,
             Message.claimable_at <= now,
         )
@@ -126,7 +136,7 @@ def due_priorities(session: Session, *, now: datetime) -> Sequence[int]:
         *(select(literal_column(str(level)).label("level")) for level in PRIORITIES)
     ).subquery()
     anything_due = exists().where(
-        Message.state == _literal(State.PLANNED),
+        state_is(State.PLANNED),
         Message.priority == levels.c.level,
         Message.claimable_at <= now,
     )
@@ -137,8 +147,21 @@ def due_priorities(session: Session, *, now: datetime) -> Sequence[int]:
 
 def count_in_flight(session: Session) -> int:
     """Return how many messages are leased or being sent."""
-    in_flight = [_literal(State.CLAIMED), _literal(State.SENDING)]
-    return session.scalar(select(func.count()).where(Message.state.in_(in_flight))) or 0
+    in_flight = state_is(State.CLAIMED, State.SENDING)
+    return session.scalar(select(func.count()).select_from(Message).where(in_flight)) or 0
+
+
+def oldest_claimable(session: Session) -> datetime | None:
+    """Return the earliest time from which a planned message waits to be claimed."""
+    earliest = [
+        session.scalar(
+            select(func.min(Message.claimable_at)).where(
+                state_is(State.PLANNED), Message.priority == priority
+            )
+        )
+        for priority in PRIORITIES
+    ]
+    return min((at for at in earliest if at is not None), default=None)
 
 
 def postpone(session: Session, message_ids: Sequence[UUID], *, until: datetime) -> None:
@@ -149,10 +172,3 @@ def postpone(session: Session, message_ids: Sequence[UUID], *, until: datetime) 
         .values(claimable_at=until)
         .execution_options(synchronize_session=False)
     )
-
-
-def _literal(state: State) -> ColumnElement[str]:
-    """Write a state into the statement itself: a planner that sees a parameter there can't know
-    that a partial index applies.
-    """
-    return literal_column(f"'{state.value}'")

@@ -124,11 +124,14 @@ class BlindIndexes:
 class Keyring:
     """All keys that a process works with: the master keys, and the service's own ones."""
 
-    def __init__(self, masters: MasterKeys, *, system: bytes, blind: bytes, audit: bytes) -> None:
+    def __init__(
+        self, masters: MasterKeys, *, system: bytes, blind: bytes, audit: bytes, links: bytes
+    ) -> None:
         self.masters = masters
         self.system = Sealer(system)
         self.indexes = BlindIndexes(blind)
         self.audit_key = audit
+        self.links_key = links
         # Keys of the patients whose messages are on their way: a few dozen bytes each.
         self._open = lru_cache(maxsize=4096)(self._unwrap)
 

@@ -31,6 +31,7 @@ def make_engine(url: str, *, pool_size: int = 10) -> Engine:
         return _sqlite_engine(url)
     return create_engine(
         url,
+        hide_parameters=True,
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
@@ -45,7 +46,9 @@ def make_engine(url: str, *, pool_size: int = 10) -> Engine:
 
 
 def _sqlite_engine(url: str) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": SQLITE_BUSY_SECONDS})
+    engine = create_engine(
+        url, hide_parameters=True, connect_args={"timeout": SQLITE_BUSY_SECONDS}
+    )
 
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: ConnectionPoolEntry) -> None:
@@ -103,7 +106,8 @@ class Store:
                     return work(session)
             except DBAPIError as error:
                 if tried == TRIES or not _may_run_again(error):
-                    raise _translated(error) from error
+                    _raise_as_unavailable(error)
+                    raise
                 # Rivals that fell over each other part by a random pause.
                 time.sleep(random.uniform(0.01, 0.05) * tried)  # noqa: S311
         raise AssertionError
@@ -132,18 +136,19 @@ def _as_unavailable() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise _translated(error) from error
+        _raise_as_unavailable(error)
+        raise
 
 
-def _translated(error: DBAPIError) -> Exception:
-    """Return the sentence for an operator where the database can't be used; else the error."""
-    if not isinstance(error, OperationalError | InterfaceError):
-        return error
-    return StoreUnavailable(
-        f"the database can't be used at present ({_first_line(error)}); "
-        "nothing was changed: check FOLLOWUP_DATABASE_URL, that the server runs and that its disk "
-        "has room, then try again"
-    )
+def _raise_as_unavailable(error: DBAPIError) -> None:
+    """Raise the sentence for an operator if the database can't be used; else do nothing."""
+    if isinstance(error, OperationalError | InterfaceError):
+        message = (
+            f"the database can't be used at present ({_first_line(error)}); "
+            "nothing was changed: check FOLLOWUP_DATABASE_URL, that the server runs and that its "
+            "disk has room, then try again"
+        )
+        raise StoreUnavailable(message) from error
 
 
 def _first_line(error: DBAPIError) -> str:

@@ -1,0 +1,150 @@
+"""The auditor's questions: what was this patient told, and has anybody edited the answer?"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, func, or_, select
+from sqlalchemy.orm import Session
+
+from followup.kit import Kit
+from followup.store.models import AuditEvent, AuditSeal
+
+SEAL_AFTER = timedelta(seconds=90)
+"""An event is sealed when it is older than any transaction may last: none can slip in behind it."""
+SEAL_BATCH = 20_000
+
+COLUMNS = (
+    AuditEvent.id,
+    AuditEvent.at,
+    AuditEvent.real_at,
+    AuditEvent.actor,
+    AuditEvent.action,
+    AuditEvent.clinic,
+    AuditEvent.patient_id,
+    AuditEvent.enrolment_id,
+    AuditEvent.message_id,
+    AuditEvent.detail,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether the sealed part of the trail is as it was written.
+
+    `broken_between` names the first stretch of event ids that is not, `unsealed` how many of the
+    latest events no seal covers yet.
+    """
+
+    seals: int
+    events: int
+    unsealed: int
+    broken_between: tuple[int, int] | None
+
+    @property
+    def intact(self) -> bool:
+        """Whether nothing was edited, removed or slipped in."""
+        return self.broken_between is None
+
+
+def seal_trail(kit: Kit) -> int:
+    """Seal the events that are old enough, chained to what is sealed; return how many."""
+
+    def work(session: Session) -> int:
+        last = _last_seal(session)
+        settled = kit.clock.real_now() - SEAL_AFTER
+        too_new = session.scalar(
+            select(func.min(AuditEvent.id)).where(
+                AuditEvent.real_at > settled, AuditEvent.id > (last.upto_id if last else 0)
+            )
+        )
+        query = select(*COLUMNS).where(AuditEvent.id > (last.upto_id if last else 0))
+        if too_new is not None:
+            query = query.where(AuditEvent.id < too_new)
+        rows = session.execute(query.order_by(AuditEvent.id).limit(SEAL_BATCH)).all()
+        if not rows:
+            return 0
+        session.add(
+            AuditSeal(
+                upto_id=rows[-1].id,
+                events=len(rows),
+                digest=_digest(kit.keyring.audit_key, last.digest if last else b"", rows),
+                sealed_real_at=kit.clock.real_now(),
+            )
+        )
+        return len(rows)
+
+    return kit.store.transact(work)
+
+
+def verify_trail(kit: Kit) -> Verdict:
+    """Recompute every seal from the events as they are now."""
+    after, previous, seals, events = 0, b"", 0, 0
+    broken: tuple[int, int] | None = None
+    with kit.store.read() as session:
+        for seal in session.scalars(select(AuditSeal).order_by(AuditSeal.id)):
+            rows = session.execute(
+                select(*COLUMNS)
+                .where(AuditEvent.id > after, AuditEvent.id <= seal.upto_id)
+                .order_by(AuditEvent.id)
+            ).all()
+            seals, events = seals + 1, events + len(rows)
+            digest = _digest(kit.keyring.audit_key, previous, rows)
+            if not hmac.compare_digest(digest, seal.digest):
+                broken = (after + 1, seal.upto_id)
+                break
+            after, previous = seal.upto_id, seal.digest
+        unsealed = session.scalar(
+            select(func.count()).select_from(AuditEvent).where(AuditEvent.id > after)
+        )
+    return Verdict(seals=seals, events=events, unsealed=unsealed or 0, broken_between=broken)
+
+
+def events_of_enrolment(
+    session: Session, *, enrolment_id: UUID, patient_id: UUID
+) -> Sequence[AuditEvent]:
+    """Return all that was done about an enrolment and its patient, in order."""
+    return session.scalars(
+        select(AuditEvent)
+        .where(
+            or_(
+                AuditEvent.enrolment_id == enrolment_id,
+                (AuditEvent.patient_id == patient_id) & AuditEvent.enrolment_id.is_(None),
+            )
+        )
+        .order_by(AuditEvent.id)
+    ).all()
+
+
+def _last_seal(session: Session) -> AuditSeal | None:
+    return session.scalar(
+        select(AuditSeal).order_by(AuditSeal.id.desc()).limit(1).with_for_update()
+    )
+
+
+def _digest(key: bytes, previous: bytes, rows: Iterable[Row[Any]]) -> bytes:
+    chain = hmac.new(key, previous, "sha256")
+    for row in rows:
+        chain.update(_canonical(row))
+    return chain.digest()
+
+
+def _canonical(row: Row[Any]) -> bytes:
+    """Return an event as bytes that are the same on both databases."""
+    values = [
+        row.id,
+        row.at.isoformat(),
+        row.real_at.isoformat(),
+        row.actor,
+        row.action,
+        row.clinic,
+        *(str(id_) if id_ else None for id_ in (row.patient_id, row.enrolment_id, row.message_id)),
+        row.detail,
+    ]
+    return json.dumps(values, sort_keys=True, separators=(",", ":")).encode() + b"\n"

@@ -1,0 +1,147 @@
+"""The balance sheet: every message that fell due is accounted for, or it shows as a remainder.
+
+The classes are not a mere count by state. A row counts only where something is still going to
+happen to it: one that failed without a person being asked, one that is planned though its window
+is over, or one that waits under a lease that ended long ago, is in no class and so in the
+remainder. So is one that was planned and is no longer in the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from followup.domain.lifecycle import State
+from followup.kit import Kit
+from followup.store.models import Enrolment, Generation, Message, WorklistItem
+
+GRACE = timedelta(minutes=2)
+"""How long (real time) past its lease a row may be before it counts as stuck."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """How the messages that have fallen due stand. `remainder` other than 0 is an alarm."""
+
+    due: int
+    delivered: int
+    sent: int
+    with_a_person: int
+    suppressed: int
+    expired: int
+    cancelled: int
+    held: int
+    in_progress: int
+    remainder: int
+
+    def as_dict(self) -> dict[str, int]:
+        """Return the figures by name."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Which messages to balance: all, or those of one clinic, protocol or span of due times."""
+
+    clinic: str | None = None
+    protocol: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return the scope as conditions on messages."""
+        wanted: list[ColumnElement[bool]] = []
+        if self.clinic is not None:
+            wanted.append(Message.clinic == self.clinic)
+        if self.protocol is not None:
+            wanted.append(Message.protocol == self.protocol)
+        if self.since is not None:
+            wanted.append(Message.due_at >= self.since)
+        if self.until is not None:
+            wanted.append(Message.due_at < self.until)
+        return wanted
+
+
+EVERYTHING = Scope()
+
+
+def balance(kit: Kit, scope: Scope = EVERYTHING) -> Balance:
+    """Return the balance sheet as of now."""
+    with kit.store.read() as session:
+        counts = _count(session, kit, scope)
+        missing = _missing(session, scope)
+    classes = {name: counts.get(name, 0) for name in CLASSES}
+    due = sum(counts.values()) + missing
+    return Balance(due=due, remainder=due - sum(classes.values()), **classes)
+
+
+CLASSES = (
+    "delivered",
+    "sent",
+    "with_a_person",
+    "suppressed",
+    "expired",
+    "cancelled",
+    "held",
+    "in_progress",
+)
+
+
+def _count(session: Session, kit: Kit, scope: Scope) -> Mapping[str, int]:
+    # A message whose place the other channel's took is accounted for by that one.
+    label = _class(now=kit.clock.now(), real_now=kit.clock.real_now()).label("class")
+    rows = session.execute(
+        select(label, func.count())
+        .where(
+            Message.due_at <= kit.clock.now(),
+            Message.superseded.is_(False),
+            *scope.conditions(),
+        )
+        .group_by(label)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _class(*, now: datetime, real_now: datetime) -> ColumnElement[str]:
+    """Return the class of a row as an expression; `stray` is what nothing takes care of."""
+    with_person = exists().where(WorklistItem.message_id == Message.id)
+    is_state = {state: Message.state == state.value for state in State}
+    leased = or_(Message.lease_until.is_(None), Message.lease_until > real_now - GRACE)
+    waiting = and_(is_state[State.PLANNED], Message.not_after > now - GRACE)
+    in_hand = and_(
+        or_(is_state[State.CLAIMED], is_state[State.SENDING], is_state[State.UNKNOWN]), leased
+    )
+    return case(
+        (is_state[State.DELIVERED], "delivered"),
+        (and_(is_state[State.SENT], ~with_person), "sent"),
+        (is_state[State.SUPPRESSED], "suppressed"),
+        (and_(is_state[State.EXPIRED], ~with_person), "expired"),
+        (is_state[State.CANCELLED], "cancelled"),
+        (is_state[State.HELD], "held"),
+        (with_person, "with_a_person"),
+        (or_(waiting, in_hand), "in_progress"),
+        # The answer to a text that a person has before them anyway.
+        (and_(is_state[State.FAILED], Message.kind == "reply"), "with_a_person"),
+        else_="stray",
+    )
+
+
+def _missing(session: Session, scope: Scope) -> int:
+    """Return how many messages were planned and are gone: the ledger against the rows."""
+    if scope.since is not None or scope.until is not None:
+        return 0
+    planned = select(func.coalesce(func.sum(Generation.planned), 0)).join(
+        Enrolment, Enrolment.id == Generation.enrolment_id
+    )
+    there = select(func.count()).where(
+        Message.kind == "advice", Message.fallback_of.is_(None), *scope.conditions()
+    )
+    if scope.clinic is not None:
+        planned = planned.where(Enrolment.clinic == scope.clinic)
+    if scope.protocol is not None:
+        planned = planned.where(Enrolment.protocol == scope.protocol)
+    return int(session.scalar(planned) or 0) - int(session.scalar(there) or 0)

@@ -1,0 +1,178 @@
+"""What follows when a message will not arrive: the other channel, or a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from followup.domain.channel import ChannelKind
+from followup.domain.lifecycle import State
+from followup.domain.protocol import Missed
+from followup.domain.timeline import next_sending_moment
+from followup.kit import Kit
+from followup.objections import lodge
+from followup.store.audit_log import Deed, Entry, record
+from followup.store.models import Enrolment, Message, Patient
+from followup.store.types import new_id
+from followup.worklist import Task, open_item
+
+
+OBJECTION_TO_CHANNEL = "objection-to-channel"
+
+
+def not_arriving(
+    session: Session, kit: Kit, deed: Deed, message_ids: Sequence[UUID], *, code: str
+) -> None:
+    """Open the fallback of each message that failed or can't go on its channel, else ask a person.
+
+    `code` is the cause: the provider's code, or a reason of ours. An answer that can't be
+    delivered asks nobody: the text that it answers is before a person already. Nor does a wish not
+    to be texted, where there is no other channel: it is the patient's own.
+    """
+    for message in _messages(session, message_ids):
+        if message.kind == "reply" or _fall_back(session, kit, deed, message):
+            continue
+        if code != OBJECTION_TO_CHANNEL:
+            open_item(session, kit, deed, Task.of_message(message, kind="failed", cause=code))
+
+
+def expired(session: Session, kit: Kit, deed: Deed, message_ids: Sequence[UUID]) -> None:
+    """Ask a person to ring for each missed message whose step says so."""
+    for message in _messages(session, message_ids):
+        if message.missed == Missed.PERSON.value:
+            open_item(
+                session, kit, deed, Task.of_message(message, kind="missed", cause="window-over")
+            )
+
+
+def recipient_at_fault(
+    session: Session, kit: Kit, deed: Deed, message_id: UUID, *, code: str, opted_out: bool
+) -> None:
+    """Stop writing to an address that the provider says is unusable, or whose owner opted out."""
+    message = session.get_one(Message, message_id)
+    if message.patient_id is None:
+        return
+    patient = session.get_one(Patient, message.patient_id, with_for_update=True)
+    channel = ChannelKind(message.channel)
+    if opted_out:
+        lodge(session, kit, deed, patient=patient, channel=channel, source="carrier")
+        return
+    field = "mobile_unusable" if channel is ChannelKind.SMS else "email_unusable"
+    if getattr(patient, field) is None:
+        setattr(patient, field, code)
+        record(
+            session,
+            deed,
+            Entry(
+                action="patient.address-unusable",
+                clinic=patient.clinic,
+                patient_id=patient.id,
+                message_id=message.id,
+                detail={"channel": channel.value, "code": code},
+            ),
+        )
+
+
+def _messages(session: Session, message_ids: Sequence[UUID]) -> Sequence[Message]:
+    return session.scalars(
+        select(Message)
+        .where(Message.id.in_(message_ids))
+        .order_by(Message.id)
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def _fall_back(session: Session, kit: Kit, deed: Deed, message: Message) -> bool:
+    """Open the message on the other channel, once; say whether that was possible."""
+    if not message.may_fall_back or message.fallback_of is not None or message.superseded:
+        return message.superseded
+    other = _other_channel(session, message)
+    moment = _moment(kit, message, at=deed.at)
+    if other is None or moment is None:
+        return False
+    fallback = _copy(message, channel=other, due_at=moment, deed=deed)
+    session.add(fallback)
+    session.execute(update(Message).where(Message.id == message.id).values(superseded=True))
+    session.flush()
+    record(
+        session,
+        deed,
+        Entry(
+            action="message.fallback",
+            clinic=message.clinic,
+            patient_id=message.patient_id,
+            enrolment_id=message.enrolment_id,
+            message_id=message.id,
+            detail={"channel": other.value, "opened": str(fallback.id)},
+        ),
+    )
+    return True
+
+
+def _other_channel(session: Session, message: Message) -> ChannelKind | None:
+    """Return the channel that the patient agreed to beside this one, if it can be used."""
+    if message.enrolment_id is None or message.patient_id is None:
+        return None
+    enrolment = session.get_one(Enrolment, message.enrolment_id)
+    patient = session.get_one(Patient, message.patient_id)
+    usable = {
+        ChannelKind.SMS: patient.mobile_sealed is not None and not patient.mobile_unusable,
+        ChannelKind.EMAIL: patient.email_sealed is not None and not patient.email_unusable,
+    }
+    return next(
+        (
+            channel
+            for channel in map(ChannelKind, enrolment.channels)
+            if channel.value != message.channel and usable[channel]
+        ),
+        None,
+    )
+
+
+def _moment(kit: Kit, message: Message, *, at: datetime) -> datetime | None:
+    """Return when the fallback may go, if that is inside the window of the message."""
+    clinic = kit.catalogue.clinics.get(message.clinic)
+    if clinic is None:
+        return None
+    moment = next_sending_moment(
+        max(at, message.not_before), hours=clinic.sending_hours, zone=ZoneInfo(message.zone)
+    )
+    return moment if moment < message.not_after else None
+
+
+def _copy(message: Message, *, channel: ChannelKind, due_at: datetime, deed: Deed) -> Message:
+    return Message(
+        id=new_id(deed.real_at),
+        kind=message.kind,
+        clinic=message.clinic,
+        patient_id=message.patient_id,
+        enrolment_id=message.enrolment_id,
+        generation=message.generation,
+        protocol=message.protocol,
+        step=message.step,
+        occurrence=message.occurrence,
+        template=message.template,
+        channel=channel.value,
+        priority=message.priority,
+        missed=message.missed,
+        may_fall_back=False,
+        fallback_of=message.id,
+        superseded=False,
+        receipt_wait=message.receipt_wait,
+        due_at=due_at,
+        not_before=message.not_before,
+        not_after=message.not_after,
+        zone=message.zone,
+        moved_because=None,
+        state=State.PLANNED.value,
+        state_since=deed.at,
+        state_since_real=deed.real_at,
+        claimable_at=due_at,
+        attempt_count=0,
+        created_at=deed.at,
+    )

@@ -1,0 +1,8 @@
+"""The words that patients get: loaded once, pinned by hash, and rendered from a clinic's facts."""
+
+from __future__ import annotations
+
+from followup.content.library import Content, Rendered, shipped_messages
+from followup.content.version import Approval, ContentVersion
+
+__all__ = ["Approval", "Content", "ContentVersion", "Rendered", "shipped_messages"]

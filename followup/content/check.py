@@ -1,0 +1,165 @@
+"""What is wrong with the messages as they would really be sent, and what a clinic should settle."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
+
+from followup.content.layout import visible_text, words
+from followup.content.library import Content, Rendered
+from followup.content.version import ContentVersion, Standing
+from followup.domain.channel import ChannelKind
+from followup.domain.clinic import Clinic
+from followup.domain.errors import TemplateError
+from followup.domain.file_shape import did_you_mean
+from followup.domain.protocol import Protocol, Step
+
+REPLIES = ("reply-stopped", "reply-started", "reply-unwatched")
+"""The answers to incoming texts: every language needs them, whatever the protocols send."""
+
+_TYPED = re.compile(r"\+?\d[\d ]{5,}\d|https?://|www\.|[\w.]+@[\w.]+")
+"""A phone number, a link or an address: none stands in a template (NHS 111 and 999 are too short)."""
+
+
+def faults(
+    content: Content, *, clinics: Iterable[Clinic], protocols: Iterable[Protocol]
+) -> tuple[str, ...]:
+    """Return a sentence for each thing that must be mended before anything is sent."""
+    clinics = tuple(clinics)
+    found = [*_typed_facts(content, clinics)]
+    for protocol in protocols:
+        for step in protocol.steps:
+            found += _of_step(content, clinics, step, f'protocol {protocol.key}, step "{step.key}"')
+    for clinic in clinics:
+        for language in clinic.languages:
+            for reply in REPLIES:
+                found += _unsendable(content, reply, language, ChannelKind.SMS, f"clinic {clinic.key}")
+        for version in content.versions():
+            if version.language in clinic.languages:
+                found += _of_messages(content, version, clinic)
+    return tuple(dict.fromkeys(found))
+
+
+def reservations(
+    content: Content, *, clinics: Iterable[Clinic], today: date
+) -> tuple[str, ...]:
+    """Return a sentence for each thing that the clinic should settle, with what to do about it."""
+    return (
+        *_unapproved(content),
+        *(
+            f"message {name}: its words were to be read again by {_day(card.review_due)}: have them "
+            "reviewed, and set review_due in its meta.toml"
+            for name, card in content.cards.items()
+            if today > card.review_due
+        ),
+        *(
+            sentence
+            for clinic in clinics
+            for version in content.versions()
+            if version.language in clinic.languages
+            for sentence in _too_long(content, version, clinic)
+        ),
+    )
+
+
+def _typed_facts(content: Content, clinics: Sequence[Clinic]) -> Iterator[str]:
+    names = {
+        fact.casefold()
+        for clinic in clinics
+        for fact in (clinic.name, clinic.short_name, clinic.emergency_department)
+    }
+    for path, source in content.sources.items():
+        if path.endswith(".css"):
+            continue
+        found = [name for name in names if name in source.casefold()]
+        found += [match.group() for match in _TYPED.finditer(source)]
+        for fact in found:
+            yield (
+                f'{path}: holds "{fact}": take names, numbers and addresses from the clinic, as in '
+                "{{ clinic.phone }}"
+            )
+
+
+def _of_step(
+    content: Content, clinics: Sequence[Clinic], step: Step, where: str
+) -> Iterator[str]:
+    card = content.cards.get(step.template)
+    if card is None:
+        hint = did_you_mean(step.template, content.cards)
+        yield f'{where}: there is no message "{step.template}"; {hint}'
+        return
+    if len(step.occurrences) > card.occurrences:
+        yield (
+            f"{where}: sends {step.template} {len(step.occurrences)} times, and its words are made "
+            f"for {card.occurrences}: read them, then raise occurrences in its meta.toml"
+        )
+    for clinic in clinics:
+        for language in clinic.languages:
+            for channel in step.channels:
+                yield from _unsendable(content, step.template, language, channel, where)
+
+
+def _unsendable(
+    content: Content, template: str, language: str, channel: ChannelKind, where: str
+) -> Iterator[str]:
+    try:
+        version = content.version(template, language=language, channel=channel)
+    except TemplateError as error:
+        yield f"{where}: {error}"
+        return
+    if not version.sendable:
+        yield (
+            f"{where}: the words of {template} in {language} for {channel} are {version.standing}: "
+            "have a clinician approve them, and say so in its meta.toml"
+        )
+
+
+def _of_messages(content: Content, version: ContentVersion, clinic: Clinic) -> Iterator[str]:
+    for occurrence in _occurrences(content, version):
+        try:
+            message = content.proof(version, clinic, occurrence=occurrence)
+        except TemplateError as error:
+            yield str(error)
+            continue
+        if message.html is not None and words(message.text) != words(visible_text(message.html)):
+            yield (
+                f"{version.template}/{version.language}: email.txt and email.html do not say the "
+                f"same{_nth(occurrence)}: make their words alike"
+            )
+
+
+def _too_long(content: Content, version: ContentVersion, clinic: Clinic) -> Iterator[str]:
+    limit = content.cards[version.template].max_segments
+    for occurrence in _occurrences(content, version):
+        size = content.proof(version, clinic, occurrence=occurrence).size
+        where = f"clinic {clinic.key}: {version.template}/{version.language}/sms.txt"
+        if size is not None and size.encoding != "GSM-7":
+            yield f"{where}: needs {size.encoding}{_nth(occurrence)}: write it without special characters"
+        if size is not None and size.segments > limit:
+            yield (
+                f"{where}: takes {size.segments} segments{_nth(occurrence)} where {limit} are meant: "
+                "shorten its words, or the clinic's short_name"
+            )
+
+
+def _unapproved(content: Content) -> Iterator[str]:
+    for standing in (Standing.DRAFT, Standing.CHANGED):
+        versions = [version for version in content.versions() if version.standing is standing]
+        for language in sorted({version.language for version in versions}):
+            mine = [version for version in versions if version.language == language]
+            names = ", ".join(dict.fromkeys(version.template for version in mine))
+            why = "no clinician has approved" if standing is Standing.DRAFT else "someone has changed since approval"
+            yield f"messages in {language}: {why} the words of {names}"
+
+
+def _occurrences(content: Content, version: ContentVersion) -> range:
+    return range(1, content.cards[version.template].occurrences + 1)
+
+
+def _nth(occurrence: int) -> str:
+    return f" at occurrence {occurrence}"
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"

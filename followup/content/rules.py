@@ -1,0 +1,145 @@
+"""What a template may do: a sandbox to render in, and the rules that hold before it ever renders."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import PurePosixPath
+
+from jinja2 import FunctionLoader, StrictUndefined, TemplateSyntaxError, nodes
+from jinja2.meta import find_referenced_templates, find_undeclared_variables
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from followup.domain.clinic import Clinic
+from followup.domain.file_shape import did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class ClinicFacts:
+    """What a template may say about a clinic; the names are those of `Clinic`."""
+
+    name: str
+    short_name: str
+    phone: str
+    phone_link: str
+    office_hours_text: str
+    emergency_department: str
+    two_way: bool
+    stop_contact: str | None
+
+    @classmethod
+    def of(cls, clinic: Clinic) -> ClinicFacts:
+        return cls(
+            clinic.name,
+            clinic.short_name,
+            clinic.phone,
+            clinic.phone_link,
+            clinic.office_hours_text,
+            clinic.emergency_department,
+            clinic.two_way,
+            clinic.stop_contact,
+        )
+
+
+FACTS = {field.name: field.type for field in fields(ClinicFacts)}
+VARIABLES = dict.fromkeys(("clinic", "language", "last", "occurrence", "stop_url"))
+"""All that a template is given. Nothing of the patient: a message may stand on a lock screen."""
+
+REACHES = {".txt": {".txt"}, ".html": {".html", ".css"}, ".css": set[str]()}
+"""What a file may include, by suffix: plain text in HTML would go in unescaped."""
+
+
+def environment(sources: Mapping[str, str]) -> ImmutableSandboxedEnvironment:
+    """Return the sandbox over these sources: strict on names, HTML escaped, no functions to call."""
+
+    def load(path: str) -> tuple[str, str, None] | None:
+        # The path doubles as file name, so that a traceback names the template.
+        return (sources[path], path, None) if path in sources else None
+
+    made = ImmutableSandboxedEnvironment(
+        loader=FunctionLoader(load),
+        undefined=StrictUndefined,
+        autoescape=lambda path: path is not None and path.endswith(".html"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        # A file that is included reads as if its lines stood there.
+        keep_trailing_newline=True,
+        auto_reload=False,
+        cache_size=-1,
+    )
+    made.globals.clear()
+    return made
+
+
+def complaints_about(path: str, sources: Mapping[str, str]) -> Iterator[str]:
+    """Yield what is wrong with one source, each a line that names the place and the fix."""
+    sandbox = environment(sources)
+    try:
+        tree = sandbox.parse(sources[path], filename=path)
+        given = VARIABLES.keys() | {"self"}
+        unknown = find_undeclared_variables(tree) - given
+    except TemplateSyntaxError as error:
+        yield f"{path}, line {error.lineno}: {error.message}: correct the template"
+        return
+    yield from _glued_lines(path, sources[path])
+    for name in tree.find_all(nodes.Name):
+        if name.name in unknown:
+            yield _unknown(path, name.lineno, name.name, known=VARIABLES)
+    for part in tree.find_all(nodes.Getattr):
+        of_clinic = isinstance(part.node, nodes.Name) and part.node.name == "clinic"
+        if of_clinic and part.attr not in FACTS:
+            known = {f"clinic.{fact}": None for fact in FACTS}
+            yield _unknown(path, part.lineno, f"clinic.{part.attr}", known=known)
+    for reached in find_referenced_templates(tree):
+        yield from _complaints_about_part(path, reached, sources)
+
+
+def _glued_lines(path: str, source: str) -> Iterator[str]:
+    """Find text before a tag at the end of a line: the line break goes with the tag."""
+    for number, line in enumerate(source.splitlines(), start=1):
+        ends_in_tag = re.search(r"(?<!\+)%\}\s*$", line) and not line.rstrip().endswith("endblock %}")
+        if ends_in_tag and re.sub(r"\{%.*?%\}", "", line).strip():
+            yield (
+                f"{path}, line {number}: the words before the tag would be glued to the next line: "
+                "give the tag a line of its own"
+            )
+
+
+def references(sources: Mapping[str, str]) -> dict[str, frozenset[str]]:
+    """Return for each path all that it includes or extends, directly or not.
+
+    Works on sources that `complaints_about` found nothing wrong with.
+    """
+    sandbox = environment({})
+    direct = {
+        path: {part for part in find_referenced_templates(sandbox.parse(source)) if part}
+        for path, source in sources.items()
+    }
+    return {path: _reached(path, direct) for path in direct}
+
+
+def _reached(path: str, direct: Mapping[str, set[str]]) -> frozenset[str]:
+    found, waiting = set[str](), [*direct[path]]
+    while waiting:
+        here = waiting.pop()
+        if here not in found:
+            found.add(here)
+            waiting += direct[here]
+    return frozenset(found)
+
+
+def _unknown(path: str, line: int, name: str, *, known: Mapping[str, object]) -> str:
+    hint = did_you_mean(name, known)
+    return f'{path}, line {line}: "{name}" is nothing that a message is given; {hint}'
+
+
+def _complaints_about_part(
+    path: str, reached: str | None, sources: Mapping[str, str]
+) -> Iterator[str]:
+    if reached is None:
+        yield f"{path}: includes a file whose name is worked out: write the name in quotes"
+    elif reached not in sources:
+        yield f'{path}: includes "{reached}", which is not there; {did_you_mean(reached, sources)}'
+    elif PurePosixPath(reached).suffix not in REACHES[PurePosixPath(path).suffix]:
+        yield f'{path}: may not include "{reached}": text goes into text, HTML and CSS into HTML'

@@ -1,0 +1,65 @@
+"""The exact words of one message in one language on one channel, and who approved them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+from followup.domain.channel import ChannelKind
+
+SHIPPED_LANGUAGE = "en"
+"""The one language that may be sent as a draft: it comes with the product, for a clinic to sign off."""
+
+
+class Standing(StrEnum):
+    """How far a version may be trusted."""
+
+    APPROVED = "approved"
+    DRAFT = "draft"
+    """Nobody has signed it off yet."""
+    CHANGED = "changed"
+    """It was signed off, and has been edited since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A clinician's signature to exact words: by which role, and on which day."""
+
+    by_role: str
+    on: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentVersion:
+    """A message template exactly as it stands, with every part that it includes.
+
+    `sources` are the texts by their path below the folder of messages; `id` is their SHA-256, so
+    that any change of a byte makes another version, and what was sent can be proved later.
+    """
+
+    id: str
+    template: str
+    language: str
+    channel: ChannelKind
+    sources: Mapping[str, str] = field(hash=False)
+    standing: Standing
+    approved: Approval | None
+
+    @property
+    def sendable(self) -> bool:
+        """Whether patients may get it: approved words, or the shipped English as a draft."""
+        if self.standing is Standing.DRAFT:
+            return self.language == SHIPPED_LANGUAGE
+        return self.standing is Standing.APPROVED
+
+
+def version_id(
+    template: str, *, language: str, channel: ChannelKind, sources: Mapping[str, str]
+) -> str:
+    """Return the SHA-256, in hexadecimal, of what the version is and of all its sources."""
+    canonical = json.dumps([template, language, channel, sorted(sources.items())])
+    return hashlib.sha256(canonical.encode()).hexdigest()

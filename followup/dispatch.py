@@ -1,0 +1,141 @@
+"""The tick: what is due is claimed in batches, checked, and handed on as batches of ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Row
+from sqlalchemy.orm import Session
+
+from followup.consequences import expired, not_arriving
+from followup.domain.lifecycle import State
+from followup.kit import Kit
+from followup.standing import Go, Stop, Verdict, Wait, judge, load
+from followup.store.audit_log import Deed
+from followup.store.messages import count_in_flight, due_priorities, lock_due, move, postpone
+
+ACTOR = "dispatcher"
+CLAIM_SIZE = 500
+"""How many rows one transaction claims: large enough to be quick, small enough to be short."""
+
+UNDELIVERABLE = frozenset({"address-unusable", "no-address", "objection-to-channel"})
+"""Reasons of suppression that leave the other channel open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Claimed messages for one worker: the lease's token, and ids only."""
+
+    token: UUID
+    message_ids: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Claimed:
+    """What one transaction of the tick did: how many rows it looked at, and what it claimed."""
+
+    looked_at: int
+    batches: tuple[Batch, ...]
+
+
+def claim_due(kit: Kit) -> list[Batch]:
+    """Claim what is due, most urgent first, and return it in batches for the workers.
+
+    Idempotent and safe to run twice at once: a row is claimed by one tick only, and what a worker
+    never takes up returns when its lease is over. Claims no more than the workers can have in
+    flight, so that an urgent message never queues behind a backlog.
+    """
+    with kit.store.read() as session:
+        priorities = due_priorities(session, now=kit.clock.now())
+        room = kit.policy.in_flight_limit - count_in_flight(session) if priorities else 0
+    batches: list[Batch] = []
+    for priority in priorities:
+        while room > 0:
+            claimed = _claim(kit, priority=priority, limit=min(room, CLAIM_SIZE))
+            batches.extend(claimed.batches)
+            room -= sum(len(batch.message_ids) for batch in claimed.batches)
+            if claimed.looked_at < CLAIM_SIZE:
+                break
+    return batches
+
+
+def _claim(kit: Kit, *, priority: int, limit: int) -> _Claimed:
+    deed = kit.deed(ACTOR)
+
+    def work(session: Session) -> _Claimed:
+        ids = [
+            row.id
+            for row in lock_due(session, priority=priority, now=deed.at, limit=limit)
+        ]
+        rows = load(session, ids) if ids else []
+        verdicts = judge(session, kit, rows, now=deed.at) if rows else {}
+        apply_stops(session, kit, deed, rows, verdicts, expected=State.PLANNED)
+        _postpone(session, verdicts)
+        going = [row.id for row in rows if isinstance(verdicts[row.id], Go)]
+        return _Claimed(looked_at=len(ids), batches=_lease(session, kit, deed, going))
+
+    return kit.store.transact(work)
+
+
+def _lease(
+    session: Session, kit: Kit, deed: Deed, message_ids: Sequence[UUID]
+) -> tuple[Batch, ...]:
+    batches = []
+    size = kit.policy.batch_size
+    for start in range(0, len(message_ids), size):
+        token = uuid4()
+        chunk = message_ids[start : start + size]
+        moved = move(
+            session,
+            deed,
+            chunk,
+            expected=State.PLANNED,
+            to=State.CLAIMED,
+            lease_token=token,
+            lease_until=deed.real_at + kit.policy.lease,
+        )
+        if moved:
+            batches.append(
+                Batch(token=token, message_ids=tuple(id_ for id_ in chunk if id_ in moved))
+            )
+    return tuple(batches)
+
+
+def apply_stops(
+    session: Session,
+    kit: Kit,
+    deed: Deed,
+    rows: Sequence[Row[Any]],
+    verdicts: dict[UUID, Verdict],
+    *,
+    expected: State,
+) -> None:
+    """Carry out every `Stop` among the verdicts, with what follows from it."""
+    stops = [
+        (verdict.to, verdict.reason, row.id)
+        for row in rows
+        if isinstance(verdict := verdicts[row.id], Stop)
+    ]
+    for (to, reason), group in groupby(sorted(stops), key=itemgetter(0, 1)):
+        moved = move(
+            session, deed, [id_ for _, _, id_ in group], expected=expected, to=to, reason=reason
+        )
+        if to is State.EXPIRED:
+            expired(session, kit, deed, list(moved))
+        elif reason in UNDELIVERABLE:
+            not_arriving(session, kit, deed, list(moved), code=reason)
+
+
+def _postpone(session: Session, verdicts: dict[UUID, Verdict]) -> None:
+    waits: dict[datetime, list[UUID]] = {}
+    for message_id, verdict in verdicts.items():
+        if isinstance(verdict, Wait):
+            waits.setdefault(verdict.until, []).append(message_id)
+    for until, message_ids in waits.items():
+        postpone(session, message_ids, until=until)

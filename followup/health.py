@@ -1,0 +1,160 @@
+"""Signs of life: heartbeats of processes, last runs of the periodic jobs, and what is overdue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from followup.domain.lifecycle import State
+from followup.kit import Kit
+from followup.store.messages import oldest_claimable, state_is
+from followup.store.models import Heartbeat, Message, Sweep
+
+LATE = timedelta(minutes=5)
+"""How long past its due time a claimable message may be (in real time) before an alarm."""
+QUIET = timedelta(minutes=1)
+"""How long (real time) the dispatcher may be silent before an alarm."""
+STUCK = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ailment:
+    """One thing that is wrong, as a code for metrics and a sentence for the operator."""
+
+    code: str
+    sentence: str
+
+
+def beat(kit: Kit, component: str, instance: str) -> None:
+    """Note that a process is alive."""
+    row = {"component": component, "instance": instance, "real_at": kit.clock.real_now()}
+    insert = sqlite.insert if kit.store.is_sqlite else postgresql.insert
+    statement = insert(Heartbeat).values(**row)
+    with kit.store.write() as session:
+        session.execute(
+            statement.on_conflict_do_update(
+                index_elements=["component", "instance"], set_={"real_at": row["real_at"]}
+            )
+        )
+
+
+def watched(kit: Kit, name: str, run: Callable[[], int]) -> int:
+    """Run a periodic job and note when it ran, what it found, and how it ended."""
+    started = kit.clock.real_now()
+    found, error = 0, None
+    try:
+        found = run()
+    except Exception as failure:
+        error = type(failure).__name__
+        raise
+    finally:
+        _note(kit, name, started=started, found=found, error=error)
+    return found
+
+
+def _note(kit: Kit, name: str, *, started: datetime, found: int, error: str | None) -> None:
+    finished = None if error else kit.clock.real_now()
+    row = {
+        "name": name,
+        "started_real_at": started,
+        "finished_real_at": finished,
+        "service_at": kit.clock.now(),
+        "found": found,
+        "done": found,
+        "error": error,
+    }
+    changed = {key: value for key, value in row.items() if key not in {"name"}}
+    if finished is None:
+        # When it last ended well is worth keeping.
+        del changed["finished_real_at"]
+    insert = sqlite.insert if kit.store.is_sqlite else postgresql.insert
+    with kit.store.write() as session:
+        session.execute(
+            insert(Sweep)
+            .values(**row)
+            .on_conflict_do_update(index_elements=["name"], set_=changed)
+        )
+
+
+def last_sweeps(session: Session) -> Sequence[Sweep]:
+    """Return the last run of each periodic job."""
+    return session.scalars(select(Sweep).order_by(Sweep.name)).all()
+
+
+def ailments(kit: Kit) -> list[Ailment]:
+    """Return what is wrong now; raise `StoreUnavailable` if even that can't be known."""
+    found: list[Ailment] = []
+    with kit.store.read() as session:
+        found.extend(_quiet(session, kit))
+        found.extend(_late(session, kit))
+        found.extend(_stuck(session, kit))
+    return found
+
+
+def oldest_overdue(session: Session, kit: Kit) -> timedelta:
+    """Return how long (real time) the oldest claimable message has been waiting."""
+    oldest = oldest_claimable(session)
+    late = kit.clock.now() - oldest if oldest is not None else timedelta()
+    return max(kit.clock.real_delay(late), timedelta())
+
+
+def states_now(session: Session) -> Mapping[str, int]:
+    """Return how many messages are in each state."""
+    rows = session.execute(select(Message.state, func.count()).group_by(Message.state))
+    counts = {row[0]: row[1] for row in rows}
+    return {state.value: counts.get(state.value, 0) for state in State}
+
+
+def _quiet(session: Session, kit: Kit) -> list[Ailment]:
+    tick = session.get(Sweep, "dispatch")
+    if tick is None or tick.finished_real_at is None:
+        return [
+            Ailment(
+                code="dispatcher-never-ran",
+                sentence="the dispatcher has never run: start celery beat and a worker",
+            )
+        ]
+    silent = kit.clock.real_now() - tick.finished_real_at
+    if silent <= QUIET:
+        return []
+    seconds = int(silent.total_seconds())
+    return [
+        Ailment(
+            code="dispatcher-quiet",
+            sentence=f"the dispatcher last ran {seconds} s ago: look at celery beat and the workers",
+        )
+    ]
+
+
+def _late(session: Session, kit: Kit) -> list[Ailment]:
+    late = oldest_overdue(session, kit)
+    if late <= LATE:
+        return []
+    return [
+        Ailment(
+            code="messages-late",
+            sentence=f"the oldest due message has waited {int(late.total_seconds())} s: "
+            "are there enough workers, and does the provider answer?",
+        )
+    ]
+
+
+def _stuck(session: Session, kit: Kit) -> list[Ailment]:
+    since = kit.clock.real_now() - STUCK
+    stuck = session.scalar(
+        select(func.count()).where(state_is(State.CLAIMED, State.SENDING), Message.state_since_real <= since)
+    )
+    if not stuck:
+        return []
+    return [
+        Ailment(
+            code="messages-stuck",
+            sentence=f"{stuck} messages have been on their way for over "
+            f"{int(STUCK.total_seconds() // 60)} minutes: do the sweeps run?",
+        )
+    ]

@@ -1,0 +1,96 @@
+"""The ledger of who does not want to be written to: lodged once, lifted by the patient only."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from followup.changes import cancel_unsent
+from followup.domain.channel import ChannelKind
+from followup.kit import Kit
+from followup.store.audit_log import Deed, Entry, record
+from followup.store.models import Enrolment, Objection, Patient
+from followup.store.patients import open_objections
+from followup.store.types import new_id
+
+
+def lodge(
+    session: Session,
+    kit: Kit,
+    deed: Deed,
+    *,
+    patient: Patient,
+    channel: ChannelKind | None,
+    source: str,
+) -> bool:
+    """Keep a patient's objection and cancel what it covers; return False if it was there already.
+
+    `channel` None means every channel. `source` is where the wish came from: `sms`, `link`,
+    `carrier`, `staff`. The address itself is noted too, so that it holds however often and under
+    whichever name it is enrolled again.
+    """
+    del kit
+    wanted = None if channel is None else channel.value
+    in_force = open_objections(session, patient_ids=[patient.id], contact_indexes=[])
+    if any(objection.channel in (None, wanted) for objection in in_force):
+        return False
+    session.add(
+        Objection(
+            id=new_id(deed.real_at),
+            patient_id=patient.id,
+            contact_index=_contact_index(patient, channel),
+            channel=wanted,
+            source=source,
+            lodged_at=deed.at,
+            lodged_by=deed.actor,
+        )
+    )
+    record(
+        session,
+        deed,
+        Entry(
+            action="objection.lodged",
+            clinic=patient.clinic,
+            patient_id=patient.id,
+            detail={"channel": wanted or "all", "source": source},
+        ),
+    )
+    session.flush()
+    if channel is None:
+        _cancel_all(session, deed, patient)
+    return True
+
+
+def lift(session: Session, deed: Deed, *, patient: Patient, source: str) -> int:
+    """Lift every objection of a patient, at their own word; return how many were in force."""
+    contact_indexes = [index for index in (patient.mobile_index, patient.email_index) if index]
+    in_force = open_objections(
+        session, patient_ids=[patient.id], contact_indexes=contact_indexes
+    )
+    for objection in in_force:
+        objection.lifted_at, objection.lifted_by = deed.at, deed.actor
+        record(
+            session,
+            deed,
+            Entry(
+                action="objection.lifted",
+                clinic=patient.clinic,
+                patient_id=patient.id,
+                detail={"channel": objection.channel or "all", "source": source},
+            ),
+        )
+    return len(in_force)
+
+
+def _contact_index(patient: Patient, channel: ChannelKind | None) -> bytes | None:
+    if channel is ChannelKind.EMAIL:
+        return patient.email_index
+    return patient.mobile_index
+
+
+def _cancel_all(session: Session, deed: Deed, patient: Patient) -> None:
+    enrolment_ids = session.scalars(
+        select(Enrolment.id).where(Enrolment.patient_id == patient.id).order_by(Enrolment.id)
+    ).all()
+    if enrolment_ids:
+        cancel_unsent(session, deed, reason="objection", enrolment_ids=enrolment_ids)

@@ -1,0 +1,235 @@
+"""Committing what became of an attempt, from whichever side the news comes first.
+
+The call's own answer, a receipt and a look-up may each settle an attempt; the later ones find it
+settled and change nothing. News of an attempt that is no longer the message's latest never moves
+the message as if it were.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy.orm import Session
+
+from followup.channels.interface import Report, ReportedStatus
+from followup.consequences import expired, not_arriving, recipient_at_fault
+from followup.domain.errors import ChannelError, ChannelRefused, ChannelUnavailable
+from followup.domain.lifecycle import State
+from followup.kit import Kit
+from followup.reports import apply_report, lock_attempts, mark_sent
+from followup.store.audit_log import Deed
+from followup.store.messages import move
+from followup.store.models import Attempt, Message
+
+FIRST_BACK_OFF = timedelta(seconds=2)
+LONGEST_BACK_OFF = timedelta(minutes=10)
+MAX_REASON = 300
+
+
+class NotCalled(Enum):
+    """The provider was not called: the lease was over before its turn came."""
+
+    NOT_CALLED = "not-called"
+
+
+NOT_CALLED: Final = NotCalled.NOT_CALLED
+
+Result = Report | ChannelError | NotCalled
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """One attempt, and what the call of the provider came to."""
+
+    message_id: UUID
+    attempt_id: UUID
+    result: Result
+
+
+def settle(kit: Kit, outcomes: Sequence[Called], *, actor: str) -> None:
+    """Commit the outcomes of provider calls, in one transaction."""
+    kit.store.transact(lambda session: _settle(session, kit, outcomes, kit.deed(actor)))
+
+
+def _settle(session: Session, kit: Kit, outcomes: Sequence[Called], deed: Deed) -> None:
+    rows = {
+        row.attempt_id: row
+        for row in lock_attempts(session, [called.attempt_id for called in outcomes])
+    }
+    _note_attempts(session, [_note(called, deed) for called in outcomes])
+    plain = [rows[called.attempt_id] for called in outcomes if _plain(called, rows)]
+    mark_sent(session, deed, plain)
+    for called in outcomes:
+        row = rows[called.attempt_id]
+        if _plain(called, rows):
+            continue
+        if isinstance(called.result, Report):
+            apply_report(session, kit, deed, row, called.result)
+        elif row.latest:
+            _not_taken(session, kit, deed, row, called.result)
+
+
+def _plain(called: Called, rows: Mapping[UUID, Row[Any]]) -> bool:
+    """Say whether an outcome is the usual one: taken, and nothing else heard meanwhile."""
+    row = rows[called.attempt_id]
+    return (
+        isinstance(called.result, Report)
+        and called.result.status in {ReportedStatus.ACCEPTED, ReportedStatus.SENT}
+        and bool(row.latest)
+        and row.state in {State.SENDING.value, State.UNKNOWN.value}
+        and row.provider_id in {None, called.result.provider_id}
+    )
+
+
+def _not_taken(
+    session: Session, kit: Kit, deed: Deed, row: Row[Any], result: ChannelError | NotCalled
+) -> None:
+    """Move a message that the provider did not take, or of which nobody knows."""
+    if isinstance(result, ChannelRefused):
+        _refuse(session, kit, deed, row, result)
+    elif isinstance(result, ChannelUnavailable):
+        again = back_off(row.attempt_count, jitter=_jitter(), asked=result.retry_after)
+        try_again(session, kit, deed, row, at=kit.clock.after_real(again), why=result.code)
+    elif result is NOT_CALLED:
+        try_again(session, kit, deed, row, at=deed.at, why=NOT_CALLED.value)
+    else:
+        move(
+            session,
+            deed,
+            [row.message_id],
+            expected=State.SENDING,
+            to=State.UNKNOWN,
+            reason=result.code,
+            # In `unknown` this is when to look for it, in real time: at once.
+            lease_until=deed.real_at,
+        )
+
+
+def _refuse(
+    session: Session, kit: Kit, deed: Deed, row: Row[Any], refused: ChannelRefused
+) -> None:
+    moved = _move_from_limbo(session, deed, row.message_id, to=State.FAILED, reason=refused.code)
+    if not moved:
+        return
+    if refused.recipient or refused.opted_out:
+        recipient_at_fault(
+            session, kit, deed, row.message_id, code=refused.code, opted_out=refused.opted_out
+        )
+    not_arriving(session, kit, deed, [row.message_id], code=refused.code)
+
+
+def try_again(
+    session: Session, kit: Kit, deed: Deed, row: Row[Any], *, at: datetime, why: str
+) -> None:
+    """Plan a message again that the provider provably does not have, or expire it if too late."""
+    if at >= row.not_after:
+        moved = _move_from_limbo(
+            session, deed, row.message_id, to=State.EXPIRED, reason="window-over"
+        )
+        if moved:
+            expired(session, kit, deed, [row.message_id])
+        return
+    _move_from_limbo(
+        session,
+        deed,
+        row.message_id,
+        to=State.PLANNED,
+        reason=why,
+        claimable_at=at,
+        lease_token=None,
+        lease_until=None,
+    )
+
+
+def _move_from_limbo(
+    session: Session, deed: Deed, message_id: UUID, *, to: State, reason: str, **values: Any
+) -> bool:
+    """Move a message out of `sending`, or out of `unknown` if a sweep had put it there."""
+    return any(
+        move(session, deed, [message_id], expected=state, to=to, reason=reason, **values)
+        for state in (State.SENDING, State.UNKNOWN)
+    )
+
+
+def back_off(
+    attempts: int, *, jitter: float, asked: timedelta | None = None
+) -> timedelta:
+    """Return how long (real time) to wait before the next attempt: doubling, with jitter.
+
+    `attempts` have been made; `jitter` is from 0 to 1. Never less than the provider asked for.
+    """
+    ceiling = min(FIRST_BACK_OFF * 2 ** min(attempts, 12), LONGEST_BACK_OFF)
+    return max(ceiling * (0.5 + jitter / 2), asked or timedelta())
+
+
+def _jitter() -> float:
+    return random.random()  # noqa: S311
+
+
+def _note(called: Called, deed: Deed) -> dict[str, Any]:
+    """Return what the attempt's row keeps of an outcome."""
+    result = called.result
+    noted: dict[str, Any] = {
+        "key": called.attempt_id,
+        "finished_at": deed.at,
+        "provider_id": None,
+        "code": None,
+        "reason": None,
+    }
+    if isinstance(result, Report):
+        noted["outcome"] = "refused" if result.status is ReportedStatus.FAILED else "accepted"
+        noted |= {"provider_id": result.provider_id, "code": result.code}
+    elif isinstance(result, NotCalled):
+        noted["outcome"] = result.value
+    else:
+        noted["outcome"] = _WORD[type(result)] if type(result) in _WORD else "unknown"
+        noted |= {"code": result.code, "reason": result.reason[:MAX_REASON]}
+    return noted
+
+
+_WORD: dict[type[ChannelError], str] = {
+    ChannelRefused: "refused",
+    ChannelUnavailable: "unavailable",
+}
+
+
+def _note_attempts(session: Session, noted: Sequence[dict[str, Any]]) -> None:
+    """Write outcomes to attempts that nothing else has settled meanwhile."""
+    statement = (
+        update(Attempt.__table__)  # type: ignore[arg-type]
+        .where(
+            Attempt.id == bindparam("key"),
+            Attempt.outcome.is_(None) | (Attempt.outcome == "unknown"),
+        )
+        .values({name: bindparam(name) for name in _NOTED})
+    )
+    session.connection().execute(statement, list(noted))
+
+
+_NOTED = ("finished_at", "outcome", "provider_id", "code", "reason")
+
+
+def look_again(session: Session, message_id: UUID, *, at: datetime) -> None:
+    """Set when (real time) an unknown outcome is looked for again."""
+    session.execute(
+        update(Message)
+        .where(Message.id == message_id, Message.state == State.UNKNOWN.value)
+        .values(lease_until=at)
+    )
+
+
+def latest_attempt(session: Session, message_id: UUID) -> Attempt | None:
+    """Return the attempt made last for a message."""
+    return session.scalar(
+        select(Attempt)
+        .where(Attempt.message_id == message_id)
+        .order_by(Attempt.number.desc())
+        .limit(1)
+    )

@@ -1,0 +1,121 @@
+"""Turning a dated timeline into message rows: the first generation and every later one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from followup.domain.channel import ChannelKind
+from followup.domain.lifecycle import State
+from followup.domain.protocol import Protocol, Step
+from followup.domain.timeline import Fate, PlannedMessage
+from followup.kit import Kit
+from followup.store.audit_log import Deed
+from followup.store.models import Enrolment, Generation, Message, ProtocolVersion
+from followup.store.types import new_id
+
+STATE_OF_FATE = {
+    Fate.PLANNED: State.PLANNED,
+    Fate.PAST: State.EXPIRED,
+    Fate.NO_ROOM: State.EXPIRED,
+}
+
+
+def channel_for(step: Step, reachable: Collection[ChannelKind]) -> ChannelKind | None:
+    """Return the channel that a step prefers among those the patient can be reached by."""
+    return next((channel for channel in step.channels if channel in reachable), None)
+
+
+def add_generation(
+    session: Session,
+    kit: Kit,
+    enrolment: Enrolment,
+    *,
+    protocol: Protocol,
+    timeline: Sequence[PlannedMessage],
+    reachable: Collection[ChannelKind],
+    deed: Deed,
+) -> None:
+    """Write the messages of the enrolment's current generation, and the ledger of how many."""
+    _remember(session, kit, protocol, deed=deed)
+    session.add(
+        Generation(
+            enrolment_id=enrolment.id,
+            number=enrolment.generation,
+            procedure_at=enrolment.procedure_at,
+            protocol_version=protocol.version,
+            planned=len(timeline),
+            created_at=deed.at,
+            created_by=deed.actor,
+        )
+    )
+    rows = [_row(enrolment, planned, reachable, deed=deed) for planned in timeline]
+    if rows:
+        session.execute(insert(Message), rows)
+
+
+def _row(
+    enrolment: Enrolment,
+    planned: PlannedMessage,
+    reachable: Collection[ChannelKind],
+    *,
+    deed: Deed,
+) -> dict[str, object]:
+    step = planned.step
+    channel = channel_for(step, reachable)
+    state, reason = STATE_OF_FATE[planned.fate], None
+    if planned.fate is not Fate.PLANNED:
+        reason = planned.fate.value
+    elif channel is None:
+        state, reason = State.SUPPRESSED, "no-channel"
+    others = [other for other in step.channels if other in reachable and other is not channel]
+    return {
+        "id": new_id(deed.real_at),
+        "kind": "advice",
+        "clinic": enrolment.clinic,
+        "patient_id": enrolment.patient_id,
+        "enrolment_id": enrolment.id,
+        "generation": enrolment.generation,
+        "protocol": enrolment.protocol,
+        "step": step.key,
+        "occurrence": planned.occurrence,
+        "template": step.template,
+        "channel": (channel or step.channels[0]).value,
+        "priority": step.priority,
+        "missed": step.missed.value,
+        "may_fall_back": step.fallback and bool(others),
+        "superseded": False,
+        "receipt_wait": int(step.receipt_deadline.total_seconds()),
+        "due_at": planned.due_at,
+        "not_before": planned.not_before,
+        "not_after": planned.not_after,
+        "zone": enrolment.zone,
+        "moved_because": [str(why) for why in planned.moved_because] or None,
+        "state": state.value,
+        "reason": reason,
+        "state_since": deed.at,
+        "state_since_real": deed.real_at,
+        "claimable_at": planned.due_at,
+        "attempt_count": 0,
+        "created_at": deed.at,
+    }
+
+
+def _remember(session: Session, kit: Kit, protocol: Protocol, *, deed: Deed) -> None:
+    """Keep the protocol's definition the first time that something is planned by this version."""
+    known: UUID | str | None = session.scalar(
+        select(ProtocolVersion.id).where(ProtocolVersion.id == protocol.version)
+    )
+    if known is None:
+        session.merge(
+            ProtocolVersion(
+                id=protocol.version,
+                protocol=protocol.key,
+                definition=kit.catalogue.definition(protocol.key),
+                first_used_at=deed.at,
+            )
+        )
+        session.flush()

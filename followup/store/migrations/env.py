@@ -1,0 +1,17 @@
+"""What Alembic runs: it gets its connection from `followup.store.schema`, never from a file."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from followup.store.models import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    # SQLite alters a table by making it anew.
+    render_as_batch=True,
+    compare_type=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

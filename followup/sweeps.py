@@ -1,0 +1,131 @@
+"""The periodic jobs, by name: one for every state in which a message could get stuck."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from followup.consequences import expired
+from followup.domain.lifecycle import State
+from followup.kit import Kit
+from followup.receipts import apply_parked
+from followup.reconcile import abandon_sending, chase_receipts, settle_unknown
+from followup.store.messages import move, state_is
+from followup.store.models import Enrolment, Message
+
+ACTOR = "sweeper"
+BATCH = 500
+MOST_BATCHES = 40
+"""A run stops after so many batches: what is left waits for the next run, a moment later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A periodic job: `run` does one batch and returns how much it found; 0 is the end.
+
+    `every` is how often it runs, in real time.
+    """
+
+    name: str
+    every: timedelta
+    run: Callable[[Kit], int]
+
+    def until_empty(self, kit: Kit) -> int:
+        """Run batch after batch until nothing is left, within bounds; return how much there was."""
+        total = 0
+        for _ in range(MOST_BATCHES):
+            found = self.run(kit)
+            total += found
+            if found == 0:
+                break
+        return total
+
+
+def expire_overdue(kit: Kit, *, limit: int = BATCH) -> int:
+    """Expire unsent messages whose window is over, and ask a person where the step says so."""
+
+    def work(session: Session) -> int:
+        deed = kit.deed(ACTOR)
+        found = session.execute(
+            select(Message.id, Message.state)
+            .where(
+                state_is(State.PLANNED, State.HELD),
+                Message.not_after <= deed.at,
+            )
+            .order_by(Message.not_after)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        ).all()
+        for state in (State.PLANNED, State.HELD):
+            ids = [row.id for row in found if row.state == state.value]
+            moved = move(
+                session, deed, ids, expected=state, to=State.EXPIRED, reason="window-over"
+            )
+            expired(session, kit, deed, list(moved))
+        return len(found)
+
+    return kit.store.transact(work)
+
+
+def release_leases(kit: Kit, *, limit: int = BATCH) -> int:
+    """Put claimed messages back whose lease is over: nobody was called, so nothing is in doubt."""
+
+    def work(session: Session) -> int:
+        deed = kit.deed(ACTOR)
+        ids = session.scalars(
+            select(Message.id)
+            .where(state_is(State.CLAIMED), Message.lease_until <= deed.real_at)
+            .order_by(Message.lease_until)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        ).all()
+        moved = move(
+            session,
+            deed,
+            ids,
+            expected=State.CLAIMED,
+            to=State.PLANNED,
+            reason="lease-over",
+            lease_token=None,
+            lease_until=None,
+        )
+        return len(moved)
+
+    return kit.store.transact(work)
+
+
+def cancel_ended(kit: Kit, *, limit: int = BATCH) -> int:
+    """Cancel unsent messages whose enrolment has ended: none should be left, but none may stay."""
+
+    def work(session: Session) -> int:
+        deed = kit.deed(ACTOR)
+        ended = exists().where(
+            Enrolment.id == Message.enrolment_id, Enrolment.state == "withdrawn"
+        )
+        found = session.execute(
+            select(Message.id, Message.state)
+            .where(state_is(State.PLANNED, State.HELD), ended)
+            .limit(limit)
+            .with_for_update(skip_locked=True, of=Message)
+        ).all()
+        for state in (State.PLANNED, State.HELD):
+            ids = [row.id for row in found if row.state == state.value]
+            move(session, deed, ids, expected=state, to=State.CANCELLED, reason="withdrawn")
+        return len(found)
+
+    return kit.store.transact(work)
+
+
+JOBS: tuple[Job, ...] = (
+    Job(name="expire", every=timedelta(seconds=1), run=expire_overdue),
+    Job(name="release-leases", every=timedelta(seconds=2), run=release_leases),
+    Job(name="abandon-sending", every=timedelta(seconds=2), run=abandon_sending),
+    Job(name="settle-unknown", every=timedelta(seconds=2), run=settle_unknown),
+    Job(name="apply-parked", every=timedelta(seconds=2), run=apply_parked),
+    Job(name="chase-receipts", every=timedelta(seconds=10), run=chase_receipts),
+    Job(name="cancel-ended", every=timedelta(minutes=1), run=cancel_ended),
+)

@@ -1,0 +1,75 @@
+"""Putting the parts together from the settings: the one place that knows which provider is which."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import timedelta
+
+from config.settings import Settings
+from followup.catalogue import Catalogue, load_catalogue
+from followup.channels.interface import Channel
+from followup.channels.pace import InProcessPace, Pace, RedisPace
+from followup.channels.sandbox import SandboxChannel
+from followup.channels.smtp import SmtpChannel
+from followup.channels.twilio import TwilioChannel
+from followup.clock import Clock, parse_clock
+from followup.content import Content
+from followup.domain.channel import ChannelKind
+from followup.kit import Kit, Policy
+from followup.links import Links
+from followup.store.keys import load_keyring
+from followup.store.outbox import StoredOutbox
+from followup.store.schema import migrate, require_current
+from followup.store.sealing import Keyring, MasterKeys
+from followup.store.session import Store, make_engine
+
+
+def build(settings: Settings, *, clock: Clock | None = None) -> Kit:
+    """Return everything that the use cases work with.
+
+    A SQLite database is made and brought up to date; any other must be current (`followup
+    migrate`). Raises `ConfigurationError` or `StoreUnavailable` with what to do.
+    """
+    catalogue = load_catalogue(settings.config_dir)
+    content = Content.load()
+    clock = clock or parse_clock(settings.clock)
+    if settings.is_sqlite:
+        settings.make_data_dir()
+    engine = make_engine(settings.database_url)
+    if settings.is_sqlite:
+        migrate(engine)
+    else:
+        require_current(engine)
+    store = Store(engine)
+    keyring = load_keyring(store, MasterKeys(settings.load_master_keys()))
+    return Kit(
+        clock=clock,
+        store=store,
+        keyring=keyring,
+        catalogue=catalogue,
+        content=content,
+        channels=_channels(settings, store, keyring, clock, catalogue),
+        pace=_pace(settings),
+        links=Links(settings.public_url, keyring.links_key),
+        policy=_policy(settings),
+    )
+
+
+def instance_name() -> str:
+    """Return the name of this process in heartbeats: the machine and the process id."""
+    return f"{platform.node()}:{os.getpid()}"
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        lease=timedelta(seconds=settings.lease),
+        reconcile_after=timedelta(seconds=settings.reconcile_after),
+        batch_size=settings.batch_size,
+        in_flight_limit=settings.in_flight_limit,
+        send_concurrency=settings.send_concurrency,
+        per_second={
+            ChannelKind.SMS: settings.sms_per_second,
+            ChannelKind.EMAIL: settings.email_per_second,
+        },
+    )

@@ -1,0 +1,152 @@
+"""What a person must look at: opened once per subject, with the cause and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from followup.domain.errors import Conflict, NotFound
+from followup.kit import Kit
+from followup.store.audit_log import Deed, Entry, record
+from followup.store.models import Message, WorklistItem
+from followup.store.types import new_id
+
+TIME_LIMITS = {
+    1: timedelta(minutes=15),
+    2: timedelta(hours=4),
+    3: timedelta(hours=24),
+}
+"""How soon a person should look, by urgency."""
+
+URGENCY = {"reply": 2, "missed": 2, "failed": 2, "unknown": 2, "no-receipt": 3, "set-up": 2}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Something for a person to do. Two tasks of one `subject` are one item."""
+
+    subject: str
+    kind: str
+    clinic: str
+    cause: str
+    patient_id: UUID | None = None
+    enrolment_id: UUID | None = None
+    message_id: UUID | None = None
+    inbound_id: UUID | None = None
+    more: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of_message(cls, message: Message, *, kind: str, cause: str) -> Task:
+        """Return the task that a message which went wrong makes."""
+        return cls(
+            subject=f"{kind}:{message.id}",
+            kind=kind,
+            clinic=message.clinic,
+            cause=cause,
+            patient_id=message.patient_id,
+            enrolment_id=message.enrolment_id,
+            message_id=message.id,
+            more={"step": message.step, "occurrence": message.occurrence},
+        )
+
+
+def open_item(session: Session, kit: Kit, deed: Deed, task: Task) -> UUID:
+    """Open an item for a person, or return the one that is there for the same subject."""
+    del kit
+    there = session.scalar(select(WorklistItem.id).where(WorklistItem.subject == task.subject))
+    if there is not None:
+        return there
+    urgency = URGENCY.get(task.kind, 3)
+    item = WorklistItem(
+        id=new_id(deed.real_at),
+        subject=task.subject,
+        clinic=task.clinic,
+        kind=task.kind,
+        urgency=urgency,
+        patient_id=task.patient_id,
+        enrolment_id=task.enrolment_id,
+        message_id=task.message_id,
+        inbound_id=task.inbound_id,
+        detail={"cause": task.cause, **task.more},
+        opened_at=deed.at,
+        due_at=deed.at + TIME_LIMITS[urgency],
+        state="open",
+    )
+    session.add(item)
+    session.flush()
+    _record(session, deed, item, "worklist.opened", {"kind": task.kind, "cause": task.cause})
+    return item.id
+
+
+def take(kit: Kit, item_id: UUID, *, actor: str) -> None:
+    """Make an item `actor`'s own; raise `Conflict` where somebody else has it or it is closed."""
+
+    def work(session: Session) -> None:
+        item = _find(session, item_id)
+        if item.state == "closed":
+            raise Conflict("this is dealt with already")
+        if item.state == "taken" and item.owner != actor:
+            raise Conflict(f"{item.owner} has taken this; speak to them first")
+        item.state, item.owner = "taken", actor
+        _record(session, kit.deed(actor), item, "worklist.taken")
+
+    kit.store.transact(work)
+
+
+def close(kit: Kit, item_id: UUID, *, outcome: str, actor: str) -> None:
+    """Close an item with what came of it (a code such as `rang` or `dealt-with`)."""
+
+    def work(session: Session) -> None:
+        item = _find(session, item_id)
+        if item.state == "closed":
+            raise Conflict("this is dealt with already")
+        deed = kit.deed(actor)
+        item.state, item.outcome = "closed", outcome
+        item.closed_at, item.closed_by = deed.at, actor
+        _record(session, deed, item, "worklist.closed", {"outcome": outcome})
+
+    kit.store.transact(work)
+
+
+def open_items(session: Session, *, clinic: str | None = None) -> Sequence[WorklistItem]:
+    """Return what waits for a person, the most urgent and oldest first."""
+    query = select(WorklistItem).where(WorklistItem.state != "closed")
+    if clinic is not None:
+        query = query.where(WorklistItem.clinic == clinic)
+    return session.scalars(
+        query.order_by(WorklistItem.urgency, WorklistItem.opened_at, WorklistItem.id)
+    ).all()
+
+
+def _find(session: Session, item_id: UUID) -> WorklistItem:
+    item = session.get(WorklistItem, item_id, with_for_update=True)
+    if item is None:
+        raise NotFound(f"there is no worklist item {item_id}")
+    return item
+
+
+def _record(
+    session: Session,
+    deed: Deed,
+    item: WorklistItem,
+    action: str,
+    detail: dict[str, Any] | None = None,
+) -> None:
+    record(
+        session,
+        deed,
+        Entry(
+            action=action,
+            clinic=item.clinic,
+            patient_id=item.patient_id,
+            enrolment_id=item.enrolment_id,
+            message_id=item.message_id,
+            detail={"item": str(item.id), **(detail or {})},
+        ),
+    )

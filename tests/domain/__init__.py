@@ -1,0 +1,3 @@
+"""Tests of the pure core."""
+
+from __future__ import annotations

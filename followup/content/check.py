@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 from followup.content.layout import visible_text, words
-from followup.content.library import Content, Rendered
+from followup.content.library import Content
 from followup.content.version import ContentVersion, Standing
 from followup.domain.channel import ChannelKind
 from followup.domain.clinic import Clinic
@@ -19,7 +19,7 @@ REPLIES = ("reply-stopped", "reply-started", "reply-unwatched")
 """The answers to incoming texts: every language needs them, whatever the protocols send."""
 
 _TYPED = re.compile(r"\+?\d[\d ]{5,}\d|https?://|www\.|[\w.]+@[\w.]+")
-"""A phone number, a link or an address: none stands in a template (NHS 111 and 999 are too short)."""
+"""A phone number, a link or an address. NHS 111 and 999 are too short to be meant."""
 
 
 def faults(
@@ -34,22 +34,22 @@ def faults(
     for clinic in clinics:
         for language in clinic.languages:
             for reply in REPLIES:
-                found += _unsendable(content, reply, language, ChannelKind.SMS, f"clinic {clinic.key}")
+                found += _unsendable(
+                    content, reply, language, ChannelKind.SMS, f"clinic {clinic.key}"
+                )
         for version in content.versions():
             if version.language in clinic.languages:
                 found += _of_messages(content, version, clinic)
     return tuple(dict.fromkeys(found))
 
 
-def reservations(
-    content: Content, *, clinics: Iterable[Clinic], today: date
-) -> tuple[str, ...]:
+def reservations(content: Content, *, clinics: Iterable[Clinic], today: date) -> tuple[str, ...]:
     """Return a sentence for each thing that the clinic should settle, with what to do about it."""
     return (
         *_unapproved(content),
         *(
-            f"message {name}: its words were to be read again by {_day(card.review_due)}: have them "
-            "reviewed, and set review_due in its meta.toml"
+            f"message {name}: its words were to be read again by {_day(card.review_due)}: have "
+            "them reviewed, and set review_due in its meta.toml"
             for name, card in content.cards.items()
             if today > card.review_due
         ),
@@ -81,9 +81,7 @@ def _typed_facts(content: Content, clinics: Sequence[Clinic]) -> Iterator[str]:
             )
 
 
-def _of_step(
-    content: Content, clinics: Sequence[Clinic], step: Step, where: str
-) -> Iterator[str]:
+def _of_step(content: Content, clinics: Sequence[Clinic], step: Step, where: str) -> Iterator[str]:
     card = content.cards.get(step.template)
     if card is None:
         hint = did_you_mean(step.template, content.cards)
@@ -117,16 +115,17 @@ def _unsendable(
 
 def _of_messages(content: Content, version: ContentVersion, clinic: Clinic) -> Iterator[str]:
     for occurrence in _occurrences(content, version):
-        try:
-            message = content.proof(version, clinic, occurrence=occurrence)
-        except TemplateError as error:
-            yield str(error)
-            continue
-        if message.html is not None and words(message.text) != words(visible_text(message.html)):
-            yield (
-                f"{version.template}/{version.language}: email.txt and email.html do not say the "
-                f"same{_nth(occurrence)}: make their words alike"
-            )
+        for extra in ({}, {"stop_url": "https://example.com/stop"}):
+            try:
+                message = content.proof(version, clinic, occurrence=occurrence, extra=extra)
+            except TemplateError as error:
+                yield str(error)
+                continue
+            if message.html and words(message.text) != words(visible_text(message.html)):
+                yield (
+                    f"{version.template}/{version.language}: email.txt and email.html do not say "
+                    f"the same{_nth(occurrence)}: make their words alike"
+                )
 
 
 def _too_long(content: Content, version: ContentVersion, clinic: Clinic) -> Iterator[str]:
@@ -135,11 +134,14 @@ def _too_long(content: Content, version: ContentVersion, clinic: Clinic) -> Iter
         size = content.proof(version, clinic, occurrence=occurrence).size
         where = f"clinic {clinic.key}: {version.template}/{version.language}/sms.txt"
         if size is not None and size.encoding != "GSM-7":
-            yield f"{where}: needs {size.encoding}{_nth(occurrence)}: write it without special characters"
+            yield (
+                f"{where}: needs {size.encoding}{_nth(occurrence)}, which halves what a segment "
+                "holds: take special characters out of its words, or of the clinic's facts"
+            )
         if size is not None and size.segments > limit:
             yield (
-                f"{where}: takes {size.segments} segments{_nth(occurrence)} where {limit} are meant: "
-                "shorten its words, or the clinic's short_name"
+                f"{where}: takes {size.segments} segments{_nth(occurrence)}, where {limit} are "
+                "meant: shorten its words, or the clinic's short_name"
             )
 
 
@@ -149,7 +151,11 @@ def _unapproved(content: Content) -> Iterator[str]:
         for language in sorted({version.language for version in versions}):
             mine = [version for version in versions if version.language == language]
             names = ", ".join(dict.fromkeys(version.template for version in mine))
-            why = "no clinician has approved" if standing is Standing.DRAFT else "someone has changed since approval"
+            why = (
+                "no clinician has approved"
+                if standing is Standing.DRAFT
+                else "someone has changed since approval"
+            )
             yield f"messages in {language}: {why} the words of {names}"
 
 

@@ -18,7 +18,9 @@ def reflow(text: str, *, gap: str) -> str:
     flowed = ""
     for paragraph in re.split(r"\n\s*\n", text.strip()):
         lines = [" ".join(line.split()) for line in paragraph.splitlines()]
-        joined = "".join(f"\n{line}" if line.startswith("- ") else f" {line}" for line in lines if line)
+        joined = "".join(
+            f"\n{line}" if line.startswith("- ") else f" {line}" for line in lines if line
+        )
         flowed += f"{gap if flowed else ''}{joined.strip()}"
     return flowed
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from html import escape
@@ -13,11 +13,12 @@ from types import MappingProxyType
 
 import jinja2
 
+from followup.content.assembly import complaints, versions
 from followup.content.layout import one_line, reflow, with_inlined_styles
 from followup.content.meta import Meta
-from followup.content.rules import ClinicFacts, complaints_about, environment, references
-from followup.content.sources import PARTS, languages_of, read_sources
-from followup.content.version import ContentVersion, version_id
+from followup.content.rules import ClinicFacts, environment
+from followup.content.sources import languages_of, read_sources
+from followup.content.version import ContentVersion
 from followup.domain.channel import ChannelKind
 from followup.domain.clinic import Clinic
 from followup.domain.errors import TemplateError
@@ -47,31 +48,24 @@ def shipped_messages() -> Traversable:
 
 
 class Content:
-    """All messages. Safe to share between threads; holds sources as read once, whatever happens to
-    the files later.
-    """
+    """All messages, as they were when the files were read. Safe to share between threads."""
 
     def __init__(self, sources: Mapping[str, str], cards: Mapping[str, Meta]) -> None:
-        """Take sources by path and cards by message; raise `TemplateError` with all that is wrong."""
-        problems = [*_incomplete(sources, cards)]
-        for path in sources:
-            problems += complaints_about(path, sources)
-        if not problems:
-            problems += _loops(sources)
-        if problems:
+        """Take sources by path and cards by message; raise `TemplateError` with all its faults."""
+        if problems := complaints(sources, cards):
             raise TemplateError("\n".join(problems))
         self.cards = cards
         self.sources = sources
         self._sandbox = environment(sources)
         self._versions = {
             (version.template, version.language, version.channel): version
-            for version in _versions(sources, cards)
+            for version in versions(sources, cards)
         }
         self._composed = lru_cache(maxsize=4096)(self._compose)
 
     @classmethod
     def load(cls, root: Traversable | None = None) -> Content:
-        """Return the messages below `root`, or those shipped; raise `TemplateError` naming files."""
+        """Return the messages below `root`, or those shipped; raise `TemplateError` if broken."""
         return cls(*read_sources(shipped_messages() if root is None else root))
 
     def render(
@@ -84,7 +78,7 @@ class Content:
         occurrence: int = 1,
         extra: Mapping[str, str] = NOTHING,
     ) -> Rendered:
-        """Return a message to send; raise `TemplateError` where there is none or it may not be sent.
+        """Return a message to send; raise `TemplateError` where there is none that may be sent.
 
         It depends on nothing of the patient. `extra` may hold `stop_url`, the address at which this
         patient stops e-mails; without it an e-mail names the clinic's phone.
@@ -92,8 +86,8 @@ class Content:
         version = self.version(template, language=language, channel=channel)
         if not version.sendable:
             raise TemplateError(
-                f"{template}/{language}: the words for {channel} are {version.standing} and may not "
-                "be sent: have a clinician approve them, and say so in meta.toml"
+                f"{template}/{language}: the words for {channel} are {version.standing} and may "
+                "not be sent: have a clinician approve them, and say so in meta.toml"
             )
         return self.proof(version, clinic, occurrence=occurrence, extra=extra)
 
@@ -110,7 +104,7 @@ class Content:
             raise TemplateError(f"extra can hold stop_url only, not {', '.join(sorted(unknown))}")
         stop_url = extra.get("stop_url")
         facts = ClinicFacts.of(clinic)
-        made = self._composed(version, facts, occurrence, bool(stop_url))
+        made = self._composed(version, facts, occurrence, STOP_URL if stop_url else None)
         if not stop_url or made.html is None:
             return made
         return replace(
@@ -120,7 +114,7 @@ class Content:
         )
 
     def version(self, template: str, *, language: str, channel: ChannelKind) -> ContentVersion:
-        """Return what is rendered for these; raise `TemplateError` where there are no such words."""
+        """Return what is rendered for these; raise `TemplateError` where there are no words."""
         found = self._versions.get((template, language, channel))
         if found is None:
             raise TemplateError(self._absent(template, language, channel))
@@ -141,25 +135,25 @@ class Content:
             return f'there is no message "{template}"; {did_you_mean(template, self.cards)}'
         written = languages_of(self.sources, template)
         if language not in written:
-            return f'{template}: has no words in "{language}"; it is written in {", ".join(written)}'
+            return (
+                f'{template}: has no words in "{language}"; it is written in {", ".join(written)}'
+            )
         return f"{template}: has no words for {channel}: see channels in its meta.toml"
 
     def _compose(
-        self, version: ContentVersion, facts: ClinicFacts, occurrence: int, stoppable: bool
+        self, version: ContentVersion, facts: ClinicFacts, occurrence: int, stop_url: str | None
     ) -> Rendered:
         variables = {
             "clinic": facts,
             "language": version.language,
             "last": occurrence == self.cards[version.template].occurrences,
             "occurrence": occurrence,
-            "stop_url": STOP_URL if stoppable else None,
+            "stop_url": stop_url,
         }
         folder = f"{version.template}/{version.language}"
         if version.channel is ChannelKind.SMS:
             text = downgrade(reflow(self._fill(f"{folder}/sms.txt", variables), gap="\n"))
-            return Rendered(
-                subject=None, text=text, html=None, version=version, size=measure(text)
-            )
+            return Rendered(subject=None, text=text, html=None, version=version, size=measure(text))
         return Rendered(
             subject=one_line(self._fill(f"{folder}/subject.txt", variables)),
             text=reflow(self._fill(f"{folder}/email.txt", variables), gap="\n\n"),
@@ -172,51 +166,8 @@ class Content:
         try:
             return self._sandbox.get_template(path).render(variables)
         except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
-            frames = [frame for frame in extract_tb(error.__traceback__) if frame.filename in self.sources]
+            frames = [
+                frame for frame in extract_tb(error.__traceback__) if frame.filename in self.sources
+            ]
             where = f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else path
             raise TemplateError(f"{where}: {error}: correct the template") from error
-
-
-def _incomplete(sources: Mapping[str, str], cards: Mapping[str, Meta]) -> Iterator[str]:
-    for name, card in cards.items():
-        languages = languages_of(sources, name)
-        if not languages:
-            yield f"{name}: has words in no language: add a folder such as {name}/en"
-        for channel in card.channels:
-            wanted = [f"{name}/{language}/{part}" for language in languages for part in PARTS[channel]]
-            for path in wanted:
-                if path not in sources:
-                    yield f"{path}: is missing: add it, or take {channel} off channels in meta.toml"
-        for entry in card.approval:
-            if entry.language not in languages:
-                yield f'{name}/meta.toml: approval of "{entry.language}", which has no folder: add it'
-    for folder in sorted({path.split("/")[0] for path in sources} - cards.keys()):
-        if not folder.startswith("_"):
-            yield f"{folder}/meta.toml: is missing: add it, or begin the name of a shared folder with _"
-
-
-def _loops(sources: Mapping[str, str]) -> Iterator[str]:
-    for path, reached in references(sources).items():
-        if path in reached:
-            yield f"{path}: includes itself, perhaps by way of another file: take one include out"
-
-
-def _versions(sources: Mapping[str, str], cards: Mapping[str, Meta]) -> Iterator[ContentVersion]:
-    reached = references(sources)
-    for name, card in cards.items():
-        for language in languages_of(sources, name):
-            for channel in card.channels:
-                paths = {f"{name}/{language}/{part}" for part in PARTS[channel]}
-                paths = paths.union(*(reached[path] for path in paths))
-                used = {path: sources[path] for path in sorted(paths)}
-                id_ = version_id(name, language=language, channel=channel, sources=used)
-                standing, approved = card.standing(language, id_)
-                yield ContentVersion(
-                    id=id_,
-                    template=name,
-                    language=language,
-                    channel=channel,
-                    sources=MappingProxyType(used),
-                    standing=standing,
-                    approved=approved,
-                )

@@ -31,10 +31,13 @@ class ApprovalShape(Shape):
     def _is_whole(self) -> Self:
         signed = [self.by_role is not None, self.on is not None, bool(self.versions)]
         if self.status == "approved" and not all(signed):
-            raise ValueError("an approval needs all of by_role, on and versions: add what is missing")
+            raise ValueError(
+                "an approval needs all of by_role, on and versions: add what is missing"
+            )
         if self.status == "draft" and any(signed):
             raise ValueError(
-                'a draft has no by_role, on or versions: leave them out, or write status = "approved"'
+                "a draft has no by_role, on or versions: leave them out, or change the status to "
+                '"approved"'
             )
         return self
 

@@ -1,4 +1,4 @@
-"""Shows every message as a phone would, for whoever reads the words through before approving them."""
+"""Shows every message as a phone would, for whoever reads the words before approving them."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ def _messages(
 def _size(message: Rendered) -> str:
     if message.size is None:
         return f"{len(message.text.split())} words"
-    return f"{message.size.segments} segments, {message.size.units} units in {message.size.encoding}"
+    return (
+        f"{message.size.segments} segments, {message.size.units} units in {message.size.encoding}"
+    )
 
 
 def _bubble(message: Rendered) -> Iterator[str]:

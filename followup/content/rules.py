@@ -1,4 +1,4 @@
-"""What a template may do: a sandbox to render in, and the rules that hold before it ever renders."""
+"""What a template may do: the sandbox it renders in, and rules that hold before it ever renders."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ REACHES = {".txt": {".txt"}, ".html": {".html", ".css"}, ".css": set[str]()}
 
 
 def environment(sources: Mapping[str, str]) -> ImmutableSandboxedEnvironment:
-    """Return the sandbox over these sources: strict on names, HTML escaped, no functions to call."""
+    """Return the sandbox over these sources: strict on names, HTML escaped, nothing to call."""
 
     def load(path: str) -> tuple[str, str, None] | None:
         # The path doubles as file name, so that a traceback names the template.
@@ -98,7 +98,9 @@ def complaints_about(path: str, sources: Mapping[str, str]) -> Iterator[str]:
 def _glued_lines(path: str, source: str) -> Iterator[str]:
     """Find text before a tag at the end of a line: the line break goes with the tag."""
     for number, line in enumerate(source.splitlines(), start=1):
-        ends_in_tag = re.search(r"(?<!\+)%\}\s*$", line) and not line.rstrip().endswith("endblock %}")
+        ends_in_tag = re.search(r"(?<!\+)%\}\s*$", line) and not line.rstrip().endswith(
+            "endblock %}"
+        )
         if ends_in_tag and re.sub(r"\{%.*?%\}", "", line).strip():
             yield (
                 f"{path}, line {number}: the words before the tag would be glued to the next line: "

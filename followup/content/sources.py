@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
 
@@ -42,7 +42,7 @@ def read_sources(root: Traversable) -> tuple[dict[str, str], dict[str, Meta]]:
     return sources, cards
 
 
-def languages_of(sources: dict[str, str], template: str) -> tuple[str, ...]:
+def languages_of(sources: Mapping[str, str], template: str) -> tuple[str, ...]:
     """Return the languages that a message has a folder for."""
     paths = [PurePosixPath(path).parts for path in sources]
     found = {parts[1] for parts in paths if len(parts) == 3 and parts[0] == template}  # noqa: PLR2004
@@ -61,11 +61,13 @@ def _walk(folder: Traversable, at: str = "") -> Iterator[tuple[str, Traversable]
 
 
 def _text(path: str, file: Traversable) -> str:
-    # Bytes, because reading as text would fold line endings together, and the hash is of the exact text.
+    # Read as bytes, so that line endings stay as they are: the hash is of the exact text.
     try:
         text = file.read_bytes().decode()
     except UnicodeDecodeError as error:
-        raise TemplateError(f"{path}: is not UTF-8 (byte {error.start + 1}): save it as UTF-8") from None
+        raise TemplateError(
+            f"{path}: is not UTF-8 (byte {error.start + 1}): save it as UTF-8"
+        ) from None
     if text.startswith("\ufeff"):
         raise TemplateError(f"{path}: begins with a byte order mark: save it as UTF-8 without one")
     return text

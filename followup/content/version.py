@@ -12,7 +12,7 @@ from enum import StrEnum
 from followup.domain.channel import ChannelKind
 
 SHIPPED_LANGUAGE = "en"
-"""The one language that may be sent as a draft: it comes with the product, for a clinic to sign off."""
+"""May be sent as a draft: it comes with the product, for a clinician to sign off."""
 
 
 class Standing(StrEnum):

@@ -2,51 +2,31 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from twilio.http.response import Response
 from twilio.rest import Client
 
-from followup.channels.interface import (
-    Absent,
-    CannotTell,
-    ChannelKind,
-    Outgoing,
-    Report,
-    Sought,
-)
+from followup.channels.interface import Absent, CannotTell, ChannelKind, Outgoing, Report, Sought
 from followup.channels.kept_alive import AnswerLost, NotReached
-from followup.channels.twilio_errors import Verdict, meaning_of, reason_of
-from followup.channels.twilio_hooks import STATUS_PATH, Signatures
+from followup.channels.twilio_answers import Listing, failure_of, payload_of
+from followup.channels.twilio_hooks import Signatures, status_url
 from followup.channels.twilio_http import TWILIO_API_URL, LeanHttpClient
-from followup.channels.twilio_messages import find_match, report_of
-from followup.domain.errors import (
-    ChannelError,
-    ChannelRefused,
-    ChannelUnavailable,
-    ConfigurationError,
-    OutcomeUnknown,
-)
+from followup.channels.twilio_messages import Search, is_service, is_sid, report_of
+from followup.domain.errors import ChannelUnavailable, ConfigurationError, OutcomeUnknown
 
 PAGE_SIZE = 100
 MAX_PAGES = 50
-"""A number with more messages than this would need another way of looking."""
+"""A number that was sent more texts than this needs a person to look."""
 
-_SHORTEST_VALIDITY = 1
-_LONGEST_VALIDITY = 36_000
-"""Seconds, by Twilio's API description of ValidityPeriod."""
+VALIDITY = (1, 36_000)
+"""The least and most seconds of ValidityPeriod, by Twilio's API description."""
 
-_SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
-_MESSAGE = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
-_TOO_MANY_REQUESTS = 429
+_OK = 200
+_CREATED = 201
 _NOT_FOUND = 404
-_FIRST_SERVER_ERROR = 500
 
 
 class TwilioChannel:
@@ -82,50 +62,106 @@ class TwilioChannel:
         self.sender = chosen
         self.longest_call = timedelta(seconds=connect_timeout + read_timeout)
         self.signatures = Signatures(auth_token, public_url=public_url)
-        self._status_url = f"{public_url.rstrip('/')}{STATUS_PATH}"
-        self._list_url = f"{TWILIO_API_URL}/2010-04-01/Accounts/{account_sid}/Messages.json"
+        self._public_url = public_url
+        self._messages = f"{TWILIO_API_URL}/2010-04-01/Accounts/{account_sid}/Messages"
         self._http = LeanHttpClient(
             api_url,
             connect_timeout=connect_timeout,
             read_timeout=read_timeout,
             pool_size=pool_size,
         )
-        # A non-empty environment keeps the client from reading the process's own.
-        self._client = Client(
-            account_sid,
-            auth_token,
-            http_client=self._http,
-            environment={"TWILIO_ACCOUNT_SID": account_sid},
-        )
+        # An environment of its own keeps the client from reading the process's.
+        own = {"TWILIO_ACCOUNT_SID": account_sid}
+        make_client: Callable[..., Client] = Client  # Its constructor is not annotated in full.
+        self._client = make_client(account_sid, auth_token, http_client=self._http, environment=own)
 
     def send(self, outgoing: Outgoing) -> Report:
         """Hand one text over; raise `ChannelRefused`, `ChannelUnavailable` or `OutcomeUnknown`."""
-        # The client's own `request`, because `messages.create` hides what an error must be judged
-        # by: headers, and whether a 2xx could be read.
+        # Not by `messages.create`, which hides what an outcome is judged by: the headers of an
+        # error, and whether a success could be read.
         try:
-            response = self._client.request("POST", self._list_url, data=self._form(outgoing))
+            response = self._client.request(
+                "POST", f"{self._messages}.json", data=self._form(outgoing)
+            )
         except NotReached as error:
             raise ChannelUnavailable("not-reached", str(error)) from error
         except AnswerLost as error:
             raise OutcomeUnknown("answer-lost", str(error)) from error
+        payload = payload_of(response)
         if not response.ok:
-            raise _refusal(response)
-        payload = _parse(response)
-        if response.status_code >= 300 or not _is_message(payload):  # noqa: PLR2004
-            raise OutcomeUnknown("unreadable-answer", f"HTTP {response.status_code} without a SID")
+            raise failure_of(response, payload)
+        if response.status_code != _CREATED or not is_sid(payload.get("sid")):
+            raise OutcomeUnknown("unreadable", f"HTTP {response.status_code} without a SID")
         return report_of(payload)
 
     def find(self, sought: Sought) -> Report | Absent | CannotTell:
-        """Look for a text among those to its number, by sender, words and time.
+        """Look for a text among all to its number, by sender, words and time.
 
-        Twilio lists a text by its sending date, and has none for one that is still queued, so the
-        plain list is read as well as the dated one.
+        A text that is still queued has no sending date, so it is in no dated list: the plain one
+        is read as well before a text is called absent.
         """
-        sender = self._sender_fields(sought.outgoing)
-        to = {"To": sought.outgoing.to, "PageSize": PAGE_SIZE}
-        since = {"DateSent>": find_match.earliest(sought).date().isoformat()}
-        for params in (to | since, to):
-            found = find_match(self._pages(params), sought, sender=sender)
+        search = Search(sought, sender=sought.outgoing.sender or self.sender)
+        to: dict[str, object] = {"To": sought.outgoing.to, "PageSize": PAGE_SIZE}
+        dated = to | {"DateSent>": search.earliest.date().isoformat()}
+        for params in (dated, to):
+            messages = self._listed(params)
+            if messages is None:
+                return CannotTell()
+            found = search.among(messages)
             if not isinstance(found, Absent):
                 return found
         return Absent()
+
+    def poll(self, provider_id: str) -> Report | Absent | CannotTell:
+        """Ask how a text fares. Absent means that Twilio has no such text (any more)."""
+        if not is_sid(provider_id):
+            return CannotTell()
+        response = self._get(f"{self._messages}/{provider_id}.json")
+        if response is None:
+            return CannotTell()
+        if response.status_code == _NOT_FOUND:
+            return Absent()
+        payload = payload_of(response)
+        if response.status_code != _OK or payload.get("sid") != provider_id:
+            return CannotTell()
+        return report_of(payload)
+
+    def verify_signature(
+        self, url: str, params: Mapping[str, Any], signature: str, *, settings: str = ""
+    ) -> bool:
+        """Say whether Twilio sent this request; see `Signatures.verify`."""
+        return self.signatures.verify(url, params, signature, settings=settings)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _form(self, outgoing: Outgoing) -> dict[str, object]:
+        sender = outgoing.sender or self.sender
+        least, most = VALIDITY
+        return {
+            "To": outgoing.to,
+            "MessagingServiceSid" if is_service(sender) else "From": sender,
+            "Body": outgoing.text,
+            "StatusCallback": status_url(self._public_url, outgoing),
+            "ValidityPeriod": min(max(int(outgoing.valid_for.total_seconds()), least), most),
+        }
+
+    def _listed(self, params: dict[str, object]) -> list[dict[str, Any]] | None:
+        """Return every message of a list, page by page; None when not all could be read."""
+        messages: list[dict[str, Any]] = []
+        response = self._get(f"{self._messages}.json", params)
+        for _ in range(MAX_PAGES):
+            page = Listing.of(response)
+            if page is None:
+                return None
+            messages.extend(page.messages)
+            if page.next_page is None:
+                return messages
+            response = self._get(f"{TWILIO_API_URL}{page.next_page}")
+        return None
+
+    def _get(self, url: str, params: dict[str, object] | None = None) -> Response | None:
+        try:
+            return self._client.request("GET", url, params=params)
+        except (NotReached, AnswerLost):
+            return None

@@ -20,6 +20,8 @@ LATE = timedelta(minutes=5)
 QUIET = timedelta(minutes=1)
 """How long (real time) the dispatcher may be silent before an alarm."""
 STUCK = timedelta(minutes=10)
+NOTE_EVERY = timedelta(seconds=5)
+"""How often (real time) an idle job notes that it ran."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +55,18 @@ def watched(kit: Kit, name: str, run: Callable[[], int]) -> int:
         error = type(failure).__name__
         raise
     finally:
-        _note(kit, name, started=started, found=found, error=error)
+        if found or error or _stale(name, started):
+            _note(kit, name, started=started, found=found, error=error)
+            _noted[name] = started
     return found
+
+
+def _stale(name: str, at: datetime) -> bool:
+    """Say whether the note of an idle job is old enough to write again: each costs a disk flush."""
+    return name not in _noted or at - _noted[name] >= NOTE_EVERY
+
+
+_noted: dict[str, datetime] = {}
 
 
 def _note(kit: Kit, name: str, *, started: datetime, found: int, error: str | None) -> None:
@@ -75,9 +87,7 @@ def _note(kit: Kit, name: str, *, started: datetime, found: int, error: str | No
     insert = sqlite.insert if kit.store.is_sqlite else postgresql.insert
     with kit.store.write() as session:
         session.execute(
-            insert(Sweep)
-            .values(**row)
-            .on_conflict_do_update(index_elements=["name"], set_=changed)
+            insert(Sweep).values(**row).on_conflict_do_update(index_elements=["name"], set_=changed)
         )
 
 
@@ -147,7 +157,9 @@ def _late(session: Session, kit: Kit) -> list[Ailment]:
 def _stuck(session: Session, kit: Kit) -> list[Ailment]:
     since = kit.clock.real_now() - STUCK
     stuck = session.scalar(
-        select(func.count()).where(state_is(State.CLAIMED, State.SENDING), Message.state_since_real <= since)
+        select(func.count()).where(
+            state_is(State.CLAIMED, State.SENDING), Message.state_since_real <= since
+        )
     )
     if not stuck:
         return []

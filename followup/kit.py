@@ -53,3 +53,9 @@ class Kit:
     def deed(self, actor: str) -> Deed:
         """Return a deed of `actor`, done now."""
         return Deed.of(actor, self.clock)
+
+    def close(self) -> None:
+        """Give back every connection."""
+        for channel in self.channels.values():
+            channel.close()
+        self.store.close()

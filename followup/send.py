@@ -194,7 +194,7 @@ def _prepare(
         )
         address = sealer.open(address_sealed, column=named)
     except (TemplateError, WrongMasterKey) as error:
-        log.error("message.cannot-be-prepared", message_id=str(row.id), cause=type(error).__name__)
+        log.error("message.cannot_be_prepared", message_id=str(row.id), cause=type(error).__name__)
         move(
             session, deed, [row.id], expected=State.CLAIMED, to=State.HELD, reason="needs-operator"
         )

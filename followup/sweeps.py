@@ -9,10 +9,12 @@ from datetime import timedelta
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
+from followup.audit import seal_trail
 from followup.consequences import expired
 from followup.domain.lifecycle import State
 from followup.kit import Kit
 from followup.receipts import apply_parked
+from followup.rehearsal import play_sandbox
 from followup.reconcile import abandon_sending, chase_receipts, settle_unknown
 from followup.store.messages import move, state_is
 from followup.store.models import Enrolment, Message
@@ -127,5 +129,7 @@ JOBS: tuple[Job, ...] = (
     Job(name="settle-unknown", every=timedelta(seconds=2), run=settle_unknown),
     Job(name="apply-parked", every=timedelta(seconds=2), run=apply_parked),
     Job(name="chase-receipts", every=timedelta(seconds=10), run=chase_receipts),
+    Job(name="sandbox", every=timedelta(seconds=1), run=play_sandbox),
+    Job(name="seal-audit", every=timedelta(minutes=1), run=seal_trail),
     Job(name="cancel-ended", every=timedelta(minutes=1), run=cancel_ended),
 )

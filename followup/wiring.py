@@ -7,21 +7,15 @@ import platform
 from datetime import timedelta
 
 from config.settings import Settings
-from followup.catalogue import Catalogue, load_catalogue
-from followup.channels.interface import Channel
-from followup.channels.pace import InProcessPace, Pace, RedisPace
-from followup.channels.sandbox import SandboxChannel
-from followup.channels.smtp import SmtpChannel
-from followup.channels.twilio import TwilioChannel
+from followup.catalogue import load_catalogue
 from followup.clock import Clock, parse_clock
 from followup.content import Content
 from followup.domain.channel import ChannelKind
 from followup.kit import Kit, Policy
 from followup.links import Links
 from followup.store.keys import load_keyring
-from followup.store.outbox import StoredOutbox
 from followup.store.schema import migrate, require_current
-from followup.store.sealing import Keyring, MasterKeys
+from followup.store.sealing import MasterKeys
 from followup.store.session import Store, make_engine
 
 

@@ -1,0 +1,217 @@
+"""A message as people and machines see it: the same fields in the CLI, the API and the preview."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from followup.domain.channel import ChannelKind
+from followup.domain.errors import TemplateError
+from followup.domain.lifecycle import State
+from followup.domain.timeline import Fate, PlannedMessage
+from followup.enrol import Checked
+from followup.kit import Kit
+from followup.planning import STATE_OF_FATE, channel_for
+from followup.rendering import render
+from followup.store.models import Attempt, Message, Patient
+
+YET_TO_GO = frozenset({State.PLANNED, State.HELD, State.CLAIMED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageView:
+    """One message. Times are aware and UTC, except `local`, which is the due time in its zone.
+
+    `text` is what was sent, word for word; what would be sent now, where it is yet to go; and None
+    for a message that will never go. `attempts` counts the provider calls, `reason` is a code.
+    """
+
+    id: UUID | None
+    enrolment_id: UUID | None
+    step: str
+    occurrence: int
+    channel: str
+    state: str
+    reason: str | None
+    due_at: datetime
+    not_before: datetime
+    not_after: datetime
+    local: datetime
+    moved_because: list[str] | None
+    segments: int | None
+    encoding: str | None
+    text: str | None
+    attempts: int
+    provider_id: str | None
+    subject: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields as JSON values; a message that is no row yet has no ids."""
+        ids = {} if self.id is None else {"id": str(self.id), "enrolment_id": _text(self.enrolment_id)}
+        return {
+            **ids,
+            "step": self.step,
+            "occurrence": self.occurrence,
+            "channel": self.channel,
+            "state": self.state,
+            "reason": self.reason,
+            "due_at": utc_text(self.due_at),
+            "not_before": utc_text(self.not_before),
+            "not_after": utc_text(self.not_after),
+            "local": self.local.isoformat(timespec="seconds"),
+            "moved_because": self.moved_because,
+            "segments": self.segments,
+            "encoding": self.encoding,
+            "text": self.text,
+            "attempts": self.attempts,
+            "provider_id": self.provider_id,
+        }
+
+
+def utc_text(at: datetime) -> str:
+    """Return a time as the machine interface writes it: UTC, to the second, ending in Z."""
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def preview(kit: Kit, checked: Checked) -> list[MessageView]:
+    """Return the messages that an enrolment would make, as they would be sent."""
+    return [
+        _planned_view(kit, checked, planned, reachable=checked.request.channels)
+        for planned in checked.timeline
+    ]
+
+
+def views(session: Session, kit: Kit, messages: Sequence[Message]) -> list[MessageView]:
+    """Return message rows as views, in the same order: two queries, however many there are."""
+    patients = {
+        patient.id: patient
+        for patient in session.scalars(
+            select(Patient).where(Patient.id.in_({message.patient_id for message in messages}))
+        )
+    }
+    attempts = latest_attempts(session, [message.id for message in messages])
+    return [
+        _view(kit, message, patients.get(message.patient_id or UUID(int=0)), attempts.get(message.id))
+        for message in messages
+    ]
+
+
+def latest_attempts(session: Session, message_ids: Iterable[UUID]) -> dict[UUID, Attempt]:
+    """Return the attempt made last for each of these messages."""
+    found = session.scalars(
+        select(Attempt).where(Attempt.message_id.in_(list(message_ids))).order_by(Attempt.number)
+    )
+    return {attempt.message_id: attempt for attempt in found}
+
+
+def text_of(kit: Kit, patient: Patient | None, attempt: Attempt) -> str | None:
+    """Return the exact words of an attempt, or None if the patient was erased."""
+    if patient is None:
+        sealer = kit.keyring.system
+    else:
+        opened = kit.keyring.patient(patient.data_key, patient.master_key_id)
+        if opened is None:
+            return None
+        sealer = opened
+    return sealer.open_if(attempt.body_sealed, column="attempts.body")
+
+
+def _view(
+    kit: Kit, message: Message, patient: Patient | None, attempt: Attempt | None
+) -> MessageView:
+    text, segments, encoding, subject = None, None, None, None
+    state = State(message.state)
+    if attempt is not None and state is not State.PLANNED:
+        text = text_of(kit, patient, attempt)
+        segments, encoding = attempt.segments, attempt.encoding
+    elif state in YET_TO_GO:
+        text, segments, encoding, subject = _words(
+            kit, message, language=patient.language if patient else None
+        )
+    return MessageView(
+        id=message.id,
+        enrolment_id=message.enrolment_id,
+        step=message.step,
+        occurrence=message.occurrence,
+        channel=message.channel,
+        state=message.state,
+        reason=message.reason,
+        due_at=message.due_at,
+        not_before=message.not_before,
+        not_after=message.not_after,
+        local=message.due_at.astimezone(ZoneInfo(message.zone)),
+        moved_because=message.moved_because,
+        segments=segments,
+        encoding=encoding,
+        text=text,
+        attempts=message.attempt_count,
+        provider_id=attempt.provider_id if attempt else None,
+        subject=subject,
+    )
+
+
+def _words(
+    kit: Kit, message: Message, *, language: str | None
+) -> tuple[str | None, int | None, str | None, str | None]:
+    try:
+        words = render(kit, message, language=language)
+    except TemplateError:
+        # `followup check` says what is wrong; a listing must not fail over one template.
+        return None, None, None, None
+    size = words.size
+    return (
+        words.text,
+        size.segments if size else None,
+        size.encoding if size else None,
+        words.subject,
+    )
+
+
+def _planned_view(
+    kit: Kit, checked: Checked, planned: PlannedMessage, *, reachable: Sequence[ChannelKind]
+) -> MessageView:
+    step = planned.step
+    channel = channel_for(step, reachable)
+    state = STATE_OF_FATE[planned.fate]
+    reason = None if planned.fate is Fate.PLANNED else planned.fate.value
+    if channel is None and state is State.PLANNED:
+        state, reason = State.SUPPRESSED, "no-channel"
+    channel = channel or step.channels[0]
+    rendered = kit.content.render(
+        step.template,
+        language=checked.request.person.language,
+        channel=channel,
+        clinic=checked.clinic,
+        occurrence=planned.occurrence,
+    )
+    return MessageView(
+        id=None,
+        enrolment_id=None,
+        step=step.key,
+        occurrence=planned.occurrence,
+        channel=channel.value,
+        state=state.value,
+        reason=reason,
+        due_at=planned.due_at,
+        not_before=planned.not_before,
+        not_after=planned.not_after,
+        local=planned.local,
+        moved_because=[str(why) for why in planned.moved_because] or None,
+        segments=rendered.size.segments if rendered.size else None,
+        encoding=rendered.size.encoding if rendered.size else None,
+        text=rendered.text,
+        attempts=0,
+        provider_id=None,
+        subject=rendered.subject,
+    )
+
+
+def _text(value: UUID | None) -> str | None:
+    return None if value is None else str(value)

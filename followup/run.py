@@ -1,0 +1,208 @@
+"""The embedded stack: web, Celery worker and beat as threads of one process, over one database.
+
+The main thread owns the signals. Nothing that matters lives in the broker, which is kombu's
+in-memory transport: killed at any moment, the stack goes on at the next start where it was.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime
+from types import FrameType
+
+import structlog
+import uvicorn
+from sqlalchemy import func, select
+
+from config.logging import configure_logging
+from config.settings import Settings, load_settings
+from followup.clock import TimeLapseClock, parse_clock
+from followup.domain.errors import ConfigurationError
+from followup.kit import Kit
+from followup.store.models import Sweep
+from followup.wiring import build
+
+WORKER_THREADS = 4
+STOP_SECONDS = 30
+"""How long the threads may take to finish what they are doing after a signal."""
+
+log = structlog.get_logger()
+
+
+def main(*, port: int | None = None, timelapse: float | None = None) -> int:
+    """Run the whole stack until SIGINT or SIGTERM; return the exit code.
+
+    `timelapse` is how many times as fast the service's clock runs; such a run keeps its data apart
+    and is refused with a real provider. Raises `ConfigurationError` with what to set.
+    """
+    settings = _settings(port=port, timelapse=timelapse)
+    configure_logging(level=settings.log_level, log_format=settings.log_format)
+    with closing(_listen(settings)) as listener:
+        kit = build(settings)
+        if timelapse is not None:
+            kit = _going_on(kit)
+        return Stack(settings, kit, listener).run()
+
+
+def _settings(*, port: int | None, timelapse: float | None) -> Settings:
+    given: dict[str, object] = {"broker_url": "memory://"}
+    if port is not None:
+        given["port"] = port
+    if timelapse is None:
+        return load_settings(**given)
+    apart = load_settings(**given).data_dir / "timelapse"
+    now = parse_clock(None).real_now().isoformat()
+    return load_settings(
+        **given,
+        data_dir=apart,
+        database_url=f"sqlite:///{apart}/followup.db",
+        clock=f"{now}={now}@{timelapse:g}",
+    )
+
+
+def _going_on(kit: Kit) -> Kit:
+    """Set a time-lapse clock to where the last run on this database left it: never back."""
+    clock = kit.clock
+    assert isinstance(clock, TimeLapseClock)  # noqa: S101 - `_settings` asked for it
+    with kit.store.read() as session:
+        last: datetime | None = session.scalar(select(func.max(Sweep.service_at)))
+    if last is None or last <= clock.service_epoch:
+        return kit
+    return replace(kit, clock=TimeLapseClock(last, clock.real_epoch, speed=clock.speed))
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """Return a socket that listens where the settings say."""
+    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        message = (
+            f"can't listen on {settings.host}:{settings.port} ({error.strerror}): stop what "
+            "listens there, or choose another port with FOLLOWUP_PORT"
+        )
+        raise ConfigurationError(message) from error
+    return listener
+
+
+class Stack:
+    """The threads of the embedded stack, and how they start and stop."""
+
+    def __init__(self, settings: Settings, kit: Kit, listener: socket.socket) -> None:
+        self._settings = settings
+        self._kit = kit
+        self._listener = listener
+        self._stopping = threading.Event()
+        self._failed = False
+        self._stops: list[Callable[[], None]] = []
+        self._threads: list[threading.Thread] = []
+        self._after: Callable[[], None] = kit.close
+
+    def run(self) -> int:
+        """Start everything, wait for a signal, stop everything; return the exit code."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._on_signal)
+        self._start_tasks()
+        self._start_web()
+        print(_greeting(self._settings, self._kit), flush=True)  # noqa: T201 - for the person
+        self._stopping.wait()
+        self._stop()
+        return 1 if self._failed else 0
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping.set()
+
+    def _start_web(self) -> None:
+        from followup.web.app import create_app  # noqa: PLC0415 - slow to import
+
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(self._kit, self._settings),
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                timeout_graceful_shutdown=5,
+            )
+        )
+
+        def stop() -> None:
+            server.should_exit = True
+
+        self._start("web", lambda: server.run(sockets=[self._listener]), stop)
+
+    def _start_tasks(self) -> None:
+        from celery.beat import Service  # noqa: PLC0415 - slow to import
+        from celery.worker import WorkController, state  # noqa: PLC0415 - likewise
+
+        from tasks.app import app, configure, resources  # noqa: PLC0415 - sets Celery up
+
+        configure(self._settings)
+        resources.use(self._kit)
+        worker = WorkController(
+            app=app,
+            pool="threads",
+            concurrency=self._settings.worker_concurrency or WORKER_THREADS,
+            loglevel="WARNING",
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+        )
+        beat = Service(app, scheduler_cls=app.conf.beat_scheduler)
+
+        def stop_worker() -> None:
+            # The consumer's loop looks at this between two messages; 0 is the exit code.
+            state.should_stop = 0
+
+        self._start("beat", beat.start, beat.stop)
+        self._start("worker", worker.start, stop_worker)
+        self._after = resources.close
+
+    def _start(self, name: str, work: Callable[[], None], stop: Callable[[], None]) -> None:
+        def body() -> None:
+            try:
+                work()
+            except BaseException:
+                # The edge of a thread: whichever dies, the process must not go on without it.
+                log.exception("embedded.thread_died", thread=name)
+                self._failed = True
+            finally:
+                if not self._stopping.is_set():
+                    self._failed = True
+                    self._stopping.set()
+
+        thread = threading.Thread(target=body, name=name, daemon=True)
+        self._stops.append(stop)
+        self._threads.append(thread)
+        thread.start()
+
+    def _stop(self) -> None:
+        print("Stopping.", flush=True)  # noqa: T201 - for the person
+        for stop in self._stops:
+            stop()
+        for thread in self._threads:
+            thread.join(timeout=STOP_SECONDS)
+        self._after()
+
+
+def _greeting(settings: Settings, kit: Kit) -> str:
+    speed = (
+        f", at {kit.clock.speed:g} times the speed" if isinstance(kit.clock, TimeLapseClock) else ""
+    )
+    lines: Sequence[str] = (
+        f"followup runs at http://{settings.host}:{settings.port}{speed}",
+        f"  texts: {settings.sms_channel}   e-mails: {settings.email_channel}   "
+        f"data: {settings.data_dir}",
+        "  Try next, in another terminal:",
+        "    followup preview --procedure-at 2026-10-23T14:30 --diabetic --steroid",
+        "    followup enrol --help",
+        "    followup demo",
+        "  Ctrl-C stops it; it goes on where it was at the next start.",
+    )
+    return "\n".join(lines)

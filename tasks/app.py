@@ -1,0 +1,188 @@
+"""The Celery composition root: queues, limits, the beat schedule, and this process's kit.
+
+Nothing clinical rides on the broker. Tasks carry ids and tokens only; what is lost with the broker
+is planned again from the database. Schedules are rows there, never an ETA or a countdown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any
+
+from celery import Celery, signals
+from kombu import Exchange, Queue
+
+from config.logging import configure_logging
+from config.settings import Settings, load_settings
+from followup.domain.errors import ConfigurationError
+from followup.kit import Kit
+from followup.sweeps import JOBS
+from followup.wiring import build
+
+TASK_SECONDS = 240
+"""The hard limit of one task: far above what a batch takes, far below the visibility timeout."""
+VISIBILITY_SECONDS = 600
+"""After this long Redis hands a task to another worker if the first never acknowledged it."""
+
+app = Celery("followup")
+
+
+class Resources:
+    """What this process works with, made at first use: after any fork, and never before."""
+
+    def __init__(self) -> None:
+        self.embedded = False
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what another process made: a fork inherits neither threads nor connections."""
+        self._lock = Lock()
+        self._kit: Kit | None = None
+        self._executor: ThreadPoolExecutor | None = None
+
+    def use(self, kit: Kit) -> None:
+        """Work with the kit of the embedded stack, in whose process the worker runs."""
+        with self._lock:
+            self.embedded, self._kit = True, kit
+
+    def kit(self) -> Kit:
+        """Return this process's kit."""
+        with self._lock:
+            if self._kit is None:
+                self._kit = build(load_settings())
+            return self._kit
+
+    def executor(self) -> ThreadPoolExecutor:
+        """Return the threads in which this process calls providers."""
+        kit = self.kit()
+        with self._lock:
+            if self._executor is None:
+                self._executor = ThreadPoolExecutor(
+                    kit.policy.send_concurrency, thread_name_prefix="provider"
+                )
+            return self._executor
+
+    def close(self) -> None:
+        """Give back threads and connections."""
+        with self._lock:
+            if self._executor is not None:
+                self._executor.shutdown(wait=True)
+            if self._kit is not None:
+                self._kit.close()
+            self._executor = self._kit = None
+
+
+resources = Resources()
+
+
+def configure(settings: Settings) -> None:
+    """Set Celery up. Every queue that a task is routed to is declared, so every worker reads it."""
+    app.conf.update(
+        broker_url=settings.broker_url,
+        result_backend=None,
+        task_ignore_result=True,
+        task_serializer="json",
+        accept_content=["json"],
+        timezone="UTC",
+        enable_utc=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_time_limit=TASK_SECONDS,
+        worker_prefetch_multiplier=1,
+        worker_concurrency=settings.worker_concurrency,
+        worker_max_tasks_per_child=2000,
+        worker_hijack_root_logger=False,
+        worker_send_task_events=False,
+        worker_cancel_long_running_tasks_on_connection_loss=True,
+        worker_soft_shutdown_timeout=20,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options=_transport(settings),
+        task_default_queue="sweeps",
+        task_queues=[
+            Queue(name, Exchange(name), routing_key=name) for name in ("dispatch", "send", "sweeps")
+        ],
+        task_routes={
+            "tasks.dispatch.tick": {"queue": "dispatch"},
+            "tasks.dispatch.deliver": {"queue": "send"},
+        },
+        imports=("tasks.dispatch", "tasks.sweeps"),
+        # Every entry repeats within minutes: there is nothing worth keeping between two beats.
+        beat_scheduler="celery.beat:Scheduler",
+        beat_max_loop_interval=1,
+        beat_schedule=_schedule(settings),
+    )
+
+
+def _transport(settings: Settings) -> dict[str, Any]:
+    if settings.is_embedded:
+        return {"polling_interval": 0.1}
+    return {
+        "visibility_timeout": VISIBILITY_SECONDS,
+        "socket_timeout": 10,
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
+        "health_check_interval": 25,
+        "retry_on_timeout": True,
+    }
+
+
+def _schedule(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Return the beat's entries. A tick that waited is useless, so it dies instead of piling up."""
+    schedule: dict[str, dict[str, Any]] = {
+        "dispatch": {
+            "task": "tasks.dispatch.tick",
+            "schedule": settings.tick,
+            "options": {"expires": max(10 * settings.tick, 10)},
+        }
+    }
+    for job in JOBS:
+        seconds = job.every.total_seconds()
+        schedule[job.name] = {
+            "task": "tasks.sweeps.sweep",
+            "schedule": seconds,
+            "args": [job.name],
+            "options": {"expires": max(5 * seconds, 10)},
+        }
+    return schedule
+
+
+@signals.worker_process_init.connect
+def _after_fork(**_: object) -> None:
+    resources.forget()
+
+
+@signals.worker_process_shutdown.connect
+def _before_exit(**_: object) -> None:
+    resources.close()
+
+
+@signals.setup_logging.connect
+def _log_our_way(**_: object) -> None:
+    if not resources.embedded:
+        settings = load_settings()
+        configure_logging(level=settings.log_level, log_format=settings.log_format)
+
+
+@signals.celeryd_init.connect
+@signals.beat_init.connect
+def _require_shared_broker(**_: object) -> None:
+    if not resources.embedded:
+        with _refusing():
+            load_settings().require_shared_broker()
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """End the process with the sentence of a wrong setting, where Celery would show a traceback."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise SystemExit(f"followup: {error}") from error
+
+
+with _refusing():
+    configure(load_settings())

@@ -1,0 +1,37 @@
+"""The tick that claims what is due, and the sending of one claimed batch."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from celery import shared_task
+
+from followup.dispatch import claim_due
+from followup.health import watched
+from followup.send import deliver as deliver_batch
+from tasks.app import resources
+
+
+@shared_task(name="tasks.dispatch.tick")
+def tick() -> None:
+    """Claim what is due and hand it on, after the claim is committed."""
+    kit = resources.kit()
+
+    def run() -> int:
+        batches = claim_due(kit)
+        for batch in batches:
+            deliver.delay(str(batch.token), [str(message_id) for message_id in batch.message_ids])
+        return sum(len(batch.message_ids) for batch in batches)
+
+    watched(kit, "dispatch", run)
+
+
+@shared_task(name="tasks.dispatch.deliver")
+def deliver(token: str, message_ids: list[str]) -> None:
+    """Send the messages of one lease."""
+    deliver_batch(
+        resources.kit(),
+        UUID(token),
+        [UUID(message_id) for message_id in message_ids],
+        executor=resources.executor(),
+    )

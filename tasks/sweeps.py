@@ -1,0 +1,18 @@
+"""The periodic jobs, one task for all: the job's name is its argument."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from followup.health import watched
+from followup.sweeps import JOBS
+from tasks.app import resources
+
+BY_NAME = {job.name: job for job in JOBS}
+
+
+@shared_task(name="tasks.sweeps.sweep")
+def sweep(name: str) -> None:
+    """Run one periodic job until nothing is left for it, within bounds."""
+    kit = resources.kit()
+    watched(kit, name, lambda: BY_NAME[name].until_empty(kit))

@@ -67,9 +67,10 @@ def downgrade(text: str) -> str:
 
     Done twice, it changes nothing more. Letters that GSM-7 lacks stay, and make the text UCS-2.
     """
-    composed = unicodedata.normalize("NFC", text.replace("\r\n", "\n").translate(TYPOGRAPHY))
+    composed = unicodedata.normalize("NFC", text.translate(TYPOGRAPHY))
     # Composing may have made a plain space or accent out of one of its doubles.
-    return composed.translate(TYPOGRAPHY)
+    plain = composed.translate(TYPOGRAPHY)
+    return plain.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def measure(text: str) -> SmsSize:

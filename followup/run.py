@@ -158,7 +158,7 @@ class Stack:
 
         def stop_worker() -> None:
             # The consumer's loop looks at this between two messages; 0 is the exit code.
-            state.should_stop = 0
+            state.should_stop = 0  # type: ignore[assignment]
 
         self._start("beat", beat.start, beat.stop)
         self._start("worker", worker.start, stop_worker)
@@ -197,8 +197,7 @@ def _greeting(settings: Settings, kit: Kit) -> str:
     )
     lines: Sequence[str] = (
         f"followup runs at http://{settings.host}:{settings.port}{speed}",
-        f"  texts: {settings.sms_channel}   e-mails: {settings.email_channel}   "
-        f"data: {settings.data_dir}",
+        f"  {sandboxes}   data: {settings.data_dir}",
         "  Try next, in another terminal:",
         "    followup preview --procedure-at 2026-10-23T14:30 --diabetic --steroid",
         "    followup enrol --help",

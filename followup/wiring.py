@@ -1,4 +1,4 @@
-"""Putting the parts together from the settings: the one place that knows which provider is which."""
+"""Putting the parts together from the settings: the one place that chooses the providers."""
 
 from __future__ import annotations
 

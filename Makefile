@@ -12,7 +12,7 @@ PYTHON ?= python3
 WORKERS ?= 2
 ARGS ?=
 BIN := .venv/bin
-PACKAGES := followup tasks config
+PACKAGES := followup tasks config templates
 
 # The stamp's name holds what the environment was made from, so that an unchanged checkout is ready
 # at once, and a switch of branch is noticed whatever the clock says. The path is a part of it

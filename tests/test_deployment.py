@@ -1,0 +1,85 @@
+"""What is shipped: the wheel carries its data, and the container files name real things."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from config.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("followup", "tasks", "config", "templates")
+COMPOSE = ROOT / "docker-compose.yml"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """The names of the files in a wheel built from this checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "-d", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    [built] = folder.glob("*.whl")
+    with zipfile.ZipFile(built) as archive:
+        return set(archive.namelist())
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_wheel_carries_every_file_of_each_package(wheel, package):
+    files = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith(".")
+    }
+
+    assert files
+    assert files - wheel == set()
+
+
+def test_the_wheel_carries_nothing_else(wheel):
+    folders = {name.split("/")[0] for name in wheel}
+
+    assert {it for it in folders if not it.endswith(".dist-info")} == set(PACKAGES)
+
+
+def test_compose_accepts_its_file():
+    program = [sys.executable, "-m", "check_jsonschema"]
+    command = [*program, "--builtin-schema", "vendor.compose-spec", str(COMPOSE)]
+
+    checked = subprocess.run(command, check=False, capture_output=True, text=True)
+
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "docker-compose.yml"])
+def test_container_files_set_only_settings_that_exist(name):
+    known = {f"FOLLOWUP_{field.upper()}" for field in Settings.model_fields}
+
+    named = set(re.findall(r"FOLLOWUP_[A-Z_]+", (ROOT / name).read_text(encoding="utf-8")))
+
+    assert named
+    assert named - known == set()
+
+
+def test_no_secret_has_a_default_in_compose():
+    text = COMPOSE.read_text(encoding="utf-8")
+
+    defaults = dict(re.findall(r"\$\{(\w+):-([^}]+)\}", text))
+
+    assert not {name for name in defaults if re.search("PASSWORD|KEY|TOKEN", name)}
+
+
+def test_every_service_of_ours_waits_for_the_migration():
+    services = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"]
+
+    ours = {name: it for name, it in services.items() if it["image"].startswith("followup:")}
+
+    assert set(ours) == {"migrate", "web", "worker", "beat"}
+    for name in ("web", "worker", "beat"):
+        migrate = ours[name]["depends_on"]["migrate"]
+        assert migrate == {"condition": "service_completed_successfully"}

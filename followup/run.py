@@ -192,9 +192,9 @@ class Stack:
 
 
 def _greeting(settings: Settings, kit: Kit) -> str:
-    speed = (
-        f", at {kit.clock.speed:g} times the speed" if isinstance(kit.clock, TimeLapseClock) else ""
-    )
+    clock = kit.clock
+    speed = f", at {clock.speed:g} times the speed" if isinstance(clock, TimeLapseClock) else ""
+    sandboxes = f"texts: {settings.sms_channel}   e-mails: {settings.email_channel}"
     lines: Sequence[str] = (
         f"followup runs at http://{settings.host}:{settings.port}{speed}",
         f"  {sandboxes}   data: {settings.data_dir}",

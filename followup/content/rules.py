@@ -97,11 +97,9 @@ def complaints_about(path: str, sources: Mapping[str, str]) -> Iterator[str]:
 
 def _glued_lines(path: str, source: str) -> Iterator[str]:
     """Find text before a tag at the end of a line: the line break goes with the tag."""
-    for number, line in enumerate(source.splitlines(), start=1):
-        ends_in_tag = re.search(r"(?<!\+)%\}\s*$", line) and not line.rstrip().endswith(
-            "endblock %}"
-        )
-        if ends_in_tag and re.sub(r"\{%.*?%\}", "", line).strip():
+    for number, line in enumerate(source.splitlines(keepends=True), start=1):
+        text = re.sub(r"\{%.*?%\}", "", line).strip()
+        if text and re.search(r"(?<![+])%\}\r?\n$", line) and "{% endblock %}" not in line:
             yield (
                 f"{path}, line {number}: the words before the tag would be glued to the next line: "
                 "give the tag a line of its own"

@@ -1,0 +1,201 @@
+"""Faults of messages that must be mended, and what a clinic should settle about them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from followup.content import Content
+from followup.content.check import REPLIES, faults, reservations
+from followup.domain.protocol import Protocol
+from tests.content.conftest import CARD, PAGE, Folder
+
+TODAY = date(2026, 11, 22)
+
+
+@pytest.fixture
+def folder(folder: Folder) -> Folder:
+    """The sound folder, with the replies that every clinic needs."""
+    for reply in REPLIES:
+        folder.write(f"{reply}/meta.toml", CARD + 'channels = ["sms"]\n')
+        folder.write(f"{reply}/en/sms.txt", "{{ clinic.short_name }}: hello.")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def protocol(catalogue) -> Protocol:
+    """A protocol of one step that says hello once."""
+    whole = catalogue.protocols["nerve-root-block"]
+    return replace(whole, steps=(replace(whole.step("dressing"), template="hello"),))
+
+
+def check(folder: Folder, clinic, *protocols: Protocol) -> str:
+    return "\n".join(faults(folder.load(), clinics=[clinic], protocols=protocols))
+
+
+def test_the_shipped_messages_have_no_fault(content: Content, catalogue, one_way):
+    clinics = [*catalogue.clinics.values(), one_way]
+
+    assert faults(content, clinics=clinics, protocols=catalogue.protocols.values()) == ()
+
+
+def test_the_shipped_messages_await_approval_and_nothing_else(content: Content, catalogue, one_way):
+    clinics = [*catalogue.clinics.values(), one_way]
+
+    (only,) = reservations(content, clinics=clinics, today=TODAY)
+
+    assert only.startswith("messages in en: no clinician has approved the words of ")
+    assert all(name in only for name in content.cards)
+
+
+def test_a_sound_folder_has_no_fault(folder: Folder, clinic, protocol):
+    assert check(folder, clinic, protocol) == ""
+
+
+TYPED = {
+    "a phone number": ("Ring 01752 437706.", '"01752 437706"'),
+    "a phone number from abroad": ("Ring +44 1752 437706.", '"+44 1752 437706"'),
+    "an address": ("See https://clinic.example/.", '"https://"'),
+    "an e-mail address": ("Write to us@clinic.example.", '"us@clinic.example."'),
+    "a clinic's name": ("From derriford pain clinic.", '"derriford pain clinic"'),
+    "a department": ("Go to Derriford Emergency Department.", '"derriford emergency department"'),
+}
+
+
+@pytest.mark.parametrize(("text", "fact"), TYPED.values(), ids=TYPED)
+def test_a_fact_typed_into_a_template_is_a_fault(folder: Folder, clinic, text, fact):
+    folder.write("hello/en/sms.txt", text)
+
+    assert f"hello/en/sms.txt: holds {fact}: take names, numbers" in check(folder, clinic)
+
+
+def test_numbers_that_everybody_knows_may_be_typed(folder: Folder, clinic):
+    folder.write("hello/en/sms.txt", "Ring NHS 111, in an emergency 999, within 24 hours.")
+
+    assert check(folder, clinic) == ""
+
+
+def test_a_step_without_its_message_is_a_fault(folder: Folder, clinic, protocol):
+    (step,) = protocol.steps
+    wrong = replace(protocol, steps=(replace(step, template="helo"),))
+
+    assert (
+        'protocol nerve-root-block, step "dressing": there is no message "helo"; '
+        'did you mean "hello"?'
+    ) in check(folder, clinic, wrong)
+
+
+def test_a_step_on_a_channel_without_words_is_a_fault(folder: Folder, clinic, protocol):
+    folder.write("hello/meta.toml", CARD + 'channels = ["sms"]\n')
+
+    assert 'step "dressing": hello: has no words for email' in check(folder, clinic, protocol)
+
+
+def test_a_step_that_repeats_more_often_than_its_words_allow_is_a_fault(
+    folder: Folder, clinic, protocol
+):
+    (step,) = protocol.steps
+    twice = replace(protocol, steps=(replace(step, occurrences=step.occurrences * 2),))
+
+    found = check(folder, clinic, twice)
+
+    assert "sends hello 2 times, and its words are made for 1" in found
+
+
+def test_a_clinic_language_without_words_is_a_fault(folder: Folder, clinic, protocol):
+    bilingual = replace(clinic, languages=("en", "cy"))
+
+    found = check(folder, bilingual, protocol)
+
+    assert 'step "dressing": hello: has no words in "cy"' in found
+    assert 'clinic derriford-pain: reply-stopped: has no words in "cy"' in found
+
+
+def test_a_clinic_language_whose_words_nobody_approved_is_a_fault(folder: Folder, clinic, protocol):
+    folder.translate("cy")
+    bilingual = replace(clinic, languages=("en", "cy"))
+
+    assert "the words of hello in cy for sms are draft: have a clinician approve" in check(
+        folder, bilingual, protocol
+    )
+
+
+@pytest.mark.parametrize("reply", REPLIES)
+def test_a_missing_reply_is_a_fault(folder: Folder, clinic, reply):
+    folder.remove(f"{reply}/meta.toml")
+    folder.remove(f"{reply}/en/sms.txt")
+
+    assert f'clinic derriford-pain: there is no message "{reply}"' in check(folder, clinic)
+
+
+def test_an_error_that_only_one_occurrence_meets_is_found(folder: Folder, clinic):
+    folder.write("hello/meta.toml", CARD + "occurrences = 3\n")
+    folder.write("hello/en/sms.txt", "Hello.\n{% if last %}\n{{ clinic['fone'] }}\n{% endif %}\n")
+
+    assert "hello/en/sms.txt, line 3: " in check(folder, clinic)
+
+
+def test_html_and_text_that_differ_are_a_fault(folder: Folder, clinic):
+    folder.write("hello/en/email.html", PAGE.format("<p>Hello from {{ clinic.phone }}.</p>"))
+
+    assert "hello/en: email.txt and email.html do not say the same at occurrence 1" in check(
+        folder, clinic
+    )
+
+
+def test_html_and_text_that_differ_only_beside_the_address_to_stop_are_a_fault(
+    folder: Folder, clinic
+):
+    folder.write(
+        "hello/en/email.txt",
+        "Hello from {{ clinic.name }}.\n{% if stop_url %}\nStop. {{ stop_url }}\n{% endif %}\n",
+    )
+
+    assert "hello/en: email.txt and email.html do not say the same" in check(folder, clinic)
+
+
+def test_a_text_that_is_too_long_for_a_clinic_should_be_settled(folder: Folder, clinic):
+    folder.write("hello/en/sms.txt", "{{ clinic.short_name }}: " + "hello " * 46)
+    content = folder.load()
+    wordy = replace(clinic, key="wordy", short_name="Pain Management Service of the Coast")
+
+    found = "\n".join(reservations(content, clinics=[clinic, wordy], today=TODAY))
+
+    assert "clinic wordy: hello/en/sms.txt: takes 3 segments at occurrence 1" in found
+    assert "clinic derriford-pain" not in found
+
+
+def test_a_text_that_leaves_gsm_7_for_a_clinic_should_be_settled(folder: Folder, clinic):
+    welsh = replace(clinic, short_name="Clinig Poen Tŷ Gŵyr")
+
+    found = reservations(folder.load(), clinics=[welsh], today=TODAY)
+
+    assert any("hello/en/sms.txt: needs UCS-2 at occurrence 1" in sentence for sentence in found)
+
+
+def test_words_that_were_to_be_read_again_should_be_settled(folder: Folder, clinic):
+    content = folder.load()
+
+    due = reservations(content, clinics=[clinic], today=date(2027, 11, 30))
+    overdue = reservations(content, clinics=[clinic], today=date(2027, 12, 1))
+
+    assert "message hello: its words were to be read again by 30 November 2027" in "".join(overdue)
+    assert "to be read again" not in "".join(due)
+
+
+def test_words_changed_after_approval_should_be_settled_and_are_a_fault(
+    folder: Folder, clinic, protocol
+):
+    folder.write(
+        "hello/meta.toml",
+        f'{CARD}[[approval]]\nlanguage = "en"\nstatus = "approved"\nby_role = "Consultant"\n'
+        f'on = 2026-11-20\nversions = ["{"0" * 64}"]\n',
+    )
+
+    assert "the words of hello in en for sms are changed" in check(folder, clinic, protocol)
+    assert any(
+        "messages in en: someone has changed since approval the words of hello" in sentence
+        for sentence in reservations(folder.load(), clinics=[clinic], today=TODAY)
+    )

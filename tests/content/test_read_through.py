@@ -1,0 +1,46 @@
+"""All words on one long page, for whoever has to approve them."""
+
+from __future__ import annotations
+
+from followup.content import Content
+from followup.content.read_through import read_through
+from followup.domain.channel import ChannelKind
+
+
+def test_every_message_is_shown_to_every_audience(content: Content, catalogue, clinic):
+    page = read_through(content, clinic=clinic, protocols=catalogue.protocols.values())
+
+    assert "Nerve root block: sugar, to diabetic and steroid given\n" in page
+    assert "Nerve root block: dressing, to everyone\n" in page
+    assert "Answer to STOP: Whoever texts a stopping word; sent once.\n" in page
+    assert "sms in en, 4 of 4, 3 segments, " in page
+    assert "email in en, 4 of 4, " in page
+    for version in content.versions():
+        assert f"version {version.id}, draft" in page
+
+
+def test_one_channel_can_be_read_by_itself(content: Content, catalogue, clinic):
+    protocols = catalogue.protocols.values()
+
+    page = read_through(content, clinic=clinic, protocols=protocols, channels=[ChannelKind.SMS])
+
+    assert "email in en" not in page
+
+
+def test_a_text_looks_as_on_a_phone(content: Content, catalogue, clinic):
+    page = read_through(
+        content,
+        clinic=clinic,
+        protocols=[catalogue.protocols["nerve-root-block"]],
+        channels=[ChannelKind.SMS],
+    )
+
+    bubble = page[page.index("Nerve root block: dressing") :].splitlines()[5:11]
+    assert bubble == [
+        "╭──────────────────────────────────────╮",
+        "│ Derriford Pain Clinic: you can take  │",
+        "│ the small dressing off now. Do not   │",
+        "│ worry if it has already come off.    │",
+        "│ Reply STOP to stop these texts.      │",
+        "╰──────────────────────────────────────╯",
+    ]

@@ -1,0 +1,337 @@
+"""A message is rendered from a clinic's facts alone, safely, quickly, and pinned to its sources."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import date
+from html import unescape
+
+import pytest
+
+from followup.content import Approval, Content
+from followup.domain.channel import ChannelKind
+from followup.domain.errors import TemplateError
+from tests.content.conftest import CARD, PAGE, Folder
+
+SMS, EMAIL = ChannelKind.SMS, ChannelKind.EMAIL
+
+
+def text_of(content: Content, clinic, **changes) -> str:
+    wanted = {"language": "en", "channel": SMS, **changes}
+    return content.render("hello", clinic=clinic, **wanted).text
+
+
+# ------------------------------------------------------------------------------------- what is made
+
+
+def test_a_text_has_its_size_and_no_subject(folder: Folder, clinic):
+    rendered = folder.load().render("hello", language="en", channel=SMS, clinic=clinic)
+
+    assert rendered.text == "Hello from Derriford Pain Clinic."
+    assert (rendered.subject, rendered.html) == (None, None)
+    assert rendered.size is not None
+    assert (rendered.size.encoding, rendered.size.segments) == ("GSM-7", 1)
+
+
+def test_an_email_has_subject_text_and_html_and_no_size(folder: Folder, clinic):
+    rendered = folder.load().render("hello", language="en", channel=EMAIL, clinic=clinic)
+
+    assert rendered.subject == "Hello"
+    assert rendered.text == "Hello from Derriford Pain Clinic."
+    assert rendered.html is not None
+    assert "<p>Hello from Derriford Pain Clinic.</p>" in rendered.html
+    assert rendered.size is None
+
+
+def test_lines_are_joined_and_empty_lines_and_lists_break(folder: Folder, clinic):
+    source = "One\ntwo.\n\nThree:\n- four\n  five\n- six\n{% if last %}\n\nSeven.\n{% endif %}\n"
+    folder.write("hello/en/sms.txt", source)
+    folder.write("hello/en/email.txt", source)
+    content = folder.load()
+
+    assert text_of(content, clinic) == "One two.\nThree:\n- four five\n- six\nSeven."
+    assert text_of(content, clinic, channel=EMAIL) == (
+        "One two.\n\nThree:\n- four five\n- six\n\nSeven."
+    )
+
+
+def test_typographic_characters_are_downgraded_in_a_text_before_it_is_counted(
+    folder: Folder, clinic
+):
+    folder.write("hello/en/sms.txt", "Don’t – “wait”…")
+
+    rendered = folder.load().render("hello", language="en", channel=SMS, clinic=clinic)
+
+    assert rendered.text == 'Don\'t - "wait"...'
+    assert rendered.size is not None
+    assert rendered.size.encoding == "GSM-7"
+
+
+def test_the_words_may_vary_with_the_occurrence_and_say_which_is_the_last(folder: Folder, clinic):
+    folder.write("hello/meta.toml", CARD + "occurrences = 2\n")
+    folder.write("hello/en/sms.txt", "{{ occurrence }}{% if last %} and out{% endif %}")
+    content = folder.load()
+
+    assert text_of(content, clinic, occurrence=1) == "1"
+    assert text_of(content, clinic, occurrence=2) == "2 and out"
+
+
+def test_styles_are_inlined_and_the_sheet_is_gone(folder: Folder, clinic):
+    folder.write("_layout/page.css", "p { color: #212b32; }")
+    folder.write(
+        "hello/en/email.html",
+        '<html><head><style>{% include "_layout/page.css" %}</style></head>'
+        "<body><p>Hello</p></body></html>",
+    )
+
+    html = folder.load().render("hello", language="en", channel=EMAIL, clinic=clinic).html
+
+    assert html is not None
+    assert '<p style="color: #212b32;">' in html
+    assert "<style" not in html
+
+
+def test_a_clinic_fact_can_not_inject_html(folder: Folder, clinic):
+    odd = replace(clinic, name='Pain & <script>alert("x")</script>')
+
+    rendered = folder.load().render("hello", language="en", channel=EMAIL, clinic=odd)
+
+    assert rendered.html is not None
+    assert "<script>" not in rendered.html
+    assert "Pain &amp; &lt;script&gt;" in rendered.html
+    assert 'Pain & <script>alert("x")</script>' in rendered.text
+
+
+# -------------------------------------------------------------------------------------- the sandbox
+
+TRICKS = {
+    "the class of a string": "{{ ''.__class__.__mro__ }}",
+    "the class by subscript": "{{ ''['__class__'] }}",
+    "the class by filter": "{{ clinic|attr('__class__') }}",
+    "the class by format": "{{ '{0.__class__}'.format(clinic) }}",
+    "a method's globals": "{{ clinic['__init__'].__globals__ }}",
+    "changing a list": "{{ [1].append(2) }}",
+    "a fact by a name that is worked out": "{{ clinic['sms_' ~ 'sender'] }}",
+    "an error of its own": "{{ occurrence / 0 }}",
+    "adding apples to pears": "{{ occurrence + clinic.name }}",
+}
+
+
+@pytest.mark.parametrize("trick", TRICKS.values(), ids=TRICKS)
+def test_a_template_that_reaches_further_than_its_facts_is_refused(folder: Folder, clinic, trick):
+    folder.write("_shared/trick.txt", f"Hello\n{trick}\n")
+    folder.write("hello/en/sms.txt", '{% include "_shared/trick.txt" %}')
+    content = folder.load()
+
+    with pytest.raises(TemplateError, match=r"^_shared/trick\.txt, line 2: "):
+        text_of(content, clinic)
+
+
+def test_a_missing_value_is_named_when_only_rendering_can_find_it(folder: Folder, clinic):
+    folder.write("hello/en/sms.txt", "{{ clinic['fone'] }}")
+    content = folder.load()
+
+    with pytest.raises(TemplateError, match=r"hello/en/sms\.txt, line 1: .*fone"):
+        text_of(content, clinic)
+
+
+@pytest.mark.parametrize("name", ["range", "dict", "lipsum", "cycler", "joiner", "namespace"])
+def test_there_are_no_functions_to_call(folder: Folder, name):
+    folder.write("hello/en/sms.txt", f"{{{{ {name}(9) }}}}")
+
+    with pytest.raises(TemplateError, match=f'"{name}" is nothing that a message is given'):
+        folder.load()
+
+
+# ------------------------------------------------------------------------------- asking for nothing
+
+
+@pytest.mark.parametrize(
+    ("wanted", "complaint"),
+    [
+        ({"template": "helo"}, 'there is no message "helo"; did you mean "hello"'),
+        ({"language": "pl"}, 'hello: has no words in "pl"; it is written in en'),
+        ({"extra": {"name": "Ann"}}, "extra can hold stop_url only, not name"),
+    ],
+    ids=["no such message", "no such language", "no such extra"],
+)
+def test_what_is_not_there_is_named(folder: Folder, clinic, wanted, complaint):
+    content = folder.load()
+    asked = {"template": "hello", "language": "en", "channel": SMS, **wanted}
+
+    with pytest.raises(TemplateError, match=complaint):
+        content.render(asked.pop("template"), clinic=clinic, **asked)
+
+
+def test_a_channel_without_words_is_named(folder: Folder, clinic):
+    folder.write("hello/meta.toml", CARD + 'channels = ["sms"]\n')
+    content = folder.load()
+
+    with pytest.raises(TemplateError, match="hello: has no words for email"):
+        text_of(content, clinic, channel=EMAIL)
+
+
+# ------------------------------------------------------------------------------ the address to stop
+
+
+def test_each_patient_gets_their_own_address_to_stop_emails(folder: Folder, clinic):
+    folder.write("hello/en/email.txt", "{% if stop_url %}Stop: {{ stop_url }}{% endif %}")
+    folder.write(
+        "hello/en/email.html",
+        PAGE.format('{% if stop_url %}<a href="{{ stop_url }}">Stop</a>{% endif %}'),
+    )
+    content = folder.load()
+
+    for url in ("https://clinic.example/u/a?b=1&c=2", 'https://clinic.example/u/"d"'):
+        rendered = content.render(
+            "hello", language="en", channel=EMAIL, clinic=clinic, extra={"stop_url": url}
+        )
+        assert rendered.text == f"Stop: {url}"
+        assert rendered.html is not None
+        href = rendered.html.split('href="')[1].split('"')[0]
+        assert unescape(href) == url
+
+
+def test_without_an_address_an_email_does_not_pretend_to_have_one(content: Content, clinic):
+    rendered = content.render("dressing", language="en", channel=EMAIL, clinic=clinic)
+
+    assert rendered.html is not None
+    assert "http" not in rendered.html
+    assert f"To stop these emails, ring us on {clinic.phone}." in rendered.text
+
+
+# ----------------------------------------------------------------------------- versions, signatures
+
+
+def test_a_version_is_pinned_to_everything_that_it_is_made_of(content: Content):
+    version = content.version("going-home", language="en", channel=EMAIL)
+
+    assert set(version.sources) == {
+        "_layout/email.css",
+        "_layout/email.html",
+        "_layout/en/email.html",
+        "_layout/en/email.txt",
+        "_layout/en/red-flags.html",
+        "_layout/en/red-flags.txt",
+        "going-home/en/email.html",
+        "going-home/en/email.txt",
+        "going-home/en/subject.txt",
+    }
+
+
+def test_any_changed_byte_of_a_source_makes_another_version(folder: Folder):
+    folder.write("_shared/end.txt", "Goodbye.\n")
+    folder.write("hello/en/sms.txt", 'Hello.\n{% include "_shared/end.txt" %}\n')
+    before = folder.load().version("hello", language="en", channel=SMS)
+    sources = dict(before.sources)
+
+    seen = {before.id}
+    for path, source in sources.items():
+        raw = source.encode()
+        for place in range(len(raw)):
+            folder.write(path, raw[:place] + b" " + raw[place:])
+            try:
+                seen.add(folder.load().version("hello", language="en", channel=SMS).id)
+            except TemplateError:
+                seen.add(f"refused: {path} {place}")
+        folder.write(path, raw.replace(b"\n", b"\r\n"))
+        seen.add(folder.load().version("hello", language="en", channel=SMS).id)
+        folder.write(path, raw)
+
+    # A space beside a space is the same text whichever of the two came first.
+    doubled = sum(source.encode().count(b" ") for source in sources.values())
+    expected = 1 + sum(len(source.encode()) + 1 for source in sources.values()) - doubled
+    assert len(seen) == expected
+    assert folder.load().version("hello", language="en", channel=SMS).id == before.id
+
+
+def test_versions_differ_by_language_and_channel_even_where_the_words_do_not(folder: Folder):
+    folder.translate("cy")
+    versions = folder.load().versions()
+
+    assert len({version.id for version in versions}) == len(versions) == 4
+
+
+def test_a_version_does_not_change_with_files_that_change_later(folder: Folder, clinic):
+    content = folder.load()
+    before = content.version("hello", language="en", channel=SMS)
+
+    folder.write("hello/en/sms.txt", "Something else.")
+
+    assert text_of(content, clinic) == "Hello from Derriford Pain Clinic."
+    assert content.version("hello", language="en", channel=SMS).id == before.id
+
+
+def approve(folder: Folder, language: str) -> None:
+    ids = [v.id for v in folder.load().versions() if v.language == language]
+    folder.write(
+        "hello/meta.toml",
+        f'{CARD}[[approval]]\nlanguage = "{language}"\nstatus = "approved"\n'
+        f'by_role = "Consultant in pain medicine"\non = 2026-11-20\nversions = {ids}\n',
+    )
+
+
+def test_an_approved_version_says_by_which_role_and_when(folder: Folder):
+    approve(folder, "en")
+
+    version = folder.load().version("hello", language="en", channel=SMS)
+
+    assert version.approved == Approval("Consultant in pain medicine", date(2026, 11, 20))
+    assert version.standing == "approved"
+
+
+def test_english_words_may_go_out_as_a_draft(folder: Folder, clinic):
+    content = folder.load()
+
+    assert content.version("hello", language="en", channel=SMS).approved is None
+    assert content.languages("hello") == ("en",)
+    assert text_of(content, clinic)
+
+
+def test_other_languages_wait_for_an_approval(folder: Folder, clinic):
+    folder.translate("cy")
+    content = folder.load()
+
+    assert content.languages("hello") == ("en",)
+    with pytest.raises(TemplateError, match="hello/cy: the words for sms are draft and may not be"):
+        text_of(content, clinic, language="cy")
+
+    approve(folder, "cy")
+    content = folder.load()
+
+    assert content.languages("hello") == ("cy", "en")
+    assert text_of(content, clinic, language="cy")
+
+
+def test_words_that_were_changed_after_their_approval_are_not_sent(folder: Folder, clinic):
+    approve(folder, "en")
+    folder.write("hello/en/sms.txt", "Hello, hello from {{ clinic.short_name }}.")
+    content = folder.load()
+
+    assert content.version("hello", language="en", channel=SMS).standing == "changed"
+    assert content.version("hello", language="en", channel=EMAIL).standing == "approved"
+    assert content.languages("hello") == ()
+    with pytest.raises(TemplateError, match="hello/en: the words for sms are changed"):
+        text_of(content, clinic)
+
+
+# --------------------------------------------------------------------------------------------- pace
+
+
+@pytest.mark.slow
+def test_twenty_thousand_texts_render_in_a_second(content: Content, clinic):
+    content.render("sugar", language="en", channel=SMS, clinic=clinic)
+
+    best = min(_seconds_for_a_thousand(content, clinic) for _ in range(20))
+
+    assert 1000 / best > 20_000
+
+
+def _seconds_for_a_thousand(content: Content, clinic) -> float:
+    started = time.perf_counter()
+    for number in range(1000):
+        content.render(
+            "sugar", language="en", channel=SMS, clinic=clinic, occurrence=1 + number % 4
+        )
+    return time.perf_counter() - started

@@ -81,7 +81,9 @@ def _read_folder(
 def _toml_files(folder: Traversable, *, problems: list[str]) -> Iterator[Traversable]:
     """Return the files of a folder by name, or note what it lacks."""
     if not folder.is_dir():
-        problems.append(f"{folder}: there is no such folder: make it, or correct the settings")
+        problems.append(
+            f"{folder}: there is no such folder: make it, or correct FOLLOWUP_CONFIG_DIR"
+        )
         return iter(())
     found = [
         file
@@ -106,7 +108,8 @@ def _read_toml(file: Traversable, *, name: str) -> dict[str, Any]:
         ) from error
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    # A number of thousands of digits is a plain ValueError.
+    except ValueError as error:
         raise ProtocolError(_syntax_complaint(str(error), text=text, name=name)) from error
     if not data:
         raise ProtocolError(f"{name}: is empty: fill it in, or remove it")
@@ -116,7 +119,11 @@ def _read_toml(file: Traversable, *, name: str) -> dict[str, Any]:
 def _syntax_complaint(message: str, *, text: str, name: str) -> str:
     """Return tomllib's complaint with the place put first, as other complaints have it."""
     match = re.fullmatch(r"(.+) \(at (?:line (\d+), column (\d+)|end of document)\)", message)
-    what, line, column = match.groups() if match else (message, None, None)
-    where = f"line {line or text.count(chr(10)) + 1}"
-    at = f" (column {column})" if column else ""
-    return f"{name}, {where}: is not valid TOML: {what[:1].lower()}{what[1:]}{at}"
+    if match is None:
+        return f"{name}: is not valid TOML: {message}"
+    what, line, column = match.groups(default="")
+    at = f" (column {column})" if column else " (at the end)"
+    return (
+        f"{name}, line {line or len(text.splitlines())}: is not valid TOML: "
+        f"{what[:1].lower()}{what[1:]}{at}"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -44,17 +44,23 @@ class SendingHours:
         """Return `local` itself where it is allowed, else the next opening, in the same zone."""
         if self.allows(local):
             return local
-        return next(opening for opening in self._openings(local) if self.allows(opening))
+        return next(
+            opening
+            for opening in self._openings(local)
+            if opening.astimezone(UTC) > local.astimezone(UTC) and self.allows(opening)
+        )
 
-    def _openings(self, local: datetime) -> Iterator[datetime]:
-        """Yield the openings after `local`; through UTC, so that skipped times move forward."""
-        for days in range(4):
-            # Of an opening in the hour that the clocks repeat, both come into question.
-            for fold in (0, 1):
-                wall = datetime.combine(local.date() + timedelta(days=days), self.opens)
-                opening = wall.replace(tzinfo=local.tzinfo, fold=fold).astimezone(UTC)
-                if opening > local.astimezone(UTC):
-                    yield opening.astimezone(local.tzinfo)
+    def _openings(self, local: datetime) -> list[datetime]:
+        """Return the openings about `local`; by way of UTC, so that skipped times move forward."""
+        walls = [
+            datetime.combine(local.date() + timedelta(days=days), self.opens) for days in range(4)
+        ]
+        # Of an opening in the hour that the clocks repeat, both come into question.
+        return [
+            wall.replace(tzinfo=local.tzinfo, fold=fold).astimezone(UTC).astimezone(local.tzinfo)
+            for wall in walls
+            for fold in (0, 1)
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

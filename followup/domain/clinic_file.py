@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
 import phonenumbers
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, model_validator
 
 from followup.domain.clinic import Clinic, OfficeHours, OpenPeriod, SendingHours
 from followup.domain.errors import ProtocolError
@@ -32,7 +32,9 @@ def _phone(text: str) -> str:
         number = phonenumbers.parse(text, "GB")
     except phonenumbers.NumberParseException:
         number = phonenumbers.PhoneNumber()
-    if not phonenumbers.is_possible_number(number):
+    possible = phonenumbers.is_possible_number_with_reason(number)
+    # A number that works within its own town only would not make a link.
+    if possible != phonenumbers.ValidationResult.IS_POSSIBLE:
         raise ValueError(
             f'{text!r} is no phone number: write it as people dial it, as in "01752 437706"'
         )
@@ -56,10 +58,20 @@ def _mailbox(text: str) -> str:
     return text
 
 
+def _language(text: str) -> str:
+    if not re.fullmatch(r"[a-z]{2,3}(-[A-Z]{2})?", text):
+        raise ValueError(f'{text!r} is no language code: write one as in "en" or "cy"')
+    return text
+
+
 ShortName = Annotated[str, StringConstraints(min_length=1, max_length=30, strip_whitespace=True)]
 Phone = Annotated[Line, AfterValidator(_phone)]
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
-Language = Annotated[str, Field(pattern="^[a-z]{2,3}(-[A-Z]{2})?$")]
+Language = Annotated[
+    str,
+    AfterValidator(_language),
+    WithJsonSchema({"type": "string", "pattern": "^[a-z]{2,3}(-[A-Z]{2})?$"}),
+]
 
 
 class HoursShape(Shape):
@@ -89,7 +101,9 @@ class OfficeHoursShape(Shape):
     @model_validator(mode="after")
     def _ever_open(self) -> Self:
         if not any(self._days()):
-            raise ValueError('is empty: add a day, as in monday = { opens = "09:00", … }')
+            raise ValueError(
+                'is empty: add a day, as in monday = { opens = "09:00", closes = "17:00" }'
+            )
         return self
 
     def value(self) -> OfficeHours:

@@ -81,6 +81,8 @@ def _one_line(value: str) -> str:
     return line
 
 
+_HYPHENED = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
+_UNDERSCORED = "^[a-z][a-z0-9]*(_[a-z0-9]+)*$"
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),
@@ -100,8 +102,8 @@ Day = Annotated[
 ]
 Line = Annotated[str, AfterValidator(_one_line), WithJsonSchema({"type": "string", "minLength": 1})]
 """Text of at least one word; line breaks and runs of spaces count as one space."""
-Key = Annotated[str, Field(pattern="^[a-z][a-z0-9]*(-[a-z0-9]+)*$")]
-AttributeKey = Annotated[str, Field(pattern="^[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
+Key = Annotated[str, Field(pattern=_HYPHENED)]
+AttributeKey = Annotated[str, Field(pattern=_UNDERSCORED)]
 
 
 def read(
@@ -174,10 +176,7 @@ def place(path: list[int | str], *, data: Mapping[str, object]) -> str:
     parts: list[str] = []
     inner: Any = data
     for part in path:
-        try:
-            inner = inner[part]
-        except (KeyError, IndexError, TypeError):
-            inner = None
+        inner = inner[part]
         if isinstance(part, str):
             parts.append(part)
         elif isinstance(inner, Mapping) and isinstance(inner.get("key"), str):
@@ -202,11 +201,14 @@ _SENTENCES = {
     "less_than_equal": "{input} is too large: use {le} or less",
     "string_too_short": "is empty: fill it in",
     "string_too_long": "is too long: use at most {max_length} characters",
-    "string_pattern_mismatch": "{input!r} can't be used: it must match {pattern}",
+    _HYPHENED: "{input!r} can't be used: write small letters and digits, with single hyphens",
+    _UNDERSCORED: "{input!r} can't be used: write small letters and digits, with single _",
     "value_error": "{error}",
 }
 
 
 def _sentence(detail: ErrorDetails) -> str:
-    sentence = _SENTENCES.get(detail["type"], detail["msg"].replace("{", "{{").replace("}", "}}"))
-    return sentence.format(**{"input": detail["input"], **detail.get("ctx", {})})
+    context = detail.get("ctx", {})
+    sentence = _SENTENCES.get(context.get("pattern", detail["type"]))
+    # Where there is none, the complaint was made up here, or is pydantic's own.
+    return sentence.format(input=detail["input"], **context) if sentence else detail["msg"]

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import ProtocolError
@@ -35,6 +36,14 @@ class AttributeShape(Shape):
         return Attribute(self.key, self.question, self.flag or self.key.replace("_", "-"))
 
 
+def _with_unlike_flags(attributes: list[AttributeShape]) -> list[AttributeShape]:
+    flags = Counter(attribute.value().flag for attribute in attributes)
+    for flag, times in flags.items():
+        if times > 1:
+            raise ValueError(f'{times} of them have the flag "{flag}": give each one of its own')
+    return attributes
+
+
 class SourceShape(Shape):
     """The document that the protocol puts into messages."""
 
@@ -44,6 +53,12 @@ class SourceShape(Shape):
     issued: date = Field(description="the day on which it was issued")
     review_due: date = Field(description="the last day by which it should be reviewed")
     note: Line | None = Field(default=None, description="a reservation that users must know of")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.review_due < self.issued:
+            raise ValueError("review_due is before issued: correct one of them")
+        return self
 
     def value(self) -> Source:
         return Source(**dict(self))
@@ -116,7 +131,7 @@ class ProtocolShape(Shape):
     key: Key = Field(description="its name in the API and on the command line")
     name: Line = Field(description="its name for people")
     source: SourceShape = Field(description="the document that it puts into messages")
-    attributes: list[AttributeShape] = Field(
+    attributes: Annotated[list[AttributeShape], AfterValidator(_with_unlike_flags)] = Field(
         default=[], description="what must be known of a patient at enrolment"
     )
     steps: list[StepShape] = Field(min_length=1, description="the advice, in order")

@@ -18,7 +18,8 @@ from followup.domain.file_shape import did_you_mean
 from followup.domain.protocol import Step
 from followup.domain.timing import Procedure, bound_of, target_of
 
-_HOURS = range(24)
+_HOURS = (*range(9, 18), *range(9), *range(18, 24))
+"""Those of a working day first, so that a complaint names one of them where it can."""
 _ORDINARY_DAY = datetime(2026, 6, 10, tzinfo=UTC)
 
 
@@ -85,9 +86,10 @@ class _Window:
 
 def _rehearse(step: Step) -> list[list[_Window]]:
     """Return the windows of each occurrence, for a procedure at each hour of the day."""
-    procedures = [
-        Procedure(at=_ORDINARY_DAY + timedelta(hours=hour), zone=ZoneInfo("UTC")) for hour in _HOURS
-    ]
+    procedures = {
+        hour: Procedure(at=_ORDINARY_DAY + timedelta(hours=hour), zone=ZoneInfo("UTC"))
+        for hour in _HOURS
+    }
     return [
         [
             _Window(
@@ -96,7 +98,7 @@ def _rehearse(step: Step) -> list[list[_Window]]:
                 bound_of(step.not_before, procedure, target=target),
                 bound_of(step.not_after, procedure, target=target),
             )
-            for hour, procedure in enumerate(procedures)
+            for hour, procedure in procedures.items()
         ]
         for timing in step.occurrences
     ]

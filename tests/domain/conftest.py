@@ -1,0 +1,27 @@
+"""The shipped protocols and clinic, as the domain's tests want them."""
+
+from __future__ import annotations
+
+import pytest
+
+from followup.catalogue import Catalogue, load_catalogue
+from followup.domain.clinic import Clinic
+from followup.domain.protocol import Protocol
+
+
+@pytest.fixture(scope="session")
+def catalogue() -> Catalogue:
+    """What is shipped."""
+    return load_catalogue()
+
+
+@pytest.fixture(scope="session")
+def nerve_root_block(catalogue: Catalogue) -> Protocol:
+    """The protocol of the leaflet."""
+    return catalogue.protocols["nerve-root-block"]
+
+
+@pytest.fixture(scope="session")
+def derriford(catalogue: Catalogue) -> Clinic:
+    """The clinic of the leaflet."""
+    return catalogue.clinics["derriford-pain"]

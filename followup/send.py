@@ -200,6 +200,8 @@ def _prepare(
         )
         return None
     attempt_id = new_id(deed.real_at)
+    clinic = kit.catalogue.clinics[row.clinic]
+    sender = clinic.sms_sender if kind is ChannelKind.SMS else clinic.email_from
     outgoing = Outgoing(
         message_id=row.id,
         attempt_id=attempt_id,
@@ -207,7 +209,8 @@ def _prepare(
         text=rendered.text,
         subject=rendered.subject,
         html=rendered.html,
-        sender=channel.sender,
+        sender=sender,
+        reply_to=clinic.email_reply_to if kind is ChannelKind.EMAIL else None,
         valid_for=kit.clock.real_delay(row.not_after - deed.at),
         rfc_message_id=f"<{row.id}@{kit.links.mail_domain}>",
         unsubscribe_url=rendered.stop_url,
@@ -218,7 +221,7 @@ def _prepare(
         "message_id": row.id,
         "number": row.attempt_count + 1,
         "provider": channel.provider,
-        "sender": channel.sender,
+        "sender": sender or channel.sender,
         "address_sealed": sealer.seal(address, column="attempts.address"),
         "subject_sealed": sealer.seal_if(rendered.subject, column="attempts.subject"),
         "body_sealed": sealer.seal(rendered.text, column="attempts.body"),

@@ -8,14 +8,18 @@ from datetime import timedelta
 
 from config.settings import Settings
 from followup.catalogue import load_catalogue
+from followup.channels.interface import Channel
+from followup.channels.pace import InProcessPace, Pace, RedisPace
+from followup.channels.sandbox import SandboxChannel
 from followup.clock import Clock, parse_clock
 from followup.content import Content
 from followup.domain.channel import ChannelKind
 from followup.kit import Kit, Policy
 from followup.links import Links
 from followup.store.keys import load_keyring
+from followup.store.outbox import StoredOutbox
 from followup.store.schema import migrate, require_current
-from followup.store.sealing import MasterKeys
+from followup.store.sealing import Keyring, MasterKeys
 from followup.store.session import Store, make_engine
 
 
@@ -43,11 +47,59 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Kit:
         keyring=keyring,
         catalogue=catalogue,
         content=content,
-        channels=_channels(settings, store, keyring, clock, catalogue),
+        channels=_channels(settings, store, keyring, clock),
         pace=_pace(settings),
         links=Links(settings.public_url, keyring.links_key),
         policy=_policy(settings),
     )
+
+
+def _channels(
+    settings: Settings, store: Store, keyring: Keyring, clock: Clock
+) -> dict[ChannelKind, Channel]:
+    outbox = StoredOutbox(store, keyring)
+    return {
+        ChannelKind.SMS: _twilio(settings)
+        if settings.sms_channel == "twilio"
+        else SandboxChannel(ChannelKind.SMS, outbox, clock),
+        ChannelKind.EMAIL: _smtp(settings)
+        if settings.email_channel == "smtp"
+        else SandboxChannel(ChannelKind.EMAIL, outbox, clock),
+    }
+
+
+def _twilio(settings: Settings) -> Channel:
+    from followup.channels.twilio import TwilioChannel  # noqa: PLC0415 - slow to import
+
+    # `load_settings` has made sure that both are there.
+    assert settings.twilio_account_sid is not None  # noqa: S101
+    assert settings.twilio_auth_token is not None  # noqa: S101
+    return TwilioChannel(
+        settings.twilio_account_sid,
+        settings.twilio_auth_token.get_secret_value(),
+        public_url=settings.public_url,
+        sender=settings.twilio_from,
+        messaging_service_sid=settings.twilio_messaging_service_sid,
+        api_url=settings.twilio_api_url,
+        connect_timeout=settings.provider_connect_timeout,
+        read_timeout=settings.provider_timeout,
+        pool_size=settings.send_concurrency,
+    )
+
+
+def _smtp(settings: Settings) -> Channel:
+    from followup.channels.smtp import SmtpChannel  # noqa: PLC0415 - slow to import
+
+    assert settings.smtp_url is not None  # noqa: S101 - `load_settings` has made sure
+    return SmtpChannel(
+        settings.smtp_url.get_secret_value(),
+        connect_timeout=settings.provider_connect_timeout,
+        read_timeout=settings.provider_timeout,
+    )
+
+
+def _pace(settings: Settings) -> Pace:
+    return InProcessPace() if settings.is_embedded else RedisPace(settings.broker_url)
 
 
 def instance_name() -> str:

@@ -25,7 +25,8 @@ class ReportedStatus(StrEnum):
 class Outgoing:
     """One attempt, complete: the provider module adds nothing to the words.
 
-    `to` is an E.164 number or an e-mail address. `valid_for` is how long, in real time, the
+    `to` is an E.164 number or an e-mail address. `sender` is the clinic's own
+    number or address, None where the channel's does. `valid_for` is how long, in real time, the
     message stays useful: a provider that can drop it afterwards is told so. `rfc_message_id` stays
     the same for every attempt of one e-mail. `unsubscribe_url` is the RFC 8058 one-click address.
     """
@@ -38,6 +39,7 @@ class Outgoing:
     subject: str | None = None
     html: str | None = None
     sender: str | None = None
+    reply_to: str | None = None
     rfc_message_id: str | None = None
     unsubscribe_url: str | None = None
 

@@ -135,7 +135,7 @@ ASSURING = ["going-home", "facet-going-home", "flare", "flare-over", "red-flags"
 
 ADVICE = {
     "going-home": ("not drive yourself home", "24 hours", "numb or heavy", "bruised"),
-    "facet-going-home": ("not drive yourself home", "24 hours", "bruised"),
+    "facet-going-home": ("not drive yourself home", "24 hours", "bruised", " pain "),
     "sugar": ("steroid in your injection can", "raise blood sugar", "regularly", "your own plan"),
     "dressing": ("can take the small dressing off now", "Do not worry if it has already come off"),
     "flare": ("worse", "common", "settle", "a week or so", "keep taking your usual painkillers"),

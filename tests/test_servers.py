@@ -181,6 +181,7 @@ def test_a_closed_server_leaves_no_process_and_no_folder():
     assert nothing_is_left_of(servers, within=5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number",
     [signal.SIGKILL, signal.SIGINT, signal.SIGTERM],

@@ -16,7 +16,7 @@ from followup.domain.clinic import Clinic
 from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput, Problem
 from followup.domain.protocol import Protocol
 from followup.domain.timeline import PlannedMessage, Procedure, plan
-from followup.kit import Kit
+from followup.kit import Handbook, Kit
 from followup.planning import add_generation
 from followup.store import patients
 from followup.store.audit_log import Deed, Entry, record
@@ -65,7 +65,7 @@ class Checked:
     timeline: tuple[PlannedMessage, ...]
 
 
-def check(kit: Kit, request: Request) -> Checked:
+def check(kit: Handbook, request: Request) -> Checked:
     """Return the request with its timeline; raise `InvalidInput` with all that is wrong with it."""
     problems: list[Problem] = []
     clinic = kit.catalogue.clinics.get(request.clinic)

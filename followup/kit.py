@@ -37,14 +37,20 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kit:
-    """Everything that a use case may need. Safe to share between threads, not across a fork."""
+class Handbook:
+    """What checking and previewing an enrolment take: no database, no keys, no provider."""
 
     clock: Clock
-    store: Store
-    keyring: Keyring
     catalogue: Catalogue
     content: Content
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kit(Handbook):
+    """Everything that a use case may need. Safe to share between threads, not across a fork."""
+
+    store: Store
+    keyring: Keyring
     channels: Mapping[ChannelKind, Channel]
     pace: Pace
     links: Links

@@ -17,7 +17,7 @@ from followup.domain.errors import TemplateError
 from followup.domain.lifecycle import State
 from followup.domain.timeline import Fate, PlannedMessage
 from followup.enrol import Checked
-from followup.kit import Kit
+from followup.kit import Handbook, Kit
 from followup.planning import STATE_OF_FATE, channel_for
 from followup.rendering import render
 from followup.store.models import Attempt, Message, Patient
@@ -80,7 +80,7 @@ def utc_text(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def preview(kit: Kit, checked: Checked) -> list[MessageView]:
+def preview(kit: Handbook, checked: Checked) -> list[MessageView]:
     """Return the messages that an enrolment would make, as they would be sent."""
     return [
         _planned_view(kit, checked, planned, reachable=checked.request.channels)
@@ -175,7 +175,7 @@ def _words(
 
 
 def _planned_view(
-    kit: Kit, checked: Checked, planned: PlannedMessage, *, reachable: Sequence[ChannelKind]
+    kit: Handbook, checked: Checked, planned: PlannedMessage, *, reachable: Sequence[ChannelKind]
 ) -> MessageView:
     step = planned.step
     channel = channel_for(step, reachable)

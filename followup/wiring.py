@@ -14,7 +14,7 @@ from followup.channels.sandbox import SandboxChannel
 from followup.clock import Clock, parse_clock
 from followup.content import Content
 from followup.domain.channel import ChannelKind
-from followup.kit import Kit, Policy
+from followup.kit import Handbook, Kit, Policy
 from followup.links import Links
 from followup.store.keys import load_keyring
 from followup.store.outbox import StoredOutbox
@@ -29,9 +29,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Kit:
     A SQLite database is made and brought up to date; any other must be current (`followup
     migrate`). Raises `ConfigurationError` or `StoreUnavailable` with what to do.
     """
-    catalogue = load_catalogue(settings.config_dir)
-    content = Content.load()
-    clock = clock or parse_clock(settings.clock)
+    handbook = read_handbook(settings, clock=clock)
     if settings.is_sqlite:
         settings.make_data_dir()
     engine = make_engine(settings.database_url)
@@ -42,15 +40,24 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Kit:
     store = Store(engine)
     keyring = load_keyring(store, MasterKeys(settings.load_master_keys()))
     return Kit(
-        clock=clock,
+        clock=handbook.clock,
+        catalogue=handbook.catalogue,
+        content=handbook.content,
         store=store,
         keyring=keyring,
-        catalogue=catalogue,
-        content=content,
-        channels=_channels(settings, store, keyring, clock),
+        channels=_channels(settings, store, keyring, handbook.clock),
         pace=_pace(settings),
         links=Links(settings.public_url, keyring.links_key),
         policy=_policy(settings),
+    )
+
+
+def read_handbook(settings: Settings, *, clock: Clock | None = None) -> Handbook:
+    """Return what needs no database: protocols, clinics, words and the clock."""
+    return Handbook(
+        clock=clock or parse_clock(settings.clock),
+        catalogue=load_catalogue(settings.config_dir),
+        content=Content.load(),
     )
 
 

@@ -18,7 +18,7 @@ from followup.domain.contact import parse_email, parse_mobile, parse_nhs_number
 from followup.domain.errors import InvalidInput, Problem
 from followup.domain.file_shape import did_you_mean
 from followup.enrol import Request
-from followup.kit import Kit
+from followup.kit import Handbook
 from followup.store.patients import Person
 
 OLDEST = timedelta(days=366 * 120)
@@ -161,7 +161,7 @@ class EnrolmentShape(JsonShape):
     )
 
 
-def read_enrolment(kit: Kit, data: object) -> Request:
+def read_enrolment(kit: Handbook, data: object) -> Request:
     """Return what JSON asks for; raise `InvalidInput` with every field that is wrong."""
     try:
         shape = EnrolmentShape.model_validate(data)
@@ -170,7 +170,7 @@ def read_enrolment(kit: Kit, data: object) -> Request:
     return to_request(kit, shape)
 
 
-def to_request(kit: Kit, shape: EnrolmentShape) -> Request:
+def to_request(kit: Handbook, shape: EnrolmentShape) -> Request:
     """Return what a well-formed shape asks for; raise `InvalidInput` where its fields clash."""
     patient = shape.patient
     problems = [*_identity_problems(patient, today=kit.clock.now().date()), *_reach_problems(shape)]

@@ -35,7 +35,11 @@ ADDRESS = re.compile(r"[^\s@<>\"'(,;=]+@[\w.-]+")
 PHONE_OR_NHS_NUMBER = re.compile(r"(?<![\w.:-])\+?\d(?:[ ()-]{0,2}\d){9,14}(?![\w:-]|\.\d)")
 
 # Their talkative levels show what is sent, and to whom: only their warnings are let through.
-QUIET = ("aiosmtpd", "httpcore", "httpx", "kombu", "sqlalchemy", "twilio", "urllib3")
+QUIET = (
+    "aiosmtpd", "httpcore", "httpx", "kombu", "sqlalchemy", "twilio", "urllib3",
+    # A line for each tick, every second, says nothing.
+    "celery.app.trace", "celery.beat", "celery.worker.strategy",
+)  # fmt: skip
 
 
 def configure_logging(

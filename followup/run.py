@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import signal
 import socket
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from types import FrameType
 
-import structlog
 import uvicorn
 from sqlalchemy import func, select
 
@@ -23,15 +21,10 @@ from config.logging import configure_logging
 from config.settings import Settings, load_settings
 from followup.clock import TimeLapseClock, parse_clock
 from followup.domain.errors import ConfigurationError
+from followup.embedded import Threads, release, start_tasks
 from followup.kit import Kit
 from followup.store.models import Sweep
 from followup.wiring import build
-
-WORKER_THREADS = 4
-STOP_SECONDS = 30
-"""How long the threads may take to finish what they are doing after a signal."""
-
-log = structlog.get_logger()
 
 
 def main(*, port: int | None = None, timelapse: float | None = None) -> int:
@@ -93,31 +86,29 @@ def _listen(settings: Settings) -> socket.socket:
 
 
 class Stack:
-    """The threads of the embedded stack, and how they start and stop."""
+    """The whole embedded stack in one process: started together, stopped by a signal."""
 
     def __init__(self, settings: Settings, kit: Kit, listener: socket.socket) -> None:
         self._settings = settings
         self._kit = kit
         self._listener = listener
-        self._stopping = threading.Event()
-        self._failed = False
-        self._stops: list[Callable[[], None]] = []
-        self._threads: list[threading.Thread] = []
-        self._after: Callable[[], None] = kit.close
+        self._threads = Threads()
 
     def run(self) -> int:
         """Start everything, wait for a signal, stop everything; return the exit code."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._on_signal)
-        self._start_tasks()
+        start_tasks(self._threads, self._settings, self._kit)
         self._start_web()
         print(_greeting(self._settings, self._kit), flush=True)  # noqa: T201 - for the person
-        self._stopping.wait()
-        self._stop()
-        return 1 if self._failed else 0
+        self._threads.stopping.wait()
+        print("Stopping.", flush=True)  # noqa: T201 - likewise
+        self._threads.stop()
+        release(self._kit)
+        return 1 if self._threads.failed else 0
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self._stopping.set()
+        self._threads.stopping.set()
 
     def _start_web(self) -> None:
         from followup.web.app import create_app  # noqa: PLC0415 - slow to import
@@ -135,60 +126,7 @@ class Stack:
         def stop() -> None:
             server.should_exit = True
 
-        self._start("web", lambda: server.run(sockets=[self._listener]), stop)
-
-    def _start_tasks(self) -> None:
-        from celery.beat import Service  # noqa: PLC0415 - slow to import
-        from celery.worker import WorkController, state  # noqa: PLC0415 - likewise
-
-        from tasks.app import app, configure, resources  # noqa: PLC0415 - sets Celery up
-
-        configure(self._settings)
-        resources.use(self._kit)
-        worker = WorkController(
-            app=app,
-            pool="threads",
-            concurrency=self._settings.worker_concurrency or WORKER_THREADS,
-            loglevel="WARNING",
-            without_gossip=True,
-            without_mingle=True,
-            without_heartbeat=True,
-        )
-        beat = Service(app, scheduler_cls=app.conf.beat_scheduler)
-
-        def stop_worker() -> None:
-            # The consumer's loop looks at this between two messages; 0 is the exit code.
-            state.should_stop = 0  # type: ignore[assignment]
-
-        self._start("beat", beat.start, beat.stop)
-        self._start("worker", worker.start, stop_worker)
-        self._after = resources.close
-
-    def _start(self, name: str, work: Callable[[], None], stop: Callable[[], None]) -> None:
-        def body() -> None:
-            try:
-                work()
-            except BaseException:
-                # The edge of a thread: whichever dies, the process must not go on without it.
-                log.exception("embedded.thread_died", thread=name)
-                self._failed = True
-            finally:
-                if not self._stopping.is_set():
-                    self._failed = True
-                    self._stopping.set()
-
-        thread = threading.Thread(target=body, name=name, daemon=True)
-        self._stops.append(stop)
-        self._threads.append(thread)
-        thread.start()
-
-    def _stop(self) -> None:
-        print("Stopping.", flush=True)  # noqa: T201 - for the person
-        for stop in self._stops:
-            stop()
-        for thread in self._threads:
-            thread.join(timeout=STOP_SECONDS)
-        self._after()
+        self._threads.start("web", lambda: server.run(sockets=[self._listener]), stop)
 
 
 def _greeting(settings: Settings, kit: Kit) -> str:

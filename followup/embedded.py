@@ -1,0 +1,89 @@
+"""Celery's worker and beat as threads of this process, over kombu's in-memory transport."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from config.settings import Settings
+from followup.kit import Kit
+
+WORKER_THREADS = 4
+STOP_SECONDS = 30.0
+"""How long a thread may take to finish what it is doing."""
+
+log = structlog.get_logger()
+
+
+class Threads:
+    """Named threads that live and die together; `stopping` is set as soon as one has to."""
+
+    def __init__(self) -> None:
+        self.stopping = threading.Event()
+        self.failed = False
+        self._running: list[tuple[threading.Thread, Callable[[], None]]] = []
+
+    def start(self, name: str, work: Callable[[], None], stop: Callable[[], None]) -> None:
+        """Run `work` in a thread; `stop` must make it return soon."""
+
+        def body() -> None:
+            try:
+                work()
+            except BaseException:
+                # The edge of a thread: whichever dies, the process must not go on without it.
+                log.exception("embedded.thread_died", thread=name)
+                self.failed = True
+            finally:
+                if not self.stopping.is_set():
+                    self.failed = True
+                    self.stopping.set()
+
+        thread = threading.Thread(target=body, name=name, daemon=True)
+        self._running.append((thread, stop))
+        thread.start()
+
+    def stop(self) -> None:
+        """Stop all threads and wait for them."""
+        self.stopping.set()
+        for _, stop in self._running:
+            stop()
+        for thread, _ in self._running:
+            thread.join(STOP_SECONDS)
+
+
+def start_tasks(threads: Threads, settings: Settings, kit: Kit) -> None:
+    """Start a worker and a beat that work with `kit`; Celery's app is this process's own."""
+    from celery.beat import Service  # noqa: PLC0415 - slow to import
+    from celery.worker import WorkController, state  # noqa: PLC0415 - likewise
+
+    from tasks.app import app, configure, resources  # noqa: PLC0415 - sets Celery up
+
+    configure(settings)
+    resources.use(kit)
+    worker = WorkController(
+        app=app,
+        pool="threads",
+        concurrency=settings.worker_concurrency or WORKER_THREADS,
+        loglevel="WARNING",
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    )
+    beat = Service(app, scheduler_cls=app.conf.beat_scheduler)
+
+    def stop_worker() -> None:
+        # The consumer's loop looks at this between two messages; 0 is the exit code.
+        state.should_stop = 0  # type: ignore[assignment]
+
+    threads.start("beat", beat.start, beat.stop)
+    threads.start("worker", worker.start, stop_worker)
+
+
+def release(kit: Kit) -> None:
+    """Give back what the tasks held, once the threads have stopped."""
+    from tasks.app import resources  # noqa: PLC0415 - sets Celery up
+
+    resources.close()
+    kit.close()

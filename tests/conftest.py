@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from shutil import copyfile
 
 import pytest
 
+from followup.kit import Kit
+from tests.kits import make_kit
 from tests.servers import PostgresServer, RedisServer
 
 
@@ -49,3 +53,61 @@ def redis_url(redis_server: RedisServer) -> str:
     """The address of an empty Redis."""
     redis_server.flush()
     return redis_server.url()
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with all tables and the service's keys, for tests to copy. Never open it."""
+    file = tmp_path_factory.mktemp("template") / "migrated.sqlite3"
+    make_kit(f"sqlite:///{file}").close()
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: PostgresServer) -> str:
+    """The name of a PostgreSQL database likewise, to be copied by name. Never connect to it."""
+    database = postgres_server.create_database()
+    make_kit(postgres_server.url(database)).close()
+    return database
+
+
+@pytest.fixture
+def migrated_sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
+    """The address of a SQLite file with all tables and no patients."""
+    copyfile(migrated_sqlite, tmp_path / "migrated.sqlite3")
+    return f"sqlite:///{tmp_path / 'migrated.sqlite3'}"
+
+
+@pytest.fixture
+def migrated_postgres_url(postgres_server: PostgresServer, migrated_postgres: str) -> Iterator[str]:
+    """The address of a PostgreSQL database with all tables and no patients."""
+    database = postgres_server.create_database(template=migrated_postgres)
+    yield postgres_server.url(database)
+    postgres_server.drop_database(database)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def migrated_url(request: pytest.FixtureRequest) -> str:
+    """Run the test once on each database, with all tables and no patients."""
+    return str(request.getfixturevalue(f"migrated_{request.param}_url"))
+
+
+@pytest.fixture
+def kit(migrated_url: str) -> Iterator[Kit]:
+    """Everything that the use cases work with, once on each database; see `tests.kits`."""
+    with closing(make_kit(migrated_url)) as made:
+        yield made
+
+
+@pytest.fixture
+def postgres_kit(migrated_postgres_url: str) -> Iterator[Kit]:
+    """The same on PostgreSQL alone."""
+    with closing(make_kit(migrated_postgres_url)) as made:
+        yield made
+
+
+@pytest.fixture
+def sqlite_kit(migrated_sqlite_url: str) -> Iterator[Kit]:
+    """The same on SQLite alone, for tests that the database makes no difference to."""
+    with closing(make_kit(migrated_sqlite_url)) as made:
+        yield made

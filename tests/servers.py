@@ -100,7 +100,6 @@ class LoopbackServer(ABC):
             raise ServerError(f"{self.name} is running already")
         self._guard()
         self._process = self._spawn(self._command())
-        (self.folder / "server.pid").write_text(str(self.pid), encoding="ascii")
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if not self.is_running or time.monotonic() > deadline:
@@ -165,7 +164,10 @@ class LoopbackServer(ABC):
         self._process = None
 
     def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
-        return spawn(command, log=self._log, folder=self.folder, user=self._user)
+        process = spawn(command, log=self._log, folder=self.folder, user=self._user)
+        # For the watchdog, which has nobody else to ask.
+        (self.folder / "server.pid").write_text(str(process.pid), encoding="ascii")
+        return process
 
     @property
     def _log(self) -> Path:

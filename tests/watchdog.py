@@ -23,21 +23,22 @@ POLL_SECONDS = 0.5
 PATIENCE_SECONDS = 5.0
 
 
-def is_alive(pid: int) -> bool:
+def is_alive(group: int) -> bool:
     try:
-        os.kill(pid, 0)
+        os.killpg(group, 0)
     except ProcessLookupError:
         return False
     return True
 
 
-def stop(pid: int) -> None:
+def stop(group: int) -> None:
+    """Stop a process, which leads a group of its own, and the children that stayed in it."""
     # SIGQUIT is PostgreSQL's immediate shutdown, children included. Redis has no handler for it.
     for number in (signal.SIGQUIT, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
+            os.killpg(group, number)
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while is_alive(pid) and time.monotonic() < deadline:
+        while is_alive(group) and time.monotonic() < deadline:
             time.sleep(0.05)
 
 

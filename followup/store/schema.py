@@ -2,76 +2,47 @@
 
 from __future__ import annotations
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from followup.domain.errors import ConfigurationError, StoreUnavailable
-
-LOCK = 0x666F6C6C6F777570
-"""The PostgreSQL advisory lock that lets one process migrate at a time."""
+from followup.store.revisions import current_revision, newest_revision
 
 
 def migrate(engine: Engine, *, to: str = "head") -> None:
     """Bring the database to revision `to`. Safe to run at every start, and twice at once."""
+    if to == "head" and revision_of(engine) == newest_revision():
+        return
+    from followup.store.migrating import run  # noqa: PLC0415 - slow to import
+
     try:
-        with engine.begin() as connection:
-            if engine.dialect.name == "postgresql":
-                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-            _run(connection, to)
+        run(engine, to=to)
     except (OperationalError, InterfaceError) as error:
         raise StoreUnavailable(_unreachable(error)) from error
 
 
-def _run(connection: Connection, to: str) -> None:
-    config = _config(connection)
-    if to == "head" or _is_ahead(connection, to):
-        command.upgrade(config, to)
-    else:
-        command.downgrade(config, to)
-
-
-def _is_ahead(connection: Connection, to: str) -> bool:
-    if to == "base":
-        return False
-    current = _current(connection)
-    script = ScriptDirectory.from_config(_config(connection))
-    behind = {one.revision for one in script.iterate_revisions(current, "base")} if current else ()
-    return to not in behind
+def revision_of(engine: Engine) -> str | None:
+    """Return the revision of a database, or None where it is empty; raise `StoreUnavailable`."""
+    try:
+        with engine.execution_options(reading=True).connect() as connection:
+            return current_revision(connection)
+    except (OperationalError, InterfaceError) as error:
+        raise StoreUnavailable(_unreachable(error)) from error
 
 
 def require_current(engine: Engine) -> None:
     """Raise `ConfigurationError` unless the database has the schema that this code needs."""
-    try:
-        with engine.connect() as connection:
-            current = _current(connection)
-            head = ScriptDirectory.from_config(_config(connection)).get_current_head()
-    except (OperationalError, InterfaceError) as error:
-        raise StoreUnavailable(_unreachable(error)) from error
-    if current == head:
+    current, needed = revision_of(engine), newest_revision()
+    if current == needed:
         return
     if current is None:
         message = "the database is empty; make its tables with: followup migrate"
     else:
         message = (
-            f"the database is at schema {current}, this version needs {head}; run: "
+            f"the database is at schema {current}, this version needs {needed}; run: "
             "followup migrate (with the newer version, if the database is the newer one)"
         )
     raise ConfigurationError(message)
-
-
-def _current(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-def _config(connection: Connection) -> Config:
-    config = Config()
-    config.set_main_option("script_location", "followup:store/migrations")
-    config.attributes["connection"] = connection
-    return config
 
 
 def _unreachable(error: Exception) -> str:

@@ -398,6 +398,7 @@ class InboundMessage(Base):
     body_sealed: Mapped[bytes | None]
     media_count: Mapped[int] = mapped_column(SmallInteger)
     meaning: Mapped[str] = mapped_column(String(20))
+    answer_id: Mapped[UUID | None] = mapped_column(ForeignKey("messages.id"))
     received_at: Mapped[datetime]
     received_real_at: Mapped[datetime]
 

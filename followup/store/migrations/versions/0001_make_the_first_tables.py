@@ -231,36 +231,6 @@ def upgrade() -> None:
         )
 
     op.create_table(
-        "inbound_messages",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("provider", sa.String(length=20), nullable=False),
-        sa.Column("provider_id", sa.String(length=120), nullable=False),
-        sa.Column("clinic", sa.String(length=80), nullable=True),
-        sa.Column("patient_id", sa.Uuid(), nullable=True),
-        sa.Column("address_index", sa.LargeBinary(), nullable=False),
-        sa.Column("address_sealed", sa.LargeBinary(), nullable=True),
-        sa.Column("body_sealed", sa.LargeBinary(), nullable=True),
-        sa.Column("media_count", sa.SmallInteger(), nullable=False),
-        sa.Column("meaning", sa.String(length=20), nullable=False),
-        sa.Column("received_at", UtcDateTime(), nullable=False),
-        sa.Column("received_real_at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["patient_id"], ["patients.id"], name=op.f("fk_inbound_messages_patient_id_patients")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_inbound_messages")),
-        sa.UniqueConstraint(
-            "provider", "provider_id", name=op.f("uq_inbound_messages_provider_provider_id")
-        ),
-    )
-    with op.batch_alter_table("inbound_messages", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_inbound_messages_address_index"), ["address_index"], unique=False
-        )
-        batch_op.create_index(
-            batch_op.f("ix_inbound_messages_patient_id"), ["patient_id"], unique=False
-        )
-
-    op.create_table(
         "objections",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("patient_id", sa.Uuid(), nullable=True),
@@ -437,6 +407,75 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "inbound_messages",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("provider", sa.String(length=20), nullable=False),
+        sa.Column("provider_id", sa.String(length=120), nullable=False),
+        sa.Column("clinic", sa.String(length=80), nullable=True),
+        sa.Column("patient_id", sa.Uuid(), nullable=True),
+        sa.Column("address_index", sa.LargeBinary(), nullable=False),
+        sa.Column("address_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("body_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("media_count", sa.SmallInteger(), nullable=False),
+        sa.Column("meaning", sa.String(length=20), nullable=False),
+        sa.Column("answer_id", sa.Uuid(), nullable=True),
+        sa.Column("received_at", UtcDateTime(), nullable=False),
+        sa.Column("received_real_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["answer_id"], ["messages.id"], name=op.f("fk_inbound_messages_answer_id_messages")
+        ),
+        sa.ForeignKeyConstraint(
+            ["patient_id"], ["patients.id"], name=op.f("fk_inbound_messages_patient_id_patients")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_inbound_messages")),
+        sa.UniqueConstraint(
+            "provider", "provider_id", name=op.f("uq_inbound_messages_provider_provider_id")
+        ),
+    )
+    with op.batch_alter_table("inbound_messages", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_inbound_messages_address_index"), ["address_index"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_inbound_messages_patient_id"), ["patient_id"], unique=False
+        )
+
+    op.create_table(
+        "receipts",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("provider", sa.String(length=20), nullable=False),
+        sa.Column("provider_id", sa.String(length=120), nullable=False),
+        sa.Column("status", sa.String(length=12), nullable=False),
+        sa.Column("code", sa.String(length=40), nullable=False),
+        sa.Column("reason", sa.String(length=300), nullable=True),
+        sa.Column("recipient", sa.Boolean(), nullable=False),
+        sa.Column("opted_out", sa.Boolean(), nullable=False),
+        sa.Column("attempt_id", sa.Uuid(), nullable=True),
+        sa.Column("received_at", UtcDateTime(), nullable=False),
+        sa.Column("received_real_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["attempt_id"], ["attempts.id"], name=op.f("fk_receipts_attempt_id_attempts")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_receipts")),
+        sa.UniqueConstraint(
+            "provider",
+            "provider_id",
+            "status",
+            "code",
+            name=op.f("uq_receipts_provider_provider_id_status_code"),
+        ),
+    )
+    with op.batch_alter_table("receipts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_receipts_attempt_id"), ["attempt_id"], unique=False)
+        batch_op.create_index(
+            "ix_receipts_parked",
+            ["received_real_at"],
+            unique=False,
+            sqlite_where=sa.text("attempt_id IS NULL"),
+            postgresql_where=sa.text("attempt_id IS NULL"),
+        )
+
+    op.create_table(
         "worklist_items",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("subject", sa.String(length=160), nullable=False),
@@ -486,41 +525,6 @@ def upgrade() -> None:
             "ix_worklist_items_state_opened_at", ["state", "opened_at"], unique=False
         )
 
-    op.create_table(
-        "receipts",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("provider", sa.String(length=20), nullable=False),
-        sa.Column("provider_id", sa.String(length=120), nullable=False),
-        sa.Column("status", sa.String(length=12), nullable=False),
-        sa.Column("code", sa.String(length=40), nullable=False),
-        sa.Column("reason", sa.String(length=300), nullable=True),
-        sa.Column("recipient", sa.Boolean(), nullable=False),
-        sa.Column("opted_out", sa.Boolean(), nullable=False),
-        sa.Column("attempt_id", sa.Uuid(), nullable=True),
-        sa.Column("received_at", UtcDateTime(), nullable=False),
-        sa.Column("received_real_at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["attempt_id"], ["attempts.id"], name=op.f("fk_receipts_attempt_id_attempts")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_receipts")),
-        sa.UniqueConstraint(
-            "provider",
-            "provider_id",
-            "status",
-            "code",
-            name=op.f("uq_receipts_provider_provider_id_status_code"),
-        ),
-    )
-    with op.batch_alter_table("receipts", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_receipts_attempt_id"), ["attempt_id"], unique=False)
-        batch_op.create_index(
-            "ix_receipts_parked",
-            ["received_real_at"],
-            unique=False,
-            sqlite_where=sa.text("attempt_id IS NULL"),
-            postgresql_where=sa.text("attempt_id IS NULL"),
-        )
-
     make_guards(op.get_bind(), "audit_events")
     make_guards(op.get_bind(), "audit_seals")
 
@@ -528,6 +532,12 @@ def upgrade() -> None:
 def downgrade() -> None:
     drop_guards(op.get_bind(), "audit_events")
     drop_guards(op.get_bind(), "audit_seals")
+    with op.batch_alter_table("worklist_items", schema=None) as batch_op:
+        batch_op.drop_index("ix_worklist_items_state_opened_at")
+        batch_op.drop_index(batch_op.f("ix_worklist_items_patient_id"))
+        batch_op.drop_index(batch_op.f("ix_worklist_items_message_id"))
+
+    op.drop_table("worklist_items")
     with op.batch_alter_table("receipts", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_receipts_parked",
@@ -537,12 +547,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_receipts_attempt_id"))
 
     op.drop_table("receipts")
-    with op.batch_alter_table("worklist_items", schema=None) as batch_op:
-        batch_op.drop_index("ix_worklist_items_state_opened_at")
-        batch_op.drop_index(batch_op.f("ix_worklist_items_patient_id"))
-        batch_op.drop_index(batch_op.f("ix_worklist_items_message_id"))
+    with op.batch_alter_table("inbound_messages", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_inbound_messages_patient_id"))
+        batch_op.drop_index(batch_op.f("ix_inbound_messages_address_index"))
 
-    op.drop_table("worklist_items")
+    op.drop_table("inbound_messages")
     with op.batch_alter_table("attempts", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_attempts_provider_id",
@@ -590,11 +599,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_objections_contact_index"))
 
     op.drop_table("objections")
-    with op.batch_alter_table("inbound_messages", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_inbound_messages_patient_id"))
-        batch_op.drop_index(batch_op.f("ix_inbound_messages_address_index"))
-
-    op.drop_table("inbound_messages")
     with op.batch_alter_table("enrolments", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_enrolments_procedure",

@@ -65,13 +65,14 @@ def configure_logging(
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
     )
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = _Lines(stream)
+    colours = (stream or sys.stderr).isatty()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*_shared(), *_scrubbed()],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _renderer(log_format, colours=handler.stream.isatty()),
+                _renderer(log_format, colours=colours),
             ],
         )
     )
@@ -81,6 +82,22 @@ def configure_logging(
     logging.captureWarnings(capture=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _Lines(logging.Handler):
+    """Writes to a stream, or to what is standard error at that moment: tests exchange it."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        super().__init__()
+        self._stream = stream
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            stream = self._stream or sys.stderr
+            stream.write(f"{self.format(record)}\n")
+            stream.flush()
+        except Exception:  # noqa: BLE001 - a line that can't be written must not stop a message
+            self.handleError(record)
 
 
 def _shared() -> list[Processor]:

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from shutil import copyfile
 
 import pytest
+import structlog
 
+from config.logging import raise_on_private
 from followup.kit import Kit
 from tests.kits import make_kit
 from tests.servers import PostgresServer, RedisServer
+
+
+@pytest.fixture(autouse=True)
+def _no_patient_in_a_log_line() -> None:
+    """Make a log line that may tell of a patient, or has no fixed name, raise in every test."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.stdlib.add_log_level,
+            raise_on_private,
+            structlog.dev.ConsoleRenderer(colors=False),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
 
 
 @pytest.fixture(scope="session")

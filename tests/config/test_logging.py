@@ -19,7 +19,7 @@ MESSAGE_ID = "0199b0c4-5b6f-7cc1-9a55-123456789012"
 def lines():
     """Configure logging as the test asks, and give it back afterwards; return what was written."""
     root = logging.getLogger()
-    before = (root.handlers[:], root.level)
+    before, ours = (root.handlers[:], root.level), structlog.get_config()
     stream = io.StringIO()
 
     def configure(**choices):
@@ -27,7 +27,7 @@ def lines():
         return stream
 
     yield configure
-    structlog.reset_defaults()
+    structlog.configure(**ours)
     logging.captureWarnings(capture=False)
     root.handlers, level = before
     root.setLevel(level)
@@ -107,6 +107,24 @@ def test_a_library_that_shows_what_it_sends_stays_quiet_even_when_debugging(line
     logging.getLogger(name).debug("Body: your dressing may come off")
 
     assert written.getvalue() == ""
+
+
+def test_lines_go_to_standard_error_as_it_is_at_that_moment(lines, capsys):
+    lines()
+    configure_logging(log_format="json")
+
+    structlog.get_logger().info("worker.started")
+
+    assert json.loads(capsys.readouterr().err)["event"] == "worker.started"
+
+
+def test_a_line_that_cannot_be_written_stops_nothing(lines, capsys):
+    written = lines()
+    written.close()
+
+    structlog.get_logger().info("worker.started")
+
+    assert "Logging error" in capsys.readouterr().err
 
 
 def test_configuring_twice_writes_each_line_once(lines):
@@ -201,3 +219,8 @@ def test_the_traceback_of_a_library_is_blotted_too(lines):
 
     assert "ada@" not in written.getvalue()
     assert "no route to" in json.loads(written.getvalue())["exception"]
+
+
+def test_every_test_runs_with_the_strict_processor():
+    with pytest.raises(PrivateField):
+        structlog.get_logger().info("message.sent", mobile="+447700900123")

@@ -104,8 +104,9 @@ class Connections:
 
     def _take(self) -> _Connection:
         if self._owner != os.getpid():
-            # A forked child must not write into its parent's connections.
-            self._idle, self._owner = deque(), os.getpid()
+            # A forked child must not write into its parent's connections; they stay open there.
+            self.close()
+            self._owner = os.getpid()
         while self._idle:
             try:
                 connection = self._idle.pop()

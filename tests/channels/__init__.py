@@ -1,0 +1,3 @@
+"""Channels, against real servers on loopback that answer, and fail, as providers do."""
+
+from __future__ import annotations

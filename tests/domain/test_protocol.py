@@ -7,7 +7,9 @@ from datetime import date
 
 import pytest
 
+from followup.domain.channel import ChannelKind
 from followup.domain.errors import InvalidInput, NotFound, Problem
+from followup.domain.protocol import Missed
 
 
 def test_answered_attributes_are_returned(nerve_root_block):
@@ -73,3 +75,30 @@ def test_the_leaflet_was_due_for_review_by_the_end_of_august_2025(nerve_root_blo
     assert source.reference == "B-465/Pain Management/Nerve Root Block v3"
     assert not source.overdue(date(2025, 8, 31))
     assert source.overdue(date(2025, 9, 1))
+
+
+def test_only_missed_red_flags_are_followed_by_a_call(nerve_root_block):
+    missed = {step.key: step.missed for step in nerve_root_block.steps}
+
+    assert missed.pop("red-flags") is Missed.PERSON
+    assert set(missed.values()) == {Missed.DROP}
+
+
+def test_the_most_urgent_advice_goes_first_and_every_step_may_take_the_other_channel(
+    nerve_root_block,
+):
+    by_urgency = sorted(nerve_root_block.steps, key=lambda step: step.priority)
+
+    assert [step.key for step in by_urgency] == [
+        "red-flags",
+        "going-home",
+        "sugar",
+        "flare-over",
+        "flare",
+        "dressing",
+        "moving",
+    ]
+    assert nerve_root_block.step("red-flags").priority == 1
+    for step in nerve_root_block.steps:
+        assert step.channels == (ChannelKind.SMS, ChannelKind.EMAIL)
+        assert step.fallback

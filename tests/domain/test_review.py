@@ -9,7 +9,7 @@ from datetime import date, time, timedelta
 
 from followup.domain.clinic import SendingHours
 from followup.domain.review import reservations
-from followup.domain.timing import FromTarget, OnDay
+from followup.domain.timing import After, FromProcedure, FromTarget, OnDay
 
 
 def test_a_source_that_is_overdue_for_review_is_named(nerve_root_block):
@@ -55,6 +55,20 @@ def test_a_message_that_no_sending_hour_can_carry_is_named(derriford, nerve_root
     assert reservations([protocol], [clinic], today=date(2025, 1, 1)) == (
         'protocol nerve-root-block, step "flare", target 2: at clinic derriford-pain its window holds no hour in which messages may be sent: move it, or widen the sending hours',
     )
+
+
+def test_a_message_that_only_some_hours_of_a_procedure_allow_is_not(derriford, nerve_root_block):
+    # Twelve hours after a procedure in the evening it is morning; after one by day it is night.
+    half_a_day_later = replace(
+        nerve_root_block.step("flare"),
+        occurrences=(After(timedelta(hours=12)),),
+        not_after=FromTarget(timedelta(minutes=1)),
+        not_before=FromProcedure(timedelta(0)),
+    )
+    protocol = replace(nerve_root_block, steps=(half_a_day_later,))
+    clinic = replace(derriford, unconfirmed=())
+
+    assert reservations([protocol], [clinic], today=date(2025, 1, 1)) == ()
 
 
 def test_the_sending_hours_of_each_clinic_count(derriford, nerve_root_block):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
@@ -10,7 +11,7 @@ import pytest
 from followup.domain.clinic import SendingHours
 from followup.domain.protocol import Protocol
 from followup.domain.timeline import Fate, Moved, PlannedMessage, next_sending_moment, plan
-from followup.domain.timing import Procedure
+from followup.domain.timing import OnDay, Procedure
 
 LONDON = ZoneInfo("Europe/London")
 EVERYBODY = {"diabetic": False, "steroid_given": True}
@@ -212,6 +213,17 @@ def test_the_first_sugar_message_waits_until_two_hours_after_a_late_procedure(ne
 
     assert message.due_at == message.not_before == at("2026-06-10T19:30+01:00")
     assert message.moved_because == (Moved.NOT_BEFORE,)
+
+
+def test_a_clock_change_is_a_reason_also_where_not_before_sets_the_time(nerve_root_block):
+    at_ten = replace(nerve_root_block.step("dressing"), occurrences=(OnDay(1, time(10)),))
+
+    message = timeline(replace(nerve_root_block, steps=(at_ten,)), "2026-10-24T14:30+01:00")[
+        "dressing", 1
+    ]
+
+    assert message.due_at == at("2026-10-25T13:30+00:00")
+    assert message.moved_because == (Moved.CLOCK_CHANGE, Moved.NOT_BEFORE)
 
 
 def test_a_message_whose_window_ends_before_the_sending_hours_open_finds_no_room(nerve_root_block):

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 from followup.content.layout import visible_text, words
-from followup.content.library import Content
+from followup.content.library import Content, Rendered
 from followup.content.version import ContentVersion, Standing
 from followup.domain.channel import ChannelKind
 from followup.domain.clinic import Clinic
 from followup.domain.errors import TemplateError
 from followup.domain.file_shape import did_you_mean
+from followup.domain.plain_language import findings
 from followup.domain.protocol import Protocol, Step
 
 REPLIES = ("reply-stopped", "reply-started", "reply-unwatched")
@@ -58,7 +59,7 @@ def reservations(content: Content, *, clinics: Iterable[Clinic], today: date) ->
             for clinic in clinics
             for version in content.versions()
             if version.language in clinic.languages
-            for sentence in _too_long(content, version, clinic)
+            for sentence in _hard_to_send_or_read(content, version, clinic)
         ),
     )
 
@@ -128,21 +129,36 @@ def _of_messages(content: Content, version: ContentVersion, clinic: Clinic) -> I
                 )
 
 
-def _too_long(content: Content, version: ContentVersion, clinic: Clinic) -> Iterator[str]:
-    limit = content.cards[version.template].max_segments
+def _hard_to_send_or_read(
+    content: Content, version: ContentVersion, clinic: Clinic
+) -> Iterator[str]:
+    where = f"clinic {clinic.key}: {version.template}/{version.language} by {version.channel}"
     for occurrence in _occurrences(content, version):
-        size = content.proof(version, clinic, occurrence=occurrence).size
-        where = f"clinic {clinic.key}: {version.template}/{version.language}/sms.txt"
-        if size is not None and size.encoding != "GSM-7":
-            yield (
-                f"{where}: needs {size.encoding}{_nth(occurrence)}, which halves what a segment "
-                "holds: take special characters out of its words, or of the clinic's facts"
-            )
-        if size is not None and size.segments > limit:
-            yield (
-                f"{where}: takes {size.segments} segments{_nth(occurrence)}, where {limit} are "
-                "meant: shorten its words, or the clinic's short_name"
-            )
+        message = content.proof(version, clinic, occurrence=occurrence)
+        limit = content.cards[version.template].max_segments
+        for sentence in [*_too_long(message, limit), *_hard_words(message)]:
+            yield f"{where}{_nth(occurrence)}: {sentence}"
+
+
+def _too_long(message: Rendered, limit: int) -> Iterator[str]:
+    size = message.size
+    if size is not None and size.encoding != "GSM-7":
+        yield (
+            f"needs {size.encoding}, which halves what a segment holds: take special characters "
+            "out of its words, or of the clinic's facts"
+        )
+    if size is not None and size.segments > limit:
+        yield (
+            f"takes {size.segments} segments, where {limit} are meant: shorten its words, or the "
+            "clinic's short_name"
+        )
+
+
+def _hard_words(message: Rendered) -> Iterator[str]:
+    is_email = message.version.channel is ChannelKind.EMAIL
+    for text in (message.subject or "", message.text):
+        for finding in findings(text, language=message.version.language, links=is_email):
+            yield str(finding)
 
 
 def _unapproved(content: Content) -> Iterator[str]:

@@ -24,7 +24,8 @@ class ApprovalShape(Shape):
     by_role: Line | None = Field(default=None, description="the role of whoever approved them")
     on: date | None = Field(default=None, description="the day of the approval")
     versions: list[VersionId] = Field(
-        default=[], description="what was approved: the ids that `followup check` shows"
+        default=[],
+        description="the ids of what was approved, as `python -m followup.content` prints them",
     )
 
     @model_validator(mode="after")

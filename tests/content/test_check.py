@@ -54,6 +54,13 @@ def test_a_sound_folder_has_no_fault(folder: Folder, clinic, protocol):
     assert check(folder, clinic, protocol) == ""
 
 
+def test_words_in_a_language_that_no_clinic_writes_in_are_left_alone(folder: Folder, clinic):
+    folder.translate("cy")
+    folder.write("hello/cy/email.html", PAGE.format("<p>Helo.</p>"))
+
+    assert check(folder, clinic) == ""
+
+
 TYPED = {
     "a phone number": ("Ring 01752 437706.", '"01752 437706"'),
     "a phone number from abroad": ("Ring +44 1752 437706.", '"+44 1752 437706"'),
@@ -163,8 +170,8 @@ def test_a_text_that_is_too_long_for_a_clinic_should_be_settled(folder: Folder, 
 
     found = "\n".join(reservations(content, clinics=[clinic, wordy], today=TODAY))
 
-    assert "clinic wordy: hello/en/sms.txt: takes 3 segments at occurrence 1" in found
-    assert "clinic derriford-pain" not in found
+    assert "clinic wordy: hello/en by sms at occurrence 1: takes 3 segments, where 2" in found
+    assert "clinic derriford-pain: hello/en by sms at occurrence 1: takes" not in found
 
 
 def test_a_text_that_leaves_gsm_7_for_a_clinic_should_be_settled(folder: Folder, clinic):
@@ -172,7 +179,19 @@ def test_a_text_that_leaves_gsm_7_for_a_clinic_should_be_settled(folder: Folder,
 
     found = reservations(folder.load(), clinics=[welsh], today=TODAY)
 
-    assert any("hello/en/sms.txt: needs UCS-2 at occurrence 1" in sentence for sentence in found)
+    assert any("hello/en by sms at occurrence 1: needs UCS-2" in sentence for sentence in found)
+
+
+@pytest.mark.parametrize("part", ["sms.txt", "email.txt", "subject.txt"])
+def test_words_that_are_hard_to_read_should_be_settled(folder: Folder, clinic, part):
+    folder.write(f"hello/en/{part}", "Please ensure that you rest.")
+
+    found = reservations(folder.load(), clinics=[clinic], today=TODAY)
+
+    channel = "sms" if part == "sms.txt" else "email"
+    assert (
+        f'clinic derriford-pain: hello/en by {channel} at occurrence 1: "ensure": write: make sure'
+    ) in found
 
 
 def test_words_that_were_to_be_read_again_should_be_settled(folder: Folder, clinic):

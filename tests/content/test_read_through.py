@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from followup.content import Content
+from followup.content.__main__ import main
 from followup.content.read_through import read_through
 from followup.domain.channel import ChannelKind
 
@@ -44,3 +48,30 @@ def test_a_text_looks_as_on_a_phone(content: Content, catalogue, clinic):
         "│ Reply STOP to stop these texts.      │",
         "╰──────────────────────────────────────╯",
     ]
+
+
+def test_the_page_is_printed_by_a_command(capsys):
+    assert main(["--channel", "sms"]) == 0
+
+    page = capsys.readouterr().out
+    assert page.startswith("Derriford Pain Clinic\n\n")
+    assert "sms in en" in page
+    assert "email in en" not in page
+
+
+def test_the_command_says_what_is_wrong(capsys, tmp_path):
+    assert main(["--config-dir", str(tmp_path)]) == 1
+
+    assert "there is no such folder" in capsys.readouterr().err
+
+
+def test_the_command_runs_from_anywhere(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "followup.content"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "email in en" in done.stdout

@@ -1,0 +1,29 @@
+"""The guide to writing messages knows every key and every variable."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from followup.content.meta import ApprovalShape, Meta
+from followup.content.rules import FACTS, VARIABLES
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "writing-messages.md").read_text()
+NAMED = set(re.findall(r"`([a-z_.]+)`", GUIDE)) | set(
+    re.findall(r"^ {4}(\w+) =", GUIDE, re.MULTILINE)
+)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *Meta.model_fields,
+        *ApprovalShape.model_fields,
+        *(f"clinic.{fact}" for fact in FACTS),
+        *(name for name in VARIABLES if name != "clinic"),
+    ],
+)
+def test_the_guide_explains(name):
+    assert name in NAMED

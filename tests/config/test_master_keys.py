@@ -66,12 +66,13 @@ def test_a_rotated_file_holds_several_keys_one_a_line(tmp_path):
     assert own_master_keys(tmp_path) == (b"n" * 32, b"o" * 32)
 
 
-def test_keys_that_others_can_read_are_refused_with_the_command_that_mends_it(tmp_path):
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620], ids=oct)
+def test_keys_that_others_can_reach_are_refused_with_the_command_that_mends_it(tmp_path, mode):
     own_master_keys(tmp_path)
     path = tmp_path / "master-keys"
-    path.chmod(0o644)
+    path.chmod(mode)
 
-    with pytest.raises(ConfigurationError, match=re.escape(f"0644); run: chmod 600 {path}")):
+    with pytest.raises(ConfigurationError, match=re.escape(f"{mode:04o}); run: chmod 600 {path}")):
         own_master_keys(tmp_path)
 
 

@@ -92,19 +92,17 @@ def _plan_one(
     target = target_of(timing, procedure, enrolled_at=enrolled_at)
     not_before = bound_of(step.not_before, procedure, target=target)
     not_after = bound_of(step.not_after, procedure, target=target)
-    due_at, moved = max(target, not_before), list[Moved]()
-    if clock_changed(timing if due_at == target else step.not_before, procedure):
-        moved.append(Moved.CLOCK_CHANGE)
+    due_at, decisive = (target, timing) if target >= not_before else (not_before, step.not_before)
+    moved = [Moved.CLOCK_CHANGE] if clock_changed(decisive, procedure) else []
     if due_at > target:
         moved.append(Moved.NOT_BEFORE)
-    fate = Fate.PAST if not_after <= enrolled_at else Fate.PLANNED
-    if fate is Fate.PLANNED:
+    fate = Fate.PAST
+    if not_after > enrolled_at:
         if due_at < enrolled_at:
             due_at, moved = enrolled_at.astimezone(UTC), [Moved.LATE_ENROLMENT]
         sendable = next_sending_moment(due_at, hours=hours, zone=procedure.zone)
-        if sendable >= not_after:
-            fate = Fate.NO_ROOM
-        elif sendable > due_at:
+        fate = Fate.PLANNED if sendable < not_after else Fate.NO_ROOM
+        if fate is Fate.PLANNED and sendable > due_at:
             due_at, moved = sendable, [*moved, Moved.SENDING_HOURS]
     return PlannedMessage(
         step=step,

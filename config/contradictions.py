@@ -18,7 +18,7 @@ def contradictions(settings: Settings) -> Iterator[str]:
     yield from _incomplete_smtp(settings)
     yield from _unsafe_clock(settings)
     yield from _homeless_keys(settings)
-    yield from _impatience(settings)
+    yield from _cramped(settings)
 
 
 def remarks(settings: Settings) -> Iterator[str]:
@@ -32,6 +32,7 @@ def remarks(settings: Settings) -> Iterator[str]:
             f"FOLLOWUP_PUBLIC_URL is {settings.public_url}: the link by which a patient stops "
             "e-mails works on this machine only; set it to the https:// address of the web process"
         )
+    yield from _impatience(settings)
     if settings.clock is not None:
         yield f"FOLLOWUP_CLOCK is {settings.clock}: this is a rehearsal, not the real time"
 
@@ -88,14 +89,17 @@ def _homeless_keys(settings: Settings) -> Iterator[str]:
 
 
 def _impatience(settings: Settings) -> Iterator[str]:
+    """Yield why a short lease costs look-ups; it never costs a duplicate, so it is allowed."""
     longest = settings.provider_connect_timeout + settings.provider_timeout
-    for name in ("lease", "reconcile_after"):
-        seconds = getattr(settings, name)
-        if seconds <= longest:
-            yield (
-                f"FOLLOWUP_{name.upper()} is {seconds:g}, and one call of a provider may take "
-                f"{longest:g} seconds: set it above that, or lower FOLLOWUP_PROVIDER_TIMEOUT"
-            )
+    if settings.lease <= longest:
+        yield (
+            f"FOLLOWUP_LEASE is {settings.lease:g}, and one call of a provider may take "
+            f"{longest:g} seconds: slow calls will be looked up at the provider though they are "
+            "still under way; set it above that, or lower FOLLOWUP_PROVIDER_TIMEOUT"
+        )
+
+
+def _cramped(settings: Settings) -> Iterator[str]:
     if settings.in_flight_limit < settings.batch_size:
         yield (
             f"FOLLOWUP_IN_FLIGHT_LIMIT is {settings.in_flight_limit}: set it to at least "

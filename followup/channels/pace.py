@@ -1,154 +1,160 @@
-"""Pace limits: a token bucket for each sender, in this process or shared through Redis."""
+"""How fast each sender may send: a token bucket, in this process or shared through Redis.
+
+Pace is in real time also in a rehearsal, because providers live in real time. A bucket holds one
+second's worth of messages, so a quiet sender may start with that many at once.
+
+When Redis can't be reached, each process goes on alone at a quarter of the pace: going too fast
+costs a "later" from the provider (429, which is safe to repeat), and standing still would cost
+patients their messages. Whatever the pace decides, nothing is lost or sent twice by it.
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib.resources import files
 from threading import Lock
-from typing import Any, Protocol, cast
+from time import monotonic
+from typing import Protocol
 
-import redis
 import structlog
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+ALONE = 0.25
+"""The share of the pace that a process keeps to while Redis can't be reached."""
+
+LEFT_ALONE = 2.0
+"""Seconds for which Redis is not asked again after it could not be reached."""
+
+PATIENCE = 0.5
+"""Seconds that one question to Redis may take; a batch waits for it."""
+
+_ROUNDING = 1e-6
+"""What a token may lack through arithmetic: whoever waited as long as told gets what was told."""
 
 log = structlog.get_logger()
-
-LONGEST_WAIT = timedelta(minutes=10)
-"""However long a provider asks to be left alone, the bucket looks again after this."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """How many messages may go now, and how long (real time) the rest should wait at least."""
+    """How many messages may go now, and how long (real time) the others had better wait."""
 
     granted: int
     wait: timedelta
 
 
 class Pace(Protocol):
-    """A limit on how fast each sender sends. Safe to share between threads."""
+    """Keeps each sender to its pace. Safe to share between threads; never raises."""
 
     def take(self, sender: str, wanted: int, *, per_second: float) -> Grant:
-        """Take up to `wanted` tokens of a sender's bucket, which holds one second's worth."""
+        """Take the right to send up to `wanted` messages now."""
 
     def slow_down(self, sender: str, for_: timedelta) -> None:
-        """Grant nothing to a sender for that long: its provider said "too many requests"."""
+        """Let nothing go from a sender for so long (real time), then start without a burst."""
 
 
 @dataclass(slots=True)
 class _Bucket:
     tokens: float
-    filled_at: float
-    closed_until: float = 0.0
+    at: float
+    held_until: float = 0.0
 
 
 class InProcessPace:
-    """Buckets of one process: for the embedded stack. `now` tells seconds that only rise."""
+    """Keeps the pace of this process alone. `seconds` tells the time that passes."""
 
-    def __init__(self, *, now: Callable[[], float] = time.monotonic) -> None:
-        self._now = now
-        self._lock = Lock()
+    def __init__(self, *, seconds: Callable[[], float] = monotonic) -> None:
+        self._seconds = seconds
         self._buckets: dict[str, _Bucket] = {}
+        self._lock = Lock()
 
     def take(self, sender: str, wanted: int, *, per_second: float) -> Grant:
+        burst = _burst(per_second)
         with self._lock:
-            now = self._now()
-            full = max(per_second, 1.0)
-            bucket = self._buckets.setdefault(sender, _Bucket(full, now))
-            if now < bucket.closed_until:
-                return Grant(0, timedelta(seconds=bucket.closed_until - now))
-            bucket.tokens = min(full, bucket.tokens + (now - bucket.filled_at) * per_second)
-            bucket.filled_at = now
-            granted = min(wanted, int(bucket.tokens))
-            bucket.tokens -= granted
-            return Grant(granted, _wait(wanted - granted, bucket.tokens, per_second))
+            now = self._seconds()
+            bucket = self._buckets.setdefault(sender, _Bucket(burst, now))
+            if bucket.held_until > now:
+                return Grant(0, timedelta(seconds=bucket.held_until - now))
+            since = max(bucket.at, bucket.held_until)
+            bucket.tokens = min(burst, bucket.tokens + (now - since) * per_second)
+            bucket.at = now
+            granted = min(wanted, int(bucket.tokens + _ROUNDING))
+            bucket.tokens = max(bucket.tokens - granted, 0.0)
+            missing = min(wanted - granted, burst) - bucket.tokens
+        return Grant(granted, _wait(missing / per_second if granted < wanted else 0.0))
 
     def slow_down(self, sender: str, for_: timedelta) -> None:
         with self._lock:
-            now = self._now()
+            now = self._seconds()
             bucket = self._buckets.setdefault(sender, _Bucket(0.0, now))
-            until = now + min(for_, LONGEST_WAIT).total_seconds()
-            bucket.closed_until = max(bucket.closed_until, until)
-
-
-# One script, so that two workers never see the same tokens. Redis's own clock: theirs may differ.
-TAKE = """
-local now = redis.call('TIME')
-now = tonumber(now[1]) + tonumber(now[2]) / 1e6
-local wanted, rate, full = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local bucket = redis.call('HMGET', KEYS[1], 'tokens', 'filled_at', 'closed_until')
-local tokens = tonumber(bucket[1]) or full
-local filled_at = tonumber(bucket[2]) or now
-local closed_until = tonumber(bucket[3]) or 0
-if now < closed_until then return {0, tostring(tokens), tostring(closed_until - now)} end
-tokens = math.min(full, tokens + math.max(0, now - filled_at) * rate)
-local granted = math.min(wanted, math.floor(tokens))
-tokens = tokens - granted
-redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'filled_at', string.format('%.6f', now))
-redis.call('EXPIRE', KEYS[1], 3600)
-return {granted, tostring(tokens), '0'}
-"""
-
-CLOSE = """
-local now = redis.call('TIME')
-now = tonumber(now[1]) + tonumber(now[2]) / 1e6
-local until_ = now + tonumber(ARGV[1])
-local known = tonumber(redis.call('HGET', KEYS[1], 'closed_until')) or 0
-if until_ > known then
-  redis.call('HSET', KEYS[1], 'closed_until', string.format('%.6f', until_))
-end
-redis.call('EXPIRE', KEYS[1], 3600)
-return 1
-"""
+            bucket.tokens = 0.0
+            bucket.held_until = max(bucket.held_until, now + for_.total_seconds())
 
 
 class RedisPace:
-    """Buckets that all workers share. While Redis is away, each process keeps its own.
+    """Keeps the pace of all processes together, by the time of the Redis that they share."""
 
-    Buckets are about politeness to a provider, not about truth: a message is rather sent at up to
-    as many times the pace as there are processes than not at all.
-    """
-
-    def __init__(self, url: str) -> None:
-        self._redis = redis.Redis.from_url(
-            url, socket_timeout=2, socket_connect_timeout=2, health_check_interval=25
+    def __init__(self, url: str, *, seconds: Callable[[], float] = monotonic) -> None:
+        self._redis: Redis = Redis.from_url(
+            url,
+            socket_timeout=PATIENCE,
+            socket_connect_timeout=PATIENCE,
+            retry=Retry(NoBackoff(), 0),
         )
-        self._take = self._redis.register_script(TAKE)
-        self._close = self._redis.register_script(CLOSE)
-        self._own = InProcessPace()
+        scripts = files("followup.channels")
+        self._take = self._redis.register_script(
+            scripts.joinpath("pace_take.lua").read_text(encoding="utf-8")
+        )
+        self._hold = self._redis.register_script(
+            scripts.joinpath("pace_hold.lua").read_text(encoding="utf-8")
+        )
+        self._alone = InProcessPace(seconds=seconds)
+        self._seconds = seconds
+        self._ask_again_at = float("-inf")
 
     def take(self, sender: str, wanted: int, *, per_second: float) -> Grant:
-        full = max(per_second, 1.0)
-        try:
-            answer = cast(
-                "list[Any]",
-                self._take(keys=[_key(sender)], args=[wanted, per_second, full]),
-            )
-        except redis.RedisError as error:
-            log.warning("pace.redis_away", cause=type(error).__name__)
-            return self._own.take(sender, wanted, per_second=per_second)
-        granted, tokens, closed_for = int(answer[0]), float(answer[1]), float(answer[2])
-        if closed_for > 0:
-            return Grant(0, timedelta(seconds=closed_for))
-        return Grant(granted, _wait(wanted - granted, tokens, per_second))
+        if self._may_ask():
+            try:
+                granted, wait = self._take(
+                    keys=[_key(sender)], args=[wanted, per_second, _burst(per_second)]
+                )
+            except RedisError as error:
+                self._leave_alone(error)
+            else:
+                return Grant(int(granted), _wait(float(wait)))
+        return self._alone.take(sender, wanted, per_second=per_second * ALONE)
 
     def slow_down(self, sender: str, for_: timedelta) -> None:
-        self._own.slow_down(sender, for_)
-        seconds = min(for_, LONGEST_WAIT).total_seconds()
-        try:
-            self._close(keys=[_key(sender)], args=[seconds])
-        except redis.RedisError as error:
-            log.warning("pace.redis_away", cause=type(error).__name__)
+        self._alone.slow_down(sender, for_)
+        if self._may_ask():
+            try:
+                self._hold(keys=[_key(sender)], args=[for_.total_seconds()])
+            except RedisError as error:
+                self._leave_alone(error)
+
+    def close(self) -> None:
+        """Give back connections."""
+        self._redis.close()
+
+    def _may_ask(self) -> bool:
+        return self._seconds() >= self._ask_again_at
+
+    def _leave_alone(self, error: RedisError) -> None:
+        self._ask_again_at = self._seconds() + LEFT_ALONE
+        log.warning("pace.alone", cause=type(error).__name__, share=ALONE)
+
+
+def _burst(per_second: float) -> float:
+    return max(per_second, 1.0)
+
+
+def _wait(seconds: float) -> timedelta:
+    return timedelta(seconds=max(seconds, 0.0))
 
 
 def _key(sender: str) -> str:
-    # The sender is the clinic's own number or address, never a patient's.
     return f"followup:pace:{sender}"
-
-
-def _wait(short: int, tokens: float, per_second: float) -> timedelta:
-    """Return how long it takes until the bucket holds what was not granted."""
-    if short <= 0:
-        return timedelta()
-    return timedelta(seconds=min((short - tokens) / per_second, LONGEST_WAIT.total_seconds()))

@@ -39,6 +39,7 @@ class TwilioChannel:
 
     provider = "twilio"
     kind = ChannelKind.SMS
+    can_look = True
 
     def __init__(
         self,

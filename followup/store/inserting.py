@@ -20,4 +20,6 @@ def insert_new(session: Session, model: type[Base], row: Mapping[str, Any]) -> b
         if backend == "sqlite"
         else postgresql.insert(table).values(**row).on_conflict_do_nothing()  # type: ignore[arg-type]
     )
-    return session.connection().execute(statement).rowcount == 1
+    # The number of rows is not known to every driver; what came back is.
+    inserted = session.connection().execute(statement.returning(*table.primary_key))
+    return inserted.first() is not None

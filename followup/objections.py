@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -61,25 +63,84 @@ def lodge(
     return True
 
 
-def lift(session: Session, deed: Deed, *, patient: Patient, source: str) -> int:
-    """Lift every objection of a patient, at their own word; return how many were in force."""
-    contact_indexes = [index for index in (patient.mobile_index, patient.email_index) if index]
-    in_force = open_objections(
-        session, patient_ids=[patient.id], contact_indexes=contact_indexes
+def lodge_for_address(session: Session, deed: Deed, *, contact_index: bytes, source: str) -> bool:
+    """Keep the objection of an address that is no patient's, to everything.
+
+    Return False if it was there already. A patient who is enrolled with it later is not written to.
+    """
+    in_force = open_objections(session, patient_ids=[], contact_indexes=[contact_index])
+    if any(objection.channel is None for objection in in_force):
+        return False
+    session.add(
+        Objection(
+            id=new_id(deed.real_at),
+            contact_index=contact_index,
+            source=source,
+            lodged_at=deed.at,
+            lodged_by=deed.actor,
+        )
     )
+    record(
+        session,
+        deed,
+        Entry(action="objection.lodged", detail={"channel": "all", "source": source}),
+    )
+    session.flush()
+    return True
+
+
+def lift(
+    session: Session,
+    deed: Deed,
+    *,
+    patient: Patient,
+    source: str,
+    channel: ChannelKind | None = None,
+) -> int:
+    """Lift objections of a patient, at their own word; return how many were in force.
+
+    `channel` leaves those alone that are about another one.
+    """
+    contact_indexes = [index for index in (patient.mobile_index, patient.email_index) if index]
+    in_force = open_objections(session, patient_ids=[patient.id], contact_indexes=contact_indexes)
+    return _lift(session, deed, in_force, source=source, channel=channel, patient=patient)
+
+
+def lift_for_address(
+    session: Session, deed: Deed, *, contact_index: bytes, source: str, channel: ChannelKind
+) -> int:
+    """Lift the objections of an address, whoever lodged them; return how many were in force."""
+    in_force = open_objections(session, patient_ids=[], contact_indexes=[contact_index])
+    return _lift(session, deed, in_force, source=source, channel=channel, patient=None)
+
+
+def _lift(
+    session: Session,
+    deed: Deed,
+    in_force: Sequence[Objection],
+    *,
+    source: str,
+    channel: ChannelKind | None,
+    patient: Patient | None,
+) -> int:
+    lifted = 0
     for objection in in_force:
+        if None not in (channel, objection.channel) and objection.channel != channel:
+            continue
         objection.lifted_at, objection.lifted_by = deed.at, deed.actor
+        lifted += 1
         record(
             session,
             deed,
             Entry(
                 action="objection.lifted",
-                clinic=patient.clinic,
-                patient_id=patient.id,
+                clinic=patient.clinic if patient else None,
+                patient_id=patient.id if patient else objection.patient_id,
                 detail={"channel": objection.channel or "all", "source": source},
             ),
         )
-    return len(in_force)
+    session.flush()
+    return lifted
 
 
 def _contact_index(patient: Patient, channel: ChannelKind | None) -> bytes | None:

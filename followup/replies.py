@@ -1,0 +1,344 @@
+"""Texts that come in: kept once, obeyed where they say stop or start, and put before a person.
+
+Nobody watches the number that patients answer to, so each text that is more than a wish to stop
+opens a worklist item, and its sender is told whom to ring.
+
+A text belongs to a patient where one alone has the number that it came from. Where several share it
+(a couple, or one person at two clinics) nobody knows who wrote: every one of them is stopped or
+started, and the item names them all. Where nobody has it, an objection is kept for the number
+itself, and the item goes to the clinic whose number was written to, or to the first one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+from uuid import UUID
+
+import structlog
+from sqlalchemy import exists, func, select, update
+from sqlalchemy.orm import Session
+
+from followup.answers import STARTED, STOPPED, UNWATCHED, may_answer, write_answer
+from followup.channels.twilio_hooks import Inbound
+from followup.domain.channel import ChannelKind
+from followup.domain.clinic import Clinic
+from followup.domain.contact import parse_mobile
+from followup.domain.errors import InvalidInput
+from followup.domain.inbound import Meaning, meaning_of
+from followup.domain.lifecycle import State
+from followup.kit import Kit
+from followup.objections import lift, lift_for_address, lodge, lodge_for_address
+from followup.store import patients
+from followup.store.audit_log import Deed, Entry, record
+from followup.store.inserting import insert_new
+from followup.store.models import Enrolment, InboundMessage, Message, Patient
+from followup.store.sealing import Sealer
+from followup.store.types import new_id
+from followup.worklist import Task, open_item
+
+ACTOR = "patient"
+SOURCE = "sms"
+STOPS = frozenset({Meaning.STOP, Meaning.STOP_AND_MORE})
+
+MOST_KEPT = 10_000
+"""Characters of a text that are kept: several times what the longest can hold."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What became of a text. `answer` is the template that its sender gets, if any."""
+
+    inbound_id: UUID
+    meaning: Meaning
+    repeated: bool
+    answer: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Text:
+    """A text as it is worked on.
+
+    `of` are the patients who have the number, `clinic` is the one that answers, and `owner` the
+    patient whose `sealer` it is, if one alone has the number.
+    """
+
+    id: UUID
+    address: str
+    index: bytes
+    can_be_answered: bool
+    words: str
+    media_count: int
+    opt_out_type: str | None
+    meaning: Meaning
+    of: Sequence[Patient]
+    clinic: Clinic | None
+    sealer: Sealer
+    owner: UUID | None
+
+
+def take_inbound(kit: Kit, inbound: Inbound, *, provider: str | None = None) -> Taken:
+    """Take in one text, once however often the provider posts it. Never raises for what it says."""
+    provider = provider or kit.channels[ChannelKind.SMS].provider
+    taken = kit.store.transact(lambda session: _take(session, kit, inbound, provider=provider))
+    log.info(
+        "inbound.taken",
+        inbound_id=str(taken.inbound_id),
+        meaning=taken.meaning.value,
+        repeated=taken.repeated,
+        answer=taken.answer,
+    )
+    return taken
+
+
+def _take(session: Session, kit: Kit, inbound: Inbound, *, provider: str) -> Taken:
+    deed = kit.deed(ACTOR)
+    text = _read(session, kit, inbound, deed=deed)
+    if not _keep(session, text, inbound.provider_id, provider=provider, deed=deed):
+        return _taken_before(session, inbound.provider_id, provider=provider)
+    changed = _obey(session, kit, deed, text)
+    # A wish to start where nothing was stopped is a text like any other: it may mean anything.
+    starts = text.meaning is Meaning.START and (changed or text.opt_out_type == "START")
+    if text.meaning is not Meaning.STOP:
+        _ask_a_person(session, kit, deed, text, starts=bool(starts))
+    answer = _answer(session, deed, text, _choose(text, changed=changed, starts=bool(starts)))
+    _record(session, deed, text, answer)
+    return Taken(inbound_id=text.id, meaning=text.meaning, repeated=False, answer=answer)
+
+
+def _read(session: Session, kit: Kit, inbound: Inbound, *, deed: Deed) -> _Text:
+    address, is_mobile = _address(inbound.from_)
+    index = patients.address_index(kit.keyring.indexes, ChannelKind.SMS, address)
+    _one_at_a_time(session, kit, index)
+    words = _sayable(inbound.body)[:MOST_KEPT]
+    of = patients.find_by_address(session, kit.keyring.indexes, ChannelKind.SMS, address)
+    sealer, owner = _sealer(kit, of)
+    return _Text(
+        id=new_id(deed.real_at),
+        address=address,
+        index=index,
+        # Whoever holds the phone of a patient who died is not to be written to by a machine.
+        can_be_answered=is_mobile and (not of or any(one.deceased_at is None for one in of)),
+        words=words,
+        media_count=min(inbound.media_count, 99),
+        opt_out_type=inbound.opt_out_type,
+        meaning=meaning_of(words, opt_out_type=inbound.opt_out_type),
+        of=of,
+        clinic=_clinic(kit, of, to=inbound.to),
+        sealer=sealer,
+        owner=owner,
+    )
+
+
+def _address(sender: str) -> tuple[str, bool]:
+    """Return the sender's number in E.164, and whether it is one that can be texted back.
+
+    Short codes and names are machines, and a landline would read an answer out: what came from
+    those is kept as it came.
+    """
+    written = _sayable(sender).strip()[:120]
+    try:
+        return parse_mobile(written), True
+    except InvalidInput:
+        return written, False
+
+
+def _sayable(text: str) -> str:
+    """Return the text without half characters, which can't be written as UTF-8."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _clinic(kit: Kit, of: Sequence[Patient], *, to: str) -> Clinic | None:
+    """Return the clinic whose number was written to, else that of the patients, else the first."""
+    clinics = kit.catalogue.clinics
+    named = [clinic for clinic in clinics.values() if clinic.sms_sender and clinic.sms_sender == to]
+    others = [clinics[one.clinic] for one in of if one.clinic in clinics]
+    if not of:
+        others = [clinics[key] for key in sorted(clinics)]
+    return next(iter([*named, *others]), None)
+
+
+def _one_at_a_time(session: Session, kit: Kit, index: bytes) -> None:
+    """Let texts of one number be taken in turn: else two at once would both be answered."""
+    if not kit.store.is_sqlite:
+        key = int.from_bytes(index[:8], "big", signed=True)
+        session.execute(select(func.pg_advisory_xact_lock(key)))
+
+
+def _sealer(kit: Kit, of: Sequence[Patient]) -> tuple[Sealer, UUID | None]:
+    """Return what seals a text, and whose it is: the patient's, or nobody's and so the system's."""
+    if len(of) == 1:
+        sealer = kit.keyring.patient(of[0].data_key, of[0].master_key_id)
+        if sealer is not None:
+            return sealer, of[0].id
+    return kit.keyring.system, None
+
+
+def _keep(session: Session, text: _Text, provider_id: str, *, provider: str, deed: Deed) -> bool:
+    """Keep the text sealed; return False if it is there already."""
+    row = {
+        "id": text.id,
+        "provider": provider,
+        "provider_id": provider_id,
+        "clinic": text.clinic.key if text.clinic else None,
+        "patient_id": text.owner,
+        "address_index": text.index,
+        "address_sealed": text.sealer.seal(text.address, column="inbound_messages.address"),
+        "body_sealed": text.sealer.seal(text.words, column="inbound_messages.body"),
+        "media_count": text.media_count,
+        "meaning": text.meaning.value,
+        "received_at": deed.at,
+        "received_real_at": deed.real_at,
+    }
+    return insert_new(session, InboundMessage, row)
+
+
+def _taken_before(session: Session, provider_id: str, *, provider: str) -> Taken:
+    row = session.execute(
+        select(InboundMessage.id, InboundMessage.meaning).where(
+            InboundMessage.provider == provider, InboundMessage.provider_id == provider_id
+        )
+    ).one()
+    return Taken(inbound_id=row.id, meaning=Meaning(row.meaning), repeated=True, answer=None)
+
+
+def _obey(session: Session, kit: Kit, deed: Deed, text: _Text) -> int:
+    """Lodge or lift the objections that the text asks for; return how many that changed."""
+    if text.meaning in STOPS:
+        if not text.of:
+            return lodge_for_address(session, deed, contact_index=text.index, source=SOURCE)
+        return sum(
+            lodge(session, kit, deed, patient=patient, channel=None, source=SOURCE)
+            for patient in text.of
+        )
+    if text.meaning is Meaning.START:
+        # Those about e-mail alone stay: this was a text.
+        lifted = lift_for_address(
+            session, deed, contact_index=text.index, source=SOURCE, channel=ChannelKind.SMS
+        )
+        return lifted + sum(
+            lift(session, deed, patient=patient, source=SOURCE, channel=ChannelKind.SMS)
+            for patient in text.of
+        )
+    return 0
+
+
+def _ask_a_person(session: Session, kit: Kit, deed: Deed, text: _Text, *, starts: bool) -> None:
+    """Open an item at every clinic whose patient may have written."""
+    if not text.of and text.clinic is not None:
+        open_item(session, kit, deed, _task(session, deed, text, text.clinic.key, starts=starts))
+    by_clinic = attrgetter("clinic")
+    for clinic, group in groupby(sorted(text.of, key=by_clinic), key=by_clinic):
+        task = _task(session, deed, text, clinic, of=tuple(group), starts=starts)
+        open_item(session, kit, deed, task)
+
+
+def _task(
+    session: Session,
+    deed: Deed,
+    text: _Text,
+    clinic: str,
+    *,
+    of: Sequence[Patient] = (),
+    starts: bool,
+) -> Task:
+    more: dict[str, object] = {"media": text.media_count} if text.media_count else {}
+    if len(text.of) > 1:
+        more["shared_by"] = [str(patient.id) for patient in of]
+    if starts:
+        more["cancelled"] = _still_useful(session, of, deed=deed)
+    patient = of[0] if len(of) == 1 else None
+    return Task(
+        subject=f"reply:{text.id}:{clinic}",
+        kind="restart" if starts else "reply",
+        clinic=clinic,
+        # What was cancelled is not revived by itself: a person decides what is still wanted.
+        cause="started-again" if starts else text.meaning.value,
+        patient_id=patient.id if patient else None,
+        enrolment_id=_enrolment_of(session, patient) if patient else None,
+        inbound_id=text.id,
+        more=more,
+    )
+
+
+def _still_useful(session: Session, of: Sequence[Patient], *, deed: Deed) -> int:
+    """Return how many messages were cancelled by an objection and would still be of use."""
+    return (
+        session.scalar(
+            select(func.count()).where(
+                Message.patient_id.in_([patient.id for patient in of]),
+                Message.state == State.CANCELLED.value,
+                Message.reason == "objection",
+                Message.not_after > deed.at,
+                exists().where(
+                    Enrolment.id == Message.enrolment_id, Enrolment.state != "withdrawn"
+                ),
+            )
+        )
+        or 0
+    )
+
+
+def _enrolment_of(session: Session, patient: Patient) -> UUID | None:
+    """Return the enrolment that a text is most likely about: an open one before an ended one."""
+    return session.scalar(
+        select(Enrolment.id)
+        .where(Enrolment.patient_id == patient.id)
+        .order_by(Enrolment.state == "withdrawn", Enrolment.procedure_at.desc())
+        .limit(1)
+    )
+
+
+def _choose(text: _Text, *, changed: int, starts: bool) -> str | None:
+    """Return the template of the answer, or None where none is wanted."""
+    if text.meaning in STOPS:
+        if text.opt_out_type == "STOP":
+            # The carrier has confirmed it, and lets nothing more through.
+            return None
+        if changed:
+            return STOPPED
+        return None if text.meaning is Meaning.STOP else UNWATCHED
+    return STARTED if starts else UNWATCHED
+
+
+def _answer(session: Session, deed: Deed, text: _Text, template: str | None) -> str | None:
+    if template is None or text.clinic is None or not text.can_be_answered:
+        return None
+    if not may_answer(session, template, index=text.index, now=deed.at):
+        return None
+    answer_id = write_answer(
+        session,
+        deed,
+        template=template,
+        clinic=text.clinic,
+        address=text.address,
+        index=text.index,
+        sealer=text.sealer,
+        owner=text.owner,
+    )
+    session.execute(
+        update(InboundMessage).where(InboundMessage.id == text.id).values(answer_id=answer_id)
+    )
+    return template
+
+
+def _record(session: Session, deed: Deed, text: _Text, answer: str | None) -> None:
+    record(
+        session,
+        deed,
+        Entry(
+            action="inbound.taken",
+            clinic=text.clinic.key if text.clinic else None,
+            patient_id=text.owner,
+            detail={
+                "inbound": str(text.id),
+                "meaning": text.meaning.value,
+                "patients": len(text.of),
+                "answer": answer,
+            },
+        ),
+    )

@@ -1,0 +1,50 @@
+"""Opening what a command works with: the settings, the kit on its database, and who is asking."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from config.logging import configure_logging
+from config.settings import Settings, load_settings
+from followup.clock import Clock
+from followup.kit import Handbook, Kit
+from followup.wiring import build, read_handbook
+
+LONGEST_ACTOR = 80
+
+
+@contextmanager
+def opened() -> Iterator[Kit]:
+    """Give the kit of the configured database, and give its connections back at the end."""
+    kit = build(_settings())
+    try:
+        yield kit
+    finally:
+        kit.close()
+
+
+def handbook(*, clock: Clock | None = None) -> Handbook:
+    """Return protocols, clinics, words and clock, without any database."""
+    return read_handbook(_settings(), clock=clock)
+
+
+def actor() -> str:
+    """Return who the audit trail says did it: the account that this process runs under."""
+    user = os.getuid()
+    try:
+        name = pwd.getpwuid(user).pw_name
+    except KeyError:
+        # A container's account without an entry of its own.
+        name = f"uid-{user}"
+    return f"cli:{name}"[:LONGEST_ACTOR]
+
+
+def _settings() -> Settings:
+    settings = load_settings()
+    # A person reads what the command prints; of the log, only what is wrong is for them.
+    quiet = "warning" if settings.log_level == "info" else settings.log_level
+    configure_logging(level=quiet, log_format=settings.log_format)
+    return settings

@@ -1,0 +1,142 @@
+"""Every command: where it lives, and a line about it, so that listing them imports none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+import typer.main
+
+from followup.cli.boundary import Command, Group
+from followup.cli.screen import say
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command: the module and name of its function (or group), and what it does."""
+
+    place: str
+    summary: str
+
+
+COMMANDS: dict[str, dict[str, Entry]] = {
+    "Patients": {
+        "preview": Entry("preview:preview", "Show the dated timeline before enrolling."),
+        "enrol": Entry("enrolling:enrol", "Enrol one patient."),
+        "import": Entry("importing:import_patients", "Enrol the patients of a CSV file."),
+        "timeline": Entry("timeline:timeline", "Show what one patient gets and got, and when."),
+        "reschedule": Entry("changing:reschedule", "Plan anew for another procedure time."),
+        "pause": Entry("changing:pause", "Hold what one patient has not been sent yet."),
+        "resume": Entry("changing:resume", "Let the messages of a paused enrolment go again."),
+        "withdraw": Entry("changing:withdraw", "End an enrolment and cancel what is not sent."),
+        "stop": Entry("objecting:stop", "Record that a patient wants no more messages."),
+        "start": Entry("objecting:start", "Record that a patient wants messages again."),
+        "objections": Entry("objecting:objections", "List the wishes not to be written to."),
+    },
+    "Oversight": {
+        "messages": Entry("messages:messages", "List messages by state, time, step or channel."),
+        "worklist": Entry("worklist:group", "List what waits for a person; take and close it."),
+        "balance": Entry("balance:balance", "Account for every message that fell due."),
+        "audit": Entry("audit:audit", "Show all that one patient was told; check the trail."),
+        "check": Entry("check:check", "Check settings, protocols, words, database and keys."),
+    },
+    "Running": {
+        "run": Entry("processes:run", "Run everything in one process, on this machine."),
+        "demo": Entry("processes:demo", "Play six weeks of follow-up in two minutes."),
+        "web": Entry("processes:web", "Run the web process: API, provider hooks, health."),
+        "migrate": Entry("processes:migrate", "Bring the database to this version's schema."),
+        "keys": Entry("keys:group", "Make a master key; rotate the master keys."),
+        "api-key": Entry("api_key:group", "Add, list and revoke keys of the JSON API."),
+        "outbox": Entry("sandbox:outbox", "Show what the sandbox carrier was given."),
+        "sandbox": Entry("sandbox:group", "Play a patient's part against the sandbox."),
+        "version": Entry("processes:version", "Print the version."),
+    },
+}
+
+ENTRIES = {name: entry for panel in COMMANDS.values() for name, entry in panel.items()}
+
+
+class LazyGroup(Group):
+    """The commands, each imported when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - typer's own context.
+        return list(ENTRIES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401, ARG002 - likewise.
+        entry = ENTRIES.get(cmd_name)
+        return None if entry is None else load(cmd_name, entry)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - likewise.
+        if args and args[0] not in ENTRIES and not args[0].startswith("-"):
+            meant = get_close_matches(args[0], ENTRIES, 1)
+            hint = f" Did you mean {meant[0]}?" if meant else " followup --help lists all."
+            ctx.fail(f"There is no command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002 - likewise.
+        width = max(map(len, ENTRIES))
+        for panel, entries in COMMANDS.items():
+            with formatter.section(panel):
+                formatter.write_dl(
+                    [(name.ljust(width), entry.summary) for name, entry in entries.items()]
+                )
+
+
+def load(name: str, entry: Entry) -> Any:  # noqa: ANN401 - typer keeps its command classes private.
+    """Return a command, imported now."""
+    module, _, attribute = entry.place.partition(":")
+    found: object = getattr(import_module(f"followup.cli.{module}"), attribute)
+    command = typer.main.get_command(found if isinstance(found, typer.Typer) else _alone(found))
+    command.name = name
+    return command
+
+
+def new_app(**options: Any) -> typer.Typer:  # noqa: ANN401 - handed on to typer.
+    """Return a typer application that prints plainly and leaves errors to `boundary`."""
+    return typer.Typer(
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        **options,
+    )
+
+
+def _alone(function: Any) -> typer.Typer:  # noqa: ANN401 - any command function.
+    alone = new_app()
+    # What a function asks of typer beyond its signature stands beside it.
+    settings: dict[str, object] = getattr(function, "context_settings", {})
+    alone.command(cls=Command, context_settings=settings)(function)
+    return alone
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's way of calling.
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - slow, and rarely asked for
+
+        say(f"followup {version('followup')}")
+        raise typer.Exit
+
+
+app = new_app(cls=LazyGroup, no_args_is_help=True)
+
+
+@app.callback()
+def root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and end."
+        ),
+    ] = False,
+) -> None:
+    """Send the right piece of aftercare advice to the right patient at the right hour.
+
+    Settings are FOLLOWUP_… environment variables or a .env file; `followup check` says whether
+    they are right. Commands end with 0 when done, 1 when refused, 2 when used wrongly.
+    """
+    del version

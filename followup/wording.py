@@ -1,0 +1,94 @@
+"""The words for codes that people read: states of messages, reasons, and why a time was moved."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from followup.domain.channel import ChannelKind
+from followup.domain.lifecycle import State
+from followup.domain.timeline import Fate, Moved
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How a state is shown: a word or two, what it means, and a colour that never stands alone."""
+
+    label: str
+    meaning: str
+    colour: str
+
+
+STATES: dict[State, Wording] = {
+    State.PLANNED: Wording("planned", "goes out at its due time", "default"),
+    State.HELD: Wording("held", "paused by a person or a kill switch", "yellow"),
+    State.CLAIMED: Wording("on its way", "taken by a dispatcher, about to be sent", "cyan"),
+    State.SENDING: Wording("being sent", "the provider is being called", "cyan"),
+    State.UNKNOWN: Wording("not known yet", "the provider may have it; being found out", "yellow"),
+    State.SENT: Wording("sent", "the provider took it; no receipt yet", "green"),
+    State.DELIVERED: Wording("delivered", "the carrier confirmed that it arrived", "green"),
+    State.FAILED: Wording("did not arrive", "it will not arrive", "red"),
+    State.EXPIRED: Wording("not sent", "its time was over before it could go", "yellow"),
+    State.SUPPRESSED: Wording("not sent", "it may not be sent to this patient", "yellow"),
+    State.CANCELLED: Wording("cancelled", "no longer wanted", "dim"),
+}
+
+CHANNELS: dict[ChannelKind, str] = {ChannelKind.SMS: "text", ChannelKind.EMAIL: "email"}
+
+MOVED: dict[Moved, str] = {
+    Moved.SENDING_HOURS: "moved into sending hours",
+    Moved.CLOCK_CHANGE: "another hour because the clocks change",
+    Moved.NOT_BEFORE: "moved to the earliest time allowed",
+    Moved.LATE_ENROLMENT: "enrolled late, so sent at once",
+}
+
+REASONS: dict[str, str] = {
+    Fate.PAST.value: "already past when enrolled",
+    Fate.NO_ROOM.value: "no sending hour inside its window",
+    "window-over": "its window is over",
+    "no-channel": "the patient agreed to none of its channels",
+    "no-address": "there is no address for its channel",
+    "address-unusable": "the address can't be reached",
+    "objection": "the patient does not want messages",
+    "objection-to-channel": "the patient does not want this channel",
+    "withdrawn": "the enrolment was withdrawn",
+    "patient-died": "the patient has died",
+    "erased": "the patient's data was erased",
+    "rescheduled": "planned anew for another procedure time",
+    "paused": "the enrolment is paused",
+    "resumed": "resumed",
+    "switch": "a kill switch is on",
+    "clinic-not-configured": "its clinic is no longer configured",
+    "needs-operator": "an operator must correct something first",
+    "pace": "waits for the pace limit",
+    "lease-over": "its worker went away; it goes again",
+    "not-yet": "waits for its window",
+    "worker-lost": "its worker went away while sending",
+    "outcome-unknown": "nobody knows whether it arrived",
+    "delivered-after-all": "it had arrived after all",
+    "sent-twice": "it may have been sent twice",
+    "no-receipt": "no receipt came in time",
+}
+
+
+def state_label(state: str) -> str:
+    """Return the words for a state."""
+    return STATES[State(state)].label
+
+
+def reason_text(reason: str | None) -> str:
+    """Return the words for a reason; a provider's own code is shown as it is."""
+    return "" if reason is None else REASONS.get(reason, reason)
+
+
+def moved_text(moved: Collection[str] | None) -> str:
+    """Return why a message is not due at the plain time of its target."""
+    return ", ".join(MOVED[Moved(why)] for why in moved or ())
+
+
+def channel_text(channel: str, segments: int | None = None) -> str:
+    """Return how a message goes: `text, 2 parts`, `email`."""
+    word = CHANNELS[ChannelKind(channel)]
+    if not segments:
+        return word
+    return f"{word}, {segments} segment{'s' if segments > 1 else ''}"

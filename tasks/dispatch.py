@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from celery import shared_task
-
 from followup.dispatch import claim_due
 from followup.health import watched
 from followup.send import deliver as deliver_batch
-from tasks.app import resources
+from tasks.app import app, resources
 
 
-@shared_task(name="tasks.dispatch.tick")
+@app.task(name="tasks.dispatch.tick")
 def tick() -> None:
     """Claim what is due and hand it on, after the claim is committed."""
     kit = resources.kit()
@@ -26,7 +24,7 @@ def tick() -> None:
     watched(kit, "dispatch", run)
 
 
-@shared_task(name="tasks.dispatch.deliver")
+@app.task(name="tasks.dispatch.deliver")
 def deliver(token: str, message_ids: list[str]) -> None:
     """Send the messages of one lease."""
     deliver_batch(

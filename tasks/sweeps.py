@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from celery import shared_task
-
 from followup.health import watched
 from followup.sweeps import JOBS
-from tasks.app import resources
+from tasks.app import app, resources
 
 BY_NAME = {job.name: job for job in JOBS}
 
 
-@shared_task(name="tasks.sweeps.sweep")
+@app.task(name="tasks.sweeps.sweep")
 def sweep(name: str) -> None:
     """Run one periodic job until nothing is left for it, within bounds."""
     kit = resources.kit()

@@ -1,0 +1,156 @@
+"""What the demonstration shows: a live table, the latest events, and at the end the accounts."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+from rich.columns import Columns
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from followup.balance import Balance
+from followup.channels.sandbox import Carried
+from followup.demo.cast import CAST, LONDON
+from followup.demo.player import Event, rows_of
+from followup.domain.lifecycle import State
+from followup.kit import Kit
+from followup.store.models import Enrolment, Message, WorklistItem
+from followup.store.outbox import StoredOutbox
+
+LATEST = 12
+MARKS: Mapping[State, tuple[str, str]] = {
+    State.PLANNED: ("○", "dim"),
+    State.HELD: ("‖", "yellow"),
+    State.CLAIMED: ("◌", "cyan"),
+    State.SENDING: ("◌", "cyan"),
+    State.UNKNOWN: ("?", "magenta"),
+    State.SENT: ("◐", "cyan"),
+    State.DELIVERED: ("●", "green"),
+    State.FAILED: ("✗", "red"),
+    State.EXPIRED: ("–", "dim"),
+    State.SUPPRESSED: ("⊘", "yellow"),
+    State.CANCELLED: ("⊘", "dim"),
+}
+NOTED = frozenset({State.SENT, State.DELIVERED, State.FAILED, State.EXPIRED, State.SUPPRESSED})
+PHONE_WIDTH = 46
+
+
+class Screen:
+    """The screen of the demonstration: live on a terminal, line by line elsewhere."""
+
+    def __init__(self, kit: Kit, console: Console, *, enrolments: Mapping[str, UUID]) -> None:
+        self._kit = kit
+        self._console = console
+        self._enrolments = enrolments
+        self._latest: deque[Text] = deque(maxlen=LATEST)
+        self._known: dict[UUID, str] = {}
+        self._live: Live | None = None
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live = Live(console=self._console, auto_refresh=False, transient=False)
+            self._live.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def seen(self, at: datetime, happened: Sequence[Event]) -> None:
+        """Show what has changed up to `at`."""
+        local = at.astimezone(LONDON)
+        for event in happened:
+            self._tell(local, event.part.key, Text(event.sentence, style="bold"))
+        with self._kit.store.read() as session:
+            for part in CAST:
+                for message in self._messages(session, part.key):
+                    self._notice(local, part.key, message)
+            if self._live is not None:
+                self._live.update(self._frame(session, local), refresh=True)
+
+    def _messages(self, session: Session, key: str) -> list[Message]:
+        enrolment_id = self._enrolments.get(key)
+        return [] if enrolment_id is None else rows_of(session, enrolment_id)
+
+    def _notice(self, local: datetime, key: str, message: Message) -> None:
+        before = self._known.get(message.id)
+        self._known[message.id] = message.state
+        state = State(message.state)
+        if before == message.state or state not in NOTED:
+            return
+        mark, style = MARKS[state]
+        reason = f" ({message.reason})" if message.reason and state is not State.SENT else ""
+        words = f"{mark} {message.step} {message.channel} {state.value}{reason}"
+        self._tell(local, key, Text(words, style=style))
+
+    def _tell(self, local: datetime, key: str, what: Text) -> None:
+        line = Text(f"{local:%a %d %b %H:%M}  {key}  ").append(what)
+        self._latest.append(line)
+        if self._live is None:
+            self._console.print(line)
+
+    def _frame(self, session: Session, local: datetime) -> RenderableType:
+        table = Table(expand=True, title=f"{local:%A %d %B %Y, %H:%M}", title_justify="left")
+        table.add_column("", width=1)
+        table.add_column("patient", no_wrap=True)
+        table.add_column("messages, in the order they fall due")
+        for part in CAST:
+            marks = Text()
+            for message in self._messages(session, part.key):
+                mark, style = MARKS[State(message.state)]
+                marks.append(mark, style=style).append(" ")
+            table.add_row(part.key, part.who, marks)
+        return Group(table, *self._latest, legend())
+
+
+def legend() -> Text:
+    """Return what the marks of the table mean."""
+    text = Text("\n", style="dim")
+    for state in (State.PLANNED, State.SENT, State.DELIVERED, State.FAILED, State.CANCELLED):
+        mark, style = MARKS[state]
+        text.append(mark, style=style).append(f" {state.value}   ", style="dim")
+    mark, style = MARKS[State.EXPIRED]
+    return text.append(mark, style=style).append(" not sent: its time was over", style="dim")
+
+
+def phone(kit: Kit, *, mobile: str, caption: str) -> RenderableType:
+    """Return the texts of one patient as their phone shows them."""
+    outbox = StoredOutbox(kit.store, kit.keyring)
+    bubbles = [_bubble(carried) for carried in outbox.entries(to=mobile)]
+    return Panel(Group(*bubbles), title=caption, width=PHONE_WIDTH + 6, padding=(1, 1))
+
+
+def _bubble(carried: Carried) -> RenderableType:
+    local = carried.accepted_at.astimezone(LONDON)
+    when = Text(f"{local:%A %d %B, %H:%M}", style="dim", justify="center")
+    return Group(when, Panel(Text(carried.body), width=PHONE_WIDTH, border_style="blue"), Text())
+
+
+def accounts(kit: Kit, balance: Balance) -> RenderableType:
+    """Return the balance sheet, and what waits for a person."""
+    sheet = Table(title="The balance: every message that fell due")
+    sheet.add_column("")
+    sheet.add_column("messages", justify="right")
+    for name, count in balance.as_dict().items():
+        style = "bold" if name in {"due", "remainder"} else ""
+        sheet.add_row(name.replace("_", " "), str(count), style=style)
+    waiting = Table(title="What waits for a person")
+    waiting.add_column("patient")
+    waiting.add_column("what")
+    waiting.add_column("why")
+    with kit.store.read() as session:
+        for item in session.scalars(select(WorklistItem).order_by(WorklistItem.opened_at)):
+            enrolment = session.get(Enrolment, item.enrolment_id) if item.enrolment_id else None
+            key = (enrolment.reference or "").removeprefix("DEMO-") if enrolment else ""
+            step = str(item.detail.get("step", ""))
+            waiting.add_row(key, f"{item.kind} {step}".strip(), str(item.detail.get("cause", "")))
+    return Columns([sheet, waiting], padding=(0, 4))

@@ -1,0 +1,113 @@
+"""Keys of the API: shown once, kept as a hash, bound to a clinic, revoked for good."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from followup.api_keys import Client, add, all_keys, check, revoke
+from followup.domain.errors import Conflict, InvalidInput, NotFound
+from followup.store.models import ApiKey, AuditEvent
+from tests.kits import rows
+from tests.people import CLINIC
+
+ACTOR = "cli:test"
+
+
+def test_a_key_opens_the_api_for_whom_it_was_made(kit):
+    key = add(kit, "theatre-system", clinic=CLINIC, actor=ACTOR)
+
+    assert check(kit, key) == Client(name="theatre-system", clinic=CLINIC)
+
+
+def test_a_key_is_long_and_random_and_known_by_its_beginning(kit):
+    first, second = (add(kit, name, actor=ACTOR) for name in ("first", "second"))
+
+    assert re.fullmatch(r"fu_[A-Za-z0-9_-]{43}", first)
+    assert first != second
+
+
+def test_the_database_does_not_hold_the_key(kit):
+    key = add(kit, "theatre-system", actor=ACTOR)
+
+    [row] = rows(kit, ApiKey)
+    assert len(row.hash) == 32
+    assert key.encode() not in row.hash
+    assert key not in str([event.detail for event in rows(kit, AuditEvent)])
+
+
+def test_a_key_without_a_clinic_may_see_every_clinic(kit):
+    everywhere = check(kit, add(kit, "everywhere", actor=ACTOR))
+    here = check(kit, add(kit, "here", clinic=CLINIC, actor=ACTOR))
+
+    assert everywhere is not None
+    assert here is not None
+    assert everywhere.may_see("another-clinic")
+    assert here.may_see(CLINIC)
+    assert not here.may_see("another-clinic")
+
+
+def test_a_revoked_key_opens_nothing(kit):
+    key = add(kit, "theatre-system", actor=ACTOR)
+    other = add(kit, "other", actor=ACTOR)
+
+    revoke(kit, "theatre-system", actor=ACTOR)
+
+    assert check(kit, key) is None
+    assert check(kit, other) is not None
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["", "fu_", "fu_" + "A" * 43, "fu_" + "A" * 44, "fu_" + "é" * 43, "x" * 10_000, "fu_\x00"],
+)
+def test_what_is_no_key_opens_nothing(kit, key):
+    add(kit, "theatre-system", actor=ACTOR)
+
+    assert check(kit, key) is None
+
+
+def test_a_name_is_used_once_even_after_its_key_was_revoked(kit):
+    add(kit, "theatre-system", actor=ACTOR)
+    with pytest.raises(Conflict, match="choose another name"):
+        add(kit, "theatre-system", actor=ACTOR)
+    revoke(kit, "theatre-system", actor=ACTOR)
+
+    with pytest.raises(Conflict, match="choose another name"):
+        add(kit, "theatre-system", actor=ACTOR)
+
+    assert len(all_keys(kit)) == 1
+
+
+@pytest.mark.parametrize("name", ["", " ", "two words", "x" * 61, "-dash", "new\nline", "Zoë"])
+def test_a_name_that_would_blur_the_audit_trail_is_refused(kit, name):
+    with pytest.raises(InvalidInput, match="letters, digits"):
+        add(kit, name, actor=ACTOR)
+
+    assert all_keys(kit) == []
+
+
+def test_a_clinic_that_there_is_not_is_refused_with_what_is_meant(kit):
+    with pytest.raises(InvalidInput, match='did you mean "derriford-pain"'):
+        add(kit, "theatre-system", clinic="deriford-pain", actor=ACTOR)
+
+
+def test_revoking_says_what_there_is_not_and_what_is_done(kit):
+    with pytest.raises(NotFound, match="api-key list"):
+        revoke(kit, "unknown", actor=ACTOR)
+    add(kit, "theatre-system", actor=ACTOR)
+    revoke(kit, "theatre-system", actor=ACTOR)
+
+    with pytest.raises(Conflict, match="revoked already"):
+        revoke(kit, "theatre-system", actor=ACTOR)
+
+
+def test_who_made_and_revoked_a_key_stands_in_the_audit_trail(kit):
+    add(kit, "theatre-system", clinic=CLINIC, actor="cli:ann")
+    revoke(kit, "theatre-system", actor="cli:ben")
+
+    assert [(event.actor, event.action, event.detail) for event in rows(kit, AuditEvent)] == [
+        ("cli:ann", "api-key.added", {"key": "theatre-system"}),
+        ("cli:ben", "api-key.revoked", {"key": "theatre-system"}),
+    ]

@@ -33,6 +33,13 @@ STATES: dict[State, Wording] = {
     State.CANCELLED: Wording("cancelled", "no longer wanted", "dim"),
 }
 
+ENROLMENTS: dict[str, str] = {
+    "active": "active",
+    "paused": "paused: nothing is sent until it is resumed",
+    "withdrawn": "withdrawn",
+    "finished": "finished",
+}
+
 CHANNELS: dict[ChannelKind, str] = {ChannelKind.SMS: "text", ChannelKind.EMAIL: "email"}
 
 MOVED: dict[Moved, str] = {

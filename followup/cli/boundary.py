@@ -24,6 +24,13 @@ BROKEN_PIPE = 141
 """As of any program that is ended by Ctrl-C, or by writing to a pipe that nobody reads."""
 
 
+class WrongUse(typer.BadParameter):
+    """The command line was used wrongly; the message says how it is meant."""
+
+    def format_message(self) -> str:
+        return self.message
+
+
 class Command(TyperCommand):
     """A command that says why it was refused."""
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-import typer
-
 from followup.catalogue import Catalogue
+from followup.cli.boundary import WrongUse
 from followup.domain.errors import InvalidInput, Problem
 from followup.domain.protocol import Attribute, Protocol
+from followup.intake.local_times import parse_bound
 
 USUAL_PROTOCOL = "nerve-root-block"
 """Meant where several are configured, this one among them, and none is named."""
@@ -39,17 +42,41 @@ def protocol_key(catalogue: Catalogue, given: str | None) -> str:
 def zone_of(catalogue: Catalogue, clinic: str | None = None) -> ZoneInfo:
     """Return the zone of a clinic, or the one that all clinics share.
 
-    Raises `typer.BadParameter` where they differ.
+    Raises `WrongUse` where they differ.
     """
     if clinic is not None:
         return catalogue.clinics[clinic_key(catalogue, clinic)].zone
     zones = {each.zone.key: each.zone for each in catalogue.clinics.values()}
     if len(zones) > 1:
-        raise typer.BadParameter(
+        raise WrongUse(
             f"the clinics are in different zones ({', '.join(sorted(zones))}): "
             "write times with an offset, or name one with --clinic"
         )
     return next(iter(zones.values()))
+
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+def among(choices: type[Choice], given: Iterable[str] | None, *, option: str) -> tuple[Choice, ...]:
+    """Return what an option names, once or more, with or without commas; raise `WrongUse`."""
+    words = [word.strip().lower() for text in given or () for word in text.split(",")]
+    try:
+        return tuple(dict.fromkeys(choices(word) for word in words if word))
+    except ValueError:
+        raise WrongUse(f"{option}: choose from {', '.join(choices)}") from None
+
+
+def bound(
+    catalogue: Catalogue, text: str | None, *, option: str, clinic: str | None
+) -> datetime | None:
+    """Return the time that `--since` or `--until` names, or None; raise `WrongUse` for no time."""
+    if text is None:
+        return None
+    try:
+        return parse_bound(text, zone=zone_of(catalogue, clinic), field=option)
+    except InvalidInput as error:
+        raise WrongUse(str(error)) from None
 
 
 def answers(
@@ -63,7 +90,7 @@ def answers(
     """Return the attributes that the options answer, by their keys in the protocol.
 
     `written` are those of `--attribute key=yes|no`, `flags` further ones of the protocol's own
-    (`--pregnant`, `--no-pregnant`). Raises `typer.BadParameter` for what is no such thing.
+    (`--pregnant`, `--no-pregnant`). Raises `WrongUse` for what is no such thing.
     """
     found: dict[str, object] = {}
     for flag, value in (("diabetic", diabetic), ("steroid", steroid)):
@@ -72,7 +99,7 @@ def answers(
     for text in written:
         name, _, answer = text.partition("=")
         if answer.strip().lower() not in ANSWERS:
-            raise typer.BadParameter(f"--attribute {text}: write it as {name.strip()}=yes or =no")
+            raise WrongUse(f"--attribute {text}: write it as {name.strip()}=yes or =no")
         found[_key_of(protocol, name.strip()) or name.strip()] = ANSWERS[answer.strip().lower()]
     for flag in flags:
         bare = flag.removeprefix("--")
@@ -80,7 +107,7 @@ def answers(
         if key is None:
             key, value = _key_of(protocol, bare.removeprefix("no-")), False
         if key is None or not flag.startswith("--"):
-            raise typer.BadParameter(f"there is no option or argument {flag} here")
+            raise WrongUse(f"there is no option or argument {flag} here")
         found[key] = value
     return found
 

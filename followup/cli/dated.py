@@ -37,7 +37,7 @@ def print_timeline(messages: Sequence[MessageView], *, with_state: bool) -> None
 def _row(message: MessageView, *, with_state: bool) -> list[str | Cell]:
     return [
         day_and_time(message.local),
-        step_title(message),
+        step_title(message.step, message.occurrence),
         channel_text(message.channel, message.segments),
         _remarks(message, with_state=with_state),
         _words(message),
@@ -46,7 +46,7 @@ def _row(message: MessageView, *, with_state: bool) -> list[str | Cell]:
 
 def _stack(message: MessageView, *, with_state: bool) -> Cell:
     lines = [
-        step_title(message),
+        step_title(message.step, message.occurrence),
         channel_text(message.channel, message.segments),
         *textwrap.wrap(_remarks(message, with_state=with_state), STACK_WIDTH),
     ]
@@ -60,9 +60,9 @@ def _words(message: MessageView) -> str:
     return f"{message.subject}\n\n{message.text}" if message.subject else message.text
 
 
-def step_title(message: MessageView) -> str:
+def step_title(step: str, occurrence: int) -> str:
     """Return the step's key, with its occurrence from the second on."""
-    return message.step if message.occurrence == 1 else f"{message.step} ({message.occurrence})"
+    return step if occurrence == 1 else f"{step} ({occurrence})"
 
 
 def _remarks(message: MessageView, *, with_state: bool) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from followup.cli.choices import answers, clinic_key, in_options, protocol_key
+from followup.cli.choices import among, answers, clinic_key, in_options, protocol_key
 from followup.cli.dated import day_and_time, print_timeline, summary
 from followup.cli.opening import handbook
 from followup.cli.options import (
@@ -21,7 +21,6 @@ from followup.cli.options import (
     ProcedureAt,
     Protocol,
     Steroid,
-    channel_list,
 )
 from followup.cli.screen import note, say, say_json
 from followup.clock import SteppingClock
@@ -76,7 +75,7 @@ def preview(
             course, diabetic=diabetic, steroid=steroid, written=attribute or [], flags=ctx.args
         ),
         person=_anybody(language or place.languages[0]),
-        channels=_channels(channels),
+        channels=among(ChannelKind, [channels or ""], option="--channels"),
     )
     try:
         checked = check(books, request)
@@ -107,14 +106,6 @@ def _anybody(language: str) -> Person:
         email="patient@example.com",
         language=language,
     )
-
-
-def _channels(text: str | None) -> tuple[ChannelKind, ...]:
-    try:
-        return tuple(dict.fromkeys(ChannelKind(name) for name in channel_list(text) or ()))
-    except ValueError:
-        message = f"there is no such channel; choose from: {', '.join(ChannelKind)}"
-        raise InvalidInput.of("channels", message) from None
 
 
 def _show(checked: Checked, messages: list[MessageView], *, now: datetime) -> None:

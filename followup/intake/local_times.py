@@ -49,15 +49,21 @@ def parse_day(text: str, *, field: str = "patient.date_of_birth") -> date:
 def _read(written: str, *, field: str) -> datetime:
     day, _, clock = written.partition(" ")
     try:
-        if WRITTEN_DAY.fullmatch(day):
+        if WRITTEN_DAY.fullmatch(day) and clock:
             return datetime.combine(parse_day(day), _read_clock(clock.strip()))
-        if ":" not in written and "T" not in written:
-            raise InvalidInput.of(field, f"the time of day is missing; {EXAMPLE}")
-        return datetime.fromisoformat(written)
-    except (ValueError, InvalidInput) as error:
-        if isinstance(error, InvalidInput) and error.problems[0].field == field:
-            raise
-        raise InvalidInput.of(field, f"this is not a date and time; {EXAMPLE}") from None
+        if len(written) > len("2026-10-23"):
+            return datetime.fromisoformat(written)
+    except (ValueError, InvalidInput):
+        pass
+    raise InvalidInput.of(field, f"{_fault(written)}; {EXAMPLE}")
+
+
+def _fault(written: str) -> str:
+    try:
+        parse_day(written)
+    except InvalidInput:
+        return "this is not a date and time"
+    return "the time of day is missing"
 
 
 def _read_clock(written: str) -> time:

@@ -44,15 +44,15 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "check": Entry("check:check", "Check settings, protocols, words, database and keys."),
     },
     "Running": {
-        "run": Entry("processes:run", "Run everything in one process, on this machine."),
-        "demo": Entry("processes:demo", "Play six weeks of follow-up in two minutes."),
-        "web": Entry("processes:web", "Run the web process: API, provider hooks, health."),
-        "migrate": Entry("processes:migrate", "Bring the database to this version's schema."),
+        "run": Entry("run:run", "Run everything in one process, on this machine."),
+        "demo": Entry("demo:demo", "Play six weeks of follow-up in two minutes."),
+        "web": Entry("web:web", "Run the web process: API, provider hooks, health."),
+        "migrate": Entry("migrate:migrate", "Bring the database to this version's schema."),
         "keys": Entry("keys:group", "Make a master key; rotate the master keys."),
         "api-key": Entry("api_key:group", "Add, list and revoke keys of the JSON API."),
         "outbox": Entry("sandbox:outbox", "Show what the sandbox carrier was given."),
         "sandbox": Entry("sandbox:group", "Play a patient's part against the sandbox."),
-        "version": Entry("processes:version", "Print the version."),
+        "version": Entry("version:version", "Print the version."),
     },
 }
 

@@ -1,0 +1,80 @@
+"""`followup api-key`: the bearer keys of the JSON API."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from followup import api_keys
+from followup.cli.boundary import Command, Group
+from followup.cli.opening import actor, opened
+from followup.cli.options import AsJson
+from followup.cli.registry import new_app
+from followup.cli.screen import Column, note, say, say_json, table
+from followup.message_view import utc_text
+
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="What the audit trail calls whoever uses the key.")
+]
+
+group = new_app(cls=Group, no_args_is_help=True, help="Add, list and revoke keys of the JSON API.")
+
+
+@group.command(cls=Command)
+def add(
+    name: Name,
+    *,
+    clinic: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Let it see this clinic only.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key and print it, this once."""
+    with opened() as kit:
+        key = api_keys.add(kit, name, clinic=clinic, actor=actor())
+    if as_json:
+        say_json({"name": name, "clinic": clinic, "key": key})
+        return
+    say(key)
+    note("Keep it now: it is not shown again. Send it as the header `Authorization: Bearer KEY`.")
+
+
+@group.command(name="list", cls=Command)
+def list_keys(*, as_json: AsJson = False) -> None:
+    """List the keys that were made; they can't be shown again. JSON is one object a line."""
+    with opened() as kit:
+        found = api_keys.all_keys(kit)
+    if as_json:
+        for key in found:
+            revoked = utc_text(key.revoked_at) if key.revoked_at else None
+            made = utc_text(key.created_at)
+            say_json(
+                {"name": key.name, "clinic": key.clinic, "created_at": made, "revoked_at": revoked},
+                indent=None,
+            )
+        return
+    if not found:
+        say("There are no keys. Make one with: followup api-key add NAME")
+        return
+    columns = [Column("Name"), Column("Clinic"), Column("Made"), Column("Revoked")]
+    table(
+        columns,
+        (
+            [
+                key.name,
+                key.clinic or "all",
+                f"{key.created_at:%Y-%m-%d %H:%M} UTC",
+                f"{key.revoked_at:%Y-%m-%d %H:%M} UTC" if key.revoked_at else "",
+            ]
+            for key in found
+        ),
+    )
+
+
+@group.command(cls=Command)
+def revoke(name: Name) -> None:
+    """Let a key open nothing from now on."""
+    with opened() as kit:
+        api_keys.revoke(kit, name, actor=actor())
+    say(f"The key {name} opens nothing any more.")

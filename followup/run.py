@@ -131,13 +131,14 @@ class Stack:
 
 def _greeting(settings: Settings, kit: Kit) -> str:
     clock = kit.clock
+    today = clock.now()
     speed = f", at {clock.speed:g} times the speed" if isinstance(clock, TimeLapseClock) else ""
     sandboxes = f"texts: {settings.sms_channel}   e-mails: {settings.email_channel}"
     lines: Sequence[str] = (
         f"followup runs at http://{settings.host}:{settings.port}{speed}",
         f"  {sandboxes}   data: {settings.data_dir}",
         "  Try next, in another terminal:",
-        "    followup preview --procedure-at 2026-10-23T14:30 --diabetic --steroid",
+        f"    followup preview --procedure-at {today:%Y-%m-%d}T14:30 --diabetic --steroid",
         "    followup enrol --help",
         "    followup demo",
         "  Ctrl-C stops it; it goes on where it was at the next start.",

@@ -129,7 +129,8 @@ class SandboxChannel:
         if script == "invalid":
             raise ChannelRefused("21211", "there is no such recipient", recipient=True)
         if script == "stopped":
-            raise ChannelRefused("21610", "the recipient told the carrier to stop", opted_out=True)
+            reason = "the recipient told the carrier to stop"
+            raise ChannelRefused("21610", reason, recipient=True, opted_out=True)
         if script == "defer" and self._outbox.refusals(outgoing.message_id) < 2:  # noqa: PLR2004
             raise ChannelUnavailable("20429", "too many requests")
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 GAP = "  "
+WORTH_WRAPPING = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,15 @@ def fields(pairs: Iterable[tuple[str, str]]) -> None:
     width = max((len(name) for name, _ in listed), default=0)
     for name, value in listed:
         say(f"{name:<{width}}{GAP}{value}")
+
+
+def bullet(text: str) -> None:
+    """Print an entry of a list: wrapped on a terminal, on one line in a pipe."""
+    width = shutil.get_terminal_size().columns if is_terminal() else 0
+    lines = [text]
+    if width > WORTH_WRAPPING:
+        lines = textwrap.wrap(text, width - 2, break_on_hyphens=False, break_long_words=False)
+    say("- " + "\n  ".join(lines))
 
 
 def console(*, to_stderr: bool = False) -> Console:

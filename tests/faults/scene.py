@@ -1,0 +1,190 @@
+"""The scene of a fault run: the real product, a provider that fails, and somebody who keeps count.
+
+    with Scene(seed=7) as scene:
+        workers = scene.start(workers=2, beats=2)
+        scene.enrol(200, over=20)
+        workers[0].kill()
+        scene.settle()
+        assert scene.reckon().clean
+
+All servers and processes are this run's own, on loopback, and end with it.
+"""
+
+from __future__ import annotations
+
+import base64
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy import ColumnElement, func, select
+
+from followup.catalogue import load_catalogue
+from followup.clock import parse_clock
+from followup.domain.lifecycle import FINAL, State
+from followup.enrol import enrol
+from followup.kit import Kit
+from followup.store.models import Message
+from tests.faults.clinics import Rules, request_due_at
+from tests.faults.reckoning import Reckoning, Taken, reckon, taken_by_twilio
+from tests.kits import make_kit
+from tests.servers import PostgresServer, RedisServer, free_port
+from tests.stacks import Running, Stack, StackError
+from tests.stand_ins.twilio import TwilioStandIn
+
+SENT = State.SENT.value
+SENDER = "+447700900998"
+QUICK: Mapping[str, str] = {
+    "FOLLOWUP_LEASE": "4",
+    "FOLLOWUP_RECONCILE_AFTER": "3",
+    "FOLLOWUP_PROVIDER_TIMEOUT": "1.5",
+    "FOLLOWUP_PROVIDER_CONNECT_TIMEOUT": "1",
+    "FOLLOWUP_TICK": "0.3",
+    "FOLLOWUP_SMS_PER_SECOND": "2000",
+    "FOLLOWUP_LOG_LEVEL": "warning",
+}
+"""Everything that waits, waits seconds where production waits minutes."""
+LISTED_AFTER = 1.5
+"""Seconds until the provider lists a message: less than it is waited for, as it must be."""
+
+
+class Scene:
+    """One run's servers, processes and patients."""
+
+    def __init__(
+        self,
+        *,
+        seed: int,
+        rules: Rules = Rules(),  # noqa: B008 - frozen
+        settings: Mapping[str, str] | None = None,
+        **behaviour: float | bool,
+    ) -> None:
+        self.random = random.Random(seed)
+        self.kills: Counter[str] = Counter()
+        self.postgres = PostgresServer()
+        self.redis = RedisServer()
+        usual = {"list_delay": LISTED_AFTER, "latency": 0.02}
+        self.twilio = TwilioStandIn(port=0, **(usual | behaviour))
+        self.rules = rules
+        self._settings = {**QUICK, **(settings or {})}
+        self._enrolled = 0
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        try:
+            self._set_up()
+        except BaseException:
+            self._open.close()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._open.close()
+
+    def _set_up(self) -> None:
+        for server in (self.postgres, self.redis, self.twilio):
+            self._open.enter_context(server)
+        self.web_port = free_port()
+        key = self.random.randbytes(32)
+        database = self.postgres.url(self.postgres.create_database())
+        self.stack = self._open.enter_context(
+            Stack(
+                {
+                    "FOLLOWUP_DATABASE_URL": database,
+                    "FOLLOWUP_BROKER_URL": self.redis.url(),
+                    "FOLLOWUP_MASTER_KEYS": base64.b64encode(key).decode(),
+                    "FOLLOWUP_SMS_CHANNEL": "twilio",
+                    "FOLLOWUP_TWILIO_ACCOUNT_SID": self.twilio.account_sid,
+                    "FOLLOWUP_TWILIO_AUTH_TOKEN": self.twilio.auth_token,
+                    "FOLLOWUP_TWILIO_API_URL": self.twilio.url,
+                    "FOLLOWUP_TWILIO_FROM": SENDER,
+                    "FOLLOWUP_PUBLIC_URL": f"http://127.0.0.1:{self.web_port}",
+                    **self._settings,
+                }
+            )
+        )
+        config = self.rules.write(self.stack.folder / "config")
+        self.stack.environment["FOLLOWUP_CONFIG_DIR"] = str(config)
+        self.kit = self._observer(database, config, key)
+        self._open.callback(self.kit.close)
+
+    def _observer(self, database: str, config: Path, key: bytes) -> Kit:
+        """Return a kit of the test's own, to enrol with and to look at the database."""
+        return make_kit(
+            database,
+            clock=parse_clock(self._settings.get("FOLLOWUP_CLOCK")),
+            catalogue=load_catalogue(config),
+            master_keys=(key,),
+        )
+
+    # -------------------------------------------------------------------------- doing
+
+    def start(self, *, workers: int = 2, beats: int = 1, concurrency: int = 1) -> list[Running]:
+        """Start workers and beats; return the workers."""
+        for _ in range(beats):
+            self.stack.beat()
+        return [self.stack.worker(concurrency=concurrency) for _ in range(workers)]
+
+    def enrol(self, patients: int, *, over: float, begin: float = 2.0) -> None:
+        """Enrol so many patients, whose first messages fall due evenly over so many seconds."""
+        start = self.kit.clock.after_real(begin)
+        for place in range(patients):
+            due_at = start + timedelta(seconds=over) * place / patients
+            request = request_due_at(self._enrolled, due_at, channels=self.rules.channels)
+            enrol(self.kit, request, actor="cli:test")
+            self._enrolled += 1
+
+    def settle(self, *, seconds: float = 90.0) -> None:
+        """Wait until every message is where it stays; raise if it takes longer."""
+        self._wait(lambda: not self.unsettled(), seconds=seconds)
+
+    def wait_until_handed_over(self, *, seconds: float = 90.0) -> None:
+        """Wait until every message has been taken, though receipts are missing."""
+        self._wait(lambda: not self.unsent(), seconds=seconds)
+
+    def _wait(self, condition: Callable[[], bool], *, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                logs = "\n".join(f"--- {one.name}\n{one.end_of_log()}" for one in self._alive())
+                raise StackError(f"not settled: {self.states()}\n{self.reckon()}\n{logs}")
+            time.sleep(0.2)
+
+    # ------------------------------------------------------------------------ looking
+
+    def states(self) -> dict[str, int]:
+        """Return how many messages are in each state."""
+        with self.kit.store.read() as session:
+            rows = session.execute(select(Message.state, func.count()).group_by(Message.state))
+            return {row[0]: row[1] for row in rows}
+
+    def unsettled(self) -> int:
+        """Return how many messages something is still going to happen to."""
+        return self._count((Message.state != SENT) | Message.receipt_due_at.is_not(None))
+
+    def unsent(self) -> int:
+        """Return how many messages are still to be handed over."""
+        return self._count(Message.state != SENT)
+
+    def _count(self, *conditions: ColumnElement[bool]) -> int:
+        settled = [state.value for state in FINAL]
+        with self.kit.store.read() as session:
+            return session.scalars(
+                select(func.count()).where(Message.state.not_in(settled), *conditions)
+            ).one()
+
+    def taken(self) -> list[Taken]:
+        """Return everything that the provider took."""
+        return taken_by_twilio(self.twilio.messages())
+
+    def reckon(self) -> Reckoning:
+        """Return the account of all messages as it stands."""
+        return reckon(self.kit, self.taken())
+
+    def _alive(self) -> list[Running]:
+        return [one for one in self.stack.running if one.is_running]

@@ -1,0 +1,107 @@
+"""The figures by which an operator watches the service: counts and ages, and nobody's data.
+
+They are read from the database, so that any process can tell them, however many there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from followup.domain.lifecycle import State
+from followup.health import last_sweeps, oldest_overdue, states_now
+from followup.kit import Kit
+from followup.store.messages import state_is
+from followup.store.models import Heartbeat, Message, WorklistItem
+
+FORGOTTEN = timedelta(hours=1)
+"""A process that gave no sign of life for that long was stopped, and is not told of any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepFigures:
+    """The last run of a periodic job. `age` is that of the last one that ended well, if any did."""
+
+    name: str
+    age: timedelta | None
+    found: int
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """All ages are real time. `worklist` counts what is not closed, by kind and urgency."""
+
+    messages: Mapping[str, int]
+    oldest_overdue: timedelta
+    oldest_unknown: timedelta
+    sweeps: Sequence[SweepFigures]
+    worklist: Mapping[tuple[str, int], int]
+    worklist_late: int
+    heartbeats: Mapping[tuple[str, str], timedelta]
+
+
+def figures(kit: Kit) -> Figures:
+    """Return the figures as of now."""
+    with kit.store.read() as session:
+        return Figures(
+            messages=states_now(session),
+            oldest_overdue=oldest_overdue(session, kit),
+            oldest_unknown=_oldest_unknown(session, kit),
+            sweeps=_sweeps(session, kit),
+            worklist=_worklist(session),
+            worklist_late=_worklist_late(session, kit),
+            heartbeats=_heartbeats(session, kit),
+        )
+
+
+def _oldest_unknown(session: Session, kit: Kit) -> timedelta:
+    since = session.scalar(
+        select(func.min(Message.state_since_real)).where(state_is(State.UNKNOWN))
+    )
+    return _age(kit, since) if since is not None else timedelta()
+
+
+def _sweeps(session: Session, kit: Kit) -> list[SweepFigures]:
+    return [
+        SweepFigures(
+            name=sweep.name,
+            age=_age(kit, sweep.finished_real_at) if sweep.finished_real_at else None,
+            found=sweep.found,
+            failed=sweep.error is not None,
+        )
+        for sweep in last_sweeps(session)
+    ]
+
+
+def _worklist(session: Session) -> dict[tuple[str, int], int]:
+    rows = session.execute(
+        select(WorklistItem.kind, WorklistItem.urgency, func.count())
+        .where(WorklistItem.state != "closed")
+        .group_by(WorklistItem.kind, WorklistItem.urgency)
+    )
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
+def _worklist_late(session: Session, kit: Kit) -> int:
+    late = select(func.count()).where(
+        WorklistItem.state != "closed", WorklistItem.due_at <= kit.clock.now()
+    )
+    return session.scalar(late) or 0
+
+
+def _heartbeats(session: Session, kit: Kit) -> dict[tuple[str, str], timedelta]:
+    rows = session.execute(
+        select(Heartbeat.component, Heartbeat.instance, Heartbeat.real_at).where(
+            Heartbeat.real_at > kit.clock.real_now() - FORGOTTEN
+        )
+    )
+    return {(row[0], row[1]): _age(kit, row[2]) for row in rows}
+
+
+def _age(kit: Kit, since: datetime) -> timedelta:
+    return max(kit.clock.real_now() - since, timedelta())

@@ -1,0 +1,96 @@
+"""The shapes of the API's answers, for its description: what is sent is what the views make."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from followup.domain.channel import ChannelKind
+from followup.domain.lifecycle import State
+
+
+class ProblemAnswer(BaseModel):
+    """One field that can't be used: its dotted path, and what to do about it."""
+
+    field: str = Field(examples=["patient.mobile"])
+    message: str = Field(examples=["this number is too short: check that no digit is missing"])
+
+
+class ErrorAnswer(BaseModel):
+    """Why a request was refused."""
+
+    error: str
+
+
+class ConflictAnswer(ErrorAnswer):
+    """What it clashes with. `enrolment_id` is there where the patient is enrolled already."""
+
+    enrolment_id: UUID | None = None
+
+
+class MessageAnswer(BaseModel):
+    """One message: `text` is what was sent, or what would be sent now where it is yet to go."""
+
+    id: UUID
+    enrolment_id: UUID | None = Field(description="Null for an answer to an incoming text.")
+    step: str
+    occurrence: int
+    channel: ChannelKind
+    state: State
+    reason: str | None
+    due_at: datetime
+    not_before: datetime
+    not_after: datetime
+    local: datetime = Field(description="The due time by the patient's clock.")
+    moved_because: list[str] | None
+    segments: int | None
+    encoding: str | None
+    text: str | None
+    attempts: int
+    provider_id: str | None
+
+
+class EnrolmentAnswer(BaseModel):
+    """One enrolment, with the messages of all its timelines in the order they fall due."""
+
+    enrolment_id: UUID
+    clinic: str
+    protocol: str
+    reference: str | None
+    state: Literal["active", "paused", "withdrawn", "finished"]
+    procedure_at: datetime
+    attributes: dict[str, Any]
+    channels: list[ChannelKind]
+    generation: int = Field(description="1, and one more for each change of the procedure's time.")
+    messages: list[MessageAnswer]
+
+
+class ChangedAnswer(EnrolmentAnswer):
+    """An enrolment after a change, with how many messages that concerned."""
+
+    changed: int
+
+
+class MessagesAnswer(BaseModel):
+    """A page of messages. `next_cursor` asks for the next one; null on the last."""
+
+    messages: list[MessageAnswer]
+    next_cursor: str | None
+
+
+class BalanceAnswer(BaseModel):
+    """How the messages that have fallen due stand; a `remainder` other than 0 is an alarm."""
+
+    due: int
+    delivered: int
+    sent: int
+    with_a_person: int
+    suppressed: int
+    expired: int
+    cancelled: int
+    held: int
+    in_progress: int
+    remainder: int

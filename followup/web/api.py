@@ -1,0 +1,247 @@
+"""The JSON API: enrolments and their messages, for the systems of a clinic."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query
+from fastapi.responses import JSONResponse
+from sqlalchemy.orm import Session
+
+from followup.api_keys import Client
+from followup.balance import Scope, balance
+from followup.changes import pause, reschedule, resume, withdraw
+from followup.domain.errors import InvalidInput, NotFound
+from followup.domain.lifecycle import State
+from followup.enrol import enrol, message_rows
+from followup.intake.json_shapes import EnrolmentShape, to_request
+from followup.kit import Kit
+from followup.message_view import utc_text, views
+from followup.store.message_list import Wanted, page
+from followup.store.models import Enrolment
+from followup.web.answers import (
+    BalanceAnswer,
+    ChangedAnswer,
+    ConflictAnswer,
+    EnrolmentAnswer,
+    ErrorAnswer,
+    MessagesAnswer,
+    ProblemAnswer,
+)
+from followup.web.caller import (
+    Caller,
+    EnrolmentBody,
+    ReschedulingBody,
+    ReschedulingShape,
+    WithdrawalBody,
+    WithdrawalShape,
+    describes,
+)
+from followup.web.paging import parse_cursor, parse_since, parse_states, write_cursor
+from followup.web.site import Here
+
+BASE = "/api/v1"
+PAGE = 100
+LONGEST_PAGE = 500
+
+Answers = dict[int | str, dict[str, Any]]
+
+ALWAYS: Answers = {
+    401: {"model": ErrorAnswer, "description": "There is no such key, or it was revoked."},
+    503: {"model": ErrorAnswer, "description": "The database is away: try again."},
+}
+UNREADABLE: Answers = {
+    400: {"model": ErrorAnswer, "description": "The body is not JSON."},
+    413: {"description": "The body is too large."},
+    415: {"model": ErrorAnswer, "description": "The body is not sent as application/json."},
+}
+UNUSABLE: Answers = {
+    422: {"model": list[ProblemAnswer], "description": "Every field that can't be used."}
+}
+ABSENT: Answers = {404: {"model": ErrorAnswer, "description": "There is no such enrolment."}}
+CLASH: Answers = {409: {"model": ConflictAnswer, "description": "It clashes with what is there."}}
+
+router = APIRouter(prefix=BASE, responses=ALWAYS)
+
+Id = Annotated[str, Path(description="The enrolment's id.", json_schema_extra={"format": "uuid"})]
+
+
+@router.post(
+    "/enrolments",
+    summary="Enrol a patient",
+    status_code=201,
+    response_model=EnrolmentAnswer,
+    response_description="The patient is enrolled.",
+    responses={
+        200: {"model": EnrolmentAnswer, "description": "It was there, under this reference."},
+        **UNREADABLE,
+        **UNUSABLE,
+        **CLASH,
+    },
+    openapi_extra=describes(EnrolmentShape),
+)
+def post_enrolment(site: Here, caller: Caller, sent: EnrolmentBody) -> JSONResponse:
+    """Enrol a patient, once per `reference`: sent again, it returns the same enrolment."""
+    if not caller.may_see(sent.clinic):
+        raise InvalidInput.of("clinic", f"this key is for the clinic {caller.clinic} alone")
+    enrolled = enrol(site.kit, to_request(site.kit, sent), actor=caller.actor)
+    return JSONResponse(
+        _enrolment(site.kit, caller, str(enrolled.enrolment_id)),
+        status_code=201 if enrolled.created else 200,
+        headers={"Location": f"{BASE}/enrolments/{enrolled.enrolment_id}"},
+    )
+
+
+@router.get(
+    "/enrolments/{enrolment_id}",
+    summary="Look at an enrolment",
+    response_model=EnrolmentAnswer,
+    responses=ABSENT,
+)
+def get_enrolment(site: Here, caller: Caller, enrolment_id: Id) -> JSONResponse:
+    """Return an enrolment and all its messages."""
+    return JSONResponse(_enrolment(site.kit, caller, enrolment_id))
+
+
+@router.post(
+    "/enrolments/{enrolment_id}/reschedule",
+    summary="Change the procedure's time",
+    response_model=ChangedAnswer,
+    responses={**UNREADABLE, **ABSENT, **UNUSABLE, **CLASH},
+    openapi_extra=describes(ReschedulingShape),
+)
+def post_reschedule(
+    site: Here, caller: Caller, enrolment_id: Id, sent: ReschedulingBody
+) -> JSONResponse:
+    """Plan anew for another time; `changed` messages are planned. Advice received stays given."""
+    found = _visible(site.kit, caller, enrolment_id)
+    planned = reschedule(site.kit, found, sent.procedure_at, actor=caller.actor)
+    return _changed(site.kit, caller, enrolment_id, len(planned.timeline))
+
+
+@router.post(
+    "/enrolments/{enrolment_id}/withdraw",
+    summary="End an enrolment",
+    response_model=ChangedAnswer,
+    responses={**UNREADABLE, **ABSENT, **UNUSABLE, **CLASH},
+    openapi_extra=describes(WithdrawalShape),
+)
+def post_withdraw(
+    site: Here, caller: Caller, enrolment_id: Id, sent: WithdrawalBody
+) -> JSONResponse:
+    """End an enrolment; `changed` messages were not sent yet and are cancelled."""
+    found = _visible(site.kit, caller, enrolment_id)
+    cancelled = withdraw(
+        site.kit, found, reason=sent.reason, actor=caller.actor, deceased=sent.deceased
+    )
+    return _changed(site.kit, caller, enrolment_id, cancelled)
+
+
+@router.post(
+    "/enrolments/{enrolment_id}/pause",
+    summary="Hold what is not sent yet",
+    response_model=ChangedAnswer,
+    responses={**ABSENT, **CLASH},
+)
+def post_pause(site: Here, caller: Caller, enrolment_id: Id) -> JSONResponse:
+    """Hold every message that is not sent yet. Their windows go on running out."""
+    held = pause(site.kit, _visible(site.kit, caller, enrolment_id), actor=caller.actor)
+    return _changed(site.kit, caller, enrolment_id, held)
+
+
+@router.post(
+    "/enrolments/{enrolment_id}/resume",
+    summary="Let messages go again",
+    response_model=ChangedAnswer,
+    responses={**ABSENT, **CLASH},
+)
+def post_resume(site: Here, caller: Caller, enrolment_id: Id) -> JSONResponse:
+    """Let the messages of a paused enrolment go again that are still of use."""
+    useful = resume(site.kit, _visible(site.kit, caller, enrolment_id), actor=caller.actor)
+    return _changed(site.kit, caller, enrolment_id, useful)
+
+
+@router.get(
+    "/messages",
+    summary="Go through messages",
+    response_model=MessagesAnswer,
+    responses=UNUSABLE,
+)
+def get_messages(  # noqa: PLR0917 - FastAPI calls it by keyword
+    site: Here,
+    caller: Caller,
+    state: Annotated[
+        list[str],
+        Query(description="One or more.", json_schema_extra={"items": {"enum": [*State]}}),
+    ] = [],  # noqa: B006 - FastAPI copies it
+    since: Annotated[
+        str | None,
+        Query(description="Due then or later.", json_schema_extra={"format": "date-time"}),
+    ] = None,
+    cursor: Annotated[
+        str | None, Query(description="The `next_cursor` of the page before.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = PAGE,
+) -> JSONResponse:
+    """Return messages in the order they fall due, a page at a time."""
+    wanted = Wanted(
+        states=parse_states(state),
+        clinic=caller.clinic,
+        since=parse_since(since),
+        after=parse_cursor(cursor),
+    )
+    with site.kit.store.read() as session:
+        found = page(session, wanted, limit=limit + 1)
+        told = [view.as_json() for view in views(session, site.kit, found[:limit])]
+    last = found[limit - 1] if len(found) > limit else None
+    return JSONResponse(
+        {
+            "messages": told,
+            "next_cursor": write_cursor((last.due_at, last.id)) if last else None,
+        }
+    )
+
+
+@router.get("/balance", summary="Account for what fell due", response_model=BalanceAnswer)
+def get_balance(site: Here, caller: Caller) -> JSONResponse:
+    """Return how the messages that have fallen due stand."""
+    return JSONResponse(balance(site.kit, Scope(clinic=caller.clinic)).as_dict())
+
+
+def _visible(kit: Kit, caller: Client, enrolment_id: str) -> UUID:
+    """Return the id if the caller may see that enrolment; raise `NotFound` as if it were not."""
+    with kit.store.read() as session:
+        return _find(session, caller, enrolment_id).id
+
+
+def _find(session: Session, caller: Client, enrolment_id: str) -> Enrolment:
+    try:
+        found = session.get(Enrolment, UUID(enrolment_id))
+    except ValueError:
+        found = None
+    if found is None or not caller.may_see(found.clinic):
+        raise NotFound("there is no enrolment with this id that this key may see")
+    return found
+
+
+def _enrolment(kit: Kit, caller: Client, enrolment_id: str) -> dict[str, Any]:
+    with kit.store.read() as session:
+        found = _find(session, caller, enrolment_id)
+        messages = views(session, kit, message_rows(session, found.id))
+        return {
+            "enrolment_id": str(found.id),
+            "clinic": found.clinic,
+            "protocol": found.protocol,
+            "reference": found.reference,
+            "state": found.state,
+            "procedure_at": utc_text(found.procedure_at),
+            "attributes": found.attributes,
+            "channels": found.channels,
+            "generation": found.generation,
+            "messages": [message.as_json() for message in messages],
+        }
+
+
+def _changed(kit: Kit, caller: Client, enrolment_id: str, changed: int) -> JSONResponse:
+    return JSONResponse({**_enrolment(kit, caller, enrolment_id), "changed": changed})

@@ -1,0 +1,130 @@
+"""The web process: its app, for whoever serves it, and `serve`, which serves it by itself."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import closing
+from datetime import timedelta
+from importlib.metadata import version
+
+import structlog
+import uvicorn
+from fastapi import FastAPI, Response
+from fastapi.telemetry import TelemetryConfig
+
+from config.logging import configure_logging
+from config.settings import Settings
+from followup.channels.twilio_hooks import Signatures
+from followup.domain.errors import StoreUnavailable
+from followup.health import beat
+from followup.kit import Kit
+from followup.web import api, errors, health, hooks, unsubscribe
+from followup.web.envelope import Envelope
+from followup.web.forms import MOST_BYTES
+from followup.web.metrics import Scrapes
+from followup.web.pages import page
+from followup.web.site import Here, Site
+from followup.wiring import build, instance_name
+
+BEAT_EVERY = timedelta(seconds=30)
+STOP_SECONDS = 20
+"""How long requests under way may take to finish after a signal."""
+
+DESCRIPTION = """
+Enrols patients on follow-up protocols, and tells how their messages fare. Times are UTC and end in
+`Z`; `local` is by the patient's clock. Errors never repeat what was sent.
+"""
+
+# What a trace or a telemetry log would carry out of here may be a patient's.
+NO_TELEMETRY = TelemetryConfig(
+    tracing=False, metrics=False, logs=False, operation_spans=False, auto_configure=False
+)
+
+log = structlog.get_logger()
+
+
+def create_app(kit: Kit, settings: Settings) -> FastAPI:
+    """Return the app. It owns neither the kit nor the process."""
+    app = FastAPI(
+        title="followup",
+        description=DESCRIPTION,
+        version=version("followup"),
+        openapi_url=f"{api.BASE}/openapi.json",
+        # Their pages load scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+        max_body_size=MOST_BYTES,
+        telemetry=NO_TELEMETRY,
+    )
+    app.state.site = Site(
+        kit=kit,
+        signatures=_signatures(settings),
+        broker=None if settings.is_embedded else health.broker_client(settings.broker_url),
+        scrapes=Scrapes(kit),
+        version=version("followup"),
+    )
+    errors.install(app)
+    for router in (api.router, health.router, hooks.router, unsubscribe.router):
+        app.include_router(router)
+    app.add_api_route("/", _front, include_in_schema=False)
+    app.add_middleware(Envelope, is_https=settings.public_url.startswith("https:"))
+    return app
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM, and let requests under way finish.
+
+    Raises `ConfigurationError` or `StoreUnavailable` with what to do.
+    """
+    configure_logging(level=settings.log_level, log_format=settings.log_format)
+    with closing(build(settings)) as kit:
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(kit, settings),
+                host=settings.host,
+                port=settings.port,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                lifespan="off",
+                timeout_graceful_shutdown=STOP_SECONDS,
+            )
+        )
+        with closing(_Heart(kit)):
+            server.run()
+
+
+def _signatures(settings: Settings) -> Signatures | None:
+    token = settings.twilio_auth_token
+    if token is None:
+        return None
+    return Signatures(token.get_secret_value(), public_url=settings.public_url)
+
+
+async def _front(site: Here) -> Response:
+    return page("front.html", version=site.version, description=f"{api.BASE}/openapi.json")
+
+
+class _Heart:
+    """Notes every half minute that this process is alive."""
+
+    def __init__(self, kit: Kit) -> None:
+        self._kit = kit
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heart", daemon=True)
+        self._thread.start()
+
+    def _beat(self) -> None:
+        while True:
+            try:
+                beat(self._kit, "web", instance_name())
+            except StoreUnavailable:
+                log.warning("web.heartbeat_missed")
+            if self._stopping.wait(BEAT_EVERY.total_seconds()):
+                return
+
+    def close(self) -> None:
+        self._stopping.set()
+        self._thread.join(timeout=STOP_SECONDS)

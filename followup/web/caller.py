@@ -1,0 +1,92 @@
+"""Who calls the API, and what they sent: the key first, then the body, field by field."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel, Field, ValidationError
+
+from followup.api_keys import Client, check
+from followup.domain.errors import InvalidInput
+from followup.intake.json_shapes import EnrolmentShape, JsonShape, Moment, problems_of
+from followup.web.errors import Refused
+from followup.web.forms import read_json
+from followup.web.site import Here
+
+BEARER = HTTPBearer(
+    auto_error=False, description="A key made by `followup api-key add`.", scheme_name="key"
+)
+
+
+def _caller(
+    site: Here, given: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
+) -> Client:
+    client = check(site.kit, given.credentials) if given else None
+    if client is None:
+        raise Refused(
+            401,
+            "send a key that is in force, as: Authorization: Bearer fu_…",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    return client
+
+
+Caller = Annotated[Client, Depends(_caller)]
+
+
+class _Body:
+    """Reads a body of one shape, once the caller is known."""
+
+    def __init__(self, shape: type[BaseModel]) -> None:
+        self._shape = shape
+
+    async def __call__(self, request: Request, _caller: Caller) -> BaseModel:
+        sent = await read_json(request)
+        try:
+            return self._shape.model_validate(sent)
+        except ValidationError as error:
+            raise InvalidInput(*problems_of(self._shape, error.errors())) from None
+
+
+class ReschedulingShape(JsonShape):
+    """When the procedure was, or will be, instead."""
+
+    procedure_at: Moment
+
+
+class WithdrawalShape(JsonShape):
+    """Why an enrolment ends. `deceased` ends every enrolment of the patient."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=200)]
+    deceased: bool = False
+
+
+EnrolmentBody = Annotated[EnrolmentShape, Depends(_Body(EnrolmentShape))]
+ReschedulingBody = Annotated[ReschedulingShape, Depends(_Body(ReschedulingShape))]
+WithdrawalBody = Annotated[WithdrawalShape, Depends(_Body(WithdrawalShape))]
+
+
+def describes(shape: type[BaseModel]) -> dict[str, Any]:
+    """Return what the API's description says of a body of that shape."""
+    schema = shape.model_json_schema()
+    definitions = schema.pop("$defs", {})
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": _with_definitions(schema, definitions)}},
+        }
+    }
+
+
+def _with_definitions(schema: Any, definitions: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON.
+    """Return a schema that refers to nothing outside itself."""
+    if isinstance(schema, list):
+        return [_with_definitions(one, definitions) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        found = definitions[schema["$ref"].rpartition("/")[2]]
+        return _with_definitions(found, definitions)
+    return {key: _with_definitions(value, definitions) for key, value in schema.items()}

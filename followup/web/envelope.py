@@ -1,0 +1,100 @@
+"""Around every request: protecting headers on the way out, and one log line without a patient."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import MutableMapping
+from http import HTTPMethod, HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from followup.channels.twilio_hooks import STATUS_PATH, ids_of
+
+log = structlog.get_logger()
+
+FREQUENT = frozenset({"/healthz", "/readyz", "/metrics", STATUS_PATH})
+"""Asked for by machines many times a minute: told only where something is wrong."""
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    # An address may hold the token by which a patient stops e-mails.
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "X-Robots-Tag": "noindex, nofollow",
+}
+METHODS = frozenset(HTTPMethod)
+ONE_YEAR = "max-age=31536000"
+
+
+class Envelope:
+    """An ASGI middleware, the outermost one."""
+
+    def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
+        self._app = app
+        self._headers = {**HEADERS, **({"Strict-Transport-Security": ONE_YEAR} if is_https else {})}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 500
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        began = time.perf_counter()
+        try:
+            await self._app(scope, receive, send_with_headers)
+        finally:
+            _tell(scope, status, seconds=time.perf_counter() - began)
+
+
+def _tell(scope: Scope, status: int, *, seconds: float) -> None:
+    """Log the route, not the address: that may hold a token, and a query whatever was sent."""
+    route = str(getattr(scope.get("route"), "path", "-"))
+    log.log(
+        _level(status, route),
+        "web.request",
+        method=_method(scope),
+        route=route,
+        status=status,
+        milliseconds=round(seconds * 1000, 1),
+        **_our_ids(scope, route),
+    )
+
+
+def _level(status: int, route: str) -> int:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return logging.ERROR
+    if status >= HTTPStatus.BAD_REQUEST:
+        return logging.WARNING
+    return logging.DEBUG if route in FREQUENT else logging.INFO
+
+
+def _method(scope: MutableMapping[str, Any]) -> str:
+    method = str(scope["method"])
+    return method if method in METHODS else "-"
+
+
+def _our_ids(scope: Scope, route: str) -> dict[str, str]:
+    if route != STATUS_PATH:
+        return {}
+    ids = ids_of(dict(parse_qsl(scope["query_string"].decode("latin-1"))))
+    return {} if ids is None else {"message_id": str(ids[0]), "attempt_id": str(ids[1])}

@@ -1,0 +1,127 @@
+"""From the error tree to HTTP: the status that says what the caller should do, and a sentence.
+
+Answers are JSON: `{"error": sentence}`, or for input that can't be used the list of
+`{"field", "message"}`. None repeats what was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from followup.domain.errors import (
+    AlreadyEnrolled,
+    Conflict,
+    FollowupError,
+    InvalidInput,
+    NotFound,
+    StoreUnavailable,
+)
+from followup.web.pages import page
+
+log = structlog.get_logger()
+
+PAGES = ("/u/",)
+"""Below these a person reads the answer."""
+
+BROKEN, AWAY = 500, 503
+
+SENTENCES = {
+    404: "there is nothing at this address",
+    405: "this address does not do that",
+    413: "this is too large",
+    BROKEN: "something went wrong here, and it is not your doing; the log says what",
+    AWAY: "the service can't reach its database at present: nothing was changed, try again",
+}
+
+STATUSES: tuple[tuple[type[FollowupError], int], ...] = (
+    (InvalidInput, 422),
+    (NotFound, 404),
+    (Conflict, 409),
+    (StoreUnavailable, AWAY),
+)
+
+
+class Refused(Exception):
+    """A request that is turned away before any use case sees it."""
+
+    def __init__(
+        self, status: int, sentence: str, *, headers: Mapping[str, str] | None = None
+    ) -> None:
+        self.status = status
+        self.sentence = sentence
+        self.headers = headers
+        super().__init__(sentence)
+
+
+def install(app: FastAPI) -> None:
+    """Let the app answer every error in the product's words."""
+    app.add_exception_handler(FollowupError, _on_followup_error)
+    app.add_exception_handler(Refused, _on_refused)
+    app.add_exception_handler(RequestValidationError, _on_invalid_parameters)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_mistake)
+
+
+async def _on_followup_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, FollowupError)  # noqa: S101 - registered for these
+    status = next((status for kind, status in STATUSES if isinstance(error, kind)), BROKEN)
+    if status in {AWAY, BROKEN}:
+        log.error("web.unable", cause=type(error).__name__, reason=str(error))
+        headers = {"Retry-After": "5"} if status == AWAY else None
+        return _answer(request, status, {"error": SENTENCES[status]}, headers=headers)
+    if isinstance(error, InvalidInput):
+        return _answer(request, status, problem_list(error))
+    told = {"error": str(error)}
+    if isinstance(error, AlreadyEnrolled):
+        told["enrolment_id"] = str(error.enrolment_id)
+    return _answer(request, status, told)
+
+
+async def _on_refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)  # noqa: S101 - registered for these
+    return _answer(request, error.status, {"error": error.sentence}, headers=error.headers)
+
+
+async def _on_invalid_parameters(request: Request, error: Exception) -> Response:
+    """Answer for query parameters alone: bodies and paths are read by the product itself."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for these
+    told = [
+        {"field": str(detail["loc"][-1]), "message": "this can't be used: see the description"}
+        for detail in error.errors()
+    ]
+    return _answer(request, 422, told)
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for these
+    sentence = SENTENCES.get(error.status_code, "this request can't be understood")
+    return _answer(request, error.status_code, {"error": sentence}, headers=error.headers)
+
+
+async def _on_mistake(request: Request, error: Exception) -> Response:
+    log.error("web.failed", cause=type(error).__name__)
+    return _answer(request, BROKEN, {"error": SENTENCES[BROKEN]})
+
+
+def problem_list(error: InvalidInput) -> list[dict[str, str]]:
+    """Return the problems as the API lists them."""
+    return [{"field": problem.field, "message": problem.message} for problem in error.problems]
+
+
+def _answer(
+    request: Request,
+    status: int,
+    told: Mapping[str, Any] | Sequence[Any],
+    *,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    if request.url.path.startswith(PAGES):
+        return page("cannot.html", status=status, headers=headers)
+    return JSONResponse(told, status_code=status, headers=dict(headers or {}))

@@ -1,0 +1,81 @@
+"""Signs of life: whether the process answers, whether the service does its work, and its figures.
+
+`/healthz` is for whatever restarts or routes to this process. `/readyz` is for alarms: it tells of
+the whole service, so that a balancer which goes by it would also turn receipts away.
+"""
+
+from __future__ import annotations
+
+import redis
+import structlog
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from followup.domain.errors import StoreUnavailable
+from followup.health import Ailment, ailments
+from followup.web.site import Here, Site
+
+BROKER_SECONDS = 2.0
+
+log = structlog.get_logger()
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/healthz")
+async def healthz() -> Response:
+    """Answer as long as the process can, whatever has become of database and broker."""
+    return JSONResponse({"status": "ok"})
+
+
+@router.get("/readyz")
+def readyz(site: Here) -> Response:
+    """Answer 200 and an empty list, or 503 and what is wrong."""
+    found = [*_of_the_store(site), *_of_the_broker(site)]
+    told = [{"code": one.code, "sentence": one.sentence} for one in found]
+    return JSONResponse(told, status_code=503 if told else 200)
+
+
+@router.get("/metrics")
+def metrics(site: Here) -> Response:
+    """Answer with figures in Prometheus's text format."""
+    return Response(site.scrapes.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def _of_the_store(site: Site) -> list[Ailment]:
+    try:
+        return ailments(site.kit)
+    except StoreUnavailable as error:
+        log.warning("web.database_away", reason=str(error))
+        return [
+            Ailment(
+                code="database-away",
+                sentence="the database can't be used at present: look whether its server runs, "
+                "and into the log",
+            )
+        ]
+
+
+def _of_the_broker(site: Site) -> list[Ailment]:
+    if site.broker is None:
+        return []
+    try:
+        site.broker.ping()
+    except redis.RedisError as error:
+        log.warning("web.broker_away", cause=type(error).__name__)
+        return [
+            Ailment(
+                code="broker-away",
+                sentence="the broker can't be reached: nothing is sent until it can, and nothing "
+                "is lost; look whether Redis runs",
+            )
+        ]
+    return []
+
+
+def broker_client(url: str) -> redis.Redis:
+    """Return a client that answers or fails in bounded time."""
+    return redis.Redis.from_url(
+        url, socket_timeout=BROKER_SECONDS, socket_connect_timeout=BROKER_SECONDS
+    )

@@ -1,0 +1,96 @@
+"""Where Twilio posts receipts and texts that came in. What it signed is kept, whatever it says.
+
+A request without Twilio's signature is refused before it is read any further. The use cases decide
+what a report means; while the database is away the answer is 503, so that Twilio knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import ImmutableMultiDict
+
+from followup.channels.twilio_hooks import (
+    INBOUND_PATH,
+    SETTINGS_HEADER,
+    SIGNATURE_HEADER,
+    STATUS_PATH,
+    ids_of,
+    parse_inbound,
+    parse_status,
+)
+from followup.domain.errors import InvalidInput
+from followup.receipts import take
+from followup.replies import take_inbound
+from followup.web.errors import Refused
+from followup.web.forms import read_form
+from followup.web.site import Here, Site
+
+PROVIDER = "twilio"
+Result = TypeVar("Result")
+
+NOTHING_TO_SAY = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.post(STATUS_PATH)
+async def status(request: Request, site: Here) -> Response:
+    """Take in a delivery receipt."""
+    params = await _signed_form(request, site)
+    report = _parsed(parse_status, params)
+    message_id, attempt_id = ids_of(request.query_params) or (None, None)
+    await run_in_threadpool(
+        take,
+        site.kit,
+        report,
+        provider=PROVIDER,
+        message_id=message_id,
+        attempt_id=attempt_id,
+    )
+    return Response(status_code=204)
+
+
+@router.post(INBOUND_PATH)
+async def inbound(request: Request, site: Here) -> Response:
+    """Take in a text. An answer goes out by itself, so that it can be proved, not in this reply."""
+    params = await _signed_form(request, site)
+    text = _parsed(parse_inbound, params)
+    await run_in_threadpool(take_inbound, site.kit, text, provider=PROVIDER)
+    return Response(NOTHING_TO_SAY, media_type="application/xml")
+
+
+async def _signed_form(request: Request, site: Site) -> ImmutableMultiDict[str, str]:
+    params = await read_form(request)
+    if site.signatures is None:
+        raise Refused(403, "no Twilio account is set up here: set FOLLOWUP_TWILIO_AUTH_TOKEN")
+    genuine = site.signatures.verify(
+        _path_as_received(request),
+        params,
+        request.headers.get(SIGNATURE_HEADER),
+        settings=request.headers.get(SETTINGS_HEADER, ""),
+    )
+    if not genuine:
+        raise Refused(
+            403,
+            "the signature is not Twilio's: is FOLLOWUP_PUBLIC_URL the address that Twilio calls, "
+            "and FOLLOWUP_TWILIO_AUTH_TOKEN that account's?",
+        )
+    return params
+
+
+def _parsed(parse: Callable[[Mapping[str, str]], Result], params: Mapping[str, str]) -> Result:
+    try:
+        return parse(params)
+    except InvalidInput as error:
+        raise Refused(400, str(error)) from None
+
+
+def _path_as_received(request: Request) -> str:
+    """Return path and query, undecoded: Twilio signed them as it wrote them."""
+    path: bytes = request.scope["raw_path"]
+    query: bytes = request.scope["query_string"]
+    return (path + (b"?" + query if query else b"")).decode("latin-1")

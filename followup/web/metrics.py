@@ -1,0 +1,108 @@
+"""The service's figures in Prometheus's text format."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from threading import Lock
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from followup.figures import Figures, figures
+from followup.kit import Kit
+
+FRESH_SECONDS = 5.0
+"""However many scrape at once, the database counts its messages no more often than that."""
+
+
+class Scrapes:
+    """Makes the text of a scrape, at most every few seconds. Safe to share between threads."""
+
+    def __init__(self, kit: Kit, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._kit = kit
+        self._now = now
+        self._lock = Lock()
+        self._made: tuple[float, bytes] | None = None
+
+    def text(self) -> bytes:
+        """Return the text; raise `StoreUnavailable` where there is nothing to tell."""
+        with self._lock:
+            if self._made is None or self._now() - self._made[0] >= FRESH_SECONDS:
+                self._made = (self._now(), _text(figures(self._kit)))
+            return self._made[1]
+
+
+def _text(read: Figures) -> bytes:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Once(read))
+    return generate_latest(registry)
+
+
+class _Once(Collector):
+    """Figures as prometheus-client collects them."""
+
+    def __init__(self, read: Figures) -> None:
+        self._read = read
+
+    def collect(self) -> Iterable[Metric]:
+        yield from _of_messages(self._read)
+        yield from _of_sweeps(self._read)
+        yield from _of_people(self._read)
+        yield from _of_processes(self._read)
+
+
+def _of_messages(read: Figures) -> Iterator[Metric]:
+    messages = _gauge("messages", "Messages, by the state that they are in.", "state")
+    for state, count in read.messages.items():
+        messages.add_metric([state], count)
+    yield messages
+    overdue = _gauge(
+        "oldest_overdue_seconds", "How long the oldest due message has waited to be claimed."
+    )
+    overdue.add_metric([], read.oldest_overdue.total_seconds())
+    yield overdue
+    unknown = _gauge(
+        "oldest_unknown_seconds", "How long the oldest unknown outcome has waited to be settled."
+    )
+    unknown.add_metric([], read.oldest_unknown.total_seconds())
+    yield unknown
+
+
+def _of_sweeps(read: Figures) -> Iterator[Metric]:
+    ages = _gauge("sweep_age_seconds", "Since a periodic job last ended well.", "sweep")
+    found = _gauge("sweep_found", "How much the last run of a periodic job found.", "sweep")
+    failed = _gauge("sweep_failed", "1 where the last run of a periodic job failed.", "sweep")
+    for sweep in read.sweeps:
+        if sweep.age is not None:
+            ages.add_metric([sweep.name], sweep.age.total_seconds())
+        found.add_metric([sweep.name], sweep.found)
+        failed.add_metric([sweep.name], int(sweep.failed))
+    yield from (ages, found, failed)
+
+
+def _of_people(read: Figures) -> Iterator[Metric]:
+    items = _gauge("worklist_open", "What waits for a person.", "kind", "urgency")
+    for (kind, urgency), count in sorted(read.worklist.items()):
+        items.add_metric([kind, str(urgency)], count)
+    yield items
+    late = _gauge("worklist_late", "What has waited for a person longer than it should.")
+    late.add_metric([], read.worklist_late)
+    yield late
+
+
+def _of_processes(read: Figures) -> Iterator[Metric]:
+    beats = _gauge(
+        "heartbeat_age_seconds",
+        "Since a process last gave a sign of life.",
+        "component",
+        "instance",
+    )
+    for (component, instance), age in sorted(read.heartbeats.items()):
+        beats.add_metric([component, instance], age.total_seconds())
+    yield beats
+
+
+def _gauge(name: str, documentation: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"followup_{name}", documentation, labels=labels)

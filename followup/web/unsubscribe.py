@@ -1,0 +1,92 @@
+"""The page behind the link in every e-mail: a patient stops e-mails, with one click or with two.
+
+GET changes nothing, because mail scanners open every link. POST is either the button of the page,
+or a mail program's one-click (RFC 8058), which wants no redirect. No name is shown: whoever has the
+mail may have been sent it on.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+
+from followup.domain.channel import ChannelKind
+from followup.domain.clinic import Clinic
+from followup.domain.consent import permitted
+from followup.domain.errors import NotFound
+from followup.kit import Kit
+from followup.objections import lodge
+from followup.store.models import Patient
+from followup.store.patients import open_objections
+from followup.web.pages import page
+from followup.web.site import Here
+
+ACTOR = "patient"
+SOURCE = "link"
+ONE_CLICK = b"One-Click"
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/u/{token}")
+def show(site: Here, token: str) -> Response:
+    """Show the button, or that there is nothing left to stop."""
+    try:
+        patient_id = site.kit.links.patient_of_stop_token(token)
+        clinic, stopped = _standing(site.kit, patient_id)
+    except NotFound:
+        return page("unknown-link.html", status=404)
+    return page("stopped.html" if stopped else "stop.html", clinic=clinic)
+
+
+@router.post("/u/{token}")
+async def stop(request: Request, site: Here, token: str) -> Response:
+    """Lodge the objection to e-mails; again and again it is the same one."""
+    one_click = ONE_CLICK in await request.body()
+    try:
+        clinic = await run_in_threadpool(_stop, site.kit, token)
+    except NotFound:
+        return page("unknown-link.html", status=404)
+    if one_click:
+        return page("stopped.html", clinic=clinic)
+    return RedirectResponse(request.url.path, status_code=303)
+
+
+def _standing(kit: Kit, patient_id: UUID) -> tuple[Clinic | None, bool]:
+    """Return the patient's clinic, if it is still configured, and whether e-mails are stopped."""
+    with kit.store.read() as session:
+        patient = session.get(Patient, patient_id)
+        if patient is None:
+            raise NotFound("there is no such patient")
+        indexes = [patient.email_index] if patient.email_index else []
+        in_force = open_objections(session, patient_ids=[patient.id], contact_indexes=indexes)
+        return _clinic(kit, patient), not permitted(in_force, ChannelKind.EMAIL)
+
+
+def _stop(kit: Kit, token: str) -> Clinic | None:
+    patient_id = kit.links.patient_of_stop_token(token)
+
+    def work(session: Session) -> Clinic | None:
+        # Locked, so that two clicks at once find each other's objection.
+        patient = session.get(Patient, patient_id, with_for_update=True)
+        if patient is None:
+            raise NotFound("there is no such patient")
+        lodge(
+            session,
+            kit,
+            kit.deed(ACTOR),
+            patient=patient,
+            channel=ChannelKind.EMAIL,
+            source=SOURCE,
+        )
+        return _clinic(kit, patient)
+
+    return kit.store.transact(work)
+
+
+def _clinic(kit: Kit, patient: Patient) -> Clinic | None:
+    return kit.catalogue.clinics.get(patient.clinic)

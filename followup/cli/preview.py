@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -30,9 +31,12 @@ from followup.domain.lifecycle import State
 from followup.enrol import Checked, Request, check
 from followup.intake.local_times import parse_time
 from followup.kit import Handbook
-from followup.message_view import MessageView
+from followup.message_view import MessageView, utc_text
 from followup.message_view import preview as previewed
 from followup.store.patients import Person
+
+AT_THE_DESK = timedelta(days=7)
+"""A procedure this near to today is previewed as it would be enrolled now."""
 
 
 def preview(
@@ -48,7 +52,11 @@ def preview(
     language: Language = None,
     enrolled_at: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Show it as if enrolled then. Without it, now."),
+        typer.Option(
+            metavar="TIME|now",
+            help="Show it as if enrolled then. Without it, now if the procedure is within a week "
+            "of today, else the time of the procedure.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -61,16 +69,14 @@ def preview(
     books = handbook()
     place = books.catalogue.clinics[clinic_key(books.catalogue, clinic)]
     course = books.catalogue.protocols[protocol_key(books.catalogue, protocol)]
-    if enrolled_at is not None:
-        start = parse_time(enrolled_at, zone=place.zone, field="enrolled_at")
-        books = Handbook(
-            clock=SteppingClock(start), catalogue=books.catalogue, content=books.content
-        )
+    procedure = parse_time(procedure_at, zone=place.zone)
+    moment = _enrolled(enrolled_at, procedure, now=books.clock.now(), zone=place.zone)
+    books = Handbook(clock=SteppingClock(moment), catalogue=books.catalogue, content=books.content)
     request = Request(
         clinic=place.key,
         protocol=course.key,
         reference=None,
-        procedure_at=parse_time(procedure_at, zone=place.zone),
+        procedure_at=procedure,
         attributes=answers(
             course, diabetic=diabetic, steroid=steroid, written=attribute or [], flags=ctx.args
         ),
@@ -83,14 +89,35 @@ def preview(
         raise in_options(error, course) from None
     messages = previewed(books, checked)
     if as_json:
-        say_json({"messages": [message.as_json() for message in messages]})
+        say_json(
+            {
+                "enrolled_at": utc_text(moment),
+                "messages": [message.as_json() for message in messages],
+            }
+        )
         return
-    _show(checked, messages, now=books.clock.now())
-    if enrolled_at is None and any(message.state == State.EXPIRED for message in messages):
+    _show(checked, messages, now=moment)
+    if enrolled_at is None and moment == procedure:
+        note("Shown as if enrolled at the procedure. To see it as of today, add: --enrolled-at now")
+    elif enrolled_at is None and any(message.state == State.EXPIRED for message in messages):
         note(
             "Shown as if enrolled now. To see it as on the day itself, add: "
-            f"--enrolled-at {checked.procedure.at.astimezone(place.zone):%Y-%m-%dT%H:%M}"
+            f"--enrolled-at {procedure.astimezone(place.zone):%Y-%m-%dT%H:%M}"
         )
+
+
+def _enrolled(
+    written: str | None, procedure: datetime, *, now: datetime, zone: ZoneInfo
+) -> datetime:
+    """Return the time of enrolment that a preview is for.
+
+    A date far from today is a question about the protocol, not about a patient at the desk.
+    """
+    if written is not None and written != "now":
+        return parse_time(written, zone=zone, field="enrolled_at")
+    if written == "now" or abs(procedure - now) <= AT_THE_DESK:
+        return now
+    return procedure
 
 
 preview.context_settings = PROTOCOL_FLAGS  # type: ignore[attr-defined]

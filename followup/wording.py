@@ -75,7 +75,25 @@ REASONS: dict[str, str] = {
     "delivered-after-all": "it had arrived after all",
     "sent-twice": "it may have been sent twice",
     "no-receipt": "no receipt came in time",
+    "stop": "they want no more messages",
+    "stop-and-more": "they want no more messages, and wrote more",
+    "start": "they may want messages again",
+    "started-again": "what was cancelled is not planned by itself",
+    "other": "nobody has read it yet",
 }
+
+
+KINDS: dict[str, str] = {
+    "reply": "a patient wrote",
+    "restart": "a patient wants messages again",
+    "missed": "could not be sent in time: ring the patient",
+    "failed": "did not arrive: ring the patient",
+    "unknown": "nobody knows whether it arrived: find out",
+    "no-receipt": "sent, but no receipt came",
+    "set-up": "an operator must correct something",
+    "duplicate": "may have been sent twice",
+}
+"""What a worklist item is about."""
 
 
 def state_label(state: str) -> str:

@@ -137,7 +137,7 @@ def _look_at_database(findings: Findings, settings: Settings) -> None:
             f"{found[0].outdated} patients are sealed under an older master key: "
             "run followup keys rotate",
         )
-    if found and found[0].service_keys:
+    if found and found[0].service_keys and not findings.errors:
         with opened() as kit:
             findings.warn("running", *(ailment.sentence for ailment in health.ailments(kit)))
 

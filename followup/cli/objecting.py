@@ -1,0 +1,144 @@
+"""`followup stop`, `start` and `objections`: wishes that patients tell staff."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from sqlalchemy.orm import Session
+
+from followup.cli.choices import among
+from followup.cli.opening import actor, opened
+from followup.cli.options import AsJson, Identifier
+from followup.cli.screen import Column, note, say, say_json, table
+from followup.domain.channel import ChannelKind
+from followup.kit import Kit
+from followup.message_view import utc_text
+from followup.objections import lift, lodge
+from followup.store.enrolments import find_enrolment, patient_of
+from followup.store.wishes import Wish, wishes
+from followup.wording import CHANNELS
+
+SOURCE = "staff"
+
+OneChannel = Annotated[
+    str | None,
+    typer.Option("--channel", metavar="CHANNEL", help="Only this one, sms or email; else both."),
+]
+
+
+def stop(identifier: Identifier, *, channel: OneChannel = None, as_json: AsJson = False) -> None:
+    """Record that a patient wants no more messages.
+
+    It holds for every enrolment of theirs, later ones too, until they say otherwise. What is not
+    sent yet is cancelled. The audit trail keeps who recorded it.
+    """
+    kind = _kind(channel)
+    with opened() as kit:
+        deed = kit.deed(actor())
+
+        def work(session: Session) -> bool:
+            patient = patient_of(session, find_enrolment(session, identifier))
+            return lodge(session, kit, deed, patient=patient, channel=kind, source=SOURCE)
+
+        is_new = kit.store.transact(work)
+        listed = _wishes_of(kit, identifier)
+    if as_json:
+        say_json({"lodged": is_new, "objections": [_as_json(wish) for wish in listed]})
+        return
+    what = CHANNELS[kind] + "s" if kind else "messages"
+    say(f"Recorded: no more {what}." if is_new else f"Recorded before: no more {what}.")
+
+
+def start(identifier: Identifier, *, channel: OneChannel = None, as_json: AsJson = False) -> None:
+    """Record that a patient wants messages again.
+
+    Only at the patient's own word. What was cancelled stays cancelled: reschedule the enrolment, to
+    the same time if need be, to plan what is still useful.
+    """
+    kind = _kind(channel)
+    with opened() as kit:
+        deed = kit.deed(actor())
+
+        def work(session: Session) -> int:
+            patient = patient_of(session, find_enrolment(session, identifier))
+            return lift(session, deed, patient=patient, source=SOURCE, channel=kind)
+
+        lifted = kit.store.transact(work)
+        listed = _wishes_of(kit, identifier)
+    if as_json:
+        say_json({"lifted": lifted, "objections": [_as_json(wish) for wish in listed]})
+        return
+    if not lifted:
+        say("There was no objection to lift.")
+        return
+    say("Recorded: messages are wanted again.")
+    note(
+        "What was cancelled stays so. To plan what is still useful: "
+        f"followup reschedule {identifier} --procedure-at TIME (the same time will do)"
+    )
+
+
+def objections(
+    identifier: Annotated[
+        str | None,
+        typer.Argument(metavar="[ID]", help="Only those of the patient of this enrolment."),
+    ] = None,
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="Those that were lifted, too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the wishes not to be written to. JSON is one object a line."""
+    with opened() as kit, kit.store.read() as session:
+        patient_id = find_enrolment(session, identifier).patient_id if identifier else None
+        listed = wishes(session, patient_id=patient_id, with_lifted=everything)
+    if as_json:
+        for wish in listed:
+            say_json(_as_json(wish), indent=None)
+    elif listed:
+        _show(listed)
+    else:
+        say("There are none.")
+
+
+def _kind(channel: str | None) -> ChannelKind | None:
+    chosen = among(ChannelKind, [channel or ""], option="--channel")
+    return chosen[0] if len(chosen) == 1 else None
+
+
+def _wishes_of(kit: Kit, identifier: str) -> list[Wish]:
+    with kit.store.read() as session:
+        return wishes(session, patient_id=find_enrolment(session, identifier).patient_id)
+
+
+def _as_json(wish: Wish) -> dict[str, object]:
+    objection = wish.objection
+    return {
+        "id": str(objection.id),
+        "channel": objection.channel,
+        "source": objection.source,
+        "lodged_at": utc_text(objection.lodged_at),
+        "lodged_by": objection.lodged_by,
+        "lifted_at": utc_text(objection.lifted_at) if objection.lifted_at else None,
+        "lifted_by": objection.lifted_by,
+        "enrolment_ids": [str(enrolment.id) for enrolment in wish.enrolments],
+    }
+
+
+def _show(listed: list[Wish]) -> None:
+    names = ("Lodged", "Against", "Came by", "Recorded by", "Lifted", "Enrolment")
+    columns = [Column(name) for name in names]
+    table(
+        columns,
+        (
+            [
+                f"{wish.objection.lodged_at:%Y-%m-%d %H:%M} UTC",
+                CHANNELS[ChannelKind(wish.objection.channel)] if wish.objection.channel else "all",
+                wish.objection.source,
+                wish.objection.lodged_by,
+                f"{wish.objection.lifted_at:%Y-%m-%d %H:%M}" if wish.objection.lifted_at else "",
+                ", ".join(str(each.id) for each in wish.enrolments) or "(an address alone)",
+            ]
+            for wish in listed
+        ),
+    )

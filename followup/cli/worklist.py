@@ -1,0 +1,199 @@
+"""`followup worklist`: what waits for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from followup import worklist as tasks
+from followup.cli.boundary import Command, Group
+from followup.cli.choices import clinic_key
+from followup.cli.dated import day_and_time, step_title
+from followup.cli.opening import actor, opened
+from followup.cli.options import AsJson, Clinic
+from followup.cli.registry import new_app
+from followup.cli.screen import Cell, Column, fields, note, say, say_json, table
+from followup.domain.errors import Conflict, InvalidInput, NotFound
+from followup.kit import Kit
+from followup.message_view import utc_text
+from followup.store import patients
+from followup.store.enrolments import HEX, SHORTEST_PREFIX
+from followup.store.models import Enrolment, InboundMessage, Patient, WorklistItem
+from followup.store.sealing import Sealer
+from followup.wording import KINDS, reason_text
+
+group = new_app(cls=Group)
+
+Item = Annotated[str, typer.Argument(metavar="ITEM", help="The id that the list shows.")]
+
+
+@group.callback(invoke_without_command=True)
+def listing(ctx: typer.Context, *, clinic: Clinic = None, as_json: AsJson = False) -> None:
+    """List what waits for a person; take and close it.
+
+    The most urgent comes first. JSON is one object a line.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    with opened() as kit, kit.store.read() as session:
+        chosen = clinic_key(kit.catalogue, clinic) if clinic else None
+        items = tasks.open_items(session, clinic=chosen)
+    if as_json:
+        for item in items:
+            say_json(_as_json(item), indent=None)
+    elif items:
+        _show_list(kit, items)
+        note("More about one, and whom to ring: followup worklist show ITEM")
+    else:
+        say("Nothing waits for a person.")
+
+
+@group.command(cls=Command)
+def show(item: Item) -> None:
+    """Show whom to ring about an item, and what they wrote.
+
+    Prints the patient's name and number.
+    """
+    with opened() as kit, kit.store.read() as session:
+        found = _find(session, item)
+        patient = session.get(Patient, found.patient_id) if found.patient_id else None
+        enrolment = session.get(Enrolment, found.enrolment_id) if found.enrolment_id else None
+        inbound = session.get(InboundMessage, found.inbound_id) if found.inbound_id else None
+        person = patients.read(patient, kit.keyring) if patient else None
+        wrote = _opened(kit, inbound, patient) if inbound else None
+        look_by = _local(kit, found)
+    fields(
+        [
+            ("Item", str(found.id)),
+            ("What", _what(found)),
+            ("About", _about(found)),
+            ("Look by", look_by),
+            ("State", f"taken by {found.owner}" if found.owner else found.state),
+            ("Patient", (person.name or "(no name given)") if person else "(not known)"),
+            ("Mobile", (person.mobile or "") if person else ""),
+            ("E-mail", (person.email or "") if person else ""),
+            ("Enrolment", str(enrolment.id) if enrolment else ""),
+            ("Reference", (enrolment.reference or "") if enrolment else ""),
+            ("From", wrote.address if wrote else ""),
+            ("Wrote", wrote.words if wrote else ""),
+        ]
+    )
+
+
+@group.command(cls=Command)
+def take(item: Item) -> None:
+    """Make an item your own, so that nobody else rings too."""
+    with opened() as kit:
+        with kit.store.read() as session:
+            found = _find(session, item)
+        tasks.take(kit, found.id, actor=actor())
+    say(f"Item {found.id} is yours.")
+
+
+@group.command(cls=Command)
+def close(
+    item: Item,
+    *,
+    outcome: Annotated[
+        str, typer.Option(metavar="CODE", help="What came of it, such as rang or no-answer.")
+    ],
+) -> None:
+    """Close an item with what came of it."""
+    with opened() as kit:
+        with kit.store.read() as session:
+            found = _find(session, item)
+        tasks.close(kit, found.id, outcome=outcome, actor=actor())
+    say(f"Item {found.id} is closed: {outcome}.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Wrote:
+    address: str
+    words: str
+
+
+def _opened(kit: Kit, inbound: InboundMessage, patient: Patient | None) -> _Wrote | None:
+    sealer: Sealer | None = kit.keyring.system
+    if patient is not None:
+        sealer = kit.keyring.patient(patient.data_key, patient.master_key_id)
+    if sealer is None:
+        # The patient's data was erased.
+        return None
+    return _Wrote(
+        sealer.open_if(inbound.address_sealed, column="inbound_messages.address") or "",
+        sealer.open_if(inbound.body_sealed, column="inbound_messages.body") or "",
+    )
+
+
+def _find(session: Session, item: str) -> WorklistItem:
+    """Return the item with this id, or the only one whose id begins so."""
+    digits = item.strip().lower().replace("-", "")
+    if not HEX.fullmatch(digits) or len(digits) < SHORTEST_PREFIX:
+        raise InvalidInput.of("item", f"give an id, or at least its first {SHORTEST_PREFIX} digits")
+    first, last = (UUID(hex=digits.ljust(32, fill)) for fill in "0f")
+    found = session.scalars(
+        select(WorklistItem).where(WorklistItem.id.between(first, last)).limit(2)
+    ).all()
+    if not found:
+        message = f"there is no item {item}; list them with: followup worklist"
+        raise NotFound(message)
+    if len(found) > 1:
+        message = f"the ids of several items begin with {item}: give the whole id"
+        raise Conflict(message)
+    return found[0]
+
+
+def _as_json(item: WorklistItem) -> dict[str, object]:
+    return {
+        "id": str(item.id),
+        "kind": item.kind,
+        "urgency": item.urgency,
+        "clinic": item.clinic,
+        "state": item.state,
+        "owner": item.owner,
+        "opened_at": utc_text(item.opened_at),
+        "look_by": utc_text(item.due_at),
+        "enrolment_id": str(item.enrolment_id) if item.enrolment_id else None,
+        "message_id": str(item.message_id) if item.message_id else None,
+        **item.detail,
+    }
+
+
+def _show_list(kit: Kit, items: Sequence[WorklistItem]) -> None:
+    columns = [Column("Look by"), Column("What"), Column("About"), Column("State"), Column("Item")]
+    table(
+        columns,
+        (
+            [
+                Cell(_local(kit, item), "red" if item.due_at < kit.clock.now() else None),
+                _what(item),
+                _about(item),
+                f"taken by {item.owner}" if item.owner else item.state,
+                str(item.id),
+            ]
+            for item in items
+        ),
+    )
+
+
+def _what(item: WorklistItem) -> str:
+    cause = reason_text(str(item.detail.get("cause", "")))
+    what = KINDS.get(item.kind, item.kind)
+    return f"{what} ({cause})" if cause and cause != item.kind else what
+
+
+def _about(item: WorklistItem) -> str:
+    step = item.detail.get("step")
+    return step_title(str(step), int(item.detail.get("occurrence", 1))) if step else ""
+
+
+def _local(kit: Kit, item: WorklistItem) -> str:
+    clinic = kit.catalogue.clinics.get(item.clinic)
+    return day_and_time(item.due_at.astimezone(clinic.zone if clinic else UTC))

@@ -90,11 +90,21 @@ def fields(pairs: Iterable[tuple[str, str]]) -> None:
 
 def bullet(text: str) -> None:
     """Print an entry of a list: wrapped on a terminal, on one line in a pipe."""
-    width = shutil.get_terminal_size().columns if is_terminal() else 0
+    _wrapped(text, first="- ", others="  ")
+
+
+def paragraph(text: str, *, indent: str) -> None:
+    """Print running text behind an indent, line by line as it is; long lines as in `bullet`."""
+    for line in text.split("\n"):
+        _wrapped(line, first=indent, others=indent)
+
+
+def _wrapped(text: str, *, first: str, others: str) -> None:
+    width = shutil.get_terminal_size().columns - len(first) if is_terminal() else 0
     lines = [text]
     if width > WORTH_WRAPPING:
-        lines = textwrap.wrap(text, width - 2, break_on_hyphens=False, break_long_words=False)
-    say("- " + "\n  ".join(lines))
+        lines = textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False) or [""]
+    say(first + f"\n{others}".join(lines))
 
 
 def console(*, to_stderr: bool = False) -> Console:

@@ -254,10 +254,21 @@ def test_a_passing_refusal_is_to_be_tried_again(server, channel, step, reply):
     assert server.letters == []
 
 
-@pytest.mark.parametrize("reply", ["550 no", "450 later"])
-def test_after_a_refusal_the_next_email_goes_out(server, channel, reply):
-    server.plan("RCPT", reply)
-    with pytest.raises((ChannelRefused, ChannelUnavailable)):
+def test_after_a_refusal_the_next_email_goes_out_in_the_same_session(server, channel):
+    server.plan("RCPT", "550 no")
+    with pytest.raises(ChannelRefused):
+        channel.send(an_email())
+
+    channel.send(an_email(to="other@example.com"))
+
+    (letter,) = server.letters
+    assert letter.recipients == ("other@example.com",)
+    assert server.sessions == 1
+
+
+def test_after_a_passing_refusal_the_next_email_goes_out(server, channel):
+    server.plan("RCPT", "450 later")
+    with pytest.raises(ChannelUnavailable):
         channel.send(an_email())
 
     channel.send(an_email())

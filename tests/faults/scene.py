@@ -32,6 +32,7 @@ from followup.kit import Kit
 from followup.store.models import Message
 from tests.faults.clinics import Rules, request_due_at
 from tests.faults.reckoning import Reckoning, Taken, reckon, taken_by_twilio
+from tests.faults.report import Result
 from tests.kits import make_kit
 from tests.servers import PostgresServer, RedisServer, free_port
 from tests.stacks import Running, Stack, StackError
@@ -64,6 +65,7 @@ class Scene:
         settings: Mapping[str, str] | None = None,
         **behaviour: float | bool,
     ) -> None:
+        self.seed = seed
         self.random = random.Random(seed)
         self.kills: Counter[str] = Counter()
         self.postgres = PostgresServer()
@@ -130,6 +132,10 @@ class Scene:
             self.stack.beat()
         return [self.stack.worker(concurrency=concurrency) for _ in range(workers)]
 
+    def web(self) -> Running:
+        """Start the web process, where the provider's reports come in."""
+        return self.stack.web(port=self.web_port)
+
     def enrol(self, patients: int, *, over: float, begin: float = 2.0) -> None:
         """Enrol so many patients, whose first messages fall due evenly over so many seconds."""
         start = self.kit.clock.after_real(begin)
@@ -185,6 +191,23 @@ class Scene:
     def reckon(self) -> Reckoning:
         """Return the account of all messages as it stands."""
         return reckon(self.kit, self.taken())
+
+    def result(self, name: str, *, since: float) -> Result:
+        """Return what the run came to; `since` is when it began, by `time.monotonic`."""
+        provider = self.twilio.faults()
+        injected = Counter(provider["counts"]) + self.kills
+        # A process that was killed may have had more than one request under way.
+        planned = injected.pop("accept-kill-caller", 0)
+        if killed := len(provider["killed"]):
+            injected["SIGKILL as the provider takes it"] = killed
+            injected["request of a process that died"] = planned - killed
+        return Result(
+            name=name,
+            seed=self.seed,
+            seconds=time.monotonic() - since,
+            injected=injected,
+            account=self.reckon(),
+        )
 
     def _alive(self) -> list[Running]:
         return [one for one in self.stack.running if one.is_running]

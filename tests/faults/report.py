@@ -1,0 +1,70 @@
+"""What a fault run came to, and the table of several."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tests.faults.reckoning import Reckoning
+
+HEAD = ("run", "seed", "injected", "due", "taken", "lost", "sent twice", "remainder", "wrong", "s")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One run: what was done to the product, how often, and the account afterwards."""
+
+    name: str
+    seed: int
+    seconds: float
+    injected: Mapping[str, int]
+    account: Reckoning
+
+    @property
+    def clean(self) -> bool:
+        """Whether the run shows nothing lost, nothing doubled and nothing else that is wrong."""
+        return self.account.clean
+
+    def row(self) -> tuple[str, ...]:
+        account = self.account
+        figures = (
+            sum(self.injected.values()),
+            account.due,
+            account.taken,
+            len(account.lost),
+            len(account.doubled),
+            account.remainder,
+            len(account.wrong),
+            round(self.seconds),
+        )
+        return (self.name, str(self.seed), *map(str, figures))
+
+
+def table(results: Sequence[Result]) -> str:
+    """Return the runs, then every fault with how often it was injected, as text."""
+    injected: Counter[str] = Counter()
+    for result in results:
+        injected.update(result.injected)
+    faults = [(fault, str(times)) for fault, times in sorted(injected.items())]
+    lines = [
+        *_aligned([HEAD, *(result.row() for result in results)]),
+        "",
+        *_aligned([("injected in all", "times"), *faults]),
+    ]
+    for result in results:
+        if not result.clean:
+            lines += ["", f"{result.name}: {result.account}"]
+    return "\n".join(lines)
+
+
+def _aligned(rows: Iterable[Sequence[str]]) -> list[str]:
+    cells = [list(row) for row in rows]
+    widths = [max(len(row[place]) for row in cells) for place in range(len(cells[0]))]
+    return [
+        "  ".join(
+            cell.ljust(width) if place == 0 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in cells
+    ]

@@ -5,19 +5,18 @@ Nothing is ever repeated or redirected here, and nothing is logged: what is sent
 
 from __future__ import annotations
 
-import http.client
-import io
 import os
+import re
 import socket
 import ssl
 from collections import deque
-from dataclasses import dataclass
-from email.message import Message
+from functools import lru_cache
 from select import POLLIN, poll
 from time import monotonic
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from followup.channels import bounded
+from followup.channels.http_answer import Answer, BrokenAnswer, read_answer
 
 IDLE_LIMIT = 4.0
 """Seconds after which an unused connection is not used again.
@@ -34,15 +33,6 @@ class NotReached(Exception):
 
 class AnswerLost(Exception):
     """The request was written, at least in part, and no whole answer came back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer, whatever its status."""
-
-    status: int
-    headers: Message
-    text: str
 
 
 class Connections:
@@ -68,6 +58,7 @@ class Connections:
         encrypted = parts.scheme == "https"
         self._host = parts.hostname
         self._port = parts.port or (443 if encrypted else 80)
+        self._first_headers = f"Host: {_host_header(parts)}\r\nAccept-Encoding: identity\r\n"
         self._tls = (tls or ssl.create_default_context()) if encrypted else None
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
@@ -79,23 +70,31 @@ class Connections:
         self, method: str, target: str, *, body: bytes | None, headers: dict[str, str]
     ) -> Answer:
         """Make one request; raise `NotReached` or `AnswerLost` when it has no whole answer."""
+        request = self._written(method, target, body=body, headers=headers)
         connection = self._take()
-        whole = False
+        keeps = False
         try:
-            connection.prepare(self._read_timeout)
-            connection.request(method, target, body=body, headers=headers)
-            response = connection.getresponse()
-            text = response.read().decode(errors="replace")
-            whole = True
-        except (OSError, http.client.HTTPException) as error:
+            answer = connection.exchange(request, seconds=self._read_timeout)
+            keeps = answer.keeps
+        except (OSError, BrokenAnswer) as error:
             reason = f"{type(error).__name__} {error}".rstrip()
             raise AnswerLost(f"no whole answer from {self._host}: {reason}") from error
         finally:
-            if whole:
+            if keeps:
                 self._give_back(connection)
             else:
                 connection.close()
-        return Answer(response.status, response.headers, text)
+        return answer
+
+    def _written(
+        self, method: str, target: str, *, body: bytes | None, headers: dict[str, str]
+    ) -> bytes:
+        if not _TARGET.fullmatch(target):
+            raise NotReached("the address has a character that none may have")
+        length = "" if body is None else f"Content-Length: {len(body)}\r\n"
+        lines = _lines(tuple(headers.items()))
+        head = f"{method} {target} HTTP/1.1\r\n{self._first_headers}{lines}{length}\r\n"
+        return head.encode("latin-1") + (body or b"")
 
     def close(self) -> None:
         """Close the connections that are not in use."""
@@ -121,78 +120,93 @@ class Connections:
 
     def _give_back(self, connection: _Connection) -> None:
         connection.idle_since = monotonic()
-        if connection.sock is not None and len(self._idle) < self._keep:
+        if len(self._idle) < self._keep:
             self._idle.append(connection)
         else:
             connection.close()
 
 
-class _Connection(http.client.HTTPConnection):
-    """A connection that raises `NotReached` for as long as nothing of a request has left."""
+_TARGET = re.compile(r"/[!-~]*")
+_HEADER = re.compile(r"[!-9;-~]+: [ -~]*")
+
+
+def _host_header(parts: SplitResult) -> str:
+    """Return the host as a request names it: with its port if that was given, without a user."""
+    return parts.netloc.rpartition("@")[2]
+
+
+@lru_cache(maxsize=64)
+def _lines(headers: tuple[tuple[str, str], ...]) -> str:
+    """Return headers as they are written; nearly all requests have the same."""
+    lines = [f"{name}: {value}" for name, value in headers]
+    if not all(map(_HEADER.fullmatch, lines)):
+        raise NotReached("a header has a character that none may have")
+    return "".join(f"{line}\r\n" for line in lines)
+
+
+class _Connection:
+    """One connection, which raises `NotReached` for as long as nothing of a request has left."""
 
     def __init__(
         self, host: str, port: int, *, connect_timeout: float, tls: ssl.SSLContext | None
     ) -> None:
-        super().__init__(host, port)
-        self.response_class = self._bounded_answer  # type: ignore[assignment] # makes one, too
+        self.sock = _connected(host, port, bounded.after(connect_timeout), tls=tls)
         self.idle_since = monotonic()
-        self._connect_timeout = connect_timeout
-        self._tls = tls
-        self._left = bounded.after(0.0)
+        self._host = host
+        self._watch = poll()
+        self._watch.register(self.sock, POLLIN)
 
-    def prepare(self, seconds: float) -> None:
-        """Connect if need be; the request and its answer then have so many seconds together."""
-        if self.sock is None:
-            self.connect()
-        self._left = bounded.after(seconds)
+    def exchange(self, request: bytes, *, seconds: float) -> Answer:
+        """Write a request and read its answer, both within so many seconds."""
+        left = bounded.after(seconds)
+        self._write(request, left)
 
-    def connect(self) -> None:
-        left = bounded.after(self._connect_timeout)
-        try:
-            self.sock = bounded.connect((self.host, self.port), left)
-            self.sock.settimeout(max(left(), bounded.SHORTEST))
-            if self._tls:
-                self.sock = self._tls.wrap_socket(self.sock, server_hostname=self.host)
-            if left() <= 0:
-                raise TimeoutError("looking up the name and connecting took too long")
-        except OSError as error:
-            self.close()
-            raise NotReached(f"no connection to {self.host}: {error}") from error
+        def receive() -> bytes:
+            remaining = left()
+            if remaining <= 0:
+                raise TimeoutError("the answer took too long")
+            self.sock.settimeout(max(remaining, bounded.SHORTEST))
+            return self.sock.recv(_AT_ONCE)
 
-    def send(self, data: bytes) -> None:  # type: ignore[override] # only bytes are sent here
-        """Write the head or the body of a request.
-
-        When the first write of either fails, no byte of it left this machine; and a head without
-        its body is no request.
-        """
-        self.sock.settimeout(max(self._left(), bounded.SHORTEST))
-        try:
-            written = self.sock.send(data)
-        except OSError as error:
-            raise NotReached(f"the connection to {self.host} was gone: {error}") from error
-        if written < len(data):
-            self.sock.sendall(memoryview(data)[written:])
+        return read_answer(receive)
 
     @property
     def is_fresh(self) -> bool:
         """Whether it was used lately, and the server neither closed it nor said anything since."""
-        if self.sock is None or monotonic() - self.idle_since > IDLE_LIMIT:
-            return False
-        watch = poll()
-        watch.register(self.sock, POLLIN)
-        return not watch.poll(0)
+        return monotonic() - self.idle_since <= IDLE_LIMIT and not self._watch.poll(0)
 
-    def _bounded_answer(self, sock: socket.socket, *, method: str) -> http.client.HTTPResponse:
-        readable = _Readable(sock, self._left)
-        return http.client.HTTPResponse(readable, method=method)  # type: ignore[arg-type]
+    def close(self) -> None:
+        self.sock.close()
+
+    def _write(self, request: bytes, left: bounded.Left) -> None:
+        """Write a request. When the first write fails, no byte of it left this machine."""
+        self.sock.settimeout(max(left(), bounded.SHORTEST))
+        try:
+            written = self.sock.send(request)
+        except OSError as error:
+            raise NotReached(f"the connection to {self._host} was gone: {error}") from error
+        if written < len(request):
+            self.sock.settimeout(max(left(), bounded.SHORTEST))
+            self.sock.sendall(memoryview(request)[written:])
 
 
-class _Readable:
-    """The one method of a socket that an HTTP answer asks for."""
+_AT_ONCE = 65_536
 
-    def __init__(self, sock: socket.socket, left: bounded.Left) -> None:
-        self._sock = sock
-        self._left = left
 
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return bounded.reader(self._sock, self._left)
+def _connected(
+    host: str, port: int, left: bounded.Left, *, tls: ssl.SSLContext | None
+) -> socket.socket:
+    """Return a connection, or raise `NotReached`."""
+    sock: socket.socket | None = None
+    try:
+        sock = bounded.connect((host, port), left)
+        sock.settimeout(max(left(), bounded.SHORTEST))
+        if tls:
+            sock = tls.wrap_socket(sock, server_hostname=host)
+        if left() <= 0:
+            raise TimeoutError("looking up the name and connecting took too long")
+    except OSError as error:
+        if sock is not None:
+            sock.close()
+        raise NotReached(f"no connection to {host}: {error}") from error
+    return sock

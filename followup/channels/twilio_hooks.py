@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from twilio.request_validator import RequestValidator, get_signature_algorithm
@@ -25,6 +26,7 @@ SETTINGS_HEADER = "X-Twilio-Webhooks-Signature-Settings"
 _Validator: Callable[[str], Any] = RequestValidator
 _algorithm_of: Callable[[str], str] = get_signature_algorithm
 
+_COUNT = re.compile(r"[0-9]{1,3}")
 _STANDARD_PORTS = {"https": 443, "http": 80}
 
 
@@ -95,8 +97,8 @@ class Signatures:
 
 def status_url(public_url: str, outgoing: Outgoing) -> str:
     """Return where Twilio reports on an attempt; our ids in it settle one whose answer was lost."""
-    ours = {"message": str(outgoing.message_id), "attempt": str(outgoing.attempt_id)}
-    return f"{public_url.rstrip('/')}{STATUS_PATH}?{urlencode(ours)}"
+    ours = f"message={outgoing.message_id}&attempt={outgoing.attempt_id}"
+    return f"{public_url.rstrip('/')}{STATUS_PATH}?{ours}"
 
 
 def ids_of(query: Mapping[str, str]) -> tuple[UUID, UUID] | None:
@@ -131,6 +133,6 @@ def parse_inbound(params: Mapping[str, str]) -> Inbound:
         from_=params["From"],
         to=params.get("To", ""),
         body=params.get("Body", ""),
-        media_count=int(media) if media.isdecimal() else 0,
+        media_count=int(media) if _COUNT.fullmatch(media) else 0,
         opt_out_type=params.get("OptOutType", "").upper() or None,
     )

@@ -204,3 +204,18 @@ def test_requests_go_through_tls_that_is_checked(tls_files, connections_to):
     assert answers == ["ok", "ok"]
     assert len(peer.connections) == 1
     peer.close()
+
+
+@pytest.mark.parametrize(
+    ("target", "headers"),
+    [
+        pytest.param("/a b", {}, id="space-in-the-address"),
+        pytest.param("/a\r\nX: y", {}, id="second-line-in-the-address"),
+        pytest.param("/", {"X": "a\r\nY: b"}, id="second-line-in-a-header"),
+    ],
+)
+def test_nothing_is_smuggled_into_a_request(peer, connections_to, target, headers):
+    with pytest.raises(NotReached):
+        connections_to(peer).request("GET", target, body=None, headers=headers)
+
+    assert not peer.connections

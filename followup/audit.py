@@ -1,4 +1,4 @@
-"""The auditor's questions: what was this patient told, and has anybody edited the answer?"""
+"""Answering the auditor: what was a patient told, and has anybody edited the answer."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from followup.kit import Kit
 from followup.store.models import AuditEvent, AuditSeal
+from followup.store.types import AnyRow
 
-SEAL_AFTER = timedelta(seconds=90)
-"""An event is sealed when it is older than any transaction may last: none can slip in behind it."""
+SEAL_AFTER = timedelta(minutes=10)
+"""An event is sealed when it is older than any transaction may last, also by the clock of a machine
+that is some minutes off: none can slip in behind it."""
 SEAL_BATCH = 20_000
 
 COLUMNS = (
@@ -54,17 +55,21 @@ class Verdict:
 
 
 def seal_trail(kit: Kit) -> int:
-    """Seal the events that are old enough, chained to what is sealed; return how many."""
+    """Seal the events that are old enough, chained to what is sealed; return how many.
+
+    Two at once can't fork the chain: no two seals begin behind the same event.
+    """
 
     def work(session: Session) -> int:
         last = _last_seal(session)
+        after = last.upto_id if last else 0
         settled = kit.clock.real_now() - SEAL_AFTER
         too_new = session.scalar(
             select(func.min(AuditEvent.id)).where(
-                AuditEvent.real_at > settled, AuditEvent.id > (last.upto_id if last else 0)
+                AuditEvent.real_at > settled, AuditEvent.id > after
             )
         )
-        query = select(*COLUMNS).where(AuditEvent.id > (last.upto_id if last else 0))
+        query = select(*COLUMNS).where(AuditEvent.id > after)
         if too_new is not None:
             query = query.where(AuditEvent.id < too_new)
         rows = session.execute(query.order_by(AuditEvent.id).limit(SEAL_BATCH)).all()
@@ -72,6 +77,7 @@ def seal_trail(kit: Kit) -> int:
             return 0
         session.add(
             AuditSeal(
+                after_id=after,
                 upto_id=rows[-1].id,
                 events=len(rows),
                 digest=_digest(kit.keyring.audit_key, last.digest if last else b"", rows),
@@ -88,7 +94,7 @@ def verify_trail(kit: Kit) -> Verdict:
     after, previous, seals, events = 0, b"", 0, 0
     broken: tuple[int, int] | None = None
     with kit.store.read() as session:
-        for seal in session.scalars(select(AuditSeal).order_by(AuditSeal.id)):
+        for seal in session.scalars(select(AuditSeal).order_by(AuditSeal.after_id)):
             rows = session.execute(
                 select(*COLUMNS)
                 .where(AuditEvent.id > after, AuditEvent.id <= seal.upto_id)
@@ -96,7 +102,7 @@ def verify_trail(kit: Kit) -> Verdict:
             ).all()
             seals, events = seals + 1, events + len(rows)
             digest = _digest(kit.keyring.audit_key, previous, rows)
-            if not hmac.compare_digest(digest, seal.digest):
+            if seal.after_id != after or not hmac.compare_digest(digest, seal.digest):
                 broken = (after + 1, seal.upto_id)
                 break
             after, previous = seal.upto_id, seal.digest
@@ -123,19 +129,17 @@ def events_of_enrolment(
 
 
 def _last_seal(session: Session) -> AuditSeal | None:
-    return session.scalar(
-        select(AuditSeal).order_by(AuditSeal.id.desc()).limit(1).with_for_update()
-    )
+    return session.scalar(select(AuditSeal).order_by(AuditSeal.after_id.desc()).limit(1))
 
 
-def _digest(key: bytes, previous: bytes, rows: Iterable[Row[Any]]) -> bytes:
+def _digest(key: bytes, previous: bytes, rows: Iterable[AnyRow]) -> bytes:
     chain = hmac.new(key, previous, "sha256")
     for row in rows:
         chain.update(_canonical(row))
     return chain.digest()
 
 
-def _canonical(row: Row[Any]) -> bytes:
+def _canonical(row: AnyRow) -> bytes:
     """Return an event as bytes that are the same on both databases."""
     values = [
         row.id,

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from followup.domain.channel import ChannelKind
@@ -15,12 +15,12 @@ from followup.domain.lifecycle import State
 from followup.domain.protocol import Missed
 from followup.domain.timeline import next_sending_moment
 from followup.kit import Kit
-from followup.objections import lodge
+from followup.objections import lodge, lodge_for_address
 from followup.store.audit_log import Deed, Entry, record
-from followup.store.models import Enrolment, Message, Patient
+from followup.store.models import Attempt, Enrolment, Message, Patient
+from followup.store.patients import address_index
 from followup.store.types import new_id
 from followup.worklist import Task, open_item
-
 
 OBJECTION_TO_CHANNEL = "objection-to-channel"
 
@@ -51,16 +51,28 @@ def expired(session: Session, kit: Kit, deed: Deed, message_ids: Sequence[UUID])
 
 
 def recipient_at_fault(
-    session: Session, kit: Kit, deed: Deed, message_id: UUID, *, code: str, opted_out: bool
+    session: Session, kit: Kit, deed: Deed, attempt_id: UUID, *, code: str, opted_out: bool
 ) -> None:
-    """Stop writing to an address that the provider says is unusable, or whose owner opted out."""
-    message = session.get_one(Message, message_id)
+    """Stop writing to an address that the provider says is unusable, or whose owner opted out.
+
+    It is the address of the attempt: if the patient's has been corrected since, the new one is
+    good until it proves otherwise.
+    """
+    attempt = session.get_one(Attempt, attempt_id)
+    message = session.get_one(Message, attempt.message_id)
     if message.patient_id is None:
         return
-    patient = session.get_one(Patient, message.patient_id, with_for_update=True)
+    patient = session.get_one(Patient, message.patient_id, with_for_update={"key_share": True})
     channel = ChannelKind(message.channel)
-    if opted_out:
+    index = _index_of(kit, patient, attempt, channel)
+    is_theirs = index == (
+        patient.mobile_index if channel is ChannelKind.SMS else patient.email_index
+    )
+    if opted_out and is_theirs:
         lodge(session, kit, deed, patient=patient, channel=channel, source="carrier")
+    elif opted_out and index is not None:
+        lodge_for_address(session, deed, contact_index=index, source="carrier")
+    if opted_out or not is_theirs:
         return
     field = "mobile_unusable" if channel is ChannelKind.SMS else "email_unusable"
     if getattr(patient, field) is None:
@@ -76,6 +88,15 @@ def recipient_at_fault(
                 detail={"channel": channel.value, "code": code},
             ),
         )
+
+
+def _index_of(kit: Kit, patient: Patient, attempt: Attempt, channel: ChannelKind) -> bytes | None:
+    """Return the blind index of the address that an attempt went to; None after an erasure."""
+    sealer = kit.keyring.patient(patient.data_key, patient.master_key_id)
+    if sealer is None or attempt.address_sealed is None:
+        return None
+    address = sealer.open(attempt.address_sealed, column="attempts.address")
+    return address_index(kit.keyring.indexes, channel, address)
 
 
 def _messages(session: Session, message_ids: Sequence[UUID]) -> Sequence[Message]:
@@ -97,7 +118,7 @@ def _fall_back(session: Session, kit: Kit, deed: Deed, message: Message) -> bool
         return False
     fallback = _copy(message, channel=other, due_at=moment, deed=deed)
     session.add(fallback)
-    session.execute(update(Message).where(Message.id == message.id).values(superseded=True))
+    message.superseded = True
     session.flush()
     record(
         session,

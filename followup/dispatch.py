@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from followup.consequences import expired, not_arriving
@@ -19,10 +17,14 @@ from followup.kit import Kit
 from followup.standing import Go, Stop, Verdict, Wait, judge, load
 from followup.store.audit_log import Deed
 from followup.store.messages import count_in_flight, due_priorities, lock_due, move, postpone
+from followup.store.types import AnyRow
 
 ACTOR = "dispatcher"
 CLAIM_SIZE = 500
 """How many rows one transaction claims: large enough to be quick, small enough to be short."""
+
+MOST_CLAIMS = 200
+"""How many such transactions one tick makes at most: what is left waits for the next."""
 
 UNDELIVERABLE = frozenset({"address-unusable", "no-address", "objection-to-channel"})
 """Reasons of suppression that leave the other channel open."""
@@ -49,19 +51,22 @@ def claim_due(kit: Kit) -> list[Batch]:
 
     Idempotent and safe to run twice at once: a row is claimed by one tick only, and what a worker
     never takes up returns when its lease is over. Claims no more than the workers can have in
-    flight, so that an urgent message never queues behind a backlog.
+    flight, or than their pace lets go within a lease, so that an urgent message never queues behind
+    a backlog; two ticks at once may go over that limit by as much again.
     """
     with kit.store.read() as session:
         priorities = due_priorities(session, now=kit.clock.now())
         room = kit.policy.in_flight_limit - count_in_flight(session) if priorities else 0
     batches: list[Batch] = []
-    for priority in priorities:
-        while room > 0:
-            claimed = _claim(kit, priority=priority, limit=min(room, CLAIM_SIZE))
-            batches.extend(claimed.batches)
-            room -= sum(len(batch.message_ids) for batch in claimed.batches)
-            if claimed.looked_at < CLAIM_SIZE:
-                break
+    for _ in range(MOST_CLAIMS):
+        if not priorities or room <= 0:
+            break
+        limit = min(room, CLAIM_SIZE)
+        claimed = _claim(kit, priority=priorities[0], limit=limit)
+        batches.extend(claimed.batches)
+        room -= sum(len(batch.message_ids) for batch in claimed.batches)
+        if claimed.looked_at < limit:
+            priorities = priorities[1:]
     return batches
 
 
@@ -69,10 +74,7 @@ def _claim(kit: Kit, *, priority: int, limit: int) -> _Claimed:
     deed = kit.deed(ACTOR)
 
     def work(session: Session) -> _Claimed:
-        ids = [
-            row.id
-            for row in lock_due(session, priority=priority, now=deed.at, limit=limit)
-        ]
+        ids = lock_due(session, priority=priority, now=deed.at, limit=limit)
         rows = load(session, ids) if ids else []
         verdicts = judge(session, kit, rows, now=deed.at) if rows else {}
         apply_stops(session, kit, deed, rows, verdicts, expected=State.PLANNED)
@@ -111,7 +113,7 @@ def apply_stops(
     session: Session,
     kit: Kit,
     deed: Deed,
-    rows: Sequence[Row[Any]],
+    rows: Sequence[AnyRow],
     verdicts: dict[UUID, Verdict],
     *,
     expected: State,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from followup.domain.channel import ChannelKind
@@ -91,7 +90,7 @@ def check(kit: Handbook, request: Request) -> Checked:
         )
     if problems or clinic is None or protocol is None:
         raise InvalidInput(*problems)
-    procedure = Procedure(at=request.procedure_at, zone=clinic.zone)
+    procedure = Procedure(at=request.procedure_at.astimezone(UTC), zone=clinic.zone)
     timeline = plan(
         protocol,
         procedure,
@@ -117,11 +116,36 @@ def enrol(kit: Kit, request: Request, *, actor: str) -> Enrolled:
     to another patient.
     """
     checked = check(kit, request)
-    try:
-        return kit.store.transact(lambda session: _enrol(session, kit, checked, actor=actor))
-    except IntegrityError:
-        # Somebody enrolled the same patient at the same moment: now it is there to be found.
-        return kit.store.transact(lambda session: _enrol(session, kit, checked, actor=actor))
+    # Where somebody enrols the same patient at the same moment, `transact` runs it again, and then
+    # theirs is there to be found.
+    return kit.store.transact(lambda session: _enrol(session, kit, checked, actor=actor))
+
+
+def enrol_many(kit: Kit, requests: Sequence[Request], *, actor: str) -> list[Enrolled]:
+    """Enrol patients in one transaction, as `enrol` does each: all of them, or none.
+
+    Transactions are short by design, so give it some hundreds at most.
+    """
+    checked = [check(kit, request) for request in requests]
+
+    def work(session: Session) -> list[Enrolled]:
+        return [_enrol(session, kit, each, actor=actor) for each in checked]
+
+    return kit.store.transact(work)
+
+
+def foresee(session: Session, kit: Kit, checked: Checked) -> UUID | None:
+    """Return the enrolment that is there already, or None where there would be a new one.
+
+    Raises what `enrol` would raise, and writes nothing.
+    """
+    patient = patients.find_by_identity(
+        session, kit.keyring.indexes, checked.request.person, clinic=checked.request.clinic
+    )
+    already = _already(session, checked, patient)
+    if already is None and patient is not None:
+        _must_be_alive(patient)
+    return already
 
 
 def _enrol(session: Session, kit: Kit, checked: Checked, *, actor: str) -> Enrolled:
@@ -215,9 +239,7 @@ def _write_patient(
         # The rows that follow refer to it.
         session.flush()
         return patient
-    if patient.deceased_at is not None:
-        message = "this patient is recorded as having died; if that is wrong, correct it first"
-        raise Conflict(message)
+    _must_be_alive(patient)
     changed = patients.update(patient, kit.keyring, request.person)
     if changed:
         record(
@@ -233,6 +255,12 @@ def _write_patient(
     return patient
 
 
+def _must_be_alive(patient: Patient) -> None:
+    if patient.deceased_at is not None:
+        message = "this patient is recorded as having died; if that is wrong, correct it first"
+        raise Conflict(message)
+
+
 def _unknown(field: str, given: str, known: Iterable[str]) -> Problem:
     names = ", ".join(sorted(known))
     return Problem(field, f"there is no {field} {given!r}; choose one of: {names}")
@@ -242,9 +270,7 @@ def wrong_time(procedure_at: datetime, *, now: datetime) -> list[Problem]:
     """Return what is wrong with a procedure time: naive, too far ahead, too long ago."""
     field = "procedure_at"
     if procedure_at.tzinfo is None:
-        return [
-            Problem(field, "the time has no offset; write it like 2026-10-23T14:30:00+01:00")
-        ]
+        return [Problem(field, "the time has no offset; write it like 2026-10-23T14:30:00+01:00")]
     if procedure_at > now + AHEAD:
         return [
             Problem(field, f"this is more than {AHEAD.days} days ahead; enrol nearer to the day")

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from followup.changes import cancel_unsent
 from followup.domain.channel import ChannelKind
 from followup.kit import Kit
+from followup.ongoing import cancel_unsent
 from followup.store.audit_log import Deed, Entry, record
 from followup.store.models import Enrolment, Objection, Patient
 from followup.store.patients import open_objections

@@ -15,22 +15,33 @@ from enum import Enum
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, select, update
+import structlog
+from sqlalchemy import bindparam, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from followup.channels.interface import Report, ReportedStatus
 from followup.consequences import expired, not_arriving, recipient_at_fault
-from followup.domain.errors import ChannelError, ChannelRefused, ChannelUnavailable
+from followup.domain.errors import (
+    ChannelError,
+    ChannelRefused,
+    ChannelUnavailable,
+    OutcomeUnknown,
+)
 from followup.domain.lifecycle import State
 from followup.kit import Kit
-from followup.reports import apply_report, lock_attempts, mark_sent
+from followup.reports import LIMBO, MAX_CODE, apply_report, lock_attempts, mark_sent
 from followup.store.audit_log import Deed
 from followup.store.messages import move
 from followup.store.models import Attempt, Message
+from followup.store.types import AnyRow
 
 FIRST_BACK_OFF = timedelta(seconds=2)
 LONGEST_BACK_OFF = timedelta(minutes=10)
 MAX_REASON = 300
+
+
+log = structlog.get_logger()
 
 
 class NotCalled(Enum):
@@ -54,8 +65,26 @@ class Called:
 
 
 def settle(kit: Kit, outcomes: Sequence[Called], *, actor: str) -> None:
-    """Commit the outcomes of provider calls, in one transaction."""
-    kit.store.transact(lambda session: _settle(session, kit, outcomes, kit.deed(actor)))
+    """Commit the outcomes of provider calls, in one transaction.
+
+    Tried for long, because what is known of a call is known here alone until it is committed.
+    """
+    try:
+        kit.store.transact(
+            lambda session: _settle(session, kit, outcomes, kit.deed(actor)), idempotent=True
+        )
+    except IntegrityError:
+        if len(outcomes) == 1 and isinstance(outcomes[0].result, OutcomeUnknown):
+            raise
+        for one in outcomes:
+            settle(kit, [one if len(outcomes) > 1 else _disbelieved(one)], actor=actor)
+
+
+def _disbelieved(called: Called) -> Called:
+    """Return an outcome without the provider's id, which another attempt has already."""
+    log.error("provider.id_given_twice", attempt_id=str(called.attempt_id))
+    unknown = OutcomeUnknown("id-given-twice", "the provider gave one id to two messages")
+    return Called(called.message_id, called.attempt_id, unknown)
 
 
 def _settle(session: Session, kit: Kit, outcomes: Sequence[Called], deed: Deed) -> None:
@@ -65,7 +94,7 @@ def _settle(session: Session, kit: Kit, outcomes: Sequence[Called], deed: Deed) 
     }
     _note_attempts(session, [_note(called, deed) for called in outcomes])
     plain = [rows[called.attempt_id] for called in outcomes if _plain(called, rows)]
-    mark_sent(session, deed, plain)
+    mark_sent(session, kit, deed, plain)
     for called in outcomes:
         row = rows[called.attempt_id]
         if _plain(called, rows):
@@ -76,96 +105,87 @@ def _settle(session: Session, kit: Kit, outcomes: Sequence[Called], deed: Deed) 
             _not_taken(session, kit, deed, row, called.result)
 
 
-def _plain(called: Called, rows: Mapping[UUID, Row[Any]]) -> bool:
+def _plain(called: Called, rows: Mapping[UUID, AnyRow]) -> bool:
     """Say whether an outcome is the usual one: taken, and nothing else heard meanwhile."""
     row = rows[called.attempt_id]
     return (
         isinstance(called.result, Report)
         and called.result.status in {ReportedStatus.ACCEPTED, ReportedStatus.SENT}
         and bool(row.latest)
-        and row.state in {State.SENDING.value, State.UNKNOWN.value}
+        and not row.rival
+        and State(row.state) in LIMBO
         and row.provider_id in {None, called.result.provider_id}
     )
 
 
 def _not_taken(
-    session: Session, kit: Kit, deed: Deed, row: Row[Any], result: ChannelError | NotCalled
+    session: Session, kit: Kit, deed: Deed, row: AnyRow, result: ChannelError | NotCalled
 ) -> None:
     """Move a message that the provider did not take, or of which nobody knows."""
     if isinstance(result, ChannelRefused):
         _refuse(session, kit, deed, row, result)
     elif isinstance(result, ChannelUnavailable):
         again = back_off(row.attempt_count, jitter=_jitter(), asked=result.retry_after)
-        try_again(session, kit, deed, row, at=kit.clock.after_real(again), why=result.code)
+        try_again(session, kit, deed, row, at=kit.clock.after_real(again), why=code_of(result))
     elif result is NOT_CALLED:
         try_again(session, kit, deed, row, at=deed.at, why=NOT_CALLED.value)
-    else:
+    elif State(row.state) is State.SENDING:
         move(
             session,
             deed,
             [row.message_id],
             expected=State.SENDING,
             to=State.UNKNOWN,
-            reason=result.code,
+            reason=code_of(result),
             # In `unknown` this is when to look for it, in real time: at once.
             lease_until=deed.real_at,
         )
 
 
-def _refuse(
-    session: Session, kit: Kit, deed: Deed, row: Row[Any], refused: ChannelRefused
-) -> None:
-    moved = _move_from_limbo(session, deed, row.message_id, to=State.FAILED, reason=refused.code)
-    if not moved:
+def _refuse(session: Session, kit: Kit, deed: Deed, row: AnyRow, refused: ChannelRefused) -> None:
+    code = code_of(refused)
+    if not _move_from_limbo(session, deed, row, to=State.FAILED, reason=code):
         return
     if refused.recipient or refused.opted_out:
         recipient_at_fault(
-            session, kit, deed, row.message_id, code=refused.code, opted_out=refused.opted_out
+            session, kit, deed, row.attempt_id, code=code, opted_out=refused.opted_out
         )
-    not_arriving(session, kit, deed, [row.message_id], code=refused.code)
+    not_arriving(session, kit, deed, [row.message_id], code=code)
 
 
 def try_again(
-    session: Session, kit: Kit, deed: Deed, row: Row[Any], *, at: datetime, why: str
+    session: Session, kit: Kit, deed: Deed, row: AnyRow, *, at: datetime, why: str
 ) -> None:
     """Plan a message again that the provider provably does not have, or expire it if too late."""
     if at >= row.not_after:
-        moved = _move_from_limbo(
-            session, deed, row.message_id, to=State.EXPIRED, reason="window-over"
-        )
-        if moved:
+        if _move_from_limbo(session, deed, row, to=State.EXPIRED, reason="too-late-to-try-again"):
             expired(session, kit, deed, [row.message_id])
         return
-    _move_from_limbo(
-        session,
-        deed,
-        row.message_id,
-        to=State.PLANNED,
-        reason=why,
-        claimable_at=at,
-        lease_token=None,
-        lease_until=None,
-    )
+    _move_from_limbo(session, deed, row, to=State.PLANNED, reason=why, claimable_at=at)
 
 
 def _move_from_limbo(
-    session: Session, deed: Deed, message_id: UUID, *, to: State, reason: str, **values: Any
+    session: Session,
+    deed: Deed,
+    row: AnyRow,
+    *,
+    to: State,
+    reason: str,
+    **values: Any,  # noqa: ANN401 - columns of many types
 ) -> bool:
     """Move a message out of `sending`, or out of `unknown` if a sweep had put it there."""
-    return any(
-        move(session, deed, [message_id], expected=state, to=to, reason=reason, **values)
-        for state in (State.SENDING, State.UNKNOWN)
+    state = State(row.state)
+    return state in LIMBO and bool(
+        move(session, deed, [row.message_id], expected=state, to=to, reason=reason, **values)
     )
 
 
-def back_off(
-    attempts: int, *, jitter: float, asked: timedelta | None = None
-) -> timedelta:
+def back_off(attempts: int, *, jitter: float, asked: timedelta | None = None) -> timedelta:
     """Return how long (real time) to wait before the next attempt: doubling, with jitter.
 
     `attempts` have been made; `jitter` is from 0 to 1. Never less than the provider asked for.
     """
-    ceiling = min(FIRST_BACK_OFF * 2 ** min(attempts, 12), LONGEST_BACK_OFF)
+    ceiling = min(FIRST_BACK_OFF * (1 << min(attempts, 12)), LONGEST_BACK_OFF)
     return max(ceiling * (0.5 + jitter / 2), asked or timedelta())
 
 
@@ -179,6 +199,8 @@ def _note(called: Called, deed: Deed) -> dict[str, Any]:
     noted: dict[str, Any] = {
         "key": called.attempt_id,
         "finished_at": deed.at,
+        # The call has ended: whatever the provider has of it is on its way into its lists.
+        "over_real_at": deed.real_at,
         "provider_id": None,
         "code": None,
         "reason": None,
@@ -189,9 +211,14 @@ def _note(called: Called, deed: Deed) -> dict[str, Any]:
     elif isinstance(result, NotCalled):
         noted["outcome"] = result.value
     else:
-        noted["outcome"] = _WORD[type(result)] if type(result) in _WORD else "unknown"
-        noted |= {"code": result.code, "reason": result.reason[:MAX_REASON]}
+        noted["outcome"] = _WORD.get(type(result), "unknown")
+        noted |= {"code": code_of(result), "reason": result.reason[:MAX_REASON]}
     return noted
+
+
+def code_of(error: ChannelError) -> str:
+    """Return a provider's code, no longer than there is room for."""
+    return error.code[:MAX_CODE]
 
 
 _WORD: dict[type[ChannelError], str] = {
@@ -213,23 +240,14 @@ def _note_attempts(session: Session, noted: Sequence[dict[str, Any]]) -> None:
     session.connection().execute(statement, list(noted))
 
 
-_NOTED = ("finished_at", "outcome", "provider_id", "code", "reason")
+_NOTED = ("finished_at", "over_real_at", "outcome", "provider_id", "code", "reason")
 
 
-def look_again(session: Session, message_id: UUID, *, at: datetime) -> None:
-    """Set when (real time) an unknown outcome is looked for again."""
+def look_again(session: Session, message_id: UUID, *, at: datetime | None) -> None:
+    """Set when (real time) an unknown outcome is looked for again; None is never."""
     session.execute(
         update(Message)
         .where(Message.id == message_id, Message.state == State.UNKNOWN.value)
         .values(lease_until=at)
-    )
-
-
-def latest_attempt(session: Session, message_id: UUID) -> Attempt | None:
-    """Return the attempt made last for a message."""
-    return session.scalar(
-        select(Attempt)
-        .where(Attempt.message_id == message_id)
-        .order_by(Attempt.number.desc())
-        .limit(1)
+        .execution_options(synchronize_session=False)
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from uuid import UUID
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
@@ -14,6 +13,7 @@ from followup.domain.protocol import Protocol, Step
 from followup.domain.timeline import Fate, PlannedMessage
 from followup.kit import Kit
 from followup.store.audit_log import Deed
+from followup.store.inserting import insert_new
 from followup.store.models import Enrolment, Generation, Message, ProtocolVersion
 from followup.store.types import new_id
 
@@ -106,16 +106,15 @@ def _row(
 
 def _remember(session: Session, kit: Kit, protocol: Protocol, *, deed: Deed) -> None:
     """Keep the protocol's definition the first time that something is planned by this version."""
-    known: UUID | str | None = session.scalar(
-        select(ProtocolVersion.id).where(ProtocolVersion.id == protocol.version)
-    )
+    known = session.scalar(select(ProtocolVersion.id).where(ProtocolVersion.id == protocol.version))
     if known is None:
-        session.merge(
-            ProtocolVersion(
-                id=protocol.version,
-                protocol=protocol.key,
-                definition=kit.catalogue.definition(protocol.key),
-                first_used_at=deed.at,
-            )
+        insert_new(
+            session,
+            ProtocolVersion,
+            {
+                "id": protocol.version,
+                "protocol": protocol.key,
+                "definition": kit.catalogue.definition(protocol.key),
+                "first_used_at": deed.at,
+            },
         )
-        session.flush()

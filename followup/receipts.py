@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from followup.channels.interface import Report, ReportedStatus
@@ -17,6 +18,7 @@ from followup.store.models import Attempt, Receipt
 from followup.store.types import new_id
 
 ACTOR = "provider"
+MAX_PROVIDER_ID, MAX_CODE, MAX_REASON = 320, 40, 300
 
 
 class Taken(StrEnum):
@@ -40,11 +42,12 @@ def take(
     Receipts may come early, late, twice and out of order. One whose attempt is not known yet is
     parked, and applied when it is. Never raises for what a receipt says.
     """
+    told = _cut_to_size(report)
     return kit.store.transact(
         lambda session: _take(
             session,
             kit,
-            report,
+            told,
             provider=provider,
             message_id=message_id,
             attempt_id=attempt_id,
@@ -63,7 +66,7 @@ def apply_parked(kit: Kit, *, limit: int = 200) -> int:
                 & (Attempt.provider_id == Receipt.provider_id),
             )
             .where(Receipt.attempt_id.is_(None))
-            .order_by(Receipt.received_real_at)
+            .order_by(Receipt.received_real_at, Receipt.id)
             .limit(limit)
         ).all()
     for receipt_id, attempt_id in parked:
@@ -73,8 +76,10 @@ def apply_parked(kit: Kit, *, limit: int = 200) -> int:
 
 def _apply_one(kit: Kit, receipt_id: UUID, attempt_id: UUID) -> None:
     def work(session: Session) -> None:
-        receipt = session.get_one(Receipt, receipt_id)
-        _apply(session, kit, kit.deed(ACTOR), receipt_id, attempt_id, _report_of(receipt))
+        receipt = session.get_one(Receipt, receipt_id, with_for_update={"key_share": True})
+        if receipt.attempt_id is None:
+            receipt.attempt_id = attempt_id
+            _apply(session, kit, kit.deed(ACTOR), attempt_id, _report_of(receipt))
 
     kit.store.transact(work)
 
@@ -89,9 +94,11 @@ def _take(
     attempt_id: UUID | None,
 ) -> Taken:
     deed = kit.deed(ACTOR)
-    receipt_id = new_id(deed.real_at)
+    attempt = _attempt_of(
+        session, report, provider=provider, message_id=message_id, attempt_id=attempt_id
+    )
     row = {
-        "id": receipt_id,
+        "id": new_id(deed.real_at),
         "provider": provider,
         "provider_id": report.provider_id,
         "status": report.status.value,
@@ -99,28 +106,20 @@ def _take(
         "reason": report.reason,
         "recipient": report.recipient,
         "opted_out": report.opted_out,
-        "attempt_id": None,
+        "attempt_id": attempt,
         "received_at": deed.at,
         "received_real_at": deed.real_at,
     }
     if not insert_new(session, Receipt, row):
         return Taken.REPEATED
-    attempt = _attempt_of(
-        session, report, provider=provider, message_id=message_id, attempt_id=attempt_id
-    )
     if attempt is None:
         return Taken.PARKED
-    _apply(session, kit, deed, receipt_id, attempt, report)
+    _apply(session, kit, deed, attempt, report)
     return Taken.APPLIED
 
 
-def _apply(
-    session: Session, kit: Kit, deed: Deed, receipt_id: UUID, attempt_id: UUID, report: Report
-) -> None:
+def _apply(session: Session, kit: Kit, deed: Deed, attempt_id: UUID, report: Report) -> None:
     (row,) = lock_attempts(session, [attempt_id])
-    session.execute(
-        update(Receipt).where(Receipt.id == receipt_id).values(attempt_id=attempt_id)
-    )
     apply_report(session, kit, deed, row, report)
 
 
@@ -132,22 +131,39 @@ def _attempt_of(
     message_id: UUID | None,
     attempt_id: UUID | None,
 ) -> UUID | None:
-    """Find the attempt by our own ids, else by the provider's."""
-    if message_id is not None and attempt_id is not None:
-        found = session.scalar(
-            select(Attempt.id).where(
-                Attempt.id == attempt_id,
-                Attempt.message_id == message_id,
-                Attempt.provider == provider,
-            )
-        )
-        if found is not None:
-            return found
-    return session.scalar(
+    """Find the attempt by the provider's id, else by our own.
+
+    In that order: where two attempts of equal number and words were told apart wrongly by a
+    look-up, the id stays where it was put, and the other attempt is looked for by itself.
+    """
+    known = session.scalar(
         select(Attempt.id).where(
             Attempt.provider == provider, Attempt.provider_id == report.provider_id
         )
     )
+    if known is not None or message_id is None or attempt_id is None:
+        return known
+    return session.scalar(
+        select(Attempt.id).where(
+            Attempt.id == attempt_id,
+            Attempt.message_id == message_id,
+            Attempt.provider == provider,
+        )
+    )
+
+
+def _cut_to_size(report: Report) -> Report:
+    """Return a report that can be kept: no part too long, and none with a NUL character."""
+    return replace(
+        report,
+        provider_id=_cut(report.provider_id, MAX_PROVIDER_ID),
+        code=_cut(report.code, MAX_CODE) if report.code else None,
+        reason=_cut(report.reason, MAX_REASON) if report.reason else None,
+    )
+
+
+def _cut(text: str, length: int) -> str:
+    return text.replace("\0", "")[:length]
 
 
 def _report_of(receipt: Receipt) -> Report:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any
-from uuid import UUID
+from functools import partial
 
-from sqlalchemy import Row, select, update
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from followup.channels.interface import (
     Absent,
     CannotTell,
+    Channel,
     Outgoing,
     Report,
     Sought,
 )
 from followup.domain.channel import ChannelKind
+from followup.domain.errors import WrongMasterKey
 from followup.domain.lifecycle import State
 from followup.kit import Kit
 from followup.outcomes import look_again, try_again
@@ -25,6 +29,7 @@ from followup.reports import apply_report, lock_attempts
 from followup.store.audit_log import Deed
 from followup.store.messages import move, state_is
 from followup.store.models import Attempt, Message, Patient
+from followup.store.types import AnyRow
 from followup.worklist import Task, open_item
 
 ACTOR = "reconciler"
@@ -33,10 +38,12 @@ LOOK_EVERY = timedelta(seconds=15)
 ASK_AFTER = timedelta(hours=1)
 """An outcome still unknown after so much real time goes to a person, window or no window."""
 
-ASK_AGAIN = timedelta(minutes=5)
-"""How long (real time) to leave a provider alone that could not say how a message fares."""
+MOST_SILENCES = 3
+"""After so many questions in a row that a provider could not answer, it is left alone for a run."""
 
 Answer = Report | Absent | CannotTell
+
+log = structlog.get_logger()
 
 
 def settle_unknown(kit: Kit, *, limit: int = 50) -> int:
@@ -46,13 +53,43 @@ def settle_unknown(kit: Kit, *, limit: int = 50) -> int:
     committed is asked for again.
     """
     taken = kit.store.transact(lambda session: _take(session, kit, limit=limit))
-    for row in taken:
-        answer = _look(kit, row)
-        kit.store.transact(lambda session, row=row, answer=answer: _apply(session, kit, row, answer))  # type: ignore[misc]
+    silences = dict.fromkeys(kit.channels, 0)
+    # In no fixed order, so that a few that can't be told never stand in the way of the others.
+    for row in random.sample(taken, len(taken)):
+        channel = kit.channels[ChannelKind(row.channel)]
+        answer: Answer = CannotTell()
+        if silences[channel.kind] < MOST_SILENCES:
+            answer = ask(channel, row, partial(_look, kit, channel, row))
+            told = not isinstance(answer, CannotTell)
+            silences[channel.kind] = 0 if told else silences[channel.kind] + 1
+        _commit(kit, row, answer)
     return len(taken)
 
 
-def _take(session: Session, kit: Kit, *, limit: int) -> Sequence[Row[Any]]:
+def _commit(kit: Kit, row: AnyRow, answer: Answer) -> None:
+    try:
+        kit.store.transact(partial(_apply, kit=kit, sought=row, answer=answer))
+    except IntegrityError:
+        # Another look gave the same provider id to another message a moment ago: the next look
+        # will know that it belongs there.
+        log.warning("reconcile.id_taken", attempt_id=str(row.attempt_id))
+
+
+def ask(channel: Channel, row: AnyRow, question: Callable[[], Answer]) -> Answer:
+    """Ask a provider about an attempt, if it is the one that was called for it."""
+    if channel.provider != row.provider:
+        return CannotTell()
+    try:
+        return question()
+    except WrongMasterKey:
+        log.exception("reconcile.cannot_open", attempt_id=str(row.attempt_id))
+    except Exception:
+        # The edge to a provider module: a bug there must not keep the others from being settled.
+        log.exception("channel.bug", attempt_id=str(row.attempt_id))
+    return CannotTell()
+
+
+def _take(session: Session, kit: Kit, *, limit: int) -> Sequence[AnyRow]:
     """Claim unknown messages for a look by putting their next look ahead; return their attempts."""
     deed = kit.deed(ACTOR)
     ids = session.scalars(
@@ -60,7 +97,7 @@ def _take(session: Session, kit: Kit, *, limit: int) -> Sequence[Row[Any]]:
         .where(state_is(State.UNKNOWN), Message.lease_until <= deed.real_at)
         .order_by(Message.lease_until)
         .limit(limit)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)
     ).all()
     if not ids:
         return []
@@ -75,6 +112,7 @@ def _take(session: Session, kit: Kit, *, limit: int) -> Sequence[Row[Any]]:
             Message.id.label("message_id"),
             Message.channel,
             Attempt.id.label("attempt_id"),
+            Attempt.provider,
             Attempt.sender,
             Attempt.started_real_at,
             Attempt.address_sealed,
@@ -89,6 +127,7 @@ def _take(session: Session, kit: Kit, *, limit: int) -> Sequence[Row[Any]]:
         )
         .outerjoin(Patient, Patient.id == Message.patient_id)
         .where(Message.id.in_(ids))
+        .order_by(Attempt.started_real_at)
     ).all()
 
 
@@ -97,7 +136,7 @@ def _pause(kit: Kit) -> timedelta:
     return min(LOOK_EVERY, max(kit.policy.reconcile_after / 2, timedelta(seconds=1)))
 
 
-def _look(kit: Kit, row: Row[Any]) -> Answer:
+def _look(kit: Kit, channel: Channel, row: AnyRow) -> Answer:
     sealer = kit.keyring.patient(row.data_key, row.master_key_id) or kit.keyring.system
     if row.address_sealed is None or row.body_sealed is None:
         return CannotTell()
@@ -106,22 +145,24 @@ def _look(kit: Kit, row: Row[Any]) -> Answer:
         attempt_id=row.attempt_id,
         to=sealer.open(row.address_sealed, column="attempts.address"),
         text=sealer.open(row.body_sealed, column="attempts.body"),
+        subject=sealer.open_if(row.subject_sealed, column="attempts.subject"),
         sender=row.sender,
+        rfc_message_id=f"<{row.message_id}@{kit.links.mail_domain}>",
         valid_for=timedelta(),
     )
 
     def belongs_elsewhere(provider_id: str) -> bool:
         with kit.store.read() as session:
-            return (
-                session.scalar(
-                    select(Attempt.id).where(
-                        Attempt.provider_id == provider_id, Attempt.id != row.attempt_id
-                    )
+            owner = session.scalar(
+                select(Attempt.id).where(
+                    Attempt.provider == row.provider,
+                    Attempt.provider_id == provider_id,
+                    Attempt.id != row.attempt_id,
                 )
-                is not None
             )
+        return owner is not None
 
-    return kit.channels[ChannelKind(row.channel)].find(
+    return channel.find(
         Sought(
             outgoing=outgoing,
             started_at=row.started_real_at,
@@ -130,7 +171,7 @@ def _look(kit: Kit, row: Row[Any]) -> Answer:
     )
 
 
-def _apply(session: Session, kit: Kit, sought: Row[Any], answer: Answer) -> None:
+def _apply(session: Session, *, kit: Kit, sought: AnyRow, answer: Answer) -> None:
     deed = kit.deed(ACTOR)
     (row,) = lock_attempts(session, [sought.attempt_id])
     if row.state != State.UNKNOWN.value or not row.latest:
@@ -143,8 +184,8 @@ def _apply(session: Session, kit: Kit, sought: Row[Any], answer: Answer) -> None
         _cannot_tell(session, kit, deed, row)
 
 
-def _absent(session: Session, kit: Kit, deed: Deed, row: Row[Any]) -> None:
-    """Believe "not there" only when the call is surely over and the provider had time to list it."""
+def _absent(session: Session, kit: Kit, deed: Deed, row: AnyRow) -> None:
+    """Believe "not there" only when the call is surely over and the provider had time for it."""
     believed_from = row.over_real_at + kit.policy.reconcile_after
     if deed.real_at < believed_from:
         look_again(session, row.message_id, at=min(believed_from, deed.real_at + _pause(kit)))
@@ -153,27 +194,24 @@ def _absent(session: Session, kit: Kit, deed: Deed, row: Row[Any]) -> None:
         update(Attempt)
         .where(Attempt.id == row.attempt_id, Attempt.provider_id.is_(None))
         .values(outcome="absent", finished_at=deed.at)
+        .execution_options(synchronize_session=False)
     )
     try_again(session, kit, deed, row, at=deed.at, why="absent")
 
 
-def _cannot_tell(session: Session, kit: Kit, deed: Deed, row: Row[Any]) -> None:
+def _cannot_tell(session: Session, kit: Kit, deed: Deed, row: AnyRow) -> None:
     """Ask a person once the provider can't help in time; a receipt may still settle it."""
-    overdue = deed.real_at >= row.over_real_at + ASK_AFTER
-    can_look = kit.channels[_kind(session, row.message_id)].can_look
-    if overdue or deed.at >= row.not_after or not can_look:
+    can_look = kit.channels[ChannelKind(row.channel)].can_look
+    given_up = deed.real_at >= row.over_real_at + ASK_AFTER
+    too_late = deed.at >= row.not_after
+    if given_up or too_late or not can_look:
         message = session.get_one(Message, row.message_id)
         open_item(
             session, kit, deed, Task.of_message(message, kind="unknown", cause="outcome-unknown")
         )
-    pause = _pause(kit) if can_look else ASK_AFTER
-    look_again(session, row.message_id, at=deed.real_at + pause)
-
-
-def _kind(session: Session, message_id: UUID) -> ChannelKind:
-    return ChannelKind(
-        session.scalars(select(Message.channel).where(Message.id == message_id)).one()
-    )
+    # Nobody looks for ever: with a person on it, and no use in sending it again, it rests.
+    rests = not can_look or (given_up and too_late)
+    look_again(session, row.message_id, at=None if rests else deed.real_at + _pause(kit))
 
 
 def abandon_sending(kit: Kit, *, limit: int = 500) -> int:
@@ -186,7 +224,7 @@ def abandon_sending(kit: Kit, *, limit: int = 500) -> int:
             .where(state_is(State.SENDING), Message.lease_until <= deed.real_at)
             .order_by(Message.lease_until)
             .limit(limit)
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=True, key_share=True)
         ).all()
         moved = move(
             session,
@@ -206,46 +244,3 @@ def abandon_sending(kit: Kit, *, limit: int = 500) -> int:
         return len(moved)
 
     return kit.store.transact(work)
-
-
-def chase_receipts(kit: Kit, *, limit: int = 50) -> int:
-    """Ask the provider about messages whose receipt is overdue, then a person; return how many."""
-    deed = kit.deed(ACTOR)
-    with kit.store.read() as session:
-        overdue = session.execute(
-            select(Message.id, Message.channel, Attempt.id.label("attempt_id"), Attempt.provider_id)
-            .join(
-                Attempt,
-                (Attempt.message_id == Message.id) & (Attempt.number == Message.attempt_count),
-            )
-            .where(state_is(State.SENT), Message.receipt_due_at <= deed.at)
-            .order_by(Message.receipt_due_at)
-            .limit(limit)
-        ).all()
-    for row in overdue:
-        answer: Answer = (
-            kit.channels[ChannelKind(row.channel)].poll(row.provider_id)
-            if row.provider_id
-            else CannotTell()
-        )
-        kit.store.transact(lambda session, row=row, answer=answer: _chase(session, kit, row, answer))  # type: ignore[misc]
-    return len(overdue)
-
-
-def _chase(session: Session, kit: Kit, chased: Row[Any], answer: Answer) -> None:
-    deed = kit.deed(ACTOR)
-    (row,) = lock_attempts(session, [chased.attempt_id])
-    if row.state != State.SENT.value:
-        return
-    if isinstance(answer, Report):
-        apply_report(session, kit, deed, row, answer)
-    message = session.get_one(Message, row.message_id, populate_existing=True)
-    if message.state != State.SENT.value:
-        return
-    if isinstance(answer, CannotTell) and deed.at < message.not_after:
-        # The provider did not answer: ask again while an answer still helps.
-        message.receipt_due_at = kit.clock.after_real(ASK_AGAIN)
-        return
-    # It stays `sent`: nothing is known against it. But it is asked about once only.
-    message.receipt_due_at = None
-    open_item(session, kit, deed, Task.of_message(message, kind="no-receipt", cause="no-receipt"))

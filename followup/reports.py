@@ -5,73 +5,75 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import groupby
-from operator import attrgetter
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, case, exists, false, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
 from followup.channels.interface import Report, ReportedStatus
 from followup.consequences import not_arriving, recipient_at_fault
+from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.kit import Kit
 from followup.store.audit_log import Deed, Entry, record
-from followup.store.messages import move
+from followup.store.messages import lock_in, move
 from followup.store.models import Attempt, Message
-from followup.worklist import Task, open_item
+from followup.store.types import AnyRow
+from followup.worklist import Task, open_item, settle_items
 
-REACHED = {
-    ReportedStatus.ACCEPTED: State.SENT,
-    ReportedStatus.SENT: State.SENT,
-    ReportedStatus.DELIVERED: State.DELIVERED,
-    ReportedStatus.FAILED: State.FAILED,
-}
+LIMBO = frozenset({State.SENDING, State.UNKNOWN})
+REPORTED = frozenset({State.SENT, State.DELIVERED, State.FAILED})
+MAX_CODE = 40
+
+ANSWERED = ("failed", "missed", "no-receipt")
+"""Kinds of worklist items that a delivery answers."""
 
 
-def lock_attempts(session: Session, attempt_ids: Sequence[UUID]) -> Sequence[Row[Any]]:
-    """Return attempts with their messages, the messages locked in a fixed order.
+def lock_attempts(session: Session, attempt_ids: Sequence[UUID]) -> Sequence[AnyRow]:
+    """Return attempts with their messages, the messages locked by rising id.
 
-    `latest` says whether the attempt is the one that the message's state is about.
+    `latest` says whether the attempt is the one that the message's state is about, `rival` whether
+    another attempt of the message was taken by the provider, or is being made.
     """
     return session.execute(
         select(
             Message.id.label("message_id"),
             Message.state,
+            Message.channel,
             Message.clinic,
             Message.patient_id,
             Message.enrolment_id,
             Message.not_after,
             Message.receipt_wait,
+            Message.receipt_due_at,
+            Message.superseded,
             Message.attempt_count,
             Attempt.id.label("attempt_id"),
+            Attempt.provider,
             Attempt.provider_id,
-            Attempt.outcome,
             Attempt.over_real_at,
             (Attempt.number == Message.attempt_count).label("latest"),
+            case((Message.attempt_count > 1, _rival()), else_=false()).label("rival"),
         )
         .join(Attempt, Attempt.message_id == Message.id)
         .where(Attempt.id.in_(attempt_ids))
         .order_by(Message.id)
-        .with_for_update(of=Message)
+        # The attempts too: what is known of them must be as fresh as what is known of the messages.
+        .with_for_update(of=(Message, Attempt), key_share=True)
     ).all()
 
 
-def mark_sent(session: Session, deed: Deed, rows: Sequence[Row[Any]]) -> None:
+def mark_sent(session: Session, kit: Kit, deed: Deed, rows: Sequence[AnyRow]) -> None:
     """Move messages to `sent` that were being sent, or that nobody knew of."""
-    by_wait = attrgetter("receipt_wait")
-    for wait, group in groupby(sorted(rows, key=by_wait), key=by_wait):
-        ids = [row.message_id for row in group]
-        for expected in (State.SENDING, State.UNKNOWN):
-            moved = _to_sent(session, deed, ids, expected=expected, receipt_wait=wait)
-            ids = [id_ for id_ in ids if id_ not in moved]
-            if not ids:
-                break
+
+    def alike(row: AnyRow) -> tuple[str, str, int]:
+        return row.state, row.channel, row.receipt_wait
+
+    for _, group in groupby(sorted(rows, key=alike), key=alike):
+        _to_sent(session, kit, deed, list(group))
 
 
-def apply_report(
-    session: Session, kit: Kit, deed: Deed, row: Row[Any], report: Report
-) -> None:
+def apply_report(session: Session, kit: Kit, deed: Deed, row: AnyRow, report: Report) -> None:
     """Move a message as far as a report proves, and never backwards.
 
     `row` comes from `lock_attempts`, in this transaction.
@@ -80,109 +82,110 @@ def apply_report(
         _suspect_duplicate(session, kit, deed, row, report)
         return
     _settle_attempt(session, deed, row, report)
-    if not row.latest and row.state not in _RESENDABLE:
-        # A later attempt is under way or done: this one arrived as well.
-        if report.status is not ReportedStatus.FAILED:
-            _suspect_duplicate(session, kit, deed, row, report)
+    if report.status is ReportedStatus.FAILED:
+        _fail(session, kit, deed, row, report)
         return
-    _advance(session, kit, deed, row, report)
-
-
-_RESENDABLE = frozenset({State.PLANNED.value, State.CLAIMED.value})
-
-
-def _advance(session: Session, kit: Kit, deed: Deed, row: Row[Any], report: Report) -> None:
-    message_id, state = row.message_id, State(row.state)
-    failed = report.status is ReportedStatus.FAILED
-    limbo = state in {State.SENDING, State.UNKNOWN}
-    # Thought absent, and about to be sent again: the report proves that it need not be.
-    if limbo or (state.value in _RESENDABLE and not failed):
-        if limbo and failed:
-            _fail(session, kit, deed, message_id, report, expected=state)
-            return
-        _to_sent(session, deed, [message_id], expected=state, receipt_wait=row.receipt_wait)
+    if row.rival:
+        _suspect_duplicate(session, kit, deed, row, report)
+    state = State(row.state)
+    if state not in REPORTED:
+        # Whatever we thought meanwhile, the provider has it: there is nothing more to send.
+        _to_sent(session, kit, deed, [row])
         state = State.SENT
-    if report.status is ReportedStatus.DELIVERED and state in {State.SENT, State.FAILED}:
-        _deliver(session, deed, message_id, expected=state)
-    elif failed and state is State.SENT:
-        _fail(session, kit, deed, message_id, report, expected=state)
+    if report.status is ReportedStatus.DELIVERED and state is not State.DELIVERED:
+        _deliver(session, deed, row, expected=state)
 
 
-def _to_sent(
-    session: Session, deed: Deed, ids: Sequence[UUID], *, expected: State, receipt_wait: int
-) -> set[UUID]:
-    due = deed.at + timedelta(seconds=receipt_wait) if receipt_wait else None
-    return move(
-        session,
-        deed,
-        ids,
-        expected=expected,
-        to=State.SENT,
-        sent_at=deed.at,
-        receipt_due_at=due,
-        lease_token=None,
-        lease_until=None,
+def _rival() -> ColumnElement[bool]:
+    other = aliased(Attempt)
+    return exists().where(
+        other.message_id == Message.id,
+        other.id != Attempt.id,
+        or_(other.provider_id.is_not(None), other.outcome.is_(None), other.outcome == "unknown"),
     )
 
 
-def _deliver(session: Session, deed: Deed, message_id: UUID, *, expected: State) -> None:
+def _to_sent(session: Session, kit: Kit, deed: Deed, rows: Sequence[AnyRow]) -> None:
+    """Move messages to `sent` that are alike in state, channel and wait for a receipt."""
+    first = rows[0]
+    # A provider that can't be asked does not confirm either (SMTP): nothing is waited for.
+    confirms = kit.channels[ChannelKind(first.channel)].can_look and first.receipt_wait
     move(
         session,
         deed,
-        [message_id],
+        [row.message_id for row in rows],
+        expected=State(first.state),
+        to=State.SENT,
+        sent_at=deed.at,
+        receipt_due_at=deed.at + timedelta(seconds=first.receipt_wait) if confirms else None,
+    )
+    if State(first.state) is State.UNKNOWN:
+        for row in rows:
+            settle_items(session, deed, row.message_id, kinds=("unknown",), outcome="found")
+
+
+def _deliver(session: Session, deed: Deed, row: AnyRow, *, expected: State) -> None:
+    move(
+        session,
+        deed,
+        [row.message_id],
         expected=expected,
         to=State.DELIVERED,
         delivered_at=deed.at,
         superseded=False,
     )
-    if expected is State.FAILED:
-        _take_back_fallback(session, deed, message_id)
+    if row.superseded:
+        _take_back_fallback(session, deed, row.message_id)
+    if State(row.state) is not State.SENT or row.receipt_due_at is None:
+        settle_items(session, deed, row.message_id, kinds=ANSWERED, outcome="arrived-after-all")
 
 
 def _take_back_fallback(session: Session, deed: Deed, message_id: UUID) -> None:
     """Cancel the other channel's message if it has not gone: the first one arrived after all."""
-    fallbacks = session.scalars(select(Message.id).where(Message.fallback_of == message_id)).all()
-    for state in (State.PLANNED, State.HELD, State.CLAIMED):
+    unsent = lock_in(
+        session,
+        (State.PLANNED, State.HELD, State.CLAIMED),
+        Message.fallback_of == message_id,
+    )
+    for state, ids in unsent.items():
         move(
             session,
             deed,
-            fallbacks,
+            ids,
             expected=state,
             to=State.CANCELLED,
             reason="delivered-after-all",
         )
 
 
-def _fail(
-    session: Session, kit: Kit, deed: Deed, message_id: UUID, report: Report, *, expected: State
-) -> None:
-    code = report.code or "failed"
-    if not move(
-        session, deed, [message_id], expected=expected, to=State.FAILED, reason=code,
-        receipt_due_at=None, lease_until=None,
+def _fail(session: Session, kit: Kit, deed: Deed, row: AnyRow, report: Report) -> None:
+    """Let a message fail with its attempt, unless another attempt of it may fare better."""
+    state, code = State(row.state), (report.code or "failed")[:MAX_CODE]
+    in_question = row.latest if state in LIMBO else state is State.SENT and not row.rival
+    if not in_question or not move(
+        session, deed, [row.message_id], expected=state, to=State.FAILED, reason=code
     ):
         return
     if report.recipient or report.opted_out:
         recipient_at_fault(
-            session, kit, deed, message_id, code=code, opted_out=report.opted_out
+            session, kit, deed, row.attempt_id, code=code, opted_out=report.opted_out
         )
-    not_arriving(session, kit, deed, [message_id], code=code)
+    not_arriving(session, kit, deed, [row.message_id], code=code)
 
 
-def _settle_attempt(session: Session, deed: Deed, row: Row[Any], report: Report) -> None:
+def _settle_attempt(session: Session, deed: Deed, row: AnyRow, report: Report) -> None:
     """Keep the provider's id: it proves that the attempt was taken."""
     if row.provider_id is None:
         session.execute(
             update(Attempt)
             .where(Attempt.id == row.attempt_id, Attempt.provider_id.is_(None))
             .values(provider_id=report.provider_id, outcome="accepted", finished_at=deed.at)
+            .execution_options(synchronize_session=False)
         )
 
 
-def _suspect_duplicate(
-    session: Session, kit: Kit, deed: Deed, row: Row[Any], report: Report
-) -> None:
-    """Two provider messages for one of ours: nothing is undone by it, but a person should know."""
+def _suspect_duplicate(session: Session, kit: Kit, deed: Deed, row: AnyRow, report: Report) -> None:
+    """Two provider messages for one of ours: nothing undoes that, but a person should know."""
     record(
         session,
         deed,

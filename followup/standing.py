@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from followup.domain.channel import ChannelKind
@@ -17,6 +16,7 @@ from followup.domain.lifecycle import State
 from followup.domain.timeline import next_sending_moment
 from followup.kit import Kit
 from followup.store.models import Enrolment, Message, Objection, Patient, Switch
+from followup.store.types import AnyRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,9 @@ COLUMNS = (
 )
 
 
-def load(session: Session, message_ids: Sequence[UUID], *conditions: Any) -> Sequence[Row[Any]]:
+def load(
+    session: Session, message_ids: Sequence[UUID], *conditions: ColumnElement[bool]
+) -> Sequence[AnyRow]:
     """Return messages with all that decides whether and where they go, locked in a fixed order."""
     return session.execute(
         select(*COLUMNS)
@@ -81,19 +83,19 @@ def load(session: Session, message_ids: Sequence[UUID], *conditions: Any) -> Seq
         .outerjoin(Patient, Patient.id == Message.patient_id)
         .where(Message.id.in_(message_ids), *conditions)
         .order_by(Message.id)
-        .with_for_update(of=Message)
+        .with_for_update(of=Message, key_share=True)
     ).all()
 
 
 def judge(
-    session: Session, kit: Kit, rows: Sequence[Row[Any]], *, now: datetime
+    session: Session, kit: Kit, rows: Sequence[AnyRow], *, now: datetime
 ) -> dict[UUID, Verdict]:
     """Return for each message whether it may go, with the reason where it may not."""
     bar = _Bar.read(session, rows)
     return {row.id: _judge_one(kit, bar, row, now=now) for row in rows}
 
 
-def address_of(row: Row[Any]) -> tuple[bytes | None, bytes | None]:
+def address_of(row: AnyRow) -> tuple[bytes | None, bytes | None]:
     """Return where a message goes, sealed, and its index: the patient's, unless it has its own."""
     if row.address_sealed is not None:
         return row.address_sealed, row.address_index
@@ -106,40 +108,36 @@ def address_of(row: Row[Any]) -> tuple[bytes | None, bytes | None]:
 class _Bar:
     """The objections and kill switches in force that may concern these messages."""
 
-    by_patient: frozenset[tuple[UUID, str | None]]
-    by_address: frozenset[tuple[bytes, str | None]]
+    of_patients: frozenset[tuple[UUID | None, str | None]]
+    of_addresses: frozenset[tuple[bytes | None, str | None]]
     switches: frozenset[tuple[str, str | None]]
 
     @classmethod
-    def read(cls, session: Session, rows: Sequence[Row[Any]]) -> _Bar:
+    def read(cls, session: Session, rows: Sequence[AnyRow]) -> _Bar:
         patients = {row.patient_id for row in rows if row.patient_id is not None}
         addresses = {index for row in rows if (index := address_of(row)[1]) is not None}
-        in_force = Objection.lifted_at.is_(None)
-        by_patient = session.execute(
-            select(Objection.patient_id, Objection.channel).where(
-                in_force, Objection.patient_id.in_(patients)
+        objections = session.execute(
+            select(Objection.patient_id, Objection.contact_index, Objection.channel).where(
+                Objection.lifted_at.is_(None),
+                or_(Objection.patient_id.in_(patients), Objection.contact_index.in_(addresses)),
             )
-        )
-        by_address = session.execute(
-            select(Objection.contact_index, Objection.channel).where(
-                in_force, Objection.contact_index.in_(addresses)
-            )
-        )
+        ).all()
         switches = session.execute(
             select(Switch.scope, Switch.value).where(Switch.lifted_at.is_(None))
         )
         return cls(
-            frozenset((row[0], row[1]) for row in by_patient),
-            frozenset((row[0], row[1]) for row in by_address),
-            frozenset((row[0], row[1]) for row in switches),
+            frozenset((row.patient_id, row.channel) for row in objections if row.patient_id),
+            frozenset((row.contact_index, row.channel) for row in objections if row.contact_index),
+            frozenset((row.scope, row.value) for row in switches),
         )
 
-    def objected(self, row: Row[Any], channel: str | None) -> bool:
+    def objected(self, row: AnyRow, channel: str | None) -> bool:
         """Say whether there is an objection to this channel, or to everything (None)."""
         index = address_of(row)[1]
-        return (row.patient_id, channel) in self.by_patient or (index, channel) in self.by_address
+        of_patient = (row.patient_id, channel) in self.of_patients
+        return of_patient or (index, channel) in self.of_addresses
 
-    def switched_off(self, row: Row[Any]) -> bool:
+    def switched_off(self, row: AnyRow) -> bool:
         return bool(self.switches) and not self.switches.isdisjoint(
             {
                 ("all", None),
@@ -151,31 +149,18 @@ class _Bar:
         )
 
 
-def _judge_one(kit: Kit, bar: _Bar, row: Row[Any], *, now: datetime) -> Verdict:
-    stop = _person_bar(row) if row.kind == "advice" else None
+def _judge_one(kit: Kit, bar: _Bar, row: AnyRow, *, now: datetime) -> Verdict:
+    stop = _ended(row) or _shut(bar, row, now=now) or _unreachable(bar, row)
     if stop is not None:
         return stop
-    if now >= row.not_after:
-        return Stop(State.EXPIRED, "window-over")
-    if bar.switched_off(row):
-        return Stop(State.HELD, "switch")
+    # A patient who wrote is answered whatever the hour.
+    return Go() if row.kind == "reply" else _in_hours(kit, row, now=now)
+
+
+def _ended(row: AnyRow) -> Stop | None:
+    """Return why nothing more may go to this person on this enrolment; answers still may."""
     if row.kind == "reply":
-        # A patient who wrote is answered whatever the hour, also to confirm an objection.
-        return Go()
-    if bar.objected(row, None):
-        return Stop(State.SUPPRESSED, "objection")
-    if bar.objected(row, row.channel):
-        return Stop(State.SUPPRESSED, "objection-to-channel")
-    unusable = row.mobile_unusable if row.channel == ChannelKind.SMS.value else row.email_unusable
-    if unusable:
-        return Stop(State.SUPPRESSED, "address-unusable")
-    if address_of(row)[0] is None:
-        return Stop(State.SUPPRESSED, "no-address")
-    return _in_hours(kit, row, now=now)
-
-
-def _person_bar(row: Row[Any]) -> Stop | None:
-    """Return why nothing more may go to this person on this enrolment."""
+        return None
     if row.erased_at is not None or row.data_key is None:
         return Stop(State.CANCELLED, "erased")
     if row.deceased_at is not None:
@@ -187,7 +172,27 @@ def _person_bar(row: Row[Any]) -> Stop | None:
     return None
 
 
-def _in_hours(kit: Kit, row: Row[Any], *, now: datetime) -> Verdict:
+def _shut(bar: _Bar, row: AnyRow, *, now: datetime) -> Stop | None:
+    """Return why this message may not go now, whoever it is for."""
+    if now >= row.not_after:
+        return Stop(State.EXPIRED, "window-over")
+    return Stop(State.HELD, "switch") if bar.switched_off(row) else None
+
+
+def _unreachable(bar: _Bar, row: AnyRow) -> Stop | None:
+    """Return why this message may not go to its address, or has none."""
+    # Also the answer that confirms an objection goes.
+    if row.kind == "advice":
+        if bar.objected(row, None):
+            return Stop(State.SUPPRESSED, "objection")
+        if bar.objected(row, row.channel):
+            return Stop(State.SUPPRESSED, "objection-to-channel")
+        if row.mobile_unusable if row.channel == ChannelKind.SMS.value else row.email_unusable:
+            return Stop(State.SUPPRESSED, "address-unusable")
+    return Stop(State.SUPPRESSED, "no-address") if address_of(row)[0] is None else None
+
+
+def _in_hours(kit: Kit, row: AnyRow, *, now: datetime) -> Verdict:
     """Let it wait for its window and for the sending hours; expire it if none comes in time."""
     clinic = kit.catalogue.clinics.get(row.clinic)
     if clinic is None:

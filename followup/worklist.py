@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -11,9 +12,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from followup.domain.errors import Conflict, NotFound
+from followup.domain.errors import Conflict, InvalidInput, NotFound
 from followup.kit import Kit
 from followup.store.audit_log import Deed, Entry, record
+from followup.store.inserting import insert_new
 from followup.store.models import Message, WorklistItem
 from followup.store.types import new_id
 
@@ -25,6 +27,9 @@ TIME_LIMITS = {
 """How soon a person should look, by urgency."""
 
 URGENCY = {"reply": 2, "missed": 2, "failed": 2, "unknown": 2, "no-receipt": 3, "set-up": 2}
+
+
+OUTCOME = re.compile(r"[a-z][a-z-]{0,39}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,29 +64,62 @@ class Task:
 def open_item(session: Session, kit: Kit, deed: Deed, task: Task) -> UUID:
     """Open an item for a person, or return the one that is there for the same subject."""
     del kit
-    there = session.scalar(select(WorklistItem.id).where(WorklistItem.subject == task.subject))
-    if there is not None:
-        return there
-    urgency = URGENCY.get(task.kind, 3)
-    item = WorklistItem(
-        id=new_id(deed.real_at),
-        subject=task.subject,
-        clinic=task.clinic,
-        kind=task.kind,
-        urgency=urgency,
-        patient_id=task.patient_id,
-        enrolment_id=task.enrolment_id,
-        message_id=task.message_id,
-        inbound_id=task.inbound_id,
-        detail={"cause": task.cause, **task.more},
-        opened_at=deed.at,
-        due_at=deed.at + TIME_LIMITS[urgency],
-        state="open",
+    item_id, urgency = new_id(deed.real_at), URGENCY.get(task.kind, 3)
+    is_new = insert_new(
+        session,
+        WorklistItem,
+        {
+            "id": item_id,
+            "subject": task.subject,
+            "clinic": task.clinic,
+            "kind": task.kind,
+            "urgency": urgency,
+            "patient_id": task.patient_id,
+            "enrolment_id": task.enrolment_id,
+            "message_id": task.message_id,
+            "inbound_id": task.inbound_id,
+            "detail": {"cause": task.cause, **task.more},
+            "opened_at": deed.at,
+            "due_at": deed.at + TIME_LIMITS[urgency],
+            "state": "open",
+        },
     )
-    session.add(item)
-    session.flush()
-    _record(session, deed, item, "worklist.opened", {"kind": task.kind, "cause": task.cause})
-    return item.id
+    if not is_new:
+        return session.scalars(
+            select(WorklistItem.id).where(WorklistItem.subject == task.subject)
+        ).one()
+    record(
+        session,
+        deed,
+        Entry(
+            action="worklist.opened",
+            clinic=task.clinic,
+            patient_id=task.patient_id,
+            enrolment_id=task.enrolment_id,
+            message_id=task.message_id,
+            detail={"item": str(item_id), "kind": task.kind, "cause": task.cause},
+        ),
+    )
+    return item_id
+
+
+def settle_items(
+    session: Session, deed: Deed, message_id: UUID, *, kinds: Collection[str], outcome: str
+) -> None:
+    """Close what nobody has taken up yet about a message, because it has settled itself."""
+    settled = session.scalars(
+        select(WorklistItem)
+        .where(
+            WorklistItem.message_id == message_id,
+            WorklistItem.kind.in_(kinds),
+            WorklistItem.state == "open",
+        )
+        .order_by(WorklistItem.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).all()
+    for item in settled:
+        _close(session, deed, item, outcome=outcome)
 
 
 def take(kit: Kit, item_id: UUID, *, actor: str) -> None:
@@ -101,15 +139,14 @@ def take(kit: Kit, item_id: UUID, *, actor: str) -> None:
 
 def close(kit: Kit, item_id: UUID, *, outcome: str, actor: str) -> None:
     """Close an item with what came of it (a code such as `rang` or `dealt-with`)."""
+    if not OUTCOME.fullmatch(outcome):
+        raise InvalidInput.of("outcome", "use a code of small letters and hyphens, such as rang")
 
     def work(session: Session) -> None:
         item = _find(session, item_id)
         if item.state == "closed":
             raise Conflict("this is dealt with already")
-        deed = kit.deed(actor)
-        item.state, item.outcome = "closed", outcome
-        item.closed_at, item.closed_by = deed.at, actor
-        _record(session, deed, item, "worklist.closed", {"outcome": outcome})
+        _close(session, kit.deed(actor), item, outcome=outcome)
 
     kit.store.transact(work)
 
@@ -124,8 +161,14 @@ def open_items(session: Session, *, clinic: str | None = None) -> Sequence[Workl
     ).all()
 
 
+def _close(session: Session, deed: Deed, item: WorklistItem, *, outcome: str) -> None:
+    item.state, item.outcome = "closed", outcome
+    item.closed_at, item.closed_by = deed.at, deed.actor
+    _record(session, deed, item, "worklist.closed", {"outcome": outcome})
+
+
 def _find(session: Session, item_id: UUID) -> WorklistItem:
-    item = session.get(WorklistItem, item_id, with_for_update=True)
+    item = session.get(WorklistItem, item_id, with_for_update={"key_share": True})
     if item is None:
         raise NotFound(f"there is no worklist item {item_id}")
     return item

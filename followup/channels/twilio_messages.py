@@ -37,6 +37,7 @@ from the same sender, and that no other attempt can claim, is the same advice to
 
 _SID = re.compile(r"(?:SM|MM)[0-9a-fA-F]{32}")
 _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
+_CODE = re.compile(r"[1-9][0-9]{0,8}")
 _TRIAL = "Sent from your Twilio trial account"
 
 
@@ -60,7 +61,7 @@ def make_report(sid: str, status: str, error_code: object) -> Report:
     reported = STATUSES.get(status, ReportedStatus.ACCEPTED)
     if reported is not ReportedStatus.FAILED:
         return Report(provider_id=sid, status=reported)
-    code = int(str(error_code)) if str(error_code or "").isdecimal() else None
+    code = int(str(error_code)) if _CODE.fullmatch(str(error_code)) else None
     known = meaning_of(code)
     opted_out = known is not None and known.verdict is Verdict.OPTED_OUT
     return Report(

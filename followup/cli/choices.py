@@ -13,14 +13,10 @@ from followup.cli.boundary import WrongUse
 from followup.domain.errors import InvalidInput, Problem
 from followup.domain.protocol import Attribute, Protocol
 from followup.intake.local_times import parse_bound
+from followup.intake.yes_or_no import read_yes_or_no
 
 USUAL_PROTOCOL = "nerve-root-block"
 """Meant where several are configured, this one among them, and none is named."""
-
-ANSWERS = {
-    "yes": True, "y": True, "true": True, "1": True,
-    "no": False, "n": False, "false": False, "0": False,
-}  # fmt: skip
 
 
 def clinic_key(catalogue: Catalogue, given: str | None) -> str:
@@ -98,9 +94,10 @@ def answers(
             found[_key_of(protocol, flag) or {"steroid": "steroid_given"}.get(flag, flag)] = value
     for text in written:
         name, _, answer = text.partition("=")
-        if answer.strip().lower() not in ANSWERS:
+        value = read_yes_or_no(answer)
+        if value is None:
             raise WrongUse(f"--attribute {text}: write it as {name.strip()}=yes or =no")
-        found[_key_of(protocol, name.strip()) or name.strip()] = ANSWERS[answer.strip().lower()]
+        found[_key_of(protocol, name.strip()) or name.strip()] = value
     for flag in flags:
         bare = flag.removeprefix("--")
         key, value = _key_of(protocol, bare), True

@@ -31,11 +31,12 @@ MOVES: dict[State, frozenset[State]] = {
             State.CANCELLED,
             State.SUPPRESSED,
             State.EXPIRED,
-            # A receipt proves that an attempt arrived which was thought absent: nothing to send.
+            # Here and below: a receipt proves that an attempt which was believed absent was taken
+            # after all. Nothing more is to be sent, and the patient was told, whatever we thought.
             State.SENT,
         }
     ),
-    State.HELD: frozenset({State.PLANNED, State.CANCELLED, State.EXPIRED}),
+    State.HELD: frozenset({State.PLANNED, State.CANCELLED, State.EXPIRED, State.SENT}),
     State.CLAIMED: frozenset(
         {
             State.SENDING,
@@ -45,7 +46,6 @@ MOVES: dict[State, frozenset[State]] = {
             State.SUPPRESSED,
             State.EXPIRED,
             State.CANCELLED,
-            # As above.
             State.SENT,
         }
     ),
@@ -68,23 +68,22 @@ MOVES: dict[State, frozenset[State]] = {
             State.PLANNED,
             # ... or it is too late to.
             State.EXPIRED,
-            State.CANCELLED,
         }
     ),
     State.SENT: frozenset({State.DELIVERED, State.FAILED}),
     # A carrier sometimes reports a failure first and the delivery afterwards.
     State.FAILED: frozenset({State.DELIVERED}),
     State.DELIVERED: frozenset(),
-    State.EXPIRED: frozenset(),
-    State.SUPPRESSED: frozenset(),
-    State.CANCELLED: frozenset(),
+    State.EXPIRED: frozenset({State.SENT}),
+    State.SUPPRESSED: frozenset({State.SENT}),
+    State.CANCELLED: frozenset({State.SENT}),
 }
 
 FINAL = frozenset({State.DELIVERED, State.FAILED, State.EXPIRED, State.SUPPRESSED, State.CANCELLED})
-"""States in which no sweeper waits for anything more (a failure may still be corrected)."""
+"""States in which no sweeper waits for anything more (a provider may still correct one)."""
 
-UNSENT = frozenset({State.PLANNED, State.HELD})
-"""States from which a person's change (withdrawal, new time, objection) simply cancels."""
+LEASED = frozenset({State.CLAIMED, State.SENDING, State.UNKNOWN})
+"""States that belong to one worker, or to the reconciler, for a while."""
 
 
 def check_move(current: State, wanted: State) -> None:

@@ -70,17 +70,17 @@ def _make_service_keys(session: Session, masters: MasterKeys) -> None:
     for name in SERVICE_KEYS:
         if name not in there:
             _, key = masters.new_data_key()
-            session.add(
-                ServiceKey(name=name, wrapped=key.wrapped, master_key_id=key.master_key_id)
-            )
+            session.add(ServiceKey(name=name, wrapped=key.wrapped, master_key_id=key.master_key_id))
 
 
 def _rotate_patients(session: Session, masters: MasterKeys) -> int:
     patients = session.scalars(
         select(Patient)
         .where(Patient.data_key.is_not(None), Patient.master_key_id != masters.current_id)
+        .order_by(Patient.id)
         .limit(ROTATE_BATCH)
-        .with_for_update(skip_locked=True)
+        # Waits for rivals: a patient passed over would be left behind without a word.
+        .with_for_update(key_share=True)
     ).all()
     for patient in patients:
         assert patient.data_key is not None  # noqa: S101 - the query says so

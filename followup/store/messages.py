@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
-    Row,
     exists,
     func,
     literal_column,
@@ -19,9 +18,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from followup.domain.lifecycle import State, check_move
+from followup.domain.lifecycle import LEASED, State, check_move
 from followup.store.audit_log import Deed, Entry, record_all
 from followup.store.models import Message
+from followup.store.types import AnyRow
 
 PRIORITIES = range(10)
 """0 is for answers to patients who wrote; a protocol's steps use 1 (most urgent) to 9."""
@@ -39,17 +39,24 @@ def move(
     reason: str | None = None,
     detail: Mapping[str, Any] | None = None,
     only: ColumnElement[bool] | None = None,
-    **values: Any,
+    **values: Any,  # noqa: ANN401 - columns of many types
 ) -> set[UUID]:
     """Move messages from `expected` to `to` by compare-and-set, each with its audit event.
 
     Returns the ids that moved: one that had left `expected`, or for which `only` does not hold, is
-    left alone and is missing from the answer. `values` are further columns to set. Raises
-    `IllegalMove` for a move that is not in the table. Nothing else in the product writes `state`.
+    left alone and is missing from the answer. `values` are further columns to set; a lease ends
+    with the states that have one, and so does the wait for a receipt. Raises `IllegalMove` for a
+    move that is not in the table. Nothing else in the product writes `state`.
+
+    Two bulk moves can meet in different orders: callers lock the rows first, by rising id.
     """
     check_move(expected, to)
     if not message_ids:
         return set()
+    if to not in LEASED:
+        values = {"lease_token": None, "lease_until": None, **values}
+    if to is not State.SENT:
+        values = {"receipt_due_at": None, **values}
     conditions = [Message.id.in_(message_ids), Message.state == expected.value]
     if only is not None:
         conditions.append(only)
@@ -71,7 +78,7 @@ def move(
 
 
 def _entry(
-    row: Row[Any],
+    row: AnyRow,
     expected: State,
     to: State,
     reason: str | None,
@@ -98,27 +105,18 @@ def state_is(*states: State) -> ColumnElement[bool]:
     The states stand in the statement itself: a planner that sees parameters there can't know that a
     partial index applies.
     """
-    literals = [literal_column(f"'{state.value}'") for state in states]
+    literals: list[ColumnElement[str]] = [literal_column(f"'{state.value}'") for state in states]
     return Message.state == literals[0] if len(literals) == 1 else Message.state.in_(literals)
 
 
-def lock_due(
-    session: Session, *, priority: int, now: datetime, limit: int
-) -> Sequence[Row[tuple[UUID, str, str, str, datetime, datetime]]]:
+def lock_due(session: Session, *, priority: int, now: datetime, limit: int) -> Sequence[UUID]:
     """Return up to `limit` planned messages of one priority whose time has come, longest due first.
 
     On PostgreSQL they are locked and those that a rival has locked are passed over; on SQLite the
     transaction itself is the lock.
     """
-    return session.execute(
-        select(
-            Message.id,
-            Message.kind,
-            Message.clinic,
-            Message.zone,
-            Message.not_before,
-            Message.not_after,
-        )
+    return session.scalars(
+        select(Message.id)
         .where(
             state_is(State.PLANNED),
             Message.priority == priority,
@@ -126,8 +124,27 @@ def lock_due(
         )
         .order_by(Message.claimable_at)
         .limit(limit)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)
     ).all()
+
+
+def lock_in(
+    session: Session, states: Iterable[State], *conditions: ColumnElement[bool]
+) -> dict[State, list[UUID]]:
+    """Return the messages in these states for which the conditions hold, by state, locked.
+
+    Locked by rising id, as everything that waits for several messages locks them.
+    """
+    rows = session.execute(
+        select(Message.id, Message.state)
+        .where(state_is(*states), *conditions)
+        .order_by(Message.id)
+        .with_for_update(key_share=True)
+    ).all()
+    found: dict[State, list[UUID]] = {state: [] for state in states}
+    for row in rows:
+        found[State(row.state)].append(row.id)
+    return found
 
 
 def due_priorities(session: Session, *, now: datetime) -> Sequence[int]:

@@ -8,7 +8,7 @@ look-up. See `followup.store.sealing`.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import (
@@ -30,6 +30,12 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from followup.domain.lifecycle import State
 from followup.store.types import Json, Serial, UtcDateTime
 
+ACTOR = 120
+"""Room for `web:`, `api:` or `cli:` and the name behind it."""
+
+PROVIDER_ID = 320
+"""Room for the Message-ID of an e-mail from the longest of domains."""
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -47,7 +53,7 @@ class Base(DeclarativeBase):
     """What all tables share: named constraints, aware times, JSON documents."""
 
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
         datetime: UtcDateTime,
         UUID: Uuid,
         bytes: LargeBinary,
@@ -107,9 +113,9 @@ class Objection(Base):
     channel: Mapped[str | None] = mapped_column(String(8))
     source: Mapped[str] = mapped_column(String(40))
     lodged_at: Mapped[datetime]
-    lodged_by: Mapped[str] = mapped_column(String(80))
+    lodged_by: Mapped[str] = mapped_column(String(ACTOR))
     lifted_at: Mapped[datetime | None]
-    lifted_by: Mapped[str | None] = mapped_column(String(80))
+    lifted_by: Mapped[str | None] = mapped_column(String(ACTOR))
 
 
 class Enrolment(Base):
@@ -146,9 +152,10 @@ class Enrolment(Base):
     state: Mapped[str] = mapped_column(String(12))
     generation: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime]
-    created_by: Mapped[str] = mapped_column(String(80))
+    created_by: Mapped[str] = mapped_column(String(ACTOR))
     ended_at: Mapped[datetime | None]
-    ended_reason: Mapped[str | None] = mapped_column(String(200))
+    # Free words, so they may name somebody: sealed under the patient's key.
+    ended_reason_sealed: Mapped[bytes | None]
 
 
 class Generation(Base):
@@ -165,7 +172,7 @@ class Generation(Base):
     protocol_version: Mapped[str] = mapped_column(String(64))
     planned: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime]
-    created_by: Mapped[str] = mapped_column(String(80))
+    created_by: Mapped[str] = mapped_column(String(ACTOR))
 
 
 class ProtocolVersion(Base):
@@ -239,6 +246,13 @@ class Message(Base):
             sqlite_where=text("state = 'sent' AND receipt_due_at IS NOT NULL"),
             postgresql_where=text("state = 'sent' AND receipt_due_at IS NOT NULL"),
         ),
+        Index(
+            "ix_messages_fallback_of",
+            "fallback_of",
+            unique=True,
+            sqlite_where=text("fallback_of IS NOT NULL"),
+            postgresql_where=text("fallback_of IS NOT NULL"),
+        ),
         Index("ix_messages_due_at", "due_at"),
         Index("ix_messages_state_due_at", "state", "due_at"),
         CheckConstraint(_among("state", [state.value for state in State]), name="state"),
@@ -259,7 +273,7 @@ class Message(Base):
     priority: Mapped[int] = mapped_column(SmallInteger)
     missed: Mapped[str] = mapped_column(String(8))
     may_fall_back: Mapped[bool] = mapped_column(Boolean)
-    fallback_of: Mapped[UUID | None] = mapped_column(ForeignKey("messages.id"), index=True)
+    fallback_of: Mapped[UUID | None] = mapped_column(ForeignKey("messages.id"))
     # A message on the other channel has taken this one's place: the balance counts that one.
     superseded: Mapped[bool] = mapped_column(Boolean)
     receipt_wait: Mapped[int] = mapped_column(Integer)
@@ -323,7 +337,7 @@ class Attempt(Base):
     finished_at: Mapped[datetime | None]
     # accepted, refused, unavailable, unknown, absent, not-called; null while under way.
     outcome: Mapped[str | None] = mapped_column(String(12))
-    provider_id: Mapped[str | None] = mapped_column(String(120))
+    provider_id: Mapped[str | None] = mapped_column(String(PROVIDER_ID))
     code: Mapped[str | None] = mapped_column(String(40))
     reason: Mapped[str | None] = mapped_column(String(300))
 
@@ -344,7 +358,7 @@ class Receipt(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     provider: Mapped[str] = mapped_column(String(20))
-    provider_id: Mapped[str] = mapped_column(String(120))
+    provider_id: Mapped[str] = mapped_column(String(PROVIDER_ID))
     status: Mapped[str] = mapped_column(String(12))
     # Empty rather than null: a unique constraint takes nulls for different.
     code: Mapped[str] = mapped_column(String(40))
@@ -357,7 +371,7 @@ class Receipt(Base):
 
 
 class WorklistItem(Base):
-    """Something that a person must look at. `subject` makes it one item however often it is found."""
+    """Something that a person must look at: one item a `subject`, however often it is found."""
 
     __tablename__ = "worklist_items"
     __table_args__ = (Index("ix_worklist_items_state_opened_at", "state", "opened_at"),)
@@ -375,9 +389,9 @@ class WorklistItem(Base):
     opened_at: Mapped[datetime]
     due_at: Mapped[datetime]
     state: Mapped[str] = mapped_column(String(8))
-    owner: Mapped[str | None] = mapped_column(String(80))
+    owner: Mapped[str | None] = mapped_column(String(ACTOR))
     closed_at: Mapped[datetime | None]
-    closed_by: Mapped[str | None] = mapped_column(String(80))
+    closed_by: Mapped[str | None] = mapped_column(String(ACTOR))
     outcome: Mapped[str | None] = mapped_column(String(40))
     note_sealed: Mapped[bytes | None]
 
@@ -390,7 +404,7 @@ class InboundMessage(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     provider: Mapped[str] = mapped_column(String(20))
-    provider_id: Mapped[str] = mapped_column(String(120))
+    provider_id: Mapped[str] = mapped_column(String(PROVIDER_ID))
     clinic: Mapped[str | None] = mapped_column(String(80))
     patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patients.id"), index=True)
     address_index: Mapped[bytes] = mapped_column(index=True)
@@ -411,7 +425,7 @@ class AuditEvent(Base):
     id: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=True)
     at: Mapped[datetime] = mapped_column(index=True)
     real_at: Mapped[datetime]
-    actor: Mapped[str] = mapped_column(String(80))
+    actor: Mapped[str] = mapped_column(String(ACTOR))
     action: Mapped[str] = mapped_column(String(60))
     clinic: Mapped[str | None] = mapped_column(String(80))
     patient_id: Mapped[UUID | None] = mapped_column(index=True)
@@ -426,6 +440,8 @@ class AuditSeal(Base):
     __tablename__ = "audit_seals"
 
     id: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=True)
+    # Seals follow each other without a gap: no two begin at the same event.
+    after_id: Mapped[int] = mapped_column(Serial, unique=True)
     upto_id: Mapped[int] = mapped_column(Serial)
     events: Mapped[int] = mapped_column(Integer)
     digest: Mapped[bytes]
@@ -443,9 +459,9 @@ class Switch(Base):
     value: Mapped[str | None] = mapped_column(String(80))
     reason: Mapped[str] = mapped_column(String(200))
     thrown_at: Mapped[datetime]
-    thrown_by: Mapped[str] = mapped_column(String(80))
+    thrown_by: Mapped[str] = mapped_column(String(ACTOR))
     lifted_at: Mapped[datetime | None]
-    lifted_by: Mapped[str | None] = mapped_column(String(80))
+    lifted_by: Mapped[str | None] = mapped_column(String(ACTOR))
 
 
 class Sweep(Base):

@@ -47,7 +47,7 @@ def column(name: str) -> str:
 
 def surname_of(name: str) -> str:
     """Return the last word of a name, without case or accents: what a search by surname matches."""
-    words = unicodedata.normalize("NFKD", name).split()
+    words = unicodedata.normalize("NFKD", name).split() or [""]
     bare = "".join(letter for letter in words[-1] if not unicodedata.combining(letter))
     return bare.casefold()
 
@@ -118,9 +118,7 @@ def update(patient: Patient, keyring: Keyring, person: Person) -> tuple[str, ...
         language=person.language,
     )
     changed = tuple(
-        name
-        for name in (*SEALED, "language")
-        if getattr(merged, name) != getattr(before, name)
+        name for name in (*SEALED, "language") if getattr(merged, name) != getattr(before, name)
     )
     if "mobile" in changed:
         patient.mobile_unusable = None

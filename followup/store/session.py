@@ -7,11 +7,12 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -20,9 +21,16 @@ from followup.domain.errors import StoreUnavailable
 Result = TypeVar("Result")
 
 SQLITE_BUSY_SECONDS = 15
-# Serialisation failure, deadlock: PostgreSQL rolled the whole transaction back; it may be run again.
-TRANSIENT = frozenset({"40001", "40P01"})
+SQLITE_CONNECTIONS = 64
+"""More than the embedded stack has threads: each holds one for a short transaction only."""
+
+# Serialisation failure, deadlock: PostgreSQL rolled the whole transaction back.
+ROLLED_BACK = frozenset({"40001", "40P01"})
+# The server stops, starts or was killed.
+GOING_AWAY = frozenset({"57P01", "57P02", "57P03"})
 TRIES = 5
+IDEMPOTENT_TRIES = 8
+"""With the pauses between them, half a minute: longer than a database takes to start again."""
 
 
 def make_engine(url: str, *, pool_size: int = 10) -> Engine:
@@ -47,7 +55,11 @@ def make_engine(url: str, *, pool_size: int = 10) -> Engine:
 
 def _sqlite_engine(url: str) -> Engine:
     engine = create_engine(
-        url, hide_parameters=True, connect_args={"timeout": SQLITE_BUSY_SECONDS}
+        url,
+        hide_parameters=True,
+        max_overflow=SQLITE_CONNECTIONS,
+        pool_timeout=SQLITE_BUSY_SECONDS,
+        connect_args={"timeout": SQLITE_BUSY_SECONDS},
     )
 
     @event.listens_for(engine, "connect")
@@ -95,22 +107,47 @@ class Store:
         with _as_unavailable(), self._writing.begin() as session:
             yield session
 
-    def transact(self, work: Callable[[Session], Result]) -> Result:
-        """Run `work` in a transaction, again if the database rolled it back for a rival's sake.
+    def transact(self, work: Callable[[Session], Result], *, idempotent: bool = False) -> Result:
+        """Run `work` in a transaction, again where the database undid it and that is safe.
 
-        `work` must do nothing but read and write through its session.
+        That is: rolled back for a rival's sake, beaten to a key by a rival (once), or cut off
+        before the commit began. With `idempotent` it is run again too where nobody knows whether
+        the commit went through. `work` must do nothing but read and write through its session.
         """
-        for tried in range(1, TRIES + 1):
+        tries, beaten = IDEMPOTENT_TRIES if idempotent else TRIES, False
+        for tried in range(1, tries + 1):
+            committing = False
             try:
                 with self._writing.begin() as session:
-                    return work(session)
-            except DBAPIError as error:
-                if tried == TRIES or not _may_run_again(error):
-                    _raise_as_unavailable(error)
+                    result = work(session)
+                    session.flush()
+                    committing = True
+                return result
+            except IntegrityError:
+                if beaten or tried == tries:
                     raise
-                # Rivals that fell over each other part by a random pause.
-                time.sleep(random.uniform(0.01, 0.05) * tried)  # noqa: S311
+                beaten = True
+            except DBAPIError as error:
+                pause = self._pause(error, tried=tried, undone=idempotent or not committing)
+                if tried == tries or pause is None:
+                    _raise_as_unavailable(error, unsure=committing)
+                    raise
+                time.sleep(pause)
+            except PoolTimeout as error:
+                _raise_as_unavailable(error)
         raise AssertionError
+
+    def _pause(self, error: DBAPIError, *, tried: int, undone: bool) -> float | None:
+        """Return how many seconds to wait before running it again, or None for never."""
+        sqlstate = getattr(error.orig, "sqlstate", None)
+        if sqlstate in ROLLED_BACK:
+            # Rivals that fell over each other part by a random pause.
+            return random.uniform(0.01, 0.05) * tried  # noqa: S311
+        # Without a statement there was no connection. SQLite has no server to wait for.
+        unreached = error.statement is None and not self.is_sqlite
+        if undone and (error.connection_invalidated or unreached or sqlstate in GOING_AWAY):
+            return random.uniform(0.075, 0.125) * 2.0**tried  # noqa: S311
+        return None
 
     def ping(self) -> None:
         """Raise `StoreUnavailable` unless the database answers."""
@@ -122,35 +159,29 @@ class Store:
         self.engine.dispose()
 
 
-def _sqlstate(error: DBAPIError) -> str | None:
-    state: Any = getattr(error.orig, "sqlstate", None)
-    return state if isinstance(state, str) else None
-
-
-def _may_run_again(error: DBAPIError) -> bool:
-    return _sqlstate(error) in TRANSIENT
-
-
 @contextmanager
 def _as_unavailable() -> Iterator[None]:
     try:
         yield
-    except DBAPIError as error:
+    except (DBAPIError, PoolTimeout) as error:
         _raise_as_unavailable(error)
         raise
 
 
-def _raise_as_unavailable(error: DBAPIError) -> None:
+def _raise_as_unavailable(error: DBAPIError | PoolTimeout, *, unsure: bool = False) -> None:
     """Raise the sentence for an operator if the database can't be used; else do nothing."""
-    if isinstance(error, OperationalError | InterfaceError):
+    if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
+        changed = "look whether the change was kept" if unsure else "nothing was changed"
         message = (
-            f"the database can't be used at present ({_first_line(error)}); "
-            "nothing was changed: check FOLLOWUP_DATABASE_URL, that the server runs and that its "
-            "disk has room, then try again"
+            f"the database can't be used at present ({_first_line(error)}); {changed}: "
+            "check FOLLOWUP_DATABASE_URL, that the server runs and that its disk has room, "
+            "then try again"
         )
         raise StoreUnavailable(message) from error
 
 
-def _first_line(error: DBAPIError) -> str:
+def _first_line(error: DBAPIError | PoolTimeout) -> str:
     # The driver's own words only: the statement and its parameters may carry a patient's data.
+    if isinstance(error, PoolTimeout):
+        return "all its connections are in use"
     return str(error.orig).strip().partition("\n")[0]

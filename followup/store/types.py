@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
+from typing import Any, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import JSON, BigInteger, DateTime, Integer
+from sqlalchemy import JSON, BigInteger, DateTime, Integer, Row
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
+
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+"""A row of which only the names of its columns matter."""
 
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 """A JSON document; a Python None is SQL NULL."""

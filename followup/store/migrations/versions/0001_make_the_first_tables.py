@@ -1,3 +1,4 @@
+# ruff: noqa: E501, PLR0915 - written by Alembic from the models.
 """make the first tables."""
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def upgrade() -> None:
         sa.Column("id", Serial, autoincrement=True, nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.Column("real_at", UtcDateTime(), nullable=False),
-        sa.Column("actor", sa.String(length=80), nullable=False),
+        sa.Column("actor", sa.String(length=120), nullable=False),
         sa.Column("action", sa.String(length=60), nullable=False),
         sa.Column("clinic", sa.String(length=80), nullable=True),
         sa.Column("patient_id", sa.Uuid(), nullable=True),
@@ -56,11 +57,13 @@ def upgrade() -> None:
     op.create_table(
         "audit_seals",
         sa.Column("id", Serial, autoincrement=True, nullable=False),
+        sa.Column("after_id", Serial, nullable=False),
         sa.Column("upto_id", Serial, nullable=False),
         sa.Column("events", sa.Integer(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("sealed_real_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_seals")),
+        sa.UniqueConstraint("after_id", name=op.f("uq_audit_seals_after_id")),
     )
     op.create_table(
         "content_versions",
@@ -167,6 +170,43 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_service_keys")),
     )
     op.create_table(
+        "sign_in_attempts",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("account_index", sa.LargeBinary(), nullable=False),
+        sa.Column("address_index", sa.LargeBinary(), nullable=False),
+        sa.Column("real_at", UtcDateTime(), nullable=False),
+        sa.Column("succeeded", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_in_attempts")),
+    )
+    with op.batch_alter_table("sign_in_attempts", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_sign_in_attempts_account", ["account_index", "real_at"], unique=False
+        )
+        batch_op.create_index(
+            "ix_sign_in_attempts_address", ["address_index", "real_at"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_sign_in_attempts_real_at"), ["real_at"], unique=False)
+
+    op.create_table(
+        "staff",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("email", sa.String(length=100), nullable=False),
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("roles", Json, nullable=False),
+        sa.Column("clinics", Json, nullable=True),
+        sa.Column("password_hash", sa.String(length=200), nullable=True),
+        sa.Column("subject", sa.String(length=255), nullable=True),
+        sa.Column("code_key_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("code_step", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("created_by", sa.String(length=120), nullable=False),
+        sa.Column("disabled_at", UtcDateTime(), nullable=True),
+        sa.Column("disabled_by", sa.String(length=120), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_staff")),
+        sa.UniqueConstraint("email", name=op.f("uq_staff_email")),
+        sa.UniqueConstraint("subject", name=op.f("uq_staff_subject")),
+    )
+    op.create_table(
         "sweeps",
         sa.Column("name", sa.String(length=40), nullable=False),
         sa.Column("started_real_at", UtcDateTime(), nullable=False),
@@ -184,9 +224,9 @@ def upgrade() -> None:
         sa.Column("value", sa.String(length=80), nullable=True),
         sa.Column("reason", sa.String(length=200), nullable=False),
         sa.Column("thrown_at", UtcDateTime(), nullable=False),
-        sa.Column("thrown_by", sa.String(length=80), nullable=False),
+        sa.Column("thrown_by", sa.String(length=120), nullable=False),
         sa.Column("lifted_at", UtcDateTime(), nullable=True),
-        sa.Column("lifted_by", sa.String(length=80), nullable=True),
+        sa.Column("lifted_by", sa.String(length=120), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_switches")),
     )
     op.create_table(
@@ -204,9 +244,9 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.Column("created_by", sa.String(length=80), nullable=False),
+        sa.Column("created_by", sa.String(length=120), nullable=False),
         sa.Column("ended_at", UtcDateTime(), nullable=True),
-        sa.Column("ended_reason", sa.String(length=200), nullable=True),
+        sa.Column("ended_reason_sealed", sa.LargeBinary(), nullable=True),
         sa.CheckConstraint(
             "state IN ('active', 'paused', 'withdrawn', 'finished')",
             name=op.f("ck_enrolments_state"),
@@ -231,6 +271,25 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "invitations",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("staff_id", sa.Uuid(), nullable=True),
+        sa.Column("email", sa.String(length=100), nullable=True),
+        sa.Column("roles", Json, nullable=False),
+        sa.Column("clinics", Json, nullable=True),
+        sa.Column("made_real_at", UtcDateTime(), nullable=False),
+        sa.Column("made_by", sa.String(length=120), nullable=False),
+        sa.Column("expires_real_at", UtcDateTime(), nullable=False),
+        sa.Column("used_real_at", UtcDateTime(), nullable=True),
+        sa.Column("withdrawn_real_at", UtcDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["staff_id"], ["staff.id"], name=op.f("fk_invitations_staff_id_staff")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_invitations")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_invitations_token_hash")),
+    )
+    op.create_table(
         "objections",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("patient_id", sa.Uuid(), nullable=True),
@@ -238,9 +297,9 @@ def upgrade() -> None:
         sa.Column("channel", sa.String(length=8), nullable=True),
         sa.Column("source", sa.String(length=40), nullable=False),
         sa.Column("lodged_at", UtcDateTime(), nullable=False),
-        sa.Column("lodged_by", sa.String(length=80), nullable=False),
+        sa.Column("lodged_by", sa.String(length=120), nullable=False),
         sa.Column("lifted_at", UtcDateTime(), nullable=True),
-        sa.Column("lifted_by", sa.String(length=80), nullable=True),
+        sa.Column("lifted_by", sa.String(length=120), nullable=True),
         sa.ForeignKeyConstraint(
             ["patient_id"], ["patients.id"], name=op.f("fk_objections_patient_id_patients")
         ),
@@ -253,6 +312,49 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_objections_patient_id"), ["patient_id"], unique=False)
 
     op.create_table(
+        "staff_sessions",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("token_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("staff_id", sa.Uuid(), nullable=False),
+        sa.Column("stage", sa.String(length=10), nullable=False),
+        sa.Column("browser", sa.String(length=60), nullable=False),
+        sa.Column("began_real_at", UtcDateTime(), nullable=False),
+        sa.Column("seen_real_at", UtcDateTime(), nullable=False),
+        sa.Column("ended_real_at", UtcDateTime(), nullable=True),
+        sa.Column("new_code_key_sealed", sa.LargeBinary(), nullable=True),
+        sa.CheckConstraint(
+            "stage IN ('code', 'enrol-code', 'full')", name=op.f("ck_staff_sessions_stage")
+        ),
+        sa.ForeignKeyConstraint(
+            ["staff_id"], ["staff.id"], name=op.f("fk_staff_sessions_staff_id_staff")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_staff_sessions")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_staff_sessions_token_hash")),
+    )
+    with op.batch_alter_table("staff_sessions", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_staff_sessions_staff_id"), ["staff_id"], unique=False)
+
+    op.create_table(
+        "drafts",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("staff_id", sa.Uuid(), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("answers_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("touched_real_at", UtcDateTime(), nullable=False),
+        sa.Column("enrolment_id", sa.Uuid(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["enrolment_id"], ["enrolments.id"], name=op.f("fk_drafts_enrolment_id_enrolments")
+        ),
+        sa.ForeignKeyConstraint(["staff_id"], ["staff.id"], name=op.f("fk_drafts_staff_id_staff")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_drafts")),
+    )
+    with op.batch_alter_table("drafts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_drafts_staff_id"), ["staff_id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_drafts_touched_real_at"), ["touched_real_at"], unique=False
+        )
+
+    op.create_table(
         "generations",
         sa.Column("enrolment_id", sa.Uuid(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
@@ -260,7 +362,7 @@ def upgrade() -> None:
         sa.Column("protocol_version", sa.String(length=64), nullable=False),
         sa.Column("planned", sa.Integer(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.Column("created_by", sa.String(length=80), nullable=False),
+        sa.Column("created_by", sa.String(length=120), nullable=False),
         sa.ForeignKeyConstraint(
             ["enrolment_id"], ["enrolments.id"], name=op.f("fk_generations_enrolment_id_enrolments")
         ),
@@ -332,7 +434,13 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_messages_enrolment_id"), ["enrolment_id"], unique=False
         )
-        batch_op.create_index(batch_op.f("ix_messages_fallback_of"), ["fallback_of"], unique=False)
+        batch_op.create_index(
+            "ix_messages_fallback_of",
+            ["fallback_of"],
+            unique=True,
+            sqlite_where=sa.text("fallback_of IS NOT NULL"),
+            postgresql_where=sa.text("fallback_of IS NOT NULL"),
+        )
         batch_op.create_index(
             "ix_messages_leased",
             ["state", "lease_until"],
@@ -383,7 +491,7 @@ def upgrade() -> None:
         sa.Column("over_real_at", UtcDateTime(), nullable=False),
         sa.Column("finished_at", UtcDateTime(), nullable=True),
         sa.Column("outcome", sa.String(length=12), nullable=True),
-        sa.Column("provider_id", sa.String(length=120), nullable=True),
+        sa.Column("provider_id", sa.String(length=320), nullable=True),
         sa.Column("code", sa.String(length=40), nullable=True),
         sa.Column("reason", sa.String(length=300), nullable=True),
         sa.ForeignKeyConstraint(
@@ -410,7 +518,7 @@ def upgrade() -> None:
         "inbound_messages",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("provider", sa.String(length=20), nullable=False),
-        sa.Column("provider_id", sa.String(length=120), nullable=False),
+        sa.Column("provider_id", sa.String(length=320), nullable=False),
         sa.Column("clinic", sa.String(length=80), nullable=True),
         sa.Column("patient_id", sa.Uuid(), nullable=True),
         sa.Column("address_index", sa.LargeBinary(), nullable=False),
@@ -444,7 +552,7 @@ def upgrade() -> None:
         "receipts",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("provider", sa.String(length=20), nullable=False),
-        sa.Column("provider_id", sa.String(length=120), nullable=False),
+        sa.Column("provider_id", sa.String(length=320), nullable=False),
         sa.Column("status", sa.String(length=12), nullable=False),
         sa.Column("code", sa.String(length=40), nullable=False),
         sa.Column("reason", sa.String(length=300), nullable=True),
@@ -490,9 +598,9 @@ def upgrade() -> None:
         sa.Column("opened_at", UtcDateTime(), nullable=False),
         sa.Column("due_at", UtcDateTime(), nullable=False),
         sa.Column("state", sa.String(length=8), nullable=False),
-        sa.Column("owner", sa.String(length=80), nullable=True),
+        sa.Column("owner", sa.String(length=120), nullable=True),
         sa.Column("closed_at", UtcDateTime(), nullable=True),
-        sa.Column("closed_by", sa.String(length=80), nullable=True),
+        sa.Column("closed_by", sa.String(length=120), nullable=True),
         sa.Column("outcome", sa.String(length=40), nullable=True),
         sa.Column("note_sealed", sa.LargeBinary(), nullable=True),
         sa.ForeignKeyConstraint(
@@ -525,6 +633,31 @@ def upgrade() -> None:
             "ix_worklist_items_state_opened_at", ["state", "opened_at"], unique=False
         )
 
+    op.create_table(
+        "calls",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("clinic", sa.String(length=80), nullable=False),
+        sa.Column("patient_id", sa.Uuid(), nullable=False),
+        sa.Column("enrolment_id", sa.Uuid(), nullable=True),
+        sa.Column("item_id", sa.Uuid(), nullable=True),
+        sa.Column("outcome", sa.String(length=40), nullable=False),
+        sa.Column("note_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.Column("made_by", sa.String(length=120), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["enrolment_id"], ["enrolments.id"], name=op.f("fk_calls_enrolment_id_enrolments")
+        ),
+        sa.ForeignKeyConstraint(
+            ["item_id"], ["worklist_items.id"], name=op.f("fk_calls_item_id_worklist_items")
+        ),
+        sa.ForeignKeyConstraint(
+            ["patient_id"], ["patients.id"], name=op.f("fk_calls_patient_id_patients")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_calls")),
+    )
+    with op.batch_alter_table("calls", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_calls_patient_id"), ["patient_id"], unique=False)
+
     make_guards(op.get_bind(), "audit_events")
     make_guards(op.get_bind(), "audit_seals")
 
@@ -532,6 +665,10 @@ def upgrade() -> None:
 def downgrade() -> None:
     drop_guards(op.get_bind(), "audit_events")
     drop_guards(op.get_bind(), "audit_seals")
+    with op.batch_alter_table("calls", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_calls_patient_id"))
+
+    op.drop_table("calls")
     with op.batch_alter_table("worklist_items", schema=None) as batch_op:
         batch_op.drop_index("ix_worklist_items_state_opened_at")
         batch_op.drop_index(batch_op.f("ix_worklist_items_patient_id"))
@@ -583,7 +720,11 @@ def downgrade() -> None:
             sqlite_where=sa.text("state IN ('claimed', 'sending', 'unknown')"),
             postgresql_where=sa.text("state IN ('claimed', 'sending', 'unknown')"),
         )
-        batch_op.drop_index(batch_op.f("ix_messages_fallback_of"))
+        batch_op.drop_index(
+            "ix_messages_fallback_of",
+            sqlite_where=sa.text("fallback_of IS NOT NULL"),
+            postgresql_where=sa.text("fallback_of IS NOT NULL"),
+        )
         batch_op.drop_index(batch_op.f("ix_messages_enrolment_id"))
         batch_op.drop_index("ix_messages_due_at")
         batch_op.drop_index(
@@ -594,11 +735,21 @@ def downgrade() -> None:
 
     op.drop_table("messages")
     op.drop_table("generations")
+    with op.batch_alter_table("drafts", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_drafts_touched_real_at"))
+        batch_op.drop_index(batch_op.f("ix_drafts_staff_id"))
+
+    op.drop_table("drafts")
+    with op.batch_alter_table("staff_sessions", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_staff_sessions_staff_id"))
+
+    op.drop_table("staff_sessions")
     with op.batch_alter_table("objections", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_objections_patient_id"))
         batch_op.drop_index(batch_op.f("ix_objections_contact_index"))
 
     op.drop_table("objections")
+    op.drop_table("invitations")
     with op.batch_alter_table("enrolments", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_enrolments_procedure",
@@ -611,6 +762,13 @@ def downgrade() -> None:
     op.drop_table("enrolments")
     op.drop_table("switches")
     op.drop_table("sweeps")
+    op.drop_table("staff")
+    with op.batch_alter_table("sign_in_attempts", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_sign_in_attempts_real_at"))
+        batch_op.drop_index("ix_sign_in_attempts_address")
+        batch_op.drop_index("ix_sign_in_attempts_account")
+
+    op.drop_table("sign_in_attempts")
     op.drop_table("service_keys")
     with op.batch_alter_table("sandbox_messages", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_sandbox_messages_to_index"))

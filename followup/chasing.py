@@ -1,0 +1,91 @@
+"""Asking after messages whose receipt is overdue: the provider first, then a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session, aliased
+
+from followup.channels.interface import CannotTell, Report
+from followup.domain.channel import ChannelKind
+from followup.domain.lifecycle import State
+from followup.kit import Kit
+from followup.reconcile import Answer, ask
+from followup.reports import apply_report, lock_attempts
+from followup.store.messages import state_is
+from followup.store.models import Attempt, Message
+from followup.store.types import AnyRow
+from followup.worklist import Task, open_item
+
+ACTOR = "reconciler"
+ASK_AGAIN = timedelta(minutes=5)
+"""How long (real time) to leave a provider alone that could not say how a message fares."""
+
+
+def chase_receipts(kit: Kit, *, limit: int = 50) -> int:
+    """Ask the provider about messages whose receipt is overdue, then a person; return how many."""
+    overdue = _overdue(kit, limit=limit)
+    for row in overdue:
+        channel = kit.channels[ChannelKind(row.channel)]
+        answer = ask(channel, row, partial(channel.poll, row.provider_id))
+        kit.store.transact(partial(_chase, kit=kit, chased=row, answer=answer))
+    return len(overdue)
+
+
+def _overdue(kit: Kit, *, limit: int) -> Sequence[AnyRow]:
+    """Return the attempts that were taken, of messages that should have been reported on by now."""
+    later = aliased(Attempt)
+    latest_taken = (
+        select(func.max(later.number))
+        .where(later.message_id == Message.id, later.provider_id.is_not(None))
+        .scalar_subquery()
+    )
+    with kit.store.read() as session:
+        return session.execute(
+            select(
+                Message.channel,
+                Attempt.id.label("attempt_id"),
+                Attempt.provider,
+                Attempt.provider_id,
+            )
+            .join(Attempt, (Attempt.message_id == Message.id) & (Attempt.number == latest_taken))
+            .where(
+                state_is(State.SENT),
+                Message.receipt_due_at.is_not(None),
+                Message.receipt_due_at <= kit.clock.now(),
+            )
+            .order_by(Message.receipt_due_at)
+            .limit(limit)
+        ).all()
+
+
+def _chase(session: Session, *, kit: Kit, chased: AnyRow, answer: Answer) -> None:
+    deed = kit.deed(ACTOR)
+    (row,) = lock_attempts(session, [chased.attempt_id])
+    if row.state != State.SENT.value:
+        return
+    if isinstance(answer, Report):
+        apply_report(session, kit, deed, row, answer)
+    message = session.get_one(Message, row.message_id, populate_existing=True)
+    if message.state != State.SENT.value:
+        return
+    if isinstance(answer, CannotTell) and deed.at < message.not_after:
+        # The provider did not answer: ask again while an answer still helps.
+        _put_off(session, message.id, until=kit.clock.after_real(ASK_AGAIN))
+        return
+    # It stays `sent`: nothing is known against it. But it is asked about once only.
+    _put_off(session, message.id, until=None)
+    open_item(session, kit, deed, Task.of_message(message, kind="no-receipt", cause="no-receipt"))
+
+
+def _put_off(session: Session, message_id: UUID, *, until: datetime | None) -> None:
+    session.execute(
+        update(Message)
+        .where(Message.id == message_id, Message.state == State.SENT.value)
+        .values(receipt_due_at=until)
+        .execution_options(synchronize_session=False)
+    )

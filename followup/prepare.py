@@ -1,0 +1,138 @@
+"""Making one attempt of a claimed message: the words, the address, and the row that precedes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from sqlalchemy.orm import Session
+
+from followup.channels.interface import Outgoing
+from followup.content import ContentVersion
+from followup.domain.channel import ChannelKind
+from followup.domain.errors import TemplateError, WrongMasterKey
+from followup.domain.lifecycle import State
+from followup.kit import Kit
+from followup.pacing import sender_of
+from followup.rendering import Words, render
+from followup.standing import address_of
+from followup.store.audit_log import Deed
+from followup.store.messages import move
+from followup.store.patients import column
+from followup.store.sealing import Sealer
+from followup.store.types import AnyRow, new_id
+from followup.worklist import Task, open_item
+
+NEEDS_OPERATOR = "needs-operator"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """An attempt (a row of `attempts`) that may be called, once committed, until `call_before`."""
+
+    attempt: dict[str, object]
+    outgoing: Outgoing
+    kind: ChannelKind
+    sender: str
+    version: ContentVersion
+    call_before: datetime
+
+
+def prepare(session: Session, kit: Kit, deed: Deed, row: AnyRow) -> Started | None:
+    """Render one message of `standing.load` and return its attempt with the call to make.
+
+    One that can't be rendered or opened is held, and the operator told: a broken template must not
+    stop the others.
+    """
+    sealer = kit.keyring.system
+    try:
+        sealer = kit.keyring.patient(row.data_key, row.master_key_id) or sealer
+        words = render(kit, row, language=row.language)
+        address = _address(sealer, row)
+    except (TemplateError, WrongMasterKey) as error:
+        _hold(session, kit, deed, row, cause=type(error).__name__)
+        return None
+    attempt_id = new_id(deed.real_at)
+    call_before = deed.real_at + kit.policy.lease
+    return Started(
+        attempt=_attempt(kit, sealer, row, words, deed=deed, id_=attempt_id, to=address)
+        | {"over_real_at": call_before + kit.channels[ChannelKind(row.channel)].longest_call},
+        outgoing=_outgoing(kit, row, words, deed=deed, attempt_id=attempt_id, to=address),
+        kind=ChannelKind(row.channel),
+        sender=sender_of(kit, ChannelKind(row.channel), row.clinic),
+        version=words.version,
+        call_before=call_before,
+    )
+
+
+def _address(sealer: Sealer, row: AnyRow) -> str:
+    sealed, _ = address_of(row)
+    assert sealed is not None  # noqa: S101 - `judge` lets no other through
+    if row.address_sealed is not None:
+        return sealer.open(sealed, column="messages.address")
+    sms = row.channel == ChannelKind.SMS.value
+    return sealer.open(sealed, column=column("mobile" if sms else "email"))
+
+
+def _outgoing(
+    kit: Kit, row: AnyRow, words: Words, *, deed: Deed, attempt_id: UUID, to: str
+) -> Outgoing:
+    clinic = kit.catalogue.clinics[row.clinic]
+    sms = row.channel == ChannelKind.SMS.value
+    return Outgoing(
+        message_id=row.id,
+        attempt_id=attempt_id,
+        to=to,
+        text=words.text,
+        subject=words.subject,
+        html=words.html,
+        sender=clinic.sms_sender if sms else clinic.email_from,
+        reply_to=None if sms else clinic.email_reply_to,
+        valid_for=kit.clock.real_delay(row.not_after - deed.at),
+        rfc_message_id=f"<{row.id}@{kit.links.mail_domain}>",
+        unsubscribe_url=words.stop_url,
+    )
+
+
+def _attempt(
+    kit: Kit, sealer: Sealer, row: AnyRow, words: Words, *, deed: Deed, id_: UUID, to: str
+) -> dict[str, object]:
+    kind = ChannelKind(row.channel)
+    return {
+        "id": id_,
+        "message_id": row.id,
+        "number": row.attempt_count + 1,
+        "provider": kit.channels[kind].provider,
+        "sender": sender_of(kit, kind, row.clinic),
+        "address_sealed": sealer.seal(to, column="attempts.address"),
+        "subject_sealed": sealer.seal_if(words.subject, column="attempts.subject"),
+        "body_sealed": sealer.seal(words.text, column="attempts.body"),
+        "html_sealed": sealer.seal_if(words.html, column="attempts.html"),
+        "content_version": words.version.id,
+        "segments": words.size.segments if words.size else None,
+        "encoding": words.size.encoding if words.size else None,
+        "started_at": deed.at,
+        "started_real_at": deed.real_at,
+    }
+
+
+def _hold(session: Session, kit: Kit, deed: Deed, row: AnyRow, *, cause: str) -> None:
+    log.error("message.cannot_be_prepared", message_id=str(row.id), cause=cause)
+    move(session, deed, [row.id], expected=State.CLAIMED, to=State.HELD, reason=NEEDS_OPERATOR)
+    # One item for all messages with the same fault: the operator mends it once.
+    open_item(
+        session,
+        kit,
+        deed,
+        Task(
+            subject=f"set-up:{row.clinic}:{row.template}:{row.language}:{row.channel}:{deed.at:%F}",
+            kind="set-up",
+            clinic=row.clinic,
+            cause=cause,
+            more={"template": row.template, "language": row.language, "channel": row.channel},
+        ),
+    )

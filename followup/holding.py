@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, false, or_, select, true
+from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session
 
 from followup.domain.channel import ChannelKind
@@ -17,7 +16,8 @@ from followup.kit import Kit
 from followup.prepare import NEEDS_OPERATOR
 from followup.store.audit_log import Deed
 from followup.store.messages import move, state_is
-from followup.store.models import Enrolment, Message, Patient, Switch
+from followup.store.models import Enrolment, Message, Patient
+from followup.store.switches import covered, covers_in_force
 from followup.store.types import AnyRow
 
 ACTOR = "sweeper"
@@ -48,7 +48,7 @@ def _unheld(session: Session, kit: Kit, deed: Deed, *, limit: int) -> Sequence[U
         deed,
         Message.reason.is_distinct_from(NEEDS_OPERATOR),
         Message.clinic.in_(kit.catalogue.clinics),
-        ~_switched_off(session),
+        *(~covered(cover) for cover in covers_in_force(session)),
         limit=limit,
     )
 
@@ -89,26 +89,6 @@ def _lock(
         .limit(limit)
         .with_for_update(skip_locked=True, key_share=True, of=Message)
     ).all()
-
-
-def _switched_off(session: Session) -> ColumnElement[bool]:
-    """Return the condition that a kill switch in force covers a message."""
-    in_force = session.execute(
-        select(Switch.scope, Switch.value).where(Switch.lifted_at.is_(None))
-    ).all()
-    covered: dict[str, Any] = {
-        "clinic": Message.clinic,
-        "protocol": Message.protocol,
-        "step": Message.step,
-        "channel": Message.channel,
-    }
-    return or_(
-        false(),
-        *(
-            true() if row.scope == "all" else covered[row.scope].is_not_distinct_from(row.value)
-            for row in in_force
-        ),
-    )
 
 
 def _can_be_made(kit: Kit, kind: AnyRow) -> bool:

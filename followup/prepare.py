@@ -36,6 +36,7 @@ class Started:
 
     attempt: dict[str, object]
     outgoing: Outgoing
+    row: AnyRow
     kind: ChannelKind
     sender: str
     version: ContentVersion
@@ -62,6 +63,7 @@ def prepare(session: Session, kit: Kit, deed: Deed, row: AnyRow) -> Started | No
         attempt=_attempt(kit, sealer, row, words, deed=deed, id_=attempt_id, to=address)
         | {"over_real_at": call_before + kit.channels[ChannelKind(row.channel)].longest_call},
         outgoing=_outgoing(kit, row, words, deed=deed, attempt_id=attempt_id, to=address),
+        row=row,
         kind=ChannelKind(row.channel),
         sender=sender_of(kit, ChannelKind(row.channel), row.clinic),
         version=words.version,

@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
+from followup.brake import Brake
 from followup.channels.interface import Channel, Report
 from followup.dispatch import apply_stops
 from followup.domain.errors import (
@@ -115,8 +116,9 @@ def _return_to_plan(session: Session, deed: Deed, verdicts: dict[UUID, Verdict])
 
 def _call_all(kit: Kit, started: Sequence[Started], *, executor: ThreadPoolExecutor) -> int:
     """Call the provider for each attempt and commit the outcomes in small groups as they come."""
+    brake = Brake(kit)
     pending: set[Future[Called]] = {
-        executor.submit(_call, kit, kit.channels[one.kind], one) for one in started
+        executor.submit(_call, kit, brake, kit.channels[one.kind], one) for one in started
     }
     ready: list[Called] = []
     called = 0
@@ -132,11 +134,14 @@ def _call_all(kit: Kit, started: Sequence[Started], *, executor: ThreadPoolExecu
     return called
 
 
-def _call(kit: Kit, channel: Channel, started: Started) -> Called:
-    """Make one provider call, unless its lease is over: another worker may hold the message."""
+def _call(kit: Kit, brake: Brake, channel: Channel, started: Started) -> Called:
+    """Make one provider call, unless its lease is over or it has been stopped meanwhile.
+
+    After its lease another worker may hold the message.
+    """
     outgoing = started.outgoing
     result: Report | ChannelError
-    if kit.clock.real_now() >= started.call_before:
+    if kit.clock.real_now() >= started.call_before or brake.stops(started.row):
         return Called(outgoing.message_id, outgoing.attempt_id, NOT_CALLED)
     try:
         result = channel.send(outgoing)

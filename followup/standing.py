@@ -15,7 +15,8 @@ from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.domain.timeline import next_sending_moment
 from followup.kit import Kit
-from followup.store.models import Enrolment, Message, Objection, Patient, Switch
+from followup.store.models import Enrolment, Message, Objection, Patient
+from followup.store.switches import Cover, covers_in_force, is_covered
 from followup.store.types import AnyRow
 
 
@@ -110,7 +111,7 @@ class _Bar:
 
     of_patients: frozenset[tuple[UUID | None, str | None]]
     of_addresses: frozenset[tuple[bytes | None, str | None]]
-    switches: frozenset[tuple[str, str | None]]
+    switches: frozenset[Cover]
 
     @classmethod
     def read(cls, session: Session, rows: Sequence[AnyRow]) -> _Bar:
@@ -122,13 +123,10 @@ class _Bar:
                 or_(Objection.patient_id.in_(patients), Objection.contact_index.in_(addresses)),
             )
         ).all()
-        switches = session.execute(
-            select(Switch.scope, Switch.value).where(Switch.lifted_at.is_(None))
-        )
         return cls(
             frozenset((row.patient_id, row.channel) for row in objections if row.patient_id),
             frozenset((row.contact_index, row.channel) for row in objections if row.contact_index),
-            frozenset((row.scope, row.value) for row in switches),
+            covers_in_force(session),
         )
 
     def objected(self, row: AnyRow, channel: str | None) -> bool:
@@ -136,17 +134,6 @@ class _Bar:
         index = address_of(row)[1]
         of_patient = (row.patient_id, channel) in self.of_patients
         return of_patient or (index, channel) in self.of_addresses
-
-    def switched_off(self, row: AnyRow) -> bool:
-        return bool(self.switches) and not self.switches.isdisjoint(
-            {
-                ("all", None),
-                ("clinic", row.clinic),
-                ("protocol", row.protocol),
-                ("step", row.step),
-                ("channel", row.channel),
-            }
-        )
 
 
 def _judge_one(kit: Kit, bar: _Bar, row: AnyRow, *, now: datetime) -> Verdict:
@@ -176,7 +163,7 @@ def _shut(bar: _Bar, row: AnyRow, *, now: datetime) -> Stop | None:
     """Return why this message may not go now, whoever it is for."""
     if now >= row.not_after:
         return Stop(State.EXPIRED, "window-over")
-    return Stop(State.HELD, "switch") if bar.switched_off(row) else None
+    return Stop(State.HELD, "switch") if is_covered(bar.switches, row) else None
 
 
 def _unreachable(bar: _Bar, row: AnyRow) -> Stop | None:

@@ -43,6 +43,11 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "audit": Entry("audit:audit", "Show all that one patient was told; check the trail."),
         "check": Entry("check:check", "Check settings, protocols, words, database and keys."),
     },
+    "Emergencies": {
+        "stop-sending": Entry("switching:stop_sending", "Stop sending at once, in whole or part."),
+        "resume-sending": Entry("switching:resume_sending", "Let go what was stopped."),
+        "switches": Entry("switching:switches", "List what is stopped, by whom and why."),
+    },
     "Running": {
         "run": Entry("run:run", "Run everything in one process, on this machine."),
         "demo": Entry("demo:demo", "Play six weeks of follow-up in two minutes."),

@@ -1,0 +1,3 @@
+"""The command line, called as a shell calls it."""
+
+from __future__ import annotations

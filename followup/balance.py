@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from followup.domain.lifecycle import State
 from followup.kit import Kit
@@ -93,39 +93,51 @@ CLASSES = (
 
 def _count(session: Session, kit: Kit, scope: Scope) -> Mapping[str, int]:
     # A message whose place the other channel's took is accounted for by that one.
-    label = _class(now=kit.clock.now(), real_now=kit.clock.real_now()).label("class")
+    now = kit.clock.now()
+    # The grace is real time: under a time-lapse clock it is as much more service time.
+    label = _class(
+        service_limit=now - (kit.clock.after_real(GRACE) - now),
+        real_limit=kit.clock.real_now() - GRACE,
+    ).label("class")
+    fallback = aliased(Message)
+    replaced = and_(
+        Message.superseded.is_(True), exists().where(fallback.fallback_of == Message.id)
+    )
     rows = session.execute(
         select(label, func.count())
-        .where(
-            Message.due_at <= kit.clock.now(),
-            Message.superseded.is_(False),
-            *scope.conditions(),
-        )
+        .where(Message.due_at <= now, ~replaced, *scope.conditions())
         .group_by(label)
     )
     return {row[0]: row[1] for row in rows}
 
 
-def _class(*, now: datetime, real_now: datetime) -> ColumnElement[str]:
-    """Return the class of a row as an expression; `stray` is what nothing takes care of."""
+def _class(*, service_limit: datetime, real_limit: datetime) -> ColumnElement[str]:
+    """Return the class of a row as an expression; `stray` is what nothing takes care of.
+
+    What should have happened before a limit, and has not, is not taken care of.
+    """
     with_person = exists().where(WorklistItem.message_id == Message.id)
-    is_state = {state: Message.state == state.value for state in State}
-    leased = or_(Message.lease_until.is_(None), Message.lease_until > real_now - GRACE)
-    waiting = and_(is_state[State.PLANNED], Message.not_after > now - GRACE)
-    in_hand = and_(
-        or_(is_state[State.CLAIMED], is_state[State.SENDING], is_state[State.UNKNOWN]), leased
-    )
+    useful = Message.not_after > service_limit
+    leased = Message.lease_until > real_limit
+    reportable = or_(Message.receipt_due_at.is_(None), Message.receipt_due_at > service_limit)
+
+    def state(*states: State) -> ColumnElement[bool]:
+        return Message.state.in_([one.value for one in states])
+
     return case(
-        (is_state[State.DELIVERED], "delivered"),
-        (and_(is_state[State.SENT], ~with_person), "sent"),
-        (is_state[State.SUPPRESSED], "suppressed"),
-        (and_(is_state[State.EXPIRED], ~with_person), "expired"),
-        (is_state[State.CANCELLED], "cancelled"),
-        (is_state[State.HELD], "held"),
+        # Its place was taken by a message that is gone.
+        (Message.superseded.is_(True), "stray"),
+        (state(State.DELIVERED), "delivered"),
+        (state(State.SUPPRESSED), "suppressed"),
+        (state(State.CANCELLED), "cancelled"),
+        (and_(state(State.HELD), useful), "held"),
         (with_person, "with_a_person"),
-        (or_(waiting, in_hand), "in_progress"),
+        (and_(state(State.SENT), reportable), "sent"),
+        (state(State.EXPIRED), "expired"),
+        (and_(state(State.PLANNED), useful), "in_progress"),
+        (and_(state(State.CLAIMED, State.SENDING, State.UNKNOWN), leased), "in_progress"),
         # The answer to a text that a person has before them anyway.
-        (and_(is_state[State.FAILED], Message.kind == "reply"), "with_a_person"),
+        (and_(state(State.FAILED), Message.kind == "reply"), "with_a_person"),
         else_="stray",
     )
 

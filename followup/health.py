@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -14,12 +15,15 @@ from followup.domain.lifecycle import State
 from followup.kit import Kit
 from followup.store.messages import oldest_claimable, state_is
 from followup.store.models import Heartbeat, Message, Sweep
+from followup.store.session import Store
+from followup.sweeps import JOBS
 
 LATE = timedelta(minutes=5)
 """How long past its due time a claimable message may be (in real time) before an alarm."""
 QUIET = timedelta(minutes=1)
 """How long (real time) the dispatcher may be silent before an alarm."""
 STUCK = timedelta(minutes=10)
+UNSETTLED = timedelta(minutes=30)
 NOTE_EVERY = timedelta(seconds=5)
 """How often (real time) an idle job notes that it ran."""
 
@@ -55,18 +59,16 @@ def watched(kit: Kit, name: str, run: Callable[[], int]) -> int:
         error = type(failure).__name__
         raise
     finally:
-        if found or error or _stale(name, started):
+        noted = _noted.setdefault(kit.store, {})
+        # An idle job notes itself now and then only: each note costs a disk flush.
+        if found or error or name not in noted or started - noted[name] >= NOTE_EVERY:
             _note(kit, name, started=started, found=found, error=error)
-            _noted[name] = started
+            noted[name] = started
     return found
 
 
-def _stale(name: str, at: datetime) -> bool:
-    """Say whether the note of an idle job is old enough to write again: each costs a disk flush."""
-    return name not in _noted or at - _noted[name] >= NOTE_EVERY
-
-
-_noted: dict[str, datetime] = {}
+_noted: WeakKeyDictionary[Store, dict[str, datetime]] = WeakKeyDictionary()
+"""When each job last noted itself in this process."""
 
 
 def _note(kit: Kit, name: str, *, started: datetime, found: int, error: str | None) -> None:
@@ -80,7 +82,7 @@ def _note(kit: Kit, name: str, *, started: datetime, found: int, error: str | No
         "done": found,
         "error": error,
     }
-    changed = {key: value for key, value in row.items() if key not in {"name"}}
+    changed = {key: value for key, value in row.items() if key != "name"}
     if finished is None:
         # When it last ended well is worth keeping.
         del changed["finished_real_at"]
@@ -100,9 +102,8 @@ def ailments(kit: Kit) -> list[Ailment]:
     """Return what is wrong now; raise `StoreUnavailable` if even that can't be known."""
     found: list[Ailment] = []
     with kit.store.read() as session:
-        found.extend(_quiet(session, kit))
-        found.extend(_late(session, kit))
-        found.extend(_stuck(session, kit))
+        for look in (_quiet, _sweeps, _late, _stuck, _unsettled):
+            found.extend(look(session, kit))
     return found
 
 
@@ -132,11 +133,32 @@ def _quiet(session: Session, kit: Kit) -> list[Ailment]:
     silent = kit.clock.real_now() - tick.finished_real_at
     if silent <= QUIET:
         return []
-    seconds = int(silent.total_seconds())
     return [
         Ailment(
             code="dispatcher-quiet",
-            sentence=f"the dispatcher last ran {seconds} s ago: look at celery beat and the workers",
+            sentence=f"the dispatcher last ended well {int(silent.total_seconds())} s ago: "
+            "look at celery beat and the workers",
+        )
+    ]
+
+
+def _sweeps(session: Session, kit: Kit) -> list[Ailment]:
+    """Return which periodic jobs have not ended well for long; one that never ran has not begun."""
+    now = kit.clock.real_now()
+    limits = {job.name: QUIET + 3 * job.every for job in JOBS}
+    late = [
+        sweep.name
+        for sweep in last_sweeps(session)
+        if sweep.name in limits
+        and (sweep.finished_real_at or sweep.started_real_at) < now - limits[sweep.name]
+    ]
+    if not late:
+        return []
+    return [
+        Ailment(
+            code="sweeps-late",
+            sentence=f"these jobs have not ended well for some minutes: {', '.join(late)}: "
+            "look at celery beat, the workers and their log",
         )
     ]
 
@@ -168,5 +190,27 @@ def _stuck(session: Session, kit: Kit) -> list[Ailment]:
             code="messages-stuck",
             sentence=f"{stuck} messages have been on their way for over "
             f"{int(STUCK.total_seconds() // 60)} minutes: do the sweeps run?",
+        )
+    ]
+
+
+def _unsettled(session: Session, kit: Kit) -> list[Ailment]:
+    since = kit.clock.real_now() - UNSETTLED
+    # Without a next look a person has it.
+    unsettled = session.scalar(
+        select(func.count()).where(
+            state_is(State.UNKNOWN),
+            Message.lease_until.is_not(None),
+            Message.state_since_real <= since,
+        )
+    )
+    if not unsettled:
+        return []
+    return [
+        Ailment(
+            code="outcomes-unknown",
+            sentence=f"of {unsettled} messages it has not been known for over "
+            f"{int(UNSETTLED.total_seconds() // 60)} minutes whether the provider has them: "
+            "does it answer look-ups?",
         )
     ]

@@ -21,6 +21,7 @@ from followup.kit import Handbook, Kit
 from followup.planning import STATE_OF_FATE, channel_for
 from followup.rendering import render
 from followup.store.models import Attempt, Message, Patient
+from followup.store.sealing import Sealer
 
 YET_TO_GO = frozenset({State.PLANNED, State.HELD, State.CLAIMED})
 
@@ -54,7 +55,11 @@ class MessageView:
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields as JSON values; a message that is no row yet has no ids."""
-        ids = {} if self.id is None else {"id": str(self.id), "enrolment_id": _text(self.enrolment_id)}
+        ids = (
+            {}
+            if self.id is None
+            else {"id": str(self.id), "enrolment_id": _text(self.enrolment_id)}
+        )
         return {
             **ids,
             "step": self.step,
@@ -98,29 +103,38 @@ def views(session: Session, kit: Kit, messages: Sequence[Message]) -> list[Messa
     }
     attempts = latest_attempts(session, [message.id for message in messages])
     return [
-        _view(kit, message, patients.get(message.patient_id or UUID(int=0)), attempts.get(message.id))
+        _view(
+            kit, message, patients.get(message.patient_id or UUID(int=0)), attempts.get(message.id)
+        )
         for message in messages
     ]
 
 
 def latest_attempts(session: Session, message_ids: Iterable[UUID]) -> dict[UUID, Attempt]:
-    """Return the attempt made last for each of these messages."""
+    """Return the attempt that counts for each of these messages: the last taken, else the last."""
     found = session.scalars(
-        select(Attempt).where(Attempt.message_id.in_(list(message_ids))).order_by(Attempt.number)
+        select(Attempt)
+        .where(Attempt.message_id.in_(list(message_ids)))
+        .order_by(Attempt.provider_id.is_not(None), Attempt.number)
     )
     return {attempt.message_id: attempt for attempt in found}
 
 
 def text_of(kit: Kit, patient: Patient | None, attempt: Attempt) -> str | None:
     """Return the exact words of an attempt, or None if the patient was erased."""
+    sealer = _sealer(kit, patient)
+    return sealer.open_if(attempt.body_sealed, column="attempts.body") if sealer else None
+
+
+def _subject_of(kit: Kit, patient: Patient | None, attempt: Attempt) -> str | None:
+    sealer = _sealer(kit, patient)
+    return sealer.open_if(attempt.subject_sealed, column="attempts.subject") if sealer else None
+
+
+def _sealer(kit: Kit, patient: Patient | None) -> Sealer | None:
     if patient is None:
-        sealer = kit.keyring.system
-    else:
-        opened = kit.keyring.patient(patient.data_key, patient.master_key_id)
-        if opened is None:
-            return None
-        sealer = opened
-    return sealer.open_if(attempt.body_sealed, column="attempts.body")
+        return kit.keyring.system
+    return kit.keyring.patient(patient.data_key, patient.master_key_id)
 
 
 def _view(
@@ -129,7 +143,7 @@ def _view(
     text, segments, encoding, subject = None, None, None, None
     state = State(message.state)
     if attempt is not None and state is not State.PLANNED:
-        text = text_of(kit, patient, attempt)
+        text, subject = text_of(kit, patient, attempt), _subject_of(kit, patient, attempt)
         segments, encoding = attempt.segments, attempt.encoding
     elif state in YET_TO_GO:
         text, segments, encoding, subject = _words(

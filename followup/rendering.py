@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from followup.content import ContentVersion
@@ -19,6 +18,7 @@ from followup.kit import Kit
 from followup.store.inserting import insert_new
 from followup.store.models import ContentVersion as StoredVersion
 from followup.store.models import Message
+from followup.store.types import AnyRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +33,8 @@ class Words:
     stop_url: str | None
 
 
-def render(kit: Kit, row: Row[Any] | Message, *, language: str | None) -> Words:
-    """Return the words of a message row as they stand now; raise `TemplateError` if there are none."""
+def render(kit: Kit, row: AnyRow | Message, *, language: str | None) -> Words:
+    """Return the words of a message row as they stand now, or raise `TemplateError`."""
     clinic = kit.catalogue.clinics.get(row.clinic)
     if clinic is None:
         message = f"the clinic {row.clinic} is no longer configured; put its file back"
@@ -66,7 +66,7 @@ def _stop_url(kit: Kit, patient_id: UUID | None) -> str | None:
 def remember_versions(
     session: Session, versions: Collection[ContentVersion], *, at: datetime
 ) -> None:
-    """Keep template versions, exactly as they are, the first time that something is sent by them."""
+    """Keep template versions exactly as they are, the first time that they are sent by."""
     by_id = {version.id: version for version in versions}
     known = set(session.scalars(select(StoredVersion.id).where(StoredVersion.id.in_(by_id))))
     for new in sorted(by_id.keys() - known):

@@ -6,24 +6,36 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput
 from followup.domain.lifecycle import State
 from followup.domain.protocol import Protocol
-from followup.domain.timeline import PlannedMessage, Procedure, plan
+from followup.domain.timeline import Fate, PlannedMessage, Procedure, plan
 from followup.enrol import wrong_time
 from followup.kit import Kit
 from followup.ongoing import cancel_unsent, find, must_be_open, note
 from followup.pausing import hold, pause, resume
 from followup.planning import add_generation
 from followup.store import patients
+from followup.store.audit_log import Deed
 from followup.store.models import Enrolment, Message, Patient
 from followup.withdrawing import withdraw
 
-__all__ = ["Rescheduled", "pause", "preview_reschedule", "reschedule", "resume", "withdraw"]
+__all__ = [
+    "Rescheduled",
+    "pause",
+    "plan_again",
+    "preview_reschedule",
+    "reschedule",
+    "resume",
+    "withdraw",
+]
+
+OBJECTION = "objection"
+"""The reason of messages that an objection cancelled."""
 
 RECEIVED = frozenset({State.SENDING, State.UNKNOWN, State.SENT, State.DELIVERED})
 """States in which the patient has the advice, or may have it: it is not sent a second time."""
@@ -74,8 +86,83 @@ def _reschedule(
     )
     if clash is not None:
         raise AlreadyEnrolled(clash)
-    cancel_unsent(session, deed, reason="rescheduled", enrolment_ids=[enrolment.id])
     before = enrolment.procedure_at
+    _write(session, kit, deed, enrolment, changed, procedure_at=procedure_at, reason="rescheduled")
+    note(
+        session,
+        deed,
+        enrolment,
+        "enrolment.rescheduled",
+        detail={
+            "from": before.isoformat(),
+            "to": procedure_at.isoformat(),
+            "generation": enrolment.generation,
+            "planned": len(changed.timeline),
+            "not_repeated": len(changed.received),
+        },
+    )
+    return changed
+
+
+def plan_again(session: Session, kit: Kit, deed: Deed, *, patient_id: UUID) -> int:
+    """Plan again what an objection cancelled, once it is lifted; return how much is to come.
+
+    What is past stays past, what was received is not repeated, and an enrolment of which nothing
+    useful was cancelled is left as it is.
+    """
+    cancelled = exists().where(
+        Message.enrolment_id == Enrolment.id,
+        Message.generation == Enrolment.generation,
+        Message.state == State.CANCELLED.value,
+        Message.reason == OBJECTION,
+        Message.not_after > deed.at,
+    )
+    enrolments = session.scalars(
+        select(Enrolment)
+        .where(
+            Enrolment.patient_id == patient_id,
+            Enrolment.state != "withdrawn",
+            cancelled,
+        )
+        .order_by(Enrolment.id)
+        .with_for_update(key_share=True)
+    ).all()
+    return sum(_plan_again(session, kit, deed, enrolment) for enrolment in enrolments)
+
+
+def _plan_again(session: Session, kit: Kit, deed: Deed, enrolment: Enrolment) -> int:
+    at = enrolment.procedure_at
+    known = enrolment.clinic in kit.catalogue.clinics
+    if not known or enrolment.protocol not in kit.catalogue.protocols:
+        return 0
+    if wrong_time(at, now=deed.at):
+        return 0
+    changed = _replan(session, kit, enrolment, at)
+    to_come = sum(planned.fate is Fate.PLANNED for planned in changed.timeline)
+    if to_come:
+        _write(session, kit, deed, enrolment, changed, procedure_at=at, reason="planned-again")
+        note(
+            session,
+            deed,
+            enrolment,
+            "enrolment.planned-again",
+            detail={"generation": enrolment.generation, "to_come": to_come},
+        )
+    return to_come
+
+
+def _write(
+    session: Session,
+    kit: Kit,
+    deed: Deed,
+    enrolment: Enrolment,
+    changed: Rescheduled,
+    *,
+    procedure_at: datetime,
+    reason: str,
+) -> None:
+    """Make the next generation: what is unsent of the last is cancelled for `reason`."""
+    cancel_unsent(session, deed, reason=reason, enrolment_ids=[enrolment.id])
     protocol = _protocol(kit, enrolment)
     enrolment.generation += 1
     enrolment.procedure_at = procedure_at
@@ -93,20 +180,6 @@ def _reschedule(
     )
     if enrolment.state == "paused":
         hold(session, deed, enrolment.id)
-    note(
-        session,
-        deed,
-        enrolment,
-        "enrolment.rescheduled",
-        detail={
-            "from": before.isoformat(),
-            "to": procedure_at.isoformat(),
-            "generation": enrolment.generation,
-            "planned": len(changed.timeline),
-            "not_repeated": len(changed.received),
-        },
-    )
-    return changed
 
 
 def _replan(

@@ -18,23 +18,23 @@ from operator import attrgetter
 from uuid import UUID
 
 import structlog
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from followup.answers import STARTED, STOPPED, UNWATCHED, may_answer, write_answer
+from followup.changes import plan_again
 from followup.channels.twilio_hooks import Inbound
 from followup.domain.channel import ChannelKind
 from followup.domain.clinic import Clinic
 from followup.domain.contact import parse_mobile
 from followup.domain.errors import InvalidInput
 from followup.domain.inbound import Meaning, meaning_of
-from followup.domain.lifecycle import State
 from followup.kit import Kit
 from followup.objections import lift, lift_for_address, lodge, lodge_for_address
 from followup.store import patients
 from followup.store.audit_log import Deed, Entry, record
 from followup.store.inserting import insert_new
-from followup.store.models import Enrolment, InboundMessage, Message, Patient
+from followup.store.models import Enrolment, InboundMessage, Patient
 from followup.store.sealing import Sealer
 from followup.store.types import new_id
 from followup.worklist import Task, open_item
@@ -103,7 +103,10 @@ def _take(session: Session, kit: Kit, inbound: Inbound, *, provider: str) -> Tak
     changed = _obey(session, kit, deed, text)
     # A wish to start where nothing was stopped is a text like any other: it may mean anything.
     starts = text.meaning is Meaning.START and (changed or text.opt_out_type == "START")
-    if text.meaning is not Meaning.STOP:
+    if starts:
+        for patient in text.of:
+            plan_again(session, kit, deed, patient_id=patient.id)
+    if text.meaning is not Meaning.STOP and not (starts and text.of):
         _ask_a_person(session, kit, deed, text, starts=bool(starts))
     answer = _answer(session, deed, text, _choose(text, changed=changed, starts=bool(starts)))
     _record(session, deed, text, answer)
@@ -230,16 +233,15 @@ def _obey(session: Session, kit: Kit, deed: Deed, text: _Text) -> int:
 def _ask_a_person(session: Session, kit: Kit, deed: Deed, text: _Text, *, starts: bool) -> None:
     """Open an item at every clinic whose patient may have written."""
     if not text.of and text.clinic is not None:
-        open_item(session, kit, deed, _task(session, deed, text, text.clinic.key, starts=starts))
+        open_item(session, kit, deed, _task(session, text, text.clinic.key, starts=starts))
     by_clinic = attrgetter("clinic")
     for clinic, group in groupby(sorted(text.of, key=by_clinic), key=by_clinic):
-        task = _task(session, deed, text, clinic, of=tuple(group), starts=starts)
+        task = _task(session, text, clinic, of=tuple(group), starts=starts)
         open_item(session, kit, deed, task)
 
 
 def _task(
     session: Session,
-    deed: Deed,
     text: _Text,
     clinic: str,
     *,
@@ -249,37 +251,17 @@ def _task(
     more: dict[str, object] = {"media": text.media_count} if text.media_count else {}
     if len(text.of) > 1:
         more["shared_by"] = [str(patient.id) for patient in of]
-    if starts:
-        more["cancelled"] = _still_useful(session, of, deed=deed)
     patient = of[0] if len(of) == 1 else None
     return Task(
         subject=f"reply:{text.id}:{clinic}",
         kind="restart" if starts else "reply",
         clinic=clinic,
-        # What was cancelled is not revived by itself: a person decides what is still wanted.
+        # Nobody is enrolled with this number: a person finds out who wants to be.
         cause="started-again" if starts else text.meaning.value,
         patient_id=patient.id if patient else None,
         enrolment_id=_enrolment_of(session, patient) if patient else None,
         inbound_id=text.id,
         more=more,
-    )
-
-
-def _still_useful(session: Session, of: Sequence[Patient], *, deed: Deed) -> int:
-    """Return how many messages were cancelled by an objection and would still be of use."""
-    return (
-        session.scalar(
-            select(func.count()).where(
-                Message.patient_id.in_([patient.id for patient in of]),
-                Message.state == State.CANCELLED.value,
-                Message.reason == "objection",
-                Message.not_after > deed.at,
-                exists().where(
-                    Enrolment.id == Message.enrolment_id, Enrolment.state != "withdrawn"
-                ),
-            )
-        )
-        or 0
     )
 
 

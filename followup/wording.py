@@ -78,14 +78,14 @@ REASONS: dict[str, str] = {
     "stop": "they want no more messages",
     "stop-and-more": "they want no more messages, and wrote more",
     "start": "they may want messages again",
-    "started-again": "what was cancelled is not planned by itself",
+    "started-again": "the number is no enrolled patient's: find out who wrote",
     "other": "nobody has read it yet",
 }
 
 
 KINDS: dict[str, str] = {
     "reply": "a patient wrote",
-    "restart": "a patient wants messages again",
+    "restart": "somebody wants messages again",
     "missed": "could not be sent in time: ring the patient",
     "failed": "did not arrive: ring the patient",
     "unknown": "nobody knows whether it arrived: find out",

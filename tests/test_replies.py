@@ -202,29 +202,52 @@ def test_stop_and_more_that_the_carrier_stopped_is_left_to_a_person(kit):
 # ------------------------------------------------------------------------------ starting
 
 
-def test_start_lifts_the_objection_and_tells_staff_what_was_cancelled(kit):
+def test_start_lifts_the_objection_and_plans_again_what_is_to_come(kit):
     enrolment = enrol_one(kit)
     take(kit, "STOP")
+    stopped = {(one.step, one.occurrence) for one in messages(kit, enrolment)}
 
     assert take(kit, "START") == "reply-started"
 
     assert in_force(kit) == []
-    assert {one.state for one in messages(kit, enrolment)} == {"cancelled"}
-    [item] = tasks(kit)
-    assert (item.kind, item.detail["cause"]) == ("restart", "started-again")
-    assert item.detail["cancelled"] == len(messages(kit, enrolment)) > 5
-    assert item.enrolment_id == enrolment
+    again = [one for one in messages(kit, enrolment) if one.generation == 2]
+    assert {(one.step, one.occurrence) for one in again} == stopped
+    assert {one.state for one in again} == {"planned"}
+    assert tasks(kit) == []
 
 
-def test_start_does_not_count_what_is_of_no_more_use(kit):
+def test_start_does_not_bring_back_what_is_of_no_more_use(kit):
     enrolment = enrol_one(kit)
     take(kit, "STOP")
     clock_of(kit).advance(timedelta(days=20))
 
     take(kit, "START")
 
-    useful = [one for one in messages(kit, enrolment) if one.not_after > kit.clock.now()]
-    assert tasks(kit)[0].detail["cancelled"] == len(useful) == 3
+    again = [one for one in messages(kit, enrolment) if one.generation == 2]
+    planned = [one for one in again if one.state == "planned"]
+    assert {one.step for one in planned} == {"red-flags"}
+    assert len(planned) == 3
+    assert {one.reason for one in again if one.state != "planned"} == {"already-past"}
+
+
+def test_start_twice_plans_once(kit):
+    enrolment = enrol_one(kit)
+    take(kit, "STOP")
+
+    take(kit, "START")
+    take(kit, "START")
+
+    assert {one.generation for one in messages(kit, enrolment)} == {1, 2}
+
+
+def test_a_withdrawn_patient_who_texts_start_is_not_planned_again(kit):
+    enrolment = enrol_one(kit)
+    take(kit, "STOP")
+    withdraw(kit, enrolment, reason="moved away", actor="test")
+
+    take(kit, "START")
+
+    assert {one.generation for one in messages(kit, enrolment)} == {1}
 
 
 def test_start_leaves_an_objection_to_e_mail_alone(kit):

@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 from sqlalchemy.orm import Session
 
+from followup.changes import plan_again
 from followup.cli.choices import among
 from followup.cli.opening import actor, opened
 from followup.cli.options import AsJson, Identifier
-from followup.cli.screen import Column, note, say, say_json, table
+from followup.cli.screen import Column, say, say_json, table
 from followup.domain.channel import ChannelKind
 from followup.kit import Kit
 from followup.message_view import utc_text
@@ -53,30 +54,34 @@ def stop(identifier: Identifier, *, channel: OneChannel = None, as_json: AsJson 
 def start(identifier: Identifier, *, channel: OneChannel = None, as_json: AsJson = False) -> None:
     """Record that a patient wants messages again.
 
-    Only at the patient's own word. What was cancelled stays cancelled: reschedule the enrolment, to
-    the same time if need be, to plan what is still useful.
+    Only at the patient's own word. What the objection cancelled is planned again, if it is still
+    to come and was not received before.
     """
     kind = _kind(channel)
     with opened() as kit:
         deed = kit.deed(actor())
 
-        def work(session: Session) -> int:
+        def work(session: Session) -> tuple[int, int]:
             patient = patient_of(session, find_enrolment(session, identifier))
-            return lift(session, deed, patient=patient, source=SOURCE, channel=kind)
+            lifted = lift(session, deed, patient=patient, source=SOURCE, channel=kind)
+            again = plan_again(session, kit, deed, patient_id=patient.id) if lifted else 0
+            return lifted, again
 
-        lifted = kit.store.transact(work)
+        lifted, again = kit.store.transact(work)
         listed = _wishes_of(kit, identifier)
     if as_json:
-        say_json({"lifted": lifted, "objections": [_as_json(wish) for wish in listed]})
+        say_json(
+            {
+                "lifted": lifted,
+                "planned_again": again,
+                "objections": [_as_json(wish) for wish in listed],
+            }
+        )
         return
     if not lifted:
         say("There was no objection to lift.")
         return
-    say("Recorded: messages are wanted again.")
-    note(
-        "What was cancelled stays so. To plan what is still useful: "
-        f"followup reschedule {identifier} --procedure-at TIME (the same time will do)"
-    )
+    say(f"Recorded: messages are wanted again. Planned again: {again}.")
 
 
 def objections(

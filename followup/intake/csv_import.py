@@ -1,0 +1,129 @@
+"""Importing a CSV file: every row looked at first, then all enrolled, or those that are right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import BinaryIO, TypeVar
+
+from followup import bulk
+from followup.domain.errors import Conflict, InvalidInput, Problem
+from followup.enrol import Request
+from followup.intake.csv_rows import Defaults, Row, in_columns, read_rows
+from followup.kit import Kit
+
+Item = TypeVar("Item")
+Advance = Callable[[int], None]
+"""Is told how far it is: bytes while looking, rows while enrolling."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """How an import went. `complaints` are the lines that were refused, with why."""
+
+    rows: int = 0
+    enrolled: int = 0
+    already: int = 0
+    refused: int = 0
+    complaints: list[tuple[int, Problem]] = field(default_factory=list)
+
+    @property
+    def new(self) -> int:
+        """How many are neither refused nor there already."""
+        return self.rows - self.already - self.refused
+
+    def refuse(self, line: int, problems: Iterable[Problem]) -> None:
+        self.refused += 1
+        self.complaints += [(line, problem) for problem in problems]
+
+    def in_order(self) -> list[tuple[int, Problem]]:
+        """Return the complaints as their lines follow each other."""
+        return sorted(self.complaints, key=lambda complaint: complaint[0])
+
+
+class CsvImport:
+    """One import of a seekable file; memory grows by a few bytes a row, and by the complaints.
+
+    First `examine`, then `write`; both raise `InvalidInput` where the file can't be read.
+    """
+
+    def __init__(self, kit: Kit, source: BinaryIO, defaults: Defaults) -> None:
+        self.tally = Tally()
+        self._kit = kit
+        self._source = source
+        self._defaults = defaults
+        # A byte for each row: whether it is to be enrolled.
+        self._accepted = bytearray()
+
+    def examine(self, advance: Advance) -> Tally:
+        """Look at every row, and write nothing."""
+        examiner = bulk.Examiner(self._kit)
+        for batch in _batches(self._rows()):
+            wanted = [(row.line, row.request) for row in batch if row.request is not None]
+            forecasts = dict(examiner.examine(wanted))
+            for row in batch:
+                forecast = forecasts.get(row.line)
+                self._accepted.append(self._judge(row, forecast))
+            advance(self._source.tell())
+        return self.tally
+
+    def write(self, *, actor: str, partial: bool, advance: Advance) -> Tally:
+        """Enrol the rows that were found right; raise `Conflict` where one clashes after all.
+
+        With `partial` that one is refused, and the others are enrolled.
+        """
+        wanted = (row for row, good in zip(self._rows(), self._accepted, strict=False) if good)
+        for batch in _batches(wanted):
+            self._write_batch(batch, actor=actor, partial=partial)
+            advance(self.tally.rows - self.tally.new + self.tally.enrolled)
+        return self.tally
+
+    def _rows(self) -> Iterator[Row]:
+        return read_rows(self._kit, self._source, defaults=self._defaults)
+
+    def _judge(self, row: Row, forecast: bulk.Forecast | None) -> bool:
+        self.tally.rows += 1
+        problems = row.problems if forecast is None else in_columns(forecast.problems)
+        if problems:
+            self.tally.refuse(row.line, problems)
+        elif forecast is not None and forecast.enrolment_id is not None:
+            self.tally.already += 1
+        else:
+            return True
+        return False
+
+    def _write_batch(self, batch: list[Row], *, actor: str, partial: bool) -> None:
+        requests = [(row.line, row.request) for row in batch if row.request is not None]
+        try:
+            results = bulk.write(self._kit, [request for _, request in requests], actor=actor)
+        except (Conflict, InvalidInput) as error:
+            if not partial:
+                raise Conflict(self._clash(error)) from error
+            self._write_singly(requests, actor=actor)
+            return
+        self._count(sum(result.created for result in results), of=len(results))
+
+    def _write_singly(self, requests: list[tuple[int, Request]], *, actor: str) -> None:
+        for line, request in requests:
+            try:
+                result = bulk.write_one(self._kit, request, actor=actor)
+            except (Conflict, InvalidInput) as clash:
+                self.tally.refuse(line, (Problem("row", str(clash)),))
+            else:
+                self._count(int(result.created), of=1)
+
+    def _count(self, created: int, *, of: int) -> None:
+        self.tally.enrolled += created
+        self.tally.already += of - created
+
+    def _clash(self, error: Exception) -> str:
+        return (
+            f"{error}. This came about while the file was being imported: {self.tally.enrolled} of "
+            "its patients are enrolled, the others are not; run it again"
+        )
+
+
+def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:
+    while batch := list(islice(items, bulk.BATCH)):
+        yield batch

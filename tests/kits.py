@@ -20,7 +20,7 @@ from threading import Lock
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from followup.catalogue import Catalogue, load_catalogue
 from followup.channels.interface import Channel
@@ -41,8 +41,9 @@ from followup.store.outbox import StoredOutbox
 from followup.store.schema import migrate
 from followup.store.sealing import MasterKeys
 from followup.store.session import Store, make_engine
+from followup.store.types import new_id
 from followup.sweeps import JOBS
-from tests.people import EMAIL, ENROLLED_AT, SMS, request
+from tests.people import CLINIC, EMAIL, ENROLLED_AT, SMS, request
 from tests.scripted_channel import ScriptedChannel
 
 MASTER_KEY = bytes(range(32))
@@ -212,6 +213,40 @@ def enrol_one(kit: Kit, serial: int = 1, **changes: Any) -> UUID:
 def enrol_many(kit: Kit, count: int, *, first: int = 1, **changes: Any) -> list[UUID]:
     """Enrol that many people."""
     return [enrol_one(kit, serial, **changes) for serial in range(first, first + count)]
+
+
+def a_message(kit: Kit, state: State = State.PLANNED, **columns: Any) -> UUID:
+    """Put one message row there, in any state and of nobody; return its id."""
+    at = kit.clock.now()
+    row = {
+        "id": new_id(at),
+        "kind": "reply",
+        "clinic": CLINIC,
+        "generation": 0,
+        "step": "reply-unwatched",
+        "occurrence": 1,
+        "template": "reply-unwatched",
+        "channel": "sms",
+        "priority": 5,
+        "missed": "drop",
+        "may_fall_back": False,
+        "superseded": False,
+        "receipt_wait": 0,
+        "due_at": at,
+        "not_before": at,
+        "not_after": at + timedelta(hours=1),
+        "zone": "Europe/London",
+        "state": state.value,
+        "state_since": at,
+        "state_since_real": at,
+        "claimable_at": at,
+        "attempt_count": 0,
+        "created_at": at,
+        **columns,
+    }
+    with kit.store.write() as session:
+        session.execute(insert(Message), [row])
+    return UUID(str(row["id"]))
 
 
 def tick(kit: Kit) -> int:

@@ -1,0 +1,3 @@
+"""Tests of the store, on both databases."""
+
+from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Providers of text and e-mail, each behind the one small interface of `followup.channels.interface`."""
+"""Providers of text and e-mail, each behind the one small interface of `interface`."""

@@ -63,8 +63,9 @@ class Report:
 class Sought:
     """An attempt whose outcome nobody knows, for a provider to look for.
 
-    `started_at` is the real (not the time-lapse) UTC time at which the call began. `belongs_elsewhere`
-    tells whether a provider id is already known to be another attempt's: such an id never counts.
+    `started_at` is the real (not the time-lapse) UTC time at which the call began.
+    `belongs_elsewhere` tells whether a provider id is already known to be another attempt's: such
+    an id never counts.
     """
 
     outgoing: Outgoing
@@ -77,7 +78,7 @@ class Absent:
 
 
 class CannotTell:
-    """The provider could not be asked, or can't answer the question (SMTP): a person must decide."""
+    """The provider could not be asked, or can't answer (SMTP): a person must decide."""
 
 
 class Channel(Protocol):
@@ -104,7 +105,7 @@ class Channel(Protocol):
         """Whether `find` and `poll` can ever answer: SMTP can't be asked what it took."""
 
     def send(self, outgoing: Outgoing) -> Report:
-        """Hand one message over; raise `ChannelRefused`, `ChannelUnavailable` or `OutcomeUnknown`."""
+        """Hand one over; raise `ChannelRefused`, `ChannelUnavailable` or `OutcomeUnknown`."""
 
     def find(self, sought: Sought) -> Report | Absent | CannotTell:
         """Look for an attempt whose outcome is unknown."""

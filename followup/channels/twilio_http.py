@@ -81,7 +81,12 @@ class LeanHttpClient(HttpClient):
 
 
 def _form(data: dict[str, object]) -> bytes:
-    return "&".join(f"{name}={_quoted(str(value))}" for name, value in data.items()).encode()
+    pairs = [
+        f"{name}={_quoted(str(value))}"
+        for name, given in data.items()
+        for value in (given if isinstance(given, list) else [given])
+    ]
+    return "&".join(pairs).encode()
 
 
 @lru_cache(maxsize=1024)

@@ -38,8 +38,12 @@ class Posted(NamedTuple):
     """One request that our hook received."""
 
     target: str
-    signature: str
-    form: dict[str, str]
+    signature: str | None
+    body: str
+
+    @property
+    def form(self) -> dict[str, str]:
+        return dict(parse_qsl(self.body, keep_blank_values=True))
 
 
 class Hook:
@@ -73,8 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        form = dict(parse_qsl(body, keep_blank_values=True))
-        self._posted.append(Posted(self.path, self.headers["X-Twilio-Signature"], form))
+        self._posted.append(Posted(self.path, self.headers["X-Twilio-Signature"], body))
         self.send_response(204)
         self.send_header("Content-Length", "0")
         self.end_headers()
@@ -105,7 +108,7 @@ def twilio(stand_in: TwilioStandIn) -> TwilioStandIn:
 
 @pytest.fixture
 def make_channel(twilio: TwilioStandIn) -> Iterator[MakeChannel]:
-    """Make channels that call the stand-in, with short time-outs."""
+    """Make channels that call the stand-in."""
     made = []
 
     def make(**chosen: object) -> TwilioChannel:
@@ -113,8 +116,8 @@ def make_channel(twilio: TwilioStandIn) -> Iterator[MakeChannel]:
             "public_url": "https://followup.example.org",
             "sender": SENDER,
             "api_url": twilio.url,
-            "connect_timeout": 0.5,
-            "read_timeout": 0.3,
+            "connect_timeout": PATIENCE,
+            "read_timeout": PATIENCE,
         }
         made.append(TwilioChannel(twilio.account_sid, twilio.auth_token, **given | chosen))
         return made[-1]
@@ -127,6 +130,12 @@ def make_channel(twilio: TwilioStandIn) -> Iterator[MakeChannel]:
 @pytest.fixture
 def channel(make_channel: MakeChannel) -> TwilioChannel:
     return make_channel()
+
+
+@pytest.fixture
+def hasty(make_channel: MakeChannel) -> TwilioChannel:
+    """A channel that soon gives up waiting."""
+    return make_channel(connect_timeout=0.5, read_timeout=0.5)
 
 
 def a_message(**chosen: object) -> Outgoing:

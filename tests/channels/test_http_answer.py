@@ -79,9 +79,7 @@ def test_headers_are_found_in_any_case_and_lists_are_joined():
         pytest.param(b"SSH-2.0-OpenSSH_9.2\r\n\r\n", id="another-protocol"),
         pytest.param(b"HTTP/1.1 101 Switching\r\n\r\n", id="change-of-protocol"),
         pytest.param(LENGTH.replace(b"Content-Type:", b" folded:"), id="folded-header"),
-        pytest.param(
-            LENGTH.replace(b"Type: ", b"Type "), id="header-without-colon"
-        ),
+        pytest.param(LENGTH.replace(b"Type: ", b"Type "), id="header-without-colon"),
         pytest.param(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 2 * MAX_HEAD, id="endless-header"),
     ],
 )

@@ -83,11 +83,11 @@ def peer() -> Iterator[Peer]:
 
 @pytest.fixture
 def connections_to() -> Iterator[Callable[..., Connections]]:
-    """Make connections to a peer, with short time-outs."""
+    """Make connections to a peer."""
     made = []
 
     def connect(peer: Peer, **chosen: object) -> Connections:
-        given = {"connect_timeout": 0.5, "read_timeout": 0.5, "keep": 4}
+        given = {"connect_timeout": 10.0, "read_timeout": 10.0, "keep": 4}
         made.append(Connections(peer.url, **given | chosen))
         return made[-1]
 

@@ -219,6 +219,15 @@ def test_without_redis_a_process_goes_on_alone_at_a_part_of_the_pace(seconds):
     pace.close()
 
 
+def test_a_sender_is_slowed_down_also_without_redis(seconds):
+    pace = RedisPace(f"redis://127.0.0.1:{free_port()}/0", seconds=seconds)
+
+    pace.slow_down(SENDER, timedelta(seconds=5))
+
+    assert pace.take(SENDER, 1, per_second=40) == Grant(0, timedelta(seconds=5))
+    pace.close()
+
+
 def test_a_redis_that_does_not_answer_is_left_alone_for_a_while(seconds):
     with RedisServer() as server:
         pace = RedisPace(server.url(), seconds=seconds)

@@ -40,13 +40,12 @@ def server():
 
 
 @pytest.fixture
-def make_channel(monkeypatch):
-    """Make channels with short time-outs."""
-    monkeypatch.setattr(smtp, "PATIENCE", 0.3)
+def make_channel():
+    """Make channels to a mail server."""
     made = []
 
     def make(url: str, **chosen: object) -> SmtpChannel:
-        given = {"connect_timeout": 0.3, "read_timeout": 0.3, "now": lambda: NOON}
+        given = {"connect_timeout": 5.0, "read_timeout": 5.0, "now": lambda: NOON}
         made.append(SmtpChannel(url, **given | chosen))
         return made[-1]
 
@@ -58,6 +57,13 @@ def make_channel(monkeypatch):
 @pytest.fixture
 def channel(server, make_channel):
     return make_channel(server.url)
+
+
+@pytest.fixture
+def hasty(server, make_channel, monkeypatch):
+    """A channel that soon gives up waiting."""
+    monkeypatch.setattr(smtp, "PATIENCE", 0.5)
+    return make_channel(server.url, connect_timeout=0.3, read_timeout=0.3)
 
 
 def an_email(**chosen: object):
@@ -277,11 +283,11 @@ def test_after_a_passing_refusal_the_next_email_goes_out(server, channel):
 
 
 @pytest.mark.parametrize("failure", [RESET, CLOSE, SILENCE, "nonsense", "999 what"])
-def test_an_email_whose_content_is_not_answered_may_have_been_taken(server, channel, failure):
+def test_an_email_whose_content_is_not_answered_may_have_been_taken(server, hasty, failure):
     server.plan("content", failure)
 
     with pytest.raises(OutcomeUnknown):
-        channel.send(an_email())
+        hasty.send(an_email())
 
     assert len(server.letters) == 1
 
@@ -289,12 +295,12 @@ def test_an_email_whose_content_is_not_answered_may_have_been_taken(server, chan
 @pytest.mark.parametrize("failure", [RESET, CLOSE, SILENCE])
 @pytest.mark.parametrize("step", ["connect", "MAIL", "RCPT", "DATA"])
 def test_a_session_that_breaks_before_the_content_proves_that_nothing_was_taken(
-    server, channel, step, failure
+    server, hasty, step, failure
 ):
     server.plan(step, failure, failure)
 
     with pytest.raises(ChannelUnavailable):
-        channel.send(an_email())
+        hasty.send(an_email())
 
     assert server.letters == []
 
@@ -326,7 +332,9 @@ def test_a_server_that_answers_drop_by_drop_does_not_hold_the_caller(make_channe
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=_drip, args=(listener,))
         thread.start()
-        channel = make_channel(f"smtp://127.0.0.1:{listener.getsockname()[1]}")
+        channel = make_channel(
+            f"smtp://127.0.0.1:{listener.getsockname()[1]}", connect_timeout=0.3, read_timeout=0.3
+        )
         began = time.monotonic()
 
         with pytest.raises(ChannelUnavailable):
@@ -409,7 +417,7 @@ def test_a_forked_child_leaves_its_parents_sessions_alone(server, channel, monke
 
 
 def test_threads_each_send_their_own(server, make_channel):
-    channel = make_channel(server.url, connect_timeout=5, read_timeout=5)
+    channel = make_channel(server.url)
     addresses = [f"pat{number}@example.com" for number in range(60)]
 
     with ThreadPoolExecutor(8) as threads:
@@ -449,8 +457,6 @@ def test_an_encrypted_session_is_authenticated_and_used_again(contexts, make_cha
         channel = make_channel(
             f"{scheme}://{USER}:a%20p%40ss%2Fword@{rest}{query}",
             tls=ours,
-            connect_timeout=2,
-            read_timeout=2,
         )
 
         channel.send(an_email())

@@ -141,14 +141,14 @@ NOT_TAKEN_BUT_NOT_KNOWN = [
 )
 @pytest.mark.parametrize("kept_alive", [False, True], ids=["first request", "kept connection"])
 def test_what_twilio_may_have_taken_is_unknown_and_never_sent_again_by_itself(
-    twilio, channel, fault, taken, kept_alive
+    twilio, hasty, fault, taken, kept_alive
 ):
     if kept_alive:
-        channel.send(a_message())
+        hasty.send(a_message())
     twilio.plan(fault, seconds=2)
 
     with pytest.raises(OutcomeUnknown):
-        channel.send(a_message())
+        hasty.send(a_message())
 
     assert twilio.count() == taken + kept_alive
 
@@ -163,22 +163,22 @@ def test_a_channel_goes_on_after_an_unknown_outcome(twilio, channel):
     assert report.provider_id == twilio.messages()[-1]["sid"]
 
 
-def test_an_answer_that_comes_drop_by_drop_does_not_hold_the_caller(twilio, channel):
+def test_an_answer_that_comes_drop_by_drop_does_not_hold_the_caller(twilio, hasty):
     twilio.plan("accept-trickle", seconds=30)
     began = time.monotonic()
 
     with pytest.raises(OutcomeUnknown):
-        channel.send(a_message())
+        hasty.send(a_message())
 
-    assert time.monotonic() - began < channel.longest_call.total_seconds() + 0.2
+    assert time.monotonic() - began < hasty.longest_call.total_seconds() + 1.0
 
 
-def test_a_late_answer_to_one_request_is_never_taken_for_that_to_the_next(twilio, channel):
-    twilio.plan("accept-slowly", seconds=0.4)
+def test_a_late_answer_to_one_request_is_never_taken_for_that_to_the_next(twilio, hasty):
+    twilio.plan("accept-slowly", seconds=0.6)
     with pytest.raises(OutcomeUnknown):
-        channel.send(a_message(text="first"))
+        hasty.send(a_message(text="first"))
 
-    report = channel.send(a_message(text="second"))
+    report = hasty.send(a_message(text="second"))
 
     first, second = twilio.messages()
     assert (first["body"], second["body"]) == ("first", "second")
@@ -249,7 +249,7 @@ def test_no_error_tells_the_number_though_twilio_quotes_it(twilio, channel, numb
 
 
 def test_a_hundred_threads_each_get_the_answer_to_their_own_text(twilio, make_channel):
-    channel = make_channel(read_timeout=10.0, connect_timeout=10.0)
+    channel = make_channel()
     texts = [f"text {number}" for number in range(400)]
 
     with ThreadPoolExecutor(100) as threads:
@@ -306,17 +306,17 @@ def test_a_refused_connection_is_not_reached(make_channel):
 
 
 def test_a_connection_that_is_not_made_in_time_is_not_reached(make_channel, deaf_port):
-    channel = make_channel(api_url=f"http://127.0.0.1:{deaf_port}")
+    channel = make_channel(api_url=f"http://127.0.0.1:{deaf_port}", connect_timeout=0.3)
     began = time.monotonic()
 
     with pytest.raises(ChannelUnavailable):
         channel.send(a_message())
 
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 2.0
 
 
 def test_a_handshake_that_is_not_answered_is_not_reached(make_channel, silent_port):
-    channel = make_channel(api_url=f"https://127.0.0.1:{silent_port}")
+    channel = make_channel(api_url=f"https://127.0.0.1:{silent_port}", connect_timeout=0.3)
 
     with pytest.raises(ChannelUnavailable):
         channel.send(a_message())

@@ -19,7 +19,7 @@ from tests.stand_ins.twilio import ROOT, TwilioStandIn
 def reporting(twilio, make_channel, hook):
     """A channel whose texts the stand-in reports on to our hook, at once."""
     twilio.configure(callbacks=True, sent_after=0.01, delivered_after=0.02)
-    return make_channel(public_url=hook.url, read_timeout=2.0)
+    return make_channel(public_url=hook.url)
 
 
 @pytest.mark.parametrize(

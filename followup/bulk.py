@@ -1,92 +1,56 @@
-"""Enrolling many patients: all looked at before the first is written, then written in batches.
+"""Enrolling many patients in one transaction, in a fraction of the statements.
 
-A batch is one transaction. More would hold up the dispatcher on SQLite, and no transaction may
-last so long that the audit trail is sealed before it ends.
+More than some hundreds at once would hold up the dispatcher on SQLite, and no transaction may last
+so long that the audit trail is sealed before it ends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from uuid import UUID
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
-from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput, Problem
-from followup.enrol import Checked, Enrolled, Request, check, enrol, enrol_many, foresee
+from followup.domain.errors import AlreadyEnrolled
+from followup.enrol import (
+    Checked,
+    Enrolled,
+    Request,
+    check,
+    created,
+    enrol,
+    enrol_in,
+    new_enrolment,
+    timeline_of,
+)
 from followup.kit import Kit
-from followup.store.models import Enrolment, Patient
-from followup.store.patients import identity_of
+from followup.planning import add_generations
+from followup.store import patients
+from followup.store.audit_log import record_all
+from followup.store.known import Key, keys_of, known_among
 
 BATCH = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """What enrolling would come to: new, there already (`enrolment_id`), or refused."""
+def enrol_all(kit: Kit, requests: Sequence[Request], *, actor: str) -> list[Enrolled]:
+    """Enrol patients as `enrol` does each, all of them or none; return them in the same order.
 
-    enrolment_id: UUID | None = None
-    problems: tuple[Problem, ...] = ()
+    Raises `InvalidInput` or `Conflict` as `enrol` does.
+    """
+    checked = [check(kit, request) for request in requests]
 
+    def work(session: Session) -> list[Enrolled]:
+        fresh = _fresh(session, kit, checked)
+        done = dict(zip(fresh, _enrol_fresh(session, kit, fresh, actor=actor), strict=True))
+        return [
+            done.get(place) or enrol_in(session, kit, each, actor=actor)
+            for place, each in enumerate(checked)
+        ]
 
-@dataclass(slots=True)
-class Examiner:
-    """Looks at requests without writing; it remembers those of a file, to find them twice in it."""
-
-    kit: Kit
-    references: dict[int, int] = field(default_factory=dict)
-    procedures: dict[int, int] = field(default_factory=dict)
-
-    def examine(self, requests: Sequence[tuple[int, Request]]) -> Iterator[tuple[int, Forecast]]:
-        """Yield what would come of each request; the number beside it is its line."""
-        with self.kit.store.read() as session:
-            known = _known(session, self.kit, [request for _, request in requests])
-            for line, request in requests:
-                is_known = not known.isdisjoint(_keys(self.kit, request))
-                yield line, self._examine(session, line, request, is_known=is_known)
-
-    def _examine(
-        self, session: Session, line: int, request: Request, *, is_known: bool
-    ) -> Forecast:
-        try:
-            checked = check(self.kit, request)
-        except InvalidInput as error:
-            return Forecast(problems=error.problems)
-        twice = self._seen_before(line, checked)
-        if twice is not None:
-            return Forecast(problems=(twice,))
-        if not is_known:
-            return Forecast()
-        try:
-            return Forecast(foresee(session, self.kit, checked))
-        except AlreadyEnrolled as error:
-            return _there_already(request, error)
-        except Conflict as error:
-            return Forecast(problems=(Problem("reference", str(error)),))
-
-    def _seen_before(self, line: int, checked: Checked) -> Problem | None:
-        request = checked.request
-        if request.reference is not None:
-            key = hash((request.clinic, request.reference))
-            first = self.references.setdefault(key, line)
-            if first != line:
-                return Problem("reference", f"line {first} has the same: give each one its own")
-        identity = identity_of(request.person)
-        key = hash((request.clinic, identity, request.protocol, checked.procedure.at))
-        first = self.procedures.setdefault(key, line)
-        if first != line:
-            return Problem("row", f"this patient and procedure stand on line {first} already")
-        return None
+    return kit.store.transact(work)
 
 
-def write(kit: Kit, requests: Sequence[Request], *, actor: str) -> list[Enrolled]:
-    """Enrol a batch in one transaction; raise `Conflict` where that clashes after all."""
-    return enrol_many(kit, requests, actor=actor)
-
-
-def write_one(kit: Kit, request: Request, *, actor: str) -> Enrolled:
-    """Enrol one of a batch by itself, as `Examiner` would judge it; raise `Conflict`."""
+def enrol_again(kit: Kit, request: Request, *, actor: str) -> Enrolled:
+    """Enrol one patient; one without a reference who has the procedure already is left as is."""
     try:
         return enrol(kit, request, actor=actor)
     except AlreadyEnrolled as error:
@@ -95,38 +59,45 @@ def write_one(kit: Kit, request: Request, *, actor: str) -> Enrolled:
         return Enrolled(enrolment_id=error.enrolment_id, created=False)
 
 
-def _there_already(request: Request, error: AlreadyEnrolled) -> Forecast:
-    """Take a request without a reference of its own for the enrolment that is there."""
-    if request.reference is None:
-        return Forecast(error.enrolment_id)
-    return Forecast(problems=(Problem("row", str(error)),))
-
-
-Key = tuple[str, str | bytes]
-
-
-def _keys(kit: Kit, request: Request) -> set[Key]:
-    """Return by what the database may know a request: its reference, and its patient."""
-    identity = kit.keyring.indexes.of("identity", identity_of(request.person))
-    keys: set[Key] = {(request.clinic, identity)}
-    if request.reference is not None:
-        keys.add((request.clinic, request.reference))
-    return keys
-
-
-def _known(session: Session, kit: Kit, requests: Sequence[Request]) -> set[Key]:
-    """Return the keys of these requests that the database has: two queries, however many."""
-    keys = {key for request in requests for key in _keys(kit, request)}
-    references = [key for key in keys if isinstance(key[1], str)]
-    identities = [key for key in keys if isinstance(key[1], bytes)]
-    by_reference = tuple_(Enrolment.clinic, Enrolment.reference)
-    by_identity = tuple_(Patient.clinic, Patient.identity_index)
-    found = [
-        *session.execute(
-            select(Enrolment.clinic, Enrolment.reference).where(by_reference.in_(references))
-        ),
-        *session.execute(
-            select(Patient.clinic, Patient.identity_index).where(by_identity.in_(identities))
-        ),
+def _fresh(session: Session, kit: Kit, checked: Sequence[Checked]) -> Mapping[int, Checked]:
+    """Return, by their places, those that nothing in the database or before them clashes with."""
+    keys = [
+        keys_of(
+            kit.keyring.indexes,
+            each.request.person,
+            clinic=each.request.clinic,
+            reference=each.request.reference,
+        )
+        for each in checked
     ]
-    return {(row[0], row[1]) for row in found}
+    met: set[Key] = known_among(session, (key for each in keys for key in each))
+    fresh: dict[int, Checked] = {}
+    for place, (each, own) in enumerate(zip(checked, keys, strict=True)):
+        if met.isdisjoint(own):
+            fresh[place] = each
+        met |= own
+    return fresh
+
+
+def _enrol_fresh(
+    session: Session, kit: Kit, fresh: Mapping[int, Checked], *, actor: str
+) -> list[Enrolled]:
+    deed, all_checked = kit.deed(actor), list(fresh.values())
+    people = [
+        patients.add(
+            session, kit.keyring, each.request.person, clinic=each.request.clinic, at=deed.at
+        )
+        for each in all_checked
+    ]
+    # The rows that follow refer to it.
+    session.flush()
+    enrolments = [
+        new_enrolment(each, patient, deed=deed)
+        for each, patient in zip(all_checked, people, strict=True)
+    ]
+    session.add_all(enrolments)
+    session.flush()
+    pairs = list(zip(enrolments, all_checked, strict=True))
+    add_generations(session, kit, [timeline_of(*pair) for pair in pairs], deed=deed)
+    record_all(session, deed, (created(*pair) for pair in pairs))
+    return [Enrolled(enrolment_id=enrolment.id, created=True) for enrolment in enrolments]

@@ -16,7 +16,7 @@ from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput, Prob
 from followup.domain.protocol import Protocol
 from followup.domain.timeline import PlannedMessage, Procedure, plan
 from followup.kit import Handbook, Kit
-from followup.planning import add_generation
+from followup.planning import Timeline, add_generations
 from followup.store import patients
 from followup.store.audit_log import Deed, Entry, record
 from followup.store.models import Enrolment, Message, Patient
@@ -118,20 +118,7 @@ def enrol(kit: Kit, request: Request, *, actor: str) -> Enrolled:
     checked = check(kit, request)
     # Where somebody enrols the same patient at the same moment, `transact` runs it again, and then
     # theirs is there to be found.
-    return kit.store.transact(lambda session: _enrol(session, kit, checked, actor=actor))
-
-
-def enrol_many(kit: Kit, requests: Sequence[Request], *, actor: str) -> list[Enrolled]:
-    """Enrol patients in one transaction, as `enrol` does each: all of them, or none.
-
-    Transactions are short by design, so give it some hundreds at most.
-    """
-    checked = [check(kit, request) for request in requests]
-
-    def work(session: Session) -> list[Enrolled]:
-        return [_enrol(session, kit, each, actor=actor) for each in checked]
-
-    return kit.store.transact(work)
+    return kit.store.transact(lambda session: enrol_in(session, kit, checked, actor=actor))
 
 
 def foresee(session: Session, kit: Kit, checked: Checked) -> UUID | None:
@@ -148,7 +135,8 @@ def foresee(session: Session, kit: Kit, checked: Checked) -> UUID | None:
     return already
 
 
-def _enrol(session: Session, kit: Kit, checked: Checked, *, actor: str) -> Enrolled:
+def enrol_in(session: Session, kit: Kit, checked: Checked, *, actor: str) -> Enrolled:
+    """Enrol a patient within a transaction; raises what `enrol` does, but for `InvalidInput`."""
     request, deed = checked.request, kit.deed(actor)
     patient = patients.find_by_identity(
         session, kit.keyring.indexes, request.person, clinic=request.clinic
@@ -157,7 +145,18 @@ def _enrol(session: Session, kit: Kit, checked: Checked, *, actor: str) -> Enrol
     if already is not None:
         return Enrolled(enrolment_id=already, created=False)
     patient = _write_patient(session, kit, patient, request, deed=deed)
-    enrolment = Enrolment(
+    enrolment = new_enrolment(checked, patient, deed=deed)
+    session.add(enrolment)
+    session.flush()
+    add_generations(session, kit, [timeline_of(enrolment, checked)], deed=deed)
+    record(session, deed, created(enrolment, checked))
+    return Enrolled(enrolment_id=enrolment.id, created=True)
+
+
+def new_enrolment(checked: Checked, patient: Patient, *, deed: Deed) -> Enrolment:
+    """Return the row of an enrolment, still to be written."""
+    request = checked.request
+    return Enrolment(
         id=new_id(deed.real_at),
         clinic=request.clinic,
         protocol=request.protocol,
@@ -171,31 +170,29 @@ def _enrol(session: Session, kit: Kit, checked: Checked, *, actor: str) -> Enrol
         state="active",
         generation=1,
         created_at=deed.at,
-        created_by=actor,
+        created_by=deed.actor,
     )
-    session.add(enrolment)
-    session.flush()
-    add_generation(
-        session,
-        kit,
-        enrolment,
+
+
+def timeline_of(enrolment: Enrolment, checked: Checked) -> Timeline:
+    """Return the first timeline of an enrolment."""
+    return Timeline(
+        enrolment=enrolment,
         protocol=checked.protocol,
-        timeline=checked.timeline,
-        reachable=request.channels,
-        deed=deed,
+        messages=checked.timeline,
+        reachable=checked.request.channels,
     )
-    record(
-        session,
-        deed,
-        Entry(
-            action="enrolment.created",
-            clinic=enrolment.clinic,
-            patient_id=patient.id,
-            enrolment_id=enrolment.id,
-            detail={"protocol": request.protocol, "messages": len(checked.timeline)},
-        ),
+
+
+def created(enrolment: Enrolment, checked: Checked) -> Entry:
+    """Return what the audit trail says of a new enrolment."""
+    return Entry(
+        action="enrolment.created",
+        clinic=enrolment.clinic,
+        patient_id=enrolment.patient_id,
+        enrolment_id=enrolment.id,
+        detail={"protocol": enrolment.protocol, "messages": len(checked.timeline)},
     )
-    return Enrolled(enrolment_id=enrolment.id, created=True)
 
 
 def _already(session: Session, checked: Checked, patient: Patient | None) -> UUID | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
@@ -29,6 +30,16 @@ def channel_for(step: Step, reachable: Collection[ChannelKind]) -> ChannelKind |
     return next((channel for channel in step.channels if channel in reachable), None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """A dated timeline of an enrolment, and the channels that reach its patient."""
+
+    enrolment: Enrolment
+    protocol: Protocol
+    messages: Sequence[PlannedMessage]
+    reachable: Collection[ChannelKind]
+
+
 def add_generation(
     session: Session,
     kit: Kit,
@@ -40,21 +51,39 @@ def add_generation(
     deed: Deed,
 ) -> None:
     """Write the messages of the enrolment's current generation, and the ledger of how many."""
-    _remember(session, kit, protocol, deed=deed)
-    session.add(
-        Generation(
-            enrolment_id=enrolment.id,
-            number=enrolment.generation,
-            procedure_at=enrolment.procedure_at,
-            protocol_version=protocol.version,
-            planned=len(timeline),
-            created_at=deed.at,
-            created_by=deed.actor,
-        )
-    )
-    rows = [_row(enrolment, planned, reachable, deed=deed) for planned in timeline]
-    if rows:
-        session.execute(insert(Message), rows)
+    one = Timeline(enrolment=enrolment, protocol=protocol, messages=timeline, reachable=reachable)
+    add_generations(session, kit, [one], deed=deed)
+
+
+def add_generations(
+    session: Session, kit: Kit, timelines: Sequence[Timeline], *, deed: Deed
+) -> None:
+    """Write the current generation of several enrolments, in as many statements as for one."""
+    for protocol in {each.protocol.version: each.protocol for each in timelines}.values():
+        _remember(session, kit, protocol, deed=deed)
+    generations = [_generation(each, deed=deed) for each in timelines]
+    messages = [
+        _row(each.enrolment, planned, each.reachable, deed=deed)
+        for each in timelines
+        for planned in each.messages
+    ]
+    # By table rather than by class: nothing of what is written here is read back as an object.
+    for table, rows in ((Generation.__table__, generations), (Message.__table__, messages)):
+        if rows:
+            session.execute(insert(table), rows)  # type: ignore[arg-type]
+
+
+def _generation(timeline: Timeline, *, deed: Deed) -> dict[str, object]:
+    enrolment = timeline.enrolment
+    return {
+        "enrolment_id": enrolment.id,
+        "number": enrolment.generation,
+        "procedure_at": enrolment.procedure_at,
+        "protocol_version": timeline.protocol.version,
+        "planned": len(timeline.messages),
+        "created_at": deed.at,
+        "created_by": deed.actor,
+    }
 
 
 def _row(

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import BinaryIO, TypeVar
 
-from followup import bulk
+from followup.bulk import BATCH, enrol_again, enrol_all
 from followup.domain.errors import Conflict, InvalidInput, Problem
 from followup.enrol import Request
 from followup.intake.csv_rows import Defaults, Row, in_columns, read_rows
+from followup.intake.examiner import Examiner, Forecast
 from followup.kit import Kit
 
 Item = TypeVar("Item")
@@ -58,7 +59,7 @@ class CsvImport:
 
     def examine(self, advance: Advance) -> Tally:
         """Look at every row, and write nothing."""
-        examiner = bulk.Examiner(self._kit)
+        examiner = Examiner(self._kit)
         for batch in _batches(self._rows()):
             wanted = [(row.line, row.request) for row in batch if row.request is not None]
             forecasts = dict(examiner.examine(wanted))
@@ -82,7 +83,7 @@ class CsvImport:
     def _rows(self) -> Iterator[Row]:
         return read_rows(self._kit, self._source, defaults=self._defaults)
 
-    def _judge(self, row: Row, forecast: bulk.Forecast | None) -> bool:
+    def _judge(self, row: Row, forecast: Forecast | None) -> bool:
         self.tally.rows += 1
         problems = row.problems if forecast is None else in_columns(forecast.problems)
         if problems:
@@ -96,7 +97,7 @@ class CsvImport:
     def _write_batch(self, batch: list[Row], *, actor: str, partial: bool) -> None:
         requests = [(row.line, row.request) for row in batch if row.request is not None]
         try:
-            results = bulk.write(self._kit, [request for _, request in requests], actor=actor)
+            results = enrol_all(self._kit, [request for _, request in requests], actor=actor)
         except (Conflict, InvalidInput) as error:
             if not partial:
                 raise Conflict(self._clash(error)) from error
@@ -107,7 +108,7 @@ class CsvImport:
     def _write_singly(self, requests: list[tuple[int, Request]], *, actor: str) -> None:
         for line, request in requests:
             try:
-                result = bulk.write_one(self._kit, request, actor=actor)
+                result = enrol_again(self._kit, request, actor=actor)
             except (Conflict, InvalidInput) as clash:
                 self.tally.refuse(line, (Problem("row", str(clash)),))
             else:
@@ -125,5 +126,5 @@ class CsvImport:
 
 
 def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:
-    while batch := list(islice(items, bulk.BATCH)):
+    while batch := list(islice(items, BATCH)):
         yield batch

@@ -1,7 +1,7 @@
 """Every error that the product raises, drawn as one tree; each class says what its catcher should do.
 
 FollowupError             something that a person can be told in a sentence
-  InvalidInput            the caller sent something wrong: correct the named fields and send it again
+  InvalidInput            what was sent is wrong: correct the named fields and send it again
   NotFound                there is no such thing: check the identifier
   Conflict                it is well formed but clashes with what is there: look before repeating
     AlreadyEnrolled       the patient has this procedure already: use the enrolment that it names
@@ -37,7 +37,7 @@ class Problem:
 
 
 class InvalidInput(FollowupError):
-    """What was sent can't be used. `problems` lists every field that is wrong, not the first only."""
+    """What was sent can't be used. `problems` lists every field that is wrong, not just one."""
 
     def __init__(self, *problems: Problem) -> None:
         self.problems = problems

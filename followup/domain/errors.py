@@ -1,4 +1,4 @@
-"""Every error that the product raises, drawn as one tree; each class says what its catcher should do.
+"""Every error that the product raises, as one tree; each class says what its catcher should do.
 
 FollowupError             something that a person can be told in a sentence
   InvalidInput            what was sent is wrong: correct the named fields and send it again

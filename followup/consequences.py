@@ -141,6 +141,8 @@ def _other_channel(session: Session, message: Message) -> ChannelKind | None:
         return None
     enrolment = session.get_one(Enrolment, message.enrolment_id)
     patient = session.get_one(Patient, message.patient_id)
+    if patient.data_key is None:
+        return None
     usable = {
         ChannelKind.SMS: patient.mobile_sealed is not None and not patient.mobile_unusable,
         ChannelKind.EMAIL: patient.email_sealed is not None and not patient.email_unusable,

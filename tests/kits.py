@@ -134,19 +134,23 @@ def make_kit(
 
     The channels are scripted unless given, or the product's sandbox if asked for.
     """
-    engine = make_engine(database_url, pool_size=pool_size)
-    migrate(engine)
-    return kit_on(
-        Store(engine),
-        clock=clock,
-        channels=channels,
-        sandbox=sandbox,
-        pace=pace,
-        catalogue=catalogue,
-        content=content,
-        master_keys=master_keys,
-        **policy,
-    )
+    store = Store(make_engine(database_url, pool_size=pool_size))
+    try:
+        migrate(store.engine)
+        return kit_on(
+            store,
+            clock=clock,
+            channels=channels,
+            sandbox=sandbox,
+            pace=pace,
+            catalogue=catalogue,
+            content=content,
+            master_keys=master_keys,
+            **policy,
+        )
+    except BaseException:
+        store.close()
+        raise
 
 
 def kit_on(

@@ -1,0 +1,284 @@
+"""What identifies a patient lies sealed in the database, and opens with the right key only."""
+
+from __future__ import annotations
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text, update
+from sqlalchemy.engine import make_url
+
+from followup.channels.interface import ReportedStatus
+from followup.domain.errors import WrongMasterKey
+from followup.kit import Kit
+from followup.receipts import take
+from followup.store.keys import load_keyring, rotate
+from followup.store.models import Base, ContentVersion, Enrolment, Patient, ServiceKey
+from followup.store.outbox import StoredOutbox
+from followup.store.patients import read
+from followup.store.sealing import BlindIndexes, MasterKeys, Sealer, WrappedKey
+from followup.withdrawing import reason_of, withdraw
+from tests.kits import (
+    MASTER_KEY,
+    enrol_one,
+    make_kit,
+    messages,
+    rows,
+    run_until,
+    sms_of,
+    tick,
+)
+from tests.people import EMAIL, ENROLLED_AT, SMS, person
+from tests.scripted_channel import refuse
+
+OTHER_KEY = bytes(range(1, 33))
+SOMEBODY = person(
+    1,
+    name="Wilhelmina Featherstonehaugh",
+    mobile="+447700900777",
+    email="wilhelmina.f@example.com",
+)
+SECRETS = {
+    "surname": "Featherstonehaugh",
+    "first name": "Wilhelmina",
+    "mobile": "7700900777",
+    "e-mail": "wilhelmina.f",
+    "NHS number": SOMEBODY.nhs_number,
+    "birth date": SOMEBODY.date_of_birth.isoformat(),
+    "words of a text": "numb or heavy leg",
+    "words of an e-mail": "<html",
+    "staff's words": "Wilhelmina's daughter rang",
+}
+
+
+def play(kit: Kit) -> None:
+    """Let every table get a row of somebody's: sent, failed, fallen back, answered, withdrawn."""
+    who = {name: getattr(SOMEBODY, name) for name in ("name", "mobile", "email")}
+    enrolment = enrol_one(kit, diabetic=True, **who)
+    enrol_one(kit, 2, channels=(EMAIL,))
+    sms_of(kit).script(refuse("30006", recipient=True))
+    run_until(kit, ENROLLED_AT + timedelta(days=3))
+    withdraw(kit, enrolment, reason="Wilhelmina's daughter rang", actor="cli:test")
+
+
+def everything_in(kit: Kit) -> str:
+    """Return every value of every row of every table, as a dump would show it."""
+    found = []
+    with kit.store.read() as session:
+        for table in Base.metadata.sorted_tables:
+            for row in session.execute(text(f"SELECT * FROM {table.name}")):
+                found += [
+                    value.decode("latin-1") if isinstance(value, bytes | memoryview) else str(value)
+                    for value in row
+                ]
+    return "\n".join(found)
+
+
+def test_no_row_of_any_table_shows_who_somebody_is(kit: Kit):
+    play(kit)
+
+    dump = everything_in(kit)
+
+    assert "derriford-pain" in dump
+    # Content versions hold the templates, of which nobody's message can be told.
+    sources = {str(row.sources) for row in _content(kit)}
+    for source in sources:
+        dump = dump.replace(source, "")
+    shown = {what for what, secret in SECRETS.items() if secret in dump and "words" not in what}
+    assert shown == set()
+    assert SECRETS["staff's words"] not in dump
+
+
+def test_the_raw_file_shows_nothing_either(migrated_sqlite_url: str):
+    file = Path(make_url(migrated_sqlite_url).database or "")
+    with closing(make_kit(migrated_sqlite_url, sandbox=True)) as kit:
+        who = {name: getattr(SOMEBODY, name) for name in ("name", "mobile", "email")}
+        enrol_one(kit, diabetic=True, **who)
+        run_until(kit, ENROLLED_AT + timedelta(days=1))
+        sent = next(text for text in _texts(kit) if "blood sugar" in text)
+        raw = b"".join(each.read_bytes() for each in file.parent.glob(f"{file.name}*"))
+
+    assert b"derriford-pain" in raw
+    for what, secret in SECRETS.items():
+        if "words" not in what:
+            assert secret.encode() not in raw, what
+            assert secret.encode("utf-16-le") not in raw, what
+    # Whole messages, as sent: the template's pieces are in the table of content versions.
+    assert sent.encode() not in raw
+
+
+def test_the_search_of_the_raw_file_would_find_something(tmp_path: Path):
+    file = tmp_path / "plain.sqlite3"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE t (name TEXT)")
+        connection.execute("INSERT INTO t VALUES (?)", [SECRETS["surname"]])
+        connection.commit()
+
+    assert SECRETS["surname"].encode() in file.read_bytes()
+
+
+def test_a_sealed_value_opens_in_its_own_column_alone():
+    sealer = Sealer(MASTER_KEY)
+    sealed = sealer.seal("+447700900123", column="patients.mobile")
+
+    assert sealer.open(sealed, column="patients.mobile") == "+447700900123"
+    with pytest.raises(WrongMasterKey, match=r"a sealed value of patients.email does not open"):
+        sealer.open(sealed, column="patients.email")
+
+
+def test_equal_values_are_sealed_differently_each_time():
+    sealer = Sealer(MASTER_KEY)
+
+    assert len({sealer.seal("same", column="t.c") for _ in range(100)}) == 100
+
+
+def test_a_changed_bit_does_not_open():
+    sealed = bytearray(Sealer(MASTER_KEY).seal("value", column="t.c"))
+    sealed[-1] ^= 1
+
+    with pytest.raises(WrongMasterKey):
+        Sealer(MASTER_KEY).open(bytes(sealed), column="t.c")
+
+
+def test_what_is_absent_stays_absent():
+    sealer = Sealer(MASTER_KEY)
+
+    assert sealer.seal_if(None, column="t.c") is None
+    assert sealer.open_if(None, column="t.c") is None
+
+
+def test_a_value_moved_to_another_patient_does_not_open(kit: Kit):
+    enrol_one(kit, 1)
+    enrol_one(kit, 2)
+    first, second = rows(kit, Patient)
+
+    with kit.store.write() as session:
+        session.execute(
+            update(Patient).where(Patient.id == second.id).values(name_sealed=first.name_sealed)
+        )
+        with pytest.raises(WrongMasterKey):
+            read(session.get_one(Patient, second.id, populate_existing=True), kit.keyring)
+
+
+def test_indexes_find_equal_values_of_one_kind_and_tell_kinds_and_keys_apart():
+    one, other = BlindIndexes(MASTER_KEY), BlindIndexes(OTHER_KEY)
+
+    assert one.of("sms", "x") == one.of("sms", "x")
+    assert (
+        len({one.of("sms", "x"), one.of("email", "x"), one.of("sms", "y"), other.of("sms", "x")})
+        == 4
+    )
+    assert one.of_if("sms", None) is None
+
+
+def test_the_wrong_master_key_says_which_is_missing_and_where_to_put_it(migrated_url: str):
+    with pytest.raises(WrongMasterKey) as refusal:
+        make_kit(migrated_url, master_keys=[OTHER_KEY])
+
+    told = str(refusal.value)
+    assert "FOLLOWUP_MASTER_KEYS" in told
+    assert MasterKeys((MASTER_KEY,)).current_id in told
+    assert MasterKeys((OTHER_KEY,)).current_id in told
+    assert MASTER_KEY.hex() not in told
+
+
+def test_a_key_that_claims_another_s_name_does_not_unwrap():
+    wrapped = MasterKeys((MASTER_KEY,)).wrap(bytes(32))
+
+    with pytest.raises(WrongMasterKey):
+        MasterKeys((OTHER_KEY,)).unwrap(
+            WrappedKey(wrapped.wrapped, MasterKeys((OTHER_KEY,)).current_id)
+        )
+
+
+def test_a_rotation_lets_the_old_key_go(kit: Kit, monkeypatch):
+    monkeypatch.setattr("followup.store.keys.ROTATE_BATCH", 2)
+    for serial in range(1, 6):
+        enrol_one(kit, serial)
+    both = MasterKeys((OTHER_KEY, MASTER_KEY))
+
+    assert rotate(kit.store, both) == 4 + 5
+    assert rotate(kit.store, both) == 0
+
+    keyring = load_keyring(kit.store, MasterKeys((OTHER_KEY,)))
+    names = {read(patient, keyring).name for patient in rows(kit, Patient)}
+    assert names == {person(serial).name for serial in range(1, 6)}
+    assert keyring.audit_key == kit.keyring.audit_key
+
+
+def test_a_rotation_leaves_an_erased_patient_erased(kit: Kit):
+    enrol_one(kit)
+    _erase(kit)
+
+    rotate(kit.store, MasterKeys((OTHER_KEY, MASTER_KEY)))
+
+    (patient,) = rows(kit, Patient)
+    assert patient.data_key is None
+
+
+def test_after_an_erasure_nothing_opens_and_nothing_is_sent(kit: Kit):
+    enrol_one(kit)
+    _erase(kit)
+
+    tick(kit)
+
+    (patient,) = rows(kit, Patient)
+    assert read(patient, kit.keyring) is None
+    assert sms_of(kit).calls == []
+    (going_home,) = [one for one in messages(kit) if one.step == "going-home"]
+    assert (going_home.state, going_home.reason) == ("cancelled", "erased")
+
+
+def test_a_late_receipt_for_an_erased_patient_is_kept_without_a_fuss(kit: Kit):
+    enrol_one(kit)
+    tick(kit)
+    (taken,) = sms_of(kit).taken.values()
+    _erase(kit)
+
+    report = sms_of(kit).reaches(taken.id, ReportedStatus.FAILED, code="30006", recipient=True)
+    take(kit, report, provider="scripted")
+
+    assert [one.state for one in messages(kit) if one.step == "going-home"] == ["failed"]
+
+
+def test_service_keys_are_made_once_however_many_start_at_once(kit: Kit):
+    with kit.store.write() as session:
+        session.query(ServiceKey).delete()
+
+    with ThreadPoolExecutor(4) as pool:
+        keyrings = list(
+            pool.map(lambda _: load_keyring(kit.store, MasterKeys((MASTER_KEY,))), range(4))
+        )
+
+    assert len({keyring.audit_key for keyring in keyrings}) == 1
+    assert len(rows(kit, ServiceKey)) == 4
+
+
+def test_the_words_that_end_an_enrolment_are_sealed_and_can_be_read(kit: Kit):
+    enrolment_id = enrol_one(kit)
+    withdraw(kit, enrolment_id, reason=" moved to Cornwall ", actor="cli:test")
+
+    (patient,), (enrolment,) = rows(kit, Patient), rows(kit, Enrolment)
+    assert reason_of(kit, enrolment, patient) == "moved to Cornwall"
+    _erase(kit)
+    (patient,) = rows(kit, Patient)
+    assert reason_of(kit, enrolment, patient) is None
+
+
+def _erase(kit: Kit) -> None:
+    with kit.store.write() as session:
+        session.execute(
+            update(Patient).values(data_key=None, master_key_id=None, erased_at=kit.clock.now())
+        )
+
+
+def _content(kit: Kit):
+    return rows(kit, ContentVersion)
+
+
+def _texts(kit: Kit) -> list[str]:
+    return [one.body for one in StoredOutbox(kit.store, kit.keyring).entries(kind=SMS)]

@@ -23,13 +23,13 @@ log = structlog.get_logger()
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/healthz")
+@router.api_route("/healthz", methods=["GET", "HEAD"])
 async def healthz() -> Response:
     """Answer as long as the process can, whatever has become of database and broker."""
     return JSONResponse({"status": "ok"})
 
 
-@router.get("/readyz")
+@router.api_route("/readyz", methods=["GET", "HEAD"])
 def readyz(site: Here) -> Response:
     """Answer 200 and an empty list, or 503 and what is wrong."""
     found = [*_of_the_store(site), *_of_the_broker(site)]

@@ -32,7 +32,7 @@ ONE_CLICK = b"One-Click"
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/u/{token}")
+@router.api_route("/u/{token}", methods=["GET", "HEAD"])
 def show(site: Here, token: str) -> Response:
     """Show the button, or that there is nothing left to stop."""
     try:

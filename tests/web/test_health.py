@@ -1,0 +1,296 @@
+"""Signs of life: the process, the service behind it, and figures that tell nobody's data."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from followup.channels.twilio_hooks import Inbound
+from followup.dispatch import claim_due
+from followup.domain.lifecycle import State
+from followup.figures import FORGOTTEN
+from followup.health import beat, watched
+from followup.kit import Kit
+from followup.objections import lodge
+from followup.replies import take_inbound
+from followup.store.models import Patient, Switch
+from followup.store.session import Store, make_engine
+from followup.web.metrics import FRESH_SECONDS, Scrapes
+from tests.kits import clock_of, enrol_one, kit_on, rows, run_jobs, sms_of, sweep, tick
+from tests.people import nhs_number
+from tests.scripted_channel import VANISHED
+from tests.servers import RedisServer, free_port
+from tests.web.conftest import served, sid
+
+Figures = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def run_dispatcher(kit: Kit) -> None:
+    watched(kit, "dispatch", lambda: tick(kit))
+
+
+def scrape(client: httpx.Client) -> Figures:
+    answer = client.get("/metrics")
+    assert answer.status_code == 200
+    return parse(answer.text)
+
+
+def parse(text: str) -> Figures:
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def figure(found: Figures, name: str, **labels: str) -> float:
+    return found[f"followup_{name}", tuple(sorted(labels.items()))]
+
+
+def codes(answer: httpx.Response) -> list[str]:
+    return [one["code"] for one in answer.json()]
+
+
+# ------------------------------------------------------------------------------ healthz
+
+
+def test_the_process_answers_for_itself_alone(postgres_outage):
+    _, server, client = postgres_outage
+    server.stop()
+
+    answer = client.get("/healthz")
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    assert client.head("/healthz").status_code == 200
+
+
+# ------------------------------------------------------------------------------- readyz
+
+
+def test_a_service_that_does_its_work_is_ready(kit, client):
+    enrol_one(kit)
+    run_dispatcher(kit)
+
+    answer = client.get("/readyz")
+
+    assert (answer.status_code, answer.json()) == (200, [])
+
+
+def test_a_dispatcher_that_never_ran_is_told_of(kit, client):
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert codes(answer) == ["dispatcher-never-ran"]
+    assert "start celery beat and a worker" in answer.json()[0]["sentence"]
+
+
+def test_a_dispatcher_that_fell_silent_is_told_of(kit, client):
+    run_dispatcher(kit)
+    clock_of(kit).advance(timedelta(minutes=2))
+
+    assert "dispatcher-quiet" in codes(client.get("/readyz"))
+
+
+def test_messages_that_wait_too_long_are_told_of(kit, client):
+    enrol_one(kit)
+    clock_of(kit).advance(timedelta(minutes=6))
+    watched(kit, "dispatch", lambda: 0)
+
+    assert codes(client.get("/readyz")) == ["messages-late"]
+
+
+def test_messages_that_are_stuck_on_their_way_are_told_of(kit, client):
+    enrol_one(kit)
+    claim_due(kit)
+    clock_of(kit).advance(timedelta(minutes=11))
+    watched(kit, "dispatch", lambda: 0)
+
+    assert codes(client.get("/readyz")) == ["messages-stuck"]
+
+
+def test_a_database_that_is_away_is_told_of_without_its_address(postgres_outage):
+    kit, server, client = postgres_outage
+    run_dispatcher(kit)
+    server.stop()
+
+    answer = client.get("/readyz")
+
+    assert (answer.status_code, codes(answer)) == (503, ["database-away"])
+    assert str(server.port) not in answer.text
+    assert client.get("/metrics").status_code == 503
+    server.start()
+    assert client.get("/readyz").status_code == 200
+
+
+def test_a_broker_is_asked_whether_it_is_there(sqlite_kit, redis_url):
+    run_dispatcher(sqlite_kit)
+
+    with served(sqlite_kit, broker_url=redis_url) as client:
+        assert client.get("/readyz").status_code == 200
+
+
+def test_a_broker_that_goes_away_is_told_of_and_comes_back(sqlite_kit):
+    run_dispatcher(sqlite_kit)
+    with RedisServer() as server, served(sqlite_kit, broker_url=server.url()) as client:
+        assert client.get("/readyz").status_code == 200
+        server.stop()
+
+        answer = client.get("/readyz")
+
+        assert (answer.status_code, codes(answer)) == (503, ["broker-away"])
+        assert "127.0.0.1" not in answer.text
+        server.start()
+        assert client.get("/readyz").status_code == 200
+
+
+def test_both_may_be_away(sqlite_kit, tmp_path):
+    nowhere = f"postgresql+psycopg://postgres@127.0.0.1:{free_port()}/none"
+    with closing(Store(make_engine(nowhere))) as store:
+        kit = replace(sqlite_kit, store=store)
+        with served(kit, broker_url=f"redis://127.0.0.1:{free_port()}/0") as client:
+            assert codes(client.get("/readyz")) == ["database-away", "broker-away"]
+
+
+# ------------------------------------------------------------------------------ metrics
+
+
+def test_messages_are_counted_by_state_and_every_state_is_there(kit, client):
+    enrol_one(kit, diabetic=True)
+    run_jobs(kit)
+
+    found = scrape(client)
+
+    states = {state: figure(found, "messages", state=state.value) for state in State}
+    assert states[State.SENT] == 1
+    assert states[State.PLANNED] == 13
+    assert sum(states.values()) == 14
+
+
+def test_ages_are_told_in_seconds_of_real_time(kit, client):
+    enrol_one(kit)
+    clock_of(kit).advance(timedelta(minutes=3))
+    sms_of(kit).script(VANISHED)
+    sms_of(kit).looks_away = True
+    assert figure(scrape(client), "oldest_overdue_seconds") == 180
+
+    tick(kit)
+    clock_of(kit).advance(timedelta(seconds=30))
+
+    found = parse(Scrapes(kit).text().decode())
+    assert figure(found, "oldest_overdue_seconds") == 0
+    assert figure(found, "oldest_unknown_seconds") == 30
+    assert figure(found, "messages", state="unknown") == 1
+
+
+def test_sweeps_are_told_with_their_age_and_how_they_ended(kit, client):
+    watched(kit, "dispatch", lambda: 7)
+    clock_of(kit).advance(timedelta(seconds=42))
+    with pytest.raises(ZeroDivisionError):
+        watched(kit, "dispatch", lambda: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        watched(kit, "expire", lambda: 1 // 0)
+
+    found = scrape(client)
+
+    assert figure(found, "sweep_age_seconds", sweep="dispatch") == 42
+    assert figure(found, "sweep_failed", sweep="dispatch") == 1
+    assert figure(found, "sweep_failed", sweep="expire") == 1
+    assert ("followup_sweep_age_seconds", (("sweep", "expire"),)) not in found
+
+
+def test_what_waits_for_a_person_is_counted_by_kind_and_urgency(kit, client):
+    for serial in (1, 2):
+        take_inbound(
+            kit,
+            Inbound(provider_id=sid(serial), from_="+447700900001", to="", body="My leg is numb"),
+        )
+    clock_of(kit).advance(timedelta(hours=5))
+
+    found = scrape(client)
+
+    assert figure(found, "worklist_open", kind="reply", urgency="2") == 2
+    assert figure(found, "worklist_late") == 2
+
+
+def test_processes_are_told_by_their_last_sign_of_life_until_they_are_forgotten(kit, client):
+    beat(kit, "worker", "gone:1")
+    clock_of(kit).advance(FORGOTTEN)
+    beat(kit, "worker", "here:2")
+    clock_of(kit).advance(timedelta(seconds=5))
+
+    found = scrape(client)
+
+    beats = {key: value for key, value in found.items() if key[0].endswith("heartbeat_age_seconds")}
+    assert list(beats.values()) == [5]
+    assert figure(found, "heartbeat_age_seconds", component="worker", instance="here:2") == 5
+
+
+def test_figures_tell_nobodys_data(kit, client):
+    enrol_one(kit)
+    with kit.store.write() as session:
+        [patient] = session.query(Patient).all()
+        lodge(session, kit, kit.deed("patient"), patient=patient, channel=None, source="sms")
+        session.add(
+            Switch(
+                id=uuid4(),
+                scope="all",
+                reason="Zebedee Quillfeather complained",
+                thrown_at=kit.clock.now(),
+                thrown_by="cli:zebedee",
+            )
+        )
+    run_jobs(kit)
+
+    text = client.get("/metrics").text
+
+    private = ["Test", "Patient-", "7700900001", "patient1", nhs_number(1), "zebedee", "Zebedee"]
+    private += [str(one.id) for one in rows(kit, Patient)]
+    for part in private:
+        assert part not in text
+
+
+def test_two_processes_on_one_database_tell_the_same(kit, client, migrated_url):
+    enrol_one(kit)
+    run_jobs(kit)
+    with (
+        closing(kit_on(Store(make_engine(migrated_url)), clock=kit.clock)) as other,
+        served(other) as second,
+    ):
+        assert scrape(second) == scrape(client)
+
+
+def test_however_many_scrape_the_database_counts_once_every_few_seconds(sqlite_kit):
+    now = 100.0
+    scrapes = Scrapes(sqlite_kit, now=lambda: now)
+    before = scrapes.text()
+    enrol_one(sqlite_kit)
+    assert scrapes.text() == before
+
+    now += FRESH_SECONDS
+
+    assert scrapes.text() != before
+
+
+def test_the_answer_says_that_it_is_prometheus_text(sqlite_client):
+    answer = sqlite_client.get("/metrics")
+
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    assert all(
+        line.startswith(("# HELP followup_", "# TYPE followup_", "followup_"))
+        for line in answer.text.splitlines()
+    )
+
+
+def test_every_figure_has_words_that_explain_it(sqlite_kit):
+    sweep(sqlite_kit)
+    families: list[Any] = list(text_string_to_metric_families(Scrapes(sqlite_kit).text().decode()))
+
+    assert len(families) >= 9
+    assert all(family.documentation for family in families)

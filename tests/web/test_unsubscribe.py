@@ -1,0 +1,247 @@
+"""The link in every e-mail: opening it changes nothing, one click stops e-mails, for good."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from html.parser import HTMLParser
+from urllib.parse import quote, urlsplit
+from uuid import UUID
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from followup.kit import Kit
+from followup.links import Links
+from followup.objections import lodge
+from followup.store.models import AuditEvent, Objection, Patient
+from tests.kits import clock_of, email_of, enrol_one, messages, rows, run_jobs, sms_of
+from tests.people import EMAIL, SMS
+from tests.web.conftest import served
+
+ONE_CLICK = {"List-Unsubscribe": "One-Click"}
+FORM = "application/x-www-form-urlencoded"
+
+
+def link_in_mail(kit: Kit) -> str:
+    """Enrol somebody who is reached by e-mail alone, and return the path of their link."""
+    enrol_one(kit, channels=(EMAIL,))
+    run_jobs(kit)
+    sent = email_of(kit).calls[-1]
+    assert sent.unsubscribe_url is not None
+    assert sent.unsubscribe_url in sent.text
+    return urlsplit(sent.unsubscribe_url).path
+
+
+def in_force(kit: Kit) -> list[Objection]:
+    return [one for one in rows(kit, Objection) if one.lifted_at is None]
+
+
+class Page(HTMLParser):
+    """What a page holds, as far as a reader and a screen reader care."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words = html.unescape(
+            re.sub(r"<style>.*?</style>|<[^>]+>", " ", answer.text, flags=re.DOTALL)
+        )
+        self.feed(answer.text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+# ------------------------------------------------------------------------------ opening
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_opening_the_link_changes_nothing_however_often(kit, client, method):
+    path = link_in_mail(kit)
+
+    answers = [client.request(method, path) for _ in range(3)]
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert rows(kit, Objection) == []
+
+
+def test_the_page_has_one_button_that_posts_to_itself(kit, client):
+    answer = client.get(link_in_mail(kit))
+
+    page = Page(answer)
+    assert answer.status_code == 200
+    assert page.all("form") == [{"method": "post"}]
+    assert page.all("button") == [{"type": "submit"}]
+    assert "This page changes nothing by itself" in page.words
+
+
+def test_no_name_nor_address_stands_on_the_page(kit, client):
+    enrol_one(kit, channels=(EMAIL,))
+    run_jobs(kit)
+    path = urlsplit(str(email_of(kit).calls[-1].unsubscribe_url)).path
+
+    for answer in (client.get(path), client.post(path, data=ONE_CLICK), client.get(path)):
+        for private in ("Test", "Patient-", "patient1", "example.com", "447700900001", "999000"):
+            assert private not in answer.text
+        assert "Derriford Pain Clinic" in answer.text
+
+
+# ------------------------------------------------------------------------------ stopping
+
+
+def test_the_button_stops_e_mails_and_shows_that_it_did(kit, client):
+    path = link_in_mail(kit)
+
+    pressed = client.post(path, content=b"", headers={"Content-Type": FORM})
+    shown = client.get(path)
+
+    [objection] = in_force(kit)
+    assert (pressed.status_code, pressed.headers["location"]) == (303, path)
+    assert (objection.channel, objection.source, objection.lodged_by) == (
+        "email",
+        "link",
+        "patient",
+    )
+    assert "You will get no more emails" in shown.text
+    assert Page(shown).all("form") == []
+
+
+@pytest.mark.parametrize("multipart", [False, True], ids=["urlencoded", "multipart"])
+def test_one_click_of_a_mail_program_stops_e_mails_without_a_redirect(kit, client, multipart):
+    path = link_in_mail(kit)
+
+    if multipart:
+        answer = client.post(path, files={"List-Unsubscribe": (None, "One-Click")})
+    else:
+        answer = client.post(path, data=ONE_CLICK)
+
+    assert answer.status_code == 200
+    assert [one.channel for one in in_force(kit)] == ["email"]
+
+
+def test_clicking_again_and_at_once_is_one_objection(kit, client):
+    path = link_in_mail(kit)
+
+    with ThreadPoolExecutor(8) as executor:
+        answers = list(executor.map(lambda _: client.post(path, data=ONE_CLICK), range(8)))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(rows(kit, Objection)) == 1
+    lodged = [one for one in rows(kit, AuditEvent) if one.action == "objection.lodged"]
+    assert len(lodged) == 1
+
+
+def test_after_the_click_no_e_mail_goes_and_texts_still_do(kit, client):
+    enrol_one(kit, channels=(EMAIL, SMS))
+    link = kit.links.stop_url(rows(kit, Patient)[0].id)
+    client.post(urlsplit(link).path, data=ONE_CLICK)
+
+    clock_of(kit).advance(timedelta(days=2))
+    run_jobs(kit)
+
+    assert email_of(kit).calls == []
+    assert len(sms_of(kit).calls) > 0
+    assert "sent" in {one.state for one in messages(kit)}
+
+
+def test_an_objection_to_everything_counts_as_stopped(kit, client):
+    path = link_in_mail(kit)
+    with kit.store.write() as session:
+        [patient] = session.query(Patient).all()
+        lodge(session, kit, kit.deed("patient"), patient=patient, channel=None, source="sms")
+
+    assert "You will get no more emails" in client.get(path).text
+    client.post(path, data=ONE_CLICK)
+    assert [one.channel for one in in_force(kit)] == [None]
+
+
+def test_a_link_works_for_as_long_as_the_mail_is_kept(kit, client):
+    path = link_in_mail(kit)
+    clock_of(kit).advance(timedelta(days=3650))
+
+    assert client.post(path, data=ONE_CLICK).status_code == 200
+
+
+# --------------------------------------------------------------------------- wrong links
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_link_that_we_never_made_is_a_page_that_says_what_to_do(kit, client, method):
+    right = link_in_mail(kit)
+    other_key = urlsplit(
+        Links("https://x.example.com", b"k" * 32).stop_url(rows(kit, Patient)[0].id)
+    )
+    unknown = urlsplit(kit.links.stop_url(UUID(int=7)))
+
+    for path in (right[:-1], right[:-1] + "~", f"{right}x", "/u/x", "/u/é", other_key.path,
+                 unknown.path):  # fmt: skip
+        answer = client.request(method, path, data=ONE_CLICK if method == "POST" else None)
+
+        assert answer.status_code == 404, path
+        assert "This link does not work" in answer.text
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert rows(kit, Objection) == []
+
+
+@settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(token=st.text(st.characters(codec="utf-8", exclude_characters="/?#."), min_size=1))
+def test_no_made_up_token_is_a_server_error(sqlite_client, token):
+    assert sqlite_client.get("/u/" + quote(token, safe="")).status_code == 404
+
+
+def test_while_the_database_is_away_the_page_says_so(postgres_outage):
+    kit, server, client = postgres_outage
+    path = link_in_mail(kit)
+    server.stop()
+
+    for answer in (client.get(path), client.post(path, data=ONE_CLICK)):
+        assert answer.status_code == 503
+        assert "Nothing was changed" in answer.text
+        assert Page(answer).all("h1")
+
+
+# -------------------------------------------------------------------------------- pages
+
+
+def test_every_page_can_be_read_by_anybody(sqlite_kit):
+    with served(sqlite_kit) as client:
+        path = link_in_mail(sqlite_kit)
+        asked = client.get(path)
+        answers = [asked, client.post(path, data=ONE_CLICK), client.get(path), client.get("/u/x")]
+
+    for answer in answers:
+        page = Page(answer)
+        title = re.search("<title>(.*)</title>", answer.text)
+        heading = re.search("<h1>(.*)</h1>", answer.text)
+        assert title is not None
+        assert heading is not None
+        assert title[1] == heading[1] != ""
+        assert page.all("html") == [{"lang": "en"}]
+        assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in page.all(
+            "meta"
+        )
+        assert len(page.all("main")) == len(page.all("h1")) == 1
+        assert page.all("script") == page.all("img") == page.all("link") == []
+        assert not any("style" in attributes for _, attributes in page.tags)
+
+
+def test_the_policy_of_a_page_allows_its_own_styles_and_nothing_else(sqlite_client):
+    answer = sqlite_client.get("/u/x")
+
+    [styles] = re.findall("<style>(.*?)</style>", answer.text, flags=re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(styles.encode()).digest()).decode()
+    assert answer.headers["content-security-policy"] == (
+        f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    )

@@ -12,7 +12,7 @@ PYTHON ?= python3
 WORKERS ?= 2
 ARGS ?=
 BIN := .venv/bin
-PACKAGES := followup tasks config templates
+PACKAGES := followup tasks config templates scripts
 
 # The stamp's name holds what the environment was made from, so that an unchanged checkout is ready
 # at once, and a switch of branch is noticed whatever the clock says. The path is a part of it
@@ -89,6 +89,10 @@ lock: setup ## Make the lock files again from pyproject.toml (UPGRADE=--upgrade 
 	$(COMPILE) pyproject.toml -o requirements.txt
 	$(COMPILE) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
 	$(COMPILE) --group build -c requirements-dev.txt -o requirements-build.txt
+
+.PHONY: assets
+assets: setup ## Fetch the console's front-end files again from the npm registry (needs npm)
+	$(BIN)/python -m scripts.refresh_assets
 
 .PHONY: clean
 clean: ## Remove everything that these targets made

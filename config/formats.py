@@ -13,6 +13,7 @@ from config.master_keys import parse_master_keys
 from config.places import is_loopback
 from followup.clock import parse_clock
 from followup.domain.errors import ConfigurationError
+from followup.domain.roles import Role
 
 
 def _database_url(url: str) -> str:
@@ -80,6 +81,14 @@ def _master_keys(text: SecretStr) -> SecretStr:
     return text
 
 
+def _roles(text: str) -> str:
+    """Accept `none`, `all`, or roles of the console with commas between them."""
+    names = {name.strip() for name in text.lower().split(",")}
+    if names in ({"none"}, {"all"}) or names <= {role.value for role in Role}:
+        return ",".join(sorted(names))
+    raise ValueError("names something else than roles")
+
+
 def _lower(value: Any) -> Any:  # noqa: ANN401 - whatever the environment or a caller gave.
     return value.lower() if isinstance(value, str) else value
 
@@ -95,5 +104,6 @@ BrokerUrl = Annotated[str, AfterValidator(_broker_url)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 SmtpUrl = Annotated[SecretStr, AfterValidator(_smtp_url)]
 Sender = Annotated[str, AfterValidator(_sender)]
+Roles = Annotated[str, AfterValidator(_roles)]
 ClockText = Annotated[str, AfterValidator(_clock)]
 MasterKeysText = Annotated[SecretStr, AfterValidator(_master_keys)]

@@ -19,6 +19,7 @@ from config.formats import (
     Lower,
     MasterKeysText,
     PerSecond,
+    Roles,
     Seconds,
     Sender,
     SmtpUrl,
@@ -28,6 +29,7 @@ from config.formats import (
 from config.master_keys import own_master_keys, parse_master_keys
 from config.places import default_data_dir, env_files, make_data_dir
 from followup.domain.errors import ConfigurationError
+from followup.domain.roles import Role
 
 TWILIO_API_URL = "https://api.twilio.com"
 
@@ -100,6 +102,11 @@ class Settings(BaseSettings):
         description="the https:// address at which providers and patients reach the web process",
     )
 
+    second_factor: Roles | None = Field(
+        None, description="all, none, or some of enrol, audit and manage with commas between them"
+    )
+    nhs_identity: bool = Field(default=False, description="true or false")
+
     clock: ClockText | None = Field(
         None, description="SERVICE-TIME=REAL-TIME@SPEED, for rehearsals"
     )
@@ -125,6 +132,16 @@ class Settings(BaseSettings):
     log_format: Annotated[Literal["console", "json"], Lower] = Field(
         "console", description="console or json"
     )
+
+    @property
+    def code_roles(self) -> frozenset[Role]:
+        """The roles of the console that need a second factor: all, once a message can go out."""
+        if self.second_factor is None:
+            practising = self.sms_channel == self.email_channel == "sandbox"
+            return frozenset() if practising else frozenset(Role)
+        if self.second_factor in {"none", "all"}:
+            return frozenset(Role) if self.second_factor == "all" else frozenset()
+        return frozenset(map(Role, self.second_factor.split(",")))
 
     @property
     def is_sqlite(self) -> bool:

@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 import structlog
 import uvicorn
-from fastapi import FastAPI, Response
+from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 
 from config.logging import configure_logging
@@ -19,11 +19,11 @@ from followup.domain.errors import StoreUnavailable
 from followup.health import beat
 from followup.kit import Kit
 from followup.web import api, errors, health, hooks, unsubscribe
+from followup.web.console.site import make_console, mount_console
 from followup.web.envelope import Envelope
 from followup.web.forms import MOST_BYTES
 from followup.web.metrics import Scrapes
-from followup.web.pages import page
-from followup.web.site import Here, Site
+from followup.web.site import Site
 from followup.wiring import build, instance_name
 
 BEAT_EVERY = timedelta(seconds=30)
@@ -68,7 +68,15 @@ def create_app(kit: Kit, settings: Settings) -> FastAPI:
     errors.install(app)
     for router in (api.router, health.router, hooks.router, unsubscribe.router):
         app.include_router(router)
-    app.add_api_route("/", _front, include_in_schema=False)
+    mount_console(
+        app,
+        make_console(
+            kit,
+            public_url=settings.public_url,
+            nhs_identity=settings.nhs_identity,
+            code_roles=settings.code_roles,
+        ),
+    )
     app.add_middleware(Envelope, is_https=settings.public_url.startswith("https:"))
     return app
 
@@ -101,10 +109,6 @@ def _signatures(settings: Settings) -> Signatures | None:
     if token is None:
         return None
     return Signatures(token.get_secret_value(), public_url=settings.public_url)
-
-
-async def _front(site: Here) -> Response:
-    return page("front.html", version=site.version, description=f"{api.BASE}/openapi.json")
 
 
 class _Heart:

@@ -158,6 +158,25 @@ def test_a_slash_at_the_end_of_an_address_makes_no_difference(environment):
     assert load_settings().public_url == "https://nhs.example.com/followup"
 
 
+@pytest.mark.parametrize(
+    ("given", "roles"),
+    [
+        ({}, set()),
+        (TWILIO, {"enrol", "audit", "manage"}),
+        ({"SECOND_FACTOR": "all"}, {"enrol", "audit", "manage"}),
+        ({**TWILIO, "SECOND_FACTOR": "none"}, set()),
+        ({"SECOND_FACTOR": "Manage, audit"}, {"audit", "manage"}),
+    ],
+    ids=["practising", "a real channel", "all", "none", "some"],
+)
+def test_a_second_factor_is_needed_once_a_message_can_go_out_or_where_it_is_set(
+    environment, given, roles
+):
+    environment(**given)
+
+    assert load_settings().code_roles == roles
+
+
 @pytest.mark.parametrize("sender", ["+447700900000", "60777", "PainClinic", "Pain & Co"])
 def test_a_sender_may_be_a_number_a_short_code_or_a_name(environment, sender):
     environment(TWILIO_FROM=sender)
@@ -209,6 +228,8 @@ def test_secrets_do_not_show_when_settings_are_printed(environment):
         ("PUBLIC_URL", "followup.example.com", "not a web address: set it to the https:// address"),
         ("PUBLIC_URL", "https://h.example.com/?a=b", "is not a web address"),
         ("PUBLIC_URL", "http://followup.example.com", "is not encrypted"),
+        ("SECOND_FACTOR", "nurses", "names something else than roles: set it to all, none"),
+        ("NHS_IDENTITY", "maybe", "is 'maybe': set it to true or false"),
         ("CLOCK", "60", "FOLLOWUP_CLOCK is '60', but it has three parts"),
         ("TICK", "0", "is '0': set it to seconds between two looks"),
         ("LEASE", "a minute", "is 'a minute': set it to seconds"),
@@ -454,6 +475,8 @@ def test_the_example_shows_the_default(name):
 
     if default is None or name == "DATA_DIR":
         assert documented == ""
+    elif isinstance(default, bool):
+        assert documented == str(default).lower()
     elif isinstance(default, float):
         assert float(documented) == default
     else:

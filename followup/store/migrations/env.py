@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from followup.store.models import Base
+from followup.store.staff_tables import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,0 +1,236 @@
+"""One-time links: to join the team, to make the first account, to set a new password."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from followup.domain.errors import Conflict, InvalidInput, NotFound
+from followup.domain.roles import EVERY_ROLE, Role
+from followup.kit import Kit
+from followup.staff import sessions
+from followup.staff.members import (
+    Particulars,
+    count_members,
+    find,
+    find_by_email,
+    insert_member,
+)
+from followup.staff.passwords import hash_password, problems_of
+from followup.staff.sessions import TOKEN, new_token, token_hash
+from followup.store.audit_log import Entry, record
+from followup.store.staff_tables import Invitation, Staff
+from followup.store.types import new_id
+
+LASTS = timedelta(days=7)
+RESET_LASTS = timedelta(hours=24)
+SPENT = "this link was used before, has run out or was withdrawn: ask for another one"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What a link that is still good offers. `email` None: whoever opens it says who they are."""
+
+    id: UUID
+    email: str | None
+    name: str | None
+    roles: tuple[Role, ...]
+    clinics: tuple[str, ...] | None
+    staff_id: UUID | None
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it makes the first account."""
+        return self.email is None
+
+
+def invite(
+    kit: Kit,
+    email: str,
+    *,
+    roles: Sequence[Role],
+    clinics: Sequence[str] | None,
+    actor: str,
+) -> str:
+    """Invite somebody and return the token of the link, which can't be shown again."""
+    who = Particulars(
+        email=email,
+        name="to be given",
+        roles=tuple(roles),
+        clinics=None if clinics is None else tuple(clinics),
+    ).checked(kit)
+
+    def work(session: Session) -> str:
+        if find_by_email(session, who.email) is not None:
+            raise Conflict("somebody has an account with this e-mail address already")
+        return _make(session, kit, who=who, lasts=LASTS, actor=actor, action="staff.invited")
+
+    return kit.store.transact(work)
+
+
+def first_link(kit: Kit, *, actor: str) -> str | None:
+    """Return the token of a link that makes the first account, or None where there is one.
+
+    Links made before are withdrawn: the last one printed counts.
+    """
+
+    def work(session: Session) -> str | None:
+        if count_members(session):
+            return None
+        session.execute(
+            update(Invitation)
+            .where(Invitation.email.is_(None), Invitation.withdrawn_real_at.is_(None))
+            .values(withdrawn_real_at=kit.clock.real_now())
+        )
+        return _make(session, kit, who=None, lasts=LASTS, actor=actor, action="staff.first-link")
+
+    return kit.store.transact(work)
+
+
+def reset_link(kit: Kit, staff_id: UUID, *, actor: str) -> str:
+    """Return the token of a link by which somebody sets a new password."""
+
+    def work(session: Session) -> str:
+        staff = find(session, staff_id)
+        who = Particulars(
+            email=staff.email,
+            name=staff.name,
+            roles=tuple(map(Role, staff.roles)),
+            clinics=None if staff.clinics is None else tuple(staff.clinics),
+        )
+        return _make(
+            session,
+            kit,
+            who=who,
+            lasts=RESET_LASTS,
+            actor=actor,
+            action="staff.reset-link",
+            staff_id=staff_id,
+        )
+
+    return kit.store.transact(work)
+
+
+def find_offer(session: Session, token: str, *, now: datetime) -> Offer:
+    """Return what a link offers; raise `NotFound` where it is no longer, or never was, good."""
+    row = _good(session, token, now=now)
+    staff = session.get(Staff, row.staff_id) if row.staff_id is not None else None
+    return Offer(
+        id=row.id,
+        email=row.email,
+        name=staff.name if staff else None,
+        roles=tuple(map(Role, row.roles)),
+        clinics=None if row.clinics is None else tuple(row.clinics),
+        staff_id=row.staff_id,
+    )
+
+
+def accept(kit: Kit, token: str, *, email: str, name: str, password: str) -> UUID:
+    """Make the account that a link offers, or set the new password; return whose it is."""
+    with kit.store.read() as session:
+        offer = find_offer(session, token, now=kit.clock.real_now())
+    who = Particulars(
+        email=offer.email or email,
+        name=offer.name or name,
+        roles=offer.roles,
+        clinics=offer.clinics,
+    ).checked(kit)
+    if problems := problems_of(password, email=who.email, name=who.name):
+        raise InvalidInput(*problems)
+    hashed = hash_password(password)
+
+    def work(session: Session) -> UUID:
+        row = _good(session, token, now=kit.clock.real_now(), lock=True)
+        if row.email is None and count_members(session):
+            raise NotFound(SPENT)
+        row.used_real_at = kit.clock.real_now()
+        deed = kit.deed(f"web:{who.email}")
+        if row.staff_id is None:
+            return insert_member(session, deed, who, password_hash=hashed).id
+        staff = find(session, row.staff_id)
+        staff.password_hash = hashed
+        sessions.end_all(session, kit, staff.id)
+        detail = {"staff": str(staff.id)}
+        record(session, deed, Entry(action="staff.password-changed", detail=detail))
+        return staff.id
+
+    return kit.store.transact(work)
+
+
+def withdraw_invitation(kit: Kit, invitation_id: UUID, *, actor: str) -> None:
+    """Let a link open nothing any more."""
+
+    def work(session: Session) -> None:
+        row = session.get(Invitation, invitation_id, with_for_update=True)
+        if row is None or row.used_real_at is not None:
+            raise NotFound("there is no such invitation any more")
+        row.withdrawn_real_at = kit.clock.real_now()
+        detail = {"invitation": str(row.id)}
+        record(session, kit.deed(actor), Entry(action="staff.invitation-withdrawn", detail=detail))
+
+    kit.store.transact(work)
+
+
+def open_invitations(session: Session, kit: Kit) -> Sequence[Invitation]:
+    """Return the invitations to join that are still good, the latest first."""
+    return session.scalars(
+        select(Invitation)
+        .where(
+            Invitation.used_real_at.is_(None),
+            Invitation.withdrawn_real_at.is_(None),
+            Invitation.expires_real_at > kit.clock.real_now(),
+            Invitation.staff_id.is_(None),
+            Invitation.email.is_not(None),
+        )
+        .order_by(Invitation.made_real_at.desc())
+    ).all()
+
+
+def _make(
+    session: Session,
+    kit: Kit,
+    *,
+    who: Particulars | None,
+    lasts: timedelta,
+    actor: str,
+    action: str,
+    staff_id: UUID | None = None,
+) -> str:
+    now, token = kit.clock.real_now(), new_token()
+    row = Invitation(
+        id=new_id(now),
+        token_hash=token_hash(token),
+        staff_id=staff_id,
+        email=who.email if who else None,
+        roles=[role.value for role in (who.roles if who else EVERY_ROLE)],
+        clinics=list(who.clinics) if who and who.clinics is not None else None,
+        made_real_at=now,
+        made_by=actor,
+        expires_real_at=now + lasts,
+    )
+    session.add(row)
+    detail: dict[str, object] = {"invitation": str(row.id)}
+    if staff_id is not None:
+        detail["staff"] = str(staff_id)
+    record(session, kit.deed(actor), Entry(action=action, detail=detail))
+    return token
+
+
+def _good(session: Session, token: str, *, now: datetime, lock: bool = False) -> Invitation:
+    if not TOKEN.fullmatch(token):
+        raise NotFound(SPENT)
+    query = select(Invitation).where(
+        Invitation.token_hash == token_hash(token),
+        Invitation.used_real_at.is_(None),
+        Invitation.withdrawn_real_at.is_(None),
+        Invitation.expires_real_at > now,
+    )
+    row = session.scalar(query.with_for_update() if lock else query)
+    if row is None:
+        raise NotFound(SPENT)
+    return row

@@ -1,0 +1,108 @@
+"""What every page shows around its content: where one can go, who one is, and warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+
+from followup.clock import SystemClock
+from followup.domain.errors import StoreUnavailable
+from followup.domain.roles import Role
+from followup.staff.sessions import IDLE, Stage
+from followup.store.models import Switch, WorklistItem
+from followup.web.console.here import Here
+
+ENROL, AUDIT, MANAGE = Role.ENROL, Role.AUDIT, Role.MANAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An entry of the navigation, and who sees it."""
+
+    text: str
+    path: str
+    may: tuple[Role, ...]
+
+
+PLACES = (
+    Place("Home", "/", (ENROL, AUDIT, MANAGE)),
+    Place("Needs attention", "/attention", (ENROL, AUDIT)),
+    Place("Patients", "/patients", (ENROL, AUDIT)),
+    Place("Enrol", "/enrol", (ENROL,)),
+    Place("Messages", "/messages", (ENROL, AUDIT)),
+    Place("Content", "/content", (ENROL, AUDIT, MANAGE)),
+    Place("Audit", "/audit", (AUDIT,)),
+    Place("Team", "/team", (MANAGE,)),
+    Place("System", "/system", (MANAGE,)),
+)
+
+
+def chrome_of(here: Here) -> dict[str, Any]:
+    """Return the facts for `base.html`."""
+    presence = here.presence
+    signed_in = presence is not None and presence.stage is Stage.FULL
+    attention, switches = _counted(here) if signed_in else (0, [])
+    return {
+        "nonce": here.nonce,
+        "nhs_identity": here.console.nhs_identity,
+        "version": here.console.version,
+        "member": presence.member if presence is not None and signed_in else None,
+        "places": _places(here, attention=attention) if signed_in else [],
+        "attention": attention,
+        "notices": _notices(here, switches) if signed_in else [],
+        "idle_seconds": int(IDLE.total_seconds()) if presence is not None else 0,
+        "now": here.kit.clock.now(),
+    }
+
+
+def _counted(here: Here) -> tuple[int, list[str]]:
+    """Return how much needs a person, and the kill switches in force; nothing if nobody knows."""
+    items = select(func.count()).select_from(WorklistItem).where(WorklistItem.state != "closed")
+    if here.member.clinics is not None:
+        items = items.where(WorklistItem.clinic.in_(here.clinics))
+    try:
+        with here.kit.store.read() as session:
+            count = session.scalar(items) or 0
+            switches = session.execute(
+                select(Switch.scope, Switch.value).where(Switch.lifted_at.is_(None))
+            ).all()
+    except StoreUnavailable:
+        return 0, []
+    return count, [row.value or "everything" for row in switches]
+
+
+def _places(here: Here, *, attention: int) -> list[dict[str, Any]]:
+    path = here.request.url.path
+    return [
+        {
+            "text": place.text,
+            "path": place.path,
+            "current": path == place.path,
+            "active": place.path != "/" and path.startswith(f"{place.path}/"),
+            "count": attention if place.path == "/attention" else 0,
+        }
+        for place in PLACES
+        if here.member.may(place.may)
+    ]
+
+
+def _notices(here: Here, switches: Collection[str]) -> list[str]:
+    found = [f"Sending is switched off for {what}." for what in sorted(switches)]
+    channels = here.kit.channels.values()
+    if all(channel.provider == "sandbox" for channel in channels):
+        found.append("Practice mode: no text or e-mail leaves this machine.")
+    elif any(channel.provider == "sandbox" for channel in channels):
+        found.append("Partly in practice mode: one of the channels sends nothing.")
+    if not isinstance(here.kit.clock, SystemClock):
+        found.append(f"The clock runs at another speed: here it is {_at(here)}.")
+    return found
+
+
+def _at(here: Here) -> str:
+    zone = next(iter(here.kit.catalogue.clinics.values())).zone
+    local: datetime = here.kit.clock.now().astimezone(zone)
+    return f"{local:%A} {local.day} {local:%B %Y, %H:%M}"

@@ -1,0 +1,147 @@
+"""What a page handler gets: the console it belongs to, who asks, and what was posted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from followup.domain.errors import NotFound
+from followup.domain.roles import Role
+from followup.kit import Kit
+from followup.staff.members import Member
+from followup.staff.sessions import Presence
+from followup.web.console.forms import EMPTY, Form
+from followup.web.console.policy import content_policy
+from followup.web.console.templates import environment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Console:
+    """What all pages share, gathered once. `providers` say by which each channel goes.
+
+    `code_roles` must have a second factor; `nhs_identity` turns the neutral theme into the NHS's.
+    """
+
+    kit: Kit
+    version: str
+    is_https: bool
+    public_url: str
+    nhs_identity: bool
+    code_roles: frozenset[Role]
+    settings_in_force: Mapping[str, str]
+
+    @property
+    def cookie(self) -> str:
+        """The name of the session's cookie: browsers hold `__Host-` to https and one host."""
+        return "__Host-followup" if self.is_https else "followup"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Here:
+    """One request. `presence` is None for somebody who has not signed in."""
+
+    console: Console
+    request: Request
+    presence: Presence | None
+    form: Form
+    nonce: str
+    chrome: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def kit(self) -> Kit:
+        return self.console.kit
+
+    @property
+    def member(self) -> Member:
+        """Who asks; only for pages that need somebody signed in."""
+        assert self.presence is not None  # noqa: S101 - the registry let nobody else in
+        return self.presence.member
+
+    @property
+    def clinics(self) -> Collection[str]:
+        """The clinics whose patients this member of staff may see, in order."""
+        known = self.kit.catalogue.clinics
+        return tuple(key for key in sorted(known) if self.member.may_see(key))
+
+    def require_clinic(self, clinic: str | None) -> None:
+        """Raise `NotFound` for what belongs to a clinic that is not theirs: it does not exist."""
+        if not self.member.may_see(clinic):
+            raise NotFound("there is no such thing here")
+
+    def id(self, name: str) -> UUID:
+        """Return an identifier of the path; raise `NotFound` for what is none."""
+        try:
+            return UUID(self.request.path_params[name])
+        except ValueError:
+            raise NotFound("there is nothing at this address") from None
+
+    def query(self, name: str) -> str:
+        """Return a value of the address; it never holds a patient's data."""
+        return self.request.query_params.get(name, "").strip()
+
+    def page(
+        self, name: str, *, status: int = 200, form: Form = EMPTY, **facts: object
+    ) -> Response:
+        """Return a page of `templates/pages`: 422 where its form has problems."""
+        if form.problems and status == 200:  # noqa: PLR2004 - the status of success
+            status = 422
+        html = (
+            environment()
+            .get_template(f"pages/{name}")
+            .render({**self.chrome, "here": self, "form": form, **facts})
+        )
+        return HTMLResponse(
+            html,
+            status_code=status,
+            headers={"Content-Security-Policy": content_policy(self.nonce)},
+        )
+
+    def go(self, address: str) -> Response:
+        """Send the browser on after a post: 303, so that reloading repeats nothing."""
+        if self.request.headers.get("hx-request"):
+            return Response(status_code=204, headers={"HX-Redirect": address})
+        return RedirectResponse(address, status_code=303)
+
+    def remember(self, response: Response, token: str) -> Response:
+        """Put the session's token into the cookie."""
+        response.set_cookie(
+            self.console.cookie,
+            token,
+            path="/",
+            secure=self.console.is_https,
+            httponly=True,
+            samesite="lax",
+        )
+        return response
+
+    def forget(self, response: Response) -> Response:
+        """Take the cookie away."""
+        response.delete_cookie(
+            self.console.cookie,
+            path="/",
+            secure=self.console.is_https,
+            httponly=True,
+            samesite="lax",
+        )
+        return response
+
+    @property
+    def address(self) -> str:
+        """The network address that the request came from."""
+        return self.request.client.host if self.request.client else "unknown"
+
+    @property
+    def browser(self) -> str:
+        """What the browser calls itself, in short."""
+        told = self.request.headers.get("user-agent", "")
+        makers = ("Edg", "OPR", "Firefox", "Chrome", "Safari")
+        systems = ("Windows", "Android", "iPhone", "iPad", "Mac OS", "Linux")
+        maker = next((name for name in makers if name in told), "a browser")
+        system = next((name for name in systems if name in told), None)
+        called = {"Edg": "Edge", "OPR": "Opera"}.get(maker, maker)
+        return f"{called} on {system}" if system else called

@@ -1,0 +1,61 @@
+"""One-time links: joining the team, making the first account, setting a new password."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from followup.domain.errors import InvalidInput, Problem
+from followup.staff.invitations import Offer, accept, find_offer
+from followup.staff.members import find
+from followup.staff.signing_in import SignedIn, admit, next_stage
+from followup.web.console.here import Here
+from followup.web.console.registry import OWED, PUBLIC, Pages
+
+pages = Pages()
+
+
+@pages.get("/join/{token}", may=PUBLIC)
+def show(here: Here) -> Response:
+    return _page(here, _offer(here))
+
+
+@pages.post("/join/{token}", may=PUBLIC)
+def join(here: Here) -> Response:
+    offer, form = _offer(here), here.form
+    password = form.raw("password")
+    if password != form.raw("again"):
+        told = Problem("again", "This differs from the password above: type it again")
+        return _page(here, offer, problems=(told,))
+    try:
+        staff_id = accept(
+            here.kit,
+            _token(here),
+            email=form.text("email"),
+            name=form.text("name"),
+            password=password,
+        )
+    except InvalidInput as error:
+        return _page(here, offer, problems=error.problems)
+
+    def begin(session: Session) -> SignedIn:
+        staff = find(session, staff_id)
+        stage = next_stage(staff, here.console.code_roles)
+        return admit(session, here.kit, staff, stage=stage, browser=here.browser)
+
+    signed_in = here.kit.store.transact(begin)
+    return here.remember(here.go(OWED.get(signed_in.stage, "/")), signed_in.token)
+
+
+def _page(here: Here, offer: Offer, *, problems: tuple[Problem, ...] = ()) -> Response:
+    form = here.form.without("password", "again").refused(*problems)
+    return here.page("join.html", form=form, offer=offer, action=here.request.url.path)
+
+
+def _offer(here: Here) -> Offer:
+    with here.kit.store.read() as session:
+        return find_offer(session, _token(here), now=here.kit.clock.real_now())
+
+
+def _token(here: Here) -> str:
+    return str(here.request.path_params["token"])

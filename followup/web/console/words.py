@@ -1,0 +1,161 @@
+"""The one dictionary of words and colours: how every state, kind and code is said to staff.
+
+A colour never stands alone: it is that of a tag which says the same in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from followup.domain.channel import ChannelKind
+from followup.domain.lifecycle import State
+from followup.domain.roles import Role
+from followup.wording import moved_text, reason_text
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A word or two on a colour of the design system, and what it means."""
+
+    text: str
+    colour: str
+    meaning: str
+
+
+STATES: dict[State, Tag] = {
+    State.PLANNED: Tag("Planned", "blue", "goes out when it is due"),
+    State.HELD: Tag("Paused", "yellow", "waits until the follow-up is resumed"),
+    State.CLAIMED: Tag("Being sent", "aqua-green", "on its way to the provider"),
+    State.SENDING: Tag("Being sent", "aqua-green", "the provider is being called"),
+    State.UNKNOWN: Tag("Not known yet", "orange", "nobody knows yet whether it went out"),
+    State.SENT: Tag("Sent", "white", "the provider took it; not confirmed yet"),
+    State.DELIVERED: Tag("Delivered", "green", "confirmed: it arrived"),
+    State.FAILED: Tag("Not delivered", "red", "it did not arrive"),
+    State.EXPIRED: Tag("Missed", "orange", "its time was over before it could go"),
+    State.SUPPRESSED: Tag("Not sent", "grey", "it may not be sent to this patient"),
+    State.CANCELLED: Tag("Cancelled", "grey", "no longer wanted"),
+}
+
+ENROLMENTS: dict[str, Tag] = {
+    "active": Tag("Active", "green", "messages go out when they are due"),
+    "paused": Tag("Paused", "yellow", "nothing goes out until it is resumed"),
+    "withdrawn": Tag("Ended", "grey", "nothing goes out any more"),
+    "finished": Tag("Finished", "grey", "every message has had its time"),
+}
+
+CHANNELS: dict[ChannelKind, str] = {ChannelKind.SMS: "text", ChannelKind.EMAIL: "e-mail"}
+
+ROLES: dict[Role, str] = {
+    Role.ENROL: "Enrol and manage",
+    Role.AUDIT: "Read and audit",
+    Role.MANAGE: "Manage content and team",
+}
+
+ROLE_HINTS: dict[Role, str] = {
+    Role.ENROL: "Enrols patients, changes and stops follow-up, works off what needs attention",
+    Role.AUDIT: "Reads everything, changes nothing, and answers what a patient was told",
+    Role.MANAGE: "Looks after content, team and system; sees no patient",
+}
+
+
+def state_tag(state: str) -> Tag:
+    """Return the tag of a message's state."""
+    return STATES[State(state)]
+
+
+def enrolment_tag(state: str) -> Tag:
+    """Return the tag of an enrolment's state."""
+    return ENROLMENTS[state]
+
+
+def channel_word(channel: str) -> str:
+    """Return what a channel is called."""
+    return CHANNELS[ChannelKind(channel)]
+
+
+def role_word(role: str) -> str:
+    """Return the verbs of a role."""
+    return ROLES[Role(role)]
+
+
+def reason(code: str | None) -> str:
+    """Return the sentence for a reason, without its full stop."""
+    return reason_text(code)
+
+
+def moved(why: Collection[str] | None) -> str:
+    """Return why a message is not due at its plain time; empty where it is."""
+    return moved_text(why)
+
+
+def actor(who: str) -> str:
+    """Return who did something, for people: `web:a@b` is a@b, `worker` the service."""
+    kind, _, name = who.partition(":")
+    if kind == "web":
+        return name
+    return {
+        "cli": f"{name} (command line)",
+        "api": f"{name} (another system)",
+        "patient": "the patient",
+        "provider": "the provider",
+        "demo": "the demonstration",
+    }.get(kind, "the service")
+
+
+def day(at: datetime | date, zone: ZoneInfo | None = None) -> str:
+    """Return a date as people write it: Mon 19 Oct 2026."""
+    local = at.astimezone(zone) if isinstance(at, datetime) and zone else at
+    return f"{local:%a} {local.day} {local:%b} {local.year}"
+
+
+def clock(at: datetime, zone: ZoneInfo | None = None) -> str:
+    """Return a time of day as people say it: 9am, 2:30pm, midday, midnight."""
+    local = at.astimezone(zone) if zone else at
+    if local.minute == 0 and local.hour in {0, 12}:
+        return "midday" if local.hour else "midnight"
+    hour, half = local.hour % 12 or 12, "am" if local.hour < 12 else "pm"  # noqa: PLR2004
+    return f"{hour}:{local:%M}{half}" if local.minute else f"{hour}{half}"
+
+
+def moment(at: datetime, zone: ZoneInfo | None = None) -> str:
+    """Return a date and time: Mon 19 Oct 2026, 2:30pm."""
+    return f"{day(at, zone)}, {clock(at, zone)}"
+
+
+def span(elapsed: timedelta) -> str:
+    """Return a span in the largest unit that tells something: 40 minutes, 3 hours, 2 days."""
+    minutes = int(abs(elapsed).total_seconds() // 60)
+    if minutes < 1:
+        return "less than a minute"
+    for size, unit in ((2880, "day"), (120, "hour"), (1, "minute")):
+        per = {"day": 1440, "hour": 60, "minute": 1}[unit]
+        if minutes >= size:
+            count = minutes // per
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    raise AssertionError
+
+
+def count(number: int, singular: str, plural: str | None = None) -> str:
+    """Return a number with its noun: 1 message, 2 messages."""
+    noun = singular if number == 1 else plural or f"{singular}s"
+    return f"{number:,} {noun}"
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "actor": actor,
+    "channel_word": channel_word,
+    "clock": clock,
+    "count_of": count,
+    "day": day,
+    "enrolment_tag": enrolment_tag,
+    "moment": moment,
+    "moved": moved,
+    "reason": reason,
+    "role_word": role_word,
+    "span": span,
+    "state_tag": state_tag,
+}

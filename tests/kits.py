@@ -22,6 +22,7 @@ from uuid import UUID
 
 from sqlalchemy import func, insert, select
 
+from followup.balance import balance
 from followup.catalogue import Catalogue, load_catalogue
 from followup.channels.interface import Channel
 from followup.channels.pace import InProcessPace, Pace
@@ -371,6 +372,12 @@ def rows(kit: Kit, model: type[Any]) -> list[Any]:
     """Return every row of a table."""
     with kit.store.read() as session:
         return list(session.scalars(select(model)))
+
+
+def balance_is_even(kit: Kit) -> None:
+    """Check that every message that fell due is accounted for."""
+    sheet = balance(kit)
+    assert sheet.remainder == 0, sheet
 
 
 def count_by_state(found: Iterable[Message]) -> dict[str, int]:

@@ -1,0 +1,392 @@
+"""Moving, pausing, resuming and ending an enrolment."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from threading import Barrier
+from uuid import uuid4
+
+import pytest
+
+from followup.changes import pause, preview_reschedule, reschedule, resume, withdraw
+from followup.dispatch import claim_due
+from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput, NotFound
+from followup.domain.protocol import Attribute, Predicate
+from followup.kit import Kit
+from followup.send import deliver
+from followup.store.models import AuditEvent, Enrolment, Generation, Patient
+from tests.kits import (
+    EXECUTOR,
+    actions,
+    balance_is_even,
+    clock_of,
+    count_by_state,
+    enrol_one,
+    message,
+    messages,
+    rows,
+    run_until,
+    sms_of,
+    states,
+    sweep,
+    tick,
+)
+from tests.people import EMAIL, ENROLLED_AT, PROCEDURE_AT, SMS
+from tests.scripted_channel import LOST, refuse
+
+DAY = timedelta(days=1)
+LATER = PROCEDURE_AT + DAY
+NOBODY = uuid4()
+
+
+def latest(kit: Kit, enrolment_id) -> dict[tuple[str, int], object]:
+    found = messages(kit, enrolment_id)
+    generation = max(one.generation for one in found)
+    return {(one.step, one.occurrence): one for one in found if one.generation == generation}
+
+
+# ------------------------------------------------------------------------------ reschedule
+
+
+def test_a_moved_procedure_is_planned_afresh_and_received_advice_is_not_repeated(kit: Kit):
+    enrolment_id = enrol_one(kit)
+    tick(kit)
+
+    changed = reschedule(kit, enrolment_id, LATER, actor="cli:test")
+
+    now_planned = latest(kit, enrolment_id)
+    assert changed.received == {("going-home", 1)}
+    assert ("going-home", 1) not in now_planned
+    assert now_planned["dressing", 1].due_at == LATER + DAY
+    assert {one.state for one in now_planned.values()} == {"planned"}
+    old = [one for one in messages(kit, enrolment_id) if one.generation == 1]
+    assert count_by_state(old) == {"sent": 1, "cancelled": 9}
+    assert {one.reason for one in old if one.state == "cancelled"} == {"rescheduled"}
+    balance_is_even(kit)
+
+
+def test_what_a_worker_holds_but_has_not_sent_is_planned_afresh_too(kit: Kit):
+    enrolment_id = enrol_one(kit)
+    (batch,) = claim_due(kit)
+
+    reschedule(kit, enrolment_id, PROCEDURE_AT - timedelta(hours=1), actor="cli:test")
+
+    assert deliver(kit, batch.token, batch.message_ids, executor=EXECUTOR) == 0
+    tick(kit)
+    assert len(sms_of(kit).taken) == 1
+
+
+def test_what_failed_is_tried_again_by_the_new_timeline(kit: Kit):
+    enrolment_id = enrol_one(kit, channels=(SMS,))
+    sms_of(kit).script(refuse("30008"))
+    tick(kit)
+
+    changed = reschedule(kit, enrolment_id, PROCEDURE_AT - timedelta(hours=1), actor="cli:test")
+
+    assert changed.received == frozenset()
+    assert latest(kit, enrolment_id)["going-home", 1].state == "planned"
+
+
+def test_what_the_provider_may_have_is_not_repeated(kit: Kit):
+    enrolment_id = enrol_one(kit)
+    sms_of(kit).script(LOST)
+    tick(kit)
+
+    assert reschedule(kit, enrolment_id, LATER, actor="cli:test").received == {("going-home", 1)}
+
+
+def test_a_second_move_counts_on(kit: Kit):
+    enrolment_id = enrol_one(kit)
+    reschedule(kit, enrolment_id, LATER, actor="cli:test")
+    reschedule(kit, enrolment_id, PROCEDURE_AT, actor="cli:test")
+
+    (enrolment,) = rows(kit, Enrolment)
+    assert (enrolment.generation, enrolment.procedure_at) == (3, PROCEDURE_AT)
+    assert sorted(one.number for one in rows(kit, Generation)) == [1, 2, 3]
+    balance_is_even(kit)
+
+
+def test_a_move_is_told_in_the_trail_with_both_times(kit: Kit):
+    reschedule(kit, enrol_one(kit), LATER, actor="web:nurse")
+
+    event = next(one for one in rows(kit, AuditEvent) if one.action == "enrolment.rescheduled")
+    assert event.actor == "web:nurse"
+    assert event.detail["from"] == PROCEDURE_AT.isoformat()
+    assert event.detail["to"] == LATER.isoformat()
+
+
+def test_a_paused_enrolment_that_is_moved_stays_paused(kit: Kit):
+    enrolment_id = enrol_one(kit)
+    pause(kit, enrolment_id, actor="cli:test")
+
+    reschedule(kit, enrolment_id, LATER, actor="cli:test")
+
+    assert {one.state for one in latest(kit, enrolment_id).values()} == {"held"}
+
+
+def test_a_preview_shows_the_same_and_changes_nothing(kit: Kit):
+    enrolment_id = enrol_one(kit)
+    tick(kit)
+    before = [(one.id, one.state) for one in messages(kit)]
+
+    foreseen = preview_reschedule(kit, enrolment_id, LATER)
+
+    assert [(one.id, one.state) for one in messages(kit)] == before
+    assert reschedule(kit, enrolment_id, LATER, actor="cli:test") == foreseen
+
+
+def test_a_move_onto_another_enrolment_of_the_patient_is_refused(kit: Kit):
+    first = enrol_one(kit)
+    second = enrol_one(kit, reference="2", procedure_at=LATER)
+
+    with pytest.raises(AlreadyEnrolled) as refused:
+        reschedule(kit, second, PROCEDURE_AT, actor="cli:test")
+
+    assert refused.value.enrolment_id == first
+    assert len(latest(kit, second)) == 10
+    assert {one.state for one in latest(kit, second).values()} == {"planned"}
+
+
+def test_two_that_move_to_one_time_at_once_do_not_both_get_there(kit: Kit):
+    ids = [enrol_one(kit, reference=f"R{n}", procedure_at=PROCEDURE_AT + n * DAY) for n in range(2)]
+    both = Barrier(2)
+
+    def move(enrolment_id):
+        both.wait()
+        try:
+            reschedule(kit, enrolment_id, PROCEDURE_AT + 3 * DAY, actor="cli:test")
+        except AlreadyEnrolled:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(move, ids)) == [False, True]
+
+
+@pytest.mark.parametrize(
+    "at",
+    [PROCEDURE_AT.replace(tzinfo=None), PROCEDURE_AT + 30 * DAY, PROCEDURE_AT - 60 * DAY],
+    ids=["naive", "too far ahead", "too long ago"],
+)
+def test_a_time_that_enrolment_would_refuse_is_refused(sqlite_kit: Kit, at):
+    with pytest.raises(InvalidInput):
+        reschedule(sqlite_kit, enrol_one(sqlite_kit), at, actor="cli:test")
+
+
+def test_an_ended_enrolment_is_not_moved_paused_or_resumed(sqlite_kit: Kit):
+    kit = sqlite_kit
+    enrolment_id = enrol_one(kit)
+    withdraw(kit, enrolment_id, reason="moved away", actor="cli:test")
+
+    for change in (
+        lambda: reschedule(kit, enrolment_id, LATER, actor="cli:test"),
+        lambda: pause(kit, enrolment_id, actor="cli:test"),
+        lambda: resume(kit, enrolment_id, actor="cli:test"),
+    ):
+        with pytest.raises(Conflict, match="was withdrawn; enrol the patient anew"):
+            change()
+
+
+def test_what_is_not_there_can_not_be_changed(sqlite_kit: Kit):
+    kit = sqlite_kit
+    for change in (
+        lambda: reschedule(kit, NOBODY, LATER, actor="cli:test"),
+        lambda: preview_reschedule(kit, NOBODY, LATER),
+        lambda: pause(kit, NOBODY, actor="cli:test"),
+        lambda: resume(kit, NOBODY, actor="cli:test"),
+        lambda: withdraw(kit, NOBODY, reason="x", actor="cli:test"),
+    ):
+        with pytest.raises(NotFound, match=f"no enrolment {NOBODY}"):
+            change()
+
+
+def test_a_clinic_or_protocol_that_is_gone_is_asked_back(sqlite_kit: Kit):
+    enrolment_id = enrol_one(sqlite_kit)
+    catalogue = sqlite_kit.catalogue
+    without_clinic = replace(sqlite_kit, catalogue=replace(catalogue, clinics={}))
+    without_protocol = replace(sqlite_kit, catalogue=replace(catalogue, protocols={}))
+
+    with pytest.raises(Conflict, match="clinic derriford-pain is no longer configured"):
+        reschedule(without_clinic, enrolment_id, LATER, actor="cli:test")
+    with pytest.raises(Conflict, match="protocol nerve-root-block is no longer configured"):
+        reschedule(without_protocol, enrolment_id, LATER, actor="cli:test")
+
+
+def _with_new_question(kit: Kit) -> Kit:
+    protocol = kit.catalogue.protocols["nerve-root-block"]
+    first, *others = protocol.steps
+    asking = replace(
+        protocol,
+        attributes=(
+            *protocol.attributes,
+            Attribute("sedated", "Was the patient sedated?", "sedated"),
+        ),
+        steps=(replace(first, audience=(Predicate("sedated", equals=True),)), *others),
+    )
+    return replace(kit, catalogue=replace(kit.catalogue, protocols={protocol.key: asking}))
+
+
+def test_a_protocol_that_now_asks_for_more_does_not_guess_the_answer(sqlite_kit: Kit):
+    enrolment_id = enrol_one(sqlite_kit)
+
+    with pytest.raises(Conflict, match=r"asks for more .*attributes\.sedated"):
+        reschedule(_with_new_question(sqlite_kit), enrolment_id, LATER, actor="cli:test")
+
+
+def test_a_protocol_that_now_asks_for_less_is_followed(sqlite_kit: Kit):
+    kit = sqlite_kit
+    enrolment_id = enrol_one(kit, diabetic=True)
+    protocol = kit.catalogue.protocols["nerve-root-block"]
+    less = replace(protocol, steps=tuple(one for one in protocol.steps if not one.audience))
+    kit = replace(kit, catalogue=replace(kit.catalogue, protocols={protocol.key: less}))
+
+    reschedule(kit, enrolment_id, LATER, actor="cli:test")
+
+    assert ("sugar", 1) not in latest(kit, enrolment_id)
+
+
+# -------------------------------------------------------------------------- pause, resume
+
+
+def test_a_paused_enrolment_holds_what_is_unsent_and_resumes_it(kit: Kit):
+    enrolment_id = enrol_one(kit)
+
+    assert pause(kit, enrolment_id, actor="cli:test") == 10
+    assert pause(kit, enrolment_id, actor="cli:test") == 0
+    assert {one.reason for one in messages(kit)} == {"paused"}
+    tick(kit)
+    assert sms_of(kit).calls == []
+
+    assert resume(kit, enrolment_id, actor="cli:test") == 10
+    assert resume(kit, enrolment_id, actor="cli:test") == 0
+    tick(kit)
+    assert states(kit, enrolment_id)["going-home", 1] == "sent"
+
+
+def test_what_is_claimed_is_held_too_and_its_worker_leaves_it_alone(kit: Kit):
+    enrolment_id = enrol_one(kit)
+    (batch,) = claim_due(kit)
+
+    pause(kit, enrolment_id, actor="cli:test")
+
+    assert deliver(kit, batch.token, batch.message_ids, executor=EXECUTOR) == 0
+    assert states(kit, enrolment_id)["going-home", 1] == "held"
+
+
+def test_after_a_long_pause_only_what_is_still_useful_goes(kit: Kit):
+    enrolment_id = enrol_one(kit)
+    pause(kit, enrolment_id, actor="cli:test")
+    run_until(kit, ENROLLED_AT + 6 * DAY)
+
+    resume(kit, enrolment_id, actor="cli:test")
+    run_until(kit, ENROLLED_AT + 6 * DAY + timedelta(hours=1))
+
+    found = states(kit, enrolment_id)
+    assert found["going-home", 1] == found["dressing", 1] == found["flare", 2] == "expired"
+    assert found["flare-over", 1] == "planned"
+    assert sms_of(kit).calls == []
+    balance_is_even(kit)
+
+
+def test_what_comes_free_at_night_waits_for_the_morning(kit: Kit):
+    enrolment_id = enrol_one(kit)
+    pause(kit, enrolment_id, actor="cli:test")
+    clock_of(kit).advance_to(ENROLLED_AT + timedelta(hours=7))
+
+    resume(kit, enrolment_id, actor="cli:test")
+    run_until(kit, ENROLLED_AT + timedelta(hours=10))
+    assert sms_of(kit).calls == []
+
+    # 08:00 in Plymouth is past the end of the window of going-home, twelve hours after T.
+    run_until(kit, ENROLLED_AT + timedelta(hours=18))
+    assert message(kit, enrolment_id, "going-home").state == "expired"
+
+
+def test_a_resume_leaves_what_is_over_to_the_sweep(kit: Kit):
+    enrolment_id = enrol_one(kit)
+    pause(kit, enrolment_id, actor="cli:test")
+    clock_of(kit).advance_to(PROCEDURE_AT + 3 * DAY)
+
+    assert resume(kit, enrolment_id, actor="cli:test") == 7
+
+    assert message(kit, enrolment_id, "dressing").state == "held"
+    sweep(kit, "expire")
+    assert message(kit, enrolment_id, "dressing").state == "expired"
+
+
+# ------------------------------------------------------------------------------- withdraw
+
+
+def test_a_withdrawal_cancels_what_is_unsent_and_keeps_what_was_sent(kit: Kit):
+    enrolment_id = enrol_one(kit)
+    tick(kit)
+
+    assert withdraw(kit, enrolment_id, reason="asked to", actor="cli:test") == 9
+
+    assert count_by_state(messages(kit)) == {"sent": 1, "cancelled": 9}
+    (enrolment,) = rows(kit, Enrolment)
+    assert (enrolment.state, enrolment.ended_at) == ("withdrawn", kit.clock.now())
+    assert actions(kit).count("enrolment.withdrawn") == 1
+    balance_is_even(kit)
+
+
+def test_a_second_withdrawal_changes_nothing(kit: Kit):
+    enrolment_id = enrol_one(kit)
+    withdraw(kit, enrolment_id, reason="asked to", actor="cli:test")
+    before = len(rows(kit, AuditEvent))
+
+    assert withdraw(kit, enrolment_id, reason="again", actor="cli:test") == 0
+    assert len(rows(kit, AuditEvent)) == before
+
+
+def test_held_and_claimed_messages_are_cancelled_too(kit: Kit):
+    one, other = enrol_one(kit, 1), enrol_one(kit, 2)
+    pause(kit, one, actor="cli:test")
+    (batch,) = claim_due(kit)
+
+    for enrolment_id in (one, other):
+        assert withdraw(kit, enrolment_id, reason="asked to", actor="cli:test") == 10
+
+    assert deliver(kit, batch.token, batch.message_ids, executor=EXECUTOR) == 0
+
+
+def test_a_death_ends_every_enrolment_of_the_patient(kit: Kit):
+    first = enrol_one(kit, 1)
+    second = enrol_one(kit, 1, reference="2", procedure_at=LATER)
+    somebody_else = enrol_one(kit, 2)
+
+    assert withdraw(kit, first, reason="died", actor="cli:test", deceased=True) == 20
+
+    assert set(states(kit, second).values()) == {"cancelled"}
+    assert set(states(kit, somebody_else).values()) == {"planned"}
+    assert {one.reason for one in messages(kit, second)} == {"patient-died"}
+    patient = next(one for one in rows(kit, Patient) if one.deceased_at)
+    assert patient.deceased_at == kit.clock.now()
+
+
+def test_a_death_is_recorded_after_a_withdrawal_too(kit: Kit):
+    enrolment_id = enrol_one(kit)
+    withdraw(kit, enrolment_id, reason="asked to", actor="cli:test")
+
+    withdraw(kit, enrolment_id, reason="died", actor="cli:test", deceased=True)
+
+    (patient,) = rows(kit, Patient)
+    assert patient.deceased_at is not None
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"), [("  ", "say why"), ("x" * 201, "at most 200")], ids=["none", "too long"]
+)
+def test_a_withdrawal_needs_a_reason_of_sensible_length(sqlite_kit: Kit, reason, words):
+    with pytest.raises(InvalidInput, match=words):
+        withdraw(sqlite_kit, enrol_one(sqlite_kit), reason=reason, actor="cli:test")
+
+
+def test_a_patient_on_email_alone_who_is_moved_stays_on_email(kit: Kit):
+    enrolment_id = enrol_one(kit, channels=(EMAIL,))
+
+    reschedule(kit, enrolment_id, LATER, actor="cli:test")
+
+    assert {one.channel for one in latest(kit, enrolment_id).values()} == {"email"}

@@ -25,6 +25,7 @@ from followup.domain.lifecycle import State
 from followup.kit import Kit
 from followup.store.models import Enrolment, Message, WorklistItem
 from followup.store.outbox import StoredOutbox
+from followup.wording import reason_text
 
 LATEST = 12
 MARKS: Mapping[State, tuple[str, str]] = {
@@ -106,6 +107,9 @@ class Screen:
         for part in CAST:
             marks = Text()
             for message in self._messages(session, part.key):
+                if message.reason == "rescheduled":
+                    # Its place in the new timeline stands beside it.
+                    continue
                 mark, style = MARKS[State(message.state)]
                 marks.append(mark, style=style).append(" ")
             table.add_row(part.key, part.who, marks)
@@ -152,5 +156,6 @@ def accounts(kit: Kit, balance: Balance) -> RenderableType:
             enrolment = session.get(Enrolment, item.enrolment_id) if item.enrolment_id else None
             key = (enrolment.reference or "").removeprefix("DEMO-") if enrolment else ""
             step = str(item.detail.get("step", ""))
-            waiting.add_row(key, f"{item.kind} {step}".strip(), str(item.detail.get("cause", "")))
+            cause = str(item.detail.get("cause", ""))
+            waiting.add_row(key, f"{item.kind} {step}".strip(), reason_text(cause) or cause)
     return Columns([sheet, waiting], padding=(0, 4))

@@ -23,7 +23,7 @@ from followup.demo.screen import Screen, accounts, phone
 from followup.embedded import Threads, release, start_tasks
 from followup.wiring import build
 
-STEP_SECONDS = 0.6
+STEP_SECONDS = 1.1
 TICK = 0.1
 SHOWN = "A"
 """Whose phone is shown at the end."""

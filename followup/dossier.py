@@ -25,6 +25,7 @@ from followup.store.models import (
     WorklistItem,
 )
 from followup.store.sealing import Sealer
+from followup.withdrawing import reason_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,7 @@ class Dossier:
 
     enrolment: Enrolment
     who: dict[str, str]
+    why_ended: str | None
     told: tuple[Told, ...]
     items: Sequence[WorklistItem]
     events: Sequence[AuditEvent]
@@ -78,6 +80,7 @@ def compile_dossier(session: Session, kit: Kit, enrolment: Enrolment) -> Dossier
     return Dossier(
         enrolment=enrolment,
         who=_masked(kit, patient),
+        why_ended=reason_of(kit, enrolment, patient),
         told=_told(session, kit, patient, rows),
         items=evidence.items_of(session, enrolment.id),
         events=events_of_enrolment(session, enrolment_id=enrolment.id, patient_id=patient.id),
@@ -150,6 +153,7 @@ def dossier_json(dossier: Dossier) -> dict[str, Any]:
     """Return a dossier as JSON values, the enrolment's own fields left to the caller."""
     return {
         "patient": dossier.who,
+        "why_ended": dossier.why_ended,
         "messages": [
             {
                 **told.view.as_json(),

@@ -11,8 +11,9 @@ from followup.cli.boundary import Command, Group
 from followup.cli.opening import actor, opened
 from followup.cli.options import AsJson
 from followup.cli.registry import new_app
-from followup.cli.screen import Column, note, say, say_json, table
+from followup.cli.screen import Column, note, say, say_json, say_lines, table
 from followup.message_view import utc_text
+from followup.store.models import ApiKey
 
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="What the audit trail calls whoever uses the key.")
@@ -46,13 +47,7 @@ def list_keys(*, as_json: AsJson = False) -> None:
     with opened() as kit:
         found = api_keys.all_keys(kit)
     if as_json:
-        for key in found:
-            revoked = utc_text(key.revoked_at) if key.revoked_at else None
-            made = utc_text(key.created_at)
-            say_json(
-                {"name": key.name, "clinic": key.clinic, "created_at": made, "revoked_at": revoked},
-                indent=None,
-            )
+        say_lines(_as_json(key) for key in found)
         return
     if not found:
         say("There are no keys. Make one with: followup api-key add NAME")
@@ -78,3 +73,12 @@ def revoke(name: Name) -> None:
     with opened() as kit:
         api_keys.revoke(kit, name, actor=actor())
     say(f"The key {name} opens nothing any more.")
+
+
+def _as_json(key: ApiKey) -> dict[str, object]:
+    return {
+        "name": key.name,
+        "clinic": key.clinic,
+        "created_at": utc_text(key.created_at),
+        "revoked_at": utc_text(key.revoked_at) if key.revoked_at else None,
+    }

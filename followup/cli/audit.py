@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -86,21 +87,20 @@ def _alarm(verdict: Verdict) -> str:
 
 def _show(dossier: Dossier, *, everything: bool) -> None:
     zone = ZoneInfo(dossier.enrolment.zone)
-    print_enrolment(dossier.enrolment)
+    print_enrolment(dossier.enrolment, why=dossier.why_ended)
     who = dossier.who
     named = ("name", "nhs_number", "mobile", "email")
     fields([("Patient", ", ".join(who[it] for it in named if it in who) or "(data was erased)")])
     say()
     say("WHAT THE PATIENT WAS TOLD")
-    unsent = 0
     for told in dossier.told:
         if told.tries:
             _show_told(told, zone)
-        else:
-            unsent += 1
+    unsent = Counter(told.view.state for told in dossier.told if not told.tries)
     if unsent:
         say()
-        say(f"{unsent} further messages were never sent (followup timeline shows them).")
+        listed = ", ".join(f"{number} {state}" for state, number in unsent.items())
+        say(f"Never handed to a provider: {listed}. They stand in: followup timeline")
     _show_items(dossier, zone)
     say()
     say("WHAT WAS DONE")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import traceback
@@ -98,6 +99,8 @@ def main() -> NoReturn:
 
 
 def _run() -> int:
+    # Collecting garbage while half of the product is being imported costs a fifth of the start.
+    gc.disable()
     try:
         from followup.cli.registry import app  # noqa: PLC0415 - Ctrl-C may come while it imports
 

@@ -11,7 +11,7 @@ from followup.cli.choices import among, bound, clinic_key
 from followup.cli.dated import step_title
 from followup.cli.opening import opened
 from followup.cli.options import AsJson, Clinic, Since, Until
-from followup.cli.screen import Cell, Column, is_terminal, note, say, say_json, table
+from followup.cli.screen import Cell, Column, is_terminal, note, say, say_lines, table
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.kit import Kit
@@ -68,8 +68,7 @@ def messages(
         for found in _pages(kit, wanted, limit=limit):
             shown += len(found)
             if as_json:
-                for message in found:
-                    say_json(message.as_json(), indent=None)
+                say_lines(message.as_json() for message in found)
             else:
                 table(COLUMNS, (_row(message) for message in found))
     if as_json:

@@ -11,7 +11,7 @@ from followup.changes import plan_again
 from followup.cli.choices import among
 from followup.cli.opening import actor, opened
 from followup.cli.options import AsJson, Identifier
-from followup.cli.screen import Column, say, say_json, table
+from followup.cli.screen import Column, say, say_json, say_lines, table
 from followup.domain.channel import ChannelKind
 from followup.kit import Kit
 from followup.message_view import utc_text
@@ -98,8 +98,7 @@ def objections(
         patient_id = find_enrolment(session, identifier).patient_id if identifier else None
         listed = wishes(session, patient_id=patient_id, with_lifted=everything)
     if as_json:
-        for wish in listed:
-            say_json(_as_json(wish), indent=None)
+        say_lines(_as_json(wish) for wish in listed)
     elif listed:
         _show(listed)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import import_module
@@ -94,6 +95,9 @@ def load(name: str, entry: Entry) -> Any:  # noqa: ANN401 - typer keeps its comm
     """Return a command, imported now."""
     module, _, attribute = entry.place.partition(":")
     found: object = getattr(import_module(f"followup.cli.{module}"), attribute)
+    # What was imported stays: from here on, only what a command makes is worth collecting.
+    gc.freeze()
+    gc.enable()
     command = typer.main.get_command(found if isinstance(found, typer.Typer) else _alone(found))
     command.name = name
     return command

@@ -15,7 +15,7 @@ from followup.cli.dated import day_and_time
 from followup.cli.opening import opened
 from followup.cli.options import AsJson
 from followup.cli.registry import new_app
-from followup.cli.screen import Cell, Column, say, say_json, table
+from followup.cli.screen import Cell, Column, say, say_json, say_lines, table
 from followup.domain.channel import ChannelKind
 from followup.domain.contact import parse_email, parse_mobile
 from followup.domain.errors import Conflict
@@ -46,8 +46,7 @@ def outbox(
     with opened() as kit:
         entries = StoredOutbox(kit.store, kit.keyring).entries(to=_address(to), limit=limit)
         if as_json:
-            for entry in entries:
-                say_json(_as_json(entry), indent=None)
+            say_lines(_as_json(entry) for entry in entries)
         elif entries:
             _show(kit, entries)
         else:

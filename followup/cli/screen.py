@@ -61,6 +61,12 @@ def say_json(value: Any, *, indent: int | None = 2) -> None:  # noqa: ANN401 - a
     print(json.dumps(value, indent=indent, ensure_ascii=not is_utf8))
 
 
+def say_lines(values: Iterable[Any]) -> None:
+    """Print JSON values, one a line: a program can read them as they come."""
+    for value in values:
+        say_json(value, indent=None)
+
+
 def printable(text: str) -> str:
     """Return the text without what could steer a terminal: it may come from anywhere."""
     if text.isprintable():

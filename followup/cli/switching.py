@@ -11,14 +11,13 @@ from followup import switches as kill_switches
 from followup.cli.boundary import WrongUse
 from followup.cli.opening import actor, opened
 from followup.cli.options import AsJson
-from followup.cli.screen import Cell, Column, note, say, say_json, table
+from followup.cli.screen import Cell, Column, note, say, say_json, say_lines, table
 from followup.domain.errors import Conflict, InvalidInput, NotFound
 from followup.kit import Kit
 from followup.message_view import utc_text
+from followup.store.id_prefix import SHORTEST, id_range
 from followup.store.switches import SwitchScope
 from followup.switches import SwitchView, view_switches
-
-SHORTEST_PREFIX = 8
 
 
 def stop_sending(
@@ -90,11 +89,14 @@ def switches(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List what has been stopped, by whom and why, and how many messages wait for it."""
+    """List what is stopped, by whom and why.
+
+    JSON is one object a line, with how many messages wait for it.
+    """
     with opened() as kit:
         views = view_switches(kit, lifted=history)
     if as_json:
-        say_json([_as_json(view) for view in views])
+        say_lines(_as_json(view) for view in views)
         return
     if not views:
         say("Nothing has been stopped." if history else "Nothing is stopped.")
@@ -116,10 +118,10 @@ def _scope(given: dict[SwitchScope, str | None]) -> tuple[SwitchScope, str | Non
 
 def _find(kit: Kit, identifier: str) -> SwitchView:
     """Return the switch with this id, or the only one that begins so."""
-    digits = identifier.strip().lower().replace("-", "")
-    if len(digits) < SHORTEST_PREFIX:
-        raise InvalidInput.of("id", f"give at least {SHORTEST_PREFIX} characters of the id")
-    found = [one for one in view_switches(kit, lifted=True) if one.id.hex.startswith(digits)]
+    ids = id_range(identifier)
+    if ids is None:
+        raise InvalidInput.of("id", f"give at least {SHORTEST} characters of the id")
+    found = [one for one in view_switches(kit, lifted=True) if ids[0] <= one.id <= ids[1]]
     if not found:
         raise NotFound(f"there is no kill switch {identifier}; list them with: followup switches")
     if len(found) > 1:

@@ -13,8 +13,9 @@ from followup.cli.options import AsJson, Identifier
 from followup.cli.screen import fields, note, say, say_json
 from followup.domain.lifecycle import State
 from followup.message_view import MessageView, utc_text, views
-from followup.store.enrolments import find_enrolment, messages_of
+from followup.store.enrolments import find_enrolment, messages_of, patient_of
 from followup.store.models import Enrolment
+from followup.withdrawing import reason_of
 from followup.wording import ENROLMENTS
 
 
@@ -36,11 +37,12 @@ def timeline(
     with opened() as kit, kit.store.read() as session:
         enrolment = find_enrolment(session, identifier)
         messages = views(session, kit, messages_of(session, enrolment))
+        why = reason_of(kit, enrolment, patient_of(session, enrolment))
     if as_json:
         say_json({**about(enrolment), "messages": [message.as_json() for message in messages]})
         return
     shown = [message for message in messages if everything or not _is_superseded(message)]
-    print_enrolment(enrolment)
+    print_enrolment(enrolment, why=why)
     say()
     print_timeline(shown, with_state=True)
     if len(shown) < len(messages):
@@ -65,8 +67,8 @@ def about(enrolment: Enrolment) -> dict[str, object]:
     }
 
 
-def print_enrolment(enrolment: Enrolment) -> None:
-    """Print what an enrolment is, in a few lines."""
+def print_enrolment(enrolment: Enrolment, *, why: str | None) -> None:
+    """Print what an enrolment is, in a few lines, and `why` it was ended, where it was."""
     zone = ZoneInfo(enrolment.zone)
     answers = (f"{key}: {'yes' if it else 'no'}" for key, it in enrolment.attributes.items())
     fields(
@@ -76,7 +78,7 @@ def print_enrolment(enrolment: Enrolment) -> None:
             ("Protocol", f"{enrolment.protocol}, {enrolment.clinic}"),
             ("Procedure", f"{day_and_time(enrolment.procedure_at.astimezone(zone))} ({zone.key})"),
             ("Answers", ", ".join(answers)),
-            ("State", ENROLMENTS[enrolment.state]),
+            ("State", ENROLMENTS[enrolment.state] + (f": {why}" if why else "")),
         ]
     )
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Annotated
-from uuid import UUID
 
 import typer
 from sqlalchemy import select
@@ -19,12 +18,12 @@ from followup.cli.dated import day_and_time, step_title
 from followup.cli.opening import actor, opened
 from followup.cli.options import AsJson, Clinic
 from followup.cli.registry import new_app
-from followup.cli.screen import Cell, Column, fields, note, say, say_json, table
+from followup.cli.screen import Cell, Column, fields, note, say, say_lines, table
 from followup.domain.errors import Conflict, InvalidInput, NotFound
 from followup.kit import Kit
 from followup.message_view import utc_text
 from followup.store import patients
-from followup.store.enrolments import HEX, SHORTEST_PREFIX
+from followup.store.id_prefix import SHORTEST, id_range
 from followup.store.models import Enrolment, InboundMessage, Patient, WorklistItem
 from followup.store.sealing import Sealer
 from followup.wording import KINDS, reason_text
@@ -46,8 +45,7 @@ def listing(ctx: typer.Context, *, clinic: Clinic = None, as_json: AsJson = Fals
         chosen = clinic_key(kit.catalogue, clinic) if clinic else None
         items = tasks.open_items(session, clinic=chosen)
     if as_json:
-        for item in items:
-            say_json(_as_json(item), indent=None)
+        say_lines(_as_json(item) for item in items)
     elif items:
         _show_list(kit, items)
         note("More about one, and whom to ring: followup worklist show ITEM")
@@ -134,12 +132,11 @@ def _opened(kit: Kit, inbound: InboundMessage, patient: Patient | None) -> _Wrot
 
 def _find(session: Session, item: str) -> WorklistItem:
     """Return the item with this id, or the only one whose id begins so."""
-    digits = item.strip().lower().replace("-", "")
-    if not HEX.fullmatch(digits) or len(digits) < SHORTEST_PREFIX:
-        raise InvalidInput.of("item", f"give an id, or at least its first {SHORTEST_PREFIX} digits")
-    first, last = (UUID(hex=digits.ljust(32, fill)) for fill in "0f")
+    ids = id_range(item)
+    if ids is None:
+        raise InvalidInput.of("item", f"give an id, or at least its first {SHORTEST} characters")
     found = session.scalars(
-        select(WorklistItem).where(WorklistItem.id.between(first, last)).limit(2)
+        select(WorklistItem).where(WorklistItem.id.between(*ids)).limit(2)
     ).all()
     if not found:
         message = f"there is no item {item}; list them with: followup worklist"

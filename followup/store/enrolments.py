@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -10,12 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from followup.domain.errors import Conflict, InvalidInput, NotFound
+from followup.store.id_prefix import SHORTEST, id_range, is_id_like
 from followup.store.models import Enrolment, Message, Patient
 
-SHORTEST_PREFIX = 8
-"""Ids begin with the time, so that fewer characters would hardly tell two apart."""
-
-HEX = re.compile(r"[0-9a-f]{1,32}")
 LISTED = 5
 
 
@@ -26,17 +22,15 @@ def find_enrolment(session: Session, wanted: str) -> Enrolment:
     beginning.
     """
     found = {each.id: each for each in _by_reference(session, wanted.strip())}
-    digits = wanted.strip().lower().replace("-", "")
-    if HEX.fullmatch(digits) and len(digits) >= SHORTEST_PREFIX:
-        found |= {each.id: each for each in _by_beginning(session, digits)}
+    ids = id_range(wanted)
+    if ids is not None:
+        found |= {each.id: each for each in _within(session, *ids)}
     if len(found) == 1:
         return found.popitem()[1]
     if found:
         raise Conflict(_ambiguous(wanted, list(found.values())))
-    if HEX.fullmatch(digits) and len(digits) < SHORTEST_PREFIX:
-        raise InvalidInput.of(
-            "id", f"give at least {SHORTEST_PREFIX} characters of an id, or a whole reference"
-        )
+    if ids is None and is_id_like(wanted):
+        raise InvalidInput.of("id", f"give at least {SHORTEST} characters of an id, or a reference")
     message = f"there is no enrolment {wanted!r}: give its id, or the reference it was enrolled by"
     raise NotFound(message)
 
@@ -61,8 +55,7 @@ def _by_reference(session: Session, reference: str) -> Sequence[Enrolment]:
     ).all()
 
 
-def _by_beginning(session: Session, digits: str) -> Sequence[Enrolment]:
-    first, last = (UUID(hex=digits.ljust(32, fill)) for fill in "0f")
+def _within(session: Session, first: UUID, last: UUID) -> Sequence[Enrolment]:
     return session.scalars(
         select(Enrolment)
         .where(Enrolment.id.between(first, last))

@@ -26,7 +26,7 @@ def followup(tmp_path, monkeypatch):
 def listed(followup, *args):
     code, output = followup("switches", "--json", *args)
     assert code == 0
-    return json.loads(output)
+    return [json.loads(line) for line in output.splitlines()]
 
 
 def test_stopping_is_listed_until_it_is_lifted(followup):

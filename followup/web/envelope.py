@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
+import traceback
 from collections.abc import MutableMapping
 from http import HTTPMethod, HTTPStatus
+from pathlib import PurePath
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -14,6 +16,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from followup.channels.twilio_hooks import STATUS_PATH, ids_of
+from followup.web.errors import BROKEN, answer_to_mistake
 
 log = structlog.get_logger()
 
@@ -34,6 +37,7 @@ HEADERS = {
     "X-Robots-Tag": "noindex, nofollow",
 }
 METHODS = frozenset(HTTPMethod)
+MOST_STEPS = 12
 ONE_YEAR = "max-age=31536000"
 
 
@@ -48,7 +52,7 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status = 500
+        status: int | None = None
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -62,8 +66,20 @@ class Envelope:
         began = time.perf_counter()
         try:
             await self._app(scope, receive, send_with_headers)
+        except Exception as mistake:  # noqa: BLE001 - the edge of a request
+            _own_up(mistake)
+            if status is None:
+                answer = answer_to_mistake(scope["path"])
+                await answer(scope, receive, send_with_headers)
         finally:
-            _tell(scope, status, seconds=time.perf_counter() - began)
+            _tell(scope, status or BROKEN, seconds=time.perf_counter() - began)
+
+
+def _own_up(mistake: Exception) -> None:
+    """Log where a mistake is, without the error's own words and values: they may name someone."""
+    steps = traceback.extract_tb(mistake.__traceback__)[-MOST_STEPS:]
+    where = [f"{PurePath(step.filename).name}:{step.lineno} {step.name}" for step in steps]
+    log.error("web.failed", cause=type(mistake).__name__, where=where)
 
 
 def _tell(scope: Scope, status: int, *, seconds: float) -> None:

@@ -66,7 +66,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Refused, _on_refused)
     app.add_exception_handler(RequestValidationError, _on_invalid_parameters)
     app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_exception_handler(Exception, _on_mistake)
 
 
 async def _on_followup_error(request: Request, error: Exception) -> Response:
@@ -75,18 +74,18 @@ async def _on_followup_error(request: Request, error: Exception) -> Response:
     if status in {AWAY, BROKEN}:
         log.error("web.unable", cause=type(error).__name__, reason=str(error))
         headers = {"Retry-After": "5"} if status == AWAY else None
-        return _answer(request, status, {"error": SENTENCES[status]}, headers=headers)
+        return _answer(request.url.path, status, {"error": SENTENCES[status]}, headers=headers)
     if isinstance(error, InvalidInput):
-        return _answer(request, status, problem_list(error))
+        return _answer(request.url.path, status, problem_list(error))
     told = {"error": str(error)}
     if isinstance(error, AlreadyEnrolled):
         told["enrolment_id"] = str(error.enrolment_id)
-    return _answer(request, status, told)
+    return _answer(request.url.path, status, told)
 
 
 async def _on_refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)  # noqa: S101 - registered for these
-    return _answer(request, error.status, {"error": error.sentence}, headers=error.headers)
+    return _answer(request.url.path, error.status, {"error": error.sentence}, headers=error.headers)
 
 
 async def _on_invalid_parameters(request: Request, error: Exception) -> Response:
@@ -96,18 +95,18 @@ async def _on_invalid_parameters(request: Request, error: Exception) -> Response
         {"field": str(detail["loc"][-1]), "message": "this can't be used: see the description"}
         for detail in error.errors()
     ]
-    return _answer(request, 422, told)
+    return _answer(request.url.path, 422, told)
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for these
     sentence = SENTENCES.get(error.status_code, "this request can't be understood")
-    return _answer(request, error.status_code, {"error": sentence}, headers=error.headers)
+    return _answer(request.url.path, error.status_code, {"error": sentence}, headers=error.headers)
 
 
-async def _on_mistake(request: Request, error: Exception) -> Response:
-    log.error("web.failed", cause=type(error).__name__)
-    return _answer(request, BROKEN, {"error": SENTENCES[BROKEN]})
+def answer_to_mistake(path: str) -> Response:
+    """Return what is answered where the product itself is wrong: nothing of why."""
+    return _answer(path, BROKEN, {"error": SENTENCES[BROKEN]})
 
 
 def problem_list(error: InvalidInput) -> list[dict[str, str]]:
@@ -116,12 +115,12 @@ def problem_list(error: InvalidInput) -> list[dict[str, str]]:
 
 
 def _answer(
-    request: Request,
+    path: str,
     status: int,
     told: Mapping[str, Any] | Sequence[Any],
     *,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    if request.url.path.startswith(PAGES):
+    if path.startswith(PAGES):
         return page("cannot.html", status=status, headers=headers)
     return JSONResponse(told, status_code=status, headers=dict(headers or {}))

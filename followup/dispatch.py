@@ -56,7 +56,7 @@ def claim_due(kit: Kit) -> list[Batch]:
     """
     with kit.store.read() as session:
         priorities = due_priorities(session, now=kit.clock.now())
-        room = kit.policy.in_flight_limit - count_in_flight(session) if priorities else 0
+        room = _most_in_flight(kit) - count_in_flight(session) if priorities else 0
     batches: list[Batch] = []
     for _ in range(MOST_CLAIMS):
         if not priorities or room <= 0:
@@ -70,6 +70,12 @@ def claim_due(kit: Kit) -> list[Batch]:
     return batches
 
 
+def _most_in_flight(kit: Kit) -> int:
+    """Return how many messages may be under way: what waits too long for its pace is put back."""
+    within_a_lease = sum(kit.policy.per_second.values()) * kit.policy.lease.total_seconds() / 2
+    return max(min(kit.policy.in_flight_limit, int(within_a_lease)), 1)
+
+
 def _claim(kit: Kit, *, priority: int, limit: int) -> _Claimed:
     deed = kit.deed(ACTOR)
 
@@ -79,7 +85,8 @@ def _claim(kit: Kit, *, priority: int, limit: int) -> _Claimed:
         verdicts = judge(session, kit, rows, now=deed.at) if rows else {}
         apply_stops(session, kit, deed, rows, verdicts, expected=State.PLANNED)
         _postpone(session, verdicts)
-        going = [row.id for row in rows if isinstance(verdicts[row.id], Go)]
+        # In the order due, which is not the order of locking.
+        going = [id_ for id_ in ids if isinstance(verdicts.get(id_), Go)]
         return _Claimed(looked_at=len(ids), batches=_lease(session, kit, deed, going))
 
     return kit.store.transact(work)

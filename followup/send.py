@@ -75,10 +75,12 @@ def _start(session: Session, kit: Kit, token: UUID, message_ids: Sequence[UUID])
     verdicts = judge(session, kit, rows, now=deed.at) if rows else {}
     apply_stops(session, kit, deed, rows, verdicts, expected=State.CLAIMED)
     _return_to_plan(session, deed, verdicts)
+    by_id = {row.id: row for row in rows if isinstance(verdicts[row.id], Go)}
+    # In the order claimed, which is not the order of locking.
     prepared = [
         one
-        for row in rows
-        if isinstance(verdicts[row.id], Go) and (one := prepare(session, kit, deed, row))
+        for id_ in message_ids
+        if id_ in by_id and (one := prepare(session, kit, deed, by_id[id_]))
     ]
     move(
         session,

@@ -1,0 +1,538 @@
+"""Sending: written ahead, called with no transaction open, checked once more, and told apart."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import psycopg
+import pytest
+from sqlalchemy import update
+
+from followup import send
+from followup.changes import pause, reschedule, withdraw
+from followup.dispatch import claim_due
+from followup.domain.channel import ChannelKind
+from followup.domain.errors import TemplateError
+from followup.kit import Kit
+from followup.objections import lodge
+from followup.send import deliver
+from followup.store.models import Attempt, ContentVersion, Enrolment, Message, Patient
+from tests.kits import (
+    EXECUTOR,
+    a_message,
+    actions,
+    balance_is_even,
+    clock_of,
+    email_of,
+    enrol_many,
+    enrol_one,
+    make_kit,
+    message,
+    messages,
+    rows,
+    sms_of,
+    state_of,
+    sweep,
+    tasks,
+    tick,
+)
+from tests.people import EMAIL, ENROLLED_AT, PROCEDURE_AT, SMS, person
+from tests.scripted_channel import ScriptedChannel, refuse, unavailable
+
+HOUR = timedelta(hours=1)
+
+
+def claim(kit: Kit):
+    (batch,) = claim_due(kit)
+    return batch
+
+
+def hand_over(kit: Kit, batch) -> int:
+    return deliver(kit, batch.token, batch.message_ids, executor=EXECUTOR)
+
+
+# ---------------------------------------------------------------------------- written ahead
+
+
+def test_a_text_goes_out_and_is_kept_word_for_word(kit: Kit):
+    enrolment_id = enrol_one(kit)
+
+    assert tick(kit) == 1
+
+    (outgoing,) = sms_of(kit).calls
+    (attempt,) = rows(kit, Attempt)
+    (patient,) = rows(kit, Patient)
+    sealer = kit.keyring.patient(patient.data_key, patient.master_key_id)
+    going_home = message(kit, enrolment_id, "going-home")
+    assert outgoing.to == person().mobile
+    assert "Derriford Pain Clinic" in outgoing.text
+    assert (outgoing.message_id, outgoing.attempt_id) == (going_home.id, attempt.id)
+    assert outgoing.valid_for == going_home.not_after - ENROLLED_AT
+    assert sealer.open(attempt.body_sealed, column="attempts.body") == outgoing.text
+    assert sealer.open(attempt.address_sealed, column="attempts.address") == outgoing.to
+    assert (attempt.outcome, attempt.provider, attempt.number) == ("accepted", "scripted", 1)
+    assert attempt.provider_id in sms_of(kit).taken
+    assert attempt.segments == 2
+    assert attempt.encoding == "GSM-7"
+    assert actions(kit, going_home.id) == ["message.claimed", "message.sending", "message.sent"]
+
+
+def test_an_email_carries_its_stop_address_and_one_message_id_for_ever(kit: Kit):
+    enrolment_id = enrol_one(kit, channels=(EMAIL,))
+    email_of(kit).script(unavailable())
+
+    tick(kit)
+    clock_of(kit).advance(timedelta(minutes=1))
+    tick(kit)
+
+    first, second = email_of(kit).calls
+    going_home = message(kit, enrolment_id, "going-home")
+    assert first.rfc_message_id == second.rfc_message_id == f"<{going_home.id}@127.0.0.1>"
+    assert first.attempt_id != second.attempt_id
+    assert first.unsubscribe_url.startswith("http://127.0.0.1:8000/u/")
+    assert first.unsubscribe_url in first.text
+    assert first.subject
+    assert "<html" in first.html
+    assert first.sender == kit.catalogue.clinics["derriford-pain"].email_from
+    assert kit.links.patient_of_stop_token(first.unsubscribe_url.rpartition("/")[2]) == (
+        going_home.patient_id
+    )
+
+
+def test_the_version_of_the_words_is_kept_once(kit: Kit):
+    enrol_many(kit, 3)
+
+    tick(kit)
+
+    (version,) = rows(kit, ContentVersion)
+    assert (version.template, version.language, version.channel) == ("going-home", "en", "sms")
+    assert {attempt.content_version for attempt in rows(kit, Attempt)} == {version.id}
+    assert "en/sms.txt" in " ".join(version.sources)
+
+
+def test_the_attempt_is_committed_before_the_provider_is_called(kit: Kit):
+    seen = []
+
+    def look(outgoing):
+        # By a connection of its own, so only what is committed.
+        with kit.store.read() as session:
+            attempt = session.get(Attempt, outgoing.attempt_id)
+            row = session.get(Message, outgoing.message_id)
+            seen.append(
+                (attempt is not None, attempt and attempt.outcome, row.state, row.attempt_count)
+            )
+
+    sms_of(kit).during_call = look
+    enrol_one(kit)
+
+    tick(kit)
+
+    assert seen == [(True, None, "sending", 1)]
+
+
+def test_no_transaction_is_open_while_the_provider_is_called(postgres_kit: Kit):
+    kit = postgres_kit
+    url, seen = kit.store.engine.url, []
+
+    def look(_outgoing):
+        with psycopg.connect(
+            host=url.host, port=url.port, user=url.username, dbname=url.database, autocommit=True
+        ) as watcher:
+            seen.extend(
+                watcher.execute(
+                    "SELECT state FROM pg_stat_activity WHERE datname = current_database()"
+                    " AND application_name = 'followup' AND xact_start IS NOT NULL"
+                ).fetchall()
+            )
+            seen.append("looked")
+
+    sms_of(kit).during_call = look
+    enrol_many(kit, 3)
+
+    tick(kit)
+
+    assert seen == ["looked"] * 3
+
+
+def test_sqlite_is_not_locked_while_the_provider_is_called(sqlite_kit: Kit):
+    kit, written = sqlite_kit, []
+
+    def write(_outgoing):
+        with kit.store.write() as session:
+            written.append(session.execute(update(Patient).values(language="en")).rowcount)
+
+    sms_of(kit).during_call = write
+    enrol_one(kit)
+
+    tick(kit)
+
+    assert written == [1]
+
+
+# ---------------------------------------------------- checked once more, at the last moment
+
+
+def test_a_pause_between_claim_and_send_holds(kit: Kit):
+    enrolment_id = enrol_one(kit)
+    batch = claim(kit)
+    pause(kit, enrolment_id, actor="cli:test")
+
+    assert hand_over(kit, batch) == 0
+    assert message(kit, enrolment_id, "going-home").state == "held"
+
+
+def test_an_enrolment_seen_paused_only_at_send_holds_too(kit: Kit):
+    enrolment_id = enrol_one(kit)
+    batch = claim(kit)
+    with kit.store.write() as session:
+        session.execute(update(Enrolment).values(state="paused"))
+
+    assert hand_over(kit, batch) == 0
+    assert message(kit, enrolment_id, "going-home").reason == "paused"
+
+
+def test_a_withdrawal_between_claim_and_send_cancels(kit: Kit):
+    enrolment_id = enrol_one(kit)
+    batch = claim(kit)
+    withdraw(kit, enrolment_id, reason="asked to", actor="cli:test")
+
+    assert hand_over(kit, batch) == 0
+    assert message(kit, enrolment_id, "going-home").state == "cancelled"
+
+
+@pytest.mark.parametrize("channel", [None, SMS], ids=["everything", "texts"])
+def test_an_objection_between_claim_and_send_is_heeded(kit: Kit, channel):
+    enrolment_id = enrol_one(kit, channels=(SMS,))
+    batch = claim(kit)
+    with kit.store.write() as session:
+        patient = session.query(Patient).one()
+        lodge(session, kit, kit.deed("patient"), patient=patient, channel=channel, source="sms")
+
+    assert hand_over(kit, batch) == 0
+    assert sms_of(kit).calls == []
+    assert message(kit, enrolment_id, "going-home").state in {"suppressed", "cancelled"}
+    balance_is_even(kit)
+
+
+def test_a_corrected_number_is_used_though_it_was_claimed_before(kit: Kit):
+    enrol_one(kit)
+    batch = claim(kit)
+    enrol_one(kit, reference="2", procedure_at=PROCEDURE_AT + 24 * HOUR, mobile="+447700900555")
+
+    hand_over(kit, batch)
+
+    assert [outgoing.to for outgoing in sms_of(kit).calls] == ["+447700900555"]
+
+
+def test_a_window_that_ends_between_claim_and_send_expires(kit: Kit):
+    enrolment_id = enrol_one(kit)
+    batch = claim(kit)
+    clock_of(kit).advance_service(12 * HOUR)
+
+    assert hand_over(kit, batch) == 0
+    assert message(kit, enrolment_id, "going-home").state == "expired"
+
+
+def test_sending_hours_that_end_between_claim_and_send_put_it_off(kit: Kit):
+    enrolment_id = enrol_one(kit, channels=(SMS,))
+    dressing = message(kit, enrolment_id, "dressing")
+    clock_of(kit).advance_to(dressing.due_at)
+    batch = next(one for one in claim_due(kit) if dressing.id in one.message_ids)
+    clock_of(kit).advance_service(8 * HOUR)
+
+    assert hand_over(kit, batch) == 0
+
+    after = message(kit, enrolment_id, "dressing")
+    assert (after.state, after.reason) == ("planned", "not-yet")
+    assert after.claimable_at.isoformat() == "2026-10-21T07:00:00+00:00"
+
+
+def test_a_moved_procedure_takes_the_message_from_its_worker(kit: Kit):
+    enrolment_id = enrol_one(kit)
+    batch = claim(kit)
+    reschedule(kit, enrolment_id, PROCEDURE_AT + HOUR * 24, actor="cli:test")
+
+    assert hand_over(kit, batch) == 0
+
+
+# ------------------------------------------------------------------------------------ leases
+
+
+def test_a_batch_handed_over_twice_is_sent_once(kit: Kit):
+    enrol_many(kit, 5)
+    batch = claim(kit)
+
+    assert hand_over(kit, batch) == 5
+    assert hand_over(kit, batch) == 0
+    assert len(sms_of(kit).calls) == 5
+
+
+def test_a_batch_handed_to_two_workers_at_once_is_sent_once(kit: Kit):
+    enrol_many(kit, 20)
+    batch = claim(kit)
+    workers = [threading.Thread(target=hand_over, args=(kit, batch)) for _ in range(3)]
+
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+    assert len(sms_of(kit).calls) == 20
+    assert {one.state for one in messages(kit) if one.step == "going-home"} == {"sent"}
+
+
+def test_a_worker_that_comes_after_its_lease_sends_nothing(kit: Kit):
+    enrolment_id = enrol_one(kit)
+    batch = claim(kit)
+    clock_of(kit).advance_real(kit.policy.lease)
+
+    assert hand_over(kit, batch) == 0
+
+    sweep(kit, "release-leases")
+    assert message(kit, enrolment_id, "going-home").state == "planned"
+    assert tick(kit) == 1
+
+
+def test_a_worker_whose_message_was_claimed_anew_sends_nothing(kit: Kit):
+    enrol_one(kit)
+    late = claim(kit)
+    clock_of(kit).advance_real(kit.policy.lease)
+    sweep(kit, "release-leases")
+    anew = claim(kit)
+
+    assert hand_over(kit, late) == 0
+    assert hand_over(kit, anew) == 1
+
+
+def test_a_call_whose_turn_comes_after_the_lease_is_not_made(kit: Kit):
+    enrol_many(kit, 3)
+    batch = claim(kit)
+    first = threading.Lock()
+
+    def dawdle(_outgoing):
+        if first.acquire(blocking=False):
+            clock_of(kit).advance_real(kit.policy.lease)
+
+    sms_of(kit).during_call = dawdle
+    with ThreadPoolExecutor(1) as one_at_a_time:
+        called = deliver(kit, batch.token, batch.message_ids, executor=one_at_a_time)
+
+    outcomes = sorted(str(attempt.outcome) for attempt in rows(kit, Attempt))
+    assert called == 1
+    assert outcomes == ["accepted", "not-called", "not-called"]
+    assert sorted(one.state for one in messages(kit) if one.step == "going-home") == [
+        "planned",
+        "planned",
+        "sent",
+    ]
+
+
+def test_leases_run_in_real_time_however_fast_the_service_s_clock(kit: Kit):
+    enrolment_id = enrol_one(kit)
+    claim(kit)
+
+    clock_of(kit).advance_service(2 * HOUR)
+    assert sweep(kit, "release-leases") == 0
+
+    clock_of(kit).advance_real(kit.policy.lease)
+    assert sweep(kit, "release-leases") == 1
+    assert message(kit, enrolment_id, "going-home").state == "planned"
+
+
+# ------------------------------------------------------------------------- one bad among many
+
+
+def _breaking(kit: Kit, template: str) -> Kit:
+    """Return the kit with one template that can't be rendered."""
+    good = kit.content
+
+    class Broken:
+        def render(self, name, **more):
+            if name == template:
+                raise TemplateError(f"{name}: broken")
+            return good.render(name, **more)
+
+    return replace(kit, content=Broken())  # type: ignore[arg-type]
+
+
+def test_a_broken_template_holds_its_own_messages_and_lets_the_others_go(kit: Kit):
+    enrolment_id = enrol_one(kit, 1)
+    other = enrol_one(kit, 2, procedure_at=PROCEDURE_AT - 24 * HOUR)
+    broken = _breaking(kit, "going-home")
+
+    tick(broken)
+
+    going_home = message(kit, enrolment_id, "going-home")
+    assert (going_home.state, going_home.reason) == ("held", "needs-operator")
+    assert message(kit, other, "dressing").state == "sent"
+    (task,) = tasks(kit)
+    assert (task.kind, task.detail["template"], task.patient_id) == ("set-up", "going-home", None)
+    assert rows(kit, Attempt)[0].message_id == message(kit, other, "dressing").id
+
+
+def test_once_the_template_is_mended_what_is_still_useful_goes(kit: Kit):
+    enrolment_id = enrol_one(kit)
+    tick(_breaking(kit, "going-home"))
+
+    clock_of(kit).advance(timedelta(minutes=10))
+    assert sweep(_breaking(kit, "going-home"), "release-held") == 0
+    assert sweep(kit, "release-held") == 1
+
+    tick(kit)
+    assert message(kit, enrolment_id, "going-home").state == "sent"
+
+
+def test_a_patient_whose_key_is_missing_holds_only_their_own_messages(kit: Kit):
+    enrol_one(kit, 1)
+    enrol_one(kit, 2)
+    with kit.store.write() as session:
+        first = session.query(Patient).order_by(Patient.id).first()
+        first.master_key_id = "0" * 16
+
+    tick(kit)
+
+    assert sorted(one.state for one in messages(kit) if one.step == "going-home") == [
+        "held",
+        "sent",
+    ]
+
+
+def test_a_bug_in_a_provider_module_is_an_unknown_outcome_and_spares_the_others(kit: Kit):
+    enrol_many(kit, 3)
+
+    def fail(outgoing):
+        if outgoing.to == person(2).mobile:
+            raise ZeroDivisionError
+
+    sms_of(kit).during_call = fail
+
+    assert tick(kit) == 3
+    assert sorted(one.state for one in messages(kit) if one.step == "going-home") == [
+        "sent",
+        "sent",
+        "unknown",
+    ]
+
+
+def test_an_id_that_a_provider_gives_twice_spoils_one_outcome_alone(kit: Kit):
+    class Repeating(ScriptedChannel):
+        def send(self, outgoing):
+            return replace(
+                super().send(outgoing), provider_id="SAME" if self.calls[3:] else f"{outgoing.to}"
+            )
+
+    repeating = Repeating(SMS)
+    kit = replace(kit, channels={SMS: repeating, EMAIL: ScriptedChannel(EMAIL)})
+    enrol_many(kit, 5)
+
+    tick(kit)
+
+    states = sorted(one.state for one in messages(kit) if one.step == "going-home")
+    assert states == ["sent", "sent", "sent", "sent", "unknown"]
+
+
+def test_outcomes_are_committed_in_groups(kit: Kit, monkeypatch):
+    monkeypatch.setattr(send, "COMMIT_EVERY", 4)
+    groups = []
+    settle = send.settle
+
+    def counting(kit, ready, *, actor):
+        groups.append(len(ready))
+        settle(kit, ready, actor=actor)
+
+    monkeypatch.setattr(send, "settle", counting)
+    enrol_many(kit, 10)
+
+    tick(kit)
+
+    assert sum(groups) == 10
+    assert max(groups) < 10
+
+
+def test_an_answer_of_ours_goes_to_the_address_that_wrote(kit: Kit):
+    sealed = kit.keyring.system.seal("+447700900321", column="messages.address")
+    answer = a_message(kit, priority=0, address_sealed=sealed, address_index=b"0" * 16)
+
+    tick(kit)
+
+    (outgoing,) = sms_of(kit).calls
+    assert outgoing.to == "+447700900321"
+    assert "not watched" in outgoing.text or "999" in outgoing.text
+    assert state_of(kit, answer) == "sent"
+
+
+def test_an_answer_that_cannot_be_delivered_asks_nobody(kit: Kit):
+    sealed = kit.keyring.system.seal("+447700900321", column="messages.address")
+    answer = a_message(kit, priority=0, address_sealed=sealed, address_index=b"0" * 16)
+    sms_of(kit).script(refuse("21211", recipient=True))
+
+    tick(kit)
+
+    assert state_of(kit, answer) == "failed"
+    assert tasks(kit) == []
+    balance_is_even(kit)
+
+
+# ----------------------------------------------------------------------------------- the pace
+
+
+def test_a_worker_waits_for_its_turn_rather_than_put_messages_back(migrated_sqlite_url: str):
+    kit = make_kit(migrated_sqlite_url, per_second={SMS: 50, EMAIL: 50})
+    enrol_many(kit, 60)
+
+    assert tick(kit) == 60
+
+    assert "pace" not in {one.reason for one in messages(kit)}
+    kit.close()
+
+
+def test_what_would_wait_too_long_is_put_back_for_that_long(migrated_url: str):
+    kit = make_kit(migrated_url, per_second={SMS: 1, EMAIL: 1}, lease=timedelta(seconds=2))
+    kit.pace.take("sms-sender", 1, per_second=1)
+    kit.pace.slow_down("sms-sender", timedelta(seconds=30))
+    enrolment_id = enrol_one(kit)
+
+    assert tick(kit) == 0
+
+    going_home = message(kit, enrolment_id, "going-home")
+    assert (going_home.state, going_home.reason) == ("planned", "pace")
+    assert going_home.lease_token is None
+    waits = going_home.claimable_at - kit.clock.now()
+    assert timedelta(seconds=29) < waits <= timedelta(seconds=30)
+    kit.close()
+
+
+def test_one_sender_that_must_wait_does_not_keep_the_other(kit: Kit):
+    kit.pace.slow_down("sms-sender", HOUR)
+    enrol_one(kit, 1)
+    enrol_one(kit, 2, channels=(EMAIL,))
+
+    assert tick(kit) == 1
+    assert len(email_of(kit).calls) == 1
+
+
+def test_a_provider_that_asks_for_time_is_given_it(kit: Kit):
+    enrol_many(kit, 1)
+    sms_of(kit).script(unavailable(retry_after=timedelta(minutes=5)))
+    tick(kit)
+
+    grant = kit.pace.take("sms-sender", 1, per_second=1000)
+
+    assert grant.granted == 0
+    assert grant.wait > timedelta(minutes=4)
+
+
+def test_a_clinic_s_own_number_is_the_sender_and_the_measure_of_its_pace(kit: Kit):
+    catalogue = kit.catalogue
+    clinic = replace(catalogue.clinics["derriford-pain"], sms_sender="+447700900000")
+    kit = replace(kit, catalogue=replace(catalogue, clinics={clinic.key: clinic}))
+    kit.pace.slow_down("+447700900000", HOUR)
+    enrol_one(kit)
+
+    assert tick(kit) == 0
+
+    assert ChannelKind(messages(kit)[0].channel) is SMS
+    assert messages(kit)[0].reason == "pace"

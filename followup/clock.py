@@ -7,6 +7,7 @@ and providers live in. They differ only in a rehearsal, which never reaches a re
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from threading import Lock
@@ -38,14 +39,66 @@ def _system_now() -> datetime:
     return datetime.now(UTC)
 
 
+def _counter() -> float:
+    """Return seconds by a counter that nobody sets, and that goes on while the machine sleeps."""
+    return time.clock_gettime(_COUNTER)
+
+
+_COUNTER: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+class SharedTime:
+    """The real time as one source tells it to every process, whatever their machines' clocks say.
+
+    `ask` returns the source's time, or None while it can't be asked. It is asked again after
+    `ASK_AGAIN` seconds; between two answers a counter runs that nobody can set. A machine whose
+    clock is minutes wrong must neither send early nor take another's lease for over.
+    """
+
+    ASK_AGAIN = 10.0
+    LONGEST_ANSWER = 1.0
+    """Seconds: an answer that took longer tells too little of when it was true."""
+
+    def __init__(
+        self, ask: Callable[[], datetime | None], *, seconds: Callable[[], float] = _counter
+    ) -> None:
+        self._ask = ask
+        self._seconds = seconds
+        self._asking = Lock()
+        self._ask_at = float("-inf")
+        # The source's time at this reading of the counter. Replaced whole: it is read unlocked.
+        self._known = (_system_now(), seconds())
+
+    def __call__(self) -> datetime:
+        """Return the time in UTC; never raises, and never waits for another thread's question."""
+        if self._seconds() >= self._ask_at and self._asking.acquire(blocking=False):
+            try:
+                self._ask_now()
+            finally:
+                self._asking.release()
+        at, reading = self._known
+        return at + timedelta(seconds=self._seconds() - reading)
+
+    def _ask_now(self) -> None:
+        before = self._seconds()
+        told = self._ask()
+        after = self._seconds()
+        self._ask_at = after + self.ASK_AGAIN
+        if told is not None and after - before <= self.LONGEST_ANSWER:
+            self._known = (told, (before + after) / 2)
+
+
 class SystemClock:
-    """Service time is real time."""
+    """Service time is real time: the machine's, unless `real` tells another."""
+
+    def __init__(self, *, real: Callable[[], datetime] = _system_now) -> None:
+        self._real = real
 
     def now(self) -> datetime:
-        return _system_now()
+        return self._real()
 
     def real_now(self) -> datetime:
-        return _system_now()
+        return self._real()
 
     def after_real(self, elapsed: timedelta | float) -> datetime:
         return self.now() + _as_timedelta(elapsed)
@@ -126,11 +179,11 @@ class SteppingClock:
 def parse_clock(text: str | None, *, real: Callable[[], datetime] = _system_now) -> Clock:
     """Return the clock that FOLLOWUP_CLOCK asks for; the system's when it is unset or blank.
 
-    `real` tells a time-lapse clock the real time. Raises `ConfigurationError`, whose text says how
-    to write the setting.
+    `real` tells the clock the real time. Raises `ConfigurationError`, whose text says how to write
+    the setting.
     """
     if text is None or not text.strip():
-        return SystemClock()
+        return SystemClock(real=real)
     service, equals, rest = text.strip().partition("=")
     at_real, at, speed = rest.rpartition("@")
     if not (equals and at):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from config.settings import Settings
 from followup.catalogue import load_catalogue
 from followup.channels.interface import Channel
 from followup.channels.pace import InProcessPace, Pace, RedisPace
 from followup.channels.sandbox import SandboxChannel
-from followup.clock import Clock, parse_clock
+from followup.clock import Clock, SharedTime, parse_clock
 from followup.content import Content
 from followup.domain.channel import ChannelKind
 from followup.kit import Handbook, Kit, Policy
@@ -20,6 +22,7 @@ from followup.store.keys import load_keyring
 from followup.store.outbox import StoredOutbox
 from followup.store.schema import migrate, require_current
 from followup.store.sealing import Keyring, MasterKeys
+from followup.store.server_time import server_time
 from followup.store.session import Store, make_engine
 
 
@@ -27,7 +30,8 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Kit:
     """Return everything that the use cases work with.
 
     A SQLite database is made and brought up to date; any other must be current (`followup
-    migrate`). Raises `ConfigurationError` or `StoreUnavailable` with what to do.
+    migrate`). Where machines share a server, it tells all of them the real time. Raises
+    `ConfigurationError` or `StoreUnavailable` with what to do.
     """
     handbook = read_handbook(settings, clock=clock)
     if settings.is_sqlite:
@@ -37,6 +41,9 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Kit:
         migrate(engine)
     else:
         require_current(engine)
+        if clock is None:
+            real = SharedTime(partial(server_time, engine))
+            handbook = replace(handbook, clock=parse_clock(settings.clock, real=real))
     store = Store(engine)
     keyring = load_keyring(store, MasterKeys(settings.load_master_keys()))
     return Kit(

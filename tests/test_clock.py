@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from followup.clock import FASTEST, SteppingClock, SystemClock, TimeLapseClock, parse_clock
+from followup.clock import (
+    FASTEST,
+    SharedTime,
+    SteppingClock,
+    SystemClock,
+    TimeLapseClock,
+    parse_clock,
+)
 from followup.domain.errors import ConfigurationError
 
 SERVICE = datetime(2026, 10, 23, 9, tzinfo=UTC)
@@ -186,3 +193,93 @@ def test_on_a_stepping_clock_a_real_delay_comes_due_when_the_clock_is_moved_that
     assert clock.after_real(2) == SERVICE + timedelta(seconds=2)
     assert clock.real_delay(timedelta(hours=1)) == timedelta(hours=1)
     assert abs(clock.real_now() - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+class Source:
+    """Tells what it is set to, after so many seconds of the counter; counts the questions."""
+
+    def __init__(self, told: datetime | None = REAL) -> None:
+        self.told = told
+        self.takes = 0.0
+        self.asked = 0
+        self.counter = 1000.0
+
+    def ask(self) -> datetime | None:
+        self.asked += 1
+        self.counter += self.takes
+        return self.told
+
+    def seconds(self) -> float:
+        return self.counter
+
+
+def shared(source: Source) -> SharedTime:
+    return SharedTime(source.ask, seconds=source.seconds)
+
+
+def test_shared_time_is_the_sources_whatever_the_machine_says():
+    source = Source()
+    time = shared(source)
+
+    assert time() == REAL
+
+    source.counter += 5
+    assert time() == REAL + timedelta(seconds=5)
+    assert source.asked == 1
+
+
+def test_shared_time_is_asked_for_again_after_a_while():
+    source = Source()
+    time = shared(source)
+    time()
+
+    source.counter += SharedTime.ASK_AGAIN
+    source.told = REAL + timedelta(minutes=1)
+
+    assert time() == REAL + timedelta(minutes=1)
+    assert source.asked == 2
+
+
+def test_shared_time_counts_on_while_the_source_is_away():
+    source = Source()
+    time = shared(source)
+    time()
+
+    source.counter += SharedTime.ASK_AGAIN
+    source.told = None
+
+    assert time() == REAL + timedelta(seconds=SharedTime.ASK_AGAIN)
+    assert time() == REAL + timedelta(seconds=SharedTime.ASK_AGAIN)
+    assert source.asked == 2
+
+
+def test_shared_time_takes_an_answer_as_of_the_middle_of_the_question():
+    source = Source()
+    source.takes = 0.5
+
+    assert shared(source)() == REAL + timedelta(seconds=0.25)
+
+
+def test_shared_time_does_not_believe_an_answer_that_took_long():
+    source = Source()
+    time = shared(source)
+    time()
+
+    source.counter += SharedTime.ASK_AGAIN
+    source.told, source.takes = REAL + timedelta(hours=1), SharedTime.LONGEST_ANSWER + 1
+
+    passed = SharedTime.ASK_AGAIN + source.takes
+    assert time() == REAL + timedelta(seconds=passed)
+
+
+def test_without_a_source_shared_time_is_the_machines():
+    time = SharedTime(lambda: None)
+
+    assert abs(time() - datetime.now(UTC)) < timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("setting", [None, SETTING], ids=["real", "time-lapse"])
+def test_every_clock_takes_its_real_time_from_the_source_that_it_is_given(setting: str | None):
+    clock = parse_clock(setting, real=lambda: REAL)
+
+    assert clock.real_now() == REAL

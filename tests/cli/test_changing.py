@@ -1,0 +1,196 @@
+"""`followup reschedule`, `pause`, `resume`, `withdraw`, `stop` and `start`."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from tests.cli.conftest import enrolled
+from tests.kits import run_until
+
+
+def states(followup, reference="REF-1"):
+    messages = followup("timeline", reference, "--json").json["messages"]
+    return {message["state"] for message in messages if message["reason"] != "rescheduled"}
+
+
+def test_rescheduling_shows_each_time_before_and_after(on_both):
+    enrolled(on_both)
+
+    answer = on_both("reschedule", "REF-1", "--procedure-at", "2026-10-20T09:00")
+
+    assert answer.code == 0
+    assert "Procedure before  Mon 19 Oct 2026 14:30" in answer.out
+    assert "Procedure now     Tue 20 Oct 2026 09:00" in answer.out
+    assert re.search(r"dressing +Tue 20 Oct 2026 14:30 +Wed 21 Oct 2026 09:00\n", answer.out)
+
+
+def test_a_dry_run_shows_the_same_and_changes_nothing(followup):
+    before = enrolled(followup)["messages"]
+    args = ("reschedule", "REF-1", "--procedure-at", "2026-10-20T09:00")
+
+    dry = followup(*args, "--dry-run")
+
+    assert dry.code == 0
+    assert "Nothing was changed" in dry.err
+    assert followup("timeline", "REF-1", "--json").json["messages"] == before
+    assert followup(*args).out == dry.out
+
+
+def test_advice_that_was_received_is_not_repeated(followup):
+    enrolled(followup)
+    with followup.kit() as kit:
+        run_until(kit, followup.now + timedelta(hours=2))
+
+    answer = followup("reschedule", "REF-1", "--procedure-at", "2026-10-19T15:30", "--json")
+
+    assert answer.json["not_repeated"] == [{"step": "going-home", "occurrence": 1}]
+    assert answer.json["procedure_at_before"] == "2026-10-19T13:30:00Z"
+    assert answer.json["procedure_at"] == "2026-10-19T14:30:00Z"
+    shown = followup("timeline", "REF-1").out
+    assert shown.count("going-home") == 1
+
+
+def test_a_dry_run_in_json_has_times_without_ids(followup):
+    enrolled(followup)
+
+    answer = followup(
+        *("reschedule", "REF-1", "--procedure-at", "2026-10-20T09:00", "--dry-run", "--json")
+    )
+
+    assert answer.json["dry_run"] is True
+    assert len(answer.json["messages"]) == 14
+    assert {"step", "due_at", "local", "state"} <= answer.json["messages"][0].keys()
+    assert "id" not in answer.json["messages"][0]
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)], ids=["real", "dry"])
+def test_a_time_that_enrolment_would_refuse_is_refused(followup, dry):
+    enrolled(followup)
+
+    answer = followup("reschedule", "REF-1", "--procedure-at", "2026-12-24T09:00", *dry)
+
+    assert answer.code == 1
+    assert "more than 7 days ahead" in answer.err
+    assert states(followup) == {"planned"}
+
+
+def test_pausing_holds_and_resuming_lets_go(followup):
+    enrolled(followup)
+
+    paused = followup("pause", "REF-1")
+    assert states(followup) == {"held"}
+    resumed = followup("resume", "REF-1", "--json")
+
+    assert "is paused: 14 messages held." in paused.out
+    assert resumed.json["state"] == "active"
+    assert resumed.json["planned"] == 14
+    assert states(followup) == {"planned"}
+
+
+def test_withdrawing_cancels_and_keeps_the_reason(followup):
+    enrolled(followup)
+
+    answer = followup("withdraw", "REF-1", "--reason", "Moved to Exeter", "--json")
+
+    assert answer.json["state"] == "withdrawn"
+    assert answer.json["cancelled"] == 14
+    assert states(followup) == {"cancelled"}
+    assert "withdrawn: Moved to Exeter" in followup("timeline", "REF-1").out
+    assert followup("withdraw", "REF-1", "--reason", "again", "--json").json["cancelled"] == 0
+
+
+def test_after_a_death_every_enrolment_of_the_patient_ends(followup):
+    enrolled(followup, 1)
+    enrolled(followup, 1, reference="SECOND", procedure_at="2026-10-18T09:00:00+01:00")
+
+    followup("withdraw", "REF-1", "--reason", "told by the family", "--deceased")
+
+    assert followup("timeline", "SECOND", "--json").json["state"] == "withdrawn"
+    assert "planned" not in states(followup, "SECOND")
+
+
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [
+        pytest.param(("withdraw", "REF-1"), 2, id="no-reason"),
+        pytest.param(("withdraw", "REF-1", "--reason", "  "), 1, id="empty-reason"),
+        pytest.param(("withdraw", "REF-9", "--reason", "x"), 1, id="nobody"),
+        pytest.param(("pause",), 2, id="pause-whom"),
+        pytest.param(("reschedule", "REF-1"), 2, id="to-when"),
+        pytest.param(("reschedule", "REF-1", "--procedure-at", "noon"), 1, id="no-time"),
+    ],
+)
+def test_what_can_t_be_done_is_refused_and_changes_nothing(followup, args, code):
+    enrolled(followup)
+
+    assert followup(*args).code == code
+    assert states(followup) == {"planned"}
+
+
+def test_a_withdrawn_enrolment_can_t_be_paused_or_moved(followup):
+    enrolled(followup)
+    followup("withdraw", "REF-1", "--reason", "x")
+
+    for args in (
+        ("pause", "REF-1"),
+        ("resume", "REF-1"),
+        ("reschedule", "REF-1", "--procedure-at", "2026-10-20T09:00"),
+    ):
+        answer = followup(*args)
+        assert answer.code == 1
+        assert "was withdrawn" in answer.err
+
+
+def test_a_wish_to_stop_cancels_and_is_listed_with_who_recorded_it(on_both):
+    identifier = enrolled(on_both)["enrolment_id"]
+
+    answer = on_both("stop", "REF-1")
+
+    assert answer.out == "Recorded: no more messages.\n"
+    assert states(on_both) == {"cancelled"}
+    (wish,) = on_both("objections", "--json").lines
+    assert wish["enrolment_ids"] == [identifier]
+    assert wish["channel"] is None
+    assert wish["source"] == "staff"
+    assert wish["lodged_by"].startswith("cli:")
+    assert identifier in on_both("objections").out
+    assert on_both("stop", "REF-1", "--json").json["lodged"] is False
+
+
+def test_a_wish_to_start_again_lifts_it_and_plans_what_is_still_useful(on_both):
+    enrolled(on_both)
+    on_both("stop", "REF-1")
+
+    answer = on_both("start", "REF-1", "--json")
+
+    assert answer.json["lifted"] == 1
+    assert answer.json["objections"] == []
+    assert on_both("objections").out == "There are none.\n"
+    assert len(on_both("objections", "REF-1", "--all", "--json").lines) == 1
+    assert "planned" in states(on_both)
+    assert on_both("start", "REF-1").out == "There was no objection to lift.\n"
+
+
+def test_a_wish_may_be_about_one_channel(followup):
+    enrolled(followup)
+
+    answer = followup("stop", "REF-1", "--channel", "sms")
+
+    assert answer.out == "Recorded: no more texts.\n"
+    assert followup("objections", "--json").lines[0]["channel"] == "sms"
+    assert states(followup) == {"planned"}
+    assert followup("stop", "REF-1", "--channel", "pigeon").code == 2
+
+
+def test_an_objection_outlives_the_enrolment(followup):
+    enrolled(followup, 1)
+    followup("stop", "REF-1")
+    enrolled(followup, 1, reference="LATER", procedure_at="2026-10-18T09:00:00+01:00")
+    with followup.kit() as kit:
+        run_until(kit, followup.now + timedelta(days=3))
+
+    assert "delivered" not in states(followup, "LATER")
+    assert followup("outbox", "--json").out == ""

@@ -1,0 +1,3 @@
+"""What comes in from other programs and from files."""
+
+from __future__ import annotations

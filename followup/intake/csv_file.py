@@ -6,7 +6,7 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -68,7 +68,9 @@ def _decoded(file: BinaryIO) -> Iterator[io.TextIOWrapper]:
     try:
         yield text
     finally:
-        text.detach()
+        # Whoever stopped reading early may have closed the file before coming here.
+        with suppress(ValueError):
+            text.detach()
 
 
 def _beginning(file: BinaryIO, size: int) -> bytes:

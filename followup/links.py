@@ -22,6 +22,10 @@ class Links:
         self.mail_domain = urlsplit(public_url).hostname or "localhost"
         self._stop = URLSafeSerializer(key, salt="stop")
 
+    def join_url(self, token: str) -> str:
+        """Return the address at which staff use a one-time link."""
+        return f"{self._public_url}/join/{token}"
+
     def stop_url(self, patient_id: UUID) -> str:
         """Return the address at which this patient stops e-mails (RFC 8058 one-click)."""
         return f"{self._public_url}/u/{self._stop.dumps(patient_id.hex)}"

@@ -23,6 +23,7 @@ from followup.clock import TimeLapseClock, parse_clock
 from followup.domain.errors import ConfigurationError
 from followup.embedded import Threads, release, start_tasks
 from followup.kit import Kit
+from followup.staff.invitations import first_link
 from followup.store.models import Sweep
 from followup.wiring import build
 
@@ -137,6 +138,7 @@ def _greeting(settings: Settings, kit: Kit) -> str:
     lines: Sequence[str] = (
         f"followup runs at http://{settings.host}:{settings.port}{speed}",
         f"  {sandboxes}   data: {settings.data_dir}",
+        *_first_steps(kit),
         "  Try next, in another terminal:",
         f"    followup preview --procedure-at {today:%Y-%m-%d}T14:30 --diabetic --steroid",
         "    followup enrol --help",
@@ -144,3 +146,14 @@ def _greeting(settings: Settings, kit: Kit) -> str:
         "  Ctrl-C stops it; it goes on where it was at the next start.",
     )
     return "\n".join(lines)
+
+
+def _first_steps(kit: Kit) -> Sequence[str]:
+    """Return how to get into the console for the first time; nothing once somebody has."""
+    token = first_link(kit, actor="cli:run")
+    if token is None:
+        return ()
+    return (
+        "  Make the first account of the console here (this link works once):",
+        f"    {kit.links.join_url(token)}",
+    )

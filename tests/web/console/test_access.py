@@ -1,0 +1,110 @@
+"""Who may open what: every page with every role and with none."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from followup.domain.roles import Role
+from followup.staff.sessions import Stage
+from followup.web.console.registry import PUBLIC
+from followup.web.console.site import all_pages
+from tests.web.console.visitors import Visitor, join
+
+PAGES = sorted(all_pages(), key=lambda page: (page.path, page.method))
+
+
+def address(path: str) -> str:
+    """Return the path with identifiers of nothing in its gaps."""
+    parts = [str(uuid4()) if part.startswith("{") else part for part in path.split("/")]
+    return "/".join(parts)
+
+
+def ids(page):
+    return f"{page.method} {page.path}"
+
+
+def ask(visitor, page):
+    return visitor.client.request(page.method, address(page.path), follow_redirects=False)
+
+
+def test_there_are_pages_for_each_kind_of_access():
+    assert {page.may for page in PAGES} >= {None, Stage.CODE, Stage.ENROL_CODE, tuple(Role)}
+
+
+def test_no_two_pages_answer_the_same_request():
+    requests = [(page.method, page.path) for page in PAGES]
+
+    assert len(requests) == len(set(requests))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_nobody_gets_further_than_the_sign_in_page(shared_app, page):
+    answer = ask(Visitor(shared_app), page)
+
+    if page.may is PUBLIC:
+        assert not answer.headers.get("location", "").startswith("/sign-in?next")
+        assert answer.status_code in {200, 404, 422}
+    else:
+        assert answer.status_code == 303
+        assert answer.headers["location"].startswith("/sign-in")
+
+
+@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_a_role_opens_its_own_pages_and_no_others(shared_kit, shared_app, page, role):
+    answer = ask(join(shared_kit, shared_app, role), page)
+
+    if page.may is PUBLIC:
+        assert answer.status_code in {200, 303, 404, 422}
+    elif isinstance(page.may, Stage):
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    elif role in page.may:
+        assert answer.status_code in {200, 204, 303, 404, 409, 422}
+    else:
+        assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("stage", [Stage.CODE, Stage.ENROL_CODE])
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_a_password_alone_opens_nothing_while_the_code_is_owed(shared_kit, shared_app, page, stage):
+    answer = ask(join(shared_kit, shared_app, stage=stage), page)
+
+    if page.may is not PUBLIC and page.may is not stage:
+        assert answer.status_code == 303
+        assert answer.headers["location"].startswith("/sign-in/")
+
+
+@pytest.mark.parametrize("page", [each for each in PAGES if each.method == "POST"], ids=ids)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": "https://elsewhere.example.com"},
+        {"Origin": "null"},
+        {},
+    ],
+    ids=str,
+)
+def test_a_form_of_another_site_changes_nothing(shared_kit, shared_app, page, headers):
+    visitor = join(shared_kit, shared_app)
+    del visitor.client.headers["Sec-Fetch-Site"]
+
+    answer = visitor.client.post(address(page.path), headers=headers, follow_redirects=False)
+
+    assert answer.status_code == 403
+    assert "came from elsewhere" in answer.text
+
+
+def test_where_the_browser_does_not_say_the_origin_must_be_our_own(sqlite_kit, app):
+    visitor = join(sqlite_kit, app)
+    del visitor.client.headers["Sec-Fetch-Site"]
+
+    answer = visitor.client.post(
+        "/session", headers={"Origin": "http://127.0.0.1:8000"}, follow_redirects=False
+    )
+
+    assert answer.status_code == 204

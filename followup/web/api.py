@@ -97,7 +97,7 @@ def post_enrolment(site: Here, caller: Caller, sent: EnrolmentBody) -> JSONRespo
     "/enrolments/{enrolment_id}",
     summary="Look at an enrolment",
     response_model=EnrolmentAnswer,
-    responses=ABSENT,
+    responses={**ABSENT, **UNUSABLE},
 )
 def get_enrolment(site: Here, caller: Caller, enrolment_id: Id) -> JSONResponse:
     """Return an enrolment and all its messages."""
@@ -142,7 +142,7 @@ def post_withdraw(
     "/enrolments/{enrolment_id}/pause",
     summary="Hold what is not sent yet",
     response_model=ChangedAnswer,
-    responses={**ABSENT, **CLASH},
+    responses={**ABSENT, **UNUSABLE, **CLASH},
 )
 def post_pause(site: Here, caller: Caller, enrolment_id: Id) -> JSONResponse:
     """Hold every message that is not sent yet. Their windows go on running out."""
@@ -154,7 +154,7 @@ def post_pause(site: Here, caller: Caller, enrolment_id: Id) -> JSONResponse:
     "/enrolments/{enrolment_id}/resume",
     summary="Let messages go again",
     response_model=ChangedAnswer,
-    responses={**ABSENT, **CLASH},
+    responses={**ABSENT, **UNUSABLE, **CLASH},
 )
 def post_resume(site: Here, caller: Caller, enrolment_id: Id) -> JSONResponse:
     """Let the messages of a paused enrolment go again that are still of use."""

@@ -1,4 +1,4 @@
-"""`followup staff`: who may use the console. Passwords are set in the browser, by one-time links."""
+"""`followup staff`: who may use the console. Passwords are set in the browser, by one-time link."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """The real product as real processes on loopback: workers, beats and web, started and killed.
 
-    with Stack(environment) as stack:
-        stack.migrate()
-        worker = stack.worker()
-        stack.beat()
-        worker.kill()        # SIGKILL, children included
+with Stack(environment) as stack:
+stack.migrate()
+worker = stack.worker()
+stack.beat()
+worker.kill()        # SIGKILL, children included
 """
 
 from __future__ import annotations
@@ -100,14 +100,16 @@ class Stack:
             one.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def worker(self, *, concurrency: int = 1, queues: str | None = None) -> Running:
+    def worker(
+        self, *, concurrency: int = 1, queues: str | None = None, **environment: str
+    ) -> Running:
         """Start a Celery worker with so many processes."""
         name = f"worker-{len(self.running)}"
         command = ["-m", "celery", "-A", "tasks", "worker", "-c", str(concurrency)]
         command += ["-n", f"{name}@%h", "-l", "warning", "--without-gossip", "--without-mingle"]
         if queues:
             command += ["-Q", queues]
-        return self._start(name, command)
+        return self._start(name, command, **environment)
 
     def beat(self) -> Running:
         """Start a Celery beat."""
@@ -200,6 +202,6 @@ class Stack:
 def _answers(port: int) -> bool:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1) as answer:
-            return bool(answer.status == 200)  # noqa: PLR2004
+            return bool(answer.status == 200)
     except OSError:
         return False

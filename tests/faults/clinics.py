@@ -72,11 +72,14 @@ source = "none"
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What the protocol of a run asks for. Times are whole minutes of service time."""
+    """What the protocol of a run asks for. Times are whole minutes of service time.
+
+    The steps have the `windows` in turn.
+    """
 
     steps: int = len(TEMPLATES)
     apart: int = 1
-    window: int = 30
+    windows: tuple[int, ...] = (30,)
     receipt: int = 1
     channels: tuple[str, ...] = ("sms",)
 
@@ -96,7 +99,7 @@ class Rules:
         return _STEP.format(
             template=TEMPLATES[place],
             after=int(FIRST.total_seconds()) // 60 + place * self.apart,
-            window=self.window,
+            window=self.windows[place % len(self.windows)],
             channels=", ".join(f'"{channel}"' for channel in self.channels),
             fallback=str(len(self.channels) > 1).lower(),
             priority=1 + place,

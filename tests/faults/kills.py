@@ -37,6 +37,8 @@ RECEIPTS = {
     "undelivered": 0.02,
 }
 """The share of requests that each fault of the provider befalls."""
+FEW_AT_ONCE = {"FOLLOWUP_SEND_CONCURRENCY": "2", "FOLLOWUP_BATCH_SIZE": "4"}
+"""So that each kill is about one message, not about thirty that were under way together."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +81,8 @@ def precise_kills(plan: Plan) -> Result:
     Half of the messages are never reported on, so that only a look-up can settle them.
     """
     began = time.monotonic()
-    with Scene(seed=plan.seed, rules=plan.rules) as scene:
-        scene.twilio.chances({"accept-kill-caller": 0.3, "callback-none": 0.5}, seed=plan.seed)
+    with Scene(seed=plan.seed, rules=plan.rules, settings=FEW_AT_ONCE) as scene:
+        scene.twilio.chances({"accept-kill-caller": 0.4, "callback-none": 0.5}, seed=plan.seed)
         scene.enrol(plan.patients, over=plan.over)
         cast = Cast(scene)
         while len(scene.twilio.faults()["killed"]) < plan.kills and scene.unsent():

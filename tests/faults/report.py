@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.faults.reckoning import Reckoning
 
@@ -25,6 +25,11 @@ class Result:
     def clean(self) -> bool:
         """Whether the run shows nothing lost, nothing doubled and nothing else that is wrong."""
         return self.account.clean
+
+    def with_wrong(self, more: Sequence[str]) -> Result:
+        """Return the result with more that was found wrong."""
+        account = replace(self.account, wrong=[*self.account.wrong, *more])
+        return replace(self, account=account)
 
     def row(self) -> tuple[str, ...]:
         account = self.account

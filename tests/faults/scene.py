@@ -29,7 +29,7 @@ from followup.clock import parse_clock
 from followup.domain.lifecycle import FINAL, State
 from followup.enrol import enrol
 from followup.kit import Kit
-from followup.store.models import Message
+from followup.store.models import Message, Sweep
 from tests.faults.clinics import Rules, request_due_at
 from tests.faults.reckoning import Reckoning, Taken, reckon, taken_by_twilio
 from tests.faults.report import Result
@@ -38,6 +38,7 @@ from tests.servers import PostgresServer, RedisServer, free_port
 from tests.stacks import Running, Stack, StackError
 from tests.stand_ins.twilio import TwilioStandIn
 
+SECOND = timedelta(seconds=1)
 SENT = State.SENT.value
 SENDER = "+447700900998"
 QUICK: Mapping[str, str] = {
@@ -137,13 +138,22 @@ class Scene:
         return self.stack.web(port=self.web_port)
 
     def enrol(self, patients: int, *, over: float, begin: float = 2.0) -> None:
-        """Enrol so many patients, whose first messages fall due evenly over so many seconds."""
-        start = self.kit.clock.after_real(begin)
+        """Enrol so many patients, whose first messages fall due evenly over so many seconds.
+
+        Seconds are of real time, also under a time-lapse clock.
+        """
+        clock = self.kit.clock
+        start = clock.now()
+        second = SECOND / clock.real_delay(SECOND) * SECOND
         for place in range(patients):
-            due_at = start + timedelta(seconds=over) * place / patients
+            due_at = start + second * (begin + over * place / patients)
             request = request_due_at(self._enrolled, due_at, channels=self.rules.channels)
             enrol(self.kit, request, actor="cli:test")
             self._enrolled += 1
+
+    def wait_until_running(self) -> None:
+        """Wait until the dispatcher has run: processes take seconds to start."""
+        self._wait(self._dispatched, seconds=60)
 
     def settle(self, *, seconds: float = 90.0) -> None:
         """Wait until every message is where it stays; raise if it takes longer."""
@@ -176,6 +186,10 @@ class Scene:
     def unsent(self) -> int:
         """Return how many messages are still to be handed over."""
         return self._count(Message.state != SENT)
+
+    def _dispatched(self) -> bool:
+        with self.kit.store.read() as session:
+            return session.get(Sweep, "dispatch") is not None
 
     def _count(self, *conditions: ColumnElement[bool]) -> int:
         settled = [state.value for state in FINAL]

@@ -1,0 +1,384 @@
+"""`followup import`: the patients of a CSV file."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import threading
+
+import pytest
+
+from followup import bulk
+from followup.intake import csv_import
+from tests.cli.conftest import FOLLOWUP, coverage, enrolled
+from tests.people import nhs_number
+
+HEADER = "reference,procedure_at,nhs_number,name,mobile,email,diabetic,steroid,channels"
+
+
+def line(serial, **cells):
+    values = {
+        "reference": f"REF-{serial}",
+        "procedure_at": "2026-10-19T14:30",
+        "nhs_number": nhs_number(serial),
+        "name": f"Test Patient-{serial}",
+        "mobile": f"07700 900{serial % 1000:03d}",
+        "email": f"patient{serial}@example.com",
+        "diabetic": "yes",
+        "steroid": "no",
+        "channels": "sms email",
+        **cells,
+    }
+    return ",".join(values.values())
+
+
+def file_of(followup, *lines, name="patients.csv"):
+    file = followup.folder / name
+    file.write_text("\n".join([HEADER, *lines]) + "\n", encoding="utf-8")
+    return file
+
+
+def enrolments(followup):
+    return {message["enrolment_id"] for message in followup("messages", "--json").lines}
+
+
+def test_every_row_is_enrolled(on_both):
+    file = file_of(on_both, *(line(serial) for serial in range(1, 6)))
+
+    answer = on_both("import", file)
+
+    assert answer.code == 0
+    assert answer.out == "5 patients enrolled; 0 are enrolled already, 0 refused.\n"
+    assert len(enrolments(on_both)) == 5
+    assert on_both("timeline", "REF-3", "--json").json["attributes"] == {
+        "diabetic": True,
+        "steroid_given": False,
+    }
+
+
+def test_a_second_time_changes_nothing(on_both):
+    file = file_of(on_both, line(1), line(2))
+    on_both("import", file)
+    before = enrolments(on_both)
+
+    answer = on_both("import", file)
+
+    assert answer.code == 0
+    assert answer.out == "0 patients enrolled; 2 are enrolled already, 0 refused.\n"
+    assert enrolments(on_both) == before
+
+
+def test_without_references_a_second_time_changes_nothing_either(followup):
+    file = file_of(followup, line(1, reference=""), line(2, reference=""))
+    followup("import", file)
+
+    answer = followup("import", file, "--json")
+
+    assert answer.code == 0
+    assert answer.json["already_enrolled"] == 2
+    assert len(enrolments(followup)) == 2
+
+
+def test_a_grown_file_brings_in_what_is_new(followup):
+    followup("import", file_of(followup, line(1), line(2)))
+
+    answer = followup("import", file_of(followup, line(1), line(2), line(3)), "--json")
+
+    assert (answer.json["enrolled"], answer.json["already_enrolled"]) == (1, 2)
+
+
+def test_one_wrong_row_and_nobody_is_enrolled(on_both):
+    file = file_of(on_both, line(1), line(2, mobile="07"), line(3))
+
+    answer = on_both("import", file)
+
+    assert answer.code == 1
+    assert "line 3: mobile: this number is too short" in answer.err
+    assert "1 of 3 patients need correcting, so nobody was enrolled" in answer.err
+    assert answer.out == ""
+    assert enrolments(on_both) == set()
+
+
+def test_with_partial_the_others_are_enrolled(on_both):
+    file = file_of(on_both, line(1), line(2, mobile="07"), line(3))
+
+    answer = on_both("import", file, "--partial")
+
+    assert answer.code == 1
+    assert "line 3: mobile: " in answer.err
+    assert answer.out == "2 patients enrolled; 0 are enrolled already, 1 refused.\n"
+    assert len(enrolments(on_both)) == 2
+
+
+def test_a_dry_run_looks_and_writes_nothing(followup):
+    file = file_of(followup, line(1), line(2))
+
+    right = followup("import", file, "--dry-run")
+    wrong = followup("import", file_of(followup, line(1), "x"), "--dry-run", "--partial")
+
+    assert right.code == 0
+    assert "2 patients would be enrolled" in right.out
+    assert wrong.code == 1
+    assert enrolments(followup) == set()
+
+
+def test_the_summary_in_json_names_lines_and_fields(followup):
+    file = file_of(followup, line(1), line(2, diabetic=""), "short,row", line(1))
+
+    answer = followup("import", file, "--json")
+
+    assert answer.code == 1
+    assert answer.json == {
+        "rows": 4,
+        "enrolled": 0,
+        "already_enrolled": 0,
+        "refused": 3,
+        "dry_run": False,
+        "errors": [
+            {
+                "line": 3,
+                "field": "diabetic",
+                "message": "write yes or no: Does the patient have diabetes?",
+            },
+            {
+                "line": 4,
+                "field": "row",
+                "message": "this row has 2 cells, and the first row has 9: check its commas and "
+                "quotes",
+            },
+            {
+                "line": 5,
+                "field": "reference",
+                "message": "line 2 has the same: give each one its own",
+            },
+        ],
+        "error": "nothing was written, because rows were refused",
+    }
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        pytest.param({"reference": "REF-1"}, "line 2 has the same", id="same-reference"),
+        pytest.param({"nhs_number": nhs_number(1)}, "stand on line 2 already", id="same-procedure"),
+    ],
+)
+def test_what_stands_twice_in_a_file_is_refused(followup, second, told):
+    answer = followup("import", file_of(followup, line(1), line(2, **second)))
+
+    assert answer.code == 1
+    assert "line 3: " in answer.err
+    assert told in answer.err
+
+
+def test_a_patient_with_two_procedures_is_no_duplicate(followup):
+    file = file_of(
+        followup, line(1), line(2, nhs_number=nhs_number(1), procedure_at="2026-10-18 09:00")
+    )
+
+    assert followup("import", file).code == 0
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        pytest.param({"reference": "OTHER"}, "already enrolled for this procedure", id="procedure"),
+        pytest.param({"nhs_number": nhs_number(9)}, "of another patient", id="reference"),
+    ],
+)
+def test_what_clashes_with_the_database_is_told_before_anything_is_written(followup, cells, told):
+    identifier = enrolled(followup, 1)["enrolment_id"]
+
+    answer = followup("import", file_of(followup, line(5), line(1, **cells)))
+
+    assert answer.code == 1
+    assert "line 3: row: " in answer.err
+    assert told in answer.err
+    assert identifier in answer.err
+    assert enrolments(followup) == {identifier}
+
+
+def test_a_patient_who_has_died_is_not_enrolled_again(followup):
+    enrolled(followup, 1)
+    followup("withdraw", "REF-1", "--reason", "told by the family", "--deceased")
+
+    answer = followup("import", file_of(followup, line(1, reference="NEW")))
+
+    assert answer.code == 1
+    assert "recorded as having died" in answer.err
+
+
+def test_a_time_that_enrolment_refuses_is_told_by_its_line(followup):
+    answer = followup("import", file_of(followup, line(1, procedure_at="2026-12-24T10:00")))
+
+    assert "line 2: procedure_at: this is more than 7 days ahead" in answer.err
+
+
+def test_more_than_a_batch_is_written_in_steps(on_both, monkeypatch):
+    monkeypatch.setattr(csv_import, "BATCH", 3)
+    file = file_of(on_both, *(line(serial) for serial in range(1, 9)), "", line(9))
+
+    answer = on_both("import", file, "--json")
+
+    assert answer.json["enrolled"] == 9
+    assert len(enrolments(on_both)) == 9
+
+
+def test_rows_are_told_apart_across_batches(followup, monkeypatch):
+    monkeypatch.setattr(csv_import, "BATCH", 2)
+    rows = [line(serial) for serial in range(1, 8)]
+    rows[4] = line(1)
+    rows[6] = line(7, mobile="07")
+
+    answer = followup("import", file_of(followup, *rows), "--partial", "--json")
+
+    assert [error["line"] for error in answer.json["errors"]] == [6, 8]
+    assert answer.json["enrolled"] == 5
+
+
+def test_a_clash_that_comes_about_meanwhile_stops_it_and_says_how_far_it_came(
+    followup, monkeypatch
+):
+    file = file_of(followup, *(line(serial) for serial in range(1, 5)))
+    monkeypatch.setattr(csv_import, "BATCH", 2)
+    rival_enrols_before_batch(followup, monkeypatch, number=2, serial=4)
+
+    answer = followup("import", file)
+
+    assert answer.code == 1
+    assert "2 of its patients are enrolled, the others are not; run it again" in answer.err
+
+
+def test_with_partial_such_a_clash_costs_its_own_row_only(followup, monkeypatch):
+    file = file_of(followup, *(line(serial) for serial in range(1, 5)))
+    monkeypatch.setattr(csv_import, "BATCH", 2)
+    rival_enrols_before_batch(followup, monkeypatch, number=2, serial=4)
+
+    answer = followup("import", file, "--partial", "--json")
+
+    assert answer.json["enrolled"] == 3
+    assert [error["line"] for error in answer.json["errors"]] == [5]
+
+
+def rival_enrols_before_batch(followup, monkeypatch, *, number, serial):
+    """Let somebody else enrol a patient of the file, under another reference, in the middle."""
+    batches = []
+
+    def enrol_all(kit, requests, *, actor):
+        batches.append(requests)
+        if len(batches) == number:
+            enrolled(followup, serial, reference="RIVAL", procedure_at="2026-10-19T13:30:00Z")
+        return bulk.enrol_all(kit, requests, actor=actor)
+
+    monkeypatch.setattr(csv_import, "enrol_all", enrol_all)
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        pytest.param(b"", "this is empty", id="empty"),
+        pytest.param(HEADER.encode(), "this holds no patients", id="header-only"),
+        pytest.param(HEADER.encode() + b"\nZo\xeb", "line 2: this is not UTF-8", id="latin-1"),
+        pytest.param(HEADER.encode("utf-16"), "this is UTF-16", id="utf-16"),
+        pytest.param(HEADER.encode() + b'\n"open', "line 2: a quotation mark", id="open-quote"),
+        pytest.param(b"ward,procedure_at\nx,y\n", "line 1: there is no column 'ward'", id="column"),
+        pytest.param(b"\x00\x01\x02", "line 1: this does not name the columns", id="no-text"),
+    ],
+)
+def test_a_file_that_can_t_be_read_is_refused_whole(followup, raw, told):
+    file = followup.folder / "patients.csv"
+    file.write_bytes(raw)
+
+    for args in ((), ("--partial",)):
+        answer = followup("import", file, *args)
+        assert answer.code == 1
+        assert told in answer.err
+    refused = followup("import", file, "--json")
+    assert refused.json["problems"]
+
+
+@pytest.mark.parametrize("name", ["missing.csv", "."], ids=["missing", "a-folder"])
+def test_a_file_that_is_not_there_is_a_wrong_use(followup, name):
+    answer = followup("import", name)
+
+    assert answer.code == 2
+    assert "can't be read" in answer.err
+
+
+def test_standard_input_is_read_too_with_a_byte_order_mark(followup):
+    text = "\ufeff" + "\r\n".join([HEADER, line(1), line(2)])
+
+    answer = followup("import", "-", stdin=text.encode())
+
+    assert answer.code == 0
+    assert len(enrolments(followup)) == 2
+
+
+def test_no_cell_is_repeated_in_a_complaint(followup):
+    file = file_of(
+        followup,
+        line(1, nhs_number="4321098765", mobile="01752 437706", email="ada at example"),
+    )
+
+    answer = followup("import", file)
+
+    for private in ("4321098765", "437706", "ada at"):
+        assert private not in answer.out + answer.err
+
+
+def test_a_person_is_shown_a_hundred_complaints_and_programs_all(followup):
+    file = file_of(followup, *["x"] * 150)
+
+    answer = followup("import", file)
+
+    assert answer.err.count("line ") == 100
+    assert "... and 50 more; --json lists all." in answer.err
+    assert len(followup("import", file, "--json").json["errors"]) == 150
+
+
+def test_a_default_is_taken_for_rows_without_a_protocol_of_their_own(followup):
+    file = followup.folder / "facet.csv"
+    file.write_text(
+        "procedure_at,nhs_number,mobile,sugar_may_rise,protocol\n"
+        f"2026-10-19T14:30,{nhs_number(1)},07700900001,yes,\n"
+        f"2026-10-19T14:30,{nhs_number(2)},07700900002,,nerve-root-block\n"
+    )
+
+    answer = followup("import", file, "--protocol", "facet-joint-injection", "--partial", "--json")
+
+    assert answer.json["enrolled"] == 1
+    assert {error["field"] for error in answer.json["errors"]} == {"diabetic", "steroid_given"}
+    assert followup("import", file, "--protocol", "nothing").code == 1
+
+
+def test_a_bar_is_drawn_on_a_terminal_and_nowhere_else(followup):
+    file = file_of(followup, *(line(serial) for serial in range(1, 40)))
+    assert followup.process("import", file, "--dry-run").err == ""
+
+    leader, follower = pty.openpty()
+    drawn = bytearray()
+    reading = threading.Thread(target=drain, args=(leader, drawn))
+    reading.start()
+    ended = subprocess.run(
+        [str(FOLLOWUP), "import", str(file), "--json"],
+        env={**followup.environment, **coverage(), "TERM": "xterm", "COLUMNS": "80"},
+        stdout=subprocess.PIPE,
+        stderr=follower,
+        check=True,
+    )
+    os.close(follower)
+    reading.join()
+
+    assert b"Checking" in drawn
+    assert b"Enrolling" in drawn
+    assert json.loads(ended.stdout)["enrolled"] == 39
+
+
+def drain(descriptor, into):
+    while True:
+        try:
+            into += os.read(descriptor, 4096)
+        except OSError:
+            return os.close(descriptor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
@@ -58,17 +58,18 @@ def settle_unknown(kit: Kit, *, limit: int = 50) -> int:
     for row in random.sample(taken, len(taken)):
         channel = kit.channels[ChannelKind(row.channel)]
         answer: Answer = CannotTell()
+        asked_at = kit.clock.real_now()
         if silences[channel.kind] < MOST_SILENCES:
             answer = ask(channel, row, partial(_look, kit, channel, row))
             told = not isinstance(answer, CannotTell)
             silences[channel.kind] = 0 if told else silences[channel.kind] + 1
-        _commit(kit, row, answer)
+        _commit(kit, row, answer, asked_at=asked_at)
     return len(taken)
 
 
-def _commit(kit: Kit, row: AnyRow, answer: Answer) -> None:
+def _commit(kit: Kit, row: AnyRow, answer: Answer, *, asked_at: datetime) -> None:
     try:
-        kit.store.transact(partial(_apply, kit=kit, sought=row, answer=answer))
+        kit.store.transact(partial(_apply, kit=kit, sought=row, answer=answer, asked_at=asked_at))
     except IntegrityError:
         # Another look gave the same provider id to another message a moment ago: the next look
         # will know that it belongs there.
@@ -171,7 +172,9 @@ def _look(kit: Kit, channel: Channel, row: AnyRow) -> Answer:
     )
 
 
-def _apply(session: Session, *, kit: Kit, sought: AnyRow, answer: Answer) -> None:
+def _apply(
+    session: Session, *, kit: Kit, sought: AnyRow, answer: Answer, asked_at: datetime
+) -> None:
     deed = kit.deed(ACTOR)
     (row,) = lock_attempts(session, [sought.attempt_id])
     if row.state != State.UNKNOWN.value or not row.latest:
@@ -179,15 +182,18 @@ def _apply(session: Session, *, kit: Kit, sought: AnyRow, answer: Answer) -> Non
     if isinstance(answer, Report):
         apply_report(session, kit, deed, row, answer)
     elif isinstance(answer, Absent):
-        _absent(session, kit, deed, row)
+        _absent(session, kit, deed, row, asked_at=asked_at)
     else:
         _cannot_tell(session, kit, deed, row)
 
 
-def _absent(session: Session, kit: Kit, deed: Deed, row: AnyRow) -> None:
-    """Believe "not there" only when the call is surely over and the provider had time for it."""
+def _absent(session: Session, kit: Kit, deed: Deed, row: AnyRow, *, asked_at: datetime) -> None:
+    """Believe "not there" only when the call is surely over and the provider had time for it.
+
+    What counts is when it was asked: a slow answer is as old as its question.
+    """
     believed_from = row.over_real_at + kit.policy.reconcile_after
-    if deed.real_at < believed_from:
+    if asked_at < believed_from:
         look_again(session, row.message_id, at=min(believed_from, deed.real_at + _pause(kit)))
         return
     session.execute(

@@ -14,17 +14,16 @@ from dataclasses import replace
 from datetime import datetime
 from types import FrameType
 
-import uvicorn
 from sqlalchemy import func, select
 
 from config.logging import configure_logging
 from config.settings import Settings, load_settings
 from followup.clock import TimeLapseClock, parse_clock
-from followup.domain.errors import ConfigurationError
 from followup.embedded import Threads, release, start_tasks
 from followup.kit import Kit
 from followup.staff.invitations import first_link
 from followup.store.models import Sweep
+from followup.web.listening import listen
 from followup.wiring import build
 
 
@@ -36,7 +35,7 @@ def main(*, port: int | None = None, timelapse: float | None = None) -> int:
     """
     settings = _settings(port=port, timelapse=timelapse)
     configure_logging(level=settings.log_level, log_format=settings.log_format)
-    with closing(_listen(settings)) as listener:
+    with closing(listen(settings.host, settings.port)) as listener:
         kit = build(settings)
         if timelapse is not None:
             kit = _going_on(kit)
@@ -70,22 +69,6 @@ def _going_on(kit: Kit) -> Kit:
     return replace(kit, clock=TimeLapseClock(last, clock.real_epoch, speed=clock.speed))
 
 
-def _listen(settings: Settings) -> socket.socket:
-    """Return a socket that listens where the settings say."""
-    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-    except OSError as error:
-        listener.close()
-        message = (
-            f"can't listen on {settings.host}:{settings.port} ({error.strerror}): stop what "
-            "listens there, or choose another port with FOLLOWUP_PORT"
-        )
-        raise ConfigurationError(message) from error
-    return listener
-
-
 class Stack:
     """The whole embedded stack in one process: started together, stopped by a signal."""
 
@@ -112,17 +95,9 @@ class Stack:
         self._threads.stopping.set()
 
     def _start_web(self) -> None:
-        from followup.web.app import create_app  # noqa: PLC0415 - slow to import
+        from followup.web.app import make_server  # noqa: PLC0415 - slow to import
 
-        server = uvicorn.Server(
-            uvicorn.Config(
-                create_app(self._kit, self._settings),
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                timeout_graceful_shutdown=5,
-            )
-        )
+        server = make_server(self._kit, self._settings, stop_seconds=5)
 
         def stop() -> None:
             server.should_exit = True

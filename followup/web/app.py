@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from contextlib import closing
 from datetime import timedelta
 from importlib.metadata import version
+from types import FrameType
 
 import structlog
 import uvicorn
@@ -22,6 +24,7 @@ from followup.web import api, errors, health, hooks, unsubscribe
 from followup.web.console.site import make_console, mount_console
 from followup.web.envelope import Envelope
 from followup.web.forms import MOST_BYTES
+from followup.web.listening import listen
 from followup.web.metrics import Scrapes
 from followup.web.site import Site
 from followup.wiring import build, instance_name
@@ -87,21 +90,37 @@ def serve(settings: Settings) -> None:
     Raises `ConfigurationError` or `StoreUnavailable` with what to do.
     """
     configure_logging(level=settings.log_level, log_format=settings.log_format)
-    with closing(build(settings)) as kit:
-        server = uvicorn.Server(
-            uvicorn.Config(
-                create_app(kit, settings),
-                host=settings.host,
-                port=settings.port,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                lifespan="off",
-                timeout_graceful_shutdown=STOP_SECONDS,
-            )
+    with (
+        closing(listen(settings.host, settings.port)) as listener,
+        closing(build(settings)) as kit,
+        closing(_Heart(kit)),
+    ):
+        server = make_server(kit, settings)
+
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            server.should_exit = True
+
+        # The server takes signals itself while it runs, and hands them on to these afterwards:
+        # a stop that was asked for is not to end in a death by signal.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, stop)
+        server.run(sockets=[listener])
+
+
+def make_server(
+    kit: Kit, settings: Settings, *, stop_seconds: int = STOP_SECONDS
+) -> uvicorn.Server:
+    """Return a server of the app; requests under way get so long to finish when it is stopped."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            create_app(kit, settings),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+            timeout_graceful_shutdown=stop_seconds,
         )
-        with closing(_Heart(kit)):
-            server.run()
+    )
 
 
 def _signatures(settings: Settings) -> Signatures | None:

@@ -1,0 +1,23 @@
+"""The socket that the web process listens on."""
+
+from __future__ import annotations
+
+import socket
+
+from followup.domain.errors import ConfigurationError
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket bound to this address; raise `ConfigurationError` if it can't be."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        message = (
+            f"can't listen on {host}:{port} ({error.strerror}): stop what listens there, or choose "
+            "another port with FOLLOWUP_PORT, or another address with FOLLOWUP_HOST"
+        )
+        raise ConfigurationError(message) from error
+    return listener

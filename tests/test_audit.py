@@ -1,0 +1,192 @@
+"""The seal over the audit trail: any edit, removal or insertion is found, and nothing else."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+
+import pytest
+from sqlalchemy import delete, update
+
+from followup import audit
+from followup.audit import events_of_enrolment, seal_trail, verify_trail
+from followup.kit import Kit
+from followup.store.append_only import drop_guards
+from followup.store.audit_log import Entry, record
+from followup.store.models import AuditEvent, AuditSeal, Enrolment
+from tests.kits import clock_of, enrol_many, enrol_one, make_kit, rows, tick
+from tests.people import ENROLLED_AT
+
+LONG_AGO = timedelta(minutes=11)
+
+
+@pytest.fixture
+def sealed(kit: Kit) -> Kit:
+    """A kit with three seals over its trail, and one event that none covers yet."""
+    for serial in range(1, 4):
+        enrol_one(kit, serial)
+        tick(kit)
+        clock_of(kit).advance(LONG_AGO)
+        assert seal_trail(kit) == 4
+    enrol_one(kit, 4)
+    return kit
+
+
+def tamper(kit: Kit, change) -> None:
+    """Do what the triggers forbid, as an owner of the database can who takes them away."""
+    with kit.store.write() as session:
+        drop_guards(session.connection(), "audit_events")
+        drop_guards(session.connection(), "audit_seals")
+        session.execute(change)
+
+
+def test_an_untouched_trail_is_intact(sealed: Kit):
+    verdict = verify_trail(sealed)
+
+    assert verdict.intact
+    assert (verdict.seals, verdict.events, verdict.unsealed) == (3, 12, 1)
+
+
+def test_an_empty_trail_is_intact(kit: Kit):
+    assert seal_trail(kit) == 0
+    assert verify_trail(kit).intact
+
+
+def test_what_is_recent_is_not_sealed_yet(kit: Kit):
+    enrol_one(kit)
+
+    assert seal_trail(kit) == 0
+
+    clock_of(kit).advance_real(LONG_AGO)
+    assert seal_trail(kit) == 1
+    assert seal_trail(kit) == 0
+
+
+def test_sealing_is_by_real_time(kit: Kit):
+    enrol_one(kit)
+    clock_of(kit).advance_service(timedelta(days=30))
+
+    assert seal_trail(kit) == 0
+
+
+def test_an_old_event_behind_a_recent_one_waits_for_it(kit: Kit):
+    enrol_one(kit, 1)
+    clock_of(kit).advance(LONG_AGO)
+    enrol_one(kit, 2)
+    clock_of(kit).advance_real(-LONG_AGO)
+    enrol_one(kit, 3)
+    clock_of(kit).advance_real(LONG_AGO)
+
+    assert seal_trail(kit) == 1
+
+
+def test_a_long_trail_is_sealed_in_portions(kit: Kit, monkeypatch):
+    monkeypatch.setattr(audit, "SEAL_BATCH", 3)
+    enrol_many(kit, 7)
+    clock_of(kit).advance(LONG_AGO)
+
+    assert [seal_trail(kit) for _ in range(4)] == [3, 3, 1, 0]
+    assert verify_trail(kit).intact
+
+
+EDITS = {
+    "another time": {"at": ENROLLED_AT - LONG_AGO},
+    "another actor": {"actor": "cli:somebody"},
+    "another action": {"action": "message.delivered"},
+    "another clinic": {"clinic": None},
+    "another message": {"message_id": None},
+    "another patient": {"patient_id": None},
+    "another enrolment": {"enrolment_id": None},
+    "another detail": {"detail": {"from": "planned", "to": "sent"}},
+}
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+def test_an_edited_event_is_found(sealed: Kit, edit):
+    second_seal = rows(sealed, AuditSeal)[1]
+    victim = second_seal.upto_id
+
+    tamper(sealed, update(AuditEvent).where(AuditEvent.id == victim).values(**edit))
+
+    verdict = verify_trail(sealed)
+    assert not verdict.intact
+    assert verdict.broken_between == (second_seal.after_id + 1, second_seal.upto_id)
+
+
+def test_a_removed_event_is_found(sealed: Kit):
+    tamper(sealed, delete(AuditEvent).where(AuditEvent.id == 2))
+
+    assert verify_trail(sealed).broken_between == (1, 4)
+
+
+def test_an_event_slipped_in_is_found(sealed: Kit):
+    with sealed.store.write() as session:
+        record(session, sealed.deed("cli:late"), Entry(action="message.delivered"))
+    last = max(event.id for event in rows(sealed, AuditEvent))
+
+    tamper(sealed, delete(AuditEvent).where(AuditEvent.id == 4))
+    tamper_id(sealed, last, 4)
+
+    assert verify_trail(sealed).broken_between == (1, 4)
+
+
+def tamper_id(kit: Kit, old: int, new: int) -> None:
+    with kit.store.write() as session:
+        session.execute(update(AuditEvent).where(AuditEvent.id == old).values(id=new))
+
+
+def test_two_events_that_changed_places_are_found(sealed: Kit):
+    tamper(sealed, update(AuditEvent).where(AuditEvent.id == 1).values(id=1000))
+    tamper_id(sealed, 2, 1)
+    tamper_id(sealed, 1000, 2)
+
+    assert not verify_trail(sealed).intact
+
+
+def test_a_removed_seal_is_found(sealed: Kit):
+    tamper(sealed, delete(AuditSeal).where(AuditSeal.after_id == 4))
+
+    assert not verify_trail(sealed).intact
+
+
+def test_a_seal_made_by_another_key_is_found(sealed: Kit):
+    tamper(sealed, update(AuditSeal).where(AuditSeal.after_id == 4).values(digest=b"\0" * 32))
+
+    assert verify_trail(sealed).broken_between == (5, 8)
+
+
+def test_two_that_seal_at_once_make_one_chain(migrated_url: str):
+    kit = make_kit(migrated_url)
+    enrol_many(kit, 10)
+    clock_of(kit).advance(LONG_AGO)
+    together = Barrier(4)
+
+    def seal(_):
+        together.wait()
+        return seal_trail(kit)
+
+    with ThreadPoolExecutor(4) as pool:
+        sealed = sum(pool.map(seal, range(4)))
+
+    assert sealed == 10
+    assert verify_trail(kit).intact
+    assert verify_trail(kit).events == 10
+    kit.close()
+
+
+def test_an_auditor_sees_all_of_one_enrolment_and_nothing_of_others(kit: Kit):
+    one, other = enrol_one(kit, 1), enrol_one(kit, 2)
+    tick(kit)
+
+    with kit.store.read() as session:
+        enrolment = session.get_one(Enrolment, one)
+        events = events_of_enrolment(session, enrolment_id=one, patient_id=enrolment.patient_id)
+
+    assert [event.action for event in events] == [
+        "enrolment.created",
+        "message.claimed",
+        "message.sending",
+        "message.sent",
+    ]
+    assert other not in {event.enrolment_id for event in events}

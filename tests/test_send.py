@@ -11,8 +11,10 @@ from datetime import timedelta
 import psycopg
 import pytest
 from sqlalchemy import update
+from sqlalchemy.event import listen
 
 from followup import send
+from followup.brake import LOOK_EVERY
 from followup.changes import pause, reschedule, withdraw
 from followup.dispatch import claim_due
 from followup.domain.channel import ChannelKind
@@ -329,6 +331,23 @@ def test_a_call_whose_turn_comes_after_the_lease_is_not_made(kit: Kit):
         "planned",
         "sent",
     ]
+
+
+def test_a_lease_that_ends_while_the_switches_are_looked_at_is_over(kit: Kit):
+    enrol_many(kit, 2)
+    batch = claim(kit)
+    sms_of(kit).during_call = lambda _: clock_of(kit).advance_real(LOOK_EVERY)
+
+    def take_long(_connection, _cursor, statement, *_):
+        if "FROM switches" in statement and sms_of(kit).calls:
+            clock_of(kit).advance_real(kit.policy.lease)
+
+    listen(kit.store.engine, "before_cursor_execute", take_long)
+    with ThreadPoolExecutor(1) as one_at_a_time:
+        called = deliver(kit, batch.token, batch.message_ids, executor=one_at_a_time)
+
+    assert called == 1
+    assert len(sms_of(kit).taken) == 1
 
 
 def test_leases_run_in_real_time_however_fast_the_service_s_clock(kit: Kit):

@@ -70,10 +70,14 @@ class Connections:
         self, method: str, target: str, *, body: bytes | None, headers: dict[str, str]
     ) -> Answer:
         """Make one request; raise `NotReached` or `AnswerLost` when it has no whole answer."""
+        left = bounded.after(self._connect_timeout)
         request = self._written(method, target, body=body, headers=headers)
         connection = self._take()
         keeps = False
         try:
+            if left() <= 0:
+                # The whole process stood still. What it was about to do may be another's by now.
+                raise NotReached("the time for connecting was over before anything was written")
             answer = connection.exchange(request, seconds=self._read_timeout)
             keeps = answer.keeps
         except (OSError, BrokenAnswer) as error:

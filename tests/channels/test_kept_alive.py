@@ -6,8 +6,9 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import pytest
 
@@ -219,3 +220,25 @@ def test_nothing_is_smuggled_into_a_request(peer, connections_to, target, header
         connections_to(peer).request("GET", target, body=None, headers=headers)
 
     assert not peer.connections
+
+
+class Stalling(Connections):
+    """Stands still for so many seconds before a connection is used, as a frozen process does."""
+
+    seconds = 0.0
+
+    def _take(self) -> kept_alive._Connection:
+        connection = super()._take()
+        time.sleep(self.seconds)
+        return connection
+
+
+def test_a_process_that_stood_still_before_it_wrote_does_not_write_any_more(peer: Peer):
+    with closing(Stalling(peer.url, connect_timeout=0.2, read_timeout=2, keep=4)) as connections:
+        connections.request("POST", "/", body=b"end", headers={})
+        connections.seconds = 0.3
+
+        with pytest.raises(NotReached, match="time for connecting was over"):
+            connections.request("POST", "/", body=b"end", headers={})
+
+    assert peer.requests == 1

@@ -164,7 +164,7 @@ def _show_items(dossier: Dossier, zone: ZoneInfo) -> None:
 
 
 def _event(event: AuditEvent, zone: ZoneInfo) -> str:
-    detail = ", ".join(f"{key} {value}" for key, value in (event.detail or {}).items())
+    detail = ", ".join(f"{key} {value}" for key, value in sorted((event.detail or {}).items()))
     action = event.action.replace(".", " ").replace("-", " ")
     told = f"{day_and_time(event.at.astimezone(zone))}  {event.actor}: {action}"
     return f"{told} ({detail})" if detail else told

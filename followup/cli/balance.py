@@ -5,12 +5,12 @@ from __future__ import annotations
 import typer
 
 from followup.balance import Balance, Scope
-from followup.balance import balance as counted
+from followup.balance import balance as taken
 from followup.cli.boundary import REFUSED
 from followup.cli.choices import bound, clinic_key, protocol_key
 from followup.cli.opening import opened
 from followup.cli.options import AsJson, Clinic, Protocol, Since, Until
-from followup.cli.screen import Column, note, say_json, table
+from followup.cli.screen import Column, counted, note, say_json, table
 
 MEANINGS = {
     "delivered": "the carrier confirmed that they arrived",
@@ -43,15 +43,15 @@ def balance(
             since=bound(kit.catalogue, since, option="--since", clinic=clinic),
             until=bound(kit.catalogue, until, option="--until", clinic=clinic),
         )
-        sheet = counted(kit, scope)
+        sheet = taken(kit, scope)
     if as_json:
         say_json(sheet.as_dict())
     else:
         _show(sheet)
     if sheet.remainder:
         note(
-            f"{abs(sheet.remainder)} messages are unaccounted for. `followup check` says whether "
-            "everything runs; if it does, a person must look for them: followup messages"
+            f"Unaccounted for: {counted(sheet.remainder, 'message')}. `followup check` says if "
+            "everything runs; where it does, a person must look: followup messages"
         )
         raise typer.Exit(REFUSED)
 

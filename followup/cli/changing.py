@@ -13,7 +13,7 @@ from followup import changes
 from followup.cli.dated import NEVER_SENT, day_and_time, step_title
 from followup.cli.opening import actor, opened
 from followup.cli.options import AsJson, Identifier, ProcedureAt
-from followup.cli.screen import Cell, Column, note, say, say_json, table
+from followup.cli.screen import Cell, Column, counted, note, say, say_json, table
 from followup.cli.timeline import about
 from followup.domain.timeline import PlannedMessage
 from followup.intake.local_times import parse_time
@@ -131,8 +131,7 @@ def _report(kit: Kit, enrolment_id: UUID, count: int, done: str, *, as_json: boo
     if as_json:
         say_json({**about(enrolment), done: count})
         return
-    messages = "1 message" if count == 1 else f"{count} messages"
-    say(f"Enrolment {enrolment.id} is {enrolment.state}: {messages} {done}.")
+    say(f"Enrolment {enrolment.id} is {enrolment.state}: {counted(count, 'message')} {done}.")
 
 
 def _compare(before: Sequence[MessageView], after: Sequence[PlannedMessage]) -> None:

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from followup.cli.screen import Cell, Column, is_terminal, table
+from followup.cli.screen import Cell, Column, counted, is_terminal, table
 from followup.domain.lifecycle import State
 from followup.message_view import MessageView
 from followup.wording import STATES, channel_text, moved_text, reason_text, state_label
@@ -77,5 +77,5 @@ def summary(messages: Iterable[MessageView]) -> str:
     """Return how many messages there are, and how many of them will not be sent."""
     listed = list(messages)
     lost = sum(message.state in NEVER_SENT for message in listed)
-    text = f"{len(listed)} messages" if len(listed) != 1 else "1 message"
+    text = counted(len(listed), "message")
     return f"{text}, {lost} of which will not be sent" if lost else text

@@ -14,7 +14,7 @@ from followup.cli.boundary import REFUSED, WrongUse
 from followup.cli.choices import clinic_key, protocol_key
 from followup.cli.opening import actor, opened
 from followup.cli.options import AsJson, Clinic, Protocol
-from followup.cli.screen import console, note, say, say_json
+from followup.cli.screen import console, counted, note, say, say_json
 from followup.domain.errors import InvalidInput
 from followup.intake.csv_import import Advance, CsvImport, Tally
 from followup.intake.csv_rows import Defaults
@@ -85,7 +85,8 @@ def _write(job: CsvImport, *, partial: bool) -> None:
         with _progress("Enrolling", job.tally.rows) as advance:
             job.write(actor=actor(), partial=partial, advance=advance)
     except KeyboardInterrupt:
-        note(f"Interrupted: {_patients(job.tally.enrolled)} enrolled. Run it again to go on.")
+        done = counted(job.tally.enrolled, "patient")
+        note(f"Interrupted: {done} enrolled. Run it again to go on.")
         raise
 
 
@@ -146,17 +147,13 @@ def _show(tally: Tally, *, dry_run: bool, stopped: bool) -> None:
     if stopped:
         nobody = "nobody would be" if dry_run else "nobody was"
         note(
-            f"Refused: {tally.refused} of {_patients(tally.rows)} need correcting, so {nobody} "
-            "enrolled. --partial enrols the others."
+            f"Refused: {tally.refused} of {counted(tally.rows, 'patient')} need correcting, so "
+            f"{nobody} enrolled. --partial enrols the others."
         )
     elif dry_run:
-        say(f"{_patients(tally.new)} would be enrolled; {figures}. Nothing was written.")
+        say(f"{counted(tally.new, 'patient')} would be enrolled; {figures}. Nothing was written.")
     else:
-        say(f"{_patients(tally.enrolled)} enrolled; {figures}.")
-
-
-def _patients(count: int) -> str:
-    return "1 patient" if count == 1 else f"{count} patients"
+        say(f"{counted(tally.enrolled, 'patient')} enrolled; {figures}.")
 
 
 def _count(count: int, one: str, many: str) -> str:

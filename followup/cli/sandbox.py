@@ -28,7 +28,12 @@ from followup.wording import CHANNELS
 
 SANDBOX = "sandbox"
 
-group = new_app(cls=Group, no_args_is_help=True, help="Play a patient's part against the sandbox.")
+group = new_app(cls=Group, no_args_is_help=True)
+
+
+@group.callback()
+def playing() -> None:
+    """Play a patient's part against the sandbox."""
 
 
 def outbox(

@@ -10,7 +10,7 @@ import typer
 from followup.cli.dated import day_and_time, print_timeline
 from followup.cli.opening import opened
 from followup.cli.options import AsJson, Identifier
-from followup.cli.screen import fields, note, say, say_json
+from followup.cli.screen import counted, fields, note, say, say_json
 from followup.domain.lifecycle import State
 from followup.message_view import MessageView, utc_text, views
 from followup.store.enrolments import find_enrolment, messages_of, patient_of
@@ -46,9 +46,9 @@ def timeline(
     say()
     print_timeline(shown, with_state=True)
     if len(shown) < len(messages):
+        hidden = counted(len(messages) - len(shown), "message")
         note(
-            f"{len(messages) - len(shown)} messages of an earlier procedure time were cancelled "
-            "unsent; --all shows them too."
+            f"Not shown: {hidden} of an earlier procedure time, cancelled unsent. --all shows all."
         )
 
 

@@ -93,7 +93,7 @@ def test_an_earlier_generation_is_left_out_unless_asked_for(followup):
     everything = followup("timeline", "REF-1", "--all")
 
     assert shown.out.count("red-flags") == 4
-    assert "14 messages of an earlier procedure time" in shown.err
+    assert "Not shown: 14 messages of an earlier procedure time" in shown.err
     assert everything.out.count("red-flags") == 8
     assert len(followup("timeline", "REF-1", "--json").json["messages"]) == 28
 

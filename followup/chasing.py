@@ -38,21 +38,11 @@ def chase_receipts(kit: Kit, *, limit: int = 50) -> int:
 
 def _overdue(kit: Kit, *, limit: int) -> Sequence[AnyRow]:
     """Return the attempts that were taken, of messages that should have been reported on by now."""
-    later = aliased(Attempt)
-    latest_taken = (
-        select(func.max(later.number))
-        .where(later.message_id == Message.id, later.provider_id.is_not(None))
-        .scalar_subquery()
-    )
     with kit.store.read() as session:
-        return session.execute(
-            select(
-                Message.channel,
-                Attempt.id.label("attempt_id"),
-                Attempt.provider,
-                Attempt.provider_id,
-            )
-            .join(Attempt, (Attempt.message_id == Message.id) & (Attempt.number == latest_taken))
+        # First the messages alone: an overdue one is found by its own index, however many attempts
+        # there are.
+        ids = session.scalars(
+            select(Message.id)
             .where(
                 state_is(State.SENT),
                 Message.receipt_due_at.is_not(None),
@@ -61,6 +51,27 @@ def _overdue(kit: Kit, *, limit: int) -> Sequence[AnyRow]:
             .order_by(Message.receipt_due_at)
             .limit(limit)
         ).all()
+        return _latest_taken(session, ids) if ids else []
+
+
+def _latest_taken(session: Session, message_ids: Sequence[UUID]) -> Sequence[AnyRow]:
+    later = aliased(Attempt)
+    latest_taken = (
+        select(func.max(later.number))
+        .where(later.message_id == Message.id, later.provider_id.is_not(None))
+        .scalar_subquery()
+    )
+    return session.execute(
+        select(
+            Message.channel,
+            Attempt.id.label("attempt_id"),
+            Attempt.provider,
+            Attempt.provider_id,
+        )
+        .join(Attempt, (Attempt.message_id == Message.id) & (Attempt.number == latest_taken))
+        .where(Message.id.in_(message_ids))
+        .order_by(Message.receipt_due_at)
+    ).all()
 
 
 def _chase(session: Session, *, kit: Kit, chased: AnyRow, answer: Answer) -> None:

@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 from followup.consequences import expired, not_arriving
 from followup.domain.lifecycle import State
 from followup.kit import Kit
+from followup.room import Room
 from followup.standing import Go, Stop, Verdict, Wait, judge, load
 from followup.store.audit_log import Deed
-from followup.store.messages import count_in_flight, due_priorities, lock_due, move, postpone
+from followup.store.messages import Lane, count_in_flight, due_lanes, lock_due, move, postpone
 from followup.store.types import AnyRow
 
 ACTOR = "dispatcher"
@@ -51,36 +52,32 @@ def claim_due(kit: Kit) -> list[Batch]:
 
     Idempotent and safe to run twice at once: a row is claimed by one tick only, and what a worker
     never takes up returns when its lease is over. Claims no more than the workers can have in
-    flight, or than their pace lets go within a lease, so that an urgent message never queues behind
-    a backlog; two ticks at once may go over that limit by as much again.
+    flight, or than their pace and the health of their providers let go, so that an urgent message
+    never queues behind a backlog; two ticks at once may go over that limit by as much again.
     """
     with kit.store.read() as session:
-        priorities = due_priorities(session, now=kit.clock.now())
-        room = _most_in_flight(kit) - count_in_flight(session) if priorities else 0
+        lanes = list(due_lanes(session, now=kit.clock.now()))
+        in_flight = count_in_flight(session) if lanes else {}
+    room = Room(kit, in_flight)
     batches: list[Batch] = []
     for _ in range(MOST_CLAIMS):
-        if not priorities or room <= 0:
+        lanes = [lane for lane in lanes if room.of(lane) > 0]
+        if not lanes:
             break
-        limit = min(room, CLAIM_SIZE)
-        claimed = _claim(kit, priority=priorities[0], limit=limit)
+        lane, limit = lanes[0], min(room.of(lanes[0]), CLAIM_SIZE)
+        claimed = _claim(kit, lane, limit=limit)
         batches.extend(claimed.batches)
-        room -= sum(len(batch.message_ids) for batch in claimed.batches)
+        room.fill(lane, sum(len(batch.message_ids) for batch in claimed.batches))
         if claimed.looked_at < limit:
-            priorities = priorities[1:]
+            lanes.remove(lane)
     return batches
 
 
-def _most_in_flight(kit: Kit) -> int:
-    """Return how many messages may be under way: what waits too long for its pace is put back."""
-    within_a_lease = sum(kit.policy.per_second.values()) * kit.policy.lease.total_seconds() / 2
-    return max(min(kit.policy.in_flight_limit, int(within_a_lease)), 1)
-
-
-def _claim(kit: Kit, *, priority: int, limit: int) -> _Claimed:
+def _claim(kit: Kit, lane: Lane, *, limit: int) -> _Claimed:
     deed = kit.deed(ACTOR)
 
     def work(session: Session) -> _Claimed:
-        ids = lock_due(session, priority=priority, now=deed.at, limit=limit)
+        ids = lock_due(session, lane, now=deed.at, limit=limit)
         rows = load(session, ids) if ids else []
         verdicts = judge(session, kit, rows, now=deed.at) if rows else {}
         apply_stops(session, kit, deed, rows, verdicts, expected=State.PLANNED)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from followup.catalogue import Catalogue
+from followup.channels.breaker import Breaker
 from followup.channels.interface import Channel
 from followup.channels.pace import Pace
 from followup.clock import Clock
@@ -25,7 +26,8 @@ class Policy:
     `lease` is how long a claimed message belongs to a worker; `reconcile_after` how long a
     provider may take before its "not there" is believed; `batch_size` how many ids a task carries;
     `in_flight_limit` how many messages may be claimed or under way at once; `send_concurrency` how
-    many provider calls one process makes at once; `per_second` the pace of each channel's sender.
+    many provider calls one process makes at once; `per_second` the pace of each channel's sender;
+    `claim_ahead` for how long ahead messages are claimed, by that pace.
     """
 
     lease: timedelta
@@ -34,6 +36,7 @@ class Policy:
     in_flight_limit: int
     send_concurrency: int
     per_second: Mapping[ChannelKind, float]
+    claim_ahead: timedelta = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,7 @@ class Kit(Handbook):
     keyring: Keyring
     channels: Mapping[ChannelKind, Channel]
     pace: Pace
+    breaker: Breaker
     links: Links
     policy: Policy
 

@@ -45,7 +45,7 @@ log = structlog.get_logger()
 
 
 class NotCalled(Enum):
-    """The provider was not called: the lease was over before its turn came."""
+    """The provider was not called: its lease was over, or it was stopped, before its turn came."""
 
     NOT_CALLED = "not-called"
 
@@ -211,7 +211,7 @@ def _note(called: Called, deed: Deed) -> dict[str, Any]:
     elif isinstance(result, NotCalled):
         noted["outcome"] = result.value
     else:
-        noted["outcome"] = _WORD.get(type(result), "unknown")
+        noted["outcome"] = _word(result)
         noted |= {"code": code_of(result), "reason": result.reason[:MAX_REASON]}
     return noted
 
@@ -221,10 +221,10 @@ def code_of(error: ChannelError) -> str:
     return error.code[:MAX_CODE]
 
 
-_WORD: dict[type[ChannelError], str] = {
-    ChannelRefused: "refused",
-    ChannelUnavailable: "unavailable",
-}
+def _word(error: ChannelError) -> str:
+    if isinstance(error, ChannelRefused):
+        return "refused"
+    return "unavailable" if isinstance(error, ChannelUnavailable) else "unknown"
 
 
 def _note_attempts(session: Session, noted: Sequence[dict[str, Any]]) -> None:

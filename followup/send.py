@@ -16,6 +16,7 @@ from followup.brake import Brake
 from followup.channels.interface import Channel, Report
 from followup.dispatch import apply_stops
 from followup.domain.errors import (
+    ChannelBusy,
     ChannelError,
     ChannelRefused,
     ChannelUnavailable,
@@ -23,8 +24,9 @@ from followup.domain.errors import (
 )
 from followup.domain.lifecycle import State
 from followup.kit import Kit
+from followup.lessons import BUG, heed, learn
 from followup.outcomes import NOT_CALLED, Called, settle
-from followup.pacing import in_turn
+from followup.pacing import account_of, in_turn
 from followup.prepare import Started, prepare
 from followup.rendering import remember_versions
 from followup.standing import Go, Verdict, Wait, judge, load
@@ -122,6 +124,7 @@ def _call_all(kit: Kit, started: Sequence[Started], *, executor: ThreadPoolExecu
     pending: set[Future[Called]] = {
         executor.submit(_call, kit, brake, kit.channels[one.kind], one) for one in started
     }
+    by_attempt = {one.outgoing.attempt_id: one for one in started}
     ready: list[Called] = []
     called = 0
     since = kit.clock.real_now()
@@ -130,6 +133,7 @@ def _call_all(kit: Kit, started: Sequence[Started], *, executor: ThreadPoolExecu
         ready.extend(future.result() for future in finished)
         waited = (kit.clock.real_now() - since).total_seconds()
         if ready and (not pending or len(ready) >= COMMIT_EVERY or waited >= COMMIT_WITHIN):
+            learn(kit, [(by_attempt[one.attempt_id], one) for one in ready])
             settle(kit, ready, actor=ACTOR)
             called += sum(outcome.result is not NOT_CALLED for outcome in ready)
             ready, since = [], kit.clock.real_now()
@@ -144,19 +148,22 @@ def _call(kit: Kit, brake: Brake, channel: Channel, started: Started) -> Called:
     outgoing = started.outgoing
     result: Report | ChannelError
     # The lease last of all: looking at the switches may take time.
-    if brake.stops(started.row) or kit.clock.real_now() >= started.call_before:
+    if (
+        brake.stops(started.row)
+        or kit.breaker.is_open(account_of(kit, started.kind))
+        or kit.clock.real_now() >= started.call_before
+    ):
         return Called(outgoing.message_id, outgoing.attempt_id, NOT_CALLED)
     try:
         result = channel.send(outgoing)
-    except ChannelUnavailable as error:
-        if error.retry_after is not None:
-            kit.pace.slow_down(started.sender, error.retry_after)
+    except ChannelBusy as error:
+        heed(kit, started, error)
         result = error
-    except (ChannelRefused, OutcomeUnknown) as error:
+    except (ChannelRefused, ChannelUnavailable, OutcomeUnknown) as error:
         result = error
     except Exception as error:
         # The edge of a thread: a bug in a provider module must neither pass for "not sent" nor
         # keep the outcomes of the other messages from being committed.
         log.exception("channel.bug", attempt_id=str(outgoing.attempt_id))
-        result = OutcomeUnknown("bug", type(error).__name__)
+        result = OutcomeUnknown(BUG, type(error).__name__)
     return Called(outgoing.message_id, outgoing.attempt_id, result)

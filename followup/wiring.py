@@ -10,6 +10,7 @@ from functools import partial
 
 from config.settings import Settings
 from followup.catalogue import load_catalogue
+from followup.channels.breaker import Breaker, InProcessBreaker, RedisBreaker
 from followup.channels.interface import Channel
 from followup.channels.pace import InProcessPace, Pace, RedisPace
 from followup.channels.sandbox import SandboxChannel
@@ -54,6 +55,7 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Kit:
         keyring=keyring,
         channels=_channels(settings, store, keyring, handbook.clock),
         pace=_pace(settings),
+        breaker=_breaker(settings),
         links=Links(settings.public_url, keyring.links_key),
         policy=_policy(settings),
     )
@@ -116,6 +118,13 @@ def _pace(settings: Settings) -> Pace:
     return InProcessPace() if settings.is_embedded else RedisPace(settings.broker_url)
 
 
+def _breaker(settings: Settings) -> Breaker:
+    opens_after = settings.breaker_after
+    if settings.is_embedded:
+        return InProcessBreaker(opens_after=opens_after)
+    return RedisBreaker(settings.broker_url, opens_after=opens_after)
+
+
 def instance_name() -> str:
     """Return the name of this process in heartbeats: the machine and the process id."""
     return f"{platform.node()}:{os.getpid()}"
@@ -132,4 +141,6 @@ def _policy(settings: Settings) -> Policy:
             ChannelKind.SMS: settings.sms_per_second,
             ChannelKind.EMAIL: settings.email_per_second,
         },
+        # Enough to keep the workers busy until the next tick but one.
+        claim_ahead=timedelta(seconds=max(10.0, 2 * settings.tick)),
     )

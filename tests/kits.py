@@ -24,6 +24,7 @@ from sqlalchemy import func, insert, select
 
 from followup.balance import balance
 from followup.catalogue import Catalogue, load_catalogue
+from followup.channels.breaker import Breaker, InProcessBreaker
 from followup.channels.interface import Channel
 from followup.channels.pace import InProcessPace, Pace
 from followup.channels.sandbox import SandboxChannel
@@ -125,6 +126,7 @@ def make_kit(
     channels: Mapping[ChannelKind, Channel] | None = None,
     sandbox: bool = False,
     pace: Pace | None = None,
+    breaker: Breaker | None = None,
     catalogue: Catalogue | None = None,
     content: Content | None = None,
     master_keys: Sequence[bytes] = (MASTER_KEY,),
@@ -144,6 +146,7 @@ def make_kit(
             channels=channels,
             sandbox=sandbox,
             pace=pace,
+            breaker=breaker,
             catalogue=catalogue,
             content=content,
             master_keys=master_keys,
@@ -161,6 +164,7 @@ def kit_on(
     channels: Mapping[ChannelKind, Channel] | None = None,
     sandbox: bool = False,
     pace: Pace | None = None,
+    breaker: Breaker | None = None,
     catalogue: Catalogue | None = None,
     content: Content | None = None,
     master_keys: Sequence[bytes] = (MASTER_KEY,),
@@ -180,6 +184,8 @@ def kit_on(
         content=content or shipped_content(),
         channels=channels or {kind: ScriptedChannel(kind) for kind in (SMS, EMAIL)},
         pace=pace or InProcessPace(),
+        # One that no test trips by accident: its time would not pass by the hand clock.
+        breaker=breaker or InProcessBreaker(opens_after=1_000_000),
         links=Links(PUBLIC_URL, keyring.links_key),
         policy=replace(POLICY, **policy),
     )

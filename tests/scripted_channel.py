@@ -18,6 +18,8 @@ from followup.channels.interface import (
     Sought,
 )
 from followup.domain.errors import (
+    ChannelBusy,
+    ChannelDown,
     ChannelError,
     ChannelRefused,
     ChannelUnavailable,
@@ -49,6 +51,15 @@ def refuse(code: str = "21606", *, recipient: bool = False, opted_out: bool = Fa
 def unavailable(code: str = "20429", *, retry_after: timedelta | None = None) -> Answer:
     """Return the answer "later"."""
     return Answer(takes=False, error=ChannelUnavailable(code, "later", retry_after=retry_after))
+
+
+def busy(*, retry_after: timedelta | None = None) -> Answer:
+    """Return the answer "slower"."""
+    return Answer(takes=False, error=ChannelBusy("20429", "slower", retry_after=retry_after))
+
+
+DOWN = Answer(takes=False, error=ChannelDown("not-reached", "the connection was refused"))
+"""Not reached at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,5 +182,5 @@ def _again(error: ChannelError) -> ChannelError:
             error.code, error.reason, recipient=error.recipient, opted_out=error.opted_out
         )
     if isinstance(error, ChannelUnavailable):
-        return ChannelUnavailable(error.code, error.reason, retry_after=error.retry_after)
+        return type(error)(error.code, error.reason, retry_after=error.retry_after)
     return type(error)(error.code, error.reason)

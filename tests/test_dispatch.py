@@ -128,12 +128,12 @@ def test_no_more_is_claimed_than_may_be_under_way(kit: Kit):
     assert claimed(kit) == []
 
 
-def test_no_more_is_claimed_than_the_pace_lets_go_within_half_a_lease(kit: Kit):
-    slow = replace(kit.policy, per_second={SMS: 0.1, EMAIL: 0.05}, lease=timedelta(seconds=60))
-    kit = replace(kit, policy=slow)
-    enrol_many(kit, 10)
+def test_no_more_is_claimed_than_the_pace_lets_go_in_ten_seconds_or_a_batch(kit: Kit):
+    slow = replace(kit.policy, per_second={SMS: 0.3, EMAIL: 0.3}, batch_size=2)
+    enrol_many(kit, 20)
 
-    assert len(claimed(kit)) == 4
+    assert len(claimed(replace(kit, policy=slow))) == 4
+    assert len(claimed(replace(kit, policy=replace(slow, batch_size=10)))) == 6
 
 
 def test_a_backlog_larger_than_one_transaction_is_claimed_in_several(kit: Kit, monkeypatch):

@@ -43,7 +43,7 @@ from tests.kits import (
     tick,
 )
 from tests.people import EMAIL, ENROLLED_AT, PROCEDURE_AT, SMS, person
-from tests.scripted_channel import ScriptedChannel, refuse, unavailable
+from tests.scripted_channel import ScriptedChannel, busy, refuse, unavailable
 
 HOUR = timedelta(hours=1)
 
@@ -517,11 +517,11 @@ def test_a_worker_waits_for_its_turn_rather_than_put_messages_back(migrated_sqli
 
 def test_what_would_wait_too_long_is_put_back_for_that_long(migrated_url: str):
     kit = make_kit(migrated_url, per_second={SMS: 1, EMAIL: 1}, lease=timedelta(seconds=2))
-    kit.pace.take("sms-sender", 1, per_second=1)
-    kit.pace.slow_down("sms-sender", timedelta(seconds=30))
     enrolment_id = enrol_one(kit)
+    (batch,) = claim_due(kit)
+    kit.pace.slow_down("sms-sender", timedelta(seconds=30))
 
-    assert tick(kit) == 0
+    assert deliver(kit, batch.token, batch.message_ids, executor=EXECUTOR) == 0
 
     going_home = message(kit, enrolment_id, "going-home")
     assert (going_home.state, going_home.reason) == ("planned", "pace")
@@ -542,23 +542,24 @@ def test_one_sender_that_must_wait_does_not_keep_the_other(kit: Kit):
 
 def test_a_provider_that_asks_for_time_is_given_it(kit: Kit):
     enrol_many(kit, 1)
-    sms_of(kit).script(unavailable(retry_after=timedelta(minutes=5)))
+    sms_of(kit).script(busy(retry_after=timedelta(seconds=50)))
     tick(kit)
 
     grant = kit.pace.take("sms-sender", 1, per_second=1000)
 
     assert grant.granted == 0
-    assert grant.wait > timedelta(minutes=4)
+    assert grant.wait > timedelta(seconds=40)
 
 
 def test_a_clinic_s_own_number_is_the_sender_and_the_measure_of_its_pace(kit: Kit):
     catalogue = kit.catalogue
     clinic = replace(catalogue.clinics["derriford-pain"], sms_sender="+447700900000")
     kit = replace(kit, catalogue=replace(catalogue, clinics={clinic.key: clinic}))
-    kit.pace.slow_down("+447700900000", HOUR)
     enrol_one(kit)
+    (batch,) = claim_due(kit)
+    kit.pace.slow_down("+447700900000", HOUR)
 
-    assert tick(kit) == 0
+    assert deliver(kit, batch.token, batch.message_ids, executor=EXECUTOR) == 0
 
     assert ChannelKind(messages(kit)[0].channel) is SMS
     assert messages(kit)[0].reason == "pace"

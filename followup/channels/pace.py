@@ -3,6 +3,9 @@
 Pace is in real time also in a rehearsal, because providers live in real time. A bucket holds one
 second's worth of messages, so a quiet sender may start with that many at once.
 
+A sender that its provider asked to slow down goes on at half its pace, and gets the rest back
+little by little; one whose provider was away begins again at a small part of it.
+
 When Redis can't be reached, each process goes on alone at a quarter of the pace: going too fast
 costs a "later" from the provider (429, which is safe to repeat), and standing still would cost
 patients their messages. Whatever the pace decides, nothing is lost or sent twice by it.
@@ -11,40 +14,41 @@ patients their messages. Whatever the pace decides, nothing is lost or sent twic
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from importlib.resources import files
+from math import inf
 from threading import Lock
 from time import monotonic
 from typing import Protocol
 
-import structlog
-from redis import Redis
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.retry import Retry
+from followup.channels.shared_redis import SharedRedis
 
 ALONE = 0.25
 """The share of the pace that a process keeps to while Redis can't be reached."""
 
-LEFT_ALONE = 2.0
-"""Seconds for which Redis is not asked again after it could not be reached."""
-
-PATIENCE = 0.5
-"""Seconds that one question to Redis may take; a batch waits for it."""
+SLOWER = 0.5
+"""What the provider's "slower" leaves of a pace ..."""
+LEAST = 0.05
+"""... which never falls below this share of it; and what a pace begins again with."""
+RECOVERY = 60.0
+"""Seconds in which a pace would come back from nothing to all; it rises steadily."""
+CALM = 1.0
+"""Seconds within which several "slower" count as one: they answer calls made side by side."""
 
 _ROUNDING = 1e-6
 """What a token may lack through arithmetic: whoever waited as long as told gets what was told."""
 
-log = structlog.get_logger()
-
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """How many messages may go now, and how long (real time) the others had better wait."""
+    """How many messages may go now, and how long (real time) the others had better wait.
+
+    `per_second` is the pace at present, which may be less than the one asked for.
+    """
 
     granted: int
     wait: timedelta
+    per_second: float = field(default=inf, compare=False)
 
 
 class Pace(Protocol):
@@ -53,15 +57,57 @@ class Pace(Protocol):
     def take(self, sender: str, wanted: int, *, per_second: float) -> Grant:
         """Take the right to send up to `wanted` messages now."""
 
+    def ahead(self, sender: str, span: timedelta, *, per_second: float) -> int:
+        """Return how many messages could go within the next `span` (real time); take nothing."""
+
     def slow_down(self, sender: str, for_: timedelta) -> None:
-        """Let nothing go from a sender for so long (real time), then start without a burst."""
+        """Let nothing go from a sender for so long (real time), then go on at half its pace."""
+
+    def begin_again(self, sender: str) -> None:
+        """Go on from a sender at a small part of its pace: its provider was away."""
 
 
 @dataclass(slots=True)
 class _Bucket:
+    """`share` is how much of the pace there was at `share_at`; it has been rising since."""
+
     tokens: float
     at: float
-    held_until: float = 0.0
+    held_until: float = -inf
+    share: float = 1.0
+    share_at: float = 0.0
+    slowed_at: float = -inf
+
+    def share_now(self, now: float) -> float:
+        return min(1.0, self.share + max(0.0, now - self.share_at) / RECOVERY)
+
+    def worth(self, since: float, till: float) -> float:
+        """Return how many seconds at the full pace a span is worth."""
+        if till <= since:
+            return 0.0
+        whole_at = self.share_at + (1 - self.share) * RECOVERY
+        rising_from = min(max(since, self.share_at), till)
+        rising_to = max(rising_from, min(till, whole_at))
+        rise = (self.share_now(rising_from) + self.share_now(rising_to)) / 2
+        before, after = (rising_from - since) * self.share, till - rising_to
+        return before + (rising_to - rising_from) * rise + after
+
+    def fill(self, now: float, *, per_second: float) -> float:
+        """Add what has come in since it was last looked at; return the most that it may hold."""
+        most = max(min(_burst(per_second), per_second * self.share_now(now)), 1.0)
+        since = max(self.at, self.held_until)
+        self.tokens = min(most, self.tokens + self.worth(since, now) * per_second)
+        self.at = now
+        return most
+
+    def hold(self, now: float, *, seconds: float, factor: float) -> None:
+        self.share = self.share_now(now)
+        if factor == 0.0 or (now >= self.held_until and now >= self.slowed_at + CALM):
+            self.share = max(self.share * factor, LEAST)
+            self.slowed_at = now
+        self.tokens, self.at = 0.0, now
+        self.held_until = max(self.held_until, now + seconds)
+        self.share_at = self.held_until
 
 
 class InProcessPace:
@@ -73,79 +119,83 @@ class InProcessPace:
         self._lock = Lock()
 
     def take(self, sender: str, wanted: int, *, per_second: float) -> Grant:
-        burst = _burst(per_second)
         with self._lock:
             now = self._seconds()
-            bucket = self._buckets.setdefault(sender, _Bucket(burst, now))
+            bucket = self._bucket(sender, now, per_second=per_second)
+            pace = per_second * bucket.share_now(now)
             if bucket.held_until > now:
-                return Grant(0, timedelta(seconds=bucket.held_until - now))
-            since = max(bucket.at, bucket.held_until)
-            bucket.tokens = min(burst, bucket.tokens + (now - since) * per_second)
-            bucket.at = now
+                return Grant(0, _wait(bucket.held_until - now), pace)
+            most = bucket.fill(now, per_second=per_second)
             granted = min(wanted, int(bucket.tokens + _ROUNDING))
             bucket.tokens = max(bucket.tokens - granted, 0.0)
-            missing = min(wanted - granted, burst) - bucket.tokens
-        return Grant(granted, _wait(missing / per_second if granted < wanted else 0.0))
+            missing = min(wanted - granted, most) - bucket.tokens
+        return Grant(granted, _wait(missing / pace if granted < wanted else 0.0), pace)
 
-    def slow_down(self, sender: str, for_: timedelta) -> None:
+    def ahead(self, sender: str, span: timedelta, *, per_second: float) -> int:
         with self._lock:
             now = self._seconds()
-            bucket = self._buckets.setdefault(sender, _Bucket(0.0, now))
-            bucket.tokens = 0.0
-            bucket.held_until = max(bucket.held_until, now + for_.total_seconds())
+            bucket = self._bucket(sender, now, per_second=per_second)
+            till = now + span.total_seconds()
+            coming = bucket.worth(max(now, bucket.held_until), till) * per_second
+            if bucket.held_until > now:
+                return int(coming)
+            bucket.fill(now, per_second=per_second)
+            return int(bucket.tokens + coming)
+
+    def slow_down(self, sender: str, for_: timedelta) -> None:
+        self._hold(sender, seconds=for_.total_seconds(), factor=SLOWER)
+
+    def begin_again(self, sender: str) -> None:
+        self._hold(sender, seconds=0.0, factor=0.0)
+
+    def _hold(self, sender: str, *, seconds: float, factor: float) -> None:
+        with self._lock:
+            now = self._seconds()
+            self._bucket(sender, now, per_second=0.0).hold(now, seconds=seconds, factor=factor)
+
+    def _bucket(self, sender: str, now: float, *, per_second: float) -> _Bucket:
+        return self._buckets.setdefault(sender, _Bucket(_burst(per_second), now))
 
 
 class RedisPace:
     """Keeps the pace of all processes together, by the time of the Redis that they share."""
 
     def __init__(self, url: str, *, seconds: Callable[[], float] = monotonic) -> None:
-        self._redis: Redis = Redis.from_url(
-            url,
-            socket_timeout=PATIENCE,
-            socket_connect_timeout=PATIENCE,
-            retry=Retry(NoBackoff(), 0),
-        )
-        scripts = files("followup.channels")
-        self._take = self._redis.register_script(
-            scripts.joinpath("pace_take.lua").read_text(encoding="utf-8")
-        )
-        self._hold = self._redis.register_script(
-            scripts.joinpath("pace_hold.lua").read_text(encoding="utf-8")
+        self._redis = SharedRedis(url, seconds=seconds)
+        self._take, self._hold, self._ahead = (
+            self._redis.script("pace_bucket.lua", f"pace_{name}.lua")
+            for name in ("take", "hold", "ahead")
         )
         self._alone = InProcessPace(seconds=seconds)
-        self._seconds = seconds
-        self._ask_again_at = float("-inf")
 
     def take(self, sender: str, wanted: int, *, per_second: float) -> Grant:
-        if self._may_ask():
-            try:
-                granted, wait = self._take(
-                    keys=[_key(sender)], args=[wanted, per_second, _burst(per_second)]
-                )
-            except RedisError as error:
-                self._leave_alone(error)
-            else:
-                return Grant(int(granted), _wait(float(wait)))
-        return self._alone.take(sender, wanted, per_second=per_second * ALONE)
+        args = [wanted, per_second, _burst(per_second), RECOVERY]
+        answer = self._redis.run(self._take, key=_key(sender), args=args)
+        if answer is None:
+            return self._alone.take(sender, wanted, per_second=per_second * ALONE)
+        granted, wait, pace = answer
+        return Grant(int(granted), _wait(float(wait)), float(pace))
+
+    def ahead(self, sender: str, span: timedelta, *, per_second: float) -> int:
+        args = [span.total_seconds(), per_second, _burst(per_second), RECOVERY]
+        answer = self._redis.run(self._ahead, key=_key(sender), args=args)
+        if answer is None:
+            return self._alone.ahead(sender, span, per_second=per_second * ALONE)
+        return int(answer)
 
     def slow_down(self, sender: str, for_: timedelta) -> None:
         self._alone.slow_down(sender, for_)
-        if self._may_ask():
-            try:
-                self._hold(keys=[_key(sender)], args=[for_.total_seconds()])
-            except RedisError as error:
-                self._leave_alone(error)
+        args = [for_.total_seconds(), SLOWER, LEAST, CALM, RECOVERY]
+        self._redis.run(self._hold, key=_key(sender), args=args)
+
+    def begin_again(self, sender: str) -> None:
+        self._alone.begin_again(sender)
+        args = [0.0, 0.0, LEAST, CALM, RECOVERY]
+        self._redis.run(self._hold, key=_key(sender), args=args)
 
     def close(self) -> None:
         """Give back connections."""
         self._redis.close()
-
-    def _may_ask(self) -> bool:
-        return self._seconds() >= self._ask_again_at
-
-    def _leave_alone(self, error: RedisError) -> None:
-        self._ask_again_at = self._seconds() + LEFT_ALONE
-        log.warning("pace.alone", cause=type(error).__name__, share=ALONE)
 
 
 def _burst(per_second: float) -> float:

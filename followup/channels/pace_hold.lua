@@ -1,9 +1,17 @@
--- Empties a sender's bucket and holds it for some seconds. KEYS: the bucket. ARGV: seconds.
-local time = redis.call('TIME')
-local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
-local held_until = tonumber(redis.call('HGET', KEYS[1], 'held_until') or 0)
-held_until = math.max(held_until, now + tonumber(ARGV[1]))
-redis.call('HSET', KEYS[1], 'tokens', '0', 'at', string.format('%.6f', now),
-  'held_until', string.format('%.6f', held_until))
-redis.call('EXPIRE', KEYS[1], math.ceil(held_until - now) + 3600)
-return tostring(held_until - now)
+-- Empties the bucket, holds it, and lessens its share of the pace. ARGV: seconds, factor, least, calm,
+-- recovery. A share that was lessened less than `calm` seconds ago, or is held still, stays as it is;
+-- with a factor of 0 it falls to the least.
+local seconds, factor, least = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local calm, recovery = tonumber(ARGV[4]), tonumber(ARGV[5])
+local bucket = load()
+bucket.share = share_at(bucket, now, recovery)
+if factor == 0 or (now >= bucket.held_until and now >= bucket.slowed_at + calm) then
+  bucket.share = math.max(bucket.share * factor, least)
+  bucket.slowed_at = now
+end
+bucket.tokens = 0
+bucket.at = now
+bucket.held_until = math.max(bucket.held_until, now + seconds)
+bucket.share_at = bucket.held_until
+save(bucket, bucket.held_until - now + 3600)
+return tostring(bucket.held_until - now)

@@ -1,24 +1,20 @@
--- Takes tokens from a sender's bucket. KEYS: the bucket. ARGV: wanted, per second, burst.
--- Returns how many were granted, and how many seconds the others had better wait.
-local wanted, rate, burst = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local time = redis.call('TIME')
-local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
-local state = redis.call('HMGET', KEYS[1], 'tokens', 'at', 'held_until')
-local tokens = tonumber(state[1] or burst)
-local at = tonumber(state[2] or now)
-local held_until = tonumber(state[3] or 0)
-if held_until > now then
-  return {0, tostring(held_until - now)}
+-- Takes tokens. ARGV: wanted, per second, burst, recovery.
+-- Returns how many were granted, how many seconds the others had better wait, and the present pace.
+local wanted, rate, burst, recovery = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local bucket = load()
+local pace = rate * share_at(bucket, now, recovery)
+if bucket.held_until > now then
+  return {0, tostring(bucket.held_until - now), tostring(pace)}
 end
-local since = math.max(at, held_until)
-tokens = math.min(burst, tokens + math.max(0, now - since) * rate)
+local most = math.max(math.min(burst, pace), 1)
+local since = math.max(bucket.at, bucket.held_until)
+local tokens = math.min(most, (bucket.tokens or burst) + worth(bucket, since, now, recovery) * rate)
 local granted = math.min(wanted, math.floor(tokens + 0.000001))
-tokens = math.max(tokens - granted, 0)
+bucket.tokens = math.max(tokens - granted, 0)
+bucket.at = now
 local wait = 0
 if granted < wanted then
-  wait = (math.min(wanted - granted, burst) - tokens) / rate
+  wait = (math.min(wanted - granted, most) - bucket.tokens) / pace
 end
-redis.call('HSET', KEYS[1], 'tokens', tostring(tokens), 'at', string.format('%.6f', now))
--- By then it is full again, as one that does not exist is.
-redis.call('EXPIRE', KEYS[1], math.ceil(burst / rate) + 1)
-return {granted, tostring(math.max(wait, 0))}
+save(bucket, memory(bucket, rate, burst, recovery))
+return {granted, tostring(math.max(wait, 0)), tostring(pace)}

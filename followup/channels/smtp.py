@@ -30,8 +30,8 @@ from followup.channels.smtp_relay import Relay, RelayConnection
 from followup.channels.smtp_replies import Reply, failure_of
 from followup.clock import SystemClock
 from followup.domain.errors import (
+    ChannelDown,
     ChannelRefused,
-    ChannelUnavailable,
     ConfigurationError,
     OutcomeUnknown,
 )
@@ -106,7 +106,7 @@ class SmtpChannel:
         try:
             return self._hand_over(self._connect(left), letter)
         except _SessionOver as error:
-            raise ChannelUnavailable("session-over", str(error)) from error
+            raise ChannelDown("session-over", str(error)) from error
 
     def find(self, sought: Sought) -> CannotTell:  # noqa: ARG002 - nobody can be asked
         """Say that nobody can tell: a relay can't be asked what it took."""
@@ -146,7 +146,7 @@ class SmtpChannel:
             # whoever can mend it.
             code = getattr(error, "smtp_code", None)
             name = "not-reached" if code is None else f"{code}"
-            raise ChannelUnavailable(name, _trouble(self._relay, error)) from error
+            raise ChannelDown(name, _trouble(self._relay, error)) from error
 
     def _hand_over(self, session: RelayConnection, letter: Letter) -> Report:
         """Send a letter and keep the session if it is in a state to be used again."""

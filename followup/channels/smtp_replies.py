@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from followup.domain.errors import ChannelError, ChannelRefused, ChannelUnavailable
+from followup.domain.errors import ChannelBusy, ChannelError, ChannelRefused, ChannelUnavailable
 
 _NO_SUCH_MAILBOX = frozenset({550, 551, 553})
 """Codes that blame the mailbox when they answer RCPT and no enhanced code says otherwise."""
@@ -49,11 +49,18 @@ class Reply:
 def failure_of(reply: Reply) -> ChannelError | None:
     """Return what a 4xx or 5xx reply to MAIL, RCPT, DATA or the content proves; None for others."""
     if 400 <= reply.code < 500:  # noqa: PLR2004 - RFC 5321, 4.2.1
-        return ChannelUnavailable(reply.name, f"the mail server said to try {reply.to} later")
+        later = f"the mail server said to try {reply.to} later"
+        return (ChannelBusy if _is_overloaded(reply) else ChannelUnavailable)(reply.name, later)
     if not 500 <= reply.code < 600:  # noqa: PLR2004 - RFC 5321, 4.2.1
         return None
     reason = _REASONS.get(reply.enhanced or "", f"the mail server refused at {reply.to}")
     return ChannelRefused(reply.name, reason, recipient=_blames_the_mailbox(reply))
+
+
+def _is_overloaded(reply: Reply) -> bool:
+    """Say whether it is the server that can't keep up: 4.3 is the mail system, 4.4.5 congestion."""
+    enhanced = reply.enhanced or ""
+    return enhanced.startswith("4.3.") or enhanced == "4.4.5"
 
 
 def _blames_the_mailbox(reply: Reply) -> bool:

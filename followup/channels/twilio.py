@@ -15,7 +15,7 @@ from followup.channels.twilio_answers import Listing, failure_of, payload_of
 from followup.channels.twilio_hooks import Signatures, status_url
 from followup.channels.twilio_http import TWILIO_API_URL, LeanHttpClient
 from followup.channels.twilio_messages import Search, is_service, is_sid, report_of
-from followup.domain.errors import ChannelUnavailable, ConfigurationError, OutcomeUnknown
+from followup.domain.errors import ChannelDown, ConfigurationError, OutcomeUnknown
 
 PAGE_SIZE = 100
 MAX_PAGES = 50
@@ -85,7 +85,7 @@ class TwilioChannel:
                 "POST", f"{self._messages}.json", data=self._form(outgoing)
             )
         except NotReached as error:
-            raise ChannelUnavailable("not-reached", str(error)) from error
+            raise ChannelDown("not-reached", str(error)) from error
         except AnswerLost as error:
             raise OutcomeUnknown("answer-lost", str(error)) from error
         payload = payload_of(response)

@@ -13,9 +13,10 @@ from twilio.http.response import Response
 
 from followup.channels.twilio_errors import Verdict, meaning_of, reason_of
 from followup.domain.errors import (
+    ChannelBusy,
+    ChannelDown,
     ChannelError,
     ChannelRefused,
-    ChannelUnavailable,
     OutcomeUnknown,
 )
 
@@ -47,11 +48,13 @@ def failure_of(response: Response, payload: dict[str, Any]) -> ChannelError:
     known = meaning_of(code)
     verdict = known.verdict if known else Verdict.SET_UP
     if status == _TOO_MANY_REQUESTS:
-        return ChannelUnavailable(name, reason, retry_after=retry_after(response))
+        return ChannelBusy(name, reason, retry_after=retry_after(response))
     if status >= _FIRST_SERVER_ERROR or status == _TIMED_OUT or verdict is Verdict.UNKNOWN:
         return OutcomeUnknown(name, reason)
-    if status in _ACCOUNT_TROUBLE or verdict is Verdict.LATER:
-        return ChannelUnavailable(name, reason, retry_after=retry_after(response))
+    if verdict is Verdict.BUSY:
+        return ChannelBusy(name, reason, retry_after=retry_after(response))
+    if status in _ACCOUNT_TROUBLE or verdict is Verdict.ACCOUNT:
+        return ChannelDown(name, reason, retry_after=retry_after(response))
     opted_out = verdict is Verdict.OPTED_OUT
     at_fault = opted_out or verdict is Verdict.RECIPIENT
     return ChannelRefused(name, reason, recipient=at_fault, opted_out=opted_out)

@@ -25,8 +25,10 @@ class Verdict(Enum):
     """Refused or failed for good: the operator's sender, permissions or content are at fault."""
     DELIVERY = auto()
     """Taken, and then not delivered, by nobody's fault here; the next text may well arrive."""
-    LATER = auto()
-    """Provably not taken now: safe to try again."""
+    BUSY = auto()
+    """Provably not taken now: safe to try again, more slowly."""
+    ACCOUNT = auto()
+    """Provably not taken, nor is anything else of this account: safe to try again once mended."""
     UNKNOWN = auto()
     """It may have been taken all the same: never try again before finding out."""
 
@@ -44,12 +46,12 @@ _REJECTED = "Twilio rejects every request of this account"
 MEANINGS: dict[int, Meaning] = {
     # The account as a whole. No message was taken, and the operator can mend it while most
     # messages are still useful, so they wait, and the operator is alarmed by the code.
-    10001: Meaning(Verdict.LATER, f"{_REJECTED}: it is not active"),
-    20003: Meaning(Verdict.LATER, f"{_REJECTED}: the account SID or auth token is wrong"),
-    20005: Meaning(Verdict.LATER, f"{_REJECTED}: it is suspended or closed"),
-    20403: Meaning(Verdict.LATER, f"{_REJECTED}: it lacks permission"),
+    10001: Meaning(Verdict.ACCOUNT, f"{_REJECTED}: it is not active"),
+    20003: Meaning(Verdict.ACCOUNT, f"{_REJECTED}: the account SID or auth token is wrong"),
+    20005: Meaning(Verdict.ACCOUNT, f"{_REJECTED}: it is suspended or closed"),
+    20403: Meaning(Verdict.ACCOUNT, f"{_REJECTED}: it lacks permission"),
     # Requests as such.
-    20429: Meaning(Verdict.LATER, "Twilio had too many requests at once"),
+    20429: Meaning(Verdict.BUSY, "Twilio had too many requests at once"),
     20500: Meaning(Verdict.UNKNOWN, "Twilio failed inside, and may have taken the message"),
     20503: Meaning(Verdict.UNKNOWN, "Twilio was out of service, and may have taken the message"),
     # Answers to a request to send.
@@ -62,7 +64,7 @@ MEANINGS: dict[int, Meaning] = {
     21608: Meaning(Verdict.SET_UP, "a trial account texts verified numbers only"),
     21609: Meaning(Verdict.SET_UP, "the public address for receipts is not valid"),
     21610: Meaning(Verdict.OPTED_OUT, "the patient replied STOP to this sender"),
-    21611: Meaning(Verdict.LATER, "the sender's queue at Twilio is full"),
+    21611: Meaning(Verdict.BUSY, "the sender's queue at Twilio is full"),
     21612: Meaning(Verdict.SET_UP, "Twilio has no route from this sender to this number"),
     21614: Meaning(Verdict.RECIPIENT, "this is not a mobile number"),
     21617: Meaning(Verdict.SET_UP, "the text is longer than 1,600 characters"),

@@ -13,7 +13,9 @@ FollowupError             something that a person can be told in a sentence
   StoreUnavailable        the database or broker can't be reached or written now: try again later
   ChannelError            a provider did not take the message
     ChannelRefused        it never will: do not retry
-    ChannelUnavailable    it was never reached, or said "later": retry
+    ChannelUnavailable    it did not take this message now, provably: retry
+      ChannelBusy         it said "slower": retry, and slow this sender down
+      ChannelDown         it can't be reached, or turns everybody away: leave it alone for a while
     OutcomeUnknown        it may have taken it: find out first
 """
 
@@ -125,6 +127,14 @@ class ChannelUnavailable(ChannelError):
     def __init__(self, code: str, reason: str, *, retry_after: timedelta | None = None) -> None:
         self.retry_after = retry_after
         super().__init__(code, reason)
+
+
+class ChannelBusy(ChannelUnavailable):
+    """The provider takes no more from this sender just now: safe to retry, at a slower pace."""
+
+
+class ChannelDown(ChannelUnavailable):
+    """The provider was never reached, or turns everybody away: safe to retry, once it is back."""
 
 
 class OutcomeUnknown(ChannelError):

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    String,
+    cast,
     exists,
     func,
     literal_column,
@@ -18,10 +20,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import LEASED, State, check_move
 from followup.store.audit_log import Deed, Entry, record_all
 from followup.store.models import Message
 from followup.store.types import AnyRow
+
+Lane = tuple[int, str]
+"""Messages of one priority on one channel: the queue in which they wait to be claimed."""
 
 PRIORITIES = range(10)
 """0 is for answers to patients who wrote; a protocol's steps use 1 (most urgent) to 9."""
@@ -109,8 +115,8 @@ def state_is(*states: State) -> ColumnElement[bool]:
     return Message.state == literals[0] if len(literals) == 1 else Message.state.in_(literals)
 
 
-def lock_due(session: Session, *, priority: int, now: datetime, limit: int) -> Sequence[UUID]:
-    """Return up to `limit` planned messages of one priority whose time has come, longest due first.
+def lock_due(session: Session, lane: Lane, *, now: datetime, limit: int) -> Sequence[UUID]:
+    """Return up to `limit` planned messages of one lane whose time has come, longest due first.
 
     On PostgreSQL they are locked and those that a rival has locked are passed over; on SQLite the
     transaction itself is the lock.
@@ -119,7 +125,7 @@ def lock_due(session: Session, *, priority: int, now: datetime, limit: int) -> S
         select(Message.id)
         .where(
             state_is(State.PLANNED),
-            Message.priority == priority,
+            *_in_lane(lane),
             Message.claimable_at <= now,
         )
         .order_by(Message.claimable_at)
@@ -147,36 +153,60 @@ def lock_in(
     return found
 
 
-def due_priorities(session: Session, *, now: datetime) -> Sequence[int]:
-    """Return the priorities among which something is due, most urgent first."""
-    levels = union_all(
-        *(select(literal_column(str(level)).label("level")) for level in PRIORITIES)
+def due_lanes(session: Session, *, now: datetime) -> Sequence[Lane]:
+    """Return the lanes in which something is due, the most urgent first."""
+    lanes = union_all(
+        *(
+            select(literal_column(str(priority)).label("priority"), _literal(channel, "channel"))
+            for priority, channel in LANES
+        )
     ).subquery()
     anything_due = exists().where(
         state_is(State.PLANNED),
-        Message.priority == levels.c.level,
+        Message.priority == lanes.c.priority,
+        Message.channel == lanes.c.channel,
         Message.claimable_at <= now,
     )
-    return session.scalars(
-        select(levels.c.level).where(anything_due).order_by(levels.c.level)
-    ).all()
+    rows = session.execute(
+        select(lanes.c.priority, lanes.c.channel)
+        .where(anything_due)
+        .order_by(lanes.c.priority, lanes.c.channel)
+    )
+    return [(row.priority, row.channel) for row in rows]
 
 
-def count_in_flight(session: Session) -> int:
-    """Return how many messages are leased or being sent."""
-    in_flight = state_is(State.CLAIMED, State.SENDING)
-    return session.scalar(select(func.count()).select_from(Message).where(in_flight)) or 0
+LANES: tuple[Lane, ...] = tuple(
+    (priority, kind.value) for priority in PRIORITIES for kind in ChannelKind
+)
+
+
+def _literal(text: str, name: str) -> ColumnElement[str]:
+    # PostgreSQL takes a bare literal for a value of no type, which compares with nothing.
+    return cast(literal_column(f"'{text}'"), String).label(name)
+
+
+def _in_lane(lane: Lane) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    priority, channel = lane
+    return Message.priority == priority, Message.channel == channel
+
+
+def count_in_flight(session: Session) -> Mapping[str, int]:
+    """Return how many messages are leased or being sent, by channel."""
+    rows = session.execute(
+        select(Message.channel, func.count())
+        .where(state_is(State.CLAIMED, State.SENDING))
+        .group_by(Message.channel)
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def oldest_claimable(session: Session) -> datetime | None:
     """Return the earliest time from which a planned message waits to be claimed."""
     earliest = [
         session.scalar(
-            select(func.min(Message.claimable_at)).where(
-                state_is(State.PLANNED), Message.priority == priority
-            )
+            select(func.min(Message.claimable_at)).where(state_is(State.PLANNED), *_in_lane(lane))
         )
-        for priority in PRIORITIES
+        for lane in LANES
     ]
     return min((at for at in earliest if at is not None), default=None)
 

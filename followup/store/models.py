@@ -223,6 +223,7 @@ class Message(Base):
         Index(
             "ix_messages_claimable",
             "priority",
+            "channel",
             "claimable_at",
             sqlite_where=text("state = 'planned'"),
             postgresql_where=text("state = 'planned'"),

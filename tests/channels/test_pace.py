@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 from redis import Redis
 
-from followup.channels.pace import ALONE, LEFT_ALONE, Grant, InProcessPace, RedisPace
+from followup.channels.pace import ALONE, CALM, LEAST, RECOVERY, Grant, InProcessPace, RedisPace
+from followup.channels.shared_redis import LEFT_ALONE
 from tests.servers import RedisServer, free_port
 
 NO_WAIT = timedelta(0)
@@ -99,7 +100,7 @@ def test_a_sender_that_was_told_to_slow_down_waits_and_starts_gently(pace, secon
     pace.slow_down(SENDER, timedelta(seconds=5))
 
     held = pace.take(SENDER, 3, per_second=10)
-    seconds.passed += 5.15
+    seconds.passed += 5.25
     after = pace.take(SENDER, 10, per_second=10)
 
     assert held == Grant(0, timedelta(seconds=5))
@@ -112,6 +113,74 @@ def test_a_shorter_hold_does_not_end_a_longer_one(pace, seconds):
     seconds.passed += 30
 
     assert pace.take(SENDER, 1, per_second=10) == Grant(0, timedelta(seconds=30))
+
+
+def sent_over(pace, seconds, span, *, per_second=100):
+    """Ask for everything, ten times a second; return how much may go."""
+    granted = 0
+    for _ in range(round(span * 10)):
+        seconds.passed += 0.1
+        granted += pace.take(SENDER, 10_000, per_second=per_second).granted
+    return granted
+
+
+def test_a_sender_that_was_told_to_slow_down_goes_on_at_half_its_pace_and_recovers(pace, seconds):
+    pace.take(SENDER, 100, per_second=100)
+    pace.slow_down(SENDER, timedelta(seconds=1))
+    seconds.passed += 1
+
+    first = sent_over(pace, seconds, 1)
+    later = sent_over(pace, seconds, 30)
+    whole = sent_over(pace, seconds, 1)
+
+    assert 50 <= first <= 52
+    # It rises from half to all of 100 a second.
+    assert 2150 <= later <= 2350
+    assert 99 <= whole <= 101
+
+
+def test_answers_to_calls_made_side_by_side_slow_a_sender_once(pace, seconds):
+    for _ in range(32):
+        pace.slow_down(SENDER, timedelta(seconds=0.2))
+    seconds.passed += 0.2
+
+    assert pace.take(SENDER, 0, per_second=100).per_second == pytest.approx(50)
+
+
+def test_a_sender_told_again_and_again_never_stops(pace, seconds):
+    for _ in range(10):
+        pace.slow_down(SENDER, timedelta(seconds=0.1))
+        seconds.passed += CALM + 0.1
+    rate = pace.take(SENDER, 0, per_second=100).per_second
+
+    assert LEAST * 100 <= rate <= LEAST * 100 + 5
+
+
+def test_a_sender_whose_provider_was_away_begins_again_slowly(pace, seconds):
+    pace.take(SENDER, 1, per_second=100)
+    pace.slow_down(SENDER, timedelta(0))
+    pace.begin_again(SENDER)
+
+    first = sent_over(pace, seconds, 1)
+    seconds.passed += RECOVERY
+    again = pace.take(SENDER, 1000, per_second=100)
+
+    assert 5 <= first <= 7
+    assert again.granted == 100
+
+
+def test_how_much_could_go_is_told_and_not_taken(pace, seconds):
+    span = timedelta(seconds=10)
+
+    assert pace.ahead(SENDER, span, per_second=10) == 110
+    pace.take(SENDER, 10, per_second=10)
+    assert pace.ahead(SENDER, span, per_second=10) == 100
+    pace.slow_down(SENDER, timedelta(seconds=5))
+    held = pace.ahead(SENDER, span, per_second=10)
+    assert 25 <= held <= 28
+    seconds.passed += 5
+    assert pace.ahead(SENDER, timedelta(seconds=5), per_second=10) == held
+    assert pace.ahead(SENDER, timedelta(0), per_second=10) == 0
 
 
 def test_threads_together_get_no_more_than_the_pace(pace):
@@ -169,6 +238,38 @@ def test_a_shared_sender_that_was_told_to_slow_down_waits_everywhere(shared):
         assert held.granted == 0
         assert timedelta(seconds=29) < held.wait <= timedelta(seconds=30)
     assert other.take(OTHER, 1, per_second=10).granted == 1
+
+
+@pytest.mark.slow
+def test_a_shared_pace_recovers_as_one_in_a_process_does(shared):
+    one, other = shared
+    alone = InProcessPace()
+    for pace in (one, alone):
+        pace.take(SENDER, 1000, per_second=1000)
+        pace.slow_down(SENDER, timedelta(seconds=0.2))
+        pace.slow_down(SENDER, timedelta(seconds=0.2))
+    granted = {one: 0, alone: 0}
+    began = time.monotonic()
+
+    while time.monotonic() - began < 1.5:
+        for pace in granted:
+            granted[pace] += pace.take(SENDER, 1000, per_second=1000).granted
+    rates = [each.take(SENDER, 0, per_second=1000).per_second for each in (one, other, alone)]
+
+    assert granted[one] == pytest.approx(granted[alone], abs=15)
+    assert rates == pytest.approx([rates[2]] * 3, rel=0.01)
+    assert 515 < rates[0] < 530
+    ahead = [
+        each.ahead(SENDER, timedelta(seconds=60), per_second=1000) for each in (one, other, alone)
+    ]
+    assert ahead == pytest.approx([ahead[2]] * 3, rel=0.01)
+
+
+def test_a_shared_sender_begins_again_slowly_everywhere(shared):
+    one, other = shared
+    one.begin_again(SENDER)
+
+    assert other.take(SENDER, 0, per_second=100).per_second == pytest.approx(LEAST * 100, rel=0.1)
 
 
 def test_a_shared_hold_ends_without_a_burst(shared):

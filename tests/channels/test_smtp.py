@@ -18,6 +18,8 @@ from followup.channels import smtp
 from followup.channels.interface import CannotTell, ReportedStatus
 from followup.channels.smtp import SmtpChannel
 from followup.domain.errors import (
+    ChannelBusy,
+    ChannelDown,
     ChannelRefused,
     ChannelUnavailable,
     ConfigurationError,
@@ -239,24 +241,28 @@ def test_a_permanent_refusal_says_whose_fault_it_is(server, channel, step, reply
 
 
 @pytest.mark.parametrize(
-    ("step", "reply"),
+    ("step", "reply", "whose"),
     [
-        ("MAIL", "451 4.3.0 local error"),
-        ("RCPT", "450 4.2.0 greylisted"),
-        ("RCPT", "452 4.2.2 mailbox full"),
-        ("DATA", "421 4.3.2 shutting down"),
-        ("content", "451 4.3.0 try later"),
-        ("content", "421 4.3.2 shutting down"),
-        ("connect", "421 too busy"),
-        ("connect", "554 you are blocked"),
+        ("MAIL", "451 4.3.0 local error", ChannelBusy),
+        ("RCPT", "450 4.2.0 greylisted", ChannelUnavailable),
+        ("RCPT", "452 4.2.2 mailbox full", ChannelUnavailable),
+        ("DATA", "421 4.3.2 shutting down", ChannelDown),
+        ("content", "451 4.3.0 try later", ChannelBusy),
+        ("content", "421 4.3.2 shutting down", ChannelBusy),
+        ("content", "451 4.4.5 congested", ChannelBusy),
+        ("connect", "421 too busy", ChannelDown),
+        ("connect", "554 you are blocked", ChannelDown),
     ],
 )
-def test_a_passing_refusal_is_to_be_tried_again(server, channel, step, reply):
+def test_a_passing_refusal_is_to_be_tried_again_and_says_whose_trouble_it_is(
+    server, channel, step, reply, whose
+):
     server.plan(step, *[reply] * 2)
 
-    with pytest.raises(ChannelUnavailable):
+    with pytest.raises(ChannelUnavailable) as caught:
         channel.send(an_email())
 
+    assert type(caught.value) is whose
     assert server.letters == []
 
 
@@ -357,7 +363,7 @@ def test_a_server_that_is_not_there_is_not_reached(make_channel):
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
 
-    with pytest.raises(ChannelUnavailable):
+    with pytest.raises(ChannelDown):
         make_channel(f"smtp://127.0.0.1:{port}").send(an_email())
     with pytest.raises(ChannelUnavailable):
         make_channel("smtp://mail.invalid").send(an_email())

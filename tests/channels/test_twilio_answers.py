@@ -9,7 +9,7 @@ import pytest
 from twilio.http.response import Response
 
 from followup.channels.twilio_answers import Listing, failure_of, payload_of, retry_after
-from followup.domain.errors import ChannelRefused, ChannelUnavailable, OutcomeUnknown
+from followup.domain.errors import ChannelBusy, ChannelDown, ChannelRefused, OutcomeUnknown
 
 HTML = "<html><body>Bad gateway</body></html>"
 
@@ -29,13 +29,13 @@ def test_a_failure_inside_twilio_leaves_it_open_whatever_code_it_has():
 
 
 def test_too_many_requests_were_never_processed_whatever_code_they_have():
-    assert type(judged(429)) is ChannelUnavailable
-    assert type(judged(429, json.dumps({"code": 21211}))) is ChannelUnavailable
+    assert type(judged(429)) is ChannelBusy
+    assert type(judged(429, json.dumps({"code": 21211}))) is ChannelBusy
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_an_account_that_is_rejected_waits_for_the_operator(status):
-    assert type(judged(status)) is ChannelUnavailable
+    assert type(judged(status)) is ChannelDown
 
 
 @pytest.mark.parametrize("text", [HTML, "", "[]", '{"code": "x"}', '{"code": null}'])

@@ -17,9 +17,10 @@ from followup.channels.interface import ReportedStatus
 from followup.channels.twilio import TwilioChannel
 from followup.channels.twilio_hooks import status_url
 from followup.domain.errors import (
+    ChannelBusy,
+    ChannelDown,
     ChannelError,
     ChannelRefused,
-    ChannelUnavailable,
     ConfigurationError,
     OutcomeUnknown,
 )
@@ -188,7 +189,7 @@ def test_a_late_answer_to_one_request_is_never_taken_for_that_to_the_next(twilio
 def test_too_many_requests_are_to_be_made_later_when_twilio_says(twilio, channel):
     twilio.plan("refuse-429", seconds=7)
 
-    with pytest.raises(ChannelUnavailable) as caught:
+    with pytest.raises(ChannelBusy) as caught:
         channel.send(a_message())
 
     assert caught.value.code == "20429"
@@ -208,8 +209,8 @@ def test_too_many_requests_are_to_be_made_later_when_twilio_says(twilio, channel
         (21608, ChannelRefused, ""),
         (21612, ChannelRefused, ""),
         (99999, ChannelRefused, ""),
-        (21611, ChannelUnavailable, ""),
-        (20403, ChannelUnavailable, ""),
+        (21611, ChannelBusy, ""),
+        (20403, ChannelDown, ""),
         (20503, OutcomeUnknown, ""),
     ],
 )
@@ -233,7 +234,7 @@ def test_a_wrong_token_leaves_messages_waiting_for_the_operator(twilio):
         api_url=twilio.url,
     )
 
-    with pytest.raises(ChannelUnavailable, match="auth token is wrong") as caught:
+    with pytest.raises(ChannelDown, match="auth token is wrong") as caught:
         channel.send(a_message())
 
     assert caught.value.code == "20003"
@@ -294,14 +295,14 @@ def _closed_port() -> int:
 def test_a_name_that_does_not_resolve_is_not_reached(make_channel):
     channel = make_channel(api_url="http://twilio.invalid")
 
-    with pytest.raises(ChannelUnavailable, match=r"twilio\.invalid"):
+    with pytest.raises(ChannelDown, match=r"twilio\.invalid"):
         channel.send(a_message())
 
 
 def test_a_refused_connection_is_not_reached(make_channel):
     channel = make_channel(api_url=f"http://127.0.0.1:{_closed_port()}")
 
-    with pytest.raises(ChannelUnavailable):
+    with pytest.raises(ChannelDown):
         channel.send(a_message())
 
 
@@ -309,7 +310,7 @@ def test_a_connection_that_is_not_made_in_time_is_not_reached(make_channel, deaf
     channel = make_channel(api_url=f"http://127.0.0.1:{deaf_port}", connect_timeout=0.3)
     began = time.monotonic()
 
-    with pytest.raises(ChannelUnavailable):
+    with pytest.raises(ChannelDown):
         channel.send(a_message())
 
     assert time.monotonic() - began < 2.0
@@ -318,14 +319,14 @@ def test_a_connection_that_is_not_made_in_time_is_not_reached(make_channel, deaf
 def test_a_handshake_that_is_not_answered_is_not_reached(make_channel, silent_port):
     channel = make_channel(api_url=f"https://127.0.0.1:{silent_port}", connect_timeout=0.3)
 
-    with pytest.raises(ChannelUnavailable):
+    with pytest.raises(ChannelDown):
         channel.send(a_message())
 
 
 def test_a_handshake_with_something_else_is_not_reached(twilio, make_channel):
     channel = make_channel(api_url=f"https://127.0.0.1:{twilio.port}")
 
-    with pytest.raises(ChannelUnavailable):
+    with pytest.raises(ChannelDown):
         channel.send(a_message())
 
 
@@ -350,7 +351,7 @@ def test_a_certificate_that_nobody_vouches_for_is_not_trusted_with_a_number(
         listener.start()
         channel = make_channel(api_url=f"https://127.0.0.1:{server.getsockname()[1]}")
 
-        with pytest.raises(ChannelUnavailable, match="certificate"):
+        with pytest.raises(ChannelDown, match="certificate"):
             channel.send(a_message())
 
         listener.join()

@@ -18,7 +18,7 @@ from followup.domain.lifecycle import LEASED, MOVES, State
 from followup.kit import Kit
 from followup.store.messages import (
     count_in_flight,
-    due_priorities,
+    due_lanes,
     lock_due,
     lock_in,
     move,
@@ -148,21 +148,22 @@ def test_of_many_rivals_for_one_move_exactly_one_wins(kit: Kit):
     assert len(rows(kit, AuditEvent)) == 1
 
 
-def test_due_messages_come_longest_due_first_within_one_priority(kit: Kit):
+def test_due_messages_come_longest_due_first_within_one_lane(kit: Kit):
     second = a_message(kit, claimable_at=ENROLLED_AT - timedelta(minutes=1))
     first = a_message(kit, claimable_at=ENROLLED_AT - timedelta(minutes=2))
     a_message(kit, priority=1)
+    a_message(kit, channel="email")
     a_message(kit, claimable_at=ENROLLED_AT + timedelta(seconds=1))
     a_message(kit, State.HELD)
 
     with kit.store.write() as session:
-        found = lock_due(session, priority=5, now=ENROLLED_AT, limit=10)
-        only_one = lock_due(session, priority=5, now=ENROLLED_AT, limit=1)
-        urgent_first = due_priorities(session, now=ENROLLED_AT)
+        found = lock_due(session, (5, "sms"), now=ENROLLED_AT, limit=10)
+        only_one = lock_due(session, (5, "sms"), now=ENROLLED_AT, limit=1)
+        urgent_first = due_lanes(session, now=ENROLLED_AT)
 
     assert list(found) == [first, second]
     assert list(only_one) == [first]
-    assert list(urgent_first) == [1, 5]
+    assert urgent_first == [(1, "sms"), (5, "email"), (5, "sms")]
 
 
 def test_rows_that_a_rival_has_locked_are_passed_over(postgres_kit: Kit):
@@ -171,7 +172,7 @@ def test_rows_that_a_rival_has_locked_are_passed_over(postgres_kit: Kit):
 
     with kit.store.write() as rival, kit.store.write() as session:
         rival.execute(select(Message).where(Message.id == locked).with_for_update())
-        found = lock_due(session, priority=5, now=ENROLLED_AT, limit=10)
+        found = lock_due(session, (5, "sms"), now=ENROLLED_AT, limit=10)
 
     assert list(found) == [free]
 
@@ -189,12 +190,13 @@ def test_messages_in_some_states_are_told_apart_and_in_order(kit: Kit):
     }
 
 
-def test_what_is_in_flight_is_counted(kit: Kit):
+def test_what_is_in_flight_is_counted_by_channel(kit: Kit):
     for state in State:
         a_message(kit, state)
+    a_message(kit, State.SENDING, channel="email")
 
     with kit.store.read() as session:
-        assert count_in_flight(session) == 2
+        assert count_in_flight(session) == {"sms": 2, "email": 1}
 
 
 def test_the_oldest_claimable_is_found_over_all_priorities(kit: Kit):

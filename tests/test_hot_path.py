@@ -118,8 +118,8 @@ def generic_plan(kit: Kit, statement: str) -> str:
 
 JOBS_AND_INDEXES = {
     "claim": (claim_due, "FOR NO KEY UPDATE SKIP LOCKED", "ix_messages_claimable"),
-    "priorities": (claim_due, "SELECT anon_1.level", "ix_messages_claimable"),
-    "in flight": (claim_due, "SELECT count(*)", "ix_messages_leased"),
+    "lanes": (claim_due, "SELECT anon_1.priority", "ix_messages_claimable"),
+    "in flight": (claim_due, "SELECT messages.channel, count(*)", "ix_messages_leased"),
     "expire": (expire_overdue, "SELECT messages.id", "ix_messages_unsent_not_after"),
     "release leases": (release_leases, "SELECT messages.id", "ix_messages_leased"),
     "abandon": (abandon_sending, "SELECT messages.id", "ix_messages_leased"),
@@ -148,7 +148,8 @@ def test_claiming_reads_no_more_of_a_large_table_than_it_claims(filled: Kit):
     with filled.store.write() as session:
         plan = session.connection().exec_driver_sql(
             "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT id FROM messages"
-            " WHERE state = 'planned' AND priority = 1 AND claimable_at <= '2030-01-01'"
+            " WHERE state = 'planned' AND priority = 1 AND channel = 'sms'"
+            " AND claimable_at <= '2030-01-01'"
             " ORDER BY claimable_at LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED"
         )
         (top,) = plan.scalar_one()

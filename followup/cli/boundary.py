@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
@@ -91,11 +92,18 @@ def _sentence(error: FollowupError) -> str:
 
 def main() -> NoReturn:
     """Run the command that the arguments ask for, and end the process with its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        # A letter that the terminal's encoding lacks must not end the program.
-        with suppress(AttributeError):
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    _prepare_streams()
     _leave(_run())
+
+
+def _prepare_streams() -> None:
+    """See to it that printing can't fail for want of a letter, or of anywhere to print to."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # Closed by whoever started the program.
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
+        with suppress(AttributeError):
+            getattr(sys, name).reconfigure(errors="replace")
 
 
 def _run() -> int:
@@ -126,7 +134,7 @@ def _explain(error: Exception) -> int:
         note(_sentence(error))
         return REFUSED
     if isinstance(error, OSError) and error.filename is None:
-        note(f"The answer can't be written: {error.strerror}.")
+        sys.stderr.write(f"The answer can't be written: {error.strerror}.\n")
         return REFUSED
     note(_confession(error))
     return REFUSED
@@ -139,14 +147,17 @@ def _confession(error: Exception) -> str:
     place = traceback.extract_tb(error.__traceback__)[-1]
     return (
         f"Something went wrong that never should: {type(error).__name__} at "
-        f"{os.path.basename(place.filename)}:{place.lineno}. Nothing that you did wrong; "  # noqa: PTH119
+        f"{Path(place.filename).name}:{place.lineno}. Nothing that you did wrong; "
         "FOLLOWUP_LOG_LEVEL=debug shows the whole trace for whoever mends it."
     )
 
 
 def _leave(code: int) -> NoReturn:
     """End without a second complaint about a pipe or disk that takes nothing more."""
-    if code == BROKEN_PIPE:
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        # The interpreter flushes once more at its end: into nothing, then.
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)

@@ -20,6 +20,7 @@ from followup.intake.csv_import import Advance, CsvImport, Tally
 from followup.intake.csv_rows import Defaults
 from followup.kit import Kit
 
+CHUNK = 1 << 16
 LISTED = 100
 """Complaints that a person is shown; JSON holds all."""
 
@@ -94,7 +95,8 @@ def _write(job: CsvImport, *, partial: bool) -> None:
 def _opened_file(name: str) -> Iterator[BinaryIO]:
     """Give the file, or standard input, as one that can be read twice."""
     if name == "-":
-        yield io.BytesIO(sys.stdin.buffer.read())
+        # Piece by piece, so that Ctrl-C is heeded in between.
+        yield io.BytesIO(b"".join(iter(lambda: sys.stdin.buffer.read(CHUNK), b"")))
         return
     try:
         file = open(name, "rb")  # noqa: PTH123, SIM115 - closed below

@@ -1,0 +1,288 @@
+"""The installed program as a shell runs it: environments, pipes, signals, exit codes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import FOLLOWUP, SECONDS, coverage, document, enrolled
+
+PREVIEW = ("preview", "--procedure-at", "2026-10-19T14:30", "--diabetic", "--steroid")
+
+
+def on_terminal(followup, *args, columns, **more):
+    """Run a command on a terminal of that width and return what a person sees, uncoloured."""
+    leader, follower = pty.openpty()
+    drawn = bytearray()
+
+    def drain():
+        while True:
+            try:
+                drawn.extend(os.read(leader, 4096))
+            except OSError:
+                return
+
+    reading = threading.Thread(target=drain)
+    reading.start()
+    ended = subprocess.run(
+        [str(FOLLOWUP), *map(str, args)],
+        env={
+            **followup.environment,
+            **coverage(),
+            "TERM": "xterm",
+            "COLUMNS": str(columns),
+            **more,
+        },
+        stdout=follower,
+        stderr=subprocess.DEVNULL,
+        timeout=SECONDS,
+        check=False,
+    )
+    os.close(follower)
+    reading.join()
+    os.close(leader)
+    assert ended.returncode == 0
+    return drawn.decode().replace("\r\n", "\n")
+
+
+def plain(drawn):
+    return re.sub(r"\x1b\[[0-9;]*m", "", drawn)
+
+
+def test_it_works_from_any_folder_with_nothing_in_the_environment(followup):
+    answer = followup.process("enrol", "--json", "-", stdin=json.dumps(document()).encode())
+    shown = followup.process("timeline", "REF-1")
+
+    assert (answer.code, shown.code) == (0, 0)
+    assert answer.json["created"] is True
+    assert "Derriford Pain Clinic: do not drive yourself home." in shown.out
+    assert "\x1b" not in shown.out + shown.err
+
+
+def test_a_fresh_installation_makes_its_database_and_keys(unset):
+    unset.more = {"FOLLOWUP_MASTER_KEYS": ""}
+
+    answer = unset.process("balance", "--json")
+
+    assert answer.code == 0
+    keys = unset.folder / "data" / "master-keys"
+    assert keys.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        pytest.param({"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, id="ascii"),
+        pytest.param({"PYTHONIOENCODING": "latin-1"}, id="latin-1"),
+    ],
+)
+def test_an_encoding_that_lacks_letters_ends_nothing(followup, environment):
+    enrolled(followup)
+
+    told = followup.process("audit", "REF-1", **environment)
+    printed = followup.process("audit", "REF-1", "--json", **environment)
+
+    assert (told.code, printed.code) == (0, 0)
+    assert printed.json["patient"]["name"] == "T… P…"
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_on_a_terminal_nothing_is_cut_off(followup, columns):
+    drawn = plain(on_terminal(followup, *PREVIEW, columns=columns))
+
+    assert max(len(line) for line in drawn.splitlines()) <= columns
+    for message in followup(*PREVIEW, "--json").json["messages"]:
+        last_words = message["text"].split()[-3:]
+        assert re.search(r"\s+".join(map(re.escape, last_words)), drawn)
+    assert "Mon 19 Oct 2026 19:00" in drawn
+
+
+def test_no_colour_where_none_is_wanted(followup):
+    assert "\x1b[" in on_terminal(followup, *PREVIEW, columns=80)
+    assert "\x1b[" not in on_terminal(followup, *PREVIEW, columns=80, TERM="dumb")
+
+
+def test_in_a_pipe_ids_are_whole_and_on_a_terminal_still_taken_for_the_whole(followup):
+    identifier = enrolled(followup)["enrolment_id"]
+
+    piped = followup.process("messages", "--limit", "1").out
+    drawn = plain(on_terminal(followup, "messages", "--limit", "1", columns=80))
+
+    assert identifier in piped
+    (short,) = re.findall(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}(?![0-9a-f-])", drawn)
+    assert identifier.startswith(short)
+    assert followup("timeline", short).code == 0
+
+
+def test_a_reader_that_goes_away_causes_no_complaint(followup):
+    for serial in range(1, 30):
+        enrolled(followup, serial)
+
+    with subprocess.Popen(
+        [str(FOLLOWUP), "messages", "--json"],
+        env={**followup.environment, **coverage()},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        complaint = process.stderr.read()
+        code = process.wait(SECONDS)
+
+    assert complaint == b""
+    assert code == 141
+
+
+def test_a_full_disk_is_told_in_a_sentence(followup):
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            [str(FOLLOWUP), "version"],
+            env={**followup.environment, **coverage()},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=SECONDS,
+            check=False,
+        )
+
+    assert ended.returncode == 1
+    assert b"can't be written: No space left on device" in ended.stderr
+    assert b"Traceback" not in ended.stderr
+
+
+def test_with_nowhere_to_print_to_it_does_its_work(followup):
+    command = f"{FOLLOWUP} enrol --json - >&- 2>&-"
+
+    ended = subprocess.run(
+        ["/bin/sh", "-c", command],
+        input=json.dumps(document()).encode(),
+        env={**followup.environment, **coverage()},
+        timeout=SECONDS,
+        check=False,
+    )
+
+    assert ended.returncode == 0
+    assert followup("timeline", "REF-1").code == 0
+
+
+def test_ctrl_c_ends_with_130_and_no_traceback(followup):
+    with subprocess.Popen(
+        [str(FOLLOWUP), "import", "-"],
+        env={**followup.environment, **coverage()},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        # It has read this and waits for more: the program has surely begun.
+        process.stdin.write(b"procedure_at\n" * 100_000)
+        process.stdin.flush()
+        for _ in range(SECONDS):
+            process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(1)
+                break
+        code, complaint = process.returncode, process.stderr.read()
+
+    assert code == 130
+    assert b"Traceback" not in complaint
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        pytest.param(
+            {"FOLLOWUP_SMS_CHANNEL": "pigeon"},
+            "set it to sandbox (no text leaves this machine) or twilio",
+            id="setting",
+        ),
+        pytest.param(
+            {"FOLLOWUP_DATABASE_URL": "postgresql://nobody:secret-word@127.0.0.1:9/none"},
+            "the database can't be reached",
+            id="database",
+        ),
+        pytest.param(
+            {"FOLLOWUP_MASTER_KEYS": "/" * 43 + "="}, "put that key back", id="master-key"
+        ),
+        pytest.param({"FOLLOWUP_CONFIG_DIR": "/usr"}, "/usr/protocols: ", id="protocols"),
+        pytest.param(
+            {"FOLLOWUP_DATA_DIR": "/proc/none", "FOLLOWUP_DATABASE_URL": ""},
+            "can't be made",
+            id="data-folder",
+        ),
+    ],
+)
+def test_a_wrong_installation_is_refused_in_a_sentence(followup, more, told):
+    answer = followup.process("messages", **more)
+
+    assert answer.code == 1
+    assert told in answer.err
+    assert "Traceback" not in answer.err
+    assert "secret-word" not in answer.err
+    assert answer.out == ""
+
+
+def test_a_mistake_of_the_product_shows_no_data_and_no_traceback_unless_wanted(followup):
+    program = (
+        "import followup.cli.registry as registry\n"
+        "def version():\n    raise KeyError('Ada Lovelace')\n"
+        "registry.ENTRIES['version'] = registry.Entry('version:version', '')\n"
+        "import followup.cli.version as module\n"
+        "module.version = version\n"
+        "from followup.cli import main\nmain()\n"
+    )
+
+    def run(**more):
+        return subprocess.run(
+            [sys.executable, "-c", program, "version"],
+            env={**followup.environment, **more},
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+
+    quiet, loud = run(), run(FOLLOWUP_LOG_LEVEL="debug")
+
+    assert (quiet.returncode, loud.returncode) == (1, 1)
+    assert "KeyError at <string>:3" in quiet.stderr
+    assert "Ada" not in quiet.stderr
+    assert "Traceback" not in quiet.stderr
+    assert "Traceback" in loud.stderr
+
+
+def test_help_and_a_listing_import_no_more_than_they_need():
+    listed = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "followup.cli", "--help"],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=True,
+    )
+
+    imported = {line.rpartition("|")[2].strip() for line in listed.stderr.splitlines()}
+    assert imported.isdisjoint({"sqlalchemy", "rich", "celery", "fastapi", "alembic", "pydantic"})
+
+
+def test_a_current_database_is_opened_without_alembic_celery_or_the_web(followup):
+    enrolled(followup)
+
+    listed = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "followup.cli", "messages", "--json"],
+        env=followup.environment,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=True,
+    )
+
+    imported = {line.rpartition("|")[2].strip() for line in listed.stderr.splitlines()}
+    assert imported.isdisjoint({"alembic", "celery", "fastapi", "twilio", "uvicorn"})

@@ -1,0 +1,230 @@
+"""What the whole code base must keep to, read from its source."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from config.logging import PRIVATE
+from followup.sweeps import JOBS
+from tasks.app import app
+
+ROOT = Path(__file__).parents[1]
+PRODUCT = ("followup", "tasks", "config", "templates")
+
+PATIENT_FIELDS = {
+    "name", "mobile", "email", "nhs_number", "date_of_birth", "body", "text", "to", "subject",
+    "html", "address", "person", "patient", "words",
+}  # fmt: skip
+"""Names of what identifies a patient, or of what was written to one."""
+
+
+def sources(*folders: str) -> Iterator[tuple[str, ast.Module]]:
+    """Yield every module of these folders, parsed, by its path below the root."""
+    for folder in folders or PRODUCT:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def calls(tree: ast.AST) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def called(node: ast.Call) -> str:
+    """Return the last part of what is called: `apply_async` of `task.apply_async(…)`."""
+    return getattr(node.func, "attr", getattr(node.func, "id", ""))
+
+
+def tasks_of(tree: ast.AST) -> Iterator[ast.FunctionDef]:
+    """Yield the functions that are Celery tasks."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and any(
+            isinstance(each, ast.Call) and called(each) in {"task", "shared_task"}
+            for each in node.decorator_list
+        ):
+            yield node
+
+
+# ---------------------------------------------------------------------------------- celery
+
+
+def _schedules_by_celery(tree: ast.AST) -> list[int]:
+    return [
+        node.lineno
+        for node in calls(tree)
+        if {keyword.arg for keyword in node.keywords} & {"eta", "countdown"}
+        or called(node) in {"retry", "autoretry"}
+    ]
+
+
+def test_no_task_is_ever_scheduled_by_celery():
+    offenders = {
+        (path, line)
+        for path, tree in sources("followup", "tasks")
+        for line in _schedules_by_celery(tree)
+    }
+
+    assert offenders == set()
+
+
+def test_the_search_for_schedules_finds_one():
+    assert _schedules_by_celery(ast.parse("t.apply_async((1,), countdown=5)\nself.retry()")) == [
+        1,
+        2,
+    ]
+
+
+def test_every_queue_that_a_task_goes_to_has_a_worker():
+    declared = {queue.name for queue in app.conf.task_queues}
+    routed = {route["queue"] for route in app.conf.task_routes.values()}
+
+    assert routed | {app.conf.task_default_queue} == declared
+
+
+def test_every_task_that_beat_sends_is_there():
+    app.loader.import_default_modules()
+
+    assert {entry["task"] for entry in app.conf.beat_schedule.values()} <= set(app.tasks)
+    assert set(app.conf.task_routes) <= set(app.tasks)
+
+
+def test_every_job_is_run_by_beat():
+    assert {job.name for job in JOBS} <= set(app.conf.beat_schedule)
+
+
+def test_a_broker_holds_nothing_that_matters():
+    assert app.conf.accept_content == ["json"]
+    assert app.conf.task_serializer == "json"
+    assert app.conf.task_ignore_result
+    assert app.conf.result_backend is None
+    assert app.conf.task_acks_late
+    assert app.conf.task_reject_on_worker_lost
+
+
+def test_a_task_takes_identifiers_alone():
+    taken = {
+        f"{path}:{task.name}({argument.arg})"
+        for path, tree in sources("tasks")
+        for task in tasks_of(tree)
+        for argument in [*task.args.args, *task.args.kwonlyargs]
+        if argument.arg in PATIENT_FIELDS
+    }
+    names = {task.name for _, tree in sources("tasks") for task in tasks_of(tree)}
+
+    assert {"tick", "deliver", "sweep"} <= names
+    # The name of a job, which is one of a few in the source.
+    assert taken == {"tasks/sweeps.py:sweep(name)"}
+
+
+# ---------------------------------------------------------------------------------- patients
+
+
+def _told_to_a_log(tree: ast.AST) -> list[tuple[int, str]]:
+    """Return the fields of log lines that may tell of a patient, and events that are not fixed."""
+    found = []
+    for node in calls(tree):
+        of = getattr(node.func, "value", None)
+        if not (isinstance(of, ast.Name) and of.id in {"log", "logger", "_log"}):
+            continue
+        found += [
+            (node.lineno, str(keyword.arg))
+            for keyword in node.keywords
+            if keyword.arg in PATIENT_FIELDS or keyword.arg is None
+        ]
+        # Of `log.log(level, event)` the event comes second.
+        event = node.args[1:2] if called(node) == "log" else node.args[:1]
+        if event and not isinstance(event[0], ast.Constant):
+            found.append((node.lineno, "event"))
+    return found
+
+
+def test_no_log_line_tells_of_a_patient():
+    offenders = {
+        (path, field)
+        for path, tree in sources("followup", "tasks")
+        for _, field in _told_to_a_log(tree)
+    }
+
+    # Around each request: the ids of ours that its route names, and no other part of its address.
+    assert offenders == {("followup/web/envelope.py", "None")}
+
+
+def test_the_search_of_log_lines_finds_one():
+    source = 'log.info("sent", mobile=x)\nlog.error(f"sent {x}")\nlog.info("sent", **values)'
+
+    assert _told_to_a_log(ast.parse(source)) == [(1, "mobile"), (2, "event"), (3, "None")]
+
+
+def test_the_processor_of_log_lines_knows_what_is_private():
+    assert {"mobile", "email", "body", "nhs_number", "name", "to", "date_of_birth"} <= set(PRIVATE)
+
+
+# -------------------------------------------------------------------------------------- time
+
+
+def _asks_for_the_time(tree: ast.AST) -> list[int]:
+    return [
+        node.lineno
+        for node in calls(tree)
+        if (called(node) in {"now", "utcnow", "today"} and _of(node) in {"datetime", "date"})
+        or (called(node) in {"time", "time_ns"} and _of(node) == "time")
+    ]
+
+
+def _of(node: ast.Call) -> str:
+    value = getattr(node.func, "value", None)
+    return getattr(value, "id", getattr(value, "attr", ""))
+
+
+def test_only_the_clock_asks_for_the_time():
+    askers = {path for path, tree in sources("followup", "tasks") if _asks_for_the_time(tree)}
+
+    assert askers == {"followup/clock.py"}
+
+
+def test_the_search_for_the_time_finds_every_way_to_ask():
+    ways = "datetime.now(UTC)\ndate.today()\ntime.time()\nkit.clock.now()"
+
+    assert _asks_for_the_time(ast.parse(ways)) == [1, 2, 3]
+
+
+# ------------------------------------------------------------------------------------ layers
+
+USE_CASES = [
+    path.name
+    for path in sorted((ROOT / "followup").glob("*.py"))
+    if path.name not in {"embedded.py", "run.py", "wiring.py", "__init__.py", "__main__.py"}
+]
+
+
+@pytest.mark.parametrize("module", USE_CASES)
+def test_a_use_case_knows_neither_celery_nor_http_nor_the_settings(module: str):
+    tree = ast.parse((ROOT / "followup" / module).read_text(encoding="utf-8"))
+
+    imported = {
+        name.partition(".")[0]
+        for node in ast.walk(tree)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+
+    assert imported.isdisjoint({"celery", "fastapi", "starlette", "uvicorn", "config", "tasks"})
+
+
+def test_the_store_commits_nothing_by_itself():
+    committing = {
+        (path, node.lineno)
+        for path, tree in sources("followup")
+        for node in calls(tree)
+        if called(node) == "commit"
+    }
+
+    assert committing == set()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
-from followup.store.staff_tables import Base
+from followup.store import staff_tables
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=staff_tables.Staff.metadata,
     # SQLite alters a table by making it anew.
     render_as_batch=True,
     compare_type=True,

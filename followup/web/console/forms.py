@@ -49,11 +49,11 @@ class Form:
 
     def text(self, name: str) -> str:
         """Return the value of a field without surrounding space; empty where there is none."""
-        return self.values.get(name, ("",))[-1].strip()
+        return self.raw(name).strip()
 
     def raw(self, name: str) -> str:
         """Return the value of a field as it was typed, as passwords need it."""
-        return self.values.get(name, ("",))[-1]
+        return (self.values.get(name) or ("",))[-1]
 
     def all(self, name: str) -> tuple[str, ...]:
         """Return every value of a field: the checkboxes that are ticked."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from followup.domain.errors import NotFound
+from followup.domain.protocol import Protocol
 from followup.domain.roles import Role
 from followup.kit import Kit
 from followup.staff.members import Member
@@ -63,7 +65,7 @@ class Here:
         return self.presence.member
 
     @property
-    def clinics(self) -> Collection[str]:
+    def clinics(self) -> Sequence[str]:
         """The clinics whose patients this member of staff may see, in order."""
         known = self.kit.catalogue.clinics
         return tuple(key for key in sorted(known) if self.member.may_see(key))
@@ -79,6 +81,33 @@ class Here:
             return UUID(self.request.path_params[name])
         except ValueError:
             raise NotFound("there is nothing at this address") from None
+
+    def title_of(self, template: str) -> str:
+        """Return what a message is called, for people: the title on its card."""
+        card = self.kit.content.cards.get(template)
+        return card.title if card is not None else template.replace("-", " ")
+
+    def titles(self, protocol: Protocol) -> Callable[[str], str]:
+        """Return what gives a step of a protocol its title."""
+        templates = {step.key: step.template for step in protocol.steps}
+        return lambda step: self.title_of(templates.get(step, step))
+
+    def protocol_name(self, key: str | None) -> str:
+        """Return what a protocol is called, also where it is no longer configured."""
+        protocol = self.kit.catalogue.protocols.get(key or "")
+        return protocol.name if protocol is not None else key or ""
+
+    def question_of(self, protocol: str, attribute: str) -> str:
+        """Return the question whose answer an attribute is."""
+        found = self.kit.catalogue.protocols.get(protocol)
+        asked = {each.key: each.question for each in found.attributes} if found else {}
+        return asked.get(attribute, f"{attribute}:")
+
+    def zone_of(self, clinic: str | None) -> ZoneInfo:
+        """Return the zone by whose clocks times of a clinic are shown."""
+        clinics = self.kit.catalogue.clinics
+        found = clinics.get(clinic or "") or next(iter(clinics.values()))
+        return found.zone
 
     def query(self, name: str) -> str:
         """Return a value of the address; it never holds a patient's data."""

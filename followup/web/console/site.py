@@ -27,6 +27,10 @@ MODULES = (
     "joining",
     "account",
     "home",
+    "enrol",
+    "patients",
+    "patient",
+    "deeds",
     "about",
 )
 """Every module of `followup.web.console` that has pages."""

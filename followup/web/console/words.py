@@ -62,6 +62,61 @@ ROLE_HINTS: dict[Role, str] = {
 }
 
 
+CALLS: dict[str, str] = {
+    "spoke": "Rang and spoke to the patient",
+    "left-message": "Rang and left a message",
+    "no-answer": "Rang: no answer",
+    "wrong-number": "Rang: it was the wrong number",
+}
+
+KINDS: dict[str, str] = {
+    "failed": "A message did not arrive",
+    "missed": "A message came too late to send",
+    "unknown": "Nobody knows whether a message arrived",
+    "no-receipt": "No confirmation came for a message",
+    "reply": "The patient wrote",
+    "set-up": "Sending is not set up right",
+}
+
+ENDINGS: dict[str, str] = {
+    "patient": "The patient does not want to go on",
+    "clinic": "The clinic decided so",
+    "mistake": "The patient was enrolled by mistake",
+    "died": "The patient has died",
+}
+
+DEEDS: dict[str, str] = {
+    "enrolment.created": "Enrolled",
+    "enrolment.paused": "Paused",
+    "enrolment.resumed": "Resumed",
+    "enrolment.rescheduled": "Procedure moved",
+    "enrolment.withdrawn": "Follow-up ended",
+    "objection.lodged": "Does not want",
+    "objection.lifted": "Wants again",
+    "patient.changed": "Changed",
+    "patient.address-unusable": "An address can’t be reached",
+}
+
+FIELDS: dict[str, str] = {
+    "name": "name",
+    "nhs_number": "NHS number",
+    "date_of_birth": "date of birth",
+    "mobile": "mobile number",
+    "email": "e-mail address",
+    "language": "language",
+}
+
+
+def kind(code: str) -> str:
+    """Return what an item of the worklist is about."""
+    return KINDS.get(code, code)
+
+
+def covered(channel: str | None) -> str:
+    """Return what a wish not to be written to is about."""
+    return {"sms": "texts", "email": "e-mails"}.get(channel or "", "any messages")
+
+
 def state_tag(state: str) -> Tag:
     """Return the tag of a message's state."""
     return STATES[State(state)]
@@ -150,6 +205,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "channel_word": channel_word,
     "clock": clock,
     "count_of": count,
+    "covered": covered,
     "day": day,
     "enrolment_tag": enrolment_tag,
     "moment": moment,

@@ -104,15 +104,21 @@ class Visitor:
         self.client.cookies.set("followup", token)
 
     def _look(self, answer: Any, status: int) -> Seen:
-        assert answer.status_code == status, f"{answer.status_code}: {answer.text[-2000:]}"
-        assert answer.headers["content-type"] == "text/html; charset=utf-8"
         page = parse(answer.text)
-        assert breaches(page, status=answer.status_code) == []
+        assert answer.status_code == status, f"{answer.status_code}: {_summary(page)}"
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        found = breaches(page, status=answer.status_code)
+        assert not found, found
         nonces = set(re.findall('nonce="([^"]*)"', answer.text))
         assert len(nonces) == 1
         assert answer.headers["content-security-policy"] == POLICY.format(nonce=nonces.pop())
         assert answer.headers["cache-control"] == "no-store"
         return Seen(answer.status_code, answer.url.raw_path.decode(), answer.text, page)
+
+
+def _summary(page: Element) -> str:
+    mains = page.all("main")
+    return mains[0].text[:800] if mains else page.text[:800]
 
 
 def join(

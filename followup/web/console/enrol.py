@@ -1,0 +1,323 @@
+"""Enrolling: one thing a page, or all on one; then the whole dated timeline; then yes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from starlette.responses import Response
+
+from followup.domain.contact import parse_nhs_number
+from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput, NotFound, Problem
+from followup.enrol import Checked, Request, check, enrol, foresee
+from followup.message_view import preview
+from followup.staff.drafts import Draft, begin_draft, close_draft, find_draft, keep_answers
+from followup.store import patients
+from followup.store.audit_log import Entry, record
+from followup.store.models import Enrolment
+from followup.store.patient_search import Sought, search
+from followup.web.console.enrolment_form import (
+    STEPS,
+    WHEN,
+    Reading,
+    answers_on,
+    attribute_field,
+    fields_of_check,
+    problems_on,
+    step_of,
+)
+from followup.web.console.forms import Form
+from followup.web.console.here import Here
+from followup.web.console.registry import CHANGE_PATIENTS, Pages
+
+KIND = "enrolment"
+ORDER = tuple(STEPS)
+TITLES = {
+    "who": "Who is the patient?",
+    "name": "What is the patient’s name?",
+    "reach": "How can the patient be reached?",
+    "procedure": "What was done, and when?",
+    "about": "About the patient and the procedure",
+    "wishes": "How does the patient want to hear from us?",
+}
+pages = Pages()
+
+
+@pages.get("/enrol", may=CHANGE_PATIENTS)
+def start(here: Here) -> Response:
+    return _step_page(here, "who", action="/enrol", form=here.form, back="/")
+
+
+@pages.post("/enrol", may=CHANGE_PATIENTS)
+def begin(here: Here) -> Response:
+    if problems := tuple(problems_on("who", _problems(here, here.form))):
+        form = here.form.refused(*problems)
+        return _step_page(here, "who", action="/enrol", form=form, back="/")
+    draft_id = begin_draft(
+        here.kit, here.member.id, kind=KIND, answers=answers_on("who", here.form)
+    )
+    return here.go(f"/enrol/{draft_id}/name")
+
+
+@pages.get("/enrol/quick", may=CHANGE_PATIENTS)
+def quick(here: Here) -> Response:
+    return _quick_page(here, _with_today(here, here.form))
+
+
+@pages.post("/enrol/quick", may=CHANGE_PATIENTS)
+def quick_check(here: Here) -> Response:
+    if problems := _problems(here, here.form):
+        return _quick_page(here, here.form.refused(*problems))
+    answers = {name: value for step in ORDER for name, value in answers_on(step, here.form).items()}
+    draft_id = begin_draft(here.kit, here.member.id, kind=KIND, answers=answers)
+    return here.go(f"/enrol/{draft_id}/check")
+
+
+@pages.get("/enrol/{draft}/check", may=CHANGE_PATIENTS)
+def show_check(here: Here) -> Response:
+    draft = _draft(here)
+    if draft.enrolment_id is not None:
+        return _done(here, draft.enrolment_id)
+    return _check_page(here, draft)
+
+
+@pages.post("/enrol/{draft}/check", may=CHANGE_PATIENTS)
+def confirm(here: Here) -> Response:
+    """Enrol; sent twice, it leads to the one enrolment that the first time made."""
+    draft = _draft(here)
+    if draft.enrolment_id is not None:
+        return _done(here, draft.enrolment_id)
+    request = Reading(here.kit, Form(values=draft.answers), here.clinics).request()
+    if request is None:
+        return here.go(f"/enrol/{draft.id}/check")
+    try:
+        made = enrol(here.kit, request, actor=here.member.actor).enrolment_id
+    except AlreadyEnrolled as error:
+        made = error.enrolment_id
+    except InvalidInput as error:
+        problems = tuple(map(fields_of_check, error.problems))
+        return _check_page(here, draft, problems=problems)
+    except Conflict as error:
+        return _check_page(here, draft, problems=(Problem("wishes", f"{error}"),))
+    close_draft(here.kit, draft, enrolment_id=made)
+    return _done(here, made)
+
+
+@pages.get("/enrol/{draft}/{step}", may=CHANGE_PATIENTS)
+def show_step(here: Here) -> Response:
+    draft, step = _draft(here), _step(here)
+    form = Form(values=draft.answers)
+    if step == "procedure":
+        form = _with_today(here, form)
+    if here.query("look"):
+        form = form.refused(*problems_on(step, _problems(here, form)))
+    known = _known(here, draft) if step == "name" else None
+    if known is not None and not form.text("name"):
+        form = _with_person(form, known["person"])
+    return _draft_page(here, draft, step, form=form, known=known)
+
+
+@pages.post("/enrol/{draft}/{step}", may=CHANGE_PATIENTS)
+def keep_step(here: Here) -> Response:
+    draft, step = _draft(here), _step(here)
+    answers = answers_on(step, here.form)
+    whole = Form(values={**draft.answers, **answers})
+    if problems := tuple(problems_on(step, _problems(here, whole))):
+        form = whole.refused(*problems)
+        known = _known(here, draft) if step == "name" else None
+        return _draft_page(here, draft, step, form=form, known=known)
+    keep_answers(here.kit, draft, answers)
+    following = ORDER.index(step) + 1
+    if here.form.text("then") == "check" or following == len(ORDER):
+        return here.go(f"/enrol/{draft.id}/check")
+    return here.go(f"/enrol/{draft.id}/{ORDER[following]}")
+
+
+def _check_page(here: Here, draft: Draft, *, problems: Sequence[Problem] = ()) -> Response:
+    form = Form(values=draft.answers)
+    reading = Reading(here.kit, form, here.clinics)
+    request = reading.request()
+    if request is None:
+        step = step_of(reading.problems[0].field)
+        return here.go(f"/enrol/{draft.id}/{step}?then=check&look=1")
+    checked, found = _checked(here, request)
+    if checked is None:
+        form = form.refused(*found)
+        return _draft_page(here, draft, step_of(found[0].field), form=form)
+    clash, told = _foreseen(here, checked)
+    linked = tuple(Problem("answers", problem.message) for problem in (*problems, *told))
+    return here.page(
+        "enrol-check.html",
+        form=form.refused(*linked),
+        draft=draft,
+        checked=checked,
+        person=request.person,
+        clash=clash,
+        views=preview(here.kit, checked),
+        protocol=checked.protocol,
+        channels=[channel.value for channel in request.channels],
+        now=here.kit.clock.now(),
+    )
+
+
+def _checked(here: Here, request: Request) -> tuple[Checked | None, list[Problem]]:
+    try:
+        return check(here.kit, request), []
+    except InvalidInput as error:
+        return None, [fields_of_check(problem) for problem in error.problems]
+
+
+def _foreseen(here: Here, checked: Checked) -> tuple[Enrolment | None, list[Problem]]:
+    """Return the enrolment that is there already, and what else would keep it from being made."""
+    try:
+        with here.kit.store.read() as session:
+            there = foresee(session, here.kit, checked)
+    except AlreadyEnrolled as error:
+        there = error.enrolment_id
+    except Conflict as error:
+        return None, [Problem("answers", str(error))]
+    if there is None:
+        return None, []
+    with here.kit.store.read() as session:
+        return session.get(Enrolment, there), []
+
+
+def _done(here: Here, enrolment_id: object) -> Response:
+    with here.kit.store.read() as session:
+        patient_id = session.get_one(Enrolment, enrolment_id).patient_id
+    return here.go(f"/patients/{patient_id}?done=enrolled")
+
+
+def _known(here: Here, draft: Draft) -> dict[str, Any] | None:
+    """Return who has this NHS number here already, with their enrolments; looking is recorded."""
+    given = Form(values=draft.answers).text("nhs_number")
+    if not given:
+        return None
+    index = here.kit.keyring.indexes.of("nhs number", parse_nhs_number(given))
+    with here.kit.store.read() as session:
+        rows = search(session, Sought(clinics=here.clinics, nhs_number=index), limit=10)
+    if not rows:
+        return None
+    patient = rows[0].Patient
+    with here.kit.store.write() as session:
+        entry = Entry(action="patient.viewed", clinic=patient.clinic, patient_id=patient.id)
+        record(session, here.kit.deed(here.member.actor), entry)
+    return {
+        "patient": patient,
+        "person": patients.read(patient, here.kit.keyring),
+        "enrolments": [row.Enrolment for row in rows],
+    }
+
+
+def _with_person(form: Form, person: patients.Person | None) -> Form:
+    if person is None:
+        return form
+    values = {**form.values, "name": (person.name or "",)}
+    born = person.date_of_birth
+    if born is not None:
+        values |= {
+            "born": (str(born.day),),
+            "born-month": (str(born.month),),
+            "born-year": (str(born.year),),
+        }
+    return replace(form, values=values)
+
+
+def _with_today(here: Here, form: Form) -> Form:
+    """Return the form with today's date where none was given: most are enrolled on the day."""
+    if form.values.get(WHEN) or not here.clinics:
+        return form
+    zone = here.kit.catalogue.clinics[here.clinics[0]].zone
+    today = here.kit.clock.now().astimezone(zone)
+    values = {
+        **form.values,
+        WHEN: (str(today.day),),
+        f"{WHEN}-month": (str(today.month),),
+        f"{WHEN}-year": (str(today.year),),
+    }
+    return replace(form, values=values)
+
+
+def _problems(here: Here, form: Form) -> list[Problem]:
+    reading = Reading(here.kit, form, here.clinics)
+    reading.request()
+    return reading.problems
+
+
+def _draft(here: Here) -> Draft:
+    return find_draft(here.kit, here.member.id, here.id("draft"), kind=KIND)
+
+
+def _step(here: Here) -> str:
+    step = str(here.request.path_params["step"])
+    if step not in STEPS:
+        raise NotFound("there is no such page")
+    return step
+
+
+def _draft_page(
+    here: Here, draft: Draft, step: str, *, form: Form, known: dict[str, Any] | None = None
+) -> Response:
+    to_check = here.query("then") == "check" or form.text("then") == "check"
+    place = ORDER.index(step)
+    before = f"/enrol/{draft.id}/{ORDER[place - 1]}" if place else "/"
+    return _step_page(
+        here,
+        step,
+        action=f"/enrol/{draft.id}/{step}",
+        form=form,
+        back=f"/enrol/{draft.id}/check" if to_check else before,
+        then="check" if to_check else "",
+        known=known,
+    )
+
+
+def _step_page(
+    here: Here,
+    step: str,
+    *,
+    action: str,
+    form: Form,
+    **facts: Any,  # noqa: ANN401 - whatever the template shows
+) -> Response:
+    return here.page(
+        "enrol-step.html", step=step, title=TITLES[step], action=action, form=form,
+        **_choices(here, form), **facts,
+    )  # fmt: skip
+
+
+def _quick_page(here: Here, form: Form) -> Response:
+    """Return the form with everything on one page, for the protocol that the address names."""
+    protocols = here.kit.catalogue.protocols
+    wanted = form.text("protocol") or here.query("protocol")
+    chosen = wanted if wanted in protocols else _usual(here)
+    form = replace(form, values={**form.values, "protocol": (chosen,)})
+    return here.page("enrol-quick.html", form=form, chosen=chosen, **_choices(here, form))
+
+
+def _usual(here: Here) -> str:
+    """Return the protocol to begin with: the one that patients here were last enrolled on."""
+    with here.kit.store.read() as session:
+        rows = search(session, Sought(clinics=here.clinics), limit=1)
+    last = str(rows[0].Enrolment.protocol) if rows else ""
+    protocols = here.kit.catalogue.protocols
+    return last if last in protocols else min(protocols)
+
+
+def _choices(here: Here, form: Form) -> dict[str, Any]:
+    """Return what the fields offer to choose from."""
+    if not here.clinics:
+        raise NotFound("none of your clinics is set up here")
+    clinics, protocols = here.kit.catalogue.clinics, here.kit.catalogue.protocols
+    shown = form.text("clinic") or here.clinics[0]
+    protocol = protocols.get(form.text("protocol"))
+    return {
+        "clinics": [(key, clinics[key].name) for key in here.clinics],
+        "protocols": [(key, protocols[key].name) for key in sorted(protocols)],
+        "questions": [
+            (attribute_field(each.key), each.question)
+            for each in (protocol.needed_attributes() if protocol else ())
+        ],
+        "languages": clinics[shown].languages if shown in clinics else (),
+    }

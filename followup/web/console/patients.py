@@ -1,0 +1,139 @@
+"""Finding patients: exact, by what staff have at hand; nothing of it stands in the address."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
+
+from starlette.responses import Response
+
+from followup.domain.channel import ChannelKind
+from followup.domain.contact import parse_email, parse_mobile, parse_nhs_number
+from followup.domain.errors import InvalidInput, Problem
+from followup.domain.timing import instant_at
+from followup.staff.drafts import begin_draft, find_draft
+from followup.store import patients as people
+from followup.store.audit_log import Entry, record
+from followup.store.patient_search import Sought, search
+from followup.store.patients import address_index, surname_of
+from followup.store.sealing import BlindIndexes
+from followup.store.types import AnyRow
+from followup.web.console import words
+from followup.web.console.forms import Form
+from followup.web.console.here import Here
+from followup.web.console.registry import SEE_PATIENTS, Pages
+
+KIND = "patient search"
+FIELDS = (
+    "wanted", "state", "since", "since-month", "since-year", "until", "until-month", "until-year",
+)  # fmt: skip
+PAGE = 50
+pages = Pages()
+
+
+@pages.get("/patients", may=SEE_PATIENTS)
+def latest(here: Here) -> Response:
+    return _page(here, here.form, path="/patients")
+
+
+@pages.post("/patients", may=SEE_PATIENTS)
+def seek(here: Here) -> Response:
+    form = here.form
+    if problems := _date_problems(form):
+        return here.page("patients.html", form=form.refused(*problems), rows=None)
+    answers = {name: form.values.get(name, ()) for name in FIELDS}
+    draft_id = begin_draft(here.kit, here.member.id, kind=KIND, answers=answers)
+    return here.go(f"/patients/found/{draft_id}")
+
+
+@pages.get("/patients/found/{draft}", may=SEE_PATIENTS)
+def found(here: Here) -> Response:
+    draft = find_draft(here.kit, here.member.id, here.id("draft"), kind=KIND)
+    form = Form(values=draft.answers)
+    return _page(here, form, path=f"/patients/found/{draft.id}")
+
+
+def _page(here: Here, form: Form, *, path: str) -> Response:
+    rows: list[AnyRow] = []
+    sought = replace(_filters(here, form), before=_cursor(here.query("before")))
+    with here.kit.store.read() as session:
+        for way in _ways(here.kit.keyring.indexes, sought, form.text("wanted")):
+            rows = list(search(session, way, limit=PAGE + 1))
+            if rows:
+                break
+    shown = rows[:PAGE]
+    _record(here, len(shown))
+    last = shown[-1].Enrolment if len(rows) > PAGE else None
+    return here.page(
+        "patients.html",
+        form=form,
+        searched=path != "/patients",
+        rows=[
+            (row.Enrolment, row.Patient, people.read(row.Patient, here.kit.keyring))
+            for row in shown
+        ],
+        next=f"{path}?before={last.procedure_at:%Y%m%dT%H%M%S%f}_{last.id}" if last else None,
+        states=[("", "Any"), *((key, tag.text) for key, tag in words.ENROLMENTS.items())],
+    )
+
+
+def _record(here: Here, count: int) -> None:
+    with here.kit.store.write() as session:
+        entry = Entry(action="patients.listed", detail={"shown": count})
+        record(session, here.kit.deed(here.member.actor), entry)
+
+
+def _ways(indexes: BlindIndexes, sought: Sought, wanted: str) -> list[Sought]:
+    """Return how to look for what was typed: the first way that finds something counts."""
+    if not wanted:
+        return [sought]
+    sms, email = ChannelKind.SMS, ChannelKind.EMAIL
+    with suppress(InvalidInput):
+        return [replace(sought, nhs_number=indexes.of("nhs number", parse_nhs_number(wanted)))]
+    with suppress(InvalidInput):
+        return [replace(sought, mobile=address_index(indexes, sms, parse_mobile(wanted)))]
+    with suppress(InvalidInput):
+        return [replace(sought, email=address_index(indexes, email, parse_email(wanted)))]
+    surname = indexes.of("surname", surname_of(wanted))
+    return [replace(sought, reference=wanted), replace(sought, surname=surname)]
+
+
+def _filters(here: Here, form: Form) -> Sought:
+    zone = here.zone_of(here.clinics[0] if here.clinics else None)
+    since, until = _day(form, "since"), _day(form, "until")
+    state = form.text("state")
+    return Sought(
+        clinics=here.clinics,
+        states=(state,) if state in words.ENROLMENTS else (),
+        since=instant_at(since, time.min, zone=zone) if since else None,
+        until=instant_at(until + timedelta(days=1), time.min, zone=zone) if until else None,
+    )
+
+
+def _date_problems(form: Form) -> list[Problem]:
+    problems = []
+    for name in ("since", "until"):
+        try:
+            _day(form, name)
+        except ValueError:
+            problems.append(Problem(name, "There is no such date: check day, month and year"))
+    return problems
+
+
+def _day(form: Form, name: str) -> date | None:
+    parts = [form.text(part) for part in (f"{name}-year", f"{name}-month", name)]
+    if not any(parts):
+        return None
+    year, month, day = (int(part) for part in parts)
+    return date(year, month, day)
+
+
+def _cursor(text: str) -> tuple[datetime, UUID] | None:
+    """Return where the page before ended; anything else begins at the start."""
+    at, _, last = text.partition("_")
+    try:
+        return datetime.strptime(at, "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC), UUID(last)
+    except ValueError:
+        return None

@@ -1,0 +1,382 @@
+"""A patient's page: what they got and will get, and everything that can be done from there."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event
+
+from followup.channels.twilio_hooks import Inbound
+from followup.domain.roles import Role
+from followup.replies import take_inbound
+from followup.store.models import AuditEvent, Enrolment, Patient
+from followup.store.patients import read
+from followup.store.staff_tables import Call
+from tests.kits import actions, enrol_many, enrol_one, rows, run_until, sms_of, states
+from tests.people import ENROLLED_AT, nhs_number
+from tests.scripted_channel import refuse
+
+
+@pytest.fixture
+def enrolment(sqlite_kit):
+    return enrol_one(sqlite_kit, 1, diabetic=True)
+
+
+@pytest.fixture
+def patient(sqlite_kit, enrolment):
+    """The path of the page of somebody who was just enrolled."""
+    return f"/patients/{rows(sqlite_kit, Patient)[0].id}"
+
+
+def steps(page, kind):
+    """Return the words of each entry of a kind in the timeline."""
+    return [
+        each.text
+        for each in page.page.all("li")
+        if kind in each.attributes.get("class", "").split()
+    ]
+
+
+# ----------------------------------------------------------------------------- searching
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        nhs_number(7),
+        "07700 900007",
+        "+447700900007",
+        "Patient7@example.com",
+        "REF-7",
+        "patient-00007",
+    ],
+)
+def test_a_patient_is_found_by_what_is_at_hand(sqlite_kit, admin, wanted):
+    enrol_many(sqlite_kit, 9)
+
+    page = admin.post("/patients", {"wanted": wanted})
+
+    assert [text for text in page.links() if text.startswith("Test")] == ["Test Patient-00007"]
+    assert wanted not in page.path
+
+
+def test_a_part_of_a_name_finds_nobody_and_says_what_to_do(sqlite_kit, admin, enrolment):
+    page = admin.post("/patients", {"wanted": "Pat"})
+
+    assert "Nobody was found" in page.text
+    assert page.values("/patients")["wanted"] == "Pat"
+
+
+def test_the_list_goes_on_page_by_page(sqlite_kit, admin):
+    enrol_many(sqlite_kit, 53)
+
+    first = admin.get("/patients")
+    second = admin.get(
+        first.links()["Next page"]
+        if "Next page" in first.links()
+        else next(href for text, href in first.links().items() if "Next" in text)
+    )
+
+    names = [text for page in (first, second) for text in page.links() if text.startswith("Test")]
+    assert len(names) == len(set(names)) == 53
+
+
+@pytest.mark.parametrize(
+    ("given", "count"),
+    [
+        ({"state": "active"}, 3),
+        ({"state": "paused"}, 0),
+        ({"since": "19", "since-month": "10", "since-year": "2026"}, 3),
+        ({"since": "20", "since-month": "10", "since-year": "2026"}, 0),
+        ({"until": "19", "until-month": "10", "until-year": "2026"}, 3),
+        ({"until": "18", "until-month": "10", "until-year": "2026"}, 0),
+    ],
+    ids=str,
+)
+def test_the_list_is_narrowed_by_state_and_date(sqlite_kit, admin, given, count):
+    enrol_many(sqlite_kit, 3)
+
+    page = admin.post("/patients", {"wanted": "", **given})
+
+    assert len([text for text in page.links() if text.startswith("Test")]) == count
+
+
+def test_a_date_that_does_not_exist_is_said_so(admin):
+    page = admin.post(
+        "/patients", {"since": "31", "since-month": "2", "since-year": "2026"}, status=422
+    )
+
+    assert page.errors == ["There is no such date: check day, month and year"]
+
+
+def test_searching_is_recorded_without_what_was_searched_for(sqlite_kit, auditor, enrolment):
+    auditor.post("/patients", {"wanted": nhs_number(1)})
+
+    (event,) = [each for each in rows(sqlite_kit, AuditEvent) if each.action == "patients.listed"]
+    assert (event.actor, event.detail) == (f"web:{auditor.email}", {"shown": 1})
+
+
+# ------------------------------------------------------------------------------- looking
+
+
+def test_contacts_are_masked_until_somebody_asks_and_that_is_recorded(sqlite_kit, auditor, patient):
+    page = auditor.get(patient)
+    assert "+447700900001" not in page.html
+    assert "patient1@example.com" not in page.html
+    assert nhs_number(1) not in page.html
+
+    shown = auditor.post(f"{patient}/reveal")
+
+    for told in ("+447700900001", "patient1@example.com", nhs_number(1)):
+        assert told in shown.text
+    assert actions(sqlite_kit)[-2:] == ["patient.viewed", "patient.revealed"]
+
+
+def test_no_patient_stands_in_a_title(admin, patient):
+    assert admin.get(patient).page.one("title").text == "Patient – Follow-up"
+
+
+def test_what_was_sent_stands_before_now_and_the_rest_behind(sqlite_kit, joined, patient):
+    run_until(sqlite_kit, ENROLLED_AT + timedelta(days=1, hours=12))
+
+    page = joined(Role.AUDIT).get(patient)
+
+    assert len(steps(page, "fu-past")) + len(steps(page, "fu-future")) >= 14
+    marks = [
+        each.attributes["class"].split()[-1 if "fu-now" in each.attributes["class"] else 1]
+        for each in page.page.one("ol", **{"class": "fu-timeline"}).all("li")
+    ]
+    assert marks.count("fu-now") == 1
+    now = marks.index("fu-now")
+    assert set(marks[:now]) == {"fu-past"}
+    assert set(marks[now + 1 :]) == {"fu-future"}
+    assert any("Taking the dressing off" in each for each in steps(page, "fu-past"))
+
+
+def test_texts_from_the_patient_stand_in_the_same_line(sqlite_kit, admin, patient):
+    write(sqlite_kit, "Can I have a bath?")
+
+    page = admin.get(patient)
+
+    assert any("The patient wrote Can I have a bath?" in each for each in steps(page, "fu-past"))
+    assert "The patient wrote, since" in page.text
+
+
+def write(kit, body, serial=1):
+    take_inbound(
+        kit,
+        Inbound(
+            provider_id=f"SM{body}",
+            from_=f"+447700900{serial:03d}",
+            to="+447700900999",
+            body=body,
+        ),
+        provider="sandbox",
+    )
+
+
+@pytest.mark.parametrize("what", ["", "/reveal", "/contacts", "/stop", "/call"])
+def test_a_patient_of_another_clinic_is_not_there(joined, patient, what):
+    stranger = joined(clinics=["elsewhere"])
+    method = stranger.post if what == "/reveal" else stranger.get
+
+    assert method(patient + what, status=404).heading == "Page not found"
+
+
+@pytest.mark.parametrize("what", ["pause", "resume", "end", "time"])
+def test_an_enrolment_of_another_clinic_is_not_there(joined, sqlite_kit, enrolment, what):
+    joined(clinics=["elsewhere"]).post(f"/enrolments/{enrolment}/{what}", status=404)
+
+    assert set(states(sqlite_kit, enrolment).values()) == {"planned"}
+
+
+def test_the_list_of_another_clinic_is_empty(joined, enrolment):
+    page = joined(clinics=["elsewhere"]).get("/patients")
+
+    assert "Nobody is enrolled yet" in page.text
+
+
+def test_who_may_only_read_is_offered_nothing_to_change(auditor, patient):
+    page = auditor.get(patient)
+
+    for offered in ("Pause", "Stop messages", "Record a call", "Change time"):
+        assert offered not in page.text
+
+
+# ------------------------------------------------------------------------------ changing
+
+
+def test_pausing_holds_everything_and_resuming_lets_it_go(sqlite_kit, admin, patient, enrolment):
+    page = admin.post(f"/enrolments/{enrolment}/pause")
+    assert "The follow-up is paused" in page.page.text
+    assert set(states(sqlite_kit, enrolment).values()) == {"held"}
+
+    page = admin.post(f"/enrolments/{enrolment}/resume")
+    assert "The follow-up goes on" in page.page.text
+    assert set(states(sqlite_kit, enrolment).values()) == {"planned"}
+    who = [e.actor for e in rows(sqlite_kit, AuditEvent) if e.action == "enrolment.paused"]
+    assert who == [f"web:{admin.email}"]
+
+
+def test_a_changed_time_is_shown_before_and_after_and_only_then_done(sqlite_kit, admin, enrolment):
+    asked = admin.get(f"/enrolments/{enrolment}/time")
+    held = asked.values(f"/enrolments/{enrolment}/time")
+    assert (held["on"], held["at"]) == ("19", "14:30")
+
+    shown = admin.post(f"/enrolments/{enrolment}/time", {**held, "on": "20"})
+    assert "from Mon 19 Oct 2026, 2:30pm to Tue 20 Oct 2026, 2:30pm" in shown.text
+    assert rows(sqlite_kit, Enrolment)[0].generation == 1
+
+    page = admin.post(
+        f"/enrolments/{enrolment}/time", shown.values(f"/enrolments/{enrolment}/time")
+    )
+    assert "planned anew" in page.page.text
+    moved = rows(sqlite_kit, Enrolment)[0]
+    assert (moved.generation, moved.procedure_at.day) == (2, 20)
+    assert "Procedure moved to Tue 20 Oct 2026, 2:30pm" in page.text
+
+
+def test_what_was_received_is_said_not_to_come_again(sqlite_kit, joined, enrolment):
+    run_until(sqlite_kit, ENROLLED_AT + timedelta(hours=1))
+
+    shown = joined(Role.ENROL).post(
+        f"/enrolments/{enrolment}/time",
+        {"on": "20", "on-month": "10", "on-year": "2026", "at": "14:30"},
+    )
+
+    assert "Going home Mon 19 Oct 2026, 3pm Received already: not repeated" in shown.text
+
+
+def test_a_time_too_far_away_is_refused(admin, enrolment):
+    page = admin.post(
+        f"/enrolments/{enrolment}/time",
+        {"on": "20", "on-month": "12", "on-year": "2026", "at": "14:30"},
+        status=422,
+    )
+
+    assert page.errors == ["This is more than 7 days ahead: enrol nearer to the day"]
+
+
+def test_ending_asks_why_and_stops_everything(sqlite_kit, admin, enrolment):
+    refused = admin.post(f"/enrolments/{enrolment}/end", {}, status=422)
+    assert refused.errors == ["Choose why the follow-up ends"]
+
+    page = admin.post(f"/enrolments/{enrolment}/end", {"why": "patient", "reason": "moving away"})
+
+    assert "Nothing more goes out" in page.page.text
+    assert set(states(sqlite_kit, enrolment).values()) == {"cancelled"}
+    assert "Change time" not in page.text
+
+
+def test_a_death_is_recorded_and_said(sqlite_kit, admin, enrolment):
+    page = admin.post(f"/enrolments/{enrolment}/end", {"why": "died"})
+
+    assert "The patient has died. Nothing is sent." in page.text
+    assert rows(sqlite_kit, Patient)[0].deceased_at is not None
+
+
+def test_a_wish_to_stop_is_kept_until_the_patient_takes_it_back(
+    sqlite_kit, admin, patient, enrolment
+):
+    page = admin.post(f"{patient}/stop", {"channel": "all"})
+    assert "The patient does not want any messages" in page.text
+    assert set(states(sqlite_kit, enrolment).values()) == {"cancelled"}
+
+    page = admin.post(f"{patient}/start")
+    assert "does not want" not in page.links()
+    assert "planned" in states(sqlite_kit, enrolment).values()
+
+
+def test_a_wish_about_texts_alone_lets_mails_go_on(sqlite_kit, admin, patient):
+    page = admin.post(f"{patient}/stop", {"channel": "sms"})
+
+    assert "The patient does not want texts" in page.text
+
+
+def test_what_to_stop_must_be_chosen(admin, patient):
+    assert admin.post(f"{patient}/stop", {}, status=422).errors == [
+        "Choose what the patient does not want"
+    ]
+
+
+def test_a_corrected_number_gets_what_failed_and_is_still_useful(
+    sqlite_kit, admin, patient, enrolment
+):
+    sms_of(sqlite_kit).script(refuse("30005", recipient=True))
+    run_until(sqlite_kit, ENROLLED_AT + timedelta(minutes=5))
+
+    page = admin.post(
+        f"{patient}/contacts",
+        {"mobile": "07700 900222", "mobile_again": "07700900222", "email": ""},
+    )
+
+    assert "contact details were changed" in page.page.text
+    person = read(rows(sqlite_kit, Patient)[0], sqlite_kit.keyring)
+    assert person.mobile == "+447700900222"
+    assert person.email == "patient1@example.com"
+    assert "Changed: mobile number" in page.text
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, "Enter a mobile number or an e-mail address"),
+        ({"mobile": "07700900222", "mobile_again": "07700900223"}, "The two mobile numbers differ"),
+        ({"mobile": "01752437706"}, "This number can't take texts"),
+        ({"email": "ada"}, "This is not an e-mail address"),
+    ],
+    ids=str,
+)
+def test_a_wrong_correction_is_refused(admin, patient, given, told):
+    page = admin.post(f"{patient}/contacts", given, status=422)
+
+    assert page.errors[0].startswith(told)
+
+
+def test_a_call_is_noted_sealed_and_shown(sqlite_kit, admin, patient):
+    admin.post(f"{patient}/call", {"outcome": "", "note": ""}, status=422)
+
+    page = admin.post(f"{patient}/call", {"outcome": "spoke", "note": "All is well."})
+
+    assert any(
+        "Rang and spoke to the patient" in each and "All is well." in each
+        for each in steps(page, "fu-line-call")
+    )
+    assert b"All is well" not in rows(sqlite_kit, Call)[0].note_sealed
+    assert "patient.called" in actions(sqlite_kit)
+
+
+def test_an_ended_enrolment_says_in_words_that_it_can_not_be_paused(admin, enrolment):
+    admin.post(f"/enrolments/{enrolment}/end", {"why": "clinic"})
+
+    page = admin.post(f"/enrolments/{enrolment}/pause", status=409)
+
+    assert page.heading == "This has changed meanwhile"
+
+
+def test_the_page_asks_no_more_of_the_database_where_there_is_more_to_show(sqlite_kit, admin):
+    enrol_one(sqlite_kit, 1)
+    enrol_one(sqlite_kit, 2, diabetic=True)
+    few, many = (f"/patients/{each.id}" for each in rows(sqlite_kit, Patient))
+    for body in "abc":
+        write(sqlite_kit, body, serial=2)
+    for path in (few, many):
+        admin.get(path)
+
+    assert statements(sqlite_kit, lambda: admin.get(many)) == statements(
+        sqlite_kit, lambda: admin.get(few)
+    )
+
+
+def statements(kit, act):
+    """Return how many statements the database gets while something is done."""
+    seen = []
+
+    def note(_connection, _cursor, statement, *_):
+        seen.append(statement)
+
+    event.listen(kit.store.engine, "before_cursor_execute", note)
+    act()
+    event.remove(kit.store.engine, "before_cursor_execute", note)
+    return len(seen)

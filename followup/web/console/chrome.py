@@ -86,7 +86,7 @@ def _places(here: Here, *, attention: int) -> list[dict[str, Any]]:
             "count": attention if place.path == "/attention" else 0,
         }
         for place in PLACES
-        if here.member.may(place.may)
+        if here.member.may(place.may) and place.path in here.console.paths
     ]
 
 

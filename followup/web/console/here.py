@@ -27,6 +27,7 @@ class Console:
     """What all pages share, gathered once. `providers` say by which each channel goes.
 
     `code_roles` must have a second factor; `nhs_identity` turns the neutral theme into the NHS's.
+    `paths` are those of all pages, so that nothing leads to one that is not there.
     """
 
     kit: Kit
@@ -36,6 +37,7 @@ class Console:
     nhs_identity: bool
     code_roles: frozenset[Role]
     settings_in_force: Mapping[str, str]
+    paths: frozenset[str]
 
     @property
     def cookie(self) -> str:

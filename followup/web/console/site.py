@@ -61,6 +61,7 @@ def make_console(
         nhs_identity=nhs_identity,
         code_roles=code_roles,
         settings_in_force=settings_in_force or {},
+        paths=frozenset(page.path for page in all_pages()),
     )
 
 

@@ -108,3 +108,15 @@ def test_where_the_browser_does_not_say_the_origin_must_be_our_own(sqlite_kit, a
     )
 
     assert answer.status_code == 204
+
+
+def test_the_navigation_leads_only_to_pages_that_are_there_and_may_be_opened(
+    shared_kit, shared_app
+):
+    for role in Role:
+        visitor = join(shared_kit, shared_app, role)
+        menu = visitor.get("/").page.one("nav", **{"aria-label": "Menu"})
+        places = [link.attributes["href"] for link in menu.all("a")]
+
+        assert places[0] == "/"
+        assert {visitor.get(place).status for place in places} == {200}

@@ -1,0 +1,111 @@
+"""The servers and processes that benchmarks run on: real ones, on loopback."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Self
+
+from config.settings import Settings, load_settings
+from followup.kit import Kit
+from followup.store.schema import migrate
+from followup.store.session import Store, make_engine
+from followup.wiring import build
+from tests.servers import PostgresServer, RedisServer
+from tests.stacks import Stack
+from tests.stand_ins.twilio import TwilioStandIn
+
+LATENCY = 0.05
+"""Seconds that the stand-in for Twilio takes to answer."""
+
+SENDER = "+447700900999"
+MORNING = datetime(2026, 10, 23, 10, 0, tzinfo=UTC)
+"""Service time at the start, whatever the hour here: inside the clinic's sending hours."""
+
+MASTER_KEY = base64.b64encode(bytes(range(32))).decode()
+
+
+class Machinery:
+    """PostgreSQL that really writes to disk, Redis and the stand-in, each started when needed."""
+
+    def __init__(self) -> None:
+        self._open = ExitStack()
+        self.started_at = datetime.now(UTC)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._open.close()
+
+    @cached_property
+    def postgres(self) -> PostgresServer:
+        return self._open.enter_context(PostgresServer(durable=True))
+
+    @cached_property
+    def redis(self) -> RedisServer:
+        return self._open.enter_context(RedisServer())
+
+    @cached_property
+    def twilio(self) -> TwilioStandIn:
+        """The stand-in, without reports: what is measured ends when a message is accepted."""
+        return self._open.enter_context(TwilioStandIn(latency=LATENCY, callbacks=False))
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """Make a database with all tables and no patients, and drop it at the end."""
+        name = self.postgres.create_database()
+        url = self.postgres.url(name)
+        try:
+            with closing(Store(make_engine(url))) as store:
+                migrate(store.engine)
+            yield url
+        finally:
+            self.postgres.drop_database(name)
+
+    def environment(self, database_url: str, **changes: str) -> dict[str, str]:
+        """Return the settings of a production stack that sends through the stand-in."""
+        self.redis.flush()
+        return {
+            "FOLLOWUP_DATABASE_URL": database_url,
+            "FOLLOWUP_BROKER_URL": self.redis.url(),
+            "FOLLOWUP_MASTER_KEYS": MASTER_KEY,
+            "FOLLOWUP_SMS_CHANNEL": "twilio",
+            "FOLLOWUP_TWILIO_ACCOUNT_SID": self.twilio.account_sid,
+            "FOLLOWUP_TWILIO_AUTH_TOKEN": self.twilio.auth_token,
+            "FOLLOWUP_TWILIO_FROM": SENDER,
+            "FOLLOWUP_TWILIO_API_URL": self.twilio.url,
+            # The pace of a contract with a carrier is not what is measured.
+            "FOLLOWUP_SMS_PER_SECOND": "10000",
+            "FOLLOWUP_CLOCK": f"{_iso(MORNING)}={_iso(self.started_at)}@1",
+            "FOLLOWUP_LOG_LEVEL": "warning",
+            **changes,
+        }
+
+
+def settings_of(environment: Mapping[str, str]) -> Settings:
+    """Return the settings that a process with this environment works with."""
+    return load_settings(
+        **{
+            name.removeprefix("FOLLOWUP_").lower(): value
+            for name, value in environment.items()
+            if name.startswith("FOLLOWUP_")
+        }
+    )
+
+
+@contextmanager
+def kit_of(stack: Stack) -> Iterator[Kit]:
+    """Return the kit that the processes of a stack work with."""
+    kit = build(settings_of(stack.environment))
+    try:
+        yield kit
+    finally:
+        kit.close()
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")

@@ -38,10 +38,10 @@ from followup.kit import Kit, Policy
 from followup.links import Links
 from followup.send import deliver
 from followup.store.keys import load_keyring
-from followup.store.models import AuditEvent, Message, SandboxMessage, WorklistItem
+from followup.store.models import AuditEvent, Message, Patient, SandboxMessage, WorklistItem
 from followup.store.outbox import StoredOutbox
 from followup.store.schema import migrate
-from followup.store.sealing import MasterKeys
+from followup.store.sealing import MasterKeys, Sealer
 from followup.store.session import Store, make_engine
 from followup.store.types import new_id
 from followup.sweeps import JOBS
@@ -372,6 +372,13 @@ def tasks(kit: Kit) -> list[WorklistItem]:
     """Return what waits for a person, in the order opened."""
     with kit.store.read() as session:
         return list(session.scalars(select(WorklistItem).order_by(WorklistItem.id)))
+
+
+def sealer_of(kit: Kit, patient: Patient) -> Sealer:
+    """Return what opens the sealed values of a patient who was not erased."""
+    sealer = kit.keyring.patient(patient.data_key, patient.master_key_id)
+    assert sealer is not None
+    return sealer
 
 
 def rows(kit: Kit, model: type[Any]) -> list[Any]:

@@ -16,7 +16,7 @@ from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput, NotF
 from followup.domain.protocol import Attribute, Predicate
 from followup.kit import Kit
 from followup.send import deliver
-from followup.store.models import AuditEvent, Enrolment, Generation, Patient
+from followup.store.models import AuditEvent, Enrolment, Generation, Message, Patient
 from tests.kits import (
     EXECUTOR,
     actions,
@@ -41,7 +41,7 @@ LATER = PROCEDURE_AT + DAY
 NOBODY = uuid4()
 
 
-def latest(kit: Kit, enrolment_id) -> dict[tuple[str, int], object]:
+def latest(kit: Kit, enrolment_id) -> dict[tuple[str, int], Message]:
     found = messages(kit, enrolment_id)
     generation = max(one.generation for one in found)
     return {(one.step, one.occurrence): one for one in found if one.generation == generation}

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier
+from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import update
@@ -37,7 +39,7 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 
-def claimed(kit: Kit) -> list:
+def claimed(kit: Kit) -> list[UUID]:
     return [id_ for batch in claim_due(kit) for id_ in batch.message_ids]
 
 
@@ -105,7 +107,7 @@ def test_the_most_urgent_go_first_and_then_the_longest_due(kit: Kit):
     ]
 
 
-def _reply(kit: Kit) -> dict[str, object]:
+def _reply(kit: Kit) -> dict[str, Any]:
     sealed = kit.keyring.system.seal("+447700900123", column="messages.address")
     return {"address_sealed": sealed, "address_index": b"0" * 16}
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import event, text
@@ -111,12 +112,12 @@ def generic_plan(kit: Kit, statement: str) -> str:
     numbers = itertools.count(1)
     numbered = re.sub(r"%\(\w+\)s", lambda _: f"${next(numbers)}", statement)
     with kit.store.engine.connect() as connection:
-        driver = connection.connection.driver_connection
+        driver: Any = connection.connection.driver_connection
         rows = driver.execute(f"EXPLAIN (GENERIC_PLAN) {numbered}".encode()).fetchall()
     return "\n".join(row[0] for row in rows)
 
 
-JOBS_AND_INDEXES = {
+JOBS_AND_INDEXES: dict[str, tuple[Callable[[Kit], object], str, str]] = {
     "claim": (claim_due, "FOR NO KEY UPDATE SKIP LOCKED", "ix_messages_claimable"),
     "lanes": (claim_due, "SELECT anon_1.priority", "ix_messages_claimable"),
     "in flight": (claim_due, "SELECT messages.channel, count(*)", "ix_messages_leased"),

@@ -27,6 +27,7 @@ from tests.kits import (
     messages,
     rows,
     run_until,
+    sealer_of,
     sms_of,
     sweep,
     tasks,
@@ -281,17 +282,18 @@ def _abandoned(kit: Kit) -> Attempt:
     clock_of(kit).advance_real(kit.policy.lease)
     assert sweep(kit, "abandon-sending") == 1
     sms_of(kit)._script.clear()
-    return rows(kit, Attempt)[0]
+    (attempt,) = rows(kit, Attempt)
+    assert isinstance(attempt, Attempt)
+    return attempt
 
 
 def _outgoing_of(kit: Kit, attempt: Attempt):
-    (patient,) = rows(kit, Patient)
-    sealer = kit.keyring.patient(patient.data_key, patient.master_key_id)
+    sealer = sealer_of(kit, rows(kit, Patient)[0])
     return Outgoing(
         message_id=attempt.message_id,
         attempt_id=attempt.id,
-        to=sealer.open(attempt.address_sealed, column="attempts.address"),
-        text=sealer.open(attempt.body_sealed, column="attempts.body"),
+        to=sealer.open(attempt.address_sealed or b"", column="attempts.address"),
+        text=sealer.open(attempt.body_sealed or b"", column="attempts.body"),
         valid_for=HOUR,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import Barrier
 
 import pytest
@@ -16,7 +16,7 @@ from followup.kit import Kit
 from followup.receipts import take
 from followup.reconcile import abandon_sending, settle_unknown
 from followup.send import _start
-from followup.store.models import Attempt, Patient
+from followup.store.models import Attempt, Message, Patient
 from tests.kits import (
     actions,
     balance_is_even,
@@ -129,7 +129,7 @@ def test_two_of_equal_number_and_words_are_each_found(kit: Kit):
     assert {one.provider_id for one in rows(kit, Attempt)} == set(sms_of(kit).taken)
 
 
-def test_two_look_ups_that_find_one_id_at_once_do_not_both_keep_it(kit: Kit):
+def test_two_look_ups_that_find_one_id_at_once_do_not_both_keep_it(kit: Kit, monkeypatch):
     enrol_one(kit, 1, mobile="+447700900001")
     enrol_one(kit, 2, mobile="+447700900001")
     sms_of(kit).script(LOST, VANISHED)
@@ -137,7 +137,8 @@ def test_two_look_ups_that_find_one_id_at_once_do_not_both_keep_it(kit: Kit):
     (id_,) = sms_of(kit).taken
 
     # As if both had asked whether the id is free before either had committed.
-    sms_of(kit).find = lambda sought: Report(provider_id=id_, status=ReportedStatus.SENT)
+    found = Report(provider_id=id_, status=ReportedStatus.SENT)
+    monkeypatch.setattr(sms_of(kit), "find", lambda _sought: found)
     settle_unknown(kit)
 
     assert sorted(one.state for one in messages(kit) if one.step == "going-home") == [
@@ -237,7 +238,9 @@ def die_in_the_middle(kit: Kit, *, taken: bool) -> Attempt:
     )
     if taken:
         sms_of(kit).send(started.outgoing)
-    return rows(kit, Attempt)[0]
+    (attempt,) = rows(kit, Attempt)
+    assert isinstance(attempt, Attempt)
+    return attempt
 
 
 @pytest.mark.parametrize("taken", [True, False], ids=["taken", "not taken"])
@@ -376,7 +379,7 @@ def test_a_provider_that_does_not_answer_is_not_asked_about_every_message(kit: K
     assert len(sms_of(kit).sought) == 3
 
 
-def test_one_that_cannot_be_told_does_not_keep_the_others_from_being_found(kit: Kit):
+def test_one_that_cannot_be_told_does_not_keep_the_others_from_being_found(kit: Kit, monkeypatch):
     enrol_many(kit, 6)
     sms_of(kit).script(*[LOST] * 6)
     tick(kit)
@@ -389,14 +392,14 @@ def test_one_that_cannot_be_told_does_not_keep_the_others_from_being_found(kit: 
             else find(sought)
         )
 
-    sms_of(kit).find = choosy
+    monkeypatch.setattr(sms_of(kit), "find", choosy)
     sweep(kit, "settle-unknown")
 
     states = sorted(one.state for one in messages(kit) if one.step == "going-home")
     assert states == ["sent"] * 4 + ["unknown"] * 2
 
 
-def test_a_bug_in_a_look_up_spares_the_others(kit: Kit):
+def test_a_bug_in_a_look_up_spares_the_others(kit: Kit, monkeypatch):
     enrol_many(kit, 3)
     sms_of(kit).script(*[LOST] * 3)
     tick(kit)
@@ -407,7 +410,7 @@ def test_a_bug_in_a_look_up_spares_the_others(kit: Kit):
             raise ZeroDivisionError
         return find(sought)
 
-    sms_of(kit).find = failing
+    monkeypatch.setattr(sms_of(kit), "find", failing)
     sweep(kit, "settle-unknown")
 
     states = sorted(one.state for one in messages(kit) if one.step == "going-home")
@@ -419,7 +422,7 @@ def test_what_cannot_be_opened_spares_the_others(kit: Kit):
     sms_of(kit).script(LOST, LOST)
     tick(kit)
     with kit.store.write() as session:
-        first = session.query(Patient).order_by(Patient.id).first()
+        first = session.query(Patient).order_by(Patient.id).limit(1).one()
         first.master_key_id = "0" * 16
 
     sweep(kit, "settle-unknown")
@@ -460,12 +463,17 @@ def test_two_reconcilers_at_once_ask_about_each_message_once(kit: Kit):
 # ------------------------------------------------------------------------- overdue receipts
 
 
+def deadline(sent: Message) -> datetime:
+    assert sent.receipt_due_at is not None
+    return sent.receipt_due_at
+
+
 @pytest.fixture
 def silent(kit: Kit) -> Kit:
     """A kit in which one text was sent, and its receipt is overdue."""
     enrolment_id = enrol_one(kit)
     tick(kit)
-    clock_of(kit).advance_to(message(kit, enrolment_id, "going-home").receipt_due_at)
+    clock_of(kit).advance_to(deadline(message(kit, enrolment_id, "going-home")))
     return kit
 
 
@@ -527,7 +535,7 @@ def test_a_provider_that_does_not_answer_is_asked_again_while_that_helps(kit: Ki
     red_flags = message(kit, enrolment_id, "red-flags")
     clock_of(kit).advance_to(red_flags.due_at)
     tick(kit)
-    clock_of(kit).advance_to(message(kit, enrolment_id, "red-flags").receipt_due_at)
+    clock_of(kit).advance_to(deadline(message(kit, enrolment_id, "red-flags")))
     sms_of(kit).looks_away = True
 
     sweep(kit, "chase-receipts")
@@ -554,7 +562,9 @@ def test_another_provider_is_never_asked_about_a_receipt(silent: Kit):
     assert going_home(silent) == "sent"
 
 
-def test_a_receipt_that_comes_while_the_provider_is_asked_is_not_overwritten(silent: Kit):
+def test_a_receipt_that_comes_while_the_provider_is_asked_is_not_overwritten(
+    silent: Kit, monkeypatch
+):
     (taken,) = sms_of(silent).taken
     stale = sms_of(silent).taken[taken].report
 
@@ -566,7 +576,7 @@ def test_a_receipt_that_comes_while_the_provider_is_asked_is_not_overwritten(sil
         )
         return stale
 
-    sms_of(silent).poll = poll
+    monkeypatch.setattr(sms_of(silent), "poll", poll)
     sweep(silent, "chase-receipts")
 
     assert going_home(silent) == "delivered"

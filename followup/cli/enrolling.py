@@ -79,7 +79,7 @@ def enrol(
     clinic: Clinic = None,
     protocol: Protocol = None,
 ) -> None:
-    """Enrol one patient, from options or from JSON.
+    """Enrol one patient.
 
     Options end up in the history of your shell, and can be seen by other accounts while the command
     runs: for real patients, use --json with a file or standard input. It holds {"clinic",

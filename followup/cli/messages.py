@@ -51,9 +51,9 @@ def messages(
     ] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """List messages by state, time, step or channel, in the order they fall due.
+    """List messages by state, time, step or channel.
 
-    JSON is one object a line.
+    In the order they fall due. JSON is one object a line.
     """
     with opened() as kit:
         wanted = Wanted(

@@ -93,7 +93,10 @@ def objections(
     everything: Annotated[bool, typer.Option("--all", help="Those that were lifted, too.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the wishes not to be written to. JSON is one object a line."""
+    """List the wishes not to be written to.
+
+    JSON is one object a line.
+    """
     with opened() as kit, kit.store.read() as session:
         patient_id = find_enrolment(session, identifier).patient_id if identifier else None
         listed = wishes(session, patient_id=patient_id, with_lifted=everything)

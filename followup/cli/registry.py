@@ -55,7 +55,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "web": Entry("web:web", "Run the web process: API, provider hooks, health."),
         "migrate": Entry("migrate:migrate", "Bring the database to this version's schema."),
         "keys": Entry("keys:group", "Make a master key; rotate the master keys."),
-        "staff": Entry("staff:group", "Let staff into the console: links to join, accounts."),
+        "staff": Entry("staff:group", "Let staff into the console."),
         "api-key": Entry("api_key:group", "Add, list and revoke keys of the JSON API."),
         "outbox": Entry("sandbox:outbox", "Show what the sandbox carrier was given."),
         "sandbox": Entry("sandbox:group", "Play a patient's part against the sandbox."),

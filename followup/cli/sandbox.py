@@ -44,9 +44,9 @@ def outbox(
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="The latest so many.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Show what the sandbox carrier was given, as a phone or mailbox would.
+    """Show what the sandbox carrier was given.
 
-    The latest come last. JSON is one object a line.
+    As a phone or mailbox would show it; the latest come last. JSON is one object a line.
     """
     with opened() as kit:
         entries = StoredOutbox(kit.store, kit.keyring).entries(to=_address(to), limit=limit)

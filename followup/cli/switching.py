@@ -36,10 +36,11 @@ def stop_sending(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Stop sending at once: everything, or one clinic, protocol, step or channel.
+    """Stop sending at once, in whole or part.
 
-    What it covers is held, also what a worker has in hand already, within a second or so; what the
-    provider has taken can't be called back. `resume-sending` lets go what is still useful then.
+    Everything, or one clinic, protocol, step or channel. What it covers is held, also what a worker
+    has in hand already, within a second or so; what the provider has taken can't be called back.
+    `resume-sending` lets go what is still useful then.
     """
     scope, value = _scope(
         {
@@ -69,7 +70,10 @@ def resume_sending(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Lift a kill switch: what is still useful goes again, and the rest expires."""
+    """Let go what was stopped.
+
+    What is still useful goes again, and the rest expires.
+    """
     with opened() as kit:
         view = _find(kit, identifier)
         released = kill_switches.lift(kit, view.id, actor=actor())

@@ -16,11 +16,11 @@ from sqlalchemy.exc import DBAPIError
 from followup.audit import seal_trail
 from followup.domain.errors import ConfigurationError, StoreUnavailable
 from followup.kit import Kit
+from followup.store import staff_tables
 from followup.store.models import AuditEvent, AuditSeal
 from followup.store.revisions import newest_revision
 from followup.store.schema import migrate, require_current, revision_of
 from followup.store.session import make_engine
-from followup.store.staff_tables import Base
 from tests.kits import clock_of, enrol_one, make_kit, rows, run_until
 from tests.people import ENROLLED_AT
 
@@ -40,7 +40,7 @@ def tables(engine: Engine) -> set[str]:
 def test_migrations_make_every_table_of_the_models(engine: Engine):
     migrate(engine)
 
-    assert tables(engine) == set(Base.metadata.tables)
+    assert tables(engine) == set(staff_tables.Staff.metadata.tables)
     assert revision_of(engine) == newest_revision()
 
 
@@ -49,7 +49,7 @@ def test_models_and_migrations_agree(engine: Engine):
 
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        differences = compare_metadata(context, Base.metadata)
+        differences = compare_metadata(context, staff_tables.Staff.metadata)
 
     assert differences == []
 
@@ -64,7 +64,7 @@ def test_a_database_with_data_goes_down_and_up_again(database_url: str):
         assert tables(kit.store.engine) == set()
 
         migrate(kit.store.engine)
-        assert tables(kit.store.engine) == set(Base.metadata.tables)
+        assert tables(kit.store.engine) == set(staff_tables.Staff.metadata.tables)
         assert rows(kit, AuditEvent) == []
 
 

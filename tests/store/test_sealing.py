@@ -47,8 +47,8 @@ SECRETS = {
     "first name": "Wilhelmina",
     "mobile": "7700900777",
     "e-mail": "wilhelmina.f",
-    "NHS number": SOMEBODY.nhs_number,
-    "birth date": SOMEBODY.date_of_birth.isoformat(),
+    "NHS number": str(SOMEBODY.nhs_number),
+    "birth date": str(SOMEBODY.date_of_birth),
     "words of a text": "numb or heavy leg",
     "words of an e-mail": "<html",
     "staff's words": "Wilhelmina's daughter rang",
@@ -72,7 +72,9 @@ def everything_in(kit: Kit) -> str:
         for table in Base.metadata.sorted_tables:
             for row in session.execute(text(f"SELECT * FROM {table.name}")):
                 found += [
-                    value.decode("latin-1") if isinstance(value, bytes | memoryview) else str(value)
+                    bytes(value).decode("latin-1")
+                    if isinstance(value, bytes | memoryview)
+                    else str(value)
                     for value in row
                 ]
     return "\n".join(found)
@@ -205,7 +207,7 @@ def test_a_rotation_lets_the_old_key_go(kit: Kit, monkeypatch):
     assert rotate(kit.store, both) == 0
 
     keyring = load_keyring(kit.store, MasterKeys((OTHER_KEY,)))
-    names = {read(patient, keyring).name for patient in rows(kit, Patient)}
+    names = {getattr(read(patient, keyring), "name", None) for patient in rows(kit, Patient)}
     assert names == {person(serial).name for serial in range(1, 6)}
     assert keyring.audit_key == kit.keyring.audit_key
 

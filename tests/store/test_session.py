@@ -151,7 +151,8 @@ def test_where_the_commit_is_in_doubt_only_idempotent_work_is_run_again(
 
         return work
 
-    unsure, sure = [], []
+    unsure: list[int] = []
+    sure: list[int] = []
     with pytest.raises(StoreUnavailable, match="look whether the change was kept"):
         store.transact(killing(unsure))
     store.transact(killing(sure), idempotent=True)

@@ -22,7 +22,7 @@ from followup.kit import Kit
 from followup.store.models import Attempt, InboundMessage, Message, Objection, Receipt
 from tests.kits import enrol_one, message, messages, rows, run_jobs, sweep, tasks, tick
 from tests.people import EMAIL, SMS
-from tests.scripted_channel import ScriptedChannel, Taken
+from tests.scripted_channel import LOST, ScriptedChannel, Taken
 from tests.servers import free_port
 from tests.stand_ins.twilio import TwilioStandIn
 from tests.web.conftest import (
@@ -137,6 +137,21 @@ def test_a_receipt_without_our_ids_is_matched_by_its_sid(kit, client):
     sent, attempt = sent_one(kit)
 
     answer = twilio_post(client, STATUS, receipt_for(attempt))
+
+    assert answer.status_code == 204
+    assert state_now(kit, sent) == "delivered"
+
+
+def test_a_receipt_with_our_ids_settles_a_send_whose_answer_was_lost(kit, client):
+    channel = kit.channels[SMS]
+    assert isinstance(channel, LikeTwilio)
+    channel.script(LOST)
+    sent, attempt = sent_one(kit)
+    [provider_id] = channel.taken
+    assert (state_now(kit, sent), attempt.provider_id) == ("unknown", None)
+
+    receipt = {**DELIVERED, "MessageSid": provider_id, "SmsSid": provider_id}
+    answer = twilio_post(client, address_of(attempt), receipt)
 
     assert answer.status_code == 204
     assert state_now(kit, sent) == "delivered"

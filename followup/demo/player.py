@@ -10,7 +10,6 @@ from functools import partial
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, exists, func, select
-from sqlalchemy.orm import Session
 
 from followup.changes import reschedule
 from followup.channels.twilio_hooks import Inbound
@@ -137,14 +136,3 @@ def _under_way(now: datetime) -> ColumnElement[bool]:
         state_is(State.SENT),
     )
     return due | moving | over | unheard | reporting | untold
-
-
-def rows_of(session: Session, enrolment_id: UUID) -> list[Message]:
-    """Return the messages of an enrolment in the order they fall due."""
-    return list(
-        session.scalars(
-            select(Message)
-            .where(Message.enrolment_id == enrolment_id)
-            .order_by(Message.due_at, Message.id)
-        )
-    )

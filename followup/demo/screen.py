@@ -20,8 +20,9 @@ from sqlalchemy.orm import Session
 from followup.balance import Balance
 from followup.channels.sandbox import Carried
 from followup.demo.cast import CAST, LONDON
-from followup.demo.player import Event, rows_of
+from followup.demo.player import Event
 from followup.domain.lifecycle import State
+from followup.enrol import message_rows
 from followup.kit import Kit
 from followup.store.models import Enrolment, Message, WorklistItem
 from followup.store.outbox import StoredOutbox
@@ -78,9 +79,9 @@ class Screen:
             if self._live is not None:
                 self._live.update(self._frame(session, local), refresh=True)
 
-    def _messages(self, session: Session, key: str) -> list[Message]:
+    def _messages(self, session: Session, key: str) -> Sequence[Message]:
         enrolment_id = self._enrolments.get(key)
-        return [] if enrolment_id is None else rows_of(session, enrolment_id)
+        return [] if enrolment_id is None else message_rows(session, enrolment_id)
 
     def _notice(self, local: datetime, key: str, message: Message) -> None:
         before = self._known.get(message.id)

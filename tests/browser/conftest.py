@@ -1,0 +1,101 @@
+"""Chromium, sites to visit, and windows that watch themselves. All here is marked `browser`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from shutil import copyfile
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from followup.domain.roles import Role
+from tests.browser.screen import WIDE, Screen
+from tests.browser.site import Site
+from tests.servers import PostgresServer
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder, so that none is forgotten."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium. That it is missing is a failure: `.ci/run` installs it."""
+    found = shutil.which("chromium", path=os.environ.get("PATH", "") + ":/usr/bin")
+    assert found, "these tests need Chromium: install the package `chromium`"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def site(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Site]:
+    """A site of this test's own, on SQLite; not open yet."""
+    copyfile(migrated_sqlite, tmp_path / "site.sqlite3")
+    with Site(f"sqlite:///{tmp_path / 'site.sqlite3'}") as made:
+        yield made
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def each_site(
+    request: pytest.FixtureRequest, migrated_sqlite: Path, tmp_path: Path
+) -> Iterator[Site]:
+    """Run the test on each database, on a site that is not open yet."""
+    if request.param == "postgres":
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        database = server.create_database(template=request.getfixturevalue("migrated_postgres"))
+        with Site(server.url(database)) as made:
+            yield made
+        server.drop_database(database)
+    else:
+        yield from _on_sqlite(migrated_sqlite, tmp_path)
+
+
+def _on_sqlite(migrated: Path, folder: Path) -> Iterator[Site]:
+    copyfile(migrated, folder / "site.sqlite3")
+    with Site(f"sqlite:///{folder / 'site.sqlite3'}") as made:
+        yield made
+
+
+@pytest.fixture
+def window(chromium: Browser) -> Iterator[Callable[..., Screen]]:
+    """Open a window at a site, as nobody or signed in; all are looked at again at the end."""
+    opened: list[Screen] = []
+
+    def open_window(
+        site: Site,
+        *roles: Role,
+        signed_in: bool = True,
+        javascript: bool = True,
+        width: int = WIDE,
+        **given: object,
+    ) -> Screen:
+        context = chromium.new_context(
+            java_script_enabled=javascript,
+            viewport={"width": width, "height": 900},
+            locale="en-GB",
+            timezone_id="Europe/London",
+            reduced_motion="reduce",
+        )
+        context.set_default_timeout(15_000)
+        if signed_in:
+            token = site.session(*roles)
+            cookie = {"name": "followup", "value": token, "url": site.address}
+            context.add_cookies([cookie])  # type: ignore[list-item]
+        screen = Screen(context, site.address, javascript=javascript, **given)  # type: ignore[arg-type]
+        opened.append(screen)
+        return screen
+
+    yield open_window
+    for screen in opened:
+        screen.close()

@@ -1,0 +1,139 @@
+"""A browser window that watches itself: every page it shows keeps the rules, or the test fails."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response
+
+from tests.web.console.markup import breaches, parse
+
+AXE = Path(__file__).parent / "assets" / "axe.js"
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+NARROW, WIDE = 320, 1280
+EXPECTED = "Failed to load resource: the server responded with a status of 4"
+"""What Chromium writes into its console for a page that is refused, as 404 and 422 are."""
+
+RUN_AXE = """async tags => (await axe.run(document, {runOnly: {type: "tag", values: tags}}))
+    .violations.map(found => ({rule: found.id, help: found.help,
+                               where: found.nodes.map(node => node.html)}))"""
+
+
+class Screen:
+    """One tab. `problems` gathers what no page may do; `close` fails if there is any.
+
+    `rules` are those of the console's pages; pages for patients bring their own.
+    """
+
+    def __init__(
+        self,
+        context: BrowserContext,
+        address: str,
+        *,
+        javascript: bool = True,
+        rules: Callable[[str, int], list[str]] | None = None,
+    ) -> None:
+        self.context = context
+        self.address = address
+        self.javascript = javascript
+        self.problems: list[str] = []
+        self.bytes = 0
+        self.page: Page = context.new_page()
+        self._rules = rules or _console_rules
+        self.page.on("console", self._on_console)
+        self.page.on("pageerror", lambda error: self.problems.append(f"script error: {error}"))
+        self.page.on("request", self._on_request)
+        self.page.on("response", self._on_response)
+
+    def go(self, path: str) -> Page:
+        """Open a path of the site, or follow a whole address of it."""
+        self.page.goto(path if path.startswith("http") else self.address + path)
+        return self.page
+
+    def click(self, name: str, *, role: Any = None, exact: bool = True) -> Page:
+        """Click the button, or the link, of these words, as a person finds it."""
+        roles = [role] if role else ["button", "link"]
+        for each in roles:
+            found = self.page.get_by_role(each, name=name, exact=exact)
+            if found.count():
+                found.first.click()
+                return self.page
+        raise AssertionError(f"nothing to click is called {name!r}: {self.text[:800]}")
+
+    def fill(self, label: str, value: str, *, exact: bool = True) -> None:
+        """Type into the field of this label."""
+        self.page.get_by_label(label, exact=exact).fill(value)
+
+    @property
+    def heading(self) -> str:
+        return self.page.locator("h1").inner_text()
+
+    @property
+    def text(self) -> str:
+        return self.page.locator("main").inner_text()
+
+    def look(self, *, picture: Path | None = None) -> None:
+        """Check the page as it stands, wide and narrow: accessible, and no sideways scroll."""
+        for width in (WIDE, NARROW):
+            self.page.set_viewport_size({"width": width, "height": 900})
+            self.problems += [f"{self._path} at {width}: {each}" for each in self._axe()]
+            if (too_wide := self._overflow()) > 0:
+                self.problems.append(f"{self._path} at {width}: {too_wide} px too wide")
+            if picture is not None:
+                self.page.screenshot(path=f"{picture}-{width}.png", full_page=True)
+        self.page.set_viewport_size({"width": WIDE, "height": 900})
+        self.check()
+
+    def check(self) -> None:
+        """Fail if anything was wrong so far."""
+        assert not self.problems, "\n".join(self.problems)
+
+    def close(self) -> None:
+        """Close the window; fail if anything was wrong."""
+        self.context.close()
+        self.check()
+
+    @property
+    def _path(self) -> str:
+        return urlsplit(self.page.url).path
+
+    def _axe(self) -> list[str]:
+        """Return what axe finds. Its script comes by the debugger: the page's policy stays."""
+        if not self.javascript:
+            return []
+        self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = self.page.evaluate(RUN_AXE, TAGS)
+        return [f"{one['rule']}: {one['help']} {json.dumps(one['where'][:3])}" for one in found]
+
+    def _overflow(self) -> int:
+        root = self.page.locator("html")
+        measure = "element => element.scrollWidth - element.clientWidth"
+        return int(root.evaluate(measure)) if self.javascript else 0
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"} and not message.text.startswith(EXPECTED):
+            self.problems.append(f"{self._path}: the console says {message.text}")
+
+    def _on_request(self, request: Request) -> None:
+        if not request.url.startswith((self.address + "/", "data:", "about:")):
+            self.problems.append(f"{self._path}: something outside was asked for: {request.url}")
+
+    def _on_response(self, response: Response) -> None:
+        request = response.request
+        if response.status >= 500:
+            self.problems.append(f"{urlsplit(response.url).path}: {response.status}")
+        # Only whole pages: a frame with an e-mail in it is not one, and a redirect has no body.
+        whole = request.is_navigation_request() and request.frame.parent_frame is None
+        if not whole or 300 <= response.status < 400:
+            return
+        if "text/html" in response.headers.get("content-type", ""):
+            found = self._rules(response.text(), response.status)
+            self.problems += [f"{urlsplit(response.url).path}: {each}" for each in found]
+
+
+def _console_rules(html: str, status: int) -> list[str]:
+    return breaches(parse(html), status=status)

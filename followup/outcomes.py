@@ -16,7 +16,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy import bindparam, update
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -32,6 +32,7 @@ from followup.domain.lifecycle import State
 from followup.kit import Kit
 from followup.reports import LIMBO, MAX_CODE, apply_report, lock_attempts, mark_sent
 from followup.store.audit_log import Deed
+from followup.store.many import update_many
 from followup.store.messages import move
 from followup.store.models import Attempt, Message
 from followup.store.types import AnyRow
@@ -197,7 +198,7 @@ def _note(called: Called, deed: Deed) -> dict[str, Any]:
     """Return what the attempt's row keeps of an outcome."""
     result = called.result
     noted: dict[str, Any] = {
-        "key": called.attempt_id,
+        "id": called.attempt_id,
         "finished_at": deed.at,
         # The call has ended: whatever the provider has of it is on its way into its lists.
         "over_real_at": deed.real_at,
@@ -229,18 +230,10 @@ def _word(error: ChannelError) -> str:
 
 def _note_attempts(session: Session, noted: Sequence[dict[str, Any]]) -> None:
     """Write outcomes to attempts that nothing else has settled meanwhile."""
-    statement = (
-        update(Attempt.__table__)  # type: ignore[arg-type]
-        .where(
-            Attempt.id == bindparam("key"),
-            Attempt.outcome.is_(None) | (Attempt.outcome == "unknown"),
-        )
-        .values({name: bindparam(name) for name in _NOTED})
-    )
-    session.connection().execute(statement, list(noted))
+    update_many(session, Attempt, noted, only=_UNSETTLED)
 
 
-_NOTED = ("finished_at", "over_real_at", "outcome", "provider_id", "code", "reason")
+_UNSETTLED = Attempt.outcome.is_(None) | (Attempt.outcome == "unknown")
 
 
 def look_again(session: Session, message_id: UUID, *, at: datetime | None) -> None:

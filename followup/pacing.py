@@ -14,6 +14,7 @@ from followup.channels.pace import Grant
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.kit import Kit
+from followup.store.many import is_among
 from followup.store.messages import lock_in, move
 from followup.store.models import Message
 
@@ -78,7 +79,7 @@ def put_back(
 
     def work(session: Session) -> None:
         deed = kit.deed(ACTOR)
-        mine = (Message.id.in_(message_ids), Message.lease_token == token)
+        mine = (is_among(Message.id, message_ids), Message.lease_token == token)
         held = set(lock_in(session, [State.CLAIMED], *mine)[State.CLAIMED])
         for wait, ids in spread([one for one in message_ids if one in held], grant):
             move(
@@ -127,7 +128,7 @@ def _let_through(
 
 def _by_sender(session: Session, kit: Kit, message_ids: Sequence[UUID]) -> dict[Sender, list[UUID]]:
     rows = session.execute(
-        select(Message.id, Message.channel, Message.clinic).where(Message.id.in_(message_ids))
+        select(Message.id, Message.channel, Message.clinic).where(is_among(Message.id, message_ids))
     )
     places = {row.id: (ChannelKind(row.channel), row.clinic) for row in rows}
     queues: dict[Sender, list[UUID]] = {}

@@ -16,6 +16,7 @@ from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.kit import Kit
 from followup.store.audit_log import Deed, Entry, record
+from followup.store.many import is_among
 from followup.store.messages import lock_in, move
 from followup.store.models import Attempt, Message
 from followup.store.types import AnyRow
@@ -56,7 +57,7 @@ def lock_attempts(session: Session, attempt_ids: Sequence[UUID]) -> Sequence[Any
             case((Message.attempt_count > 1, _rival()), else_=false()).label("rival"),
         )
         .join(Attempt, Attempt.message_id == Message.id)
-        .where(Attempt.id.in_(attempt_ids))
+        .where(is_among(Attempt.id, attempt_ids))
         .order_by(Message.id)
         # The attempts too: what is known of them must be as fresh as what is known of the messages.
         .with_for_update(of=(Message, Attempt), key_share=True)

@@ -3,44 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import groupby
 from uuid import UUID
 
-import structlog
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from followup.brake import Brake
-from followup.channels.interface import Channel, Report
+from followup.calling import Calls
 from followup.dispatch import apply_stops
-from followup.domain.errors import (
-    ChannelBusy,
-    ChannelError,
-    ChannelRefused,
-    ChannelUnavailable,
-    OutcomeUnknown,
-)
 from followup.domain.lifecycle import State
 from followup.kit import Kit
-from followup.lessons import BUG, heed, learn
-from followup.outcomes import NOT_CALLED, Called, settle
-from followup.pacing import account_of, in_turn
+from followup.pacing import in_turn
 from followup.prepare import Started, prepare
 from followup.rendering import remember_versions
 from followup.standing import Go, Verdict, Wait, judge, load
 from followup.store.audit_log import Deed
+from followup.store.many import insert_many
 from followup.store.messages import move
 from followup.store.models import Attempt, Message
 
 ACTOR = "worker"
-COMMIT_EVERY = 50
-"""Outcomes are committed in groups of this many ..."""
-COMMIT_WITHIN = 0.25
-"""... or after this many seconds, so that a crash leaves few outcomes unknown."""
-
-log = structlog.get_logger()
+BEGIN_TOGETHER = 100
+"""How many attempts are written ahead in one transaction; the next while these are called."""
 
 
 def deliver(
@@ -60,8 +45,18 @@ def deliver(
 def _deliver(
     kit: Kit, token: UUID, message_ids: Sequence[UUID], *, executor: ThreadPoolExecutor
 ) -> int:
-    started = kit.store.transact(lambda session: _start(session, kit, token, message_ids))
-    return _call_all(kit, started, executor=executor)
+    calls = Calls(kit, executor)
+
+    def begin(some: Sequence[UUID]) -> None:
+        calls.begin(kit.store.transact(lambda session: _start(session, kit, token, some)))
+
+    try:
+        for start in range(0, len(message_ids), BEGIN_TOGETHER):
+            calls.catch_up()
+            begin(message_ids[start : start + BEGIN_TOGETHER])
+    finally:
+        made = calls.finish()
+    return made
 
 
 def _start(session: Session, kit: Kit, token: UUID, message_ids: Sequence[UUID]) -> list[Started]:
@@ -91,11 +86,10 @@ def _start(session: Session, kit: Kit, token: UUID, message_ids: Sequence[UUID])
         expected=State.CLAIMED,
         to=State.SENDING,
         lease_until=deed.real_at + kit.policy.lease,
-        attempt_count=Message.attempt_count + 1,
     )
     if prepared:
         remember_versions(session, {one.version for one in prepared}, at=deed.at)
-        session.execute(insert(Attempt), [one.attempt for one in prepared])
+        insert_many(session, Attempt, [one.attempt for one in prepared])
     return prepared
 
 
@@ -116,54 +110,3 @@ def _return_to_plan(session: Session, deed: Deed, verdicts: dict[UUID, Verdict])
             reason="not-yet",
             claimable_at=until,
         )
-
-
-def _call_all(kit: Kit, started: Sequence[Started], *, executor: ThreadPoolExecutor) -> int:
-    """Call the provider for each attempt and commit the outcomes in small groups as they come."""
-    brake = Brake(kit)
-    pending: set[Future[Called]] = {
-        executor.submit(_call, kit, brake, kit.channels[one.kind], one) for one in started
-    }
-    by_attempt = {one.outgoing.attempt_id: one for one in started}
-    ready: list[Called] = []
-    called = 0
-    since = kit.clock.real_now()
-    while pending:
-        finished, pending = wait(pending, timeout=COMMIT_WITHIN, return_when=FIRST_COMPLETED)
-        ready.extend(future.result() for future in finished)
-        waited = (kit.clock.real_now() - since).total_seconds()
-        if ready and (not pending or len(ready) >= COMMIT_EVERY or waited >= COMMIT_WITHIN):
-            learn(kit, [(by_attempt[one.attempt_id], one) for one in ready])
-            settle(kit, ready, actor=ACTOR)
-            called += sum(outcome.result is not NOT_CALLED for outcome in ready)
-            ready, since = [], kit.clock.real_now()
-    return called
-
-
-def _call(kit: Kit, brake: Brake, channel: Channel, started: Started) -> Called:
-    """Make one provider call, unless its lease is over or it has been stopped meanwhile.
-
-    After its lease another worker may hold the message.
-    """
-    outgoing = started.outgoing
-    result: Report | ChannelError
-    # The lease last of all: looking at the switches may take time.
-    if (
-        brake.stops(started.row)
-        or kit.breaker.is_open(account_of(kit, started.kind))
-        or kit.clock.real_now() >= started.call_before
-    ):
-        return Called(outgoing.message_id, outgoing.attempt_id, NOT_CALLED)
-    try:
-        result = channel.send(outgoing)
-    except ChannelBusy as error:
-        heed(kit, started, error)
-        result = error
-    except (ChannelRefused, ChannelUnavailable, OutcomeUnknown) as error:
-        result = error
-    except Exception as error:
-        # The edge of a thread: a bug in a provider module must neither pass for "not sent" nor
-        # keep the outcomes of the other messages from being committed.
-        log.exception("channel.bug", attempt_id=str(outgoing.attempt_id))
-        result = OutcomeUnknown(BUG, type(error).__name__)
-    return Called(outgoing.message_id, outgoing.attempt_id, result)

@@ -15,6 +15,7 @@ from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.domain.timeline import next_sending_moment
 from followup.kit import Kit
+from followup.store.many import is_among
 from followup.store.models import Enrolment, Message, Objection, Patient
 from followup.store.switches import Cover, covers_in_force, is_covered
 from followup.store.types import AnyRow
@@ -82,7 +83,7 @@ def load(
         select(*COLUMNS)
         .outerjoin(Enrolment, Enrolment.id == Message.enrolment_id)
         .outerjoin(Patient, Patient.id == Message.patient_id)
-        .where(Message.id.in_(message_ids), *conditions)
+        .where(is_among(Message.id, message_ids), *conditions)
         .order_by(Message.id)
         .with_for_update(of=Message, key_share=True)
     ).all()

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.event import listen
 
-from followup import send
+from followup import calling
 from followup.brake import LOOK_EVERY
 from followup.changes import pause, reschedule, withdraw
 from followup.dispatch import claim_due
@@ -456,7 +456,7 @@ def test_an_id_that_a_provider_gives_twice_spoils_one_outcome_alone(kit: Kit):
 
 
 def test_outcomes_are_committed_in_groups(kit: Kit, monkeypatch):
-    monkeypatch.setattr(send, "COMMIT_EVERY", 4)
+    monkeypatch.setattr(calling, "COMMIT_EVERY", 4)
     groups: list[int] = []
     calls, a_group_is_settled = itertools.count(), threading.Event()
 
@@ -469,7 +469,7 @@ def test_outcomes_are_committed_in_groups(kit: Kit, monkeypatch):
         if next(calls) >= 4:
             assert a_group_is_settled.wait(10)
 
-    monkeypatch.setattr(send, "settle", counting)
+    monkeypatch.setattr(calling, "settle", counting)
     sms_of(kit).during_call = dawdle
     enrol_many(kit, 10)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import ColumnElement, FromClause, Insert, bindparam, insert, select
 from sqlalchemy.orm import Session
 
 from followup.clock import Clock
@@ -64,3 +64,30 @@ def record_all(session: Session, deed: Deed, entries: Iterable[Entry]) -> None:
     ]
     if rows:
         session.execute(insert(AuditEvent.__table__), rows)  # type: ignore[arg-type]
+
+
+OF_DEED = ("at", "real_at", "actor", "action", "detail")
+OF_MESSAGE = ("clinic", "patient_id", "enrolment_id", "id")
+
+
+def events_of(messages: FromClause, *conditions: ColumnElement[bool]) -> Insert:
+    """Return a statement that writes one event for each of these messages, all of one deed.
+
+    `event_values` returns its parameters.
+    """
+    columns = AuditEvent.__table__.c
+    values = [bindparam(f"event_{name}", type_=columns[name].type) for name in OF_DEED]
+    source = select(*values, *(messages.c[name] for name in OF_MESSAGE)).where(*conditions)
+    names = [*OF_DEED, "clinic", "patient_id", "enrolment_id", "message_id"]
+    return insert(AuditEvent).from_select(names, source.order_by(messages.c.id))
+
+
+def event_values(deed: Deed, *, action: str, detail: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the parameters of `events_of` stand for."""
+    return {
+        "event_at": deed.at,
+        "event_real_at": deed.real_at,
+        "event_actor": deed.actor,
+        "event_action": action,
+        "event_detail": dict(detail),
+    }

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
     String,
+    Update,
+    bindparam,
     cast,
     exists,
     func,
@@ -19,12 +23,13 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningInsert
 
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import LEASED, State, check_move
-from followup.store.audit_log import Deed, Entry, record_all
-from followup.store.models import Message
-from followup.store.types import AnyRow
+from followup.store.audit_log import OF_MESSAGE, Deed, event_values, events_of
+from followup.store.many import is_among
+from followup.store.models import AuditEvent, Message
 
 Lane = tuple[int, str]
 """Messages of one priority on one channel: the queue in which they wait to be claimed."""
@@ -32,13 +37,11 @@ Lane = tuple[int, str]
 PRIORITIES = range(10)
 """0 is for answers to patients who wrote; a protocol's steps use 1 (most urgent) to 9."""
 
-MOVED = (Message.id, Message.clinic, Message.patient_id, Message.enrolment_id)
-
 
 def move(
     session: Session,
     deed: Deed,
-    message_ids: Sequence[UUID],
+    message_ids: Collection[UUID],
     *,
     expected: State,
     to: State,
@@ -51,8 +54,9 @@ def move(
 
     Returns the ids that moved: one that had left `expected`, or for which `only` does not hold, is
     left alone and is missing from the answer. `values` are further columns to set; a lease ends
-    with the states that have one, and so does the wait for a receipt. Raises `IllegalMove` for a
-    move that is not in the table. Nothing else in the product writes `state`.
+    with the states that have one, and so does the wait for a receipt; a message that comes to be
+    sent has made one more attempt. Raises `IllegalMove` for a move that is not in the table.
+    Nothing else in the product writes `state`.
 
     Two bulk moves can meet in different orders: callers lock the rows first, by rising id.
     """
@@ -63,46 +67,73 @@ def move(
         values = {"lease_token": None, "lease_until": None, **values}
     if to is not State.SENT:
         values = {"receipt_due_at": None, **values}
-    conditions = [Message.id.in_(message_ids), Message.state == expected.value]
-    if only is not None:
-        conditions.append(only)
-    moved = session.execute(
-        update(Message)
-        .where(*conditions)
-        .values(
-            state=to.value,
-            reason=reason,
-            state_since=deed.at,
-            state_since_real=deed.real_at,
-            **values,
-        )
-        .returning(*MOVED)
-        .execution_options(synchronize_session=False)
-    ).all()
-    record_all(session, deed, [_entry(row, expected, to, reason, detail) for row in moved])
-    return {row.id for row in moved}
-
-
-def _entry(
-    row: AnyRow,
-    expected: State,
-    to: State,
-    reason: str | None,
-    detail: Mapping[str, Any] | None,
-) -> Entry:
-    told: dict[str, Any] = {"from": expected.value, "to": to.value}
-    if reason:
-        told["reason"] = reason
-    if detail:
-        told.update(detail)
-    return Entry(
-        action=f"message.{to.value}",
-        clinic=row.clinic,
-        patient_id=row.patient_id,
-        enrolment_id=row.enrolment_id,
-        message_id=row.id,
-        detail=told,
+    values |= {"reason": reason, "state_since": deed.at, "state_since_real": deed.real_at}
+    told = {"from": expected.value, "to": to.value} | ({"reason": reason} if reason else {})
+    return _move(
+        session,
+        _Shape(tuple(sorted(values)), attempted=to is State.SENDING),
+        {"ids": message_ids, "expected": expected.value, "to": to.value}
+        | {f"new_{name}": value for name, value in values.items()}
+        | event_values(deed, action=f"message.{to.value}", detail=told | dict(detail or {})),
+        only=only,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What a move sets: all moves of one shape are one statement, made once."""
+
+    names: tuple[str, ...]
+    attempted: bool
+
+
+def _move(
+    session: Session,
+    shape: _Shape,
+    given: Mapping[str, Any],
+    *,
+    only: ColumnElement[bool] | None,
+) -> set[UUID]:
+    # What waits to be written may be about the same messages.
+    session.flush()
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        both = _change_with_events(shape) if only is None else _with_events(_change(shape), only)
+        return set(connection.execute(both, given).scalars())
+    change = _change(shape) if only is None else _change(shape).where(only)
+    ids = set(connection.execute(change.returning(Message.id), given).scalars())
+    if ids:
+        connection.execute(_EVENTS, {**given, "ids": ids})
+    return ids
+
+
+@cache
+def _change(shape: _Shape) -> Update:
+    columns = Message.__table__.c
+    values: dict[str, ColumnElement[Any]] = {
+        name: bindparam(f"new_{name}", type_=columns[name].type) for name in shape.names
+    }
+    if shape.attempted:
+        values["attempt_count"] = columns.attempt_count + 1
+    return (
+        update(Message)
+        .where(is_among(columns.id, bindparam("ids")), columns.state == bindparam("expected"))
+        .values(state=bindparam("to"), **values)
+    )
+
+
+def _with_events(change: Update, *only: ColumnElement[bool]) -> ReturningInsert[Any]:
+    columns = [Message.__table__.c[name] for name in OF_MESSAGE]
+    changed = change.where(*only).returning(*columns).cte("changed")
+    return events_of(changed).add_cte(changed).returning(AuditEvent.message_id)
+
+
+@cache
+def _change_with_events(shape: _Shape) -> ReturningInsert[Any]:
+    return _with_events(_change(shape))
+
+
+_EVENTS = events_of(Message.__table__, is_among(Message.id, bindparam("ids")))
 
 
 def state_is(*states: State) -> ColumnElement[bool]:
@@ -215,7 +246,7 @@ def postpone(session: Session, message_ids: Sequence[UUID], *, until: datetime) 
     """Leave planned messages planned, not to be claimed before `until`."""
     session.execute(
         update(Message)
-        .where(Message.id.in_(message_ids), Message.state == State.PLANNED.value)
+        .where(is_among(Message.id, message_ids), Message.state == State.PLANNED.value)
         .values(claimable_at=until)
         .execution_options(synchronize_session=False)
     )

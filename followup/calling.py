@@ -1,0 +1,135 @@
+"""Calling providers for attempts that are committed, and committing the outcomes as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from time import monotonic
+
+import structlog
+
+from followup.brake import Brake
+from followup.channels.interface import Report
+from followup.domain.errors import (
+    ChannelBusy,
+    ChannelError,
+    ChannelRefused,
+    ChannelUnavailable,
+    OutcomeUnknown,
+)
+from followup.kit import Kit
+from followup.lessons import BUG, heed, learn
+from followup.outcomes import NOT_CALLED, Called, settle
+from followup.pacing import account_of
+from followup.prepare import Started
+
+ACTOR = "worker"
+COMMIT_EVERY = 50
+"""Outcomes are committed in groups of this many ..."""
+COMMIT_WITHIN = 0.25
+"""... or after this many seconds, so that a crash leaves few outcomes unknown."""
+
+log = structlog.get_logger()
+
+
+class Calls:
+    """The provider calls of one portion: begun here, made by the executor, and settled here.
+
+    One thread uses it, and may write the next attempts ahead while calls are under way. Whatever
+    happens it must `finish`: what came of the calls is known here alone.
+    """
+
+    def __init__(self, kit: Kit, executor: ThreadPoolExecutor) -> None:
+        self._kit = kit
+        self._executor = executor
+        self._brake = Brake(kit)
+        self._under_way = 0
+        self._ended: SimpleQueue[tuple[Started, Called]] = SimpleQueue()
+        self._unsettled: list[tuple[Started, Called]] = []
+        self._waiting_since = 0.0
+        self._made = 0
+
+    def begin(self, started: Sequence[Started]) -> None:
+        """Let attempts that are committed be called."""
+        for one in started:
+            self._executor.submit(self._work, one)
+            self._under_way += 1
+
+    def catch_up(self) -> None:
+        """Settle what has come, until no more calls are under way than can be made at once.
+
+        More attempts written ahead would only be more that nobody knows of after a crash.
+        """
+        while self._under_way > self._kit.policy.send_concurrency:
+            self._settle_next()
+
+    def finish(self) -> int:
+        """Wait for every call and commit its outcome; return how many calls were made."""
+        while self._under_way or self._unsettled:
+            self._settle_next()
+        return self._made
+
+    def _settle_next(self) -> None:
+        """Take in what has come, and settle it once it is a group or has waited for long."""
+        self._collect()
+        waited = monotonic() - self._waiting_since
+        if self._under_way and len(self._unsettled) < COMMIT_EVERY and waited < COMMIT_WITHIN:
+            return
+        ended, self._unsettled = self._unsettled, []
+        if ended:
+            learn(self._kit, ended)
+            settle(self._kit, [called for _, called in ended], actor=ACTOR)
+            self._made += sum(called.result is not NOT_CALLED for _, called in ended)
+
+    def _collect(self) -> None:
+        """Take in all outcomes that are there; wait a moment if there is none."""
+        with suppress(Empty):
+            self._add(self._ended.get(timeout=COMMIT_WITHIN if self._under_way else 0))
+            while True:
+                self._add(self._ended.get_nowait())
+
+    def _add(self, ended: tuple[Started, Called]) -> None:
+        if not self._unsettled:
+            self._waiting_since = monotonic()
+        self._unsettled.append(ended)
+        self._under_way -= 1
+
+    def _work(self, started: Started) -> None:
+        outgoing = started.outgoing
+        bug = OutcomeUnknown(BUG, "the call ended without an outcome")
+        called = Called(outgoing.message_id, outgoing.attempt_id, bug)
+        try:
+            called = self._call(started)
+        finally:
+            # Whoever waits for it would wait for ever.
+            self._ended.put((started, called))
+
+    def _call(self, started: Started) -> Called:
+        """Make one provider call, unless its lease is over or it has been stopped meanwhile.
+
+        After its lease another worker may hold the message.
+        """
+        kit, outgoing = self._kit, started.outgoing
+        result: Report | ChannelError
+        # The lease last of all: looking at the switches may take time.
+        if (
+            self._brake.stops(started.row)
+            or kit.breaker.is_open(account_of(kit, started.kind))
+            or kit.clock.real_now() >= started.call_before
+        ):
+            return Called(outgoing.message_id, outgoing.attempt_id, NOT_CALLED)
+        try:
+            result = kit.channels[started.kind].send(outgoing)
+        except ChannelBusy as error:
+            heed(kit, started, error)
+            result = error
+        except (ChannelRefused, ChannelUnavailable, OutcomeUnknown) as error:
+            result = error
+        except Exception as error:
+            # The edge of a thread: a bug in a provider module must neither pass for "not sent" nor
+            # keep the outcomes of the other messages from being committed.
+            log.exception("channel.bug", attempt_id=str(outgoing.attempt_id))
+            result = OutcomeUnknown(BUG, type(error).__name__)
+        return Called(outgoing.message_id, outgoing.attempt_id, result)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from followup.domain.contact import parse_email
@@ -16,7 +16,7 @@ from followup.domain.roles import Role
 from followup.kit import Kit
 from followup.staff.passwords import hash_password, problems_of
 from followup.store.audit_log import Deed, Entry, record
-from followup.store.staff_tables import EMAIL, Staff
+from followup.store.staff_tables import EMAIL, Staff, StaffSession
 from followup.store.types import new_id
 
 LONGEST_NAME = 80
@@ -161,6 +161,11 @@ def disable(kit: Kit, staff_id: UUID, *, actor: str) -> None:
         _keep_managers(session, staff)
         deed = kit.deed(actor)
         staff.disabled_at, staff.disabled_by = deed.real_at, actor
+        session.execute(
+            update(StaffSession)
+            .where(StaffSession.staff_id == staff.id, StaffSession.ended_real_at.is_(None))
+            .values(ended_real_at=deed.real_at)
+        )
         _record(session, deed, staff, "staff.disabled")
 
     kit.store.transact(work)

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from followup.kit import Kit
@@ -161,6 +161,16 @@ def open_sessions(session: Session, kit: Kit, staff_id: UUID) -> Sequence[StaffS
         )
         .order_by(StaffSession.seen_real_at.desc())
     ).all()
+
+
+def last_seen(session: Session) -> dict[UUID, datetime]:
+    """Return when each member of staff last used the console, in real time."""
+    rows = session.execute(
+        select(StaffSession.staff_id, func.max(StaffSession.seen_real_at)).group_by(
+            StaffSession.staff_id
+        )
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def _end(session: Session, kit: Kit, which: object) -> None:

@@ -145,6 +145,18 @@ def sign_out(kit: Kit, presence: Presence, *, everywhere: bool = False) -> None:
     kit.store.transact(work)
 
 
+def sign_out_member(kit: Kit, staff_id: UUID, *, actor: str) -> None:
+    """End every session of somebody else."""
+
+    def work(session: Session) -> None:
+        staff = find(session, staff_id)
+        sessions.end_all(session, kit, staff.id)
+        detail = {"staff": str(staff.id), "everywhere": True}
+        record(session, kit.deed(actor), Entry(action="staff.signed-out", detail=detail))
+
+    kit.store.transact(work)
+
+
 def next_stage(staff: Staff, code_roles: Collection[Role]) -> Stage:
     """Return what somebody owes who has just proved a password or an identity elsewhere."""
     if staff.code_key_sealed is not None:

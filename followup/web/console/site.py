@@ -31,6 +31,7 @@ MODULES = (
     "patients",
     "patient",
     "deeds",
+    "team",
     "about",
 )
 """Every module of `followup.web.console` that has pages."""

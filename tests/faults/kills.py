@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 
+from tests.faults.cast import Cast
 from tests.faults.clinics import TEMPLATES, Rules
 from tests.faults.report import Result
 from tests.faults.scene import Scene
-from tests.stacks import Running
 
 ANSWERS = {
     "accept-never-answer": 0.01,
@@ -37,42 +36,75 @@ RECEIPTS = {
     "undelivered": 0.02,
 }
 """The share of requests that each fault of the provider befalls."""
+FROZEN = 12.0
+"""Seconds: longer than a lease, a call, and the wait before "not there" is believed, together."""
 FEW_AT_ONCE = {"FOLLOWUP_SEND_CONCURRENCY": "2", "FOLLOWUP_BATCH_SIZE": "4"}
 """So that each kill is about one message, not about thirty that were under way together."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How long and how hard a run is: so many messages fall due over so many seconds."""
+    """How long and how hard a run is: so many messages fall due over so many seconds.
 
-    seed: int
+    `kills` of processes, `servers` taken away and `freezes` of workers are spread over that time.
+
+    A `short` run ends when every message is handed over; a long one also waits for what becomes of
+    them, which takes a minute more: so long a missing receipt is waited for.
+    """
+
+    seed: int = 0
     messages: int
     over: float
-    kills: int
+    kills: int = 0
+    servers: int = 0
+    freezes: int = 0
+    short: bool = False
     rules: Rules = Rules(apart=0)  # noqa: RUF009 - frozen
 
     @property
     def patients(self) -> int:
-        return self.messages // len(TEMPLATES)
+        return max(self.messages // len(TEMPLATES), 1)
+
+    def scaled(self, scale: float) -> Plan:
+        """Return a plan that is so many times as long and has as many more faults, never none."""
+        if scale == 1:
+            return self
+
+        def share(number: int) -> int:
+            return max(round(number * scale), 1) if number else 0
+
+        return replace(
+            self,
+            messages=share(self.messages),
+            over=max(self.over * scale, 5.0),
+            kills=share(self.kills),
+            servers=share(self.servers),
+            freezes=share(self.freezes),
+        )
 
 
 def random_kills(plan: Plan) -> Result:
     """SIGKILL workers, their pool processes, beats and the web process at moments left to chance.
 
-    Meanwhile the provider fails in every way, and reports late, twice, out of order or never.
+    Meanwhile the provider fails in every way, and reports late, twice, out of order or never; if
+    the plan says so, workers are frozen and Redis and PostgreSQL taken away in between.
     """
     began = time.monotonic()
     with Scene(seed=plan.seed, rules=plan.rules) as scene:
         scene.twilio.chances(ANSWERS | RECEIPTS, seed=plan.seed)
         scene.enrol(plan.patients, over=plan.over)
         cast = Cast(scene)
+        blows: list[Callable[[], object]] = [cast.kill_one] * plan.kills
+        blows += [cast.take_a_server_away] * plan.servers
+        blows += [partial(cast.freeze_one, seconds=FROZEN)] * plan.freezes
+        scene.random.shuffle(blows)
         end = time.monotonic() + plan.over
-        while (left := plan.kills - scene.kills.total()) > 0:
-            pause = max(end - time.monotonic(), 0.0) / left
+        for struck, blow in enumerate(blows):
+            pause = max(end - time.monotonic(), 0.0) / (len(blows) - struck)
             time.sleep(scene.random.uniform(0.2, 1.8) * pause)
-            cast.kill_one()
-        scene.settle(seconds=240)
-        return scene.result("random kills", since=began)
+            blow()
+        scene.finish(short=plan.short)
+        return scene.result("random kills" if plan.kills else "servers away", since=began)
 
 
 def precise_kills(plan: Plan) -> Result:
@@ -93,45 +125,20 @@ def precise_kills(plan: Plan) -> Result:
         return scene.result("kills as the provider takes it", since=began)
 
 
-class Cast:
-    """The processes of a run: two workers of two, two beats and the web, revived when they die."""
+def frozen_workers(plan: Plan) -> Result:
+    """Freeze a worker again and again for longer than anybody waits for it, then let it go on.
 
-    def __init__(self, scene: Scene) -> None:
-        self.scene = scene
-        self.web = scene.web()
-        self.workers = scene.start(workers=2, beats=0, concurrency=2)
-        self.beats = [scene.stack.beat() for _ in range(2)]
-
-    def kill_one(self) -> None:
-        """Kill a pool process mostly, a whole worker or a beat at times, the web process seldom."""
-        chance = self.scene.random.random()
-        if chance < 0.75:
-            self._kill_pool_process()
-        elif chance < 0.92:
-            self._kill("worker", self.scene.random.choice(self.workers))
-        elif chance < 0.97:
-            self._kill("beat", self.scene.random.choice(self.beats))
-        else:
-            self._kill("web", self.web)
-        self.revive()
-
-    def revive(self) -> None:
-        """Start again what has died."""
-        stack = self.scene.stack
-        self.workers = [
-            one if one.is_running else stack.worker(concurrency=2) for one in self.workers
-        ]
-        self.beats = [one if one.is_running else stack.beat() for one in self.beats]
-        if not self.web.is_running:
-            self.web = self.scene.web()
-
-    def _kill(self, kind: str, victim: Running) -> None:
-        victim.kill()
-        self.scene.kills[f"SIGKILL of a {kind}"] += 1
-
-    def _kill_pool_process(self) -> None:
-        children = [pid for worker in self.workers for pid in worker.pids[1:]]
-        if children:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.scene.random.choice(children), signal.SIGKILL)
-                self.scene.kills["SIGKILL of a pool process"] += 1
+    So do a suspended virtual machine, a full swap and a debugger: what the worker was about to do
+    is another's by then.
+    """
+    began = time.monotonic()
+    settings = FEW_AT_ONCE | {"FOLLOWUP_LEASE": "2", "FOLLOWUP_RECONCILE_AFTER": "2"}
+    with Scene(seed=plan.seed, rules=plan.rules, settings=settings) as scene:
+        scene.enrol(plan.patients, over=plan.over)
+        cast = Cast(scene)
+        scene.wait_until_running()
+        for _ in range(plan.freezes):
+            time.sleep(scene.random.uniform(0.5, 1.5))
+            cast.freeze_one(seconds=FROZEN).join()
+        scene.finish(short=plan.short)
+        return scene.result("frozen workers", since=began)

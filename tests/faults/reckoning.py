@@ -115,6 +115,9 @@ class _Books:
     @classmethod
     def read(cls, kit: Kit) -> _Books:
         with kit.store.read() as session:
+            if not kit.store.is_sqlite:
+                # All as of one moment: receipts may still come in.
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             asked = session.scalars(select(WorklistItem.message_id)).all()
             return cls(
                 {one.id: one for one in session.scalars(select(Message))},

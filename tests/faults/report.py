@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tests.faults.reckoning import Reckoning
@@ -44,6 +44,9 @@ class Result:
             round(self.seconds),
         )
         return (self.name, str(self.seed), *map(str, figures))
+
+
+Show = Callable[[Result], Result]
 
 
 def table(results: Sequence[Result]) -> str:

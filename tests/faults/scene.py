@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
@@ -151,9 +151,16 @@ class Scene:
             enrol(self.kit, request, actor="cli:test")
             self._enrolled += 1
 
-    def wait_until_running(self) -> None:
-        """Wait until the dispatcher has run: processes take seconds to start."""
-        self._wait(self._dispatched, seconds=60)
+    def wait_until_running(self, *, since: datetime | None = None) -> None:
+        """Wait until the dispatcher has run (again, `since`): processes take seconds to start."""
+        self._wait(lambda: self._dispatched(since), seconds=60)
+
+    def finish(self, *, short: bool) -> None:
+        """Wait for the end of a run: until all is handed over, or until nothing more happens."""
+        if short:
+            self.wait_until_handed_over(seconds=240)
+        else:
+            self.settle(seconds=300)
 
     def settle(self, *, seconds: float = 90.0) -> None:
         """Wait until every message is where it stays; raise if it takes longer."""
@@ -187,9 +194,10 @@ class Scene:
         """Return how many messages are still to be handed over."""
         return self._count(Message.state != SENT)
 
-    def _dispatched(self) -> bool:
+    def _dispatched(self, since: datetime | None) -> bool:
         with self.kit.store.read() as session:
-            return session.get(Sweep, "dispatch") is not None
+            tick = session.get(Sweep, "dispatch")
+        return tick is not None and (since is None or tick.started_real_at > since)
 
     def _count(self, *conditions: ColumnElement[bool]) -> int:
         settled = [state.value for state in FINAL]

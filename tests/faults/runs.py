@@ -1,0 +1,32 @@
+"""The fault runs by name, as long as `make faults` makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from tests.faults.kills import Plan, frozen_workers, precise_kills, random_kills
+from tests.faults.outages import dispatcher_stopped, skewed_worker
+from tests.faults.report import Result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What a run does, and how much of it unless scaled; `plan` has no seed yet."""
+
+    go: Callable[[Plan], Result]
+    plan: Plan
+
+    def __call__(self, *, seed: int, scale: float) -> Result:
+        """Make the run, so many times as long and as hard as usual."""
+        return self.go(replace(self.plan.scaled(scale), seed=seed))
+
+
+RUNS: Mapping[str, Run] = {
+    "kills": Run(go=random_kills, plan=Plan(messages=10_000, over=300, kills=310)),
+    "precise": Run(go=precise_kills, plan=Plan(messages=4_800, over=120, kills=1_000)),
+    "outages": Run(go=random_kills, plan=Plan(messages=2_000, over=90, servers=20)),
+    "skew": Run(go=skewed_worker, plan=Plan(messages=960, over=40)),
+    "freeze": Run(go=frozen_workers, plan=Plan(messages=1_600, over=90, freezes=6)),
+    "dispatcher-hour": Run(go=dispatcher_stopped, plan=Plan(messages=800, over=15)),
+}

@@ -1,0 +1,25 @@
+"""Short runs with a stopped dispatcher and a wrong clock."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.kills import Plan
+from tests.faults.outages import dispatcher_stopped, skewed_worker
+from tests.faults.report import Show
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(420)]
+
+
+def test_after_an_hour_without_a_dispatcher_the_useful_goes_and_the_rest_is_told(show: Show):
+    result = show(dispatcher_stopped(Plan(seed=22, messages=160, over=12)))
+
+    assert result.clean, result.account
+    assert result.account.states["expired"] > 0
+
+
+def test_a_worker_whose_clock_is_minutes_wrong_sends_nothing_twice(show: Show):
+    result = show(skewed_worker(Plan(seed=23, messages=96, over=8)))
+
+    assert result.clean, result.account
+    assert result.account.due == result.account.taken == 96

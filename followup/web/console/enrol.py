@@ -297,12 +297,12 @@ def _quick_page(here: Here, form: Form) -> Response:
 
 
 def _usual(here: Here) -> str:
-    """Return the protocol to begin with: the one that patients here were last enrolled on."""
+    """Return the protocol to begin with: the one last enrolled on here, else the fullest."""
     with here.kit.store.read() as session:
         rows = search(session, Sought(clinics=here.clinics), limit=1)
     last = str(rows[0].Enrolment.protocol) if rows else ""
     protocols = here.kit.catalogue.protocols
-    return last if last in protocols else min(protocols)
+    return last if last in protocols else max(protocols, key=lambda key: len(protocols[key].steps))
 
 
 def _choices(here: Here, form: Form) -> dict[str, Any]:

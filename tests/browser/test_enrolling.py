@@ -1,0 +1,182 @@
+"""Enrolling a patient in a browser: page by page, all on one page, with and without JavaScript."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import func, select
+
+from followup.domain.roles import Role
+from followup.store.models import Enrolment
+from tests.kits import enrol_one
+from tests.people import nhs_number
+
+with_and_without = pytest.mark.parametrize("javascript", [True, False], ids=["js", "no-js"])
+
+
+def enrolments(site):
+    with site.kit.store.read() as session:
+        return session.scalar(select(func.count()).select_from(Enrolment))
+
+
+def fill_in_the_patient(screen):
+    screen.fill("NHS number", "999 000 0018")
+    screen.fill("Full name", "Test Patient")
+    born = screen.page.get_by_role("group", name="Date of birth")
+    for label, value in (("Day", "17"), ("Month", "5"), ("Year", "1957")):
+        born.get_by_label(label).fill(value)
+    screen.fill("Mobile number", "07700 900123")
+    screen.fill("Mobile number again", "07700900123")
+
+
+def answer(screen, question, choice):
+    screen.page.get_by_role("group", name=question).get_by_label(choice, exact=True).check()
+
+
+def fill_in_the_procedure(screen):
+    screen.fill("Time of the procedure", "2.30pm")
+    answer(screen, "Does the patient have diabetes?", "Yes")
+    answer(screen, "Did the injection contain a steroid?", "Yes")
+    answer(screen, "How may we send the messages?", "Texts")
+
+
+@with_and_without
+def test_the_quick_form_shows_the_whole_timeline_and_then_enrols(each_site, window, javascript):
+    screen = window(each_site.open(), Role.ENROL, javascript=javascript)
+    screen.go("/enrol/quick")
+    screen.look()
+    fill_in_the_patient(screen)
+    fill_in_the_procedure(screen)
+    screen.click("Check the timeline")
+
+    assert screen.heading.endswith("Check the answers before enrolling")
+    assert "check it regularly" in screen.text.replace("\n", " ") or "blood sugar" in screen.text
+    assert screen.page.locator(".fu-step").count() == 14
+    screen.look()
+    assert enrolments(each_site) == 0
+
+    screen.click("Enrol the patient")
+    assert screen.heading == "Patient"
+    assert "Test Patient" in screen.text
+    assert "07700" not in screen.text
+    screen.look()
+    assert enrolments(each_site) == 1
+
+
+@with_and_without
+def test_one_thing_a_page_and_back_keeps_the_answers(site, window, javascript):
+    screen = window(site.open(), Role.ENROL, javascript=javascript)
+    screen.go("/")
+    screen.click("Enrol")
+    screen.fill("NHS number", "999 000 0018")
+    screen.look()
+    screen.click("Go on")
+    screen.fill("Full name", "Test Patient")
+    born = screen.page.get_by_role("group", name="Date of birth")
+    for label, value in (("Day", "17"), ("Month", "5"), ("Year", "1957")):
+        born.get_by_label(label).fill(value)
+    screen.look()
+    screen.click("Go on")
+    screen.fill("Mobile number", "07700 900123")
+    screen.fill("Mobile number again", "07700 900123")
+    screen.look()
+    screen.click("Back")
+    assert screen.page.get_by_label("Full name").input_value() == "Test Patient"
+    screen.click("Go on")
+    screen.fill("Mobile number", "07700 900123")
+    screen.fill("Mobile number again", "07700 900123")
+    screen.click("Go on")
+    screen.page.get_by_label("Nerve root block").check()
+    screen.fill("Time of the procedure", "14:30")
+    screen.look()
+    screen.click("Go on")
+    answer(screen, "Does the patient have diabetes?", "No")
+    answer(screen, "Did the injection contain a steroid?", "Yes")
+    screen.look()
+    screen.click("Go on")
+    answer(screen, "How may we send the messages?", "Texts")
+    screen.look()
+    screen.click("Go on")
+    assert screen.heading.endswith("Check the answers before enrolling")
+    assert screen.page.locator(".fu-step").count() == 10
+    screen.click("Enrol the patient")
+    assert enrolments(site) == 1
+
+
+def test_what_is_wrong_is_said_on_top_and_at_the_field_and_the_link_leads_there(site, window):
+    screen = window(site.open(), Role.ENROL)
+    screen.go("/enrol/quick")
+    fill_in_the_patient(screen)
+    screen.fill("NHS number", "999 000 0019")
+    screen.fill("Mobile number again", "07700 900124")
+    fill_in_the_procedure(screen)
+    screen.click("Check the timeline")
+
+    assert screen.page.title().startswith("Error: ")
+    screen.look()
+    summary = screen.page.locator(".nhsuk-error-summary")
+    assert summary.get_by_role("link").count() == 2
+    summary.get_by_role("link").first.click()
+    assert screen.page.locator(":focus").get_attribute("name") == "nhs_number"
+    assert screen.page.get_by_label("Full name").input_value() == "Test Patient"
+    assert enrolments(site) == 0
+
+
+def test_nothing_is_chosen_for_diabetes_and_steroid(site, window):
+    screen = window(site.open(), Role.ENROL)
+    screen.go("/enrol/quick")
+    fill_in_the_patient(screen)
+    screen.fill("Time of the procedure", "14:30")
+    answer(screen, "How may we send the messages?", "Texts")
+    assert screen.page.locator("input[type=radio]:checked").count() == 0
+    screen.click("Check the timeline")
+
+    assert screen.page.locator(".nhsuk-error-summary").get_by_role("link").count() == 2
+    assert enrolments(site) == 0
+
+
+def test_a_patient_who_is_enrolled_already_is_said_at_once(site, window):
+    enrol_one(site.kit, 7)
+    screen = window(site.open(), Role.ENROL)
+    screen.go("/enrol")
+    screen.fill("NHS number", nhs_number(7))
+    screen.click("Go on")
+
+    assert "enrolled already" in screen.text
+    screen.look()
+
+
+def test_two_clicks_enrol_once(site, window):
+    screen = window(site.open(), Role.ENROL)
+    screen.go("/enrol/quick")
+    fill_in_the_patient(screen)
+    fill_in_the_procedure(screen)
+    screen.click("Check the timeline")
+    screen.page.get_by_role("button", name="Enrol the patient").dblclick()
+    screen.page.wait_for_url("**/patients/**")
+
+    assert enrolments(site) == 1
+
+
+def test_a_keyboard_is_enough(site, window):
+    """Tab from field to field, space and arrows to choose, Enter to send: no pointer at all."""
+    screen = window(site.open(), Role.ENROL)
+    keyboard = screen.go("/enrol/quick").keyboard
+    screen.page.get_by_label("NHS number").focus()
+    for text in ("9990000018", "Test Patient", "17", "5", "1957", "07700900123", "07700900123"):
+        keyboard.type(text)
+        keyboard.press("Tab")
+    keyboard.press("Tab")
+    while "protocol=" in (screen.page.locator(":focus").get_attribute("href") or ""):
+        keyboard.press("Tab")
+    for _ in range(3):
+        keyboard.press("Tab")
+    keyboard.type("14:30")
+    for _ in range(2):
+        keyboard.press("Tab")
+        keyboard.press("Space")
+    keyboard.press("Tab")
+    keyboard.press("Space")
+    keyboard.press("Enter")
+
+    screen.page.wait_for_url("**/check")
+    assert screen.page.locator(".fu-step").count() == 14

@@ -95,6 +95,7 @@ def _lower(value: Any) -> Any:  # noqa: ANN401 - whatever the environment or a c
 
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 PerSecond = Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)]
+Million = Annotated[int, Field(ge=1, le=1_000_000)]
 Thousand = Annotated[int, Field(ge=1, le=1000)]
 Lower = BeforeValidator(_lower)
 Folder = Annotated[Path, AfterValidator(_folder)]

@@ -18,6 +18,7 @@ from config.formats import (
     Folder,
     Lower,
     MasterKeysText,
+    Million,
     PerSecond,
     Roles,
     Seconds,
@@ -124,9 +125,9 @@ class Settings(BaseSettings):
     )
     sms_per_second: PerSecond = Field(200, description="a number above 0 and at most 10000")
     email_per_second: PerSecond = Field(50, description="a number above 0 and at most 10000")
-    breaker_after: int = Field(
-        5, ge=1, le=1_000_000, description="a whole number from 1 to 1000000"
-    )
+    version_per_minute: Million = Field(600, description="a whole number from 1 to 1000000")
+    patient_per_day: Thousand = Field(6, description="a whole number from 1 to 1000")
+    breaker_after: Million = Field(5, description="a whole number from 1 to 1000000")
     worker_concurrency: Thousand | None = Field(None, description="a whole number from 1 to 1000")
 
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Lower] = Field(

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session
 
+from followup.blast_radius import HELD
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import TemplateError
 from followup.domain.lifecycle import State
@@ -42,11 +43,12 @@ def release_held(kit: Kit, *, limit: int = 500) -> int:
 
 
 def _unheld(session: Session, kit: Kit, deed: Deed, *, limit: int) -> Sequence[UUID]:
-    """Return messages held by nothing: no pause, no switch, and their clinic is configured."""
+    """Return messages held by no pause, switch or limit, whose clinic is configured."""
     return _lock(
         session,
         deed,
         Message.reason.is_distinct_from(NEEDS_OPERATOR),
+        Message.reason.is_distinct_from(HELD),
         Message.clinic.in_(kit.catalogue.clinics),
         *(~covered(cover) for cover in covers_in_force(session)),
         limit=limit,

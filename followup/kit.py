@@ -27,7 +27,9 @@ class Policy:
     provider may take before its "not there" is believed; `batch_size` how many ids a task carries;
     `in_flight_limit` how many messages may be claimed or under way at once; `send_concurrency` how
     many provider calls one process makes at once; `per_second` the pace of each channel's sender;
-    `claim_ahead` for how long ahead messages are claimed, by that pace.
+    `claim_ahead` for how long ahead messages are claimed, by that pace. `version_per_minute` is how
+    many messages of one content may go out in a minute, `patient_per_day` how many to one patient
+    within a day (of service time); what is beyond is held.
     """
 
     lease: timedelta
@@ -37,6 +39,8 @@ class Policy:
     send_concurrency: int
     per_second: Mapping[ChannelKind, float]
     claim_ahead: timedelta = timedelta(seconds=10)
+    version_per_minute: int = 600
+    patient_per_day: int = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

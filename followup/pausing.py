@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from followup.blast_radius import HELD
 from followup.domain.lifecycle import State
 from followup.kit import Kit
 from followup.ongoing import find, must_be_open, note
@@ -56,7 +57,9 @@ def _resume(session: Session, kit: Kit, enrolment_id: UUID, *, actor: str) -> in
         return 0
     enrolment.state = "active"
     note(session, deed, enrolment, "enrolment.resumed")
-    held = lock_in(session, [State.HELD], Message.enrolment_id == enrolment.id)[State.HELD]
+    # What a limit holds is for a person to let go, who looks at that.
+    paused = (Message.enrolment_id == enrolment.id, Message.reason.is_distinct_from(HELD))
+    held = lock_in(session, [State.HELD], *paused)[State.HELD]
     useful = move(
         session,
         deed,

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from followup.blast_radius import within_limits
 from followup.calling import Calls
 from followup.dispatch import apply_stops
 from followup.domain.lifecycle import State
@@ -79,6 +80,7 @@ def _start(session: Session, kit: Kit, token: UUID, message_ids: Sequence[UUID])
         for id_ in message_ids
         if id_ in by_id and (one := prepare(session, kit, deed, by_id[id_]))
     ]
+    prepared = within_limits(session, kit, deed, prepared)
     move(
         session,
         deed,

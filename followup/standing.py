@@ -58,6 +58,7 @@ COLUMNS = (
     Message.not_after,
     Message.zone,
     Message.attempt_count,
+    Message.let_go,
     Message.address_sealed,
     Message.address_index,
     Enrolment.state.label("enrolment_state"),

@@ -10,6 +10,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from followup.audit import seal_trail
+from followup.blast_radius import forget_minutes
 from followup.chasing import chase_receipts
 from followup.consequences import expired
 from followup.domain.lifecycle import State
@@ -160,6 +161,7 @@ JOBS: tuple[Job, ...] = (
         watches=frozenset({State.SENT}),
     ),
     Job(name="sandbox", every=timedelta(seconds=1), run=play_sandbox),
+    Job(name="forget-minutes", every=timedelta(minutes=10), run=forget_minutes),
     Job(name="seal-audit", every=timedelta(minutes=1), run=seal_trail),
     Job(
         name="cancel-ended",

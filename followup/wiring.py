@@ -141,6 +141,8 @@ def _policy(settings: Settings) -> Policy:
             ChannelKind.SMS: settings.sms_per_second,
             ChannelKind.EMAIL: settings.email_per_second,
         },
+        version_per_minute=settings.version_per_minute,
+        patient_per_day=settings.patient_per_day,
         # Enough to keep the workers busy until the next tick but one.
         claim_ahead=timedelta(seconds=max(10.0, 2 * settings.tick)),
     )

@@ -69,8 +69,13 @@ REASONS: dict[str, str] = {
     "paused": "the enrolment is paused",
     "resumed": "resumed",
     "switch": "a kill switch is on",
+    "blast-radius": "more at once than may go; a person must let it go",
+    "let-go": "a person let it go",
+    "provider-down": "waits until its provider can be reached",
     "clinic-not-configured": "its clinic is no longer configured",
     "needs-operator": "an operator must correct something first",
+    "too-many-of-one-content": "more messages of one content in a minute than may go",
+    "too-many-to-one-patient": "more messages to one patient in a day than may go",
     "pace": "waits for the pace limit",
     "lease-over": "its worker went away; it goes again",
     "not-yet": "waits for its window",
@@ -88,6 +93,7 @@ REASONS: dict[str, str] = {
 
 
 KINDS: dict[str, str] = {
+    "blast-radius": "held: more at once than may go",
     "reply": "a patient wrote",
     "restart": "somebody wants messages again",
     "missed": "could not be sent in time: ring the patient",

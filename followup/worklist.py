@@ -26,7 +26,15 @@ TIME_LIMITS = {
 }
 """How soon a person should look, by urgency."""
 
-URGENCY = {"reply": 2, "missed": 2, "failed": 2, "unknown": 2, "no-receipt": 3, "set-up": 2}
+URGENCY = {
+    "blast-radius": 1,
+    "reply": 2,
+    "missed": 2,
+    "failed": 2,
+    "unknown": 2,
+    "set-up": 2,
+    "no-receipt": 3,
+}
 
 
 OUTCOME = re.compile(r"[a-z][a-z-]{0,39}")

@@ -86,6 +86,8 @@ class Stack:
         self.environment = {
             "PATH": os.defpath,
             "PYTHONPATH": str(ROOT),
+            # Tests send in minutes what a clinic sends in months.
+            "FOLLOWUP_VERSION_PER_MINUTE": "1000000",
             "FOLLOWUP_DATA_DIR": str(self.folder / "data"),
             "FOLLOWUP_MASTER_KEYS": base64.b64encode(secrets.token_bytes(32)).decode(),
             **environment,

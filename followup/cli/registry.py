@@ -48,6 +48,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "stop-sending": Entry("switching:stop_sending", "Stop sending at once, in whole or part."),
         "resume-sending": Entry("switching:resume_sending", "Let go what was stopped."),
         "switches": Entry("switching:switches", "List what is stopped, by whom and why."),
+        "let-go": Entry("letting_go:let_go", "List or let go what was too much at once."),
     },
     "Running": {
         "run": Entry("run:run", "Run everything in one process, on this machine."),

@@ -50,7 +50,9 @@ class is_among(FunctionElement[bool]):  # noqa: N801 - reads as the condition th
 
     def __init__(
         self,
-        column: InstrumentedAttribute[UUID] | ColumnElement[UUID],
+        column: InstrumentedAttribute[UUID]
+        | InstrumentedAttribute[UUID | None]
+        | ColumnElement[UUID],
         values: Collection[UUID] | BindParameter[Any],
     ) -> None:
         if isinstance(values, BindParameter):

@@ -297,10 +297,23 @@ class Message(Base):
     # Claimed and sending: the lease, in real time. Unknown: when to look again, in real time.
     lease_until: Mapped[datetime | None]
     attempt_count: Mapped[int] = mapped_column(SmallInteger)
+    # A person let it go though it was beyond a limit: the limits do not hold it again.
+    let_go: Mapped[bool] = mapped_column(Boolean, default=False, server_default=text("false"))
     sent_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
     receipt_due_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
+
+
+class VersionMinute(Base):
+    """How many messages of one content version were begun in one minute of real time."""
+
+    __tablename__ = "version_minutes"
+
+    version: Mapped[str] = mapped_column(String(64), primary_key=True)
+    # Minutes since 1970.
+    minute: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    begun: Mapped[int] = mapped_column(Integer)
 
 
 class Attempt(Base):

@@ -238,6 +238,8 @@ def test_secrets_do_not_show_when_settings_are_printed(environment):
         ("PROVIDER_CONNECT_TIMEOUT", "nan", "is 'nan': set it to seconds"),
         ("SEND_CONCURRENCY", "0", "is '0': set it to a whole number from 1 to 1000"),
         ("BATCH_SIZE", "1.5", "is '1.5': set it to a whole number from 1 to 1000"),
+        ("VERSION_PER_MINUTE", "0", "is '0': set it to a whole number from 1 to 1000000"),
+        ("PATIENT_PER_DAY", "1001", "is '1001': set it to a whole number from 1 to 1000"),
         ("BREAKER_AFTER", "0", "is '0': set it to a whole number from 1 to 1000000"),
         ("IN_FLIGHT_LIMIT", "many", "is 'many': set it to a whole number from 1 to 100000"),
         ("SMS_PER_SECOND", "0", "is '0': set it to a number above 0"),

@@ -230,6 +230,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_switches")),
     )
     op.create_table(
+        "version_minutes",
+        sa.Column("version", sa.String(length=64), nullable=False),
+        sa.Column("minute", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("begun", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("version", "minute", name=op.f("pk_version_minutes")),
+    )
+    op.create_table(
         "enrolments",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("clinic", sa.String(length=80), nullable=False),
@@ -402,6 +409,7 @@ def upgrade() -> None:
         sa.Column("lease_token", sa.Uuid(), nullable=True),
         sa.Column("lease_until", UtcDateTime(), nullable=True),
         sa.Column("attempt_count", sa.SmallInteger(), nullable=False),
+        sa.Column("let_go", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("sent_at", UtcDateTime(), nullable=True),
         sa.Column("delivered_at", UtcDateTime(), nullable=True),
         sa.Column("receipt_due_at", UtcDateTime(), nullable=True),
@@ -760,6 +768,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_enrolments_patient_id"))
 
     op.drop_table("enrolments")
+    op.drop_table("version_minutes")
     op.drop_table("switches")
     op.drop_table("sweeps")
     op.drop_table("staff")

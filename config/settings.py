@@ -156,6 +156,13 @@ class Settings(BaseSettings):
         """Say whether tasks never leave the process, as only `followup run` can do."""
         return self.broker_url == "memory://"
 
+    def in_force(self) -> dict[str, str]:
+        """Return every setting by its name, for people; of a secret only whether it is set."""
+        return {
+            f"{PREFIX}{field.upper()}": _shown(getattr(self, field), is_secret=_is_secret(field))
+            for field in type(self).model_fields
+        }
+
     def load_master_keys(self) -> tuple[bytes, ...]:
         """Return the master keys, 32 bytes each, the current one first.
 
@@ -196,6 +203,17 @@ def load_settings(**given: Any) -> Settings:  # noqa: ANN401 - pydantic checks e
     return settings
 
 
+def _is_secret(field: str) -> bool:
+    info = Settings.model_fields[field]
+    return not info.repr or "SecretStr" in str(info.annotation)
+
+
+def _shown(value: object, *, is_secret: bool) -> str:
+    if value is None:
+        return "not set"
+    return "set" if is_secret else str(value)
+
+
 def _refusal(mistakes: list[str]) -> ConfigurationError:
     lines = "".join(f"\n- {mistake}" for mistake in mistakes)
     return ConfigurationError(f"the settings need correcting, in the environment or .env:{lines}")
@@ -214,6 +232,6 @@ def _sentence(detail: ErrorDetails) -> str:
     reason = str(detail.get("ctx", {}).get("error", ""))
     if reason.startswith(name):
         return reason
-    if info.repr and "SecretStr" not in str(info.annotation):
+    if not _is_secret(field):
         reason = f"is '{detail['input']}'" + (f", which {reason}" if reason else "")
     return f"{name} {reason}: set it to {info.description}"

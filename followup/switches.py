@@ -6,6 +6,7 @@ held; a provider's call that has begun can't be taken back.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -26,9 +27,10 @@ from followup.store.switches import (
     covered,
     covers_in_force,
     find_switch,
+    is_covered,
     list_switches,
 )
-from followup.store.types import new_id
+from followup.store.types import AnyRow, new_id
 
 REASON = "switch"
 """The reason of a message that is held by a kill switch."""
@@ -98,7 +100,8 @@ def lift(kit: Kit, switch_id: UUID, *, actor: str) -> Released:
 def view_switches(kit: Kit, *, lifted: bool = False) -> list[SwitchView]:
     """Return the switches in force, the newest first; with `lifted` also those that were."""
     with kit.store.read() as session:
-        return [_view(session, switch) for switch in list_switches(session, lifted=lifted)]
+        held = _held(session)
+        return [_view(switch, held) for switch in list_switches(session, lifted=lifted)]
 
 
 def _known(kit: Kit, scope: SwitchScope, value: str | None) -> str | None:
@@ -196,12 +199,18 @@ def _release(session: Session, kit: Kit, deed: Deed) -> Released:
     return Released(planned=len(planned), expired=len(gone))
 
 
-def _view(session: Session, switch: Switch) -> SwitchView:
-    held = 0
-    if switch.lifted_at is None:
-        cover = covered((switch.scope, switch.value))
-        waiting = select(func.count()).where(state_is(State.HELD), Message.reason == REASON, cover)
-        held = session.scalar(waiting) or 0
+def _held(session: Session) -> Sequence[AnyRow]:
+    """Return how many messages kill switches hold: for each clinic, protocol, step and channel."""
+    kinds = (Message.clinic, Message.protocol, Message.step, Message.channel)
+    return session.execute(
+        select(*kinds, func.count().label("held"))
+        .where(state_is(State.HELD), Message.reason == REASON)
+        .group_by(*kinds)
+    ).all()
+
+
+def _view(switch: Switch, held: Sequence[AnyRow]) -> SwitchView:
+    cover = (switch.scope, switch.value)
     return SwitchView(
         id=switch.id,
         scope=switch.scope,
@@ -211,7 +220,9 @@ def _view(session: Session, switch: Switch) -> SwitchView:
         thrown_by=switch.thrown_by,
         lifted_at=switch.lifted_at,
         lifted_by=switch.lifted_by,
-        held=held,
+        held=sum(row.held for row in held if is_covered([cover], row))
+        if switch.lifted_at is None
+        else 0,
     )
 
 

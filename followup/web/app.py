@@ -78,6 +78,7 @@ def create_app(kit: Kit, settings: Settings) -> FastAPI:
             public_url=settings.public_url,
             nhs_identity=settings.nhs_identity,
             code_roles=settings.code_roles,
+            settings_in_force=settings.in_force(),
         ),
     )
     app.add_middleware(Envelope, is_https=settings.public_url.startswith("https:"))

@@ -32,6 +32,7 @@ MODULES = (
     "patient",
     "deeds",
     "team",
+    "system",
     "about",
 )
 """Every module of `followup.web.console` that has pages."""

@@ -1,0 +1,181 @@
+"""The system: what is wrong, what stops sending, what waits, and what is in force."""
+
+from __future__ import annotations
+
+import platform
+
+from starlette.responses import Response
+
+from followup.domain.channel import ChannelKind
+from followup.domain.errors import InvalidInput, NotFound, Problem
+from followup.health import ailments, last_sweeps
+from followup.store.revisions import newest_revision
+from followup.store.signs import heartbeats, queues, server_of
+from followup.store.switches import SwitchScope
+from followup.switches import SwitchView, lift, throw, view_switches
+from followup.web.console import words
+from followup.web.console.enrolment_form import sentence
+from followup.web.console.forms import Form
+from followup.web.console.here import Here
+from followup.web.console.registry import MANAGE, Pages
+
+pages = Pages()
+
+
+@pages.get("/system", may=MANAGE)
+def show(here: Here) -> Response:
+    kit = here.kit
+    wrong = ailments(kit)
+    with kit.store.read() as session:
+        waiting = queues(session, now=kit.clock.now())
+        beats, sweeps = heartbeats(session), last_sweeps(session)
+    return here.page(
+        "system.html",
+        wrong=wrong,
+        switches=view_switches(kit),
+        may_lift=lambda switch: _is_ours(here, switch),
+        stops=lambda switch: stops(here, switch.scope, switch.value),
+        queues=waiting,
+        beats=beats,
+        sweeps=sweeps,
+        settings=here.console.settings_in_force,
+        versions=_versions(here),
+        zone=here.zone_of(None),
+        real_now=kit.clock.real_now(),
+        done=_done(here),
+    )
+
+
+@pages.get("/system/switches", may=MANAGE)
+def past_switches(here: Here) -> Response:
+    return here.page(
+        "system-switches.html",
+        switches=[one for one in view_switches(here.kit, lifted=True) if one.lifted_at],
+        stops=lambda switch: stops(here, switch.scope, switch.value),
+        zone=here.zone_of(None),
+    )
+
+
+@pages.get("/system/stop", may=MANAGE)
+def ask_stop(here: Here) -> Response:
+    return _stop_page(here, here.form)
+
+
+@pages.post("/system/stop", may=MANAGE)
+def stop(here: Here) -> Response:
+    form = here.form
+    wanted, reason = form.text("what"), form.text("reason")
+    problems = []
+    if wanted not in dict(_choices(here)) or not wanted:
+        problems.append(Problem("what", "Choose what is to stop"))
+    if not reason:
+        problems.append(Problem("reason", "Say why, in a few words and without a patient’s name"))
+    if problems:
+        return _stop_page(here, form.refused(*problems))
+    scope, _, value = wanted.partition(":")
+    try:
+        throw(here.kit, SwitchScope(scope), value or None, reason=reason, actor=here.member.actor)
+    except InvalidInput as error:
+        told = [Problem(each.field, sentence(each.message)) for each in error.problems]
+        return _stop_page(here, form.refused(*told))
+    return here.go("/system?done=stopped")
+
+
+@pages.post("/system/switches/{switch}/lift", may=MANAGE)
+def let_go(here: Here) -> Response:
+    switch_id = here.id("switch")
+    found = next((one for one in view_switches(here.kit) if one.id == switch_id), None)
+    if found is None or not _is_ours(here, found):
+        raise NotFound("there is no such kill switch in force")
+    released = lift(here.kit, switch_id, actor=here.member.actor)
+    return here.go(f"/system?done=lifted&again={released.planned}&late={released.expired}")
+
+
+def stops(here: Here, scope: str, value: str | None) -> str:
+    """Return what a kill switch stops, in words."""
+    match SwitchScope(scope):
+        case SwitchScope.ALL:
+            return "Everything"
+        case SwitchScope.CLINIC:
+            clinic = here.kit.catalogue.clinics.get(value or "")
+            return clinic.name if clinic else f"{value}"
+        case SwitchScope.PROTOCOL:
+            return here.protocol_name(value)
+        case SwitchScope.CHANNEL:
+            return f"All {words.covered(value)}"
+        case SwitchScope.STEP:
+            return _step(here, value or "")
+
+
+def _step(here: Here, value: str) -> str:
+    key, _, step = value.rpartition("/")
+    protocol = here.kit.catalogue.protocols.get(key)
+    if protocol is None:
+        return f"The message “{value}” of every procedure"
+    return f"{protocol.name}: {here.titles(protocol)(step)}"
+
+
+def _choices(here: Here) -> list[tuple[str, str]]:
+    """Return what this manager may stop: their own clinics, or anything if they have them all."""
+    clinics = [(f"clinic:{key}", _of_clinic(here, key)) for key in here.clinics]
+    start = [("", "Choose")]
+    if here.member.clinics is not None:
+        return [*start, *clinics]
+    protocols = here.kit.catalogue.protocols
+    return [
+        *start,
+        ("all", "Everything"),
+        *((f"channel:{kind.value}", f"All {words.covered(kind)}") for kind in ChannelKind),
+        *clinics,
+        *((f"protocol:{key}", f"Procedure: {protocols[key].name}") for key in sorted(protocols)),
+        *(
+            (f"step:{key}/{step.key}", f"Message: {_step(here, f'{key}/{step.key}')}")
+            for key in sorted(protocols)
+            for step in protocols[key].steps
+        ),
+    ]
+
+
+def _of_clinic(here: Here, key: str) -> str:
+    return f"Clinic: {here.kit.catalogue.clinics[key].name}"
+
+
+def _is_ours(here: Here, switch: SwitchView) -> bool:
+    own = here.member.clinics
+    return own is None or (switch.scope == SwitchScope.CLINIC and switch.value in own)
+
+
+def _stop_page(here: Here, form: Form) -> Response:
+    return here.page("system-stop.html", form=form, choices=_choices(here))
+
+
+def _versions(here: Here) -> list[tuple[str, str]]:
+    kit = here.kit
+    protocols = kit.catalogue.protocols
+    return [
+        ("Follow-up", here.console.version),
+        ("Python", platform.python_version()),
+        ("Database", server_of(kit.store.engine)),
+        ("Schema", newest_revision()),
+        *((f"Protocol “{protocols[key].name}”", protocols[key].version) for key in protocols),
+        ("Texts go by", kit.channels[ChannelKind.SMS].provider),
+        ("E-mails go by", kit.channels[ChannelKind.EMAIL].provider),
+    ]
+
+
+def _done(here: Here) -> str | None:
+    match here.query("done"):
+        case "stopped":
+            return "Stopped. Messages that it covers are held from now on."
+        case "lifted":
+            again, late = (_number(here.query(name)) for name in ("again", "late"))
+            return (
+                f"Lifted. {words.count(again, 'message')} will go again, and for {late} it is "
+                "too late."
+            )
+        case _:
+            return None
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0  # noqa: PLR2004 - enough

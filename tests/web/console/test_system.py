@@ -1,0 +1,118 @@
+"""The system's page: what is wrong, what is stopped and by whom, and no secret of the settings."""
+
+from __future__ import annotations
+
+import pytest
+
+from config.settings import load_settings
+from followup.domain.roles import Role
+from followup.health import beat, watched
+from followup.store.models import AuditEvent
+from followup.store.switches import SwitchScope
+from followup.switches import throw
+from tests.kits import enrol_one, rows, run_until, states
+from tests.people import ENROLLED_AT
+from tests.web.console.test_patient import statements
+
+
+def test_stopping_needs_to_know_what_and_why(manager):
+    page = manager.post("/system/stop", {}, status=422)
+
+    assert page.errors == [
+        "Choose what is to stop",
+        "Say why, in a few words and without a patient’s name",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("all", "Everything"),
+        ("channel:sms", "All texts"),
+        ("clinic:derriford-pain", "Derriford Pain Clinic"),
+        ("protocol:nerve-root-block", "Nerve root block"),
+        ("step:nerve-root-block/dressing", "Nerve root block: Taking the dressing off"),
+    ],
+)
+def test_sending_is_stopped_and_let_go_again(sqlite_kit, manager, what, said):
+    enrolment = enrol_one(sqlite_kit, 1)
+
+    page = manager.post("/system/stop", {"what": what, "reason": "wrong words"})
+
+    assert "held from now on" in page.page.text
+    assert said in page.text
+    assert "wrong words" in page.text
+    run_until(sqlite_kit, ENROLLED_AT)
+    (lift,) = [f for f in page.page.all("form") if f.attributes["action"].endswith("/lift")]
+
+    page = manager.post(lift.attributes["action"])
+
+    assert "Lifted." in page.page.text
+    assert "Nothing: every message goes out when it is due" in page.text
+    assert "held" not in states(sqlite_kit, enrolment).values()
+    assert said in manager.get("/system/switches").text
+    told = [(e.action, e.actor) for e in rows(sqlite_kit, AuditEvent) if "switch." in e.action]
+    assert told == [(f"switch.{it}", f"web:{manager.email}") for it in ("thrown", "lifted")]
+
+
+def test_what_is_lifted_already_can_not_be_lifted_again(manager):
+    page = manager.post("/system/stop", {"what": "all", "reason": "a drill"})
+    (lift,) = [f for f in page.page.all("form") if f.attributes["action"].endswith("/lift")]
+    manager.post(lift.attributes["action"])
+
+    manager.post(lift.attributes["action"], status=404)
+
+
+def test_a_manager_of_one_clinic_stops_that_clinic_alone(sqlite_kit, joined):
+    local = joined(Role.MANAGE, clinics=["derriford-pain"])
+    switch = throw(sqlite_kit, SwitchScope.ALL, reason="a drill", actor="cli:test")
+
+    refused = local.post("/system/stop", {"what": "all", "reason": "a drill"}, status=422)
+    assert refused.errors == ["Choose what is to stop"]
+    local.post(f"/system/switches/{switch}/lift", status=404)
+    local.post("/system/stop", {"what": "clinic:derriford-pain", "reason": "a drill"})
+
+
+def test_what_is_wrong_is_said_with_what_to_do(sqlite_kit, manager):
+    assert "The dispatcher has never run" in manager.get("/system").text
+
+    watched(sqlite_kit, "dispatch", lambda: 0)
+    beat(sqlite_kit, "web", "clinic:1")
+
+    page = manager.get("/system")
+    assert "All is well" in page.text
+    assert "clinic:1" in page.text
+
+
+def test_settings_are_shown_and_secrets_are_not(tmp_path, monkeypatch):
+    settings = load_settings(
+        data_dir=tmp_path,
+        broker_url="redis://:hush@127.0.0.1:6379/0",
+        twilio_auth_token="hush",
+        smtp_url="smtp://nia:hush@127.0.0.1:25",
+    )
+
+    shown = settings.in_force()
+
+    assert "hush" not in str(shown)
+    assert shown["FOLLOWUP_TWILIO_AUTH_TOKEN"] == "set"
+    assert shown["FOLLOWUP_MASTER_KEYS"] == "not set"
+    assert shown["FOLLOWUP_PORT"] == "8000"
+    assert shown["FOLLOWUP_BROKER_URL"] == "set"
+
+
+def test_the_settings_in_force_are_on_the_page(manager):
+    page = manager.get("/system")
+
+    assert "FOLLOWUP_SMS_CHANNEL" in page.text
+
+
+def test_more_switches_ask_no_more_of_the_database(sqlite_kit, manager):
+    enrol_one(sqlite_kit, 1)
+    throw(sqlite_kit, SwitchScope.CHANNEL, "sms", reason="one", actor="cli:test")
+    manager.get("/system")
+    few = statements(sqlite_kit, lambda: manager.get("/system"))
+    for value in ("dressing", "flare", "moving"):
+        throw(sqlite_kit, SwitchScope.STEP, value, reason=value, actor="cli:test")
+
+    assert statements(sqlite_kit, lambda: manager.get("/system")) == few

@@ -1,0 +1,160 @@
+"""Looking after an enrolled patient in a browser: stop and start, another time, pause, a call."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from followup.domain.roles import Role
+from followup.store.models import AuditEvent, Enrolment, Message, Patient
+from tests.kits import enrol_one, message, rows, run_until
+from tests.people import ENROLLED_AT
+
+with_and_without = pytest.mark.parametrize("javascript", [True, False], ids=["js", "no-js"])
+
+
+@pytest.fixture
+def enrolled(site):
+    """The enrolment of a patient who is five days into the follow-up."""
+    made = enrol_one(site.kit, 1, diabetic=True)
+    run_until(site.kit, ENROLLED_AT + timedelta(days=5))
+    site.open()
+    return made
+
+
+@pytest.fixture
+def path(site, enrolled):
+    """Where the patient's page is."""
+    (patient,) = rows(site.kit, Patient)
+    return f"/patients/{patient.id}"
+
+
+def states(site):
+    with site.kit.store.read() as session:
+        return set(session.scalars(select(Message.state)))
+
+
+def test_the_timeline_has_what_was_what_comes_and_now_between(window, site, path):
+    screen = window(site, Role.ENROL)
+    screen.go(path)
+
+    screen.look()
+    assert screen.page.get_by_text("Now", exact=False).count() >= 1
+    assert "Delivered" in screen.text
+    assert "Planned" in screen.text
+    assert "+447700900001" not in screen.page.content()
+
+
+@with_and_without
+def test_showing_contacts_in_full_is_a_button_and_recorded(window, site, path, javascript):
+    screen = window(site, Role.ENROL, javascript=javascript)
+    screen.go(path)
+    screen.click("Show in full")
+
+    assert "07700 900001" in screen.text or "+447700900001" in screen.text
+    screen.look()
+    shown = [one for one in rows(site.kit, AuditEvent) if "reveal" in one.action]
+    assert len(shown) == 1
+
+
+@with_and_without
+def test_stopping_and_starting_messages(window, site, path, javascript):
+    screen = window(site, Role.ENROL, javascript=javascript)
+    screen.go(path)
+    screen.click("Stop messages")
+    screen.look()
+    screen.click("Stop these")
+    assert screen.page.title().startswith("Error: ")
+    screen.look()
+    screen.page.get_by_label("Any messages").check()
+    screen.click("Stop these")
+
+    screen.look()
+    assert "does not want" in screen.text
+    assert "planned" not in states(site)
+
+    screen.click("The patient wants messages again")
+    screen.look()
+    assert screen.page.get_by_text("The patient wants messages again").count() == 0
+    assert "planned" in states(site)
+
+
+@with_and_without
+def test_the_time_is_changed_after_the_difference_was_seen(
+    window, site, path, enrolled, javascript
+):
+    before = message(site.kit, enrolled, "moving").due_at
+    screen = window(site, Role.ENROL, javascript=javascript)
+    screen.go(path)
+    screen.click("Change time")
+    screen.look()
+    group = screen.page.get_by_role("group", name="Date of the procedure")
+    group.get_by_label("Day").fill("20")
+    screen.click("See what changes")
+
+    screen.look()
+    assert "Received already: not repeated" in screen.text
+    (enrolment,) = rows(site.kit, Enrolment)
+    assert enrolment.generation == 1
+
+    screen.click("Change the time")
+    screen.look()
+    (enrolment,) = rows(site.kit, Enrolment)
+    assert enrolment.generation == 2
+    moved = message(site.kit, enrolled, "moving", state="planned").due_at
+    assert moved - before == timedelta(days=1)
+
+
+def test_a_time_that_cannot_be_is_refused_on_the_page(window, site, path):
+    screen = window(site, Role.ENROL)
+    screen.go(path)
+    screen.click("Change time")
+    screen.page.get_by_role("group", name="Date of the procedure").get_by_label("Year").fill("2027")
+    screen.click("See what changes")
+
+    assert screen.page.title().startswith("Error: ")
+    screen.look()
+
+
+def test_pausing_and_resuming(window, site, path):
+    screen = window(site, Role.ENROL)
+    screen.go(path)
+    screen.page.get_by_role("button", name="Pause").click()
+    screen.look()
+    assert "held" in states(site)
+    screen.page.get_by_role("button", name="Resume").click()
+    screen.look()
+    assert "held" not in states(site)
+
+
+def test_ending_a_follow_up_asks_why(window, site, path):
+    screen = window(site, Role.ENROL)
+    screen.go(path)
+    screen.click("End the follow-up")
+    screen.look()
+    screen.page.locator("form button").last.click()
+    assert screen.page.title().startswith("Error: ")
+    screen.look()
+    assert "cancelled" not in states(site)
+
+
+def test_a_call_is_a_part_of_the_timeline(window, site, path):
+    screen = window(site, Role.ENROL)
+    screen.go(path)
+    screen.click("Record a call")
+    screen.look()
+    screen.page.locator("input[type=radio]").first.check()
+    screen.fill("What was said (optional)", "All is well")
+    screen.click("Save")
+    screen.look()
+    assert "All is well" in screen.text
+
+
+def test_who_reads_only_is_offered_no_change(window, site, path):
+    screen = window(site, Role.AUDIT)
+    screen.go(path)
+    screen.look()
+    for words in ("Pause", "Change time", "Stop messages", "Record a call"):
+        assert screen.page.get_by_text(words, exact=True).count() == 0

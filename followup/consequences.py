@@ -116,7 +116,7 @@ def _fall_back(session: Session, kit: Kit, deed: Deed, message: Message) -> bool
     moment = _moment(kit, message, at=deed.at)
     if other is None or moment is None:
         return False
-    fallback = _copy(message, channel=other, due_at=moment, deed=deed)
+    fallback = in_its_place(message, channel=other, due_at=moment, deed=deed)
     session.add(fallback)
     message.superseded = True
     session.flush()
@@ -168,7 +168,10 @@ def _moment(kit: Kit, message: Message, *, at: datetime) -> datetime | None:
     return moment if moment < message.not_after else None
 
 
-def _copy(message: Message, *, channel: ChannelKind, due_at: datetime, deed: Deed) -> Message:
+def in_its_place(
+    message: Message, *, channel: ChannelKind, due_at: datetime, deed: Deed
+) -> Message:
+    """Return a message of the same advice that is to go instead of `message`, or once more."""
     return Message(
         id=new_id(deed.real_at),
         kind=message.kind,

@@ -217,8 +217,8 @@ class Message(Base):
             "occurrence",
             "channel",
             unique=True,
-            sqlite_where=text("kind = 'advice'"),
-            postgresql_where=text("kind = 'advice'"),
+            sqlite_where=text("kind = 'advice' AND fallback_of IS NULL"),
+            postgresql_where=text("kind = 'advice' AND fallback_of IS NULL"),
         ),
         Index(
             "ix_messages_claimable",
@@ -275,7 +275,8 @@ class Message(Base):
     missed: Mapped[str] = mapped_column(String(8))
     may_fall_back: Mapped[bool] = mapped_column(Boolean)
     fallback_of: Mapped[UUID | None] = mapped_column(ForeignKey("messages.id"))
-    # A message on the other channel has taken this one's place: the balance counts that one.
+    # Another message has taken this one's place, on the other channel or because staff sent it
+    # again: the balance counts that one.
     superseded: Mapped[bool] = mapped_column(Boolean)
     receipt_wait: Mapped[int] = mapped_column(Integer)
     address_sealed: Mapped[bytes | None]

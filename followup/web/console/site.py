@@ -33,6 +33,8 @@ MODULES = (
     "deeds",
     "team",
     "system",
+    "messages",
+    "message",
     "about",
 )
 """Every module of `followup.web.console` that has pages."""

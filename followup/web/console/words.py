@@ -5,7 +5,7 @@ A colour never stands alone: it is that of a tag which says the same in words.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -76,7 +76,40 @@ KINDS: dict[str, str] = {
     "no-receipt": "No confirmation came for a message",
     "reply": "The patient wrote",
     "set-up": "Sending is not set up right",
+    "restart": "Somebody wants messages again",
+    "duplicate": "A message may have been sent twice",
 }
+
+PROVIDERS: dict[str, str] = {
+    "twilio": "Twilio",
+    "smtp": "Mail server",
+    "sandbox": "Practice carrier",
+}
+
+OUTCOMES: dict[str, str] = {
+    "accepted": "Taken",
+    "refused": "Refused",
+    "unavailable": "Not taken for now",
+    "unknown": "Nobody knows whether it was taken",
+    "absent": "The provider does not have it",
+    "not-called": "The provider was not called",
+}
+"""What came of a call of the provider; none yet is a call that is under way."""
+
+RECEIPTS: dict[str, str] = {
+    "accepted": "Taken",
+    "sent": "Sent on",
+    "delivered": "Delivered",
+    "failed": "Not delivered",
+}
+
+STANDINGS: dict[str, str] = {
+    "approved": "Approved",
+    "draft": "A draft: no clinician has signed it off",
+    "changed": "Changed since it was signed off",
+}
+
+LANGUAGES: dict[str, str] = {"en": "English", "cy": "Welsh"}
 
 ENDINGS: dict[str, str] = {
     "patient": "The patient does not want to go on",
@@ -110,6 +143,41 @@ FIELDS: dict[str, str] = {
 def kind(code: str) -> str:
     """Return what an item of the worklist is about."""
     return KINDS.get(code, code)
+
+
+def cause(code: str | None) -> str:
+    """Return what a reason or a provider's code means, as the beginning of a sentence."""
+    told = reason_text(code)
+    return told[:1].upper() + told[1:]
+
+
+def provider_word(provider: str) -> str:
+    """Return what a provider is called."""
+    return PROVIDERS.get(provider, provider)
+
+
+def outcome_word(outcome: str | None) -> str:
+    """Return what came of a call of the provider."""
+    return OUTCOMES.get(outcome or "", "Under way")
+
+
+def receipt_word(status: str) -> str:
+    """Return what a provider reported."""
+    return RECEIPTS.get(status, status)
+
+
+def language_word(language: str) -> str:
+    """Return what a language is called."""
+    return LANGUAGES.get(language, language)
+
+
+def approval_words(approval: Mapping[str, Any] | None) -> str:
+    """Return who approved words, and when, as it stood when they were first used."""
+    told = approval or {}
+    standing = STANDINGS.get(str(told.get("standing")), "Not known")
+    if told.get("by_role") and told.get("on"):
+        return f"{standing} by {told['by_role']} on {day(date.fromisoformat(told['on']))}"
+    return standing
 
 
 def covered(channel: str | None) -> str:
@@ -202,15 +270,21 @@ def count(number: int, singular: str, plural: str | None = None) -> str:
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "actor": actor,
+    "approval_words": approval_words,
+    "cause": cause,
     "channel_word": channel_word,
     "clock": clock,
     "count_of": count,
     "covered": covered,
     "day": day,
     "enrolment_tag": enrolment_tag,
+    "language_word": language_word,
     "moment": moment,
     "moved": moved,
+    "outcome_word": outcome_word,
+    "provider_word": provider_word,
     "reason": reason,
+    "receipt_word": receipt_word,
     "role_word": role_word,
     "span": span,
     "state_tag": state_tag,

@@ -476,8 +476,8 @@ def upgrade() -> None:
             "uq_messages_occurrence",
             ["enrolment_id", "generation", "step", "occurrence", "channel"],
             unique=True,
-            sqlite_where=sa.text("kind = 'advice'"),
-            postgresql_where=sa.text("kind = 'advice'"),
+            sqlite_where=sa.text("kind = 'advice' AND fallback_of IS NULL"),
+            postgresql_where=sa.text("kind = 'advice' AND fallback_of IS NULL"),
         )
 
     op.create_table(
@@ -708,8 +708,8 @@ def downgrade() -> None:
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_messages_occurrence",
-            sqlite_where=sa.text("kind = 'advice'"),
-            postgresql_where=sa.text("kind = 'advice'"),
+            sqlite_where=sa.text("kind = 'advice' AND fallback_of IS NULL"),
+            postgresql_where=sa.text("kind = 'advice' AND fallback_of IS NULL"),
         )
         batch_op.drop_index(
             "ix_messages_unsent_not_after",

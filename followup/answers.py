@@ -23,6 +23,8 @@ from followup.store.sealing import Sealer
 from followup.store.types import new_id
 
 UNWATCHED, STOPPED, STARTED = "reply-unwatched", "reply-stopped", "reply-started"
+CALLING = "reply-calling"
+"""To a patient who answered that they want to be rung."""
 
 USEFUL_FOR = timedelta(hours=1)
 """An answer that could not be sent by then would only puzzle."""

@@ -12,13 +12,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from followup.content import Form
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import TemplateError
 from followup.domain.lifecycle import State
 from followup.domain.timeline import Fate, PlannedMessage
 from followup.enrol import Checked
 from followup.kit import Handbook, Kit
-from followup.planning import STATE_OF_FATE, channel_for
+from followup.planning import STATE_OF_FATE, answer_wait, channel_for
 from followup.rendering import render
 from followup.store.models import Attempt, Message, Patient
 from followup.store.sealing import Sealer
@@ -204,6 +205,7 @@ def _planned_view(
         channel=channel,
         clinic=checked.clinic,
         occurrence=planned.occurrence,
+        form=Form(asks_reply=bool(answer_wait(step, channel, two_way=checked.clinic.two_way))),
     )
     return MessageView(
         id=None,

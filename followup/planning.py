@@ -63,7 +63,7 @@ def add_generations(
         _remember(session, kit, protocol, deed=deed)
     generations = [_generation(each, deed=deed) for each in timelines]
     messages = [
-        _row(each.enrolment, planned, each.reachable, deed=deed)
+        _row(each, planned, two_way=_is_two_way(kit, each.enrolment), deed=deed)
         for each in timelines
         for planned in each.messages
     ]
@@ -86,14 +86,25 @@ def _generation(timeline: Timeline, *, deed: Deed) -> dict[str, object]:
     }
 
 
+def _is_two_way(kit: Kit, enrolment: Enrolment) -> bool:
+    clinic = kit.catalogue.clinics.get(enrolment.clinic)
+    return clinic is not None and clinic.two_way
+
+
+def answer_wait(step: Step, channel: ChannelKind | None, *, two_way: bool) -> int | None:
+    """Return how many seconds a message waits for its answer; None for one that asks nothing.
+
+    Only a text can be answered, and only where it comes from a number that takes answers.
+    """
+    if step.reply_within is None or channel is not ChannelKind.SMS or not two_way:
+        return None
+    return int(step.reply_within.total_seconds())
+
+
 def _row(
-    enrolment: Enrolment,
-    planned: PlannedMessage,
-    reachable: Collection[ChannelKind],
-    *,
-    deed: Deed,
+    timeline: Timeline, planned: PlannedMessage, *, two_way: bool, deed: Deed
 ) -> dict[str, object]:
-    step = planned.step
+    enrolment, reachable, step = timeline.enrolment, timeline.reachable, planned.step
     channel = channel_for(step, reachable)
     state, reason = STATE_OF_FATE[planned.fate], None
     if planned.fate is not Fate.PLANNED:
@@ -118,6 +129,7 @@ def _row(
         "may_fall_back": step.fallback and bool(others),
         "superseded": False,
         "receipt_wait": int(step.receipt_deadline.total_seconds()),
+        "answer_wait": answer_wait(step, channel, two_way=two_way),
         "due_at": planned.due_at,
         "not_before": planned.not_before,
         "not_after": planned.not_after,

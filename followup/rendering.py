@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from followup.content import ContentVersion
+from followup.content import ContentVersion, Form
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import TemplateError
 from followup.domain.sms import SmsSize
@@ -47,6 +47,7 @@ def render(kit: Kit, row: AnyRow | Message, *, language: str | None) -> Words:
         channel=channel,
         clinic=clinic,
         occurrence=row.occurrence,
+        form=Form(asks_reply=row.answer_wait is not None),
         extra={"stop_url": stop_url} if stop_url else {},
     )
     return Words(

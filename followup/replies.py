@@ -21,9 +21,11 @@ import structlog
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from followup.answers import STARTED, STOPPED, UNWATCHED, may_answer, write_answer
+from followup.answers import CALLING, STARTED, STOPPED, UNWATCHED, may_answer, write_answer
+from followup.asked import keep_answer, open_question
 from followup.changes import plan_again
 from followup.channels.twilio_hooks import Inbound
+from followup.domain.asked import Answer, answer_of
 from followup.domain.channel import ChannelKind
 from followup.domain.clinic import Clinic
 from followup.domain.contact import parse_mobile
@@ -79,6 +81,8 @@ class _Text:
     clinic: Clinic | None
     sealer: Sealer
     owner: UUID | None
+    question: UUID | None
+    chosen: Answer | None
 
 
 def take_inbound(kit: Kit, inbound: Inbound, *, provider: str | None = None) -> Taken:
@@ -100,6 +104,13 @@ def _take(session: Session, kit: Kit, inbound: Inbound, *, provider: str) -> Tak
     text = _read(session, kit, inbound, deed=deed)
     if not _keep(session, text, inbound.provider_id, provider=provider, deed=deed):
         return _taken_before(session, inbound.provider_id, provider=provider)
+    if text.question is not None and text.chosen is not None:
+        keep_answer(
+            session, kit, deed, message_id=text.question, answer=text.chosen, inbound_id=text.id
+        )
+        thanks = _answer(session, deed, text, CALLING if text.chosen is Answer.CALL else None)
+        _record(session, deed, text, thanks)
+        return Taken(inbound_id=text.id, meaning=text.meaning, repeated=False, answer=thanks)
     changed = _obey(session, kit, deed, text)
     # A wish to start where nothing was stopped is a text like any other: it may mean anything.
     starts = text.meaning is Meaning.START and (changed or text.opt_out_type == "START")
@@ -120,6 +131,9 @@ def _read(session: Session, kit: Kit, inbound: Inbound, *, deed: Deed) -> _Text:
     words = _sayable(inbound.body)[:MOST_KEPT]
     of = patients.find_by_address(session, kit.keyring.indexes, ChannelKind.SMS, address)
     sealer, owner = _sealer(kit, of)
+    chosen = answer_of(words) if not inbound.media_count else None
+    question = open_question(session, of, now=deed.at) if chosen else None
+    meaning = meaning_of(words, opt_out_type=inbound.opt_out_type)
     return _Text(
         id=new_id(deed.real_at),
         address=address,
@@ -129,11 +143,13 @@ def _read(session: Session, kit: Kit, inbound: Inbound, *, deed: Deed) -> _Text:
         words=words,
         media_count=min(inbound.media_count, 99),
         opt_out_type=inbound.opt_out_type,
-        meaning=meaning_of(words, opt_out_type=inbound.opt_out_type),
+        meaning=Meaning.ANSWER if question else meaning,
         of=of,
         clinic=_clinic(kit, of, to=inbound.to),
         sealer=sealer,
         owner=owner,
+        question=question,
+        chosen=chosen,
     )
 
 

@@ -46,6 +46,8 @@ def lock_attempts(session: Session, attempt_ids: Sequence[UUID]) -> Sequence[Any
             Message.enrolment_id,
             Message.not_after,
             Message.receipt_wait,
+            Message.answer_wait,
+            Message.answer,
             Message.receipt_due_at,
             Message.superseded,
             Message.attempt_count,
@@ -67,8 +69,8 @@ def lock_attempts(session: Session, attempt_ids: Sequence[UUID]) -> Sequence[Any
 def mark_sent(session: Session, kit: Kit, deed: Deed, rows: Sequence[AnyRow]) -> None:
     """Move messages to `sent` that were being sent, or that nobody knew of."""
 
-    def alike(row: AnyRow) -> tuple[str, str, int]:
-        return row.state, row.channel, row.receipt_wait
+    def alike(row: AnyRow) -> tuple[str, str, int, int]:
+        return row.state, row.channel, row.receipt_wait, _wait_for_answer(row)
 
     for _, group in groupby(sorted(rows, key=alike), key=alike):
         _to_sent(session, kit, deed, list(group))
@@ -106,9 +108,14 @@ def _rival() -> ColumnElement[bool]:
     )
 
 
+def _wait_for_answer(row: AnyRow) -> int:
+    """Return how many seconds an answer is waited for; 0 where none is, or it came first."""
+    return 0 if row.answer else row.answer_wait or 0
+
+
 def _to_sent(session: Session, kit: Kit, deed: Deed, rows: Sequence[AnyRow]) -> None:
-    """Move messages to `sent` that are alike in state, channel and wait for a receipt."""
-    first = rows[0]
+    """Move messages to `sent` that are alike in state, channel and what they wait for."""
+    first, answer_wait = rows[0], _wait_for_answer(rows[0])
     # A provider that can't be asked does not confirm either (SMTP): nothing is waited for.
     confirms = kit.channels[ChannelKind(first.channel)].can_look and first.receipt_wait
     move(
@@ -119,6 +126,7 @@ def _to_sent(session: Session, kit: Kit, deed: Deed, rows: Sequence[AnyRow]) -> 
         to=State.SENT,
         sent_at=deed.at,
         receipt_due_at=deed.at + timedelta(seconds=first.receipt_wait) if confirms else None,
+        answer_due_at=deed.at + timedelta(seconds=answer_wait) if answer_wait else None,
     )
     if State(first.state) is State.UNKNOWN:
         for row in rows:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
+from followup.asked import chase_answers
 from followup.audit import seal_trail
 from followup.blast_radius import forget_minutes
 from followup.chasing import chase_receipts
@@ -160,6 +161,7 @@ JOBS: tuple[Job, ...] = (
         run=chase_receipts,
         watches=frozenset({State.SENT}),
     ),
+    Job(name="chase-answers", every=timedelta(seconds=10), run=chase_answers),
     Job(name="sandbox", every=timedelta(seconds=1), run=play_sandbox),
     Job(name="forget-minutes", every=timedelta(minutes=10), run=forget_minutes),
     Job(name="seal-audit", every=timedelta(minutes=1), run=seal_trail),

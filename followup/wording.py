@@ -89,6 +89,9 @@ REASONS: dict[str, str] = {
     "start": "they may want messages again",
     "started-again": "the number is no enrolled patient's: find out who wrote",
     "other": "nobody has read it yet",
+    "answer": "they answered our question",
+    "no-answer": "no answer came in time",
+    "asked-for-a-call": "they answered that they would like a call",
 }
 
 
@@ -100,6 +103,8 @@ KINDS: dict[str, str] = {
     "failed": "did not arrive: ring the patient",
     "unknown": "nobody knows whether it arrived: find out",
     "no-receipt": "sent, but no receipt came",
+    "no-answer": "did not answer our question: ring the patient",
+    "call-wanted": "asked us to ring: ring the patient",
     "set-up": "an operator must correct something",
     "duplicate": "may have been sent twice",
 }

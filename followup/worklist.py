@@ -33,6 +33,8 @@ URGENCY = {
     "failed": 2,
     "unknown": 2,
     "set-up": 2,
+    "call-wanted": 2,
+    "no-answer": 2,
     "no-receipt": 3,
 }
 

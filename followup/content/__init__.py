@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from followup.content.library import Content, Rendered, shipped_messages
+from followup.content.library import PAGE_TOKEN, Content, Form, Rendered, shipped_messages
 from followup.content.version import Approval, ContentVersion
 
-__all__ = ["Approval", "Content", "ContentVersion", "Rendered", "shipped_messages"]
+__all__ = [
+    "PAGE_TOKEN",
+    "Approval",
+    "Content",
+    "ContentVersion",
+    "Form",
+    "Rendered",
+    "shipped_messages",
+]

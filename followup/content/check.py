@@ -16,7 +16,7 @@ from followup.domain.file_shape import did_you_mean
 from followup.domain.plain_language import findings
 from followup.domain.protocol import Protocol, Step
 
-REPLIES = ("reply-stopped", "reply-started", "reply-unwatched")
+REPLIES = ("reply-stopped", "reply-started", "reply-unwatched", "reply-calling")
 """The answers to incoming texts: every language needs them, whatever the protocols send."""
 
 _TYPED = re.compile(r"\+?\d[\d ]{5,}\d|https?://|www\.|[\w.]+@[\w.]+")

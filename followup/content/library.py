@@ -28,7 +28,21 @@ from followup.domain.sms import SmsSize, downgrade, measure
 STOP_URL = "https://stop.invalid/"
 """Stands in for the patient's own address while an e-mail is rendered, so that it can be cached."""
 
+PAGE_TOKEN = 16
+"""Characters of a token in a patient's own address."""
+
 NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """What of a message depends on its patient: whether it asks for 1 or 2, and large print."""
+
+    asks_reply: bool = False
+    large_print: bool = False
+
+
+PLAIN = Form()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +59,14 @@ class Rendered:
 def shipped_messages() -> Traversable:
     """Return the folder of messages that comes with the product."""
     return files("templates") / "messages"
+
+
+def _stand_in(name: str, url: str) -> str:
+    """Return an address of the same length that is the same for every patient.
+
+    So a message is rendered once for all, and its size is right.
+    """
+    return STOP_URL if name == "stop_url" else f"{url[:-PAGE_TOKEN]}{'x' * PAGE_TOKEN}"
 
 
 class Content:
@@ -76,12 +98,15 @@ class Content:
         channel: ChannelKind,
         clinic: Clinic,
         occurrence: int = 1,
+        form: Form = PLAIN,
         extra: Mapping[str, str] = NOTHING,
     ) -> Rendered:
         """Return a message to send; raise `TemplateError` where there is none that may be sent.
 
-        It depends on nothing of the patient. `extra` may hold `stop_url`, the address at which this
-        patient stops e-mails; without it an e-mail names the clinic's phone.
+        It depends on nothing of the patient but their `form`. `extra` may hold `stop_url`, the
+        address at which this patient stops e-mails (without it an e-mail names the clinic's phone),
+        and `page_url`, that of their own page; a text that would grow past its limit of segments by
+        the latter goes without it.
         """
         version = self.version(template, language=language, channel=channel)
         if not version.sendable:
@@ -89,7 +114,7 @@ class Content:
                 f"{template}/{language}: the words for {channel} are {version.standing} and may "
                 "not be sent: have a clinician approve them, and say so in meta.toml"
             )
-        return self.proof(version, clinic, occurrence=occurrence, extra=extra)
+        return self.proof(version, clinic, occurrence=occurrence, form=form, extra=extra)
 
     def proof(
         self,
@@ -97,21 +122,25 @@ class Content:
         clinic: Clinic,
         *,
         occurrence: int = 1,
+        form: Form = PLAIN,
         extra: Mapping[str, str] = NOTHING,
     ) -> Rendered:
         """Return a message for reading through, as `render` does, approved or not."""
-        if unknown := extra.keys() - {"stop_url"}:
-            raise TemplateError(f"extra can hold stop_url only, not {', '.join(sorted(unknown))}")
-        stop_url = extra.get("stop_url")
-        facts = ClinicFacts.of(clinic)
-        made = self._composed(version, facts, occurrence, STOP_URL if stop_url else None)
-        if not stop_url or made.html is None:
-            return made
-        return replace(
-            made,
-            text=made.text.replace(STOP_URL, stop_url),
-            html=made.html.replace(STOP_URL, escape(stop_url)),
-        )
+        if unknown := extra.keys() - {"stop_url", "page_url"}:
+            raise TemplateError(
+                f"extra can hold stop_url and page_url only, not {', '.join(sorted(unknown))}"
+            )
+        stands_in = {name: _stand_in(name, url) for name, url in extra.items() if url}
+        facts, urls = ClinicFacts.of(clinic), tuple(sorted(stands_in.items()))
+        made = self._composed(version, facts, occurrence, form, urls)
+        limit = self.cards[version.template].max_segments
+        if "page_url" in stands_in and made.size and made.size.segments > limit:
+            made = self._composed(version, facts, occurrence, form, ())
+        for name, shown in stands_in.items():
+            url = extra[name]
+            html = made.html and made.html.replace(escape(shown), escape(url))
+            made = replace(made, text=made.text.replace(shown, url), html=html)
+        return made
 
     def version(self, template: str, *, language: str, channel: ChannelKind) -> ContentVersion:
         """Return what is rendered for these; raise `TemplateError` where there are no words."""
@@ -141,14 +170,23 @@ class Content:
         return f"{template}: has no words for {channel}: see channels in its meta.toml"
 
     def _compose(
-        self, version: ContentVersion, facts: ClinicFacts, occurrence: int, stop_url: str | None
+        self,
+        version: ContentVersion,
+        facts: ClinicFacts,
+        occurrence: int,
+        form: Form,
+        urls: tuple[tuple[str, str], ...],
     ) -> Rendered:
         variables = {
+            "asks_reply": form.asks_reply,
             "clinic": facts,
             "language": version.language,
+            "large_print": form.large_print,
             "last": occurrence == self.cards[version.template].occurrences,
             "occurrence": occurrence,
-            "stop_url": stop_url,
+            "page_url": None,
+            "stop_url": None,
+            **dict(urls),
         }
         folder = f"{version.template}/{version.language}"
         if version.channel is ChannelKind.SMS:

@@ -43,7 +43,18 @@ class ClinicFacts:
 
 
 FACTS = {field.name: field.type for field in fields(ClinicFacts)}
-VARIABLES = dict.fromkeys(("clinic", "language", "last", "occurrence", "stop_url"))
+VARIABLES = dict.fromkeys(
+    (
+        "asks_reply",
+        "clinic",
+        "language",
+        "large_print",
+        "last",
+        "occurrence",
+        "page_url",
+        "stop_url",
+    )
+)
 """All that a template is given. Nothing of the patient: a message may stand on a lock screen."""
 
 REACHES = {".txt": {".txt"}, ".html": {".html", ".css"}, ".css": set[str]()}

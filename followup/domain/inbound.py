@@ -16,6 +16,8 @@ class Meaning(StrEnum):
     STOP_AND_MORE = "stop-and-more"
     """No more messages, and something that a person must read."""
     START = "start"
+    ANSWER = "answer"
+    """The number that a text of ours asked for, and nothing else."""
     OTHER = "other"
     """A person must read it."""
 

@@ -52,7 +52,8 @@ class Step:
     `channels` are in order of preference. `fallback` lets a message that failed on one channel go
     out once on the other. `priority` is 1 (most urgent) to 9. `source` is the sentence of the
     leaflet that the advice rests on. Without a receipt by `receipt_deadline` after sending, a
-    person is asked to look.
+    person is asked to look. Where there is `reply_within`, the text asks for the reply 1 (all is
+    well) or 2 (please ring), and without one by then after sending a person is asked to ring.
     """
 
     key: str
@@ -67,6 +68,7 @@ class Step:
     template: str
     source: str
     receipt_deadline: timedelta
+    reply_within: timedelta | None = None
 
     def applies_to(self, attributes: Mapping[str, bool]) -> bool:
         """Say whether a patient with these checked attributes is sent this step."""

@@ -22,6 +22,9 @@ from followup.domain.protocol import Attribute, Missed, Predicate, Protocol, Sou
 from followup.domain.protocol_rules import rule_problems
 from followup.domain.timing_file import NotAfterShape, NotBeforeShape, TargetShape
 
+SHORTEST_REPLY = timedelta(hours=2)
+"""Patients look at their phones when they can: less would ask a person about most of them."""
+
 
 class AttributeShape(Shape):
     """A fact about the patient that is asked for at enrolment."""
@@ -106,6 +109,27 @@ class StepShape(Shape):
         description="without a delivery receipt by then after sending, a person is asked to look",
         json_schema_extra={"default": "24h"},
     )
+    reply_within: Duration | None = Field(
+        default=None,
+        description="the text asks for the reply 1 (all is well) or 2 (please ring); without one "
+        "by then after sending, a person is asked to ring",
+    )
+
+    @model_validator(mode="after")
+    def _can_be_replied_to(self) -> Self:
+        if self.reply_within is None:
+            return self
+        if ChannelKind.SMS not in self.channels:
+            raise ValueError(
+                'asks for a reply, which can be given to a text alone: add "sms" to channels, or '
+                "leave reply_within out"
+            )
+        if self.reply_within < SHORTEST_REPLY:
+            raise ValueError(
+                "reply_within leaves too little time to answer: write at least "
+                f'"{SHORTEST_REPLY.seconds // 3600}h"'
+            )
+        return self
 
     def value(self) -> Step:
         return Step(
@@ -122,6 +146,7 @@ class StepShape(Shape):
             template=self.template or self.key,
             source=self.source,
             receipt_deadline=self.receipt_deadline,
+            reply_within=self.reply_within,
         )
 
 

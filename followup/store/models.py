@@ -96,6 +96,9 @@ class Patient(Base):
     # The provider's code for why this address is given up, until it is corrected.
     mobile_unusable: Mapped[str | None] = mapped_column(String(40))
     email_unusable: Mapped[str | None] = mapped_column(String(40))
+    # What helps the patient to read what we send (`followup.domain.needs`): it tells of their
+    # health, so it is sealed.
+    needs_sealed: Mapped[bytes | None]
     created_at: Mapped[datetime]
     deceased_at: Mapped[datetime | None]
     erased_at: Mapped[datetime | None]
@@ -156,6 +159,11 @@ class Enrolment(Base):
     ended_at: Mapped[datetime | None]
     # Free words, so they may name somebody: sealed under the patient's key.
     ended_reason_sealed: Mapped[bytes | None]
+    # The patient's own page: its token is found by a keyed hash, and put into messages from the
+    # sealed copy. All three are null where the link was withdrawn.
+    page_index: Mapped[bytes | None] = mapped_column(unique=True)
+    page_token_sealed: Mapped[bytes | None]
+    page_expires_at: Mapped[datetime | None]
 
 
 class Generation(Base):
@@ -248,6 +256,12 @@ class Message(Base):
             postgresql_where=text("state = 'sent' AND receipt_due_at IS NOT NULL"),
         ),
         Index(
+            "ix_messages_answer_due_at",
+            "answer_due_at",
+            sqlite_where=text("answer_due_at IS NOT NULL"),
+            postgresql_where=text("answer_due_at IS NOT NULL"),
+        ),
+        Index(
             "ix_messages_fallback_of",
             "fallback_of",
             unique=True,
@@ -279,6 +293,8 @@ class Message(Base):
     # again: the balance counts that one.
     superseded: Mapped[bool] = mapped_column(Boolean)
     receipt_wait: Mapped[int] = mapped_column(Integer)
+    # Seconds after sending by which the patient is asked to answer 1 or 2; null asks nothing.
+    answer_wait: Mapped[int | None] = mapped_column(Integer)
     address_sealed: Mapped[bytes | None]
     address_index: Mapped[bytes | None]
 
@@ -303,6 +319,10 @@ class Message(Base):
     sent_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
     receipt_due_at: Mapped[datetime | None]
+    # When a person is asked to ring for want of an answer; null again once that is done.
+    answer_due_at: Mapped[datetime | None]
+    answer: Mapped[str | None] = mapped_column(String(8))
+    answered_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
 

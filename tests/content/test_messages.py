@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 
 from followup.catalogue import load_catalogue
-from followup.content import Content, Rendered
+from followup.content import Content, Form, Rendered
 from followup.content.check import REPLIES
 from followup.content.layout import visible_text, words
 from followup.domain.channel import ChannelKind
@@ -107,7 +107,13 @@ def test_a_text_is_tidy(content: Content, case: Case):
     assert not re.search(r" {2}|\n\n|[ \n]$|^\s| [.,;:?)]|[.?:](?=[A-Za-z])|[{}%]|None", text), text
 
 
-@each([case for case in TEXTS if case.template not in {"reply-stopped", "reply-unwatched"}])
+@each(
+    [
+        case
+        for case in TEXTS
+        if case.template not in {"reply-stopped", "reply-unwatched", "reply-calling"}
+    ]
+)
 def test_a_text_says_how_to_stop_unless_it_is_the_last(content: Content, case: Case):
     text = case.render(content).text
 
@@ -150,6 +156,7 @@ ADVICE = {
     "red-flags": ("look", *SIGNS),
     "reply-stopped": ("you will get no more of these texts", "start them again", "still holds"),
     "reply-started": ("your texts are on again", "If you need help, ring"),
+    "reply-calling": ("we will ring you in office hours", "Do not wait for our call", *SIGNS),
     "reply-unwatched": ("this number is not watched", "For anything else ring"),
 }
 
@@ -221,11 +228,31 @@ def test_nobody_is_left_thinking_that_someone_watches(content: Content, case: Ca
         assert "Please do not reply if you need help: your reply may not be seen in time." in text
 
 
-def test_999_is_named_in_the_answer_to_a_stray_text_alone_and_noted_on_its_card(content: Content):
+def test_999_is_named_in_answers_to_texts_alone_and_noted_on_their_cards(content: Content):
     naming = {case.template for case in CASES if "999" in case.render(content).text}
 
-    assert naming == {"reply-unwatched"}
-    assert any("999" in note for note in content.cards["reply-unwatched"].departures)
+    assert naming == {"reply-unwatched", "reply-calling"}
+    for template in naming:
+        assert any("999" in note for note in content.cards[template].departures)
+
+
+@each([case for case in TEXTS if case.template == "flare-over" and case.clinic.two_way])
+def test_the_text_that_can_ask_for_a_reply_says_which_and_stays_within_its_segments(
+    content: Content, case: Case
+):
+    asking = content.render(
+        case.template,
+        language=case.language,
+        channel=SMS,
+        clinic=case.clinic,
+        form=Form(asks_reply=True),
+    )
+
+    assert "Reply 1 if all is well, 2 for a call from us (" in asking.text
+    assert "extra pain from your injection should be settling" in asking.text
+    assert asking.size is not None
+    assert (asking.size.encoding, asking.size.segments) == ("GSM-7", 2)
+    assert "Reply 1" not in case.render(content).text
 
 
 # ------------------------------------------------------------------------------------------ e-mails

@@ -177,7 +177,7 @@ MISTAKES = {
     "unknown key": (
         ('missed = "drop"', 'missed = "drop"\nwww = 1'),
         [
-            f'{STEP}: unknown key "www"; {LISTED} priority, template, source, receipt_deadline',
+            f'{STEP}: unknown key "www"; {LISTED} priority, template, source, receipt_deadline, reply_within',
         ],
     ),
     "unknown key at the top": (

@@ -102,6 +102,7 @@ def upgrade() -> None:
         sa.Column("language", sa.String(length=12), nullable=False),
         sa.Column("mobile_unusable", sa.String(length=40), nullable=True),
         sa.Column("email_unusable", sa.String(length=40), nullable=True),
+        sa.Column("needs_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("deceased_at", UtcDateTime(), nullable=True),
         sa.Column("erased_at", UtcDateTime(), nullable=True),
@@ -254,6 +255,9 @@ def upgrade() -> None:
         sa.Column("created_by", sa.String(length=120), nullable=False),
         sa.Column("ended_at", UtcDateTime(), nullable=True),
         sa.Column("ended_reason_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("page_index", sa.LargeBinary(), nullable=True),
+        sa.Column("page_token_sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("page_expires_at", UtcDateTime(), nullable=True),
         sa.CheckConstraint(
             "state IN ('active', 'paused', 'withdrawn', 'finished')",
             name=op.f("ck_enrolments_state"),
@@ -263,6 +267,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_enrolments")),
         sa.UniqueConstraint("clinic", "reference", name=op.f("uq_enrolments_clinic_reference")),
+        sa.UniqueConstraint("page_index", name=op.f("uq_enrolments_page_index")),
     )
     with op.batch_alter_table("enrolments", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_enrolments_patient_id"), ["patient_id"], unique=False)
@@ -394,6 +399,7 @@ def upgrade() -> None:
         sa.Column("fallback_of", sa.Uuid(), nullable=True),
         sa.Column("superseded", sa.Boolean(), nullable=False),
         sa.Column("receipt_wait", sa.Integer(), nullable=False),
+        sa.Column("answer_wait", sa.Integer(), nullable=True),
         sa.Column("address_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("address_index", sa.LargeBinary(), nullable=True),
         sa.Column("due_at", UtcDateTime(), nullable=False),
@@ -413,6 +419,9 @@ def upgrade() -> None:
         sa.Column("sent_at", UtcDateTime(), nullable=True),
         sa.Column("delivered_at", UtcDateTime(), nullable=True),
         sa.Column("receipt_due_at", UtcDateTime(), nullable=True),
+        sa.Column("answer_due_at", UtcDateTime(), nullable=True),
+        sa.Column("answer", sa.String(length=8), nullable=True),
+        sa.Column("answered_at", UtcDateTime(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.CheckConstraint("kind IN ('advice', 'reply')", name=op.f("ck_messages_kind")),
         sa.CheckConstraint(
@@ -431,6 +440,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
     )
     with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_messages_answer_due_at",
+            ["answer_due_at"],
+            unique=False,
+            sqlite_where=sa.text("answer_due_at IS NOT NULL"),
+            postgresql_where=sa.text("answer_due_at IS NOT NULL"),
+        )
         batch_op.create_index(
             "ix_messages_claimable",
             ["priority", "channel", "claimable_at"],
@@ -739,6 +755,11 @@ def downgrade() -> None:
             "ix_messages_claimable",
             sqlite_where=sa.text("state = 'planned'"),
             postgresql_where=sa.text("state = 'planned'"),
+        )
+        batch_op.drop_index(
+            "ix_messages_answer_due_at",
+            sqlite_where=sa.text("answer_due_at IS NOT NULL"),
+            postgresql_where=sa.text("answer_due_at IS NOT NULL"),
         )
 
     op.drop_table("messages")

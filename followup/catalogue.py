@@ -19,6 +19,8 @@ from followup.domain.errors import ProtocolError
 from followup.domain.protocol import Protocol
 from followup.domain.protocol_file import parse_protocol
 from followup.domain.review import reservations
+from followup.domain.triage import Triage
+from followup.domain.triage_file import parse_triage
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class Catalogue:
 
     protocols: Mapping[str, Protocol]
     clinics: Mapping[str, Clinic]
+    triage: tuple[Triage, ...] = ()
+    """The phrases by which replies are sorted, one of each language."""
 
     def definition(self, protocol: str) -> dict[str, Any]:
         """Return what the file of that protocol says, as JSON values."""
@@ -37,7 +41,7 @@ class Catalogue:
         return reservations(self.protocols.values(), self.clinics.values(), today=today)
 
 
-Entry = TypeVar("Entry", Protocol, Clinic)
+Entry = TypeVar("Entry", Protocol, Clinic, Triage)
 
 
 def load_catalogue(config_dir: Path | None = None) -> Catalogue:
@@ -49,9 +53,12 @@ def load_catalogue(config_dir: Path | None = None) -> Catalogue:
     problems: list[str] = []
     protocols = _read_folder(root, "protocols", parse=parse_protocol, problems=problems)
     clinics = _read_folder(root, "clinics", parse=parse_clinic, problems=problems)
+    # A folder from before replies were sorted goes by the phrases that are shipped.
+    of_triage = root if (root / "triage").is_dir() else files("config")
+    triage = _read_folder(of_triage, "triage", parse=parse_triage, problems=problems)
     if problems:
         raise ProtocolError("\n".join(problems))
-    return Catalogue(MappingProxyType(protocols), MappingProxyType(clinics))
+    return Catalogue(MappingProxyType(protocols), MappingProxyType(clinics), tuple(triage.values()))
 
 
 def _read_folder(

@@ -1,4 +1,4 @@
-"""The JSON Schemas of protocol and clinic files, written anew by `python -m followup.schemas`.
+"""The JSON Schemas of the files in `config`, written anew by `python -m followup.schemas`.
 
 They are published beside the files that they describe, so that an editor which knows the line
 `#:schema ./protocol.schema.json` completes keys, shows what they mean and marks mistakes.
@@ -16,10 +16,12 @@ from pydantic_core import core_schema
 from followup.domain.clinic_file import ClinicShape
 from followup.domain.file_shape import Shape
 from followup.domain.protocol_file import ProtocolShape
+from followup.domain.triage_file import TriageShape
 
 PUBLISHED: dict[str, type[Shape]] = {
     "protocols/protocol.schema.json": ProtocolShape,
     "clinics/clinic.schema.json": ClinicShape,
+    "triage/triage.schema.json": TriageShape,
 }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.domain.timeline import Fate, Moved
+from followup.domain.triage import ReplyClass
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,23 @@ KINDS: dict[str, str] = {
     "duplicate": "may have been sent twice",
 }
 """What a worklist item is about."""
+
+
+CLASSES: dict[ReplyClass, str] = {
+    ReplyClass.RED_FLAG: "a red flag: needs help now",
+    ReplyClass.EMERGENCY: "an emergency: 999",
+    ReplyClass.WOUND: "the wound or dressing",
+    ReplyClass.SUGAR: "blood sugar",
+    ReplyClass.DECEASED: "the patient may have died",
+    ReplyClass.WRONG_PERSON: "may have reached the wrong person",
+    ReplyClass.PAIN: "pain",
+    ReplyClass.HELP: "asks for help or a call",
+    ReplyClass.STOP: "wants no more messages",
+    ReplyClass.START: "wants messages again",
+    ReplyClass.THANKS: "says thanks",
+    ReplyClass.UNCLEAR: "not understood: read it",
+}
+"""What a reply is about, as far as fixed phrases tell."""
 
 
 def state_label(state: str) -> str:

@@ -18,6 +18,7 @@ CONFIG = Path(str(files("config")))
 SHIPPED = {
     "protocols/protocol.schema.json": sorted((CONFIG / "protocols").glob("*.toml")),
     "clinics/clinic.schema.json": sorted((CONFIG / "clinics").glob("*.toml")),
+    "triage/triage.schema.json": sorted((CONFIG / "triage").glob("*.toml")),
 }
 
 

@@ -39,6 +39,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
     },
     "Oversight": {
         "messages": Entry("messages:messages", "List messages by state, time, step or channel."),
+        "triage": Entry("triage:triage", "Show how a reply is sorted, and how well that works."),
         "worklist": Entry("worklist:group", "List what waits for a person; take and close it."),
         "balance": Entry("balance:balance", "Account for every message that fell due."),
         "audit": Entry("audit:audit", "Show all that one patient was told; check the trail."),

@@ -100,7 +100,8 @@ def _look_at_words(findings: Findings, settings: Settings | None) -> None:
 def _catalogue(found: list[Catalogue], settings: Settings | None) -> str:
     found.append(load_catalogue(settings.config_dir if settings else None))
     clinics, protocols = (", ".join(sorted(it)) for it in (found[0].clinics, found[0].protocols))
-    return f"{protocols}; clinics: {clinics}"
+    replies = ", ".join(each.language for each in found[0].triage)
+    return f"{protocols}; clinics: {clinics}; replies understood in: {replies}"
 
 
 def _content(found: list[Content]) -> str:

@@ -1,0 +1,1 @@
+"""Labelled replies, and how the phrases do on them."""

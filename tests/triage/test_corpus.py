@@ -1,0 +1,75 @@
+"""The shipped phrases on labelled, made-up replies; one part was not looked at while tuning."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import partial
+
+import pytest
+
+from followup.catalogue import load_catalogue
+from followup.domain.triage import ReplyClass, sort_reply
+from followup.triage_report import CORPUS, read_corpus, score
+
+REPLIES, HELD_OUT = CORPUS / "replies.csv", CORPUS / "held-out.csv"
+FROZEN = "f8afe6595e93d9a97dd687fc6107f51e1b7c35479be1fc43a4653fcc00106c2f"
+"""The held-out replies as they were before any phrase was written: never add to them or mend them.
+
+Whoever wants to know how well the phrases do after changing them writes new ones.
+"""
+NEEDED = 0.99
+
+
+@pytest.fixture(scope="module")
+def sort():
+    return partial(sort_reply, load_catalogue().triage)
+
+
+def test_there_are_enough_replies_and_none_is_there_twice():
+    tuned, held_out = read_corpus(REPLIES), read_corpus(HELD_OUT)
+    texts = [reply.text for reply in (*tuned, *held_out)]
+
+    assert len(tuned) >= 400
+    assert len(held_out) >= 120
+    assert len(set(texts)) == len(texts)
+
+
+def test_the_held_out_replies_are_as_they_were_written():
+    assert hashlib.sha256(HELD_OUT.read_bytes()).hexdigest() == FROZEN
+
+
+@pytest.mark.parametrize("path", [REPLIES, HELD_OUT], ids=lambda path: path.stem)
+def test_red_flags_are_found(path, sort):
+    report = score(path.stem, read_corpus(path), sort)
+
+    sensitivity = report.scores[ReplyClass.RED_FLAG].sensitivity
+    assert sensitivity is not None
+    assert sensitivity >= NEEDED, report.missed
+
+
+@pytest.mark.parametrize("path", [REPLIES, HELD_OUT], ids=lambda path: path.stem)
+def test_a_wish_to_stop_is_never_missed(path, sort):
+    report = score(path.stem, read_corpus(path), sort)
+
+    assert report.scores[ReplyClass.STOP].sensitivity == 1
+
+
+@pytest.mark.parametrize("path", [REPLIES, HELD_OUT], ids=lambda path: path.stem)
+def test_a_denied_sign_seldom_raises_an_alarm(path, sort):
+    report = score(path.stem, read_corpus(path), sort)
+
+    others = report.replies - report.scores[ReplyClass.RED_FLAG].labelled
+    assert report.scores[ReplyClass.RED_FLAG].false_alarms <= 0.05 * others
+
+
+def test_the_report_counts_what_is_missed_and_what_is_raised_in_vain(sort, tmp_path):
+    file = tmp_path / "few.csv"
+    file.write_text("classes,text\nred-flag,all is well\nunclear,my leg is weak\nstop,STOP\n")
+
+    report = score("few", read_corpus(file), sort)
+
+    flag, stop = report.scores[ReplyClass.RED_FLAG], report.scores[ReplyClass.STOP]
+    assert (flag.labelled, flag.found, flag.sensitivity, flag.false_alarms) == (1, 0, 0.0, 1)
+    assert (stop.sensitivity, stop.false_alarms) == (1.0, 0)
+    assert report.scores[ReplyClass.SUGAR].sensitivity is None
+    assert report.missed == ("all is well",)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from followup.consequences import expired, not_arriving
 from followup.domain.lifecycle import State
+from followup.in_doubt import presume_sent
 from followup.kit import Kit
 from followup.room import Room
 from followup.standing import Go, Stop, Verdict, Wait, judge, load
@@ -129,6 +130,10 @@ def apply_stops(
         if isinstance(verdict := verdicts[row.id], Stop)
     ]
     for (to, reason), group in groupby(sorted(stops), key=itemgetter(0, 1)):
+        if to is State.UNKNOWN:
+            doubted = {id_ for _, _, id_ in group}
+            presume_sent(session, kit, deed, [row for row in rows if row.id in doubted])
+            continue
         moved = move(
             session, deed, [id_ for _, _, id_ in group], expected=expected, to=to, reason=reason
         )

@@ -85,10 +85,17 @@ class _Text:
     chosen: Answer | None
 
 
-def take_inbound(kit: Kit, inbound: Inbound, *, provider: str | None = None) -> Taken:
-    """Take in one text, once however often the provider posts it. Never raises for what it says."""
+def take_inbound(
+    kit: Kit, inbound: Inbound, *, provider: str | None = None, answered: bool = False
+) -> Taken:
+    """Take in one text, once however often the provider posts it. Never raises for what it says.
+
+    Nothing is said to the sender of one that was `answered` before (and the database lost it).
+    """
     provider = provider or kit.channels[ChannelKind.SMS].provider
-    taken = kit.store.transact(lambda session: _take(session, kit, inbound, provider=provider))
+    taken = kit.store.transact(
+        lambda session: _take(session, kit, inbound, provider=provider, answered=answered)
+    )
     log.info(
         "inbound.taken",
         inbound_id=str(taken.inbound_id),
@@ -99,7 +106,7 @@ def take_inbound(kit: Kit, inbound: Inbound, *, provider: str | None = None) -> 
     return taken
 
 
-def _take(session: Session, kit: Kit, inbound: Inbound, *, provider: str) -> Taken:
+def _take(session: Session, kit: Kit, inbound: Inbound, *, provider: str, answered: bool) -> Taken:
     deed = kit.deed(ACTOR)
     text = _read(session, kit, inbound, deed=deed)
     if not _keep(session, text, inbound.provider_id, provider=provider, deed=deed):
@@ -119,7 +126,8 @@ def _take(session: Session, kit: Kit, inbound: Inbound, *, provider: str) -> Tak
             plan_again(session, kit, deed, patient_id=patient.id)
     if text.meaning is not Meaning.STOP and not (starts and text.of):
         _ask_a_person(session, kit, deed, text, starts=bool(starts))
-    answer = _answer(session, deed, text, _choose(text, changed=changed, starts=bool(starts)))
+    wanted = None if answered else _choose(text, changed=changed, starts=bool(starts))
+    answer = _answer(session, deed, text, wanted)
     _record(session, deed, text, answer)
     return Taken(inbound_id=text.id, meaning=text.meaning, repeated=False, answer=answer)
 

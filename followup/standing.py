@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from followup.domain.channel import ChannelKind
@@ -16,7 +16,7 @@ from followup.domain.lifecycle import State
 from followup.domain.timeline import next_sending_moment
 from followup.kit import Kit
 from followup.store.many import is_among
-from followup.store.models import Enrolment, Message, Objection, Patient
+from followup.store.models import Enrolment, Message, Objection, Patient, Restore
 from followup.store.switches import Cover, covers_in_force, is_covered
 from followup.store.types import AnyRow
 
@@ -43,6 +43,10 @@ class Stop:
 
 Verdict = Go | Wait | Stop
 
+RESTORED = "restored"
+"""The reason of messages that may have gone out after the backup that was restored."""
+AT_ONCE = timedelta(days=1)
+
 COLUMNS = (
     Message.id,
     Message.kind,
@@ -57,7 +61,11 @@ COLUMNS = (
     Message.enrolment_id,
     Message.not_before,
     Message.not_after,
+    Message.due_at,
     Message.zone,
+    Message.state,
+    Message.created_at,
+    Message.restore_id,
     Message.attempt_count,
     Message.let_go,
     Message.address_sealed,
@@ -76,6 +84,9 @@ COLUMNS = (
     Patient.email_unusable,
     Patient.deceased_at,
     Patient.erased_at,
+    # No row of it is without a time here: nothing starts on a backup that nobody restored.
+    select(func.max(Restore.id)).scalar_subquery().label("last_restore"),
+    select(func.max(Restore.restored_at)).scalar_subquery().label("restored_at"),
 )
 
 
@@ -142,7 +153,7 @@ class _Bar:
 
 
 def _judge_one(kit: Kit, bar: _Bar, row: AnyRow, *, now: datetime) -> Verdict:
-    stop = _ended(row) or _shut(bar, row, now=now) or _unreachable(bar, row)
+    stop = _ended(row) or _in_doubt(row) or _shut(bar, row, now=now) or _unreachable(bar, row)
     if stop is not None:
         return stop
     # A patient who wrote is answered whatever the hour.
@@ -162,6 +173,24 @@ def _ended(row: AnyRow) -> Stop | None:
     if row.enrolment_state == "paused":
         return Stop(State.HELD, "paused")
     return None
+
+
+def _in_doubt(row: AnyRow) -> Stop | None:
+    """Return why the provider must be asked first: a backup was restored, and it may have gone.
+
+    That is what fell due before the restore, and what would have if it had not been made anew
+    since: for a patient who was enrolled or moved again because the backup knew nothing of it.
+    """
+    if row.last_restore is None or row.restore_id == row.last_restore or row.restored_at is None:
+        return None
+    if address_of(row)[0] is None:
+        return None
+    if row.created_at < row.restored_at:
+        missed = row.due_at <= row.restored_at
+    else:
+        # Due at once, or at the next sending hour: its target may have been before the restore.
+        missed = row.not_before < row.restored_at and row.due_at < row.created_at + AT_ONCE
+    return Stop(State.UNKNOWN, RESTORED) if missed else None
 
 
 def _shut(bar: _Bar, row: AnyRow, *, now: datetime) -> Stop | None:

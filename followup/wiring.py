@@ -19,6 +19,7 @@ from followup.content import Content
 from followup.domain.channel import ChannelKind
 from followup.kit import Handbook, Kit, Policy
 from followup.links import Links
+from followup.restoring import require_no_pending_restore
 from followup.store.keys import load_keyring
 from followup.store.outbox import StoredOutbox
 from followup.store.schema import migrate, require_current
@@ -27,12 +28,13 @@ from followup.store.server_time import server_time
 from followup.store.session import Store, make_engine
 
 
-def build(settings: Settings, *, clock: Clock | None = None) -> Kit:
+def build(settings: Settings, *, clock: Clock | None = None, restoring: bool = False) -> Kit:
     """Return everything that the use cases work with.
 
     A SQLite database is made and brought up to date; any other must be current (`followup
     migrate`). Where machines share a server, it tells all of them the real time. Raises
-    `ConfigurationError` or `StoreUnavailable` with what to do.
+    `ConfigurationError` or `StoreUnavailable` with what to do; also for a backup that was put in
+    place by hand, unless `restoring`.
     """
     handbook = read_handbook(settings, clock=clock)
     if settings.is_sqlite:
@@ -46,6 +48,8 @@ def build(settings: Settings, *, clock: Clock | None = None) -> Kit:
             real = SharedTime(partial(server_time, engine))
             handbook = replace(handbook, clock=parse_clock(settings.clock, real=real))
     store = Store(engine)
+    if not restoring:
+        require_no_pending_restore(store)
     keyring = load_keyring(store, MasterKeys(settings.load_master_keys()))
     return Kit(
         clock=handbook.clock,

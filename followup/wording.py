@@ -93,6 +93,8 @@ REASONS: dict[str, str] = {
     "answer": "they answered our question",
     "no-answer": "no answer came in time",
     "asked-for-a-call": "they answered that they would like a call",
+    "restored": "a backup was restored, and it may have gone out since that was taken",
+    "unknown-texts": "this patient was sent texts that the restored database knows nothing of",
 }
 
 
@@ -108,6 +110,7 @@ KINDS: dict[str, str] = {
     "call-wanted": "asked us to ring: ring the patient",
     "set-up": "an operator must correct something",
     "duplicate": "may have been sent twice",
+    "restored": "changed after the backup that was restored: find out, put it right, then resume",
 }
 """What a worklist item is about."""
 

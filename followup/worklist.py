@@ -35,6 +35,7 @@ URGENCY = {
     "set-up": 2,
     "call-wanted": 2,
     "no-answer": 2,
+    "restored": 2,
     "no-receipt": 3,
 }
 

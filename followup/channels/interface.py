@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 from followup.domain.channel import ChannelKind as ChannelKind  # noqa: PLC0414 - exported from here too
@@ -79,6 +79,27 @@ class Absent:
 
 class CannotTell:
     """The provider could not be asked, or can't answer (SMTP): a person must decide."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A text in a provider's own list: one that it took from us, or one that came in for us."""
+
+    provider_id: str
+    came_in: bool
+    from_: str
+    to: str
+    body: str
+    media_count: int
+    created_at: datetime | None
+
+
+@runtime_checkable
+class Historian(Protocol):
+    """A provider that can list what went through it, whether we know of it or not."""
+
+    def listed_since(self, since: datetime) -> Sequence[Listed] | None:
+        """Return all texts since then (real time), oldest first; None where not all can be read."""
 
 
 class Channel(Protocol):

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from twilio.http.response import Response
 from twilio.rest import Client
 
-from followup.channels.interface import Absent, CannotTell, ChannelKind, Outgoing, Report, Sought
+from followup.channels.interface import (
+    Absent,
+    CannotTell,
+    ChannelKind,
+    Listed,
+    Outgoing,
+    Report,
+    Sought,
+)
 from followup.channels.kept_alive import AnswerLost, NotReached
 from followup.channels.twilio_answers import Listing, failure_of, payload_of
 from followup.channels.twilio_hooks import Signatures, status_url
 from followup.channels.twilio_http import TWILIO_API_URL, LeanHttpClient
-from followup.channels.twilio_messages import Search, is_service, is_sid, report_of
+from followup.channels.twilio_messages import Search, is_service, is_sid, listed_of, report_of
 from followup.domain.errors import ChannelDown, ConfigurationError, OutcomeUnknown
 
 PAGE_SIZE = 100
 MAX_PAGES = 50
 """A number that was sent more texts than this needs a person to look."""
+
+LONG_PAGE, MOST_LONG_PAGES = 1000, 1000
+"""For the lists of a whole account: the longest page that Twilio gives, and a million texts."""
 
 VALIDITY = (1, 36_000)
 """The least and most seconds of ValidityPeriod, by Twilio's API description."""
@@ -127,6 +138,19 @@ class TwilioChannel:
             return CannotTell()
         return report_of(payload)
 
+    def listed_since(self, since: datetime) -> Sequence[Listed] | None:
+        """Return every text of the account since then, in and out; None where not all can be read.
+
+        Of a text that is still queued Twilio knows no sending date, so it is not among them.
+        """
+        params = {"DateSent>": since.date().isoformat(), "PageSize": LONG_PAGE}
+        messages = self._listed(params, pages=MOST_LONG_PAGES)
+        if messages is None:
+            return None
+        texts = [listed_of(message) for message in messages if is_sid(message.get("sid"))]
+        known = [one for one in texts if one.created_at is None or one.created_at >= since]
+        return sorted(known, key=lambda one: (one.created_at or since, one.provider_id))
+
     def verify_signature(
         self, url: str, params: Mapping[str, Any], signature: str, *, settings: str = ""
     ) -> bool:
@@ -147,11 +171,13 @@ class TwilioChannel:
             "ValidityPeriod": min(max(int(outgoing.valid_for.total_seconds()), least), most),
         }
 
-    def _listed(self, params: dict[str, object]) -> list[dict[str, Any]] | None:
+    def _listed(
+        self, params: dict[str, object], *, pages: int = MAX_PAGES
+    ) -> list[dict[str, Any]] | None:
         """Return every message of a list, page by page; None when not all could be read."""
         messages: list[dict[str, Any]] = []
         response = self._get(f"{self._messages}.json", params)
-        for _ in range(MAX_PAGES):
+        for _ in range(pages):
             page = Listing.of(response)
             if page is None:
                 return None

@@ -10,7 +10,14 @@ from enum import Enum, auto
 from typing import Any, TypeGuard
 from unicodedata import normalize
 
-from followup.channels.interface import Absent, CannotTell, Report, ReportedStatus, Sought
+from followup.channels.interface import (
+    Absent,
+    CannotTell,
+    Listed,
+    Report,
+    ReportedStatus,
+    Sought,
+)
 from followup.channels.twilio_errors import Verdict, meaning_of, reason_of
 
 STATUSES: dict[str, ReportedStatus] = {
@@ -54,6 +61,20 @@ def is_service(sender: str) -> bool:
 def report_of(message: Mapping[str, Any]) -> Report:
     """Return what a message resource says of its message."""
     return make_report(message["sid"], str(message.get("status")), message.get("error_code"))
+
+
+def listed_of(message: Mapping[str, Any]) -> Listed:
+    """Return a message resource as a text of the account's history."""
+    media = str(message.get("num_media") or "")
+    return Listed(
+        provider_id=message["sid"],
+        came_in=str(message.get("direction")) == "inbound",
+        from_=str(message.get("from") or ""),
+        to=str(message.get("to") or ""),
+        body=str(message.get("body") or ""),
+        media_count=int(media) if media.isdecimal() else 0,
+        created_at=_created(message),
+    )
 
 
 def make_report(sid: str, status: str, error_code: object) -> Report:

@@ -17,9 +17,12 @@ LONGEST_ACTOR = 80
 
 
 @contextmanager
-def opened() -> Iterator[Kit]:
-    """Give the kit of the configured database, and give its connections back at the end."""
-    kit = build(_settings())
+def opened(*, restoring: bool = False) -> Iterator[Kit]:
+    """Give the kit of the configured database, and give its connections back at the end.
+
+    Of a backup that was put in place by hand only where it is `restoring`.
+    """
+    kit = build(_settings(), restoring=restoring)
     try:
         yield kit
     finally:

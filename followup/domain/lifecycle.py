@@ -34,9 +34,13 @@ MOVES: dict[State, frozenset[State]] = {
             # Here and below: a receipt proves that an attempt which was believed absent was taken
             # after all. Nothing more is to be sent, and the patient was told, whatever we thought.
             State.SENT,
+            # Here and below: a backup was restored, and it may have been sent since that was taken.
+            State.UNKNOWN,
         }
     ),
-    State.HELD: frozenset({State.PLANNED, State.CANCELLED, State.EXPIRED, State.SENT}),
+    State.HELD: frozenset(
+        {State.PLANNED, State.CANCELLED, State.EXPIRED, State.SENT, State.UNKNOWN}
+    ),
     State.CLAIMED: frozenset(
         {
             State.SENDING,
@@ -47,6 +51,7 @@ MOVES: dict[State, frozenset[State]] = {
             State.EXPIRED,
             State.CANCELLED,
             State.SENT,
+            State.UNKNOWN,
         }
     ),
     State.SENDING: frozenset(

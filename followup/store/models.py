@@ -316,6 +316,8 @@ class Message(Base):
     attempt_count: Mapped[int] = mapped_column(SmallInteger)
     # A person let it go though it was beyond a limit: the limits do not hold it again.
     let_go: Mapped[bool] = mapped_column(Boolean, default=False, server_default=text("false"))
+    # The restore of a backup after which it was looked for at the provider.
+    restore_id: Mapped[int | None] = mapped_column(ForeignKey("restores.id"))
     sent_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
     receipt_due_at: Mapped[datetime | None]
@@ -497,6 +499,24 @@ class Switch(Base):
     thrown_by: Mapped[str] = mapped_column(String(ACTOR))
     lifted_at: Mapped[datetime | None]
     lifted_by: Mapped[str | None] = mapped_column(String(ACTOR))
+
+
+class Restore(Base):
+    """A backup of this database, and since when it is what the service works on.
+
+    A backup carries the row that says when it was taken; until `restored_real_at` is set, nothing
+    may be sent from it. See `followup.restoring`.
+    """
+
+    __tablename__ = "restores"
+
+    id: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=True)
+    taken_real_at: Mapped[datetime]
+    restored_at: Mapped[datetime | None]
+    restored_real_at: Mapped[datetime | None]
+    restored_by: Mapped[str | None] = mapped_column(String(ACTOR))
+    # When the provider's lists were last read to the end, and nothing was in doubt any more.
+    settled_real_at: Mapped[datetime | None]
 
 
 class Sweep(Base):

@@ -7,10 +7,15 @@ from importlib.resources import files
 from sqlalchemy import Connection, inspect, text
 
 
-def newest_revision() -> str:
-    """Return the revision that the code needs; the file of each migration begins with its own."""
+def known_revisions() -> frozenset[str]:
+    """Return every revision that there is: the file of each migration begins with its own."""
     names = [file.name for file in (files("followup") / "store/migrations/versions").iterdir()]
-    return max(name.partition("_")[0] for name in names if name[:1].isdigit())
+    return frozenset(name.partition("_")[0] for name in names if name[:1].isdigit())
+
+
+def newest_revision() -> str:
+    """Return the revision that the code needs."""
+    return max(known_revisions())
 
 
 def current_revision(connection: Connection) -> str | None:

@@ -11,9 +11,9 @@ from followup.domain.lifecycle import FINAL, LEASED, MOVES, State, check_move
 
 # Written out a second time, so that a change of the table has to be meant.
 LEGAL = {
-    "planned": "claimed held cancelled suppressed expired sent",
-    "held": "planned cancelled expired sent",
-    "claimed": "sending planned held suppressed expired cancelled sent",
+    "planned": "claimed held cancelled suppressed expired sent unknown",
+    "held": "planned cancelled expired sent unknown",
+    "claimed": "sending planned held suppressed expired cancelled sent unknown",
     "sending": "sent failed unknown planned expired",
     "unknown": "sent failed planned expired",
     "sent": "delivered failed",

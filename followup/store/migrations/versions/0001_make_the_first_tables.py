@@ -132,6 +132,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_protocol_versions")),
     )
     op.create_table(
+        "restores",
+        sa.Column("id", Serial, autoincrement=True, nullable=False),
+        sa.Column("taken_real_at", UtcDateTime(), nullable=False),
+        sa.Column("restored_at", UtcDateTime(), nullable=True),
+        sa.Column("restored_real_at", UtcDateTime(), nullable=True),
+        sa.Column("restored_by", sa.String(length=120), nullable=True),
+        sa.Column("settled_real_at", UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_restores")),
+    )
+    op.create_table(
         "sandbox_messages",
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("kind", sa.String(length=8), nullable=False),
@@ -416,6 +426,7 @@ def upgrade() -> None:
         sa.Column("lease_until", UtcDateTime(), nullable=True),
         sa.Column("attempt_count", sa.SmallInteger(), nullable=False),
         sa.Column("let_go", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
+        sa.Column("restore_id", Serial, nullable=True),
         sa.Column("sent_at", UtcDateTime(), nullable=True),
         sa.Column("delivered_at", UtcDateTime(), nullable=True),
         sa.Column("receipt_due_at", UtcDateTime(), nullable=True),
@@ -436,6 +447,9 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(
             ["patient_id"], ["patients.id"], name=op.f("fk_messages_patient_id_patients")
+        ),
+        sa.ForeignKeyConstraint(
+            ["restore_id"], ["restores.id"], name=op.f("fk_messages_restore_id_restores")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
     )
@@ -810,6 +824,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_sandbox_messages_message_id"))
 
     op.drop_table("sandbox_messages")
+    op.drop_table("restores")
     op.drop_table("protocol_versions")
     with op.batch_alter_table("patients", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_patients_surname_index"))

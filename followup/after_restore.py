@@ -1,0 +1,228 @@
+"""After a restore: what the provider knows of the lost time is read, settled and accounted for.
+
+Texts that came in are taken in again, so that nobody who said STOP is written to. What is in doubt
+is settled with the provider. What the provider sent, and no message here accounts for, was planned
+after the backup: its patient is paused, and a person finds out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from followup.channels.interface import Historian, Listed
+from followup.channels.twilio_hooks import Inbound
+from followup.domain.channel import ChannelKind
+from followup.domain.errors import Conflict
+from followup.domain.lifecycle import State
+from followup.in_doubt import can_be_asked
+from followup.kit import Kit
+from followup.pausing import pause
+from followup.reconcile import abandon_sending, settle_unknown
+from followup.replies import take_inbound
+from followup.restoring import REASON, last_restore
+from followup.store import patients
+from followup.store.messages import state_is
+from followup.store.models import Attempt, Enrolment, Message, Patient, Restore, WorklistItem
+from followup.switches import view_switches
+from followup.worklist import Task, open_item
+
+SKEW = timedelta(minutes=15)
+"""How far the provider's clock and ours may differ."""
+MOST_KEYS = 500
+"""How many ids one question to the database names."""
+ROUND = timedelta(seconds=2)
+MARGIN = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How far the time after a restore has been made up for. Times are real.
+
+    `unsettled` messages are still in doubt, `with_a_person` is what no provider can tell.
+    `texts_in` counts the texts that were taken in again; None says that they can't be read.
+    `unaccounted` patients got texts that no message here accounts for; `strangers` such texts went
+    to numbers that no patient has. `switch` is the kill switch that holds everything.
+    """
+
+    taken_at: datetime
+    restored_at: datetime
+    unsettled: int
+    with_a_person: int
+    texts_in: int | None
+    unaccounted: int
+    strangers: int
+    switch: UUID | None
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left for this machine to find out."""
+        return self.unsettled == 0
+
+
+def make_up_for(kit: Kit, *, actor: str, rest: Callable[[timedelta], None]) -> Standing:
+    """Read, settle and account for the time between the last backup and its restore.
+
+    Safe to run again at any time. `rest` waits: "not there" is believed only after
+    `Policy.reconcile_after`. Raises `Conflict` where nothing was restored.
+    """
+    with kit.store.read() as session:
+        restore = last_restore(session)
+    if restore is None or restore.restored_real_at is None:
+        raise Conflict("this database was never restored from a backup: there is nothing to do")
+    listed = _listed(kit, restore)
+    texts_in = None if listed is None else _take_in(kit, listed)
+    _settle(kit, restore.restored_real_at, rest=rest)
+    unaccounted, strangers = _account(kit, restore, _listed(kit, restore) or (), actor=actor)
+    standing = Standing(
+        taken_at=restore.taken_real_at,
+        restored_at=restore.restored_real_at,
+        unsettled=_unsettled(kit),
+        with_a_person=_with_a_person(kit),
+        texts_in=texts_in,
+        unaccounted=unaccounted,
+        strangers=strangers,
+        switch=_switch(kit),
+    )
+    if standing.settled:
+        kit.store.transact(lambda session: _note(session, kit, restore.id))
+    return standing
+
+
+def _listed(kit: Kit, restore: Restore) -> Sequence[Listed] | None:
+    channel = kit.channels[ChannelKind.SMS]
+    if not isinstance(channel, Historian):
+        return None
+    return channel.listed_since(restore.taken_real_at - SKEW)
+
+
+def _take_in(kit: Kit, listed: Sequence[Listed]) -> int:
+    """Take in the texts that came since the backup; return how many were not known."""
+    taken = [
+        take_inbound(
+            kit,
+            Inbound(
+                provider_id=one.provider_id,
+                from_=one.from_,
+                to=one.to,
+                body=one.body,
+                media_count=one.media_count,
+            ),
+            answered=True,
+        )
+        for one in listed
+        if one.came_in
+    ]
+    return sum(not one.repeated for one in taken)
+
+
+def _settle(kit: Kit, restored_at: datetime, *, rest: Callable[[timedelta], None]) -> None:
+    """Ask the provider until nothing is in doubt, or it does not answer in time."""
+    listed_by = restored_at + kit.policy.reconcile_after
+    until = max(listed_by, kit.clock.real_now()) + MARGIN
+    # What was sent just before the restore must be in the lists that are read next.
+    is_listed = not isinstance(kit.channels[ChannelKind.SMS], Historian)
+    while True:
+        abandon_sending(kit)
+        settle_unknown(kit)
+        now = kit.clock.real_now()
+        if now >= until or ((is_listed or now >= listed_by) and not _unsettled(kit)):
+            return
+        rest(ROUND)
+
+
+def _unsettled(kit: Kit) -> int:
+    """Count what a provider is still to be asked about."""
+    askable = [kind.value for kind in kit.channels if can_be_asked(kit, kind.value)]
+    in_doubt = state_is(State.UNKNOWN) & Message.lease_until.is_not(None)
+    with kit.store.read() as session:
+        return session.scalars(
+            select(func.count()).where(
+                Message.channel.in_(askable), in_doubt | state_is(State.SENDING)
+            )
+        ).one()
+
+
+def _with_a_person(kit: Kit) -> int:
+    with kit.store.read() as session:
+        return session.scalars(
+            select(func.count()).where(
+                WorklistItem.kind.in_(("unknown", "restored")), WorklistItem.state != "closed"
+            )
+        ).one()
+
+
+def _switch(kit: Kit) -> UUID | None:
+    return next((one.id for one in view_switches(kit) if one.reason == REASON), None)
+
+
+def _note(session: Session, kit: Kit, restore_id: int) -> None:
+    restore = session.get_one(Restore, restore_id)
+    restore.settled_real_at = restore.settled_real_at or kit.clock.real_now()
+
+
+def _account(
+    kit: Kit, restore: Restore, listed: Sequence[Listed], *, actor: str
+) -> tuple[int, int]:
+    """Pause every patient who was sent what no message here accounts for, and tell a person.
+
+    Return how many patients that are, and how many such texts went to nobody who is known.
+    """
+    sent = [one for one in listed if not one.came_in]
+    known = _known(kit, [one.provider_id for one in sent])
+    odd = [one for one in sent if one.provider_id not in known]
+    concerned: dict[UUID, Patient] = {}
+    strangers = 0
+    with kit.store.read() as session:
+        for one in odd:
+            found = patients.find_by_address(session, kit.keyring.indexes, ChannelKind.SMS, one.to)
+            concerned |= {patient.id: patient for patient in found}
+            strangers += not found
+    for patient in concerned.values():
+        _look_at(kit, restore, patient, actor=actor)
+    return len(concerned), strangers
+
+
+def _known(kit: Kit, provider_ids: Sequence[str]) -> set[str]:
+    provider, known = kit.channels[ChannelKind.SMS].provider, set[str]()
+    with kit.store.read() as session:
+        for start in range(0, len(provider_ids), MOST_KEYS):
+            known.update(
+                session.scalars(
+                    select(Attempt.provider_id).where(
+                        Attempt.provider == provider,
+                        Attempt.provider_id.in_(provider_ids[start : start + MOST_KEYS]),
+                    )
+                )
+            )
+    return known
+
+
+def _look_at(kit: Kit, restore: Restore, patient: Patient, *, actor: str) -> None:
+    """Pause a patient once: whoever resumes them has looked."""
+    subject = f"restored:{restore.id}:{patient.id}"
+    with kit.store.read() as session:
+        told = select(WorklistItem.id).where(WorklistItem.subject == subject)
+        if session.scalar(told) is not None:
+            return
+        active = session.scalars(
+            select(Enrolment.id).where(
+                Enrolment.patient_id == patient.id, Enrolment.state == "active"
+            )
+        ).all()
+    for enrolment_id in active:
+        pause(kit, enrolment_id, actor=actor)
+    task = Task(
+        subject=subject,
+        kind="restored",
+        clinic=patient.clinic,
+        cause="unknown-texts",
+        patient_id=patient.id,
+        enrolment_id=active[0] if active else None,
+    )
+    kit.store.transact(lambda session: open_item(session, kit, kit.deed(actor), task))

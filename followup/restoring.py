@@ -1,0 +1,164 @@
+"""Going on from a backup: sending stops, and what may have gone out since it was taken is in doubt.
+
+Between backup and restore messages were sent that the database no longer knows of. Nothing that
+could be one of them goes out before its provider was asked, or a person has looked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from followup.backup import last_sign_of_life
+from followup.domain.errors import ConfigurationError, Conflict
+from followup.domain.lifecycle import State
+from followup.in_doubt import FORGETFUL, ask_a_person, presume_sent
+from followup.kit import Kit
+from followup.outcomes import look_again
+from followup.standing import RESTORED, Stop, judge, load
+from followup.store.audit_log import Deed, Entry, record
+from followup.store.messages import move, state_is
+from followup.store.models import Attempt, Message, Restore, Sweep
+from followup.store.session import Store
+from followup.store.switches import SwitchScope
+from followup.switches import throw
+
+BATCH = 500
+UNSENT = (State.PLANNED, State.HELD, State.CLAIMED)
+UNDER_WAY = (State.SENDING, State.UNKNOWN)
+STOPPED = timedelta(minutes=1)
+"""A stack that has shown no sign of life for so long does not run."""
+
+REASON = "a backup was restored: see followup after-restore"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marked:
+    """A restore that the database knows of: since when, and how much it put in doubt."""
+
+    taken_at: datetime
+    in_doubt: int
+
+
+def require_no_pending_restore(store: Store) -> None:
+    """Raise `ConfigurationError` where the database is a backup that was put in place by hand."""
+    with store.read() as session:
+        pending = session.scalar(select(Restore.id).where(Restore.restored_real_at.is_(None)))
+    if pending is not None:
+        raise ConfigurationError(
+            "this database is a backup, and messages may have gone out since it was taken; "
+            "before anything is started, run: followup after-restore"
+        )
+
+
+def require_stopped(kit: Kit) -> None:
+    """Raise `Conflict` if the dispatcher or a sweep has run on this database a moment ago."""
+    with kit.store.read() as session:
+        last = session.scalar(select(func.max(Sweep.started_real_at)))
+    if last is not None and last > kit.clock.real_now() - STOPPED:
+        raise Conflict(
+            "something has worked on this database within the last minute: stop every worker, "
+            "beat and web process first, and wait a minute"
+        )
+
+
+def mark_restored(kit: Kit, *, taken_at: datetime | None, actor: str) -> Marked:
+    """Let the database know that it was restored from a backup, and stop all sending.
+
+    `taken_at` (real time) is when the backup was taken; the database's own last sign of life counts
+    where that is earlier. Everything that fell due before now is in doubt from here on.
+    """
+    # Before anything is written here, which is a sign of life too.
+    alive = last_sign_of_life(kit.store)
+    throw(kit, SwitchScope.ALL, reason=REASON, actor=actor)
+    return kit.store.transact(
+        lambda session: _mark(session, kit, kit.deed(actor), taken_at=taken_at, alive=alive)
+    )
+
+
+def last_restore(session: Session) -> Restore | None:
+    """Return the restore that this database is the outcome of, if it ever was restored."""
+    return session.scalar(
+        select(Restore)
+        .where(Restore.restored_real_at.is_not(None))
+        .order_by(Restore.id.desc())
+        .limit(1)
+    )
+
+
+def _mark(
+    session: Session, kit: Kit, deed: Deed, *, taken_at: datetime | None, alive: datetime | None
+) -> Marked:
+    pending = session.scalars(select(Restore).where(Restore.restored_real_at.is_(None))).all()
+    known = [at for at in (taken_at, alive, *(one.taken_real_at for one in pending)) if at]
+    for one in pending:
+        session.delete(one)
+    restore = Restore(
+        taken_real_at=min([*known, deed.real_at]),
+        restored_at=deed.at,
+        restored_real_at=deed.real_at,
+        restored_by=deed.actor,
+    )
+    session.add(restore)
+    session.flush()
+    record(
+        session,
+        deed,
+        Entry(action="database.restored", detail={"taken_at": restore.taken_real_at.isoformat()}),
+    )
+    _distrust(session, kit, deed)
+    return Marked(taken_at=restore.taken_real_at, in_doubt=_put_in_doubt(session, kit, deed))
+
+
+def _distrust(session: Session, kit: Kit, deed: Deed) -> None:
+    """Let what was under way when the backup was taken be no surer than the rest."""
+    under_way = select(Message.id).where(state_is(*UNDER_WAY))
+    session.execute(
+        update(Attempt)
+        .where(Attempt.message_id.in_(under_way), Attempt.over_real_at < deed.real_at)
+        # It may have been tried again until now: "not there" counts only from here on.
+        .values(over_real_at=deed.real_at)
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(
+        update(Message)
+        # Should it have failed meanwhile, its other channel may have been used.
+        .where(state_is(*UNDER_WAY, State.SENT), Message.may_fall_back.is_(True))
+        .values(may_fall_back=False)
+        .execution_options(synchronize_session=False)
+    )
+    forgetful = [kind.value for kind, one in kit.channels.items() if one.provider in FORGETFUL]
+    for state in UNDER_WAY:
+        ids = session.scalars(
+            select(Message.id).where(state_is(state), Message.channel.in_(forgetful))
+        ).all()
+        if state is State.SENDING:
+            move(session, deed, ids, expected=state, to=State.UNKNOWN, reason=RESTORED)
+        for id_ in ids:
+            look_again(session, id_, at=None)
+            ask_a_person(session, kit, deed, id_)
+
+
+def _put_in_doubt(session: Session, kit: Kit, deed: Deed) -> int:
+    ids = session.scalars(
+        select(Message.id)
+        .where(state_is(*UNSENT), Message.due_at <= deed.at)
+        .order_by(Message.id)
+        .with_for_update(key_share=True)
+    ).all()
+    return sum(
+        _presume(session, kit, deed, ids[start : start + BATCH])
+        for start in range(0, len(ids), BATCH)
+    )
+
+
+def _presume(session: Session, kit: Kit, deed: Deed, ids: Sequence[UUID]) -> int:
+    rows = load(session, ids)
+    verdicts = judge(session, kit, rows, now=deed.at)
+    wanted = Stop(State.UNKNOWN, RESTORED)
+    return presume_sent(session, kit, deed, [row for row in rows if verdicts[row.id] == wanted])

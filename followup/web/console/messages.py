@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
@@ -31,6 +29,7 @@ from followup.web.console import words
 from followup.web.console.forms import Form
 from followup.web.console.here import Here
 from followup.web.console.registry import SEE_PATIENTS, Pages
+from followup.web.console.spreadsheet import written
 from followup.web.paging import parse_cursor, write_cursor
 
 PAGE = 50
@@ -63,9 +62,6 @@ COLUMNS = (
     "message", "patient", "reference", "clinic", "protocol", "step", "occurrence", "channel",
     "state", "reason", "due_at", "not_after", "sent_at", "delivered_at", "attempts",
 )  # fmt: skip
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula."""
-
 pages = Pages()
 
 
@@ -233,14 +229,14 @@ def _after(chosen: Filter, last: Message) -> str:
 
 def _lines(here: Here, wanted: Wanted) -> Iterator[str]:
     """Yield the table a batch at a time: no more of it is ever in memory."""
-    yield _written([COLUMNS])
+    yield written([COLUMNS])
     while True:
         with here.kit.store.read() as session:
             rows = page(session, wanted, limit=BATCH)
             references = references_of(session, rows)
         if not rows:
             return
-        yield _written([_cells(here, row, references.get(row.enrolment_id)) for row in rows])
+        yield written([_cells(here, row, references.get(row.enrolment_id)) for row in rows])
         wanted = next_page(wanted, rows[-1])
 
 
@@ -257,17 +253,6 @@ def _cells(here: Here, row: Message, reference: str | None) -> list[str]:
 
 def _local(at: datetime | None, zone: ZoneInfo) -> str:
     return at.astimezone(zone).isoformat(timespec="seconds") if at else ""
-
-
-def _written(rows: Sequence[Sequence[str]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerows([[_plain(cell) for cell in row] for row in rows])
-    return text.getvalue()
-
-
-def _plain(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
 
 
 def _record(here: Here, action: str, detail: dict[str, object]) -> None:

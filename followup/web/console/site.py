@@ -33,6 +33,7 @@ MODULES = (
     "deeds",
     "team",
     "system",
+    "audit",
     "messages",
     "message",
     "about",

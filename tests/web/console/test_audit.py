@@ -1,0 +1,159 @@
+"""The audit trail in the console: every event is a sentence, filtered, paged and as a table."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import io
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from followup.domain.lifecycle import State
+from followup.domain.roles import Role
+from followup.store.models import AuditEvent, Patient
+from followup.web.console.sentences import DEEDS, STATES
+from tests.kits import enrol_many, enrol_one, rows, run_until
+from tests.people import ENROLLED_AT
+from tests.web.console.test_patient import statements, write
+from tests.web.console.visitors import join
+
+FOLLOWUP = Path(__file__).parents[3] / "followup"
+TODAY = "since=19&since-month=10&since-year=2026"
+
+
+def actions_in_source() -> set[str]:
+    """Return every action that the code records under a fixed name."""
+    found = set()
+    for path in FOLLOWUP.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                kind, dot, rest = node.value.partition(".")
+                kinds = {it.partition(".")[0] for it in DEEDS} - {"message"}
+                plain = rest.replace("-", "").isalpha() and rest.islower()
+                if dot and kind in kinds and plain:
+                    found.add(node.value)
+    columns = {"id", "address", "mobile", "email", "language", "code", "html", "txt"}
+    return {it for it in found if it.partition(".")[2] not in columns}
+
+
+def test_every_action_and_every_state_is_said_in_a_sentence():
+    assert len(actions_in_source()) > 20
+    assert actions_in_source() - DEEDS.keys() == set()
+    assert STATES.keys() == set(State)
+
+
+def test_it_says_who_did_what_to_whom_and_leads_to_the_report(sqlite_kit, app, auditor):
+    nurse = join(sqlite_kit, app, Role.ENROL, name="Nia Nurse")
+    enrolment = enrol_one(sqlite_kit, 1)
+    nurse.post(f"/enrolments/{enrolment}/pause")
+    patient = rows(sqlite_kit, Patient)[0].id
+
+    page = auditor.get("/audit")
+
+    assert "Nia Nurse paused the follow-up of Test Patient-00001" in page.text
+    assert page.links()["Test Patient-00001"] == f"/audit/patients/{patient}"
+    assert "Mon 19 Oct 2026" in page.text
+
+
+def test_looking_is_itself_recorded_and_shown(sqlite_kit, app, auditor):
+    enrol_one(sqlite_kit, 1)
+    nurse = join(sqlite_kit, app, Role.ENROL, name="Nia Nurse")
+    nurse.get(f"/patients/{rows(sqlite_kit, Patient)[0].id}")
+    auditor.get("/audit")
+
+    page = auditor.get("/audit?what=looks")
+
+    assert "Nia Nurse looked at Test Patient-00001" in page.text
+    assert "Sam Staff looked at the audit trail" in page.text
+    assert "enrolled" not in page.page.one("main").text
+
+
+def test_it_is_narrowed_by_who_and_by_day(sqlite_kit, app, auditor):
+    enrol_one(sqlite_kit, 1)
+    nurse = join(sqlite_kit, app, Role.ENROL, name="Nia Nurse")
+    nurse.get("/patients")
+    chosen = auditor.get("/audit").page.one("select", name="who")
+    (nia,) = [o.attributes["value"] for o in chosen.all("option") if o.text == "Nia Nurse"]
+
+    page = auditor.get(f"/audit?who={nia}")
+    assert "Nia Nurse looked at a list of patients" in page.text
+    assert "Test Patient" not in page.text
+    assert "@" not in page.path
+
+    page = auditor.get("/audit?since=18&since-month=10&since-year=2026"
+                       "&until=18&until-month=10&until-year=2026")  # fmt: skip
+    assert "Nothing of that kind was done then" in page.text
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("since=31&since-month=2&since-year=2026", "There is no such date"),
+        (TODAY + "&until=18&until-month=10&until-year=2026", "This is before the first day"),
+    ],
+)
+def test_wrong_dates_are_said(auditor, query, told):
+    assert auditor.get(f"/audit?{query}", status=422).errors[0].startswith(told)
+
+
+def test_each_step_of_a_message_is_there_for_who_asks(sqlite_kit, joined):
+    enrol_one(sqlite_kit, 1)
+    run_until(sqlite_kit, ENROLLED_AT + timedelta(hours=1))
+    auditor = joined(Role.AUDIT)
+
+    told = auditor.get("/audit").text
+    assert "enrolled Test Patient-00001" in told
+    assert "sent a message to" not in told
+    assert "sent a message to Test Patient-00001" in auditor.get("/audit?what=messages").text
+
+
+def test_it_goes_on_page_by_page_without_a_gap_or_a_repeat(sqlite_kit, auditor):
+    enrol_many(sqlite_kit, 70)
+
+    path, seen = "/audit?what=patients", []
+    while path:
+        page = auditor.get(path)
+        seen += [text for text in page.links() if text.startswith("Test")]
+        path = next((href for text, href in page.links().items() if "Next" in text), None)
+
+    assert len(seen) == len(set(seen)) == 70
+
+
+def test_the_table_holds_all_of_the_choice_and_names_no_patient(sqlite_kit, auditor):
+    enrol_many(sqlite_kit, 70)
+
+    answer = auditor.client.get("/audit.csv?what=patients")
+
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    found = list(csv.DictReader(io.StringIO(answer.text)))
+    assert len(found) == 70
+    assert "Patient-" not in answer.text
+    assert {row["action"] for row in found} == {"enrolment.created"}
+    assert {row["patient"] for row in found} == {str(p.id) for p in rows(sqlite_kit, Patient)}
+    assert "audit.exported" in [e.action for e in rows(sqlite_kit, AuditEvent)]
+
+
+def test_somebody_of_another_clinic_sees_none_of_it(sqlite_kit, joined):
+    enrol_one(sqlite_kit, 1)
+    stranger = joined(Role.AUDIT, clinics=["elsewhere"])
+
+    assert "Test Patient" not in stranger.get("/audit?what=all").text
+    assert "enrolment.created" not in stranger.client.get("/audit.csv?what=all").text
+
+
+def test_a_text_of_a_stranger_is_told_too(sqlite_kit, auditor):
+    enrol_one(sqlite_kit, 1)
+    write(sqlite_kit, "Hello?", serial=555)
+
+    assert "took in a text from" in auditor.get("/audit").text
+
+
+def test_more_events_ask_no_more_of_the_database(sqlite_kit, auditor):
+    enrol_many(sqlite_kit, 1)
+    auditor.get("/audit")
+    few = statements(sqlite_kit, lambda: auditor.get("/audit"))
+    enrol_many(sqlite_kit, 30)
+
+    assert statements(sqlite_kit, lambda: auditor.get("/audit")) == few

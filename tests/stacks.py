@@ -123,12 +123,20 @@ class Stack:
         """Start the web process and wait until it answers."""
         port = port or free_port()
         running = self._start("web", ["-m", "followup.cli", "web"], FOLLOWUP_PORT=str(port))
-        self.wait_for(lambda: _answers(port), what="the web process to answer", of=running)
+        self.wait_until_answers(port, of=running)
         return running
+
+    def wait_until_answers(self, port: int, *, of: Running) -> None:
+        """Wait until the web process answers there."""
+        self.wait_for(lambda: _answers(port), what="the web process to answer", of=of)
 
     def embedded(self, *arguments: str, **environment: str) -> Running:
         """Start the embedded stack."""
         return self._start("run", ["-m", "followup.cli", "run", *arguments], **environment)
+
+    def module(self, name: str, *arguments: str) -> Running:
+        """Start a module of the tests in the product's environment."""
+        return self._start(name.rpartition(".")[2], ["-m", name, *arguments])
 
     def migrate(self) -> None:
         """Make or update the tables."""

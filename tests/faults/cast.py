@@ -16,12 +16,13 @@ from tests.stacks import Running
 
 
 class Cast:
-    """Two workers of two processes, two beats and the web, revived when they die."""
+    """Two workers of two processes or more, two beats and the web, revived when they die."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, *, processes: int = 2) -> None:
         self.scene = scene
+        self._processes = processes
         self.web = scene.web()
-        self.workers = scene.start(workers=2, beats=0, concurrency=2)
+        self.workers = scene.start(workers=2, beats=0, concurrency=processes)
         self.beats = [scene.stack.beat() for _ in range(2)]
 
     def kill_one(self) -> None:
@@ -72,7 +73,8 @@ class Cast:
         """Start again what has died."""
         stack = self.scene.stack
         self.workers = [
-            one if one.is_running else stack.worker(concurrency=2) for one in self.workers
+            one if one.is_running else stack.worker(concurrency=self._processes)
+            for one in self.workers
         ]
         self.beats = [one if one.is_running else stack.beat() for one in self.beats]
         if not self.web.is_running:

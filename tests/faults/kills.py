@@ -38,6 +38,7 @@ RECEIPTS = {
 """The share of requests that each fault of the provider befalls."""
 FROZEN = 12.0
 """Seconds: longer than a lease, a call, and the wait before "not there" is believed, together."""
+BARE_WORKERS = 4
 FEW_AT_ONCE = {"FOLLOWUP_SEND_CONCURRENCY": "2", "FOLLOWUP_BATCH_SIZE": "4"}
 """So that each kill is about one message, not about thirty that were under way together."""
 
@@ -90,8 +91,7 @@ def random_kills(plan: Plan) -> Result:
     the plan says so, workers are frozen and Redis and PostgreSQL taken away in between.
     """
     began = time.monotonic()
-    with Scene(seed=plan.seed, rules=plan.rules) as scene:
-        scene.twilio.chances(ANSWERS | RECEIPTS, seed=plan.seed)
+    with Scene(seed=plan.seed, rules=plan.rules, chances=ANSWERS | RECEIPTS) as scene:
         scene.enrol(plan.patients, over=plan.over)
         cast = Cast(scene)
         blows: list[Callable[[], object]] = [cast.kill_one] * plan.kills
@@ -113,16 +113,41 @@ def precise_kills(plan: Plan) -> Result:
     Half of the messages are never reported on, so that only a look-up can settle them.
     """
     began = time.monotonic()
-    with Scene(seed=plan.seed, rules=plan.rules, settings=FEW_AT_ONCE) as scene:
-        scene.twilio.chances({"accept-kill-caller": 0.4, "callback-none": 0.5}, seed=plan.seed)
-        scene.enrol(plan.patients, over=plan.over)
+    with _killing_provider(plan) as scene:
         cast = Cast(scene)
-        while len(scene.twilio.faults()["killed"]) < plan.kills and scene.unsent():
-            time.sleep(0.2)
-            cast.revive()
-        scene.twilio.chances({})
-        scene.wait_until_handed_over(seconds=240)
-        return scene.result("kills as the provider takes it", since=began)
+        _kill_until_enough(scene, plan, meanwhile=cast.revive)
+        return scene.result("killed as the provider takes it", since=began)
+
+
+def precise_kills_of_bare_workers(plan: Plan) -> Result:
+    """Do the same to workers without Celery, which are replaced in a moment: for many kills."""
+    began = time.monotonic()
+    with _killing_provider(plan) as scene:
+        scene.web()
+        scene.stack.module("tests.faults.bare_workers", str(BARE_WORKERS))
+        _kill_until_enough(scene, plan, meanwhile=lambda: None)
+        return scene.result("the same, without Celery", since=began)
+
+
+def _killing_provider(plan: Plan) -> Scene:
+    return Scene(
+        seed=plan.seed,
+        rules=plan.rules,
+        settings=FEW_AT_ONCE,
+        chances={"accept-kill-caller": 0.6, "callback-none": 0.5},
+    )
+
+
+def _kill_until_enough(scene: Scene, plan: Plan, *, meanwhile: Callable[[], None]) -> None:
+    scene.enrol(plan.patients, over=plan.over)
+
+    def over() -> bool:
+        if len(scene.twilio.faults()["killed"]) >= plan.kills:
+            scene.twilio.chances({})
+        meanwhile()
+        return not scene.unsent()
+
+    scene.wait_until(over, seconds=plan.over + 4 * plan.kills + 240)
 
 
 def frozen_workers(plan: Plan) -> Result:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from tests.faults.kills import Plan, frozen_workers, precise_kills, random_kills
+from tests.faults.emails import email_faults
+from tests.faults.embedded import disk_full, embedded_kills
+from tests.faults.kills import (
+    Plan,
+    frozen_workers,
+    precise_kills,
+    precise_kills_of_bare_workers,
+    random_kills,
+)
 from tests.faults.outages import dispatcher_stopped, skewed_worker
 from tests.faults.report import Result
 
@@ -24,9 +32,15 @@ class Run:
 
 RUNS: Mapping[str, Run] = {
     "kills": Run(go=random_kills, plan=Plan(messages=10_000, over=300, kills=310)),
-    "precise": Run(go=precise_kills, plan=Plan(messages=4_800, over=120, kills=1_000)),
+    "precise": Run(
+        go=precise_kills_of_bare_workers, plan=Plan(messages=2_800, over=30, kills=1_000)
+    ),
+    "precise-celery": Run(go=precise_kills, plan=Plan(messages=320, over=20, kills=100)),
     "outages": Run(go=random_kills, plan=Plan(messages=2_000, over=90, servers=20)),
     "skew": Run(go=skewed_worker, plan=Plan(messages=960, over=40)),
     "freeze": Run(go=frozen_workers, plan=Plan(messages=1_600, over=90, freezes=6)),
     "dispatcher-hour": Run(go=dispatcher_stopped, plan=Plan(messages=800, over=15)),
+    "embedded": Run(go=embedded_kills, plan=Plan(messages=1_600, over=120, kills=60)),
+    "disk-full": Run(go=disk_full, plan=Plan(messages=1_600, over=100, servers=8)),
+    "email": Run(go=email_faults, plan=Plan(messages=2_000, over=60, kills=60)),
 }

@@ -48,6 +48,8 @@ QUICK: Mapping[str, str] = {
     "FOLLOWUP_PROVIDER_CONNECT_TIMEOUT": "1",
     "FOLLOWUP_TICK": "0.3",
     "FOLLOWUP_SMS_PER_SECOND": "2000",
+    "FOLLOWUP_VERSION_PER_MINUTE": "1000000",
+    "FOLLOWUP_PATIENT_PER_DAY": "1000",
     "FOLLOWUP_LOG_LEVEL": "warning",
 }
 """Everything that waits, waits seconds where production waits minutes."""
@@ -64,16 +66,16 @@ class Scene:
         seed: int,
         rules: Rules = Rules(),  # noqa: B008 - frozen
         settings: Mapping[str, str] | None = None,
+        chances: Mapping[str, float] | None = None,
         **behaviour: float | bool,
     ) -> None:
         self.seed = seed
         self.random = random.Random(seed)
         self.kills: Counter[str] = Counter()
-        self.postgres = PostgresServer()
-        self.redis = RedisServer()
         usual = {"list_delay": LISTED_AFTER, "latency": 0.02}
         self.twilio = TwilioStandIn(port=0, **(usual | behaviour))
         self.rules = rules
+        self._chances = chances or {}
         self._settings = {**QUICK, **(settings or {})}
         self._enrolled = 0
         self._open = ExitStack()
@@ -90,16 +92,15 @@ class Scene:
         self._open.close()
 
     def _set_up(self) -> None:
-        for server in (self.postgres, self.redis, self.twilio):
-            self._open.enter_context(server)
+        self._open.enter_context(self.twilio)
+        self.twilio.chances(self._chances, seed=self.seed)
         self.web_port = free_port()
         key = self.random.randbytes(32)
-        database = self.postgres.url(self.postgres.create_database())
+        places = self._places()
         self.stack = self._open.enter_context(
             Stack(
                 {
-                    "FOLLOWUP_DATABASE_URL": database,
-                    "FOLLOWUP_BROKER_URL": self.redis.url(),
+                    **places,
                     "FOLLOWUP_MASTER_KEYS": base64.b64encode(key).decode(),
                     "FOLLOWUP_SMS_CHANNEL": "twilio",
                     "FOLLOWUP_TWILIO_ACCOUNT_SID": self.twilio.account_sid,
@@ -113,8 +114,20 @@ class Scene:
         )
         config = self.rules.write(self.stack.folder / "config")
         self.stack.environment["FOLLOWUP_CONFIG_DIR"] = str(config)
-        self.kit = self._observer(database, config, key)
+        self.kit = self._observer(places["FOLLOWUP_DATABASE_URL"], config, key)
         self._open.callback(self.kit.close)
+
+    def _places(self) -> dict[str, str]:
+        """Start the servers that the product needs, and return the settings with their addresses.
+
+        PostgreSQL and Redis are this run's own; the embedded stack needs neither.
+        """
+        self.postgres = self._open.enter_context(PostgresServer())
+        self.redis = self._open.enter_context(RedisServer())
+        return {
+            "FOLLOWUP_DATABASE_URL": self.postgres.url(self.postgres.create_database()),
+            "FOLLOWUP_BROKER_URL": self.redis.url(),
+        }
 
     def _observer(self, database: str, config: Path, key: bytes) -> Kit:
         """Return a kit of the test's own, to enrol with and to look at the database."""
@@ -153,7 +166,7 @@ class Scene:
 
     def wait_until_running(self, *, since: datetime | None = None) -> None:
         """Wait until the dispatcher has run (again, `since`): processes take seconds to start."""
-        self._wait(lambda: self._dispatched(since), seconds=60)
+        self.wait_until(lambda: self._dispatched(since), seconds=60)
 
     def finish(self, *, short: bool) -> None:
         """Wait for the end of a run: until all is handed over, or until nothing more happens."""
@@ -164,13 +177,14 @@ class Scene:
 
     def settle(self, *, seconds: float = 90.0) -> None:
         """Wait until every message is where it stays; raise if it takes longer."""
-        self._wait(lambda: not self.unsettled(), seconds=seconds)
+        self.wait_until(lambda: not self.unsettled(), seconds=seconds)
 
     def wait_until_handed_over(self, *, seconds: float = 90.0) -> None:
         """Wait until every message has been taken, though receipts are missing."""
-        self._wait(lambda: not self.unsent(), seconds=seconds)
+        self.wait_until(lambda: not self.unsent(), seconds=seconds)
 
-    def _wait(self, condition: Callable[[], bool], *, seconds: float) -> None:
+    def wait_until(self, condition: Callable[[], bool], *, seconds: float) -> None:
+        """Wait until a condition holds, which may do something meanwhile; raise if it does not."""
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:

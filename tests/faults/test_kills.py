@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.kills import Plan, precise_kills, random_kills
+from tests.faults.kills import Plan, precise_kills, precise_kills_of_bare_workers, random_kills
 from tests.faults.report import Show
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(420)]
@@ -20,8 +20,16 @@ def test_nothing_is_lost_or_doubled_by_kills_freezes_and_outages_at_random_momen
 
 
 def test_nothing_is_lost_or_doubled_by_kills_as_the_provider_takes_a_text(show: Show):
-    result = show(precise_kills(Plan(seed=12, messages=240, over=8, kills=24)))
+    result = show(precise_kills(Plan(seed=12, messages=96, over=4, kills=8)))
 
     assert result.clean, result.account
-    assert result.account.due == result.account.taken == 240
-    assert result.injected["SIGKILL as the provider takes it"] >= 24
+    assert result.account.due == result.account.taken == 96
+    assert result.injected["SIGKILL as the provider takes it"] >= 8
+
+
+def test_nothing_is_lost_or_doubled_by_many_such_kills_of_workers_without_celery(show: Show):
+    result = show(precise_kills_of_bare_workers(Plan(seed=13, messages=160, over=4, kills=40)))
+
+    assert result.clean, result.account
+    assert result.account.due == result.account.taken == 160
+    assert result.injected["SIGKILL as the provider takes it"] >= 40

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -21,8 +22,9 @@ def kill_caller(peer: tuple[str, int], here: tuple[str, int]) -> list[int]:
     killed = []
     for pid in _holders(f"socket:[{inode}]"):
         if pid not in {1, os.getpid()}:
-            os.kill(pid, signal.SIGKILL)
-            killed.append(pid)
+            with contextlib.suppress(ProcessLookupError):  # It may be dying already.
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
     return killed
 
 

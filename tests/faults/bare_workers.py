@@ -1,0 +1,125 @@
+"""Workers without Celery: claim, send and sweep in forked processes, each replaced when it dies.
+
+    python -m tests.faults.bare_workers 4
+
+What they run is the product's own; a pair of sockets stands in for the broker. A dead one costs a
+fork and a connection, so that a thousand can be killed in minutes. All end with their parent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import NoReturn
+from uuid import UUID
+
+from config.logging import configure_logging
+from config.settings import Settings, load_settings
+from followup import wiring
+from followup.dispatch import claim_due
+from followup.domain.errors import FollowupError
+from followup.health import watched
+from followup.kit import Kit
+from followup.send import deliver
+from followup.sweeps import JOBS
+
+CLAIM_EVERY = 0.2
+SWEEP_EVERY = 1.0
+LONGEST_WAIT = 1.0
+"""Seconds: between two claims, between two sweeps, and until a worker looks for its parent."""
+MOST_BYTES = 65_536
+
+Part = Callable[[Kit], None]
+
+
+@dataclass(frozen=True)
+class Broker:
+    """Hands each batch to one of the workers; what it hands to a dead one is lost, as it may be."""
+
+    into: socket.socket
+    out_of: socket.socket
+
+    @classmethod
+    def make(cls) -> Broker:
+        into, out_of = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        out_of.settimeout(LONGEST_WAIT)
+        return cls(into, out_of)
+
+    def dispatch(self, kit: Kit) -> None:
+        """Claim what is due, and hand it over."""
+
+        def run() -> int:
+            batches = claim_due(kit)
+            for batch in batches:
+                self.into.send(
+                    json.dumps([str(batch.token), *map(str, batch.message_ids)]).encode()
+                )
+            return len(batches)
+
+        watched(kit, "dispatch", run)
+        time.sleep(CLAIM_EVERY)
+
+    def work(self, kit: Kit, *, executor: ThreadPoolExecutor) -> None:
+        """Send one batch, if one comes."""
+        try:
+            token, *ids = json.loads(self.out_of.recv(MOST_BYTES))
+        except TimeoutError:
+            return
+        deliver(kit, UUID(token), [UUID(one) for one in ids], executor=executor)
+
+
+def sweep(kit: Kit) -> None:
+    """Run every periodic job."""
+    for job in JOBS:
+        job.until_empty(kit)
+    time.sleep(SWEEP_EVERY)
+
+
+def main(workers: int) -> NoReturn:
+    settings = load_settings()
+    configure_logging(level=settings.log_level, log_format=settings.log_format)
+    handbook = wiring.read_handbook(settings)
+    # Read and imported once, before the fork: a process that is replaced need not do it again.
+    wiring.build(settings).close()
+    wiring.read_handbook = lambda settings, *, clock=None: handbook
+    broker = Broker.make()
+    executor = ThreadPoolExecutor(settings.send_concurrency)  # Its threads start at first use.
+    parts: list[Part] = [broker.dispatch, sweep]
+    parts += [partial(broker.work, executor=executor)] * workers
+    running = {_fork(settings, part): part for part in parts}
+    while True:
+        dead, _ = os.wait()
+        part = running.pop(dead)
+        running[_fork(settings, part)] = part
+
+
+def _fork(settings: Settings, part: Part) -> int:
+    parent = os.getpid()
+    child = os.fork()
+    if not child:
+        try:
+            kit = wiring.build(settings)
+            while os.getppid() == parent:
+                _once(part, kit)
+        finally:
+            os._exit(1)
+    return child
+
+
+def _once(part: Part, kit: Kit) -> None:
+    try:
+        part(kit)
+    except FollowupError as error:
+        sys.stderr.write(f"{error}\n")
+        time.sleep(CLAIM_EVERY)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -190,6 +190,8 @@ def in_its_place(
         fallback_of=message.id,
         superseded=False,
         receipt_wait=message.receipt_wait,
+        # A question is one on its own channel only: an e-mail can't be answered with 1 or 2.
+        answer_wait=message.answer_wait if channel.value == message.channel else None,
         due_at=due_at,
         not_before=message.not_before,
         not_after=message.not_after,

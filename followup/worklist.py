@@ -16,7 +16,8 @@ from followup.domain.errors import Conflict, InvalidInput, NotFound
 from followup.kit import Kit
 from followup.store.audit_log import Deed, Entry, record
 from followup.store.inserting import insert_new
-from followup.store.models import Message, WorklistItem
+from followup.store.models import Message, Patient, WorklistItem
+from followup.store.sealing import Sealer
 from followup.store.types import new_id
 
 TIME_LIMITS = {
@@ -40,6 +41,8 @@ URGENCY = {
 }
 
 
+NOTE_COLUMN = "worklist_items.note"
+LONGEST_NOTE = 2000
 OUTCOME = re.compile(r"[a-z][a-z-]{0,39}")
 
 
@@ -133,14 +136,17 @@ def settle_items(
         _close(session, deed, item, outcome=outcome)
 
 
-def take(kit: Kit, item_id: UUID, *, actor: str) -> None:
-    """Make an item `actor`'s own; raise `Conflict` where somebody else has it or it is closed."""
+def take(kit: Kit, item_id: UUID, *, actor: str, instead_of: str | None = None) -> None:
+    """Make an item `actor`'s own; raise `Conflict` where somebody else has it or it is closed.
+
+    `instead_of` is the owner whom `actor` takes it over from, as they saw it.
+    """
 
     def work(session: Session) -> None:
         item = _find(session, item_id)
         if item.state == "closed":
             raise Conflict("this is dealt with already")
-        if item.state == "taken" and item.owner != actor:
+        if item.state == "taken" and item.owner not in {actor, instead_of}:
             raise Conflict(f"{item.owner} has taken this; speak to them first")
         item.state, item.owner = "taken", actor
         _record(session, kit.deed(actor), item, "worklist.taken")
@@ -148,18 +154,44 @@ def take(kit: Kit, item_id: UUID, *, actor: str) -> None:
     kit.store.transact(work)
 
 
-def close(kit: Kit, item_id: UUID, *, outcome: str, actor: str) -> None:
-    """Close an item with what came of it (a code such as `rang` or `dealt-with`)."""
+def close(kit: Kit, item_id: UUID, *, outcome: str, actor: str, note: str = "") -> None:
+    """Close an item with what came of it (a code such as `rang` or `dealt-with`).
+
+    The note is sealed under the patient's key. Raises `Conflict` where it is closed already.
+    """
     if not OUTCOME.fullmatch(outcome):
         raise InvalidInput.of("outcome", "use a code of small letters and hyphens, such as rang")
+    kit.store.transact(
+        lambda session: close_in(session, kit, kit.deed(actor), item_id, outcome=outcome, note=note)
+    )
 
-    def work(session: Session) -> None:
-        item = _find(session, item_id)
-        if item.state == "closed":
-            raise Conflict("this is dealt with already")
-        _close(session, kit.deed(actor), item, outcome=outcome)
 
-    kit.store.transact(work)
+def close_in(
+    session: Session, kit: Kit, deed: Deed, item_id: UUID, *, outcome: str, note: str = ""
+) -> None:
+    """Close an item in a transaction that is open, with what was done about it."""
+    if len(note) > LONGEST_NOTE:
+        raise InvalidInput.of("note", f"use at most {LONGEST_NOTE} characters")
+    item = _find(session, item_id)
+    if item.state == "closed":
+        raise Conflict("this is dealt with already")
+    if note.strip():
+        item.note_sealed = sealer_of(session, kit, item).seal(note.strip(), column=NOTE_COLUMN)
+    _close(session, deed, item, outcome=outcome)
+
+
+def sealer_of(session: Session, kit: Kit, item: WorklistItem) -> Sealer:
+    """Return what seals the note of an item: the patient's key, or the system's if there is none.
+
+    Raises `NotFound` for a patient whose data was erased.
+    """
+    patient = session.get(Patient, item.patient_id) if item.patient_id else None
+    if patient is None:
+        return kit.keyring.system
+    sealer = kit.keyring.patient(patient.data_key, patient.master_key_id)
+    if sealer is None:
+        raise NotFound("this patient's data was erased: leave the note out")
+    return sealer
 
 
 def open_items(session: Session, *, clinic: str | None = None) -> Sequence[WorklistItem]:

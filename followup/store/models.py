@@ -411,7 +411,16 @@ class WorklistItem(Base):
     """Something that a person must look at: one item a `subject`, however often it is found."""
 
     __tablename__ = "worklist_items"
-    __table_args__ = (Index("ix_worklist_items_state_opened_at", "state", "opened_at"),)
+    __table_args__ = (
+        Index("ix_worklist_items_state_opened_at", "state", "opened_at"),
+        Index(
+            "ix_worklist_items_open",
+            "urgency",
+            "due_at",
+            sqlite_where=text("state != 'closed'"),
+            postgresql_where=text("state != 'closed'"),
+        ),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     subject: Mapped[str] = mapped_column(String(160), unique=True)

@@ -58,7 +58,7 @@ class Site:
                 "FOLLOWUP_DATABASE_URL": self.database_url,
                 "FOLLOWUP_BROKER_URL": "redis://127.0.0.1:1/0",
                 "FOLLOWUP_MASTER_KEYS": base64.b64encode(MASTER_KEY).decode(),
-                "FOLLOWUP_CLOCK": f"{_utc(clock.now())}={_utc(clock.real_now())}@1",
+                "FOLLOWUP_CLOCK": f"{_utc(clock.now())}={_utc(datetime.now(UTC))}@1",
                 "FOLLOWUP_PUBLIC_URL": self.address,
                 **environment,
             }

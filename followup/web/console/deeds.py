@@ -110,7 +110,7 @@ def ask_contacts(here: Here) -> Response:
 @pages.post("/patients/{patient}/contacts", may=CHANGE_PATIENTS)
 def correct(here: Here) -> Response:
     patient, form = find(here), here.form
-    mobile, email, problems = _contacts(form)
+    mobile, email, problems = read_contacts(form)
     if problems:
         return here.page("contacts.html", patient=patient, form=form.refused(*problems))
     changed = correct_contacts(
@@ -230,7 +230,7 @@ def _difference_page(
     )
 
 
-def _contacts(form: Form) -> tuple[str | None, str | None, list[Problem]]:
+def read_contacts(form: Form) -> tuple[str | None, str | None, list[Problem]]:
     mobile: str | None = None
     email: str | None = None
     problems: list[Problem] = []

@@ -34,6 +34,8 @@ MODULES = (
     "team",
     "system",
     "audit",
+    "attention",
+    "attention_deeds",
     "messages",
     "message",
     "about",

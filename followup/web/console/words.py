@@ -78,6 +78,50 @@ KINDS: dict[str, str] = {
     "set-up": "Sending is not set up right",
     "restart": "Somebody wants messages again",
     "duplicate": "A message may have been sent twice",
+    "blast-radius": "More messages at once than may go",
+    "call-wanted": "The patient asked us to ring",
+    "no-answer": "The patient did not answer our question",
+}
+
+ADVICE: dict[str, str] = {
+    "failed": "Correct the number, send it by e-mail, or ring and tell the patient what it says.",
+    "failed email": "Correct the address, or ring and tell the patient what it says.",
+    "missed": "Ring and tell the patient what it says.",
+    "unknown": "Ring and ask whether it came. Send it again if not.",
+    "no-receipt": "Ring if the patient must know. The number may be wrong.",
+    "reply": "Read it, and ring if it needs an answer: nobody else has read it.",
+    "set-up": "Tell whoever looks after this service: messages like it wait until it is mended.",
+    "restart": "Find out whose number it is and whether they want to be enrolled.",
+    "duplicate": "Ring if getting it twice could confuse the patient.",
+    "blast-radius": "Find out why there are so many. Let them go on the system page, or stop them.",
+    "call-wanted": "Ring the patient.",
+    "no-answer": "Ring and ask how they are.",
+}
+"""What a person should do about an item."""
+
+URGENCIES: dict[int, Tag] = {
+    1: Tag("At once", "red", "within minutes"),
+    2: Tag("Today", "orange", "within hours"),
+    3: Tag("Soon", "grey", "within a day"),
+}
+
+SETTLED: dict[str, str] = {
+    "told": "The patient knows what they need to know",
+    "not-needed": "Nothing needs doing",
+    "elsewhere": "Somebody else looks after it now",
+    "not-reached": "The patient can’t be reached",
+}
+"""What staff choose from when they say that an item is dealt with."""
+
+CLOSED: dict[str, str] = {
+    **SETTLED,
+    "rang": "Rang the patient",
+    "corrected": "Corrected the contact details",
+    "sent-by-email": "Sent it by e-mail",
+    "found": "Its outcome became known",
+    "arrived-after-all": "It arrived after all",
+    "answered": "The patient answered after all",
+    "dealt-with": "Dealt with",
 }
 
 PROVIDERS: dict[str, str] = {
@@ -143,6 +187,22 @@ FIELDS: dict[str, str] = {
 def kind(code: str) -> str:
     """Return what an item of the worklist is about."""
     return KINDS.get(code, code)
+
+
+def advice(code: str, channel: str | None = None) -> str:
+    """Return what to do about an item of the worklist, about a message on this channel if any."""
+    general = "Look into it, and ring the patient if they need to know."
+    return ADVICE.get(f"{code} {channel}", ADVICE.get(code, general))
+
+
+def urgency_tag(urgency: int) -> Tag:
+    """Return how soon an item wants somebody."""
+    return URGENCIES.get(urgency, URGENCIES[3])
+
+
+def closed(outcome: str | None) -> str:
+    """Return what came of an item."""
+    return CLOSED.get(outcome or "", outcome or "")
 
 
 def cause(code: str | None) -> str:
@@ -288,4 +348,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "role_word": role_word,
     "span": span,
     "state_tag": state_tag,
+    "urgency_tag": urgency_tag,
 }

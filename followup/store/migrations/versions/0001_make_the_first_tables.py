@@ -665,6 +665,13 @@ def upgrade() -> None:
             batch_op.f("ix_worklist_items_message_id"), ["message_id"], unique=False
         )
         batch_op.create_index(
+            "ix_worklist_items_open",
+            ["urgency", "due_at"],
+            unique=False,
+            sqlite_where=sa.text("state != 'closed'"),
+            postgresql_where=sa.text("state != 'closed'"),
+        )
+        batch_op.create_index(
             batch_op.f("ix_worklist_items_patient_id"), ["patient_id"], unique=False
         )
         batch_op.create_index(
@@ -710,6 +717,11 @@ def downgrade() -> None:
     with op.batch_alter_table("worklist_items", schema=None) as batch_op:
         batch_op.drop_index("ix_worklist_items_state_opened_at")
         batch_op.drop_index(batch_op.f("ix_worklist_items_patient_id"))
+        batch_op.drop_index(
+            "ix_worklist_items_open",
+            sqlite_where=sa.text("state != 'closed'"),
+            postgresql_where=sa.text("state != 'closed'"),
+        )
         batch_op.drop_index(batch_op.f("ix_worklist_items_message_id"))
 
     op.drop_table("worklist_items")

@@ -1,0 +1,130 @@
+"""Working off what waits for a person: ringing, correcting, sending by e-mail, saying it is done.
+
+What is done about an item and the closing of the item are one transaction, where that is possible.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
+
+from followup.again import check_again, plan_once_more
+from followup.calls import CallOutcome, add_call
+from followup.correcting import correct_contacts
+from followup.domain.channel import ChannelKind
+from followup.domain.errors import Conflict, NotFound
+from followup.domain.lifecycle import State
+from followup.kit import Kit
+from followup.store.attention import is_open
+from followup.store.models import Message, WorklistItem
+from followup.worklist import close_in
+
+TO_COME = (State.PLANNED, State.HELD, State.CLAIMED)
+
+
+def rang(
+    kit: Kit, item_id: UUID, *, outcome: CallOutcome, note: str, done: bool, actor: str
+) -> None:
+    """Note a call about an item, and close the item where that settles it."""
+
+    def work(session: Session) -> None:
+        deed, item = kit.deed(actor), _open_item(session, item_id)
+        add_call(
+            session,
+            kit,
+            deed,
+            _patient_of(item),
+            outcome=outcome,
+            note=note,
+            item_id=item.id,
+        )
+        if done:
+            close_in(session, kit, deed, item.id, outcome="rang")
+
+    kit.store.transact(work)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corrected:
+    """What a correction came to: whether it `changed` anything, and whether that settled the item.
+
+    An item is settled where its advice is planned anew; what is no longer useful is not.
+    """
+
+    changed: bool
+    settled: bool
+
+
+def corrected(
+    kit: Kit, item_id: UUID, *, mobile: str | None, email: str | None, actor: str
+) -> Corrected:
+    """Correct how the patient of an item is reached, and close every item which that settles."""
+    with kit.store.read() as session:
+        patient_id = _patient_of(_open_item(session, item_id))
+    changed = correct_contacts(kit, patient_id, mobile=mobile, email=email, actor=actor)
+    if not changed:
+        return Corrected(changed=False, settled=False)
+
+    def work(session: Session) -> list[UUID]:
+        settled = _planned_anew(session, patient_id)
+        for one in settled:
+            close_in(session, kit, kit.deed(actor), one, outcome="corrected")
+        return settled
+
+    return Corrected(changed=True, settled=item_id in kit.store.transact(work))
+
+
+def mailed(kit: Kit, item_id: UUID, *, actor: str) -> UUID:
+    """Send an item's message by e-mail and close the item; return the new message's id."""
+
+    def work(session: Session) -> UUID:
+        item = _open_item(session, item_id)
+        if item.message_id is None:
+            raise Conflict("There is no message to send.")
+        again = check_again(session, kit, item.message_id, channel=ChannelKind.EMAIL)
+        new = plan_once_more(session, kit, again, actor=actor)
+        close_in(session, kit, kit.deed(actor), item.id, outcome="sent-by-email")
+        return new
+
+    return kit.store.transact(work)
+
+
+def _open_item(session: Session, item_id: UUID) -> WorklistItem:
+    item = session.get(WorklistItem, item_id)
+    if item is None:
+        raise NotFound("there is no such item")
+    if item.state == "closed":
+        raise Conflict("This is dealt with already.")
+    return item
+
+
+def _patient_of(item: WorklistItem) -> UUID:
+    if item.patient_id is None:
+        raise Conflict("Nobody knows whose this is: find out first.")
+    return item.patient_id
+
+
+def _planned_anew(session: Session, patient_id: UUID) -> list[UUID]:
+    """Return the open items of a patient whose advice is to go out by another message."""
+    lost, new = aliased(Message), aliased(Message)
+    found = session.scalars(
+        select(WorklistItem.id)
+        .join(lost, lost.id == WorklistItem.message_id)
+        .join(
+            new,
+            (new.enrolment_id == lost.enrolment_id)
+            & (new.step == lost.step)
+            & (new.occurrence == lost.occurrence)
+            & (new.id != lost.id),
+        )
+        .where(
+            is_open(),
+            WorklistItem.patient_id == patient_id,
+            new.state.in_([state.value for state in TO_COME]),
+        )
+        .distinct()
+    )
+    return sorted(found)

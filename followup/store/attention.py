@@ -1,0 +1,98 @@
+"""What waits for a person, with everything that its list and its pages show."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, literal_column, select
+from sqlalchemy.orm import Session
+
+from followup.store.models import InboundMessage, Message, Patient, WorklistItem
+
+MOST = 300
+"""So many items one page shows, the most urgent ones; a clinic with more has other worries."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Items with their patients, messages and texts, by id. `more` says that others wait too."""
+
+    items: Sequence[WorklistItem]
+    more: bool
+    patients: Mapping[UUID, Patient]
+    messages: Mapping[UUID, Message]
+    texts: Mapping[UUID, InboundMessage]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How much waits, since when, and how much of it for longer than it should."""
+
+    count: int
+    oldest: datetime | None
+    overdue: int
+
+
+def is_open() -> ColumnElement[bool]:
+    """Return the condition that an item is not closed, as its partial index has it."""
+    return WorklistItem.state != literal_column("'closed'")
+
+
+def of_clinics(clinics: Collection[str] | None) -> list[ColumnElement[bool]]:
+    """Return the condition that an item belongs to one of these clinics; None is every clinic."""
+    return [] if clinics is None else [WorklistItem.clinic.in_(clinics)]
+
+
+def tally(session: Session, clinics: Collection[str] | None, *, now: datetime) -> Tally:
+    """Return how much waits for a person."""
+    row = session.execute(
+        select(
+            func.count(),
+            func.min(WorklistItem.opened_at),
+            func.count().filter(WorklistItem.due_at <= now),
+        ).where(is_open(), *of_clinics(clinics))
+    ).one()
+    return Tally(count=row[0], oldest=row[1], overdue=row[2])
+
+
+def waiting(session: Session, clinics: Collection[str] | None) -> Waiting:
+    """Return what waits, the most urgent first: four queries, however much it is."""
+    items = session.scalars(
+        select(WorklistItem)
+        .where(is_open(), *of_clinics(clinics))
+        .order_by(WorklistItem.urgency, WorklistItem.due_at, WorklistItem.id)
+        .limit(MOST + 1)
+    ).all()
+    return _with_all(session, items[:MOST], more=len(items) > MOST)
+
+
+def one_item(session: Session, item_id: UUID) -> Waiting | None:
+    """Return one item with all that belongs to it, closed or not."""
+    item = session.get(WorklistItem, item_id)
+    return None if item is None else _with_all(session, [item], more=False)
+
+
+def _with_all(session: Session, items: Sequence[WorklistItem], *, more: bool) -> Waiting:
+    shared = [UUID(each) for item in items for each in item.detail.get("shared_by", ())]
+    people = {item.patient_id for item in items if item.patient_id} | set(shared)
+    patients = session.scalars(select(Patient).where(Patient.id.in_(people)))
+    messages = session.scalars(
+        select(Message).where(
+            Message.id.in_({item.message_id for item in items if item.message_id})
+        )
+    )
+    texts = session.scalars(
+        select(InboundMessage).where(
+            InboundMessage.id.in_({item.inbound_id for item in items if item.inbound_id})
+        )
+    )
+    return Waiting(
+        items=items,
+        more=more,
+        patients={one.id: one for one in patients},
+        messages={one.id: one for one in messages},
+        texts={one.id: one for one in texts},
+    )

@@ -1,0 +1,178 @@
+"""What needs a person, by patient: what went wrong, what to do, until when, and who has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from followup import worklist
+from followup.again import Again, check_again
+from followup.calls import NOTE_COLUMN
+from followup.domain.channel import ChannelKind
+from followup.domain.contact import mask_email, mask_mobile
+from followup.domain.errors import Conflict, NotFound
+from followup.store.attention import waiting
+from followup.store.audit_log import Entry, record
+from followup.store.models import Patient, WorklistItem
+from followup.store.patient_history import calls_of
+from followup.store.patients import Person
+from followup.web.console.here import Here
+from followup.web.console.matters import Matter, find, matter_of
+from followup.web.console.registry import CHANGE_PATIENTS, SEE_PATIENTS, Pages
+
+DONE = {
+    "taken": "This is yours now.",
+    "rang": "The call is noted.",
+    "closed": "That is dealt with.",
+    "corrected": "The contact details were changed, and what is still useful is planned anew.",
+    "late": "The contact details were changed. It is too late for this message: ring the patient "
+    "about what they missed.",
+    "unchanged": "The contact details were right already.",
+    "mailed": "The message goes out by e-mail.",
+}
+VIEWS: Mapping[str, tuple[str, Callable[[Matter], bool]]] = {
+    "": ("All", lambda _: True),
+    "mine": ("Mine", lambda matter: matter.is_mine),
+    "free": ("Nobody’s yet", lambda matter: matter.item.owner is None),
+    "late": ("Overdue", lambda matter: matter.late),
+}
+pages = Pages()
+
+
+@pages.get("/attention", may=SEE_PATIENTS)
+def show(here: Here) -> Response:
+    with here.kit.store.read() as session:
+        found = waiting(session, _clinics(here))
+    matters = [matter_of(here, found, item) for item in found.items]
+    _record(here, Entry(action="worklist.listed", detail={"shown": len(matters)}))
+    view = here.query("view") if here.query("view") in VIEWS else ""
+    shown = [matter for matter in matters if VIEWS[view][1](matter)]
+    return here.page(
+        "attention.html",
+        groups=_by_patient(shown),
+        nothing=not matters,
+        more=found.more,
+        views=[
+            {
+                "text": text,
+                "count": sum(belongs(matter) for matter in matters),
+                "href": f"/attention?view={key}" if key else "/attention",
+                "current": key == view,
+            }
+            for key, (text, belongs) in VIEWS.items()
+        ],
+        done=DONE.get(here.query("done")),
+        may_change=here.member.may(CHANGE_PATIENTS),
+    )
+
+
+@pages.get("/attention/{item}", may=SEE_PATIENTS)
+def look(here: Here) -> Response:
+    matter = find(here)
+    _looked(here, matter, "worklist.viewed")
+    return _page(here, matter)
+
+
+@pages.post("/attention/{item}/reveal", may=SEE_PATIENTS)
+def reveal(here: Here) -> Response:
+    """Show the contact details in full, this once; the audit trail says who looked."""
+    matter = find(here)
+    _looked(here, matter, "patient.revealed")
+    return _page(here, matter, revealed=True)
+
+
+def _page(here: Here, matter: Matter, *, revealed: bool = False) -> Response:
+    with here.kit.store.read() as session:
+        calls = calls_of(session, matter.patient.id) if matter.patient else []
+        note = _note(session, here, matter.item)
+        by_mail = _by_mail(session, here, matter)
+    about = [one for one in calls if one.item_id == matter.item.id]
+    return here.page(
+        "attention-item.html",
+        matter=matter,
+        item=matter.item,
+        revealed=revealed,
+        contacts=_contacts(matter.person, revealed=revealed),
+        calls=[(one, _call_note(here, matter.patient, one.note_sealed)) for one in about],
+        note=note,
+        by_mail=by_mail,
+        clinic=here.kit.catalogue.clinics.get(matter.item.clinic),
+        zone=here.zone_of(matter.item.clinic),
+        done=DONE.get(here.query("done")),
+        may_change=here.member.may(CHANGE_PATIENTS) and matter.item.state != "closed",
+    )
+
+
+def _by_mail(session: Session, here: Here, matter: Matter) -> Again | None:
+    """Return what sending it by e-mail would come to; None where that is not to be had."""
+    message = matter.message
+    if message is None or message.channel == ChannelKind.EMAIL.value:
+        return None
+    try:
+        return check_again(session, here.kit, message.id, channel=ChannelKind.EMAIL)
+    except Conflict:
+        return None
+
+
+def _note(session: Session, here: Here, item: WorklistItem) -> str | None:
+    if item.note_sealed is None:
+        return None
+    try:
+        sealer = worklist.sealer_of(session, here.kit, item)
+    except NotFound:
+        return None
+    return sealer.open(item.note_sealed, column=worklist.NOTE_COLUMN)
+
+
+def _call_note(here: Here, patient: Patient | None, sealed: bytes | None) -> str | None:
+    if patient is None:
+        return None
+    sealer = here.kit.keyring.patient(patient.data_key, patient.master_key_id)
+    return sealer.open_if(sealed, column=NOTE_COLUMN) if sealer else None
+
+
+def _contacts(person: Person | None, *, revealed: bool) -> dict[str, str | None]:
+    if person is None:
+        return {}
+    if revealed:
+        return {"mobile": person.mobile, "email": person.email}
+    return {
+        "mobile": mask_mobile(person.mobile) if person.mobile else None,
+        "email": mask_email(person.email) if person.email else None,
+    }
+
+
+def _by_patient(matters: Sequence[Matter]) -> list[list[Matter]]:
+    """Return the items of each patient together, in the order of the most urgent of each."""
+    groups: dict[UUID, list[Matter]] = {}
+    for matter in matters:
+        key = matter.item.patient_id or matter.item.id
+        groups.setdefault(key, []).append(matter)
+    return list(groups.values())
+
+
+def _clinics(here: Here) -> Sequence[str] | None:
+    return None if here.member.clinics is None else here.clinics
+
+
+def _looked(here: Here, matter: Matter, action: str) -> None:
+    item = matter.item
+    _record(
+        here,
+        Entry(
+            action=action,
+            clinic=item.clinic,
+            patient_id=item.patient_id,
+            enrolment_id=item.enrolment_id,
+            message_id=item.message_id,
+            detail={"item": str(item.id)},
+        ),
+    )
+
+
+def _record(here: Here, entry: Entry) -> None:
+    with here.kit.store.write() as session:
+        record(session, here.kit.deed(here.member.actor), entry)

@@ -1,0 +1,127 @@
+"""Working off what needs a person: take it, ring, correct the number, send an e-mail, close it."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from followup import attending, worklist
+from followup.again import check_again
+from followup.calls import CallOutcome
+from followup.domain.channel import ChannelKind
+from followup.domain.errors import InvalidInput, NotFound, Problem
+from followup.store.models import WorklistItem
+from followup.web.console import words
+from followup.web.console.deeds import read_contacts
+from followup.web.console.here import Here
+from followup.web.console.matters import find, with_patient
+from followup.web.console.registry import CHANGE_PATIENTS, Pages
+
+pages = Pages()
+
+
+@pages.post("/attention/{item}/take", may=CHANGE_PATIENTS)
+def take(here: Here) -> Response:
+    item = find(here).item
+    before = here.form.text("instead_of") or None
+    worklist.take(here.kit, item.id, actor=here.member.actor, instead_of=before)
+    return here.go(f"/attention/{item.id}?done=taken")
+
+
+@pages.get("/attention/{item}/call", may=CHANGE_PATIENTS)
+def ask_call(here: Here) -> Response:
+    return here.page("attention-call.html", matter=with_patient(here))
+
+
+@pages.post("/attention/{item}/call", may=CHANGE_PATIENTS)
+def call(here: Here) -> Response:
+    matter, form = with_patient(here), here.form
+    outcome, done = form.text("outcome"), form.text("done")
+    problems = []
+    if outcome not in set(CallOutcome):
+        problems.append(Problem("outcome", "Choose how the call ended"))
+    if done not in {"yes", "no"}:
+        problems.append(Problem("done", "Choose whether this is dealt with"))
+    try:
+        if not problems:
+            attending.rang(
+                here.kit,
+                matter.item.id,
+                outcome=CallOutcome(outcome),
+                note=form.text("note"),
+                done=done == "yes",
+                actor=here.member.actor,
+            )
+            return here.go(_after(matter.item, "rang", closed=done == "yes"))
+    except InvalidInput as error:
+        problems += error.problems
+    return here.page("attention-call.html", matter=matter, form=form.refused(*problems))
+
+
+@pages.get("/attention/{item}/contacts", may=CHANGE_PATIENTS)
+def ask_contacts(here: Here) -> Response:
+    return here.page("attention-contacts.html", matter=with_patient(here))
+
+
+@pages.post("/attention/{item}/contacts", may=CHANGE_PATIENTS)
+def correct(here: Here) -> Response:
+    matter, form = with_patient(here), here.form
+    mobile, email, problems = read_contacts(form)
+    if problems:
+        refused = form.refused(*problems)
+        return here.page("attention-contacts.html", matter=matter, form=refused)
+    became = attending.corrected(
+        here.kit, matter.item.id, mobile=mobile, email=email, actor=here.member.actor
+    )
+    done = "unchanged" if not became.changed else "corrected" if became.settled else "late"
+    return here.go(_after(matter.item, done, closed=became.settled))
+
+
+@pages.get("/attention/{item}/mail", may=CHANGE_PATIENTS)
+def ask_mail(here: Here) -> Response:
+    matter = with_patient(here)
+    if matter.message is None:
+        raise NotFound("this is not about a message")
+    with here.kit.store.read() as session:
+        again = check_again(session, here.kit, matter.message.id, channel=ChannelKind.EMAIL)
+    return here.page(
+        "attention-mail.html", matter=matter, again=again, zone=here.zone_of(matter.item.clinic)
+    )
+
+
+@pages.post("/attention/{item}/mail", may=CHANGE_PATIENTS)
+def mail(here: Here) -> Response:
+    item = find(here).item
+    attending.mailed(here.kit, item.id, actor=here.member.actor)
+    return here.go(_after(item, "mailed", closed=True))
+
+
+@pages.get("/attention/{item}/done", may=CHANGE_PATIENTS)
+def ask_done(here: Here) -> Response:
+    return here.page("attention-done.html", matter=find(here))
+
+
+@pages.post("/attention/{item}/done", may=CHANGE_PATIENTS)
+def close(here: Here) -> Response:
+    matter, form = find(here), here.form
+    outcome = form.text("outcome")
+    problems: list[Problem] = []
+    if outcome not in words.SETTLED:
+        problems.append(Problem("outcome", "Choose what came of it"))
+    try:
+        if not problems:
+            worklist.close(
+                here.kit,
+                matter.item.id,
+                outcome=outcome,
+                note=form.text("note"),
+                actor=here.member.actor,
+            )
+            return here.go(_after(matter.item, "closed", closed=True))
+    except InvalidInput as error:
+        problems += error.problems
+    return here.page("attention-done.html", matter=matter, form=form.refused(*problems))
+
+
+def _after(item: WorklistItem, done: str, *, closed: bool) -> str:
+    """Return where to go on: to the list once nothing is left to do here."""
+    return f"/attention?done={done}" if closed else f"/attention/{item.id}?done={done}"

@@ -1,0 +1,344 @@
+"""What needs a person: the list by patient, and everything that is done about an entry."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from followup.domain.roles import Role
+from followup.store.models import AuditEvent, Patient, WorklistItem
+from followup.store.patients import read
+from followup.store.staff_tables import Call
+from followup.worklist import Task, open_item
+from tests.kits import (
+    actions,
+    balance_is_even,
+    clock_of,
+    enrol_one,
+    messages,
+    rows,
+    run_until,
+    sms_of,
+    tasks,
+)
+from tests.people import CLINIC, ENROLLED_AT, SMS
+from tests.scripted_channel import refuse
+from tests.web.console.test_patient import statements, write
+
+SOON = ENROLLED_AT + timedelta(minutes=5)
+
+
+@pytest.fixture
+def failed(sqlite_kit):
+    """Somebody who agreed to texts alone, or to both, and whose number does not exist."""
+
+    def fail(serial=1, **given):
+        sms_of(sqlite_kit).script(refuse("21211", recipient=True))
+        enrol_one(sqlite_kit, serial, **{"channels": (SMS,), **given})
+        run_until(sqlite_kit, clock_of(sqlite_kit).now() + timedelta(minutes=1))
+        item = tasks(sqlite_kit)[-1]
+        return f"/attention/{item.id}"
+
+    return fail
+
+
+def item_of(kit, path):
+    (found,) = [one for one in tasks(kit) if str(one.id) == path.rpartition("/")[2]]
+    return found
+
+
+def view(page, text):
+    (found,) = [
+        link
+        for link in page.page.one("nav", **{"aria-label": "Whose"}).all("a")
+        if link.text.startswith(text)
+    ]
+    return found
+
+
+# ------------------------------------------------------------------------------- looking
+
+
+def test_an_empty_list_is_good_news(auditor):
+    assert "Good news: nothing needs a person" in auditor.get("/attention").text
+
+
+def test_what_failed_is_told_with_what_to_do_until_when_and_whose_it_is(admin, failed):
+    failed()
+
+    page = admin.get("/attention")
+
+    for told in (
+        "Test Patient-00001",
+        "A message did not arrive",
+        "Correct the number, send it by e-mail, or ring",
+        "Nobody has it yet",
+    ):
+        assert told in page.text
+
+
+def test_items_of_one_patient_stand_together(sqlite_kit, joined, failed):
+    failed(1)
+    failed(2)
+    write(sqlite_kit, "What is this?", serial=1)
+
+    page = joined().get("/attention")
+
+    assert [heading.text for heading in page.page.one("main").all("h2")] == [
+        "Test Patient-00001",
+        "Test Patient-00002",
+    ]
+    assert "What is this?" in page.text
+
+
+def test_what_is_overdue_is_said_and_can_be_asked_for(sqlite_kit, joined, failed):
+    failed(1)
+    run_until(sqlite_kit, ENROLLED_AT + timedelta(days=2))
+    failed(2)
+
+    page = joined().get("/attention")
+    late = joined().get(view(page, "Overdue").attributes["href"])
+
+    assert "Overdue by" in late.text
+    assert "Test Patient-00001" in late.text
+    assert "Test Patient-00002" not in late.text
+
+
+def test_the_list_of_another_clinic_is_good_news(joined, failed):
+    failed()
+
+    assert "Good news" in joined(clinics=["elsewhere"]).get("/attention").text
+
+
+@pytest.mark.parametrize("what", ["", "/call", "/contacts", "/mail", "/done"])
+def test_an_item_of_another_clinic_is_not_there(joined, failed, what):
+    path = failed()
+
+    assert joined(clinics=["elsewhere"]).get(path + what, status=404)
+
+
+@pytest.mark.parametrize("what", ["take", "reveal", "call", "contacts", "mail", "done"])
+def test_nothing_can_be_done_about_an_item_of_another_clinic(sqlite_kit, joined, failed, what):
+    path = failed()
+
+    joined(clinics=["elsewhere"]).post(f"{path}/{what}", {"outcome": "told"}, status=404)
+
+    assert item_of(sqlite_kit, path).state == "open"
+
+
+def test_contacts_are_masked_until_somebody_asks(sqlite_kit, auditor, failed):
+    path = failed()
+    assert "+447700900001" not in auditor.get(path).html
+
+    assert "+447700900001" in auditor.post(f"{path}/reveal").text
+    assert actions(sqlite_kit)[-1] == "patient.revealed"
+
+
+def test_who_may_only_read_is_offered_nothing_to_do(auditor, failed):
+    path = failed()
+
+    for page in (auditor.get("/attention"), auditor.get(path)):
+        assert not {"Take", "Dealt with", "Rang the patient"} & set(page.links())
+        assert page.page.all("form", action=f"{path}/take") == []
+
+
+def test_a_text_of_a_shared_number_names_all_who_share_it(sqlite_kit, joined):
+    enrol_one(sqlite_kit, 1)
+    enrol_one(sqlite_kit, 2, mobile="+447700900001")
+    write(sqlite_kit, "Can I have a bath?")
+
+    page = joined().get("/attention")
+
+    assert "A number that several patients share" in page.text
+    assert {"Test Patient-00001", "Test Patient-00002"} <= set(page.links())
+    assert "Can I have a bath?" in page.text
+
+
+def test_a_text_of_nobody_is_read_and_closed_with_a_note(sqlite_kit, joined):
+    write(sqlite_kit, "Who are you?", serial=77)
+    admin = joined()
+    path = f"/attention/{tasks(sqlite_kit)[0].id}"
+    assert "Somebody who is not enrolled" in admin.get(path).text
+
+    admin.post(f"{path}/done", {"outcome": "not-needed", "note": "A wrong number."})
+
+    page = admin.get(path)
+    assert "Nothing needs doing" in page.text
+    assert "A wrong number." in page.text
+
+
+def test_more_items_ask_no_more_of_the_database(sqlite_kit, joined, failed):
+    failed(1)
+    joined().get("/attention")
+    visitor = joined()
+    few = statements(sqlite_kit, lambda: visitor.get("/attention"))
+    for serial in range(2, 9):
+        failed(serial)
+        write(sqlite_kit, f"Hello {serial}", serial=serial)
+    visitor = joined()
+
+    assert statements(sqlite_kit, lambda: visitor.get("/attention")) == few
+
+
+def test_beyond_what_a_page_shows_it_says_that_there_is_more(sqlite_kit, joined, monkeypatch):
+    monkeypatch.setattr("followup.store.attention.MOST", 2)
+    with sqlite_kit.store.write() as session:
+        for serial in range(3):
+            task = Task(subject=f"s{serial}", kind="set-up", clinic=CLINIC, cause="TemplateError")
+            open_item(session, sqlite_kit, sqlite_kit.deed("cli:test"), task)
+
+    page = joined().get("/attention")
+
+    assert "These are the most urgent. Others wait behind them." in page.text
+    assert len(page.page.all("li", **{"class": "fu-item"})) == 2
+
+
+# --------------------------------------------------------------------------------- doing
+
+
+def test_taking_makes_it_mine_and_another_can_take_it_over(sqlite_kit, joined, failed):
+    path = failed()
+    first, second = joined(Role.ENROL), joined(Role.ENROL)
+
+    page = first.post(f"{path}/take")
+    assert "This is yours now" in page.page.text
+    assert view(first.get("/attention"), "Mine").text == "Mine 1"
+
+    assert second.post(f"{path}/take", status=409).heading == "This has changed meanwhile"
+    seen = second.get(path)
+    assert f"{first.email} has it" in seen.text
+    second.post(f"{path}/take", seen.values(f"{path}/take"))
+    assert item_of(sqlite_kit, path).owner == f"web:{second.email}"
+
+
+def test_a_corrected_number_plans_anew_what_is_still_useful_and_closes_it(
+    sqlite_kit, joined, failed
+):
+    path = failed()
+    admin = joined()
+    assert "Correct number" in admin.get(path).links()
+
+    page = admin.post(
+        f"{path}/contacts", {"mobile": "07700 900222", "mobile_again": "07700 900222"}
+    )
+    assert "what is still useful is planned anew" in page.page.text
+    assert "Good news" in page.text
+    run_until(sqlite_kit, clock_of(sqlite_kit).now() + timedelta(minutes=2))
+
+    assert item_of(sqlite_kit, path).outcome == "corrected"
+    assert read(rows(sqlite_kit, Patient)[0], sqlite_kit.keyring).mobile == "+447700900222"
+    assert sms_of(sqlite_kit).calls[-1].to == "+447700900222"
+    balance_is_even(sqlite_kit)
+
+
+def test_a_correction_that_comes_too_late_leaves_it_on_the_list(sqlite_kit, joined, failed):
+    path = failed()
+    run_until(sqlite_kit, ENROLLED_AT + timedelta(days=1))
+
+    page = joined().post(
+        f"{path}/contacts", {"mobile": "07700 900222", "mobile_again": "07700 900222"}
+    )
+
+    assert "too late for this message" in page.page.text
+    assert item_of(sqlite_kit, path).state == "open"
+
+
+def test_a_wrong_correction_is_refused(joined, failed):
+    page = joined().post(f"{failed()}/contacts", {}, status=422)
+
+    assert page.errors == ["Enter a mobile number or an e-mail address"]
+
+
+def test_it_is_sent_by_e_mail_where_the_patient_agreed(sqlite_kit, joined, failed):
+    path = failed()
+    assert "Send by e-mail" not in joined().get(path).links()
+    joined().get(f"{path}/mail", status=409)
+
+
+def test_sending_by_e_mail_closes_it(sqlite_kit, joined):
+    enrolment = enrol_one(sqlite_kit, 1)
+    run_until(sqlite_kit, SOON)
+    (sent,) = [one for one in messages(sqlite_kit, enrolment) if one.state == "sent"]
+    with sqlite_kit.store.write() as session:
+        task = Task.of_message(sent, kind="no-receipt", cause="no-receipt")
+        item = open_item(session, sqlite_kit, sqlite_kit.deed("reconciler"), task)
+    admin, path = joined(), f"/attention/{item}"
+    asked = admin.get(admin.get(path).links()["Send by e-mail"])
+    assert "would get it a second time" in asked.text
+
+    page = admin.post(f"{path}/mail")
+
+    assert "The message goes out by e-mail" in page.page.text
+    assert item_of(sqlite_kit, path).outcome == "sent-by-email"
+    assert [one.channel for one in messages(sqlite_kit) if one.fallback_of == sent.id] == ["email"]
+    admin.post(f"{path}/mail", status=409)
+
+
+def test_a_call_is_noted_sealed_and_closes_it_where_it_settled_it(sqlite_kit, joined, failed):
+    path = failed()
+    admin = joined()
+    refused = admin.post(f"{path}/call", {}, status=422)
+    assert refused.errors == ["Choose how the call ended", "Choose whether this is dealt with"]
+
+    again = admin.post(
+        f"{path}/call", {"outcome": "no-answer", "done": "no", "note": "Rang twice."}
+    )
+    assert "Rang: no answer" in again.text
+    assert "Rang twice." in again.text
+    assert item_of(sqlite_kit, path).state == "open"
+
+    admin.post(f"{path}/call", {"outcome": "spoke", "done": "yes", "note": ""})
+    assert item_of(sqlite_kit, path).outcome == "rang"
+    assert {one.item_id for one in rows(sqlite_kit, Call)} == {item_of(sqlite_kit, path).id}
+    assert b"Rang twice" not in rows(sqlite_kit, Call)[0].note_sealed
+
+
+def test_saying_that_it_is_dealt_with_asks_what_came_of_it(sqlite_kit, joined, failed):
+    path = failed()
+    admin = joined()
+    assert admin.post(f"{path}/done", {}, status=422).errors == ["Choose what came of it"]
+
+    page = admin.post(f"{path}/done", {"outcome": "told", "note": "By her daughter."})
+
+    assert "That is dealt with" in page.page.text
+    item = item_of(sqlite_kit, path)
+    assert (item.state, item.outcome, item.closed_by) == ("closed", "told", f"web:{admin.email}")
+    assert b"daughter" not in item.note_sealed
+    assert "By her daughter." in admin.get(path).text
+    assert "Dealt with" not in admin.get(path).links()
+    admin.post(f"{path}/done", {"outcome": "told"}, status=409)
+
+
+def test_a_note_that_is_too_long_is_refused(joined, failed):
+    page = joined().post(f"{failed()}/done", {"outcome": "told", "note": "x" * 2001}, status=422)
+
+    assert page.errors == ["use at most 2000 characters"]
+
+
+def test_everything_done_is_in_the_audit_trail(sqlite_kit, joined, failed):
+    path = failed()
+    admin = joined()
+    admin.get("/attention")
+    admin.get(path)
+    admin.post(f"{path}/take")
+    admin.post(f"{path}/call", {"outcome": "spoke", "done": "yes"})
+
+    told = [e.action for e in rows(sqlite_kit, AuditEvent) if e.actor == f"web:{admin.email}"]
+    assert [action for action in told if action != "worklist.viewed"] == [
+        "worklist.listed",
+        "worklist.taken",
+        "patient.called",
+        "worklist.closed",
+        "worklist.listed",
+    ]
+
+
+def test_the_number_in_the_menu_is_what_waits_for_me(joined, failed, sqlite_kit):
+    failed()
+
+    menu = joined().get("/").page.one("nav", **{"aria-label": "Menu"})
+    assert "Needs attention 1" in menu.text
+    elsewhere = joined(clinics=["elsewhere"]).get("/").page.one("nav", **{"aria-label": "Menu"})
+    assert "Needs attention 1" not in elsewhere.text
+    assert len(rows(sqlite_kit, WorklistItem)) == 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import Self
@@ -17,7 +18,7 @@ from followup.kit import Kit
 from followup.staff import sessions
 from followup.staff.members import Particulars, insert_member
 from followup.staff.sessions import Stage
-from tests.kits import MASTER_KEY, HandClock, clock_of, make_kit
+from tests.kits import MASTER_KEY, HandClock, make_kit
 from tests.people import ENROLLED_AT
 from tests.servers import free_port
 from tests.stacks import Stack
@@ -52,7 +53,8 @@ class Site:
 
     def open(self, **environment: str) -> Self:
         """Start the web process. Its clock goes on from the kit's, at the pace of real time."""
-        clock = clock_of(self.kit)
+        clock = HandClock(self.kit.clock.now(), real=datetime.now(UTC))
+        self.kit = replace(self.kit, clock=clock)
         self.stack = Stack(
             {
                 "FOLLOWUP_DATABASE_URL": self.database_url,

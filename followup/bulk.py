@@ -92,7 +92,7 @@ def _enrol_fresh(
     # The rows that follow refer to it.
     session.flush()
     enrolments = [
-        new_enrolment(each, patient, deed=deed)
+        new_enrolment(kit, each, patient, deed=deed)
         for each, patient in zip(all_checked, people, strict=True)
     ]
     session.add_all(enrolments)

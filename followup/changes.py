@@ -17,6 +17,7 @@ from followup.domain.timeline import Fate, PlannedMessage, Procedure, plan
 from followup.enrol import wrong_time
 from followup.kit import Kit
 from followup.ongoing import cancel_unsent, find, must_be_open, note
+from followup.page_links import keep_open
 from followup.pausing import hold, pause, resume
 from followup.planning import add_generation
 from followup.store import patients
@@ -178,6 +179,7 @@ def _write(
         reachable=_reachable(session, kit, enrolment),
         deed=deed,
     )
+    keep_open(enrolment, (planned.not_after for planned in changed.timeline))
     if enrolment.state == "paused":
         hold(session, deed, enrolment.id)
 

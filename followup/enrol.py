@@ -16,6 +16,7 @@ from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput, Prob
 from followup.domain.protocol import Protocol
 from followup.domain.timeline import PlannedMessage, Procedure, plan
 from followup.kit import Handbook, Kit
+from followup.page_links import open_page
 from followup.planning import Timeline, add_generations
 from followup.store import patients
 from followup.store.audit_log import Deed, Entry, record
@@ -145,7 +146,7 @@ def enrol_in(session: Session, kit: Kit, checked: Checked, *, actor: str) -> Enr
     if already is not None:
         return Enrolled(enrolment_id=already, created=False)
     patient = _write_patient(session, kit, patient, request, deed=deed)
-    enrolment = new_enrolment(checked, patient, deed=deed)
+    enrolment = new_enrolment(kit, checked, patient, deed=deed)
     session.add(enrolment)
     session.flush()
     add_generations(session, kit, [timeline_of(enrolment, checked)], deed=deed)
@@ -153,10 +154,10 @@ def enrol_in(session: Session, kit: Kit, checked: Checked, *, actor: str) -> Enr
     return Enrolled(enrolment_id=enrolment.id, created=True)
 
 
-def new_enrolment(checked: Checked, patient: Patient, *, deed: Deed) -> Enrolment:
-    """Return the row of an enrolment, still to be written."""
+def new_enrolment(kit: Kit, checked: Checked, patient: Patient, *, deed: Deed) -> Enrolment:
+    """Return the row of an enrolment with a page of its own, still to be written."""
     request = checked.request
-    return Enrolment(
+    enrolment = Enrolment(
         id=new_id(deed.real_at),
         clinic=request.clinic,
         protocol=request.protocol,
@@ -172,6 +173,8 @@ def new_enrolment(checked: Checked, patient: Patient, *, deed: Deed) -> Enrolmen
         created_at=deed.at,
         created_by=deed.actor,
     )
+    open_page(kit, enrolment, patient, checked.timeline)
+    return enrolment
 
 
 def timeline_of(enrolment: Enrolment, checked: Checked) -> Timeline:

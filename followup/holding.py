@@ -100,7 +100,12 @@ def _can_be_made(kit: Kit, kind: AnyRow) -> bool:
     try:
         kit.content.render(
             kind.template,
-            language=kind.language or clinic.languages[0],
+            language=kit.content.language_for(
+                kind.template,
+                wanted=kind.language,
+                channel=ChannelKind(kind.channel),
+                clinic=clinic,
+            ),
             channel=ChannelKind(kind.channel),
             clinic=clinic,
             occurrence=kind.occurrence,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from followup.catalogue import Catalogue
@@ -45,11 +45,16 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handbook:
-    """What checking and previewing an enrolment take: no database, no keys, no provider."""
+    """What checking and previewing an enrolment take: no database, no keys, no provider.
+
+    `public_url` is where patients reach their own pages: None where they can't, as on a machine
+    that is not on the internet, so that no text holds a link that leads nowhere.
+    """
 
     clock: Clock
     catalogue: Catalogue
     content: Content
+    public_url: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

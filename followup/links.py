@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -19,12 +20,21 @@ class Links:
 
     def __init__(self, public_url: str, key: bytes) -> None:
         self._public_url = public_url.rstrip("/")
+        self._key = key
         self.mail_domain = urlsplit(public_url).hostname or "localhost"
         self._stop = URLSafeSerializer(key, salt="stop")
+
+    def page_url(self, token: str) -> str:
+        """Return the address of a patient's own page."""
+        return f"{self._public_url}/p/{token}"
 
     def join_url(self, token: str) -> str:
         """Return the address at which staff use a one-time link."""
         return f"{self._public_url}/join/{token}"
+
+    def form_key(self, page_index: bytes) -> str:
+        """Return what every form of one patient's page holds: other sites can't know it."""
+        return hmac.new(self._key, b"page form" + page_index, "sha256").hexdigest()[:32]
 
     def stop_url(self, patient_id: UUID) -> str:
         """Return the address at which this patient stops e-mails (RFC 8058 one-click)."""

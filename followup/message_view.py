@@ -20,7 +20,7 @@ from followup.domain.timeline import Fate, PlannedMessage
 from followup.enrol import Checked
 from followup.kit import Handbook, Kit
 from followup.planning import STATE_OF_FATE, answer_wait, channel_for
-from followup.rendering import render
+from followup.rendering import SOME_TOKEN, render
 from followup.store.models import Attempt, Message, Patient
 from followup.store.sealing import Sealer
 
@@ -201,11 +201,17 @@ def _planned_view(
     channel = channel or step.channels[0]
     rendered = kit.content.render(
         step.template,
-        language=checked.request.person.language,
+        language=kit.content.language_for(
+            step.template,
+            wanted=checked.request.person.language,
+            channel=channel,
+            clinic=checked.clinic,
+        ),
         channel=channel,
         clinic=checked.clinic,
         occurrence=planned.occurrence,
         form=Form(asks_reply=bool(answer_wait(step, channel, two_way=checked.clinic.two_way))),
+        extra={"page_url": f"{kit.public_url}/p/{SOME_TOKEN}"} if kit.public_url else {},
     )
     return MessageView(
         id=None,

@@ -16,11 +16,12 @@ from followup.domain.errors import TemplateError, WrongMasterKey
 from followup.domain.lifecycle import State
 from followup.kit import Kit
 from followup.pacing import sender_of
+from followup.page_links import COLUMN
 from followup.rendering import Words, render
 from followup.standing import address_of
 from followup.store.audit_log import Deed
 from followup.store.messages import move
-from followup.store.patients import column
+from followup.store.patients import column, needs_of
 from followup.store.sealing import Sealer
 from followup.store.types import AnyRow, new_id
 from followup.worklist import Task, open_item
@@ -52,7 +53,13 @@ def prepare(session: Session, kit: Kit, deed: Deed, row: AnyRow) -> Started | No
     sealer = kit.keyring.system
     try:
         sealer = kit.keyring.patient(row.data_key, row.master_key_id) or sealer
-        words = render(kit, row, language=row.language)
+        words = render(
+            kit,
+            row,
+            language=row.language,
+            page_token=sealer.open_if(row.page_token_sealed, column=COLUMN),
+            needs=needs_of(row.needs_sealed, sealer),
+        )
         address = _address(sealer, row)
     except (TemplateError, WrongMasterKey) as error:
         _hold(session, kit, deed, row, cause=type(error).__name__)

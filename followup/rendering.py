@@ -10,15 +10,18 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from followup.content import ContentVersion, Form
+from followup.content import PAGE_TOKEN, ContentVersion, Form
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import TemplateError
+from followup.domain.needs import Need
 from followup.domain.sms import SmsSize
 from followup.kit import Kit
 from followup.store.inserting import insert_new
 from followup.store.models import ContentVersion as StoredVersion
 from followup.store.models import Message
 from followup.store.types import AnyRow
+
+SOME_TOKEN = "x" * PAGE_TOKEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +36,19 @@ class Words:
     stop_url: str | None
 
 
-def render(kit: Kit, row: AnyRow | Message, *, language: str | None) -> Words:
-    """Return the words of a message row as they stand now, or raise `TemplateError`."""
+def render(
+    kit: Kit,
+    row: AnyRow | Message,
+    *,
+    language: str | None,
+    page_token: str | None = SOME_TOKEN,
+    needs: frozenset[Need] = frozenset(),
+) -> Words:
+    """Return the words of a message row as they stand now, or raise `TemplateError`.
+
+    Words that are not approved in the patient's language stand in the clinic's first one. Without
+    the `page_token` of the patient, one of the same length stands in; None leaves the link out.
+    """
     clinic = kit.catalogue.clinics.get(row.clinic)
     if clinic is None:
         message = f"the clinic {row.clinic} is no longer configured; put its file back"
@@ -43,12 +57,17 @@ def render(kit: Kit, row: AnyRow | Message, *, language: str | None) -> Words:
     stop_url = _stop_url(kit, row.patient_id) if channel is ChannelKind.EMAIL else None
     rendered = kit.content.render(
         row.template,
-        language=language or clinic.languages[0],
+        language=kit.content.language_for(
+            row.template, wanted=language, channel=channel, clinic=clinic
+        ),
         channel=channel,
         clinic=clinic,
         occurrence=row.occurrence,
-        form=Form(asks_reply=row.answer_wait is not None),
-        extra={"stop_url": stop_url} if stop_url else {},
+        form=Form(
+            asks_reply=row.answer_wait is not None,
+            large_print=channel is ChannelKind.EMAIL and Need.LARGE_PRINT in needs,
+        ),
+        extra=_addresses(kit, row, stop_url=stop_url, page_token=page_token),
     )
     return Words(
         text=rendered.text,
@@ -58,6 +77,19 @@ def render(kit: Kit, row: AnyRow | Message, *, language: str | None) -> Words:
         version=rendered.version,
         stop_url=stop_url,
     )
+
+
+def _addresses(
+    kit: Kit, row: AnyRow | Message, *, stop_url: str | None, page_token: str | None
+) -> dict[str, str]:
+    """Return the patient's own addresses; answers to texts have no page, for they may be anyone's.
+
+    The link is left out where patients can't reach this server.
+    """
+    found = {"stop_url": stop_url} if stop_url else {}
+    if kit.public_url is not None and page_token is not None and row.kind == "advice":
+        found["page_url"] = kit.links.page_url(page_token)
+    return found
 
 
 def _stop_url(kit: Kit, patient_id: UUID | None) -> str | None:

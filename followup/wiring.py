@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
+from config.places import is_loopback
 from config.settings import Settings
 from followup.catalogue import load_catalogue
 from followup.channels.breaker import Breaker, InProcessBreaker, RedisBreaker
@@ -55,6 +56,7 @@ def build(settings: Settings, *, clock: Clock | None = None, restoring: bool = F
         clock=handbook.clock,
         catalogue=handbook.catalogue,
         content=handbook.content,
+        public_url=handbook.public_url,
         store=store,
         keyring=keyring,
         channels=_channels(settings, store, keyring, handbook.clock),
@@ -71,7 +73,15 @@ def read_handbook(settings: Settings, *, clock: Clock | None = None) -> Handbook
         clock=clock or parse_clock(settings.clock),
         catalogue=load_catalogue(settings.config_dir),
         content=Content.load(),
+        public_url=_reachable(settings.public_url),
     )
+
+
+def _reachable(public_url: str) -> str | None:
+    """Return the address where patients can open it, and safely: by https, not on this machine."""
+    if not public_url.startswith("https:") or is_loopback(public_url):
+        return None
+    return public_url.rstrip("/")
 
 
 def _channels(

@@ -37,6 +37,7 @@ URGENCY = {
     "call-wanted": 2,
     "no-answer": 2,
     "restored": 2,
+    "reading-need": 3,
     "no-receipt": 3,
 }
 

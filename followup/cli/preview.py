@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -30,7 +31,6 @@ from followup.domain.errors import InvalidInput
 from followup.domain.lifecycle import State
 from followup.enrol import Checked, Request, check
 from followup.intake.local_times import parse_time
-from followup.kit import Handbook
 from followup.message_view import MessageView, utc_text
 from followup.message_view import preview as previewed
 from followup.store.patients import Person
@@ -71,7 +71,7 @@ def preview(
     course = books.catalogue.protocols[protocol_key(books.catalogue, protocol)]
     procedure = parse_time(procedure_at, zone=place.zone)
     moment = _enrolled(enrolled_at, procedure, now=books.clock.now(), zone=place.zone)
-    books = Handbook(clock=SteppingClock(moment), catalogue=books.catalogue, content=books.content)
+    books = replace(books, clock=SteppingClock(moment))
     request = Request(
         clinic=place.key,
         protocol=course.key,

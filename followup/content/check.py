@@ -19,6 +19,11 @@ from followup.domain.protocol import Protocol, Step
 REPLIES = ("reply-stopped", "reply-started", "reply-unwatched", "reply-calling")
 """The answers to incoming texts: every language needs them, whatever the protocols send."""
 
+ADDRESSES = {
+    "stop_url": "https://example.com/stop",
+    "page_url": "https://example.com/p/0123456789abcdef",
+}
+
 _TYPED = re.compile(r"\+?\d[\d ]{5,}\d|https?://|www\.|[\w.]+@[\w.]+")
 """A phone number, a link or an address. NHS 111 and 999 are too short to be meant."""
 
@@ -116,7 +121,7 @@ def _unsendable(
 
 def _of_messages(content: Content, version: ContentVersion, clinic: Clinic) -> Iterator[str]:
     for occurrence in _occurrences(content, version):
-        for extra in ({}, {"stop_url": "https://example.com/stop"}):
+        for extra in ({}, ADDRESSES):
             try:
                 message = content.proof(version, clinic, occurrence=occurrence, extra=extra)
             except TemplateError as error:

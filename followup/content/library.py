@@ -12,6 +12,7 @@ from traceback import extract_tb
 from types import MappingProxyType
 
 import jinja2
+from markupsafe import Markup
 
 from followup.content.assembly import complaints, versions
 from followup.content.layout import one_line, reflow, with_inlined_styles
@@ -131,7 +132,7 @@ class Content:
                 f"extra can hold stop_url and page_url only, not {', '.join(sorted(unknown))}"
             )
         stands_in = {name: _stand_in(name, url) for name, url in extra.items() if url}
-        facts, urls = ClinicFacts.of(clinic), tuple(sorted(stands_in.items()))
+        facts, urls = ClinicFacts.of(clinic, version.language), tuple(sorted(stands_in.items()))
         made = self._composed(version, facts, occurrence, form, urls)
         limit = self.cards[version.template].max_segments
         if "page_url" in stands_in and made.size and made.size.segments > limit:
@@ -148,6 +149,25 @@ class Content:
         if found is None:
             raise TemplateError(self._absent(template, language, channel))
         return found
+
+    def language_for(
+        self, template: str, *, wanted: str | None, channel: ChannelKind, clinic: Clinic
+    ) -> str:
+        """Return the language that a patient gets a message in.
+
+        That is the clinic's first one, unless these words may be sent in the one that is wanted.
+        """
+        found = self._versions.get((template, wanted or "", channel))
+        return found.language if found is not None and found.sendable else clinic.languages[0]
+
+    def red_flags(self, language: str, clinic: Clinic) -> Markup:
+        """Return the signs that need help at once, as e-mails name them, in English at worst."""
+        path = f"_layout/{language}/red-flags.html"
+        path = path if path in self.sources else "_layout/en/red-flags.html"
+        if path not in self.sources:
+            return Markup()
+        facts = ClinicFacts.of(clinic, language)
+        return Markup(self._fill(path, {"clinic": facts, "language": language}))  # noqa: S704 - ours
 
     def versions(self) -> Sequence[ContentVersion]:
         """Return all there are, by message, language and channel."""

@@ -43,7 +43,26 @@ class ApprovalShape(Shape):
         return self
 
 
-class Meta(Shape):
+class Signed(Shape):
+    """A card that says where words stand in each language."""
+
+    approval: list[ApprovalShape] = Field(
+        default=[], description="where the words stand, once for each language"
+    )
+
+    def standing(self, language: str, version: str) -> tuple[Standing, Approval | None]:
+        """Say whether the version of that id is approved in that language, and by whom."""
+        standing = Standing.DRAFT
+        for entry in self.approval:
+            if entry.language != language or entry.by_role is None or entry.on is None:
+                continue
+            if version in entry.versions:
+                return Standing.APPROVED, Approval(entry.by_role, entry.on)
+            standing = Standing.CHANGED
+        return standing, None
+
+
+class Meta(Signed):
     """The card of one message."""
 
     title: Line = Field(description="what the message is, for people")
@@ -60,20 +79,6 @@ class Meta(Shape):
     departures: list[Line] = Field(
         default=[], description="where its words go beyond these sentences, or fall short of them"
     )
-    approval: list[ApprovalShape] = Field(
-        default=[], description="where the words stand, once for each language"
-    )
-
-    def standing(self, language: str, version: str) -> tuple[Standing, Approval | None]:
-        """Say whether the version of that id is approved in that language, and by whom."""
-        standing = Standing.DRAFT
-        for entry in self.approval:
-            if entry.language != language or entry.by_role is None or entry.on is None:
-                continue
-            if version in entry.versions:
-                return Standing.APPROVED, Approval(entry.by_role, entry.on)
-            standing = Standing.CHANGED
-        return standing, None
 
 
 def read_meta(text: str, *, file: str) -> Meta:

@@ -11,6 +11,7 @@ from jinja2 import FunctionLoader, StrictUndefined, TemplateSyntaxError, nodes
 from jinja2.meta import find_referenced_templates, find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from followup.content.hours import hours_text
 from followup.domain.clinic import Clinic
 from followup.domain.file_shape import did_you_mean
 
@@ -29,13 +30,15 @@ class ClinicFacts:
     stop_contact: str | None
 
     @classmethod
-    def of(cls, clinic: Clinic) -> ClinicFacts:
+    def of(cls, clinic: Clinic, language: str = "en") -> ClinicFacts:
         return cls(
             clinic.name,
             clinic.short_name,
             clinic.phone,
             clinic.phone_link,
-            clinic.office_hours_text,
+            clinic.office_hours_text
+            if language == "en"
+            else hours_text(clinic.office_hours, language),
             clinic.emergency_department,
             clinic.two_way,
             clinic.stop_contact,

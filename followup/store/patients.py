@@ -13,6 +13,9 @@ from sqlalchemy.orm import Session
 
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import NotFound
+from followup.domain.needs import Need
+from followup.domain.needs import read as read_needs
+from followup.domain.needs import written as needs_text
 from followup.store.models import Objection, Patient
 from followup.store.sealing import BlindIndexes, Keyring, Sealer
 from followup.store.types import new_id
@@ -31,6 +34,7 @@ class Person:
     mobile: str | None
     email: str | None
     language: str
+    needs: frozenset[Need] = frozenset()
 
     def address(self, channel: ChannelKind) -> str | None:
         """Return where this channel reaches the person."""
@@ -107,7 +111,8 @@ def add(
 def update(patient: Patient, keyring: Keyring, person: Person) -> tuple[str, ...]:
     """Write what is new about a patient; return the names of the fields that changed.
 
-    A contact detail that is absent in `person` is kept. A changed address is usable again.
+    A contact detail that is absent in `person` is kept, and so are needs where none are given. A
+    changed address is usable again.
     """
     sealer = keyring.patient(patient.data_key, patient.master_key_id)
     if sealer is None:
@@ -116,9 +121,12 @@ def update(patient: Patient, keyring: Keyring, person: Person) -> tuple[str, ...
     merged = Person(
         **{name: getattr(person, name) or getattr(before, name) for name in SEALED},
         language=person.language,
+        needs=person.needs or before.needs,
     )
     changed = tuple(
-        name for name in (*SEALED, "language") if getattr(merged, name) != getattr(before, name)
+        name
+        for name in (*SEALED, "language", "needs")
+        if getattr(merged, name) != getattr(before, name)
     )
     if "mobile" in changed:
         patient.mobile_unusable = None
@@ -128,6 +136,22 @@ def update(patient: Patient, keyring: Keyring, person: Person) -> tuple[str, ...
         patient.language = merged.language
         _write(patient, sealer, keyring.indexes, merged)
     return changed
+
+
+def set_needs(patient: Patient, keyring: Keyring, needs: frozenset[Need]) -> bool:
+    """Write what the patient needs, or that there is nothing; return False if that stood there."""
+    sealer = keyring.patient(patient.data_key, patient.master_key_id)
+    if sealer is None:
+        raise NotFound("this patient's data was erased")
+    if needs_of(patient.needs_sealed, sealer) == needs:
+        return False
+    patient.needs_sealed = sealer.seal_if(needs_text(needs), column=column("needs"))
+    return True
+
+
+def needs_of(sealed: bytes | None, sealer: Sealer) -> frozenset[Need]:
+    """Return a patient's needs."""
+    return read_needs(sealer.open_if(sealed, column=column("needs")))
 
 
 def read(patient: Patient, keyring: Keyring) -> Person | None:
@@ -157,6 +181,7 @@ def _write(patient: Patient, sealer: Sealer, indexes: BlindIndexes, person: Pers
         value = getattr(person, name)
         text = value.isoformat() if isinstance(value, date) else value
         setattr(patient, f"{name}_sealed", sealer.seal_if(text, column=column(name)))
+    patient.needs_sealed = sealer.seal_if(needs_text(person.needs), column=column("needs"))
     patient.identity_index = indexes.of("identity", identity_of(person))
     patient.nhs_number_index = indexes.of_if("nhs number", person.nhs_number)
     patient.surname_index = indexes.of_if(
@@ -183,4 +208,5 @@ def _read(patient: Patient, sealer: Sealer) -> Person:
         mobile=opened["mobile"],
         email=opened["email"],
         language=patient.language,
+        needs=needs_of(patient.needs_sealed, sealer),
     )

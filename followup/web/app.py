@@ -26,6 +26,7 @@ from followup.web.envelope import Envelope
 from followup.web.forms import MOST_BYTES
 from followup.web.listening import listen
 from followup.web.metrics import Scrapes
+from followup.web.patient_page import routes as patient_page
 from followup.web.site import Site
 from followup.wiring import build, instance_name
 
@@ -69,7 +70,13 @@ def create_app(kit: Kit, settings: Settings) -> FastAPI:
         version=version("followup"),
     )
     errors.install(app)
-    for router in (api.router, health.router, hooks.router, unsubscribe.router):
+    for router in (
+        api.router,
+        health.router,
+        hooks.router,
+        unsubscribe.router,
+        patient_page.router,
+    ):
         app.include_router(router)
     mount_console(
         app,

@@ -27,7 +27,7 @@ from followup.web.pages import page
 
 log = structlog.get_logger()
 
-PAGES = ("/u/",)
+PAGES = ("/u/", "/p/")
 """Below these a person reads the answer."""
 
 BROKEN, AWAY = 500, 503

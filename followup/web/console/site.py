@@ -42,7 +42,7 @@ MODULES = (
 )
 """Every module of `followup.web.console` that has pages."""
 
-ELSEWHERE = ("/api/", "/hooks/", "/u/", "/healthz", "/readyz", "/metrics")
+ELSEWHERE = ("/api/", "/hooks/", "/u/", "/p/", "/healthz", "/readyz", "/metrics")
 """What belongs to machines and patients: the console does not answer there, not even with 404."""
 
 

@@ -1,0 +1,166 @@
+"""The words of the patient's own page: leaflets, catalogues of its other words, and who approved.
+
+English is what the page is written in, and may be shown as a draft. Any other language is shown to
+patients once a clinician has approved its exact words; `meta.toml` says so.
+"""
+
+from __future__ import annotations
+
+import gettext
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+from markupsafe import Markup
+from pydantic import Field
+
+from followup.content.meta import Signed
+from followup.content.rules import ClinicFacts, environment
+from followup.content.version import SHIPPED_LANGUAGE, Standing
+from followup.domain.clinic import Clinic
+from followup.domain.errors import TemplateError
+from followup.domain.file_shape import Line, complaints, read
+
+DOMAIN = "patient"
+CARD, PAGE = "meta.toml", "page.html"
+
+
+class PageMeta(Signed):
+    """The card of the page: what it rests on, and in which languages its words are approved."""
+
+    title: Line = Field(description="what it is, for people")
+    review_due: date = Field(description="the last day by which its words should be read again")
+    departures: list[Line] = Field(
+        default=[], description="where its words go beyond the leaflet, or fall short of it"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Leaflet:
+    """A leaflet in plain words: the signs that need help at once, and all the rest."""
+
+    title: str
+    urgent: Markup
+    body: Markup
+
+
+class PageWords:
+    """All words of the page, as they were when the files were read."""
+
+    def __init__(
+        self,
+        card: PageMeta,
+        leaflets: Mapping[tuple[str, str], str],
+        catalogues: Mapping[str, bytes],
+        template: str,
+    ) -> None:
+        """Take leaflets by protocol and language, compiled catalogues, and the page's template."""
+        self.card = card
+        self.languages = (SHIPPED_LANGUAGE, *sorted(catalogues))
+        self.versions = {
+            language: _version(language, leaflets, catalogues.get(language, b""), template)
+            for language in self.languages
+        }
+        self._leaflets = leaflets
+        self._sandbox = environment(
+            {f"{protocol}/{language}.html": text for (protocol, language), text in leaflets.items()}
+        )
+        self._catalogues = {
+            language: gettext.GNUTranslations(_Bytes(catalogue))
+            for language, catalogue in catalogues.items()
+        }
+
+    @classmethod
+    @cache
+    def load(cls) -> PageWords:
+        """Return what is shipped, read once; raise `TemplateError` with what is wrong with it."""
+        root = files("templates") / "patient"
+        return cls(
+            _card(root / CARD),
+            _leaflets(root / "leaflets"),
+            _catalogues(root / "locale"),
+            (root / PAGE).read_text("utf-8"),
+        )
+
+    def standing(self, language: str) -> Standing:
+        """Return how far the words of a language may be trusted."""
+        return self.card.standing(language, self.versions[language])[0]
+
+    def shows(self, language: str) -> bool:
+        """Say whether patients may see the page in a language."""
+        if language not in self.versions:
+            return False
+        if language == SHIPPED_LANGUAGE:
+            return self.standing(language) is not Standing.CHANGED
+        return self.standing(language) is Standing.APPROVED
+
+    def translations(self, language: str) -> gettext.NullTranslations:
+        """Return the catalogue of a language; English has none."""
+        return self._catalogues.get(language) or gettext.NullTranslations()
+
+    def leaflet(self, protocol: str, language: str, clinic: Clinic) -> Leaflet | None:
+        """Return a protocol's leaflet in a language, or None where nobody has written it."""
+        if (protocol, language) not in self._leaflets:
+            return None
+        source = self._sandbox.get_template(f"{protocol}/{language}.html")
+        context = source.new_context({"clinic": ClinicFacts.of(clinic, language)})
+        title, urgent, body = (
+            Markup("".join(source.blocks[name](context)))  # noqa: S704 - ours, escaped by itself
+            for name in ("title", "urgent", "leaflet")
+        )
+        return Leaflet(title.unescape().strip(), urgent, body)
+
+
+class _Bytes:
+    """What the standard library reads a catalogue from."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def read(self) -> bytes:
+        return self._content
+
+
+def _version(
+    language: str,
+    leaflets: Mapping[tuple[str, str], str],
+    catalogue: bytes,
+    template: str,
+) -> str:
+    mine = sorted((protocol, text) for (protocol, its), text in leaflets.items() if its == language)
+    canonical = json.dumps([language, mine, hashlib.sha256(catalogue).hexdigest(), template])
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _card(file: Traversable) -> PageMeta:
+    meta, problems = read(PageMeta, tomllib.loads(file.read_text("utf-8")))
+    if meta is None:
+        raise TemplateError(complaints(problems, file=f"patient/{CARD}"))
+    return meta
+
+
+def _leaflets(folder: Traversable) -> dict[tuple[str, str], str]:
+    return {
+        (protocol.name, entry.name.removesuffix(".html")): entry.read_text("utf-8")
+        for protocol in folder.iterdir()
+        if protocol.is_dir()
+        for entry in protocol.iterdir()
+        if entry.name.endswith(".html")
+    }
+
+
+def _catalogues(folder: Traversable) -> dict[str, bytes]:
+    if not folder.is_dir():
+        return {}
+    found = {
+        entry.name: entry / "LC_MESSAGES" / f"{DOMAIN}.mo"
+        for entry in folder.iterdir()
+        if entry.is_dir()
+    }
+    return {language: file.read_bytes() for language, file in found.items() if file.is_file()}

@@ -1,0 +1,245 @@
+"""What stands on a patient's own page, and what the patient may change there.
+
+The page tells the advice by the calendar, whether or not its message went: a patient who has
+stopped the texts still finds it here. It says nothing of who the patient is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from followup.changes import plan_again
+from followup.content.advice import Advice, Piece
+from followup.domain.channel import ChannelKind
+from followup.domain.clinic import Clinic
+from followup.domain.errors import InvalidInput, NotFound
+from followup.domain.needs import Need
+from followup.kit import Kit
+from followup.needs import change_needs
+from followup.objections import lift, lodge
+from followup.page_links import find_page
+from followup.store.audit_log import Deed, Entry, record
+from followup.store.models import Enrolment, Message, Objection, Patient
+from followup.store.patients import needs_of, open_objections
+
+ACTOR = "patient"
+SOURCE = "link"
+CARRIER = "carrier"
+MOST_COMING = 4
+UNSEEN = frozenset({"already-past", "rescheduled"})
+"""Reasons of messages whose advice is not this patient's, or not at that time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """A piece of advice, and the day on the patient's calendar that it is for."""
+
+    at: datetime
+    piece: Piece
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Whether a channel reaches the patient: `stopped` by whom, None if it is on."""
+
+    channel: ChannelKind
+    stopped_by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientPage:
+    """All that the page shows. `standing` has the channels that the patient agreed to."""
+
+    clinic: Clinic
+    protocol: str
+    wanted_language: str
+    ended: bool
+    today: Sequence[Dated]
+    is_today: bool
+    earlier: Sequence[Dated]
+    coming: Sequence[Dated]
+    standing: Sequence[Standing]
+    needs: frozenset[Need]
+    index: bytes
+
+
+def read_page(kit: Kit, advice: Advice, token: str, *, language: str | None = None) -> PatientPage:
+    """Return what a token shows, in `language` or the patient's; raise `NotFound` if nothing."""
+    with kit.store.read() as session:
+        enrolment = find_page(session, kit, token)
+        patient = session.get_one(Patient, enrolment.patient_id)
+        clinic = _clinic(kit, enrolment)
+        dated = _advice(
+            _rows(session, enrolment), advice, wanted=language or patient.language, clinic=clinic
+        )
+        sealer = kit.keyring.patient(patient.data_key, patient.master_key_id)
+        assert sealer is not None  # noqa: S101 - `find_page` finds no page without a key
+        now = kit.clock.now()
+        past = [one for one in dated if one.at <= now]
+        today = [one for one in past if _day(one.at, enrolment) == _day(now, enrolment)]
+        latest = today or past[-1:]
+        ended = enrolment.state == "withdrawn"
+        return PatientPage(
+            clinic=clinic,
+            protocol=enrolment.protocol,
+            wanted_language=patient.language,
+            ended=ended,
+            today=() if ended else _once(latest[::-1]),
+            is_today=bool(today),
+            earlier=_once(one for one in past[::-1] if one not in latest),
+            coming=() if ended else _by_day(dated, enrolment, now=now)[:MOST_COMING],
+            standing=_standing(session, enrolment, patient),
+            needs=needs_of(patient.needs_sealed, sealer),
+            index=enrolment.page_index or b"",
+        )
+
+
+def choose(kit: Kit, token: str, choice: str, *, languages: Sequence[str]) -> None:
+    """Do what the patient chose; raise `NotFound` or `InvalidInput`.
+
+    `choice` is one of `stop-sms`, `start-sms`, `stop-email`, `start-email`, `large`, `normal`,
+    `easy-read`, or `language-` and one of `languages`.
+    """
+
+    def work(session: Session) -> None:
+        deed = kit.deed(ACTOR)
+        enrolment = find_page(session, kit, token, lock=True)
+        patient = session.get_one(Patient, enrolment.patient_id, with_for_update=True)
+        verb, _, what = choice.partition("-")
+        if choice in {"large", "normal", "easy-read"}:
+            _change_reading(session, kit, deed, enrolment, choice=choice)
+        elif verb == "language" and what in languages:
+            _change_language(session, deed, patient, what)
+        elif verb in {"stop", "start"} and what in set(ChannelKind):
+            _change_messages(session, kit, deed, patient, ChannelKind(what), stop=verb == "stop")
+        else:
+            raise InvalidInput.of("do", "this is not one of the choices")
+
+    kit.store.transact(work)
+
+
+def _clinic(kit: Kit, enrolment: Enrolment) -> Clinic:
+    clinic = kit.catalogue.clinics.get(enrolment.clinic)
+    if clinic is None:
+        raise NotFound("this link opens no page")
+    return clinic
+
+
+def _day(at: datetime, enrolment: Enrolment) -> object:
+    return at.astimezone(ZoneInfo(enrolment.zone)).date()
+
+
+def _once(dated: Iterable[Dated]) -> list[Dated]:
+    """Return each piece of advice once, as it was said first in this order."""
+    found: dict[str, Dated] = {}
+    for one in dated:
+        found.setdefault(one.piece.heading, one)
+    return list(found.values())
+
+
+def _by_day(dated: Iterable[Dated], enrolment: Enrolment, *, now: datetime) -> list[Dated]:
+    """Return what is to come, a reminder that comes twice on one day once."""
+    found: dict[tuple[object, str], Dated] = {}
+    for one in dated:
+        if one.at > now:
+            found.setdefault((_day(one.at, enrolment), one.piece.heading), one)
+    return list(found.values())
+
+
+def _rows(session: Session, enrolment: Enrolment) -> list[Message]:
+    """Return each piece of advice once, as it stands in the latest timeline that has it."""
+    found: dict[tuple[str, int], Message] = {}
+    for message in session.scalars(
+        select(Message)
+        .where(Message.enrolment_id == enrolment.id, Message.fallback_of.is_(None))
+        .order_by(Message.generation, Message.due_at, Message.id)
+    ):
+        if message.reason not in UNSEEN:
+            found[message.step, message.occurrence] = message
+    return sorted(found.values(), key=lambda message: (message.due_at, message.id))
+
+
+def _advice(rows: Sequence[Message], advice: Advice, *, wanted: str, clinic: Clinic) -> list[Dated]:
+    pieces = (
+        (
+            row.due_at,
+            advice.piece(row.template, wanted=wanted, clinic=clinic, occurrence=row.occurrence),
+        )
+        for row in rows
+    )
+    return [Dated(at, piece) for at, piece in pieces if piece is not None]
+
+
+def _standing(session: Session, enrolment: Enrolment, patient: Patient) -> list[Standing]:
+    addresses = {
+        ChannelKind.SMS: patient.mobile_index,
+        ChannelKind.EMAIL: patient.email_index,
+    }
+    in_force = open_objections(
+        session,
+        patient_ids=[patient.id],
+        contact_indexes=[index for index in addresses.values() if index],
+    )
+    return [
+        Standing(channel=channel, stopped_by=_stopped_by(in_force, channel))
+        for channel in map(ChannelKind, enrolment.channels)
+        if addresses[channel] is not None
+    ]
+
+
+def _stopped_by(in_force: Sequence[Objection], channel: ChannelKind) -> str | None:
+    sources = [one.source for one in in_force if one.channel in {None, channel.value}]
+    return CARRIER if CARRIER in sources else next(iter(sources), None)
+
+
+def _change_messages(
+    session: Session, kit: Kit, deed: Deed, patient: Patient, channel: ChannelKind, *, stop: bool
+) -> None:
+    if stop:
+        lodge(session, kit, deed, patient=patient, channel=channel, source=SOURCE)
+        return
+    in_force = open_objections(session, patient_ids=[patient.id], contact_indexes=[])
+    to_all = any(objection.channel is None for objection in in_force)
+    if not lift(session, deed, patient=patient, source=SOURCE, channel=channel):
+        return
+    if to_all:
+        # They stopped everything, and want this much of it again.
+        for other in set(ChannelKind) - {channel}:
+            lodge(session, kit, deed, patient=patient, channel=other, source=SOURCE)
+    plan_again(session, kit, deed, patient_id=patient.id)
+
+
+def _change_language(session: Session, deed: Deed, patient: Patient, language: str) -> None:
+    if patient.language == language:
+        return
+    patient.language = language
+    session.flush()
+    record(session, deed, _changed(patient, "language"))
+
+
+def _change_reading(
+    session: Session, kit: Kit, deed: Deed, enrolment: Enrolment, *, choice: str
+) -> None:
+    patient = session.get_one(Patient, enrolment.patient_id)
+    sealer = kit.keyring.patient(patient.data_key, patient.master_key_id)
+    assert sealer is not None  # noqa: S101 - `find_page` finds no page without a key
+    before = needs_of(patient.needs_sealed, sealer)
+    wanted = before | {Need.EASY_READ} if choice == "easy-read" else before ^ {Need.LARGE_PRINT}
+    if choice != "easy-read" and (Need.LARGE_PRINT in before) is (choice == "large"):
+        return
+    change_needs(session, kit, deed, patient, wanted, enrolment_id=enrolment.id)
+
+
+def _changed(patient: Patient, *fields: str) -> Entry:
+    return Entry(
+        action="patient.changed",
+        clinic=patient.clinic,
+        patient_id=patient.id,
+        detail={"fields": list(fields)},
+    )

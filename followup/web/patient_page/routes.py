@@ -1,0 +1,131 @@
+"""Where the patient's page is served and changed.
+
+GET changes nothing, because mail and text scanners open every link. A POST must come from the
+page's own form: it holds a key that another site can't know.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.concurrency import run_in_threadpool
+
+from followup.content.advice import Advice
+from followup.content.page_words import PageWords
+from followup.domain.errors import InvalidInput, NotFound
+from followup.kit import Kit
+from followup.patient_page import PatientPage, choose, read_page
+from followup.web.forms import read_form
+from followup.web.patient_page.limits import CHANGES, WRONG_LINKS, Limit
+from followup.web.patient_page.view import Shown, gone, shown
+from followup.web.site import Here
+
+router = APIRouter(include_in_schema=False)
+
+TOO_MANY = 429
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the page is made from, and how often it is asked for."""
+
+    kit: Kit
+    words: PageWords
+    advice: Advice
+    wrong_links: Limit
+    changes: Limit
+
+    @classmethod
+    def of(cls, kit: Kit) -> Desk:
+        """Return the desk of a process."""
+        now = kit.clock.real_now
+        return cls(
+            kit, PageWords.load(), Advice(kit.content), Limit(WRONG_LINKS, now=now),
+            Limit(CHANGES, now=now),
+        )  # fmt: skip
+
+
+async def _desk(request: Request, site: Here) -> Desk:
+    state = request.app.state
+    if not hasattr(state, "patient_desk"):
+        state.patient_desk = Desk.of(site.kit)
+    desk = state.patient_desk
+    assert isinstance(desk, Desk)  # noqa: S101 - put there above
+    return desk
+
+
+TheDesk = Annotated[Desk, Depends(_desk)]
+
+
+@router.api_route("/p/{token}", methods=["GET", "HEAD"])
+def show(request: Request, desk: TheDesk, token: str) -> Response:
+    """Show the page; the same answer for a link that never was, is over, or was taken back."""
+    who = _address(request)
+    if desk.wrong_links.reached(who):
+        return gone(request, "too-many", status=TOO_MANY)
+    try:
+        found = read_page(desk.kit, desk.advice, token)
+        facts = _language(desk, found)
+        if facts.language != found.wanted_language:
+            found = read_page(desk.kit, desk.advice, token, language=facts.language)
+    except NotFound:
+        desk.wrong_links.count(who)
+        return gone(request, "gone", status=404)
+    return shown(request, desk.kit, desk.words, found, facts)
+
+
+@router.post("/p/{token}")
+async def change(request: Request, desk: TheDesk, token: str) -> Response:
+    """Do what the pressed button says, and show the page again."""
+    form = await read_form(request)
+    return await run_in_threadpool(
+        _change, request, desk, token, form.get("do", ""), form.get("key", "")
+    )
+
+
+def _change(request: Request, desk: Desk, token: str, choice: str, key: str) -> Response:
+    who = _address(request)
+    if desk.wrong_links.reached(who) or desk.changes.reached(token):
+        return gone(request, "too-many", status=TOO_MANY)
+    try:
+        found = read_page(desk.kit, desk.advice, token)
+        if not _is_from_the_page(request, desk.kit, found, key):
+            return gone(request, "stale", status=403)
+        desk.changes.count(token)
+        choose(desk.kit, token, choice, languages=found.clinic.languages)
+    except NotFound:
+        desk.wrong_links.count(who)
+        return gone(request, "gone", status=404)
+    except InvalidInput:
+        return gone(request, "stale", status=422)
+    done = choice.partition("-")[0] if choice.startswith("language-") else choice
+    return RedirectResponse(f"{request.url.path}?done={done}", status_code=303)
+
+
+def _is_from_the_page(request: Request, kit: Kit, found: PatientPage, key: str) -> bool:
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    right = hmac.compare_digest(key.encode(), kit.links.form_key(found.index).encode())
+    return site == "same-origin" and right
+
+
+def _language(desk: Desk, found: PatientPage) -> Shown:
+    """Return the language that the page is shown in.
+
+    One that nobody has approved is shown on a practice system alone, and says so.
+    """
+    wanted = found.wanted_language
+    known = wanted in desk.words.languages and wanted in found.clinic.languages
+    if known and desk.words.shows(wanted):
+        return Shown(language=wanted, draft=False)
+    practising = all(channel.provider == "sandbox" for channel in desk.kit.channels.values())
+    if known and practising:
+        return Shown(language=wanted, draft=True)
+    return Shown(language="en", draft=False)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""

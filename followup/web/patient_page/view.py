@@ -1,0 +1,196 @@
+"""Turns what the patient's page tells into HTML, compressed, with a policy that lets nothing in."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from babel.dates import format_date
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from followup.content.page_words import Leaflet, PageWords
+from followup.content.rules import ClinicFacts
+from followup.domain.channel import ChannelKind
+from followup.domain.needs import Need
+from followup.kit import Kit
+from followup.languages import direction, locale_of, own_name
+from followup.patient_page import CARRIER, Dated, PatientPage, Standing
+from followup.web.patient_page.words import BUTTONS, DONE, GONE, NOTES, STATES, TITLE
+
+FORWARD = "\u2066"
+BACK = "\u2069"
+"""Isolates: digits and names of another direction stay together (Unicode TR9)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """The language of a page, and whether it is a draft."""
+
+    language: str
+    draft: bool
+
+
+def shown(
+    request: Request, kit: Kit, words: PageWords, found: PatientPage, facts: Shown
+) -> HTMLResponse:
+    """Return the page."""
+    environment = _environment(words, facts.language)
+    say = words.translations(facts.language).gettext
+    leaflet = _leaflet(words, found, facts.language)
+    clinic = ClinicFacts.of(found.clinic, facts.language)
+    html = environment.get_template("page.html").render(
+        language=facts.language,
+        direction=direction(facts.language),
+        draft=facts.draft,
+        large=Need.LARGE_PRINT in found.needs,
+        title=leaflet.title if leaflet else say(TITLE),
+        styles=_styles(),
+        clinic=clinic,
+        hours=clinic.office_hours_text,
+        closed=not found.clinic.office_hours.is_open(kit.clock.now().astimezone(found.clinic.zone)),
+        urgent=leaflet.urgent if leaflet else _red_flags(kit, found, facts.language),
+        today=[_piece(one) for one in found.today],
+        is_today=found.is_today,
+        earlier=[_piece(one) for one in found.earlier],
+        coming=[_coming(one, found, facts.language) for one in found.coming],
+        ended=found.ended,
+        leaflet=leaflet.body if leaflet else None,
+        leaflet_language=facts.language,
+        leaflet_direction=direction(facts.language),
+        choices=[{name: say(text) if name != "do" else text for name, text in choice.items()}
+                 for choice in _choices(found)],
+        languages=_languages(found),
+        not_yet=[own_name(found.wanted_language)]
+        if found.wanted_language != facts.language else [],
+        form_key=kit.links.form_key(found.index),
+        done=say(DONE[request.query_params["done"]])
+        if request.query_params.get("done") in DONE else None,
+    )  # fmt: skip
+    return _answer(request, html, status=200)
+
+
+def gone(request: Request, why: str, *, status: int) -> HTMLResponse:
+    """Return a page without anything of a patient: for a link that opens nothing, and the like."""
+    title, told = GONE[why]
+    html = _environment(PageWords.load(), "en").get_template("gone.html").render(
+        title=title, told=told, styles=_styles()
+    )  # fmt: skip
+    return _answer(request, html, status=status)
+
+
+def _answer(request: Request, html: str, *, status: int) -> HTMLResponse:
+    body, headers = html.encode(), {"Content-Security-Policy": _policy(), "Vary": "Accept-Encoding"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        body, headers["Content-Encoding"] = gzip.compress(body, 6, mtime=0), "gzip"
+    return HTMLResponse(body, status_code=status, headers=headers)
+
+
+@cache
+def _environment(words: PageWords, language: str) -> Environment:
+    made = Environment(
+        loader=PackageLoader("templates", "patient"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    made.install_gettext_translations(words.translations(language), newstyle=True)  # type: ignore[attr-defined]
+    made.filters |= {"ltr": _left_to_right, "isolated": _isolated}
+    return made
+
+
+def _left_to_right(text: str) -> Markup:
+    """Keep a phone number in its order inside words that run from right to left."""
+    return Markup('<bdi dir="ltr">{}</bdi>').format(text)
+
+
+def _isolated(text: str) -> Markup:
+    return Markup("<bdi>{}</bdi>").format(text)
+
+
+@cache
+def _styles() -> Markup:
+    source = _environment(PageWords.load(), "en").get_template("page.css").render()
+    return Markup(source)  # noqa: S704 - our own file
+
+
+@cache
+def _policy() -> str:
+    digest = base64.b64encode(hashlib.sha256(str(_styles()).encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
+def _leaflet(words: PageWords, found: PatientPage, language: str) -> Leaflet | None:
+    return words.leaflet(found.protocol, language, found.clinic)
+
+
+def _red_flags(kit: Kit, found: PatientPage, language: str) -> Markup:
+    """Return the signs as the e-mails name them, for a protocol without a leaflet of its own."""
+    return kit.content.red_flags(language, found.clinic)
+
+
+def _piece(one: Dated) -> dict[str, Any]:
+    piece = one.piece
+    return {
+        "heading": piece.heading,
+        "body": piece.body,
+        "language": piece.language,
+        "direction": direction(piece.language),
+    }
+
+
+def _coming(one: Dated, found: PatientPage, language: str) -> dict[str, Any]:
+    local = one.at.astimezone(found.clinic.zone)
+    locale = locale_of("en-GB" if language == "en" else language)
+    return {**_piece(one), "day": format_date(local, "EEEE d MMMM", locale=locale)}
+
+
+def _choices(found: PatientPage) -> Iterator[dict[str, str]]:
+    for standing in found.standing:
+        yield _choice(standing)
+    large = Need.LARGE_PRINT in found.needs
+    yield {
+        "state": STATES["large" if large else "normal"],
+        "do": "normal" if large else "large",
+        "button": BUTTONS["normal" if large else "large"],
+        "note": "",
+    }
+    if Need.EASY_READ not in found.needs:
+        yield {
+            "state": STATES["easy-read"],
+            "do": "easy-read",
+            "button": BUTTONS["easy-read"],
+            "note": "",
+        }
+
+
+def _choice(standing: Standing) -> dict[str, str]:
+    channel = standing.channel.value
+    if standing.stopped_by is None:
+        do = f"stop-{channel}"
+        return {"state": STATES[f"{channel}-on"], "do": do, "button": BUTTONS[do], "note": ""}
+    if standing.stopped_by == CARRIER and standing.channel is ChannelKind.SMS:
+        # Only the phone network can lift what it was told.
+        return {"state": STATES["sms-off"], "do": "", "button": "", "note": NOTES["carrier"]}
+    do = f"start-{channel}"
+    return {"state": STATES[f"{channel}-off"], "do": do, "button": BUTTONS[do], "note": ""}
+
+
+def _languages(found: PatientPage) -> Sequence[dict[str, str]]:
+    offered = [code for code in found.clinic.languages if code != found.wanted_language]
+    return [
+        {"code": code, "name": own_name(code).capitalize(), "direction": direction(code)}
+        for code in offered
+    ]

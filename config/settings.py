@@ -118,8 +118,8 @@ class Settings(BaseSettings):
     reconcile_after: Seconds = Field(120, description="seconds, above 0 and at most 3600")
     provider_timeout: Seconds = Field(10, description="seconds, above 0 and at most 3600")
     provider_connect_timeout: Seconds = Field(3, description="seconds, above 0 and at most 3600")
-    send_concurrency: Thousand = Field(32, description="a whole number from 1 to 1000")
-    batch_size: Thousand = Field(100, description="a whole number from 1 to 1000")
+    send_concurrency: Thousand = Field(64, description="a whole number from 1 to 1000")
+    batch_size: Thousand = Field(250, description="a whole number from 1 to 1000")
     in_flight_limit: int = Field(
         4000, ge=1, le=100_000, description="a whole number from 1 to 100000"
     )

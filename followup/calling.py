@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from queue import Empty, SimpleQueue
 from time import monotonic
 
 import structlog
@@ -24,9 +22,10 @@ from followup.lessons import BUG, heed, learn
 from followup.outcomes import NOT_CALLED, Called, settle
 from followup.pacing import account_of
 from followup.prepare import Started
+from followup.turns import Turns
 
 ACTOR = "worker"
-COMMIT_EVERY = 50
+COMMIT_EVERY = 100
 """Outcomes are committed in groups of this many ..."""
 COMMIT_WITHIN = 0.25
 """... or after this many seconds, so that a crash leaves few outcomes unknown."""
@@ -43,68 +42,64 @@ class Calls:
 
     def __init__(self, kit: Kit, executor: ThreadPoolExecutor) -> None:
         self._kit = kit
-        self._executor = executor
         self._brake = Brake(kit)
-        self._under_way = 0
-        self._ended: SimpleQueue[tuple[Started, Called]] = SimpleQueue()
+        self._turns = Turns(executor, self._work, most=kit.policy.send_concurrency)
         self._unsettled: list[tuple[Started, Called]] = []
         self._waiting_since = 0.0
         self._made = 0
 
     def begin(self, started: Sequence[Started]) -> None:
         """Let attempts that are committed be called."""
-        for one in started:
-            self._executor.submit(self._work, one)
-            self._under_way += 1
+        self._turns.add(started)
 
-    def catch_up(self) -> None:
-        """Settle what has come, until no more calls are under way than can be made at once.
+    def make_room(self) -> None:
+        """Return once no more calls are under way than can be made at once.
 
         More attempts written ahead would only be more that nobody knows of after a crash.
         """
-        while self._under_way > self._kit.policy.send_concurrency:
-            self._settle_next()
+        most = self._kit.policy.send_concurrency
+        while self._turns.under_way > most:
+            self._take_in(self._turns.under_way - most)
+            if self._turns.under_way > most:
+                self.settle_group()
+
+    def settle_group(self) -> None:
+        """Settle what has come, once it is a group or has waited for long."""
+        waited = monotonic() - self._waiting_since
+        if len(self._unsettled) >= COMMIT_EVERY or (self._unsettled and waited >= COMMIT_WITHIN):
+            self._settle()
 
     def finish(self) -> int:
         """Wait for every call and commit its outcome; return how many calls were made."""
-        while self._under_way or self._unsettled:
-            self._settle_next()
+        while self._turns.under_way:
+            self._take_in(max(COMMIT_EVERY - len(self._unsettled), 1))
+            self.settle_group()
+        self._settle()
         return self._made
 
-    def _settle_next(self) -> None:
-        """Take in what has come, and settle it once it is a group or has waited for long."""
-        self._collect()
-        waited = monotonic() - self._waiting_since
-        if self._under_way and len(self._unsettled) < COMMIT_EVERY and waited < COMMIT_WITHIN:
-            return
+    def _take_in(self, enough: int) -> None:
+        """Take in outcomes: that many, or what is there after a while."""
+        ended = self._turns.wait(enough, seconds=COMMIT_WITHIN)
+        if ended and not self._unsettled:
+            self._waiting_since = monotonic()
+        self._unsettled += ended
+
+    def _settle(self) -> None:
         ended, self._unsettled = self._unsettled, []
         if ended:
             learn(self._kit, ended)
             settle(self._kit, [called for _, called in ended], actor=ACTOR)
             self._made += sum(called.result is not NOT_CALLED for _, called in ended)
 
-    def _collect(self) -> None:
-        """Take in all outcomes that are there; wait a moment if there is none."""
-        with suppress(Empty):
-            self._add(self._ended.get(timeout=COMMIT_WITHIN if self._under_way else 0))
-            while True:
-                self._add(self._ended.get_nowait())
-
-    def _add(self, ended: tuple[Started, Called]) -> None:
-        if not self._unsettled:
-            self._waiting_since = monotonic()
-        self._unsettled.append(ended)
-        self._under_way -= 1
-
-    def _work(self, started: Started) -> None:
+    def _work(self, started: Started) -> tuple[Started, Called]:
         outgoing = started.outgoing
-        bug = OutcomeUnknown(BUG, "the call ended without an outcome")
-        called = Called(outgoing.message_id, outgoing.attempt_id, bug)
         try:
-            called = self._call(started)
-        finally:
+            return started, self._call(started)
+        except BaseException as error:
             # Whoever waits for it would wait for ever.
-            self._ended.put((started, called))
+            log.exception("call.ended_without_outcome", attempt_id=str(outgoing.attempt_id))
+            unknown = OutcomeUnknown(BUG, type(error).__name__)
+            return started, Called(outgoing.message_id, outgoing.attempt_id, unknown)
 
     def _call(self, started: Started) -> Called:
         """Make one provider call, unless its lease is over or it has been stopped meanwhile.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -49,8 +49,14 @@ class _Claimed:
 
 
 def claim_due(kit: Kit) -> list[Batch]:
-    """Claim what is due, most urgent first, and return it in batches for the workers.
+    """Claim what is due, as `claims` does, and return it all at once."""
+    return list(claims(kit))
 
+
+def claims(kit: Kit) -> Iterator[Batch]:
+    """Claim what is due, most urgent first, and yield it in batches for the workers.
+
+    Each batch comes as soon as its claim is committed: its sending need not wait for the others.
     Idempotent and safe to run twice at once: a row is claimed by one tick only, and what a worker
     never takes up returns when its lease is over. Claims no more than the workers can have in
     flight, or than their pace and the health of their providers let go, so that an urgent message
@@ -60,18 +66,16 @@ def claim_due(kit: Kit) -> list[Batch]:
         lanes = list(due_lanes(session, now=kit.clock.now()))
         in_flight = count_in_flight(session) if lanes else {}
     room = Room(kit, in_flight)
-    batches: list[Batch] = []
     for _ in range(MOST_CLAIMS):
         lanes = [lane for lane in lanes if room.of(lane) > 0]
         if not lanes:
             break
         lane, limit = lanes[0], min(room.of(lanes[0]), CLAIM_SIZE)
         claimed = _claim(kit, lane, limit=limit)
-        batches.extend(claimed.batches)
+        yield from claimed.batches
         room.fill(lane, sum(len(batch.message_ids) for batch in claimed.batches))
         if claimed.looked_at < limit:
             lanes.remove(lane)
-    return batches
 
 
 def _claim(kit: Kit, lane: Lane, *, limit: int) -> _Claimed:

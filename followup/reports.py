@@ -7,7 +7,7 @@ from datetime import timedelta
 from itertools import groupby
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, exists, false, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, case, exists, false, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from followup.channels.interface import Report, ReportedStatus
@@ -36,34 +36,8 @@ def lock_attempts(session: Session, attempt_ids: Sequence[UUID]) -> Sequence[Any
     `latest` says whether the attempt is the one that the message's state is about, `rival` whether
     another attempt of the message was taken by the provider, or is being made.
     """
-    return session.execute(
-        select(
-            Message.id.label("message_id"),
-            Message.state,
-            Message.channel,
-            Message.clinic,
-            Message.patient_id,
-            Message.enrolment_id,
-            Message.not_after,
-            Message.receipt_wait,
-            Message.answer_wait,
-            Message.answer,
-            Message.receipt_due_at,
-            Message.superseded,
-            Message.attempt_count,
-            Attempt.id.label("attempt_id"),
-            Attempt.provider,
-            Attempt.provider_id,
-            Attempt.over_real_at,
-            (Attempt.number == Message.attempt_count).label("latest"),
-            case((Message.attempt_count > 1, _rival()), else_=false()).label("rival"),
-        )
-        .join(Attempt, Attempt.message_id == Message.id)
-        .where(is_among(Attempt.id, attempt_ids))
-        .order_by(Message.id)
-        # The attempts too: what is known of them must be as fresh as what is known of the messages.
-        .with_for_update(of=(Message, Attempt), key_share=True)
-    ).all()
+    session.flush()
+    return session.connection().execute(_LOCKED_ATTEMPTS, {"ids": attempt_ids}).all()
 
 
 def mark_sent(session: Session, kit: Kit, deed: Deed, rows: Sequence[AnyRow]) -> None:
@@ -111,6 +85,36 @@ def _rival() -> ColumnElement[bool]:
 def _wait_for_answer(row: AnyRow) -> int:
     """Return how many seconds an answer is waited for; 0 where none is, or it came first."""
     return 0 if row.answer else row.answer_wait or 0
+
+
+_LOCKED_ATTEMPTS = (
+    select(
+        Message.id.label("message_id"),
+        Message.state,
+        Message.channel,
+        Message.clinic,
+        Message.patient_id,
+        Message.enrolment_id,
+        Message.not_after,
+        Message.receipt_wait,
+        Message.answer_wait,
+        Message.answer,
+        Message.receipt_due_at,
+        Message.superseded,
+        Message.attempt_count,
+        Attempt.id.label("attempt_id"),
+        Attempt.provider,
+        Attempt.provider_id,
+        Attempt.over_real_at,
+        (Attempt.number == Message.attempt_count).label("latest"),
+        case((Message.attempt_count > 1, _rival()), else_=false()).label("rival"),
+    )
+    .join(Attempt, Attempt.message_id == Message.id)
+    .where(is_among(Attempt.id, bindparam("ids")))
+    .order_by(Message.id)
+    # The attempts too: what is known of them must be as fresh as what is known of the messages.
+    .with_for_update(of=(Message, Attempt), key_share=True)
+)
 
 
 def _to_sent(session: Session, kit: Kit, deed: Deed, rows: Sequence[AnyRow]) -> None:

@@ -18,11 +18,11 @@ from followup.kit import Kit
 from followup.pacing import in_turn
 from followup.prepare import Started, prepare
 from followup.rendering import remember_versions
-from followup.standing import Go, Verdict, Wait, judge, load
+from followup.standing import Go, Verdict, Wait, judge, load_leased
 from followup.store.audit_log import Deed
 from followup.store.many import insert_many
 from followup.store.messages import move
-from followup.store.models import Attempt, Message
+from followup.store.models import Attempt
 
 ACTOR = "worker"
 BEGIN_TOGETHER = 100
@@ -53,8 +53,10 @@ def _deliver(
 
     try:
         for start in range(0, len(message_ids), BEGIN_TOGETHER):
-            calls.catch_up()
+            calls.make_room()
+            # Before what has come is settled: the threads have something to do meanwhile.
             begin(message_ids[start : start + BEGIN_TOGETHER])
+            calls.settle_group()
     finally:
         made = calls.finish()
     return made
@@ -63,13 +65,7 @@ def _deliver(
 def _start(session: Session, kit: Kit, token: UUID, message_ids: Sequence[UUID]) -> list[Started]:
     """Check each message once more and commit its attempt, with its words, before any call."""
     deed = kit.deed(ACTOR)
-    rows = load(
-        session,
-        message_ids,
-        Message.state == State.CLAIMED.value,
-        Message.lease_token == token,
-        Message.lease_until > deed.real_at,
-    )
+    rows = load_leased(session, message_ids, token=token, now=deed.real_at)
     verdicts = judge(session, kit, rows, now=deed.at) if rows else {}
     apply_stops(session, kit, deed, rows, verdicts, expected=State.CLAIMED)
     _return_to_plan(session, deed, verdicts)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from followup.domain.channel import ChannelKind
@@ -90,18 +90,38 @@ COLUMNS = (
 )
 
 
-def load(
-    session: Session, message_ids: Sequence[UUID], *conditions: ColumnElement[bool]
-) -> Sequence[AnyRow]:
+def load(session: Session, message_ids: Sequence[UUID]) -> Sequence[AnyRow]:
     """Return messages with all that decides whether and where they go, locked in a fixed order."""
-    return session.execute(
-        select(*COLUMNS)
-        .outerjoin(Enrolment, Enrolment.id == Message.enrolment_id)
-        .outerjoin(Patient, Patient.id == Message.patient_id)
-        .where(is_among(Message.id, message_ids), *conditions)
-        .order_by(Message.id)
-        .with_for_update(of=Message, key_share=True)
-    ).all()
+    session.flush()
+    return session.connection().execute(_LOCKED, {"ids": message_ids}).all()
+
+
+def load_leased(
+    session: Session, message_ids: Sequence[UUID], *, token: UUID, now: datetime
+) -> Sequence[AnyRow]:
+    """Return what `load` does of those that are claimed under this lease, unless it is over.
+
+    `now` is real time.
+    """
+    given = {"ids": message_ids, "token": token, "now": now}
+    session.flush()
+    return session.connection().execute(_LOCKED_LEASED, given).all()
+
+
+_LOCKED = (
+    select(*COLUMNS)
+    .outerjoin(Enrolment, Enrolment.id == Message.enrolment_id)
+    .outerjoin(Patient, Patient.id == Message.patient_id)
+    .where(is_among(Message.id, bindparam("ids")))
+    .order_by(Message.id)
+    .with_for_update(of=Message, key_share=True)
+)
+
+_LOCKED_LEASED = _LOCKED.where(
+    Message.state == State.CLAIMED.value,
+    Message.lease_token == bindparam("token"),
+    Message.lease_until > bindparam("now"),
+)
 
 
 def judge(
@@ -131,14 +151,11 @@ class _Bar:
 
     @classmethod
     def read(cls, session: Session, rows: Sequence[AnyRow]) -> _Bar:
-        patients = {row.patient_id for row in rows if row.patient_id is not None}
-        addresses = {index for row in rows if (index := address_of(row)[1]) is not None}
-        objections = session.execute(
-            select(Objection.patient_id, Objection.contact_index, Objection.channel).where(
-                Objection.lifted_at.is_(None),
-                or_(Objection.patient_id.in_(patients), Objection.contact_index.in_(addresses)),
-            )
-        ).all()
+        concerned = {
+            "patients": {row.patient_id for row in rows if row.patient_id is not None},
+            "addresses": {index for row in rows if (index := address_of(row)[1]) is not None},
+        }
+        objections = session.connection().execute(_OBJECTIONS, concerned).all()
         return cls(
             frozenset((row.patient_id, row.channel) for row in objections if row.patient_id),
             frozenset((row.contact_index, row.channel) for row in objections if row.contact_index),
@@ -150,6 +167,15 @@ class _Bar:
         index = address_of(row)[1]
         of_patient = (row.patient_id, channel) in self.of_patients
         return of_patient or (index, channel) in self.of_addresses
+
+
+_OBJECTIONS = select(Objection.patient_id, Objection.contact_index, Objection.channel).where(
+    Objection.lifted_at.is_(None),
+    or_(
+        is_among(Objection.patient_id, bindparam("patients")),
+        is_among(Objection.contact_index, bindparam("addresses")),
+    ),
+)
 
 
 def _judge_one(kit: Kit, bar: _Bar, row: AnyRow, *, now: datetime) -> Verdict:

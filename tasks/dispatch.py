@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from followup.dispatch import claim_due
+from followup.dispatch import claims
 from followup.health import watched
 from followup.send import deliver as deliver_batch
 from tasks.app import app, resources
@@ -16,10 +16,11 @@ def tick() -> None:
     kit = resources.kit()
 
     def run() -> int:
-        batches = claim_due(kit)
-        for batch in batches:
+        claimed = 0
+        for batch in claims(kit):
             deliver.delay(str(batch.token), [str(message_id) for message_id in batch.message_ids])
-        return sum(len(batch.message_ids) for batch in batches)
+            claimed += len(batch.message_ids)
+        return claimed
 
     watched(kit, "dispatch", run)
 

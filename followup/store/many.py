@@ -14,10 +14,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    ARRAY,
     BindParameter,
     ColumnElement,
     Insert,
+    LargeBinary,
     TableValuedAlias,
     Text,
     TypeDecorator,
@@ -37,34 +37,38 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
+from followup.store.arrays import ArrayOf
 from followup.store.models import Base
 
 Rows = Sequence[Mapping[str, Any]]
 
 
 class is_among(FunctionElement[bool]):  # noqa: N801 - reads as the condition that it is
-    """The condition that a UUID column has one of these values."""
+    """The condition that a column of UUIDs or of bytes has one of these values."""
 
     # Without a type: a Boolean is compared with 1 on SQLite, which hides the column's index.
     inherit_cache = True
 
     def __init__(
         self,
-        column: InstrumentedAttribute[UUID]
-        | InstrumentedAttribute[UUID | None]
-        | ColumnElement[UUID],
-        values: Collection[UUID] | BindParameter[Any],
+        column: InstrumentedAttribute[Any] | ColumnElement[Any],
+        values: Collection[UUID] | Collection[bytes] | BindParameter[Any],
     ) -> None:
+        self.binary = isinstance(column.type, LargeBinary)
+        type_ = _Values(binary=self.binary)
         if isinstance(values, BindParameter):
-            values.type = _Uuids()
+            values.type = type_
         else:
-            values = bindparam(None, values, type_=_Uuids())
+            values = bindparam(None, values, type_=type_)
         super().__init__(column, values)
 
 
 @compiles(is_among)
 def _in_json(element: is_among, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
     key, values = (compiler.process(clause, **options) for clause in element.clauses)
+    if element.binary:
+        # JSON holds no bytes. No index serves this, and the tables that it is asked of are small.
+        key = f"lower(hex({key}))"
     return f"({key} IN (SELECT value FROM json_each({values})))"  # noqa: S608 - parameters only
 
 
@@ -74,22 +78,25 @@ def _any(element: is_among, compiler: SQLCompiler, **options: Any) -> str:  # no
     return f"({key} = ANY ({values}))"
 
 
-class _Uuids(TypeDecorator[Collection[UUID]]):
-    """UUIDs in one parameter: an array, or JSON of what SQLite keeps of them."""
+class _Values(TypeDecorator[Collection[Any]]):
+    """UUIDs or bytes in one parameter: an array, or JSON of what SQLite keeps of them."""
 
     impl = Text
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        array = dialect.name == "postgresql"
-        return dialect.type_descriptor(ARRAY(Uuid()) if array else Text())
+    def __init__(self, *, binary: bool) -> None:
+        super().__init__()
+        self.binary = binary
 
-    def process_bind_param(self, value: Collection[UUID] | None, dialect: Dialect) -> Any:  # noqa: ANN401
-        if value is None:
-            return None
-        if dialect.name == "postgresql":
-            return list(value)
-        return json.dumps([one.hex for one in value])
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name != "postgresql":
+            return Text()
+        return ArrayOf(LargeBinary() if self.binary else Uuid())
+
+    def process_bind_param(self, value: Collection[Any] | None, dialect: Dialect) -> Any:  # noqa: ANN401
+        if value is None or dialect.name == "postgresql":
+            return value
+        return json.dumps([one.hex() if self.binary else one.hex for one in value])
 
 
 def insert_many(session: Session, model: type[Base], rows: Rows) -> None:
@@ -147,7 +154,7 @@ def _change_of_one(model: type[Base], names: tuple[str, ...], only: ColumnElemen
 def _given(model: type[Base], names: tuple[str, ...]) -> TableValuedAlias:
     """Return rows as PostgreSQL can select from them; `_arrays` are its parameters."""
     types = {name: model.__table__.c[name].type for name in names}
-    arrays = [bindparam(f"all_{name}", type_=ARRAY(type_)) for name, type_ in types.items()]
+    arrays = [bindparam(f"all_{name}", type_=ArrayOf(type_)) for name, type_ in types.items()]
     columns = [column(name, type_) for name, type_ in types.items()]
     return func.unnest(*arrays).table_valued(*columns).render_derived(name="given")
 

@@ -17,6 +17,7 @@ from followup.domain.channel import ChannelKind
 from followup.domain.clinic import Clinic
 from followup.domain.lifecycle import State
 from followup.domain.protocol import Missed
+from followup.domain.triage import Found, ReplyClass
 from followup.store.audit_log import Deed
 from followup.store.models import InboundMessage, Message
 from followup.store.sealing import Sealer
@@ -26,29 +27,67 @@ UNWATCHED, STOPPED, STARTED = "reply-unwatched", "reply-stopped", "reply-started
 CALLING = "reply-calling"
 """To a patient who answered that they want to be rung."""
 
+EMERGENCY, RED_FLAG = "reply-emergency", "reply-red-flag"
+RED_FLAG_STOPPED = "reply-red-flag-stopped"
+WRONG_PERSON = "reply-wrong-person"
+FOR_SAFETY = frozenset({EMERGENCY, RED_FLAG, RED_FLAG_STOPPED})
+"""What to do now: never left out because other answers went out before."""
+
+TO_CLASS = {
+    ReplyClass.EMERGENCY: EMERGENCY,
+    ReplyClass.RED_FLAG: RED_FLAG,
+    # Whoever tells of a death is rung by a person; a machine says nothing.
+    ReplyClass.DECEASED: None,
+    ReplyClass.WRONG_PERSON: WRONG_PERSON,
+    ReplyClass.WOUND: "reply-wound",
+    ReplyClass.SUGAR: "reply-sugar",
+    ReplyClass.PAIN: "reply-pain",
+}
+"""The answer to each class, the first that applies; to any other text, that nobody watches."""
+
 USEFUL_FOR = timedelta(hours=1)
 """An answer that could not be sent by then would only puzzle."""
 
 DAY = timedelta(days=1)
-UNWATCHED_APART = timedelta(hours=1)
-UNWATCHED_A_DAY = 3
+APART = timedelta(hours=1)
+"""One conversation: within it, the same advice is given once."""
+ALIKE_A_DAY = 3
 ANSWERS_A_DAY = 6
 """Confirmations included: a machine that says STOP and START in turn must not go on for ever."""
+WISHES = frozenset({STOPPED, STARTED})
+
+
+def answer_to(found: Found) -> str | None:
+    """Return the template that answers a reply about these classes; None where none should."""
+    for each, template in TO_CLASS.items():
+        if each in found.classes:
+            return template
+    return UNWATCHED
 
 
 def may_answer(session: Session, template: str, *, index: bytes, now: datetime) -> bool:
-    """Say whether the number of this index has not had enough answers yet."""
+    """Say whether the number of this index has not had enough answers yet.
+
+    Advice on what to do now is held back by nothing but its own kind: at most once in one
+    conversation and three times a day.
+    """
     given = session.execute(
         select(Message.template, Message.created_at)
         .join(InboundMessage, InboundMessage.answer_id == Message.id)
         .where(InboundMessage.address_index == index, Message.created_at > now - DAY)
     ).all()
-    if len(given) >= ANSWERS_A_DAY:
+    for_safety = template in FOR_SAFETY
+    if not for_safety and sum(row.template not in FOR_SAFETY for row in given) >= ANSWERS_A_DAY:
         return False
-    if template != UNWATCHED:
+    if template in WISHES:
         return True
-    alike = [row.created_at for row in given if row.template == UNWATCHED]
-    return len(alike) < UNWATCHED_A_DAY and all(at <= now - UNWATCHED_APART for at in alike)
+    # All that is not about safety says first of all that nobody watches: once is enough.
+    alike = [
+        row.created_at
+        for row in given
+        if row.template not in WISHES and (row.template in FOR_SAFETY) == for_safety
+    ]
+    return len(alike) < ALIKE_A_DAY and all(at <= now - APART for at in alike)
 
 
 def write_answer(

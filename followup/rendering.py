@@ -10,8 +10,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from followup.bank_holidays import office_is_open
 from followup.content import PAGE_TOKEN, ContentVersion, Form
 from followup.domain.channel import ChannelKind
+from followup.domain.clinic import Clinic
 from followup.domain.errors import TemplateError
 from followup.domain.needs import Need
 from followup.domain.sms import SmsSize
@@ -66,6 +68,7 @@ def render(
         form=Form(
             asks_reply=row.answer_wait is not None,
             large_print=channel is ChannelKind.EMAIL and Need.LARGE_PRINT in needs,
+            office_open=_office_open(kit, row, clinic),
         ),
         extra=_addresses(kit, row, stop_url=stop_url, page_token=page_token),
     )
@@ -77,6 +80,11 @@ def render(
         version=rendered.version,
         stop_url=stop_url,
     )
+
+
+def _office_open(kit: Kit, row: AnyRow | Message, clinic: Clinic) -> bool:
+    # Advice does not depend on the hour; an answer names whom to ring now.
+    return row.kind != "reply" or office_is_open(clinic, kit.clock.now())
 
 
 def _addresses(

@@ -1,7 +1,8 @@
 """Texts that come in: kept once, obeyed where they say stop or start, and put before a person.
 
-Nobody watches the number that patients answer to, so each text that is more than a wish to stop
-opens a worklist item, and its sender is told whom to ring.
+Nobody watches the number that patients answer to, so each text that is more than a wish to stop or
+thanks opens a worklist item, and its sender is told whom to ring. Fixed phrases say how soon a
+person should look, and which standing advice goes out (`followup.domain.triage`).
 
 A text belongs to a patient where one alone has the number that it came from. Where several share it
 (a couple, or one person at two clinics) nobody knows who wrote: every one of them is stopped or
@@ -21,7 +22,17 @@ import structlog
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from followup.answers import CALLING, STARTED, STOPPED, UNWATCHED, may_answer, write_answer
+from followup.answers import (
+    CALLING,
+    FOR_SAFETY,
+    RED_FLAG,
+    RED_FLAG_STOPPED,
+    STARTED,
+    STOPPED,
+    answer_to,
+    may_answer,
+    write_answer,
+)
 from followup.asked import keep_answer, open_question
 from followup.changes import plan_again
 from followup.channels.twilio_hooks import Inbound
@@ -31,6 +42,7 @@ from followup.domain.clinic import Clinic
 from followup.domain.contact import parse_mobile
 from followup.domain.errors import InvalidInput
 from followup.domain.inbound import Meaning, meaning_of
+from followup.domain.triage import Found, ReplyClass, sort_reply
 from followup.kit import Kit
 from followup.objections import lift, lift_for_address, lodge, lodge_for_address
 from followup.store import patients
@@ -45,6 +57,8 @@ ACTOR = "patient"
 SOURCE = "sms"
 STOPS = frozenset({Meaning.STOP, Meaning.STOP_AND_MORE})
 
+URGENT = 1
+
 MOST_KEPT = 10_000
 """Characters of a text that are kept: several times what the longest can hold."""
 
@@ -57,6 +71,7 @@ class Taken:
 
     inbound_id: UUID
     meaning: Meaning
+    classes: tuple[str, ...]
     repeated: bool
     answer: str | None
 
@@ -77,6 +92,7 @@ class _Text:
     media_count: int
     opt_out_type: str | None
     meaning: Meaning
+    found: Found
     of: Sequence[Patient]
     clinic: Clinic | None
     sealer: Sealer
@@ -117,19 +133,29 @@ def _take(session: Session, kit: Kit, inbound: Inbound, *, provider: str, answer
         )
         thanks = _answer(session, deed, text, CALLING if text.chosen is Answer.CALL else None)
         _record(session, deed, text, thanks)
-        return Taken(inbound_id=text.id, meaning=text.meaning, repeated=False, answer=thanks)
+        return _taken(text, thanks)
     changed = _obey(session, kit, deed, text)
     # A wish to start where nothing was stopped is a text like any other: it may mean anything.
     starts = text.meaning is Meaning.START and (changed or text.opt_out_type == "START")
     if starts:
         for patient in text.of:
             plan_again(session, kit, deed, patient_id=patient.id)
-    if text.meaning is not Meaning.STOP and not (starts and text.of):
+    if not _needs_nobody(text, starts=bool(starts)):
         _ask_a_person(session, kit, deed, text, starts=bool(starts))
     wanted = None if answered else _choose(text, changed=changed, starts=bool(starts))
     answer = _answer(session, deed, text, wanted)
     _record(session, deed, text, answer)
-    return Taken(inbound_id=text.id, meaning=text.meaning, repeated=False, answer=answer)
+    return _taken(text, answer)
+
+
+def _taken(text: _Text, answer: str | None) -> Taken:
+    return Taken(
+        inbound_id=text.id,
+        meaning=text.meaning,
+        classes=_classes(text),
+        repeated=False,
+        answer=answer,
+    )
 
 
 def _read(session: Session, kit: Kit, inbound: Inbound, *, deed: Deed) -> _Text:
@@ -141,7 +167,8 @@ def _read(session: Session, kit: Kit, inbound: Inbound, *, deed: Deed) -> _Text:
     sealer, owner = _sealer(kit, of)
     chosen = answer_of(words) if not inbound.media_count else None
     question = open_question(session, of, now=deed.at) if chosen else None
-    meaning = meaning_of(words, opt_out_type=inbound.opt_out_type)
+    found = sort_reply(kit.catalogue.triage, words, opt_out_type=inbound.opt_out_type)
+    meaning = _meaning(words, found, opt_out_type=inbound.opt_out_type)
     return _Text(
         id=new_id(deed.real_at),
         address=address,
@@ -152,6 +179,7 @@ def _read(session: Session, kit: Kit, inbound: Inbound, *, deed: Deed) -> _Text:
         media_count=min(inbound.media_count, 99),
         opt_out_type=inbound.opt_out_type,
         meaning=Meaning.ANSWER if question else meaning,
+        found=found,
         of=of,
         clinic=_clinic(kit, of, to=inbound.to),
         sealer=sealer,
@@ -159,6 +187,14 @@ def _read(session: Session, kit: Kit, inbound: Inbound, *, deed: Deed) -> _Text:
         question=question,
         chosen=chosen,
     )
+
+
+def _meaning(words: str, found: Found, *, opt_out_type: str | None) -> Meaning:
+    """Return what is done about a text; a phrase about stopping the texts counts among more."""
+    meaning = meaning_of(words, opt_out_type=opt_out_type)
+    if meaning is Meaning.OTHER and ReplyClass.STOP in found.classes:
+        return Meaning.STOP_AND_MORE
+    return meaning
 
 
 def _address(sender: str) -> tuple[str, bool]:
@@ -218,6 +254,8 @@ def _keep(session: Session, text: _Text, provider_id: str, *, provider: str, dee
         "body_sealed": text.sealer.seal(text.words, column="inbound_messages.body"),
         "media_count": text.media_count,
         "meaning": text.meaning.value,
+        "classes": [*_classes(text)],
+        "sorted_by": text.found.version[:80],
         "received_at": deed.at,
         "received_real_at": deed.real_at,
     }
@@ -226,11 +264,21 @@ def _keep(session: Session, text: _Text, provider_id: str, *, provider: str, dee
 
 def _taken_before(session: Session, provider_id: str, *, provider: str) -> Taken:
     row = session.execute(
-        select(InboundMessage.id, InboundMessage.meaning).where(
+        select(InboundMessage.id, InboundMessage.meaning, InboundMessage.classes).where(
             InboundMessage.provider == provider, InboundMessage.provider_id == provider_id
         )
     ).one()
-    return Taken(inbound_id=row.id, meaning=Meaning(row.meaning), repeated=True, answer=None)
+    return Taken(
+        inbound_id=row.id,
+        meaning=Meaning(row.meaning),
+        classes=tuple(row.classes),
+        repeated=True,
+        answer=None,
+    )
+
+
+def _classes(text: _Text) -> tuple[str, ...]:
+    return tuple(each.value for each in text.found.classes)
 
 
 def _obey(session: Session, kit: Kit, deed: Deed, text: _Text) -> int:
@@ -254,6 +302,13 @@ def _obey(session: Session, kit: Kit, deed: Deed, text: _Text) -> int:
     return 0
 
 
+def _needs_nobody(text: _Text, *, starts: bool) -> bool:
+    """Say whether all that the text asks for is done: a wish obeyed, or thanks and nothing else."""
+    if text.meaning is Meaning.STOP or (starts and text.of):
+        return True
+    return text.found.classes == (ReplyClass.THANKS,) and not text.media_count
+
+
 def _ask_a_person(session: Session, kit: Kit, deed: Deed, text: _Text, *, starts: bool) -> None:
     """Open an item at every clinic whose patient may have written."""
     if not text.of and text.clinic is not None:
@@ -272,7 +327,9 @@ def _task(
     of: Sequence[Patient] = (),
     starts: bool,
 ) -> Task:
-    more: dict[str, object] = {"media": text.media_count} if text.media_count else {}
+    more: dict[str, object] = {"classes": [*_classes(text)]}
+    if text.media_count:
+        more["media"] = text.media_count
     if len(text.of) > 1:
         more["shared_by"] = [str(patient.id) for patient in of]
     patient = of[0] if len(of) == 1 else None
@@ -281,12 +338,21 @@ def _task(
         kind="restart" if starts else "reply",
         clinic=clinic,
         # Nobody is enrolled with this number: a person finds out who wants to be.
-        cause="started-again" if starts else text.meaning.value,
+        cause="started-again" if starts else _cause(text),
+        urgency=URGENT if text.found.classes[0] is ReplyClass.RED_FLAG else None,
         patient_id=patient.id if patient else None,
         enrolment_id=_enrolment_of(session, patient) if patient else None,
         inbound_id=text.id,
         more=more,
     )
+
+
+def _cause(text: _Text) -> str:
+    """Return the gravest thing that the text is about, or else what it wishes."""
+    gravest = text.found.gravest
+    if gravest in {ReplyClass.STOP, ReplyClass.START, ReplyClass.THANKS}:
+        return text.meaning.value
+    return gravest.value
 
 
 def _enrolment_of(session: Session, patient: Patient) -> UUID | None:
@@ -301,14 +367,17 @@ def _enrolment_of(session: Session, patient: Patient) -> UUID | None:
 
 def _choose(text: _Text, *, changed: int, starts: bool) -> str | None:
     """Return the template of the answer, or None where none is wanted."""
-    if text.meaning in STOPS:
-        if text.opt_out_type == "STOP":
-            # The carrier has confirmed it, and lets nothing more through.
-            return None
-        if changed:
-            return STOPPED
-        return None if text.meaning is Meaning.STOP else UNWATCHED
-    return STARTED if starts else UNWATCHED
+    standing = answer_to(text.found)
+    if text.meaning not in STOPS:
+        return STARTED if starts and standing not in FOR_SAFETY else standing
+    if text.opt_out_type == "STOP":
+        # The carrier has confirmed it, and lets nothing more through.
+        return None
+    if standing in FOR_SAFETY:
+        return RED_FLAG_STOPPED if changed and standing == RED_FLAG else standing
+    if changed:
+        return STOPPED
+    return None if text.meaning is Meaning.STOP else standing
 
 
 def _answer(session: Session, deed: Deed, text: _Text, template: str | None) -> str | None:
@@ -343,6 +412,8 @@ def _record(session: Session, deed: Deed, text: _Text, answer: str | None) -> No
             detail={
                 "inbound": str(text.id),
                 "meaning": text.meaning.value,
+                "classes": [*_classes(text)],
+                "sorted_by": text.found.version,
                 "patients": len(text.of),
                 "answer": answer,
             },

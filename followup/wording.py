@@ -50,7 +50,24 @@ MOVED: dict[Moved, str] = {
     Moved.LATE_ENROLMENT: "enrolled late, so sent at once",
 }
 
+CLASSES: dict[ReplyClass, str] = {
+    ReplyClass.RED_FLAG: "a red flag: needs help now",
+    ReplyClass.EMERGENCY: "an emergency: 999",
+    ReplyClass.WOUND: "the wound or dressing",
+    ReplyClass.SUGAR: "blood sugar",
+    ReplyClass.DECEASED: "the patient may have died",
+    ReplyClass.WRONG_PERSON: "may have reached the wrong person",
+    ReplyClass.PAIN: "pain",
+    ReplyClass.HELP: "asks for help or a call",
+    ReplyClass.STOP: "wants no more messages",
+    ReplyClass.START: "wants messages again",
+    ReplyClass.THANKS: "says thanks",
+    ReplyClass.UNCLEAR: "not understood: read it",
+}
+"""What a reply is about, as far as fixed phrases tell."""
+
 REASONS: dict[str, str] = {
+    **{each.value: words for each, words in CLASSES.items()},
     Fate.PAST.value: "already past when enrolled",
     Fate.NO_ROOM.value: "no sending hour inside its window",
     "window-over": "its window is over",
@@ -115,23 +132,6 @@ KINDS: dict[str, str] = {
     "restored": "changed after the backup that was restored: find out, put it right, then resume",
 }
 """What a worklist item is about."""
-
-
-CLASSES: dict[ReplyClass, str] = {
-    ReplyClass.RED_FLAG: "a red flag: needs help now",
-    ReplyClass.EMERGENCY: "an emergency: 999",
-    ReplyClass.WOUND: "the wound or dressing",
-    ReplyClass.SUGAR: "blood sugar",
-    ReplyClass.DECEASED: "the patient may have died",
-    ReplyClass.WRONG_PERSON: "may have reached the wrong person",
-    ReplyClass.PAIN: "pain",
-    ReplyClass.HELP: "asks for help or a call",
-    ReplyClass.STOP: "wants no more messages",
-    ReplyClass.START: "wants messages again",
-    ReplyClass.THANKS: "says thanks",
-    ReplyClass.UNCLEAR: "not understood: read it",
-}
-"""What a reply is about, as far as fixed phrases tell."""
 
 
 def state_label(state: str) -> str:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from followup.bank_holidays import bank_holidays
 from followup.domain.errors import Conflict, InvalidInput, NotFound
+from followup.domain.office_time import after_office_time
 from followup.kit import Kit
 from followup.store.audit_log import Deed, Entry, record
 from followup.store.inserting import insert_new
@@ -23,9 +25,13 @@ from followup.store.types import new_id
 TIME_LIMITS = {
     1: timedelta(minutes=15),
     2: timedelta(hours=4),
-    3: timedelta(hours=24),
+    3: timedelta(hours=8),
 }
-"""How soon a person should look, by urgency."""
+"""How soon a person should look, by urgency.
+
+The first passes by night as by day; the others only while the clinic's office is open.
+"""
+AT_ANY_HOUR = 1
 
 URGENCY = {
     "blast-radius": 1,
@@ -60,6 +66,8 @@ class Task:
     message_id: UUID | None = None
     inbound_id: UUID | None = None
     more: dict[str, Any] = field(default_factory=dict)
+    # Where it depends on more than the kind.
+    urgency: int | None = None
 
     @classmethod
     def of_message(cls, message: Message, *, kind: str, cause: str) -> Task:
@@ -76,10 +84,18 @@ class Task:
         )
 
 
+def look_by(kit: Kit, clinic: str, urgency: int, *, at: datetime) -> datetime:
+    """Return by when a person of that clinic should look at what was found at `at`."""
+    facts, span = kit.catalogue.clinics.get(clinic), TIME_LIMITS[urgency]
+    if urgency == AT_ANY_HOUR or facts is None:
+        return at + span
+    holidays = bank_holidays(facts.division)
+    return after_office_time(at, span, hours=facts.office_hours, zone=facts.zone, holidays=holidays)
+
+
 def open_item(session: Session, kit: Kit, deed: Deed, task: Task) -> UUID:
     """Open an item for a person, or return the one that is there for the same subject."""
-    del kit
-    item_id, urgency = new_id(deed.real_at), URGENCY.get(task.kind, 3)
+    item_id, urgency = new_id(deed.real_at), task.urgency or URGENCY.get(task.kind, 3)
     is_new = insert_new(
         session,
         WorklistItem,
@@ -95,7 +111,7 @@ def open_item(session: Session, kit: Kit, deed: Deed, task: Task) -> UUID:
             "inbound_id": task.inbound_id,
             "detail": {"cause": task.cause, **task.more},
             "opened_at": deed.at,
-            "due_at": deed.at + TIME_LIMITS[urgency],
+            "due_at": look_by(kit, task.clinic, urgency, at=deed.at),
             "state": "open",
         },
     )

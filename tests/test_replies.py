@@ -39,7 +39,7 @@ PHONE = "01752 437706"
 _SERIALS = count(1)
 
 
-def text(body: str = "My dressing came off", **changes: Any) -> Inbound:
+def text(body: str = "What happens with parking", **changes: Any) -> Inbound:
     values: dict[str, Any] = {
         "provider_id": f"SM{next(_SERIALS):032x}",
         "from_": MOBILE,
@@ -49,7 +49,7 @@ def text(body: str = "My dressing came off", **changes: Any) -> Inbound:
     return Inbound(**{**values, **changes})
 
 
-def take(kit: Kit, body: str = "My dressing came off", **changes: Any) -> str | None:
+def take(kit: Kit, body: str = "What happens with parking", **changes: Any) -> str | None:
     """Take a text in and return the template of the answer."""
     return take_inbound(kit, text(body, **changes)).answer
 
@@ -174,19 +174,20 @@ def test_stop_and_more_is_an_objection_and_a_person_reads_it(kit):
     taken = take_inbound(kit, text("STOP cant feel my legs"))
 
     [item] = tasks(kit)
-    assert (taken.meaning, taken.answer) == (Meaning.STOP_AND_MORE, "reply-stopped")
-    assert (item.kind, item.detail["cause"], item.urgency) == ("reply", "stop-and-more", 2)
+    assert (taken.meaning, taken.answer) == (Meaning.STOP_AND_MORE, "reply-red-flag-stopped")
+    assert (item.kind, item.detail["cause"], item.urgency) == ("reply", "red-flag", 1)
+    assert item.detail["classes"] == ["red-flag", "stop"]
     assert item.enrolment_id == enrolment
     assert item.inbound_id == taken.inbound_id
-    assert item.due_at == ENROLLED_AT + timedelta(hours=4)
+    assert item.due_at == ENROLLED_AT + timedelta(minutes=15)
     assert planned(kit) == 0
 
 
-def test_stop_and_more_from_somebody_who_has_stopped_is_told_that_nobody_watches(kit):
+def test_stop_and_more_from_somebody_who_has_stopped_is_told_what_to_do(kit):
     enrol_one(kit)
     take(kit, "STOP")
 
-    assert take(kit, "STOP cant feel my legs") == "reply-unwatched"
+    assert take(kit, "STOP cant feel my legs") == "reply-red-flag"
     assert take(kit, "cant feel my legs at all") is None
     assert len(tasks(kit)) == 2
 
@@ -320,15 +321,16 @@ def test_after_start_a_new_enrolment_is_written_to_again(kit):
 def test_any_other_text_is_kept_sealed_and_opens_an_item_for_a_person(kit):
     enrolment = enrol_one(kit)
 
-    taken = take_inbound(kit, text("My dressing came off"))
+    taken = take_inbound(kit, text("What happens with parking"))
 
     [kept] = rows(kit, InboundMessage)
     [item] = tasks(kit)
-    assert (item.kind, item.detail, item.state) == ("reply", {"cause": "other"}, "open")
+    detail = {"cause": "unclear", "classes": ["unclear"]}
+    assert (item.kind, item.detail, item.state) == ("reply", detail, "open")
     assert (item.inbound_id, item.enrolment_id) == (kept.id, enrolment)
     assert kept.id == taken.inbound_id
-    assert b"dressing" not in kept.body_sealed
-    assert words_of(kit, kept) == "My dressing came off"
+    assert b"parking" not in kept.body_sealed
+    assert words_of(kit, kept) == "What happens with parking"
     assert kept.answer_id == replies(kit)[0].id
 
 
@@ -493,7 +495,7 @@ def test_a_text_from_a_shared_number_names_every_patient_and_is_sealed_for_none(
     of = {one.patient_id for one in rows(kit, Enrolment) if one.id in {first, second}}
     assert set(item.detail["shared_by"]) == {str(one) for one in of}
     assert (item.patient_id, item.enrolment_id, kept.patient_id) == (None, None, None)
-    assert words_of(kit, kept) == "My dressing came off"
+    assert words_of(kit, kept) == "What happens with parking"
 
 
 def test_a_text_from_an_unknown_number_is_put_before_the_clinic(kit):
@@ -501,7 +503,7 @@ def test_a_text_from_an_unknown_number_is_put_before_the_clinic(kit):
 
     [item], [kept] = tasks(kit), rows(kit, InboundMessage)
     assert (item.clinic, item.patient_id, kept.patient_id) == ("derriford-pain", None, None)
-    assert words_of(kit, kept) == "My dressing came off"
+    assert words_of(kit, kept) == "What happens with parking"
 
 
 def test_a_patient_who_was_withdrawn_is_still_known_and_answered(kit):
@@ -549,7 +551,8 @@ def test_what_was_taken_stands_in_the_audit_trail_without_a_word_of_it(kit):
 
     assert event.actor == "patient"
     assert event.detail["meaning"] == "stop-and-more"
-    assert event.detail["answer"] == "reply-stopped"
+    assert event.detail["answer"] == "reply-red-flag-stopped"
+    assert event.detail["classes"] == ["red-flag", "stop"]
     assert "legs" not in str(event.detail)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Barrier
 from uuid import uuid4
 
@@ -29,7 +29,8 @@ def test_an_item_says_what_went_wrong_and_how_soon_to_look(kit: Kit):
     (item,) = tasks(kit)
     assert (item.id, item.state, item.urgency) == (item_id, "open", 2)
     assert item.detail == {"cause": "21606", "step": "dressing"}
-    assert item.due_at == ENROLLED_AT + timedelta(hours=4)
+    # Four hours of the office's: it closes two hours from now, and opens again at nine.
+    assert item.due_at == datetime(2026, 10, 20, 10, 0, tzinfo=UTC)
     assert actions(kit) == ["worklist.opened"]
 
 

@@ -92,12 +92,14 @@ def reply(
             {
                 "inbound_id": str(taken.inbound_id),
                 "meaning": taken.meaning.value,
+                "classes": list(taken.classes),
                 "answer": taken.answer,
             }
         )
         return
     answer = f"; it is answered with {taken.answer}" if taken.answer else "; it gets no answer"
-    say(f"Taken in, understood as {taken.meaning.value}{answer}.")
+    understood = ", ".join(taken.classes)
+    say(f"Taken in, understood as {understood}{answer}.")
 
 
 def _address(text: str | None) -> str | None:

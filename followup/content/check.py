@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 from followup.content.layout import visible_text, words
-from followup.content.library import Content, Rendered
+from followup.content.library import Content, Form, Rendered
 from followup.content.version import ContentVersion, Standing
 from followup.domain.channel import ChannelKind
 from followup.domain.clinic import Clinic
@@ -16,7 +16,19 @@ from followup.domain.file_shape import did_you_mean
 from followup.domain.plain_language import findings
 from followup.domain.protocol import Protocol, Step
 
-REPLIES = ("reply-stopped", "reply-started", "reply-unwatched", "reply-calling")
+REPLIES = (
+    "reply-stopped",
+    "reply-started",
+    "reply-unwatched",
+    "reply-calling",
+    "reply-emergency",
+    "reply-red-flag",
+    "reply-red-flag-stopped",
+    "reply-wound",
+    "reply-sugar",
+    "reply-pain",
+    "reply-wrong-person",
+)
 """The answers to incoming texts: every language needs them, whatever the protocols send."""
 
 ADDRESSES = {
@@ -138,11 +150,12 @@ def _hard_to_send_or_read(
     content: Content, version: ContentVersion, clinic: Clinic
 ) -> Iterator[str]:
     where = f"clinic {clinic.key}: {version.template}/{version.language} by {version.channel}"
+    limit = content.cards[version.template].max_segments
     for occurrence in _occurrences(content, version):
-        message = content.proof(version, clinic, occurrence=occurrence)
-        limit = content.cards[version.template].max_segments
-        for sentence in [*_too_long(message, limit), *_hard_words(message)]:
-            yield f"{where}{_nth(occurrence)}: {sentence}"
+        for form in (Form(), Form(office_open=False)):
+            message = content.proof(version, clinic, occurrence=occurrence, form=form)
+            for sentence in [*_too_long(message, limit), *_hard_words(message)]:
+                yield f"{where}{_nth(occurrence)}: {sentence}"
 
 
 def _too_long(message: Rendered, limit: int) -> Iterator[str]:

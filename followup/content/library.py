@@ -37,10 +37,14 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """What of a message depends on its patient: whether it asks for 1 or 2, and large print."""
+    """What of a message depends on its patient and the hour.
+
+    Whether it asks for 1 or 2, and large print; of an answer, whether the office is open now.
+    """
 
     asks_reply: bool = False
     large_print: bool = False
+    office_open: bool = True
 
 
 PLAIN = Form()
@@ -204,6 +208,7 @@ class Content:
             "large_print": form.large_print,
             "last": occurrence == self.cards[version.template].occurrences,
             "occurrence": occurrence,
+            "office_open": form.office_open,
             "page_url": None,
             "stop_url": None,
             **dict(urls),

@@ -54,6 +54,7 @@ VARIABLES = dict.fromkeys(
         "large_print",
         "last",
         "occurrence",
+        "office_open",
         "page_url",
         "stop_url",
     )

@@ -195,7 +195,10 @@ def sort_reply(files: Iterable[Triage], text: str, *, opt_out_type: str | None =
     """Return what a reply is about in any of the languages: what one finds counts."""
     each = [triage.sort(text, opt_out_type=opt_out_type) for triage in files]
     classes = {one for found in each for one in found.classes}
-    if classes - {ReplyClass.UNCLEAR, ReplyClass.THANKS}:
+    if not each:
+        # Without any phrases everything goes to a person, but for the wishes.
+        classes = _wishes(text, opt_out_type=opt_out_type) or {ReplyClass.UNCLEAR}
+    elif classes - {ReplyClass.UNCLEAR, ReplyClass.THANKS}:
         classes.discard(ReplyClass.UNCLEAR)
     return Found(
         classes=tuple(sorted(classes, key=ORDER.index)),

@@ -20,7 +20,7 @@ PhraseText = Annotated[
 ]
 WIDEST = 6
 CAN_BE_DENIED = frozenset(ReplyClass) - {
-    ReplyClass.STOP, ReplyClass.START, ReplyClass.HELP, ReplyClass.THANKS, ReplyClass.WRONG_PERSON,
+    ReplyClass.START, ReplyClass.HELP, ReplyClass.THANKS, ReplyClass.WRONG_PERSON,
     ReplyClass.DECEASED,
 }  # fmt: skip
 

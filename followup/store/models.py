@@ -458,6 +458,9 @@ class InboundMessage(Base):
     body_sealed: Mapped[bytes | None]
     media_count: Mapped[int] = mapped_column(SmallInteger)
     meaning: Mapped[str] = mapped_column(String(20))
+    # What fixed phrases say that it is about, and the version of those phrases.
+    classes: Mapped[list[str]]
+    sorted_by: Mapped[str] = mapped_column(String(80))
     answer_id: Mapped[UUID | None] = mapped_column(ForeignKey("messages.id"))
     received_at: Mapped[datetime]
     received_real_at: Mapped[datetime]

@@ -309,7 +309,7 @@ def test_a_reply_is_taken_in_as_a_carrier_would_bring_it(on_both):
     assert answer.json["meaning"] == "stop"
     assert answer.json["answer"] == "reply-stopped"
     assert len(on_both("objections", "--json").lines) == 1
-    assert "understood as other" in told.out
+    assert "understood as red-flag" in told.out
     (item,) = on_both("worklist", "--json").lines
     assert "my leg is weak" in on_both("worklist", "show", item["id"]).out
 

@@ -92,7 +92,8 @@ def test_a_text_stays_within_its_segments_in_gsm_7(content: Content, case: Case)
     assert size is not None
     assert size.encoding == "GSM-7"
     assert size.segments <= content.cards[case.template].max_segments
-    assert content.cards[case.template].max_segments <= (3 if case.template == "red-flags" else 2)
+    longer = {"red-flags", "reply-red-flag-stopped"}
+    assert content.cards[case.template].max_segments <= (3 if case.template in longer else 2)
 
 
 @each(TEXTS)
@@ -111,7 +112,7 @@ def test_a_text_is_tidy(content: Content, case: Case):
     [
         case
         for case in TEXTS
-        if case.template not in {"reply-stopped", "reply-unwatched", "reply-calling"}
+        if case.template == "reply-started" or not case.template.startswith("reply-")
     ]
 )
 def test_a_text_says_how_to_stop_unless_it_is_the_last(content: Content, case: Case):
@@ -136,9 +137,15 @@ def test_a_text_that_can_not_be_answered_asks_for_no_answer(content: Content, ca
 
 
 SIGNS = ("leg weakness", "bladder", "bowel", "back pain", "fever")
+CALLING = "reply-calling"
 ASSURING = ["going-home", "facet-going-home", "flare", "flare-over", "red-flags"]
 
 
+NAMES_EVERY_SIGN = {*ASSURING, "reply-stopped", "reply-unwatched", "reply-pain"}
+NOW = (
+    *("nobody watches this number", "do not wait for an answer", "get help now", *SIGNS),
+    *("numbness", "Emergency Department", "NHS 111", "your GP", "ring 999"),
+)
 ADVICE = {
     "going-home": ("not drive yourself home", "24 hours", "numb or heavy", "bruised"),
     "facet-going-home": ("not drive yourself home", "24 hours", "bruised", " pain "),
@@ -158,6 +165,13 @@ ADVICE = {
     "reply-started": ("your texts are on again", "If you need help, ring"),
     "reply-calling": ("we will ring you in office hours", "Do not wait for our call", *SIGNS),
     "reply-unwatched": ("this number is not watched", "For anything else ring"),
+    "reply-emergency": ("nobody watches", "do not wait", "ring 999 now", "Emergency Department"),
+    "reply-red-flag": (*NOW, "or ring us now on 01752 437706"),
+    "reply-red-flag-stopped": (*NOW, "you will get no more of these texts"),
+    "reply-wound": ("not stop: ring 999", "ring your GP or NHS 111 at once", "after 24 hours"),
+    "reply-sugar": ("can change your blood sugar", "often for a couple of days", "GP or NHS 111"),
+    "reply-pain": ("for a week or so", "your normal painkillers", *SIGNS),
+    "reply-wrong-person": ("not meant for you", "ring us now"),
 }
 
 
@@ -168,7 +182,7 @@ def test_the_advice_is_given_on_every_channel_and_every_time(content: Content, c
     assert [fact for fact in ADVICE[case.template] if fact.lower() not in text] == []
 
 
-@each([case for case in CASES if case.template in {*ASSURING, "reply-stopped", "reply-unwatched"}])
+@each([case for case in CASES if case.template in NAMES_EVERY_SIGN])
 def test_every_sign_is_named_and_any_one_is_enough(content: Content, case: Case):
     text = " ".join(case.render(content).text.split()).lower()
 
@@ -220,18 +234,39 @@ def test_nobody_is_left_thinking_that_someone_watches(content: Content, case: Ca
     assert not re.search(
         r"let us know|text us (if|with|when)|we will (check|watch)|tell us", text, re.IGNORECASE
     )
-    if case.template in {"reply-unwatched", "reply-started"} or (
-        case.template == "red-flags" and case.channel is SMS
-    ):
+    if case.template == "red-flags" and case.channel is SMS:
         assert "his number is not watched" in text
+    # The others confirm what was done, or say that the clinic will ring.
+    if case.template.startswith("reply-") and case.template not in {"reply-stopped", CALLING}:
+        assert re.search(r"his number is not watched|nobody watches this number", text)
     if case.channel is EMAIL:
         assert "Please do not reply if you need help: your reply may not be seen in time." in text
+
+
+@each([case for case in TEXTS if case.template.startswith("reply-")])
+def test_out_of_hours_nobody_is_sent_to_a_phone_that_no_one_answers(content: Content, case: Case):
+    closed = content.render(
+        case.template,
+        language=case.language,
+        channel=SMS,
+        clinic=case.clinic,
+        form=Form(office_open=False),
+    )
+
+    assert "ring us now" not in closed.text
+    assert closed.size is not None
+    assert closed.size.segments <= content.cards[case.template].max_segments
+    if case.clinic.phone in closed.text:
+        assert case.clinic.office_hours_text in closed.text
 
 
 def test_999_is_named_in_answers_to_texts_alone_and_noted_on_their_cards(content: Content):
     naming = {case.template for case in CASES if "999" in case.render(content).text}
 
-    assert naming == {"reply-unwatched", "reply-calling"}
+    assert naming == {
+        "reply-unwatched", "reply-calling", "reply-emergency", "reply-red-flag",
+        "reply-red-flag-stopped", "reply-wound", "reply-sugar",
+    }  # fmt: skip
     for template in naming:
         assert any("999" in note for note in content.cards[template].departures)
 

@@ -564,6 +564,8 @@ def upgrade() -> None:
         sa.Column("body_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("media_count", sa.SmallInteger(), nullable=False),
         sa.Column("meaning", sa.String(length=20), nullable=False),
+        sa.Column("classes", Json, nullable=False),
+        sa.Column("sorted_by", sa.String(length=80), nullable=False),
         sa.Column("answer_id", sa.Uuid(), nullable=True),
         sa.Column("received_at", UtcDateTime(), nullable=False),
         sa.Column("received_real_at", UtcDateTime(), nullable=False),

@@ -1,0 +1,187 @@
+"""What a text is about decides which advice goes out, who looks how soon, and in what order."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from followup.bank_holidays import bank_holidays, office_is_open
+from followup.catalogue import load_catalogue
+from followup.domain.office_time import after_office_time
+from followup.store.models import InboundMessage
+from followup.worklist import open_items
+from tests.kits import clock_of, enrol_one, rows, run_jobs, sms_of, tasks
+from tests.people import ENROLLED_AT
+from tests.test_replies import MOBILE, STRANGER, in_force, replies, take
+
+CLINIC = load_catalogue().clinics["derriford-pain"]
+
+
+@pytest.fixture
+def kit(sqlite_kit):
+    return sqlite_kit
+
+
+@pytest.mark.parametrize(
+    ("body", "answer", "cause", "urgency"),
+    [
+        ("cant breathe", "reply-emergency", "red-flag", 1),
+        ("I have a fever", "reply-red-flag", "red-flag", 1),
+        ("pus from the wound", "reply-wound", "wound", 2),
+        ("sugar is 19", "reply-sugar", "sugar", 2),
+        ("still in agony", "reply-pain", "pain", 2),
+        ("who is this?", "reply-wrong-person", "wrong-person", 2),
+        ("my mum passed away", None, "deceased", 2),
+        ("please ring me", "reply-unwatched", "help", 2),
+        ("no weakness", "reply-unwatched", "unclear", 2),
+    ],
+    ids=lambda value: str(value).replace(" ", "-"),
+)
+def test_each_class_has_its_answer_its_cause_and_its_urgency(kit, body, answer, cause, urgency):
+    enrol_one(kit)
+
+    assert take(kit, body) == answer
+
+    [item] = tasks(kit)
+    assert (item.detail["cause"], item.urgency) == (cause, urgency)
+
+
+def test_thanks_alone_ask_nobody_and_a_photo_with_them_does(kit):
+    enrol_one(kit)
+
+    assert take(kit, "thanks so much") == "reply-unwatched"
+    assert tasks(kit) == []
+    take(kit, "thanks so much", media_count=1)
+    assert len(tasks(kit)) == 1
+
+
+def test_a_red_flag_is_at_the_top_and_due_in_minutes_by_night_as_by_day(kit):
+    enrol_one(kit)
+    clock_of(kit).advance_to(datetime(2026, 12, 25, 3, 0, tzinfo=UTC))
+    take(kit, "please ring me")
+    take(kit, "legs week and wet myself", from_=STRANGER)
+
+    with kit.store.read() as session:
+        first, second = open_items(session)
+
+    assert first.detail["cause"] == "red-flag"
+    assert first.due_at == datetime(2026, 12, 25, 3, 15, tzinfo=UTC)
+    # Four hours of the office's, which opens again on Tuesday after Christmas.
+    assert second.due_at == datetime(2026, 12, 29, 13, 0, tzinfo=UTC)
+
+
+def test_advice_on_what_to_do_now_follows_another_answer_at_once(kit):
+    enrol_one(kit)
+
+    answers = [take(kit, body) for body in ("can I drive", "my leg is weak", "leg weak still")]
+
+    assert answers == ["reply-unwatched", "reply-red-flag", None]
+
+
+def test_two_robots_that_quote_red_flags_fall_silent(kit):
+    answers = [take(kit, "STOP my leg is weak"), *(take(kit, "leg weak START") for _ in range(30))]
+
+    assert sum(answer is not None for answer in answers) <= 3
+
+
+@pytest.mark.parametrize(
+    ("now", "is_open"),
+    [(ENROLLED_AT, True), (ENROLLED_AT + timedelta(hours=6), False)],
+    ids=["office", "evening"],
+)
+def test_a_red_flag_is_sent_to_the_clinic_only_while_it_answers(kit, now, is_open):
+    enrol_one(kit)
+    clock_of(kit).advance_to(now)
+    take(kit, "cant feel my legs")
+
+    run_jobs(kit)
+
+    [answer] = [call.text for call in sms_of(kit).calls if "get help now" in call.text]
+    assert ("ring us now on 01752 437706" in answer) is is_open
+    assert "Derriford Emergency Department" in answer
+    assert "ring 999" in answer
+
+
+def test_a_wish_about_the_texts_within_a_sentence_is_kept_and_read(kit):
+    enrol_one(kit)
+
+    assert take(kit, "I really dont want any more texts from you lot") == "reply-stopped"
+
+    assert len(in_force(kit)) == 1
+    assert [item.detail["cause"] for item in tasks(kit)] == ["stop-and-more"]
+
+
+@pytest.mark.parametrize(
+    "body", ["please stop the pain", "dont stop texting me", "when to stop it"]
+)
+def test_what_is_no_plain_wish_stops_nothing(kit, body):
+    enrol_one(kit)
+
+    take(kit, body)
+
+    assert in_force(kit) == []
+
+
+def test_classes_and_the_version_of_the_phrases_are_kept(kit):
+    enrol_one(kit)
+    take(kit, "STOP cant feel my legs")
+
+    [kept] = rows(kit, InboundMessage)
+    assert kept.classes == ["red-flag", "stop"]
+    assert kept.sorted_by == "en/2026.1"
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["cant feel my legs " + "x" * 1582, "🙂😭 cant feel my legs 🙏", "cant\x00feel\x07my\x1blegs",
+     "CANT FEEL\x00 MY LEGS"],
+    ids=["1600", "emoji", "controls", "nul"],
+)  # fmt: skip
+def test_a_red_flag_in_a_strange_text_is_not_lost(kit, body):
+    enrol_one(kit)
+
+    assert take(kit, body, media_count=2) == "reply-red-flag"
+    assert tasks(kit)[0].urgency == 1
+
+
+def test_a_red_flag_from_a_shared_number_names_both_patients(kit):
+    enrol_one(kit, 1)
+    enrol_one(kit, 2, mobile=MOBILE)
+
+    assert take(kit, "my leg gave way") == "reply-red-flag"
+
+    [item] = tasks(kit)
+    assert (item.urgency, item.patient_id) == (1, None)
+    assert len(item.detail["shared_by"]) == 2
+    assert len(replies(kit)) == 1
+
+
+def office_time(start: datetime, hours: float) -> datetime:
+    return after_office_time(
+        start,
+        timedelta(hours=hours),
+        hours=CLINIC.office_hours,
+        zone=CLINIC.zone,
+        holidays=bank_holidays("england-and-wales"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("start", "hours", "end"),
+    [
+        ("2026-10-19T09:00+01:00", 4, "2026-10-19T13:00+01:00"),
+        ("2026-10-23T16:00+01:00", 4, "2026-10-26T12:00+00:00"),
+        ("2026-12-24T16:00+00:00", 2, "2026-12-29T10:00+00:00"),
+        ("2026-10-18T12:00+01:00", 8, "2026-10-19T17:00+01:00"),
+        ("2026-10-19T06:00+01:00", 1, "2026-10-19T10:00+01:00"),
+    ],
+    ids=["within", "weekend-and-clock-change", "christmas", "sunday", "before-opening"],
+)
+def test_office_time_passes_only_while_the_office_is_open(start, hours, end):
+    assert office_time(datetime.fromisoformat(start), hours) == datetime.fromisoformat(end)
+
+
+def test_the_office_is_closed_on_a_bank_holiday():
+    assert office_is_open(CLINIC, datetime(2026, 12, 24, 10, 0, tzinfo=UTC))
+    assert not office_is_open(CLINIC, datetime(2026, 12, 25, 10, 0, tzinfo=UTC))

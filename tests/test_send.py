@@ -371,6 +371,9 @@ def _breaking(kit: Kit, template: str) -> Kit:
     good = kit.content
 
     class Broken:
+        def language_for(self, *_names, **_more):
+            return "en"
+
         def render(self, name, **more):
             if name == template:
                 raise TemplateError(f"{name}: broken")

@@ -81,7 +81,7 @@ def compile_dossier(session: Session, kit: Kit, enrolment: Enrolment) -> Dossier
         enrolment=enrolment,
         who=_masked(kit, patient),
         why_ended=reason_of(kit, enrolment, patient),
-        told=_told(session, kit, patient, rows),
+        told=told_of(session, kit, patient, rows),
         items=evidence.items_of(session, enrolment.id),
         events=events_of_enrolment(session, enrolment_id=enrolment.id, patient_id=patient.id),
     )
@@ -101,9 +101,10 @@ def _masked(kit: Kit, patient: Patient) -> dict[str, str]:
     return {name: mask(value) for name, value, mask in values if value}
 
 
-def _told(
+def told_of(
     session: Session, kit: Kit, patient: Patient, rows: Sequence[Message]
 ) -> tuple[Told, ...]:
+    """Return messages with every attempt and receipt: five queries, however many there are."""
     attempts = evidence.attempts_of(session, [row.id for row in rows])
     flat = [attempt for each in attempts.values() for attempt in each]
     receipts = evidence.receipts_of(session, [attempt.id for attempt in flat])

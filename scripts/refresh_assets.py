@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-STATIC, TESTING = ROOT / "followup" / "web" / "static", ROOT / "tests" / "browser" / "assets"
+WEB = ROOT / "followup" / "web"
+STATIC, FONTS, TESTING = WEB / "static", WEB / "fonts", ROOT / "tests" / "browser" / "assets"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,18 @@ PACKAGES = (
         files={"dist/htmx.min.js": "htmx.js"},
     ),
     Package(
+        # For reports as PDF: Latin, Greek, Cyrillic and more.
+        name="dejavu-fonts-ttf",
+        version="2.37.3",
+        licence="Bitstream-Vera",
+        folder=FONTS,
+        files={
+            "ttf/DejaVuSans.ttf": "DejaVuSans.ttf",
+            "ttf/DejaVuSans-Bold.ttf": "DejaVuSans-Bold.ttf",
+            "LICENSE": "DejaVu.LICENSE.txt",
+        },
+    ),
+    Package(
         name="axe-core",
         version="4.14.1",
         licence="MPL-2.0",
@@ -72,7 +85,7 @@ SOURCE_MAP = re.compile(r"\n?/[/*]# sourceMappingURL=\S+(?: \*/)?\s*$")
 
 def main() -> int:
     """Fetch every package and write the files and both manifests."""
-    written: dict[Path, list[dict[str, str]]] = {STATIC: [], TESTING: []}
+    written: dict[Path, list[dict[str, str]]] = {STATIC: [], FONTS: [], TESTING: []}
     for package in PACKAGES:
         for source, content in _files_of(package).items():
             name = package.files[source]

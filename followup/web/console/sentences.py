@@ -45,7 +45,7 @@ DEEDS: dict[str, str] = {
     "enrolment.finished": "found the follow-up of {patient} finished",
     "objection.lodged": "noted that {patient} does not want {covered}",
     "objection.lifted": "noted that {patient} wants {covered} again",
-    "inbound.taken": "took in a text from {patient}",
+    "inbound.taken": "sent us a text: {patient}",
     "worklist.opened": "asked a person to look after {patient}: {kind}",
     "worklist.taken": "took on what needs a person about {patient}",
     "worklist.closed": "dealt with what needed a person about {patient}",

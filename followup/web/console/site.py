@@ -36,6 +36,7 @@ MODULES = (
     "audit",
     "attention",
     "attention_deeds",
+    "report",
     "messages",
     "message",
     "about",

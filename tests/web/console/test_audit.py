@@ -147,7 +147,7 @@ def test_a_text_of_a_stranger_is_told_too(sqlite_kit, auditor):
     enrol_one(sqlite_kit, 1)
     write(sqlite_kit, "Hello?", serial=555)
 
-    assert "took in a text from" in auditor.get("/audit").text
+    assert "The patient sent us a text: " in auditor.get("/audit").text
 
 
 def test_more_events_ask_no_more_of_the_database(sqlite_kit, auditor):

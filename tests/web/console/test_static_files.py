@@ -14,6 +14,7 @@ from followup.web.console.static_files import static_files
 ROOT = Path(__file__).resolve().parents[3]
 FOLDERS = {
     "static": ROOT / "followup" / "web" / "static",
+    "fonts": ROOT / "followup" / "web" / "fonts",
     "testing": ROOT / "tests" / "browser" / "assets",
 }
 OWN = {"console.css", "console.js", "early.js", "icon.svg", "LICENCES.txt", "manifest.json"}

@@ -1,0 +1,125 @@
+"""All that is known of one patient: what they were told, what they wrote, and what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from followup.audit import Verdict, events_of_patient, verify_events
+from followup.calls import NOTE_COLUMN
+from followup.dossier import Told, told_of
+from followup.kit import Kit
+from followup.store import patient_history as history
+from followup.store import patients
+from followup.store.models import (
+    AuditEvent,
+    Enrolment,
+    InboundMessage,
+    Message,
+    Objection,
+    Patient,
+    WorklistItem,
+)
+from followup.store.staff_tables import Call
+
+QUICKLY = 5000
+"""So many events are checked against their seals while somebody waits for a page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """A text that came from the patient; `text` is None where it can't be read (any more)."""
+
+    at: datetime
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rang:
+    """A call that staff noted, with their note."""
+
+    call: Call
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything about a patient. `person` is None after erasure.
+
+    `verdict` says whether the events are as they were written; None where it was not looked at,
+    because that would have taken long.
+    """
+
+    patient: Patient
+    person: patients.Person | None
+    made_at: datetime
+    enrolments: Sequence[Enrolment]
+    told: tuple[Told, ...]
+    heard: Sequence[Heard]
+    rang: Sequence[Rang]
+    items: Sequence[WorklistItem]
+    wishes: Sequence[Objection]
+    events: Sequence[AuditEvent]
+    verdict: Verdict | None
+
+
+def compile_report(
+    session: Session, kit: Kit, patient: Patient, *, thoroughly: bool = False
+) -> Report:
+    """Return all that is known of a patient; `thoroughly` checks seals however long that takes."""
+    sealer = kit.keyring.patient(patient.data_key, patient.master_key_id)
+    rows = session.scalars(
+        select(Message).where(Message.patient_id == patient.id).order_by(Message.due_at, Message.id)
+    ).all()
+    events = events_of_patient(session, patient.id)
+    return Report(
+        patient=patient,
+        person=patients.read(patient, kit.keyring),
+        made_at=kit.clock.now(),
+        enrolments=history.enrolments_of(session, patient.id),
+        told=told_of(session, kit, patient, rows),
+        heard=[
+            Heard(
+                at=text.received_at,
+                text=sealer.open_if(text.body_sealed, column="inbound_messages.body")
+                if sealer is not None
+                else None,
+            )
+            for text in _texts(session, patient)
+        ],
+        rang=[
+            Rang(
+                call=call,
+                note=sealer.open_if(call.note_sealed, column=NOTE_COLUMN) if sealer else None,
+            )
+            for call in history.calls_of(session, patient.id)
+        ],
+        items=session.scalars(
+            select(WorklistItem)
+            .where(WorklistItem.patient_id == patient.id)
+            .order_by(WorklistItem.opened_at, WorklistItem.id)
+        ).all(),
+        wishes=session.scalars(
+            select(Objection).where(Objection.patient_id == patient.id).order_by(Objection.id)
+        ).all(),
+        events=events,
+        verdict=verify_events(
+            session,
+            kit,
+            [event.id for event in events],
+            at_most=None if thoroughly else QUICKLY,
+        ),
+    )
+
+
+def _texts(session: Session, patient: Patient) -> Sequence[InboundMessage]:
+    """Return the texts that are this patient's own: those of a shared number belong to nobody."""
+    return session.scalars(
+        select(InboundMessage)
+        .where(InboundMessage.patient_id == patient.id)
+        .order_by(InboundMessage.received_at, InboundMessage.id)
+    ).all()

@@ -47,6 +47,8 @@ DEEDS: dict[str, str] = {
     "objection.lifted": "noted that {patient} wants {covered} again",
     "inbound.taken": "sent us a text: {patient}",
     "worklist.opened": "asked a person to look after {patient}: {kind}",
+    "worklist.viewed": "looked at what needs a person about {patient}",
+    "worklist.listed": "looked at what needs attention",
     "worklist.taken": "took on what needs a person about {patient}",
     "worklist.closed": "dealt with what needed a person about {patient}",
     "switch.thrown": "stopped sending: {stopped}",

@@ -13,6 +13,7 @@ from followup.clock import SystemClock
 from followup.domain.errors import StoreUnavailable
 from followup.domain.roles import Role
 from followup.staff.sessions import IDLE, Stage
+from followup.store.attention import is_open, of_clinics
 from followup.store.models import Switch, WorklistItem
 from followup.web.console.here import Here
 
@@ -61,9 +62,8 @@ def chrome_of(here: Here) -> dict[str, Any]:
 
 def _counted(here: Here) -> tuple[int, list[str]]:
     """Return how much needs a person, and the kill switches in force; nothing if nobody knows."""
-    items = select(func.count()).select_from(WorklistItem).where(WorklistItem.state != "closed")
-    if here.member.clinics is not None:
-        items = items.where(WorklistItem.clinic.in_(here.clinics))
+    clinics = None if here.member.clinics is None else here.clinics
+    items = select(func.count(WorklistItem.id)).where(is_open(), *of_clinics(clinics))
     try:
         with here.kit.store.read() as session:
             count = session.scalar(items) or 0

@@ -494,7 +494,9 @@ def upgrade() -> None:
             sqlite_where=sa.text("state = 'sent' AND receipt_due_at IS NOT NULL"),
             postgresql_where=sa.text("state = 'sent' AND receipt_due_at IS NOT NULL"),
         )
-        batch_op.create_index("ix_messages_state_due_at", ["state", "due_at"], unique=False)
+        batch_op.create_index(
+            "ix_messages_state_due_at", ["state", "due_at", "channel", "clinic"], unique=False
+        )
         batch_op.create_index(
             "ix_messages_unsent_not_after",
             ["not_after"],
@@ -587,6 +589,7 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_inbound_messages_patient_id"), ["patient_id"], unique=False
         )
+        batch_op.create_index("ix_inbound_messages_received_at", ["received_at"], unique=False)
 
     op.create_table(
         "receipts",
@@ -737,6 +740,7 @@ def downgrade() -> None:
 
     op.drop_table("receipts")
     with op.batch_alter_table("inbound_messages", schema=None) as batch_op:
+        batch_op.drop_index("ix_inbound_messages_received_at")
         batch_op.drop_index(batch_op.f("ix_inbound_messages_patient_id"))
         batch_op.drop_index(batch_op.f("ix_inbound_messages_address_index"))
 

@@ -1,0 +1,152 @@
+"""The home page: what needs a person, what is due, how the week went, whether all runs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from followup.domain.channel import ChannelKind
+from followup.domain.lifecycle import State
+from followup.domain.roles import Role
+from followup.health import beat
+from followup.store.overview import days
+from tests.kits import a_message, clock_of, enrol_one, run_until, sms_of, sweep
+from tests.people import ENROLLED_AT, SMS
+from tests.scripted_channel import refuse
+from tests.web.console.test_patient import statements, write
+
+SOON = ENROLLED_AT + timedelta(minutes=5)
+
+
+def cards(page):
+    """Return the words of each card by its heading."""
+    return {card.all("h2", "h3")[0].text: card.text for card in page.page.all("section")}
+
+
+def by_day(page, name):
+    """Return the rows of a channel's table."""
+    (table,) = [
+        each for each in page.page.all("table") if each.one("caption").text == f"{name} by day"
+    ]
+    return [[cell.text for cell in row.all("th", "td")] for row in table.all("tbody")[0].all("tr")]
+
+
+def test_where_nothing_waits_it_says_so(auditor):
+    page = auditor.get("/")
+
+    assert "Good news: nothing needs a person" in cards(page)["Needs a person"]
+    assert "No message is planned" in cards(page)["Due in the next 24 hours"]
+
+
+def test_what_waits_is_counted_with_the_oldest_and_leads_to_the_list(sqlite_kit, joined):
+    sms_of(sqlite_kit).script(refuse("21211", recipient=True))
+    enrol_one(sqlite_kit, 1, channels=(SMS,))
+    run_until(sqlite_kit, ENROLLED_AT + timedelta(hours=6))
+
+    page = joined().get("/")
+
+    assert "Needs a person 1" in cards(page)["Needs a person"]
+    assert "has waited for" in cards(page)["Needs a person"]
+    assert page.links()["See what needs attention"] == "/attention"
+
+
+def test_what_is_due_is_counted_by_message_and_channel(sqlite_kit, admin):
+    enrol_one(sqlite_kit, 1)
+    enrol_one(sqlite_kit, 2, channels=(ChannelKind.EMAIL,))
+
+    card = cards(admin.get("/"))["Due in the next 24 hours"]
+
+    assert "Going home: 1 text, from 3pm" in card
+    assert "Going home: 1 e-mail, from 3pm" in card
+    assert "Taking the dressing off" in card
+
+
+def test_the_week_is_told_in_figures_by_the_clinics_days(sqlite_kit, auditor):
+    monday = ENROLLED_AT
+    midnight = monday.replace(hour=23, minute=0) - timedelta(days=1)
+    for due_at, state in (
+        (monday - timedelta(hours=1), State.DELIVERED),
+        (monday - timedelta(hours=1), State.FAILED),
+        (monday - timedelta(hours=1), State.SENT),
+        # By the clinic's clock (an hour ahead of UTC) this is Monday already ...
+        (midnight, State.DELIVERED),
+        # ... and this is Sunday still.
+        (midnight - timedelta(seconds=1), State.DELIVERED),
+        (monday - timedelta(days=8), State.DELIVERED),
+        (monday - timedelta(hours=1), State.CANCELLED),
+    ):
+        a_message(sqlite_kit, state, due_at=due_at)
+
+    page = auditor.get("/")
+
+    assert by_day(page, "Texts")[-2:] == [
+        ["Sun 18", "1", "1", "0", "0"],
+        ["Mon 19", "4", "2", "1", "0"],
+    ]
+    assert "5 sent" in cards(page)["Texts"]
+    assert len(page.page.all("svg")) == 1
+    assert "None went" in cards(page)["E-mails"]
+
+
+def test_replies_count_on_the_day_they_came(sqlite_kit, auditor):
+    write(sqlite_kit, "Hello?")
+
+    assert by_day(auditor.get("/"), "Texts")[-1] == ["Mon 19", "0", "0", "0", "1"]
+
+
+def test_the_bars_add_up_to_what_was_sent(sqlite_kit):
+    for state in (State.SENT, State.DELIVERED, State.DELIVERED, State.FAILED):
+        a_message(sqlite_kit, state)
+    now = sqlite_kit.clock.now()
+    with sqlite_kit.store.read() as session:
+        (day,) = days(session, None, [now, now + timedelta(days=1)])[SMS]
+
+    assert (day.sent, day.delivered, day.failed, day.unconfirmed) == (4, 2, 1, 1)
+
+
+def test_signs_of_life_are_told(sqlite_kit, joined):
+    page = joined().get("/")
+    assert "Has never run" in page.text
+    assert "Something is wrong with the service" in page.text
+
+    sweep(sqlite_kit)
+    beat(sqlite_kit, "worker", "one")
+    beat(sqlite_kit, "worker", "two")
+    assert "2 at work" in joined().get("/").text
+    clock_of(sqlite_kit).advance_real(timedelta(minutes=3))
+    assert "2 at work" not in joined().get("/").text
+
+
+def test_the_figures_are_of_my_clinics_alone(sqlite_kit, joined):
+    a_message(sqlite_kit, State.DELIVERED, due_at=ENROLLED_AT - timedelta(hours=1))
+    write(sqlite_kit, "Hello?")
+    enrol_one(sqlite_kit, 1)
+
+    page = joined(clinics=["elsewhere"]).get("/")
+
+    assert "None went" in cards(page)["Texts"]
+    assert "No message is planned" in cards(page)["Due in the next 24 hours"]
+    assert "Good news" in cards(page)["Needs a person"]
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_every_role_has_a_home_and_no_link_that_it_may_not_follow(sqlite_kit, joined, role):
+    write(sqlite_kit, "Hello?")
+    enrol_one(sqlite_kit, 1)
+    visitor = joined(role)
+
+    links = visitor.get("/").links()
+
+    assert {visitor.get(href).status for href in links.values()} <= {200}
+
+
+def test_more_messages_ask_no_more_of_the_database(sqlite_kit, auditor):
+    enrol_one(sqlite_kit, 1)
+    auditor.get("/")
+    few = statements(sqlite_kit, lambda: auditor.get("/"))
+    for serial in range(2, 8):
+        enrol_one(sqlite_kit, serial)
+        write(sqlite_kit, f"Hello {serial}", serial=serial)
+
+    assert statements(sqlite_kit, lambda: auditor.get("/")) == few

@@ -74,7 +74,6 @@ def show(here: Here) -> Response:
         signs=signs,
         wrong=ailments(here.kit),
         zone=zone,
-        wide=False,
     )
 
 

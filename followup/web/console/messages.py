@@ -99,7 +99,6 @@ def show(here: Here) -> Response:
     return here.page(
         "messages.html",
         form=form,
-        wide=True,
         rows=rows[:PAGE],
         people=people,
         pills=_pills(chosen, counts),

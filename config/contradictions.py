@@ -18,6 +18,7 @@ def contradictions(settings: Settings) -> Iterator[str]:
     yield from _incomplete_smtp(settings)
     yield from _unsafe_clock(settings)
     yield from _homeless_keys(settings)
+    yield from _voiceless(settings)
     yield from _cramped(settings)
 
 
@@ -33,6 +34,12 @@ def remarks(settings: Settings) -> Iterator[str]:
             "e-mails works on this machine only; set it to the https:// address of the web process"
         )
     yield from _impatience(settings)
+    practising = settings.sms_channel == settings.email_channel == "sandbox"
+    if not practising and settings.alert_email is None and settings.alert_webhook is None:
+        yield (
+            "FOLLOWUP_ALERT_EMAIL and FOLLOWUP_ALERT_WEBHOOK are unset: nobody is told when the "
+            "service is in trouble"
+        )
     if settings.clock is not None:
         yield f"FOLLOWUP_CLOCK is {settings.clock}: this is a rehearsal, not the real time"
 
@@ -97,6 +104,11 @@ def _impatience(settings: Settings) -> Iterator[str]:
             f"{longest:g} seconds: slow calls will be looked up at the provider though they are "
             "still under way; set it above that, or lower FOLLOWUP_PROVIDER_TIMEOUT"
         )
+
+
+def _voiceless(settings: Settings) -> Iterator[str]:
+    if settings.alert_email is not None and settings.alert_relay is None:
+        yield _needs("FOLLOWUP_ALERT_EMAIL is set", settings, "alert_smtp_url")
 
 
 def _cramped(settings: Settings) -> Iterator[str]:

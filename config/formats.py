@@ -55,6 +55,21 @@ def _sender(text: str) -> str:
     raise ValueError("is not a sender of texts")
 
 
+def _alert_webhook(url: SecretStr) -> SecretStr:
+    parts = urlsplit(url.get_secret_value())
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("is not a web address")
+    return url
+
+
+def _addresses(text: str) -> str:
+    """Accept e-mail addresses with commas between them."""
+    addresses = [one.strip() for one in text.split(",")]
+    if not all(re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", one) for one in addresses):
+        raise ValueError("holds something else than e-mail addresses")
+    return ",".join(addresses)
+
+
 def _folder(path: Path) -> Path:
     try:
         return path.expanduser().absolute()
@@ -94,6 +109,7 @@ def _lower(value: Any) -> Any:  # noqa: ANN401 - whatever the environment or a c
 
 
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+DaySeconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 PerSecond = Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)]
 Million = Annotated[int, Field(ge=1, le=1_000_000)]
 Thousand = Annotated[int, Field(ge=1, le=1000)]
@@ -104,6 +120,8 @@ DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 BrokerUrl = Annotated[str, AfterValidator(_broker_url)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 SmtpUrl = Annotated[SecretStr, AfterValidator(_smtp_url)]
+WebhookUrl = Annotated[SecretStr, AfterValidator(_alert_webhook)]
+Addresses = Annotated[str, AfterValidator(_addresses)]
 Sender = Annotated[str, AfterValidator(_sender)]
 Roles = Annotated[str, AfterValidator(_roles)]
 ClockText = Annotated[str, AfterValidator(_clock)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
@@ -11,9 +12,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from config.contradictions import contradictions
 from config.environment import PREFIX, misspelt, unknown_names
 from config.formats import (
+    Addresses,
     BrokerUrl,
     ClockText,
     DatabaseUrl,
+    DaySeconds,
     ExistingFolder,
     Folder,
     Lower,
@@ -26,6 +29,7 @@ from config.formats import (
     SmtpUrl,
     Thousand,
     WebAddress,
+    WebhookUrl,
 )
 from config.master_keys import own_master_keys, parse_master_keys
 from config.places import default_data_dir, env_files, make_data_dir
@@ -130,6 +134,23 @@ class Settings(BaseSettings):
     breaker_after: Million = Field(5, description="a whole number from 1 to 1000000")
     worker_concurrency: Thousand | None = Field(None, description="a whole number from 1 to 1000")
 
+    alert_email: Addresses | None = Field(
+        None, description="e-mail addresses with commas between them"
+    )
+    alert_from: Addresses | None = Field(None, description="one e-mail address")
+    alert_smtp_url: SmtpUrl | None = Field(
+        None, description="smtp://USER:PASSWORD@HOST:587?starttls=required, or smtps://..."
+    )
+    alert_webhook: WebhookUrl | None = Field(
+        None, description="the https:// address that takes a POST of JSON"
+    )
+    alert_every: Seconds = Field(15, description="seconds, above 0 and at most 3600")
+    alert_again: DaySeconds = Field(14_400, description="seconds, above 0 and at most 86400")
+    alert_late: DaySeconds = Field(300, description="seconds, above 0 and at most 86400")
+    alert_silent: Seconds = Field(60, description="seconds, above 0 and at most 3600")
+    alert_unknown: DaySeconds = Field(1800, description="seconds, above 0 and at most 86400")
+    alert_failing: float = Field(25, gt=0, le=100, description="per cent, above 0 and at most 100")
+
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Lower] = Field(
         "info", description="debug, info, warning or error"
     )
@@ -146,6 +167,16 @@ class Settings(BaseSettings):
         if self.second_factor in {"none", "all"}:
             return frozenset(Role) if self.second_factor == "all" else frozenset()
         return frozenset(map(Role, self.second_factor.split(",")))
+
+    @property
+    def heart_every(self) -> timedelta:
+        """How often each process notes that it is alive: twice before it would be missed."""
+        return timedelta(seconds=min(self.alert_silent / 3, 20))
+
+    @property
+    def alert_relay(self) -> SecretStr | None:
+        """The mail server by which the operator is told: one apart, or that of the e-mails."""
+        return self.alert_smtp_url or self.smtp_url
 
     @property
     def is_sqlite(self) -> bool:

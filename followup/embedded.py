@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
 from config.settings import Settings
+from followup.heart import Heart, always
 from followup.kit import Kit
+from followup.watchdog import Watching
+from followup.wiring import instance_name, make_watchdog
 
 WORKER_THREADS = 4
 STOP_SECONDS = 30.0
@@ -23,6 +27,7 @@ class Threads:
     def __init__(self) -> None:
         self.stopping = threading.Event()
         self.failed = False
+        self._first: list[Callable[[], None]] = []
         self._running: list[tuple[threading.Thread, Callable[[], None]]] = []
 
     def start(self, name: str, work: Callable[[], None], stop: Callable[[], None]) -> None:
@@ -44,9 +49,15 @@ class Threads:
         self._running.append((thread, stop))
         thread.start()
 
+    def at_stop(self, *calls: Callable[[], None]) -> None:
+        """Make these calls first when the threads are stopped."""
+        self._first.extend(calls)
+
     def stop(self) -> None:
         """Stop all threads and wait for them."""
         self.stopping.set()
+        for call in self._first:
+            call()
         for _, stop in self._running:
             stop()
         for thread, _ in self._running:
@@ -59,6 +70,7 @@ def start_tasks(threads: Threads, settings: Settings, kit: Kit) -> None:
     from celery.worker import WorkController, state  # noqa: PLC0415 - likewise
 
     from tasks.app import app, configure, resources  # noqa: PLC0415 - sets Celery up
+    from tasks.signs import beats  # noqa: PLC0415 - likewise
 
     configure(settings)
     resources.use(kit)
@@ -77,6 +89,14 @@ def start_tasks(threads: Threads, settings: Settings, kit: Kit) -> None:
         # The consumer's loop looks at this between two messages; 0 is the exit code.
         state.should_stop = 0  # type: ignore[assignment]
 
+    heart = Heart(
+        lambda: kit,
+        {"beat": partial(beats, beat), "worker": always, "web": always},
+        instance=instance_name(),
+        every=settings.heart_every,
+    )
+    watching = Watching(make_watchdog(settings, lambda: kit, name="run"))
+    threads.at_stop(watching.close, heart.close)
     threads.start("beat", beat.start, beat.stop)
     threads.start("worker", worker.start, stop_worker)
 

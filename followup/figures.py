@@ -14,12 +14,10 @@ from sqlalchemy.orm import Session
 
 from followup.domain.lifecycle import State
 from followup.health import last_sweeps, oldest_overdue, states_now
+from followup.heart import missed, signs
 from followup.kit import Kit
 from followup.store.messages import state_is
-from followup.store.models import Heartbeat, Message, WorklistItem
-
-FORGOTTEN = timedelta(hours=1)
-"""A process that gave no sign of life for that long was stopped, and is not told of any more."""
+from followup.store.models import Message, WorklistItem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +93,12 @@ def _worklist_late(session: Session, kit: Kit) -> int:
 
 
 def _heartbeats(session: Session, kit: Kit) -> dict[tuple[str, str], timedelta]:
-    rows = session.execute(
-        select(Heartbeat.component, Heartbeat.instance, Heartbeat.real_at).where(
-            Heartbeat.real_at > kit.clock.real_now() - FORGOTTEN
-        )
-    )
-    return {(row[0], row[1]): _age(kit, row[2]) for row in rows}
+    now = kit.clock.real_now()
+    found = signs(session)
+    gone = missed(found, now=now, silent=kit.policy.alarming.silent)
+    # One that was replaced is told of no more.
+    told = [one for one in found if one in gone or now - one.at <= kit.policy.alarming.silent]
+    return {(one.component, one.instance): _age(kit, one.at) for one in told}
 
 
 def _age(kit: Kit, since: datetime) -> timedelta:

@@ -12,18 +12,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from followup.domain.lifecycle import State
+from followup.heart import missed, signs
 from followup.kit import Kit
 from followup.store.messages import oldest_claimable, state_is
-from followup.store.models import Heartbeat, Message, Sweep
+from followup.store.models import Message, Sweep
 from followup.store.session import Store
 from followup.sweeps import JOBS
 
-LATE = timedelta(minutes=5)
-"""How long past its due time a claimable message may be (in real time) before an alarm."""
 QUIET = timedelta(minutes=1)
 """How long (real time) the dispatcher may be silent before an alarm."""
 STUCK = timedelta(minutes=10)
-UNSETTLED = timedelta(minutes=30)
 NOTE_EVERY = timedelta(seconds=5)
 """How often (real time) an idle job notes that it ran."""
 
@@ -34,19 +32,6 @@ class Ailment:
 
     code: str
     sentence: str
-
-
-def beat(kit: Kit, component: str, instance: str) -> None:
-    """Note that a process is alive."""
-    row = {"component": component, "instance": instance, "real_at": kit.clock.real_now()}
-    insert = sqlite.insert if kit.store.is_sqlite else postgresql.insert
-    statement = insert(Heartbeat).values(**row)
-    with kit.store.write() as session:
-        session.execute(
-            statement.on_conflict_do_update(
-                index_elements=["component", "instance"], set_={"real_at": row["real_at"]}
-            )
-        )
 
 
 def watched(kit: Kit, name: str, run: Callable[[], int]) -> int:
@@ -102,7 +87,7 @@ def ailments(kit: Kit) -> list[Ailment]:
     """Return what is wrong now; raise `StoreUnavailable` if even that can't be known."""
     found: list[Ailment] = []
     with kit.store.read() as session:
-        for look in (_quiet, _sweeps, _late, _stuck, _unsettled):
+        for look in (_silent, _quiet, _sweeps, _late, _stuck, _unsettled):
             found.extend(look(session, kit))
     return found
 
@@ -119,6 +104,21 @@ def states_now(session: Session) -> Mapping[str, int]:
     rows = session.execute(select(Message.state, func.count()).group_by(Message.state))
     counts = {row[0]: row[1] for row in rows}
     return {state.value: counts.get(state.value, 0) for state in State}
+
+
+def _silent(session: Session, kit: Kit) -> list[Ailment]:
+    now = kit.clock.real_now()
+    by_component: dict[str, list[str]] = {}
+    for one in missed(signs(session), now=now, silent=kit.policy.alarming.silent):
+        seconds = int((now - one.at).total_seconds())
+        by_component.setdefault(one.component, []).append(f"{one.instance} for {seconds} s")
+    return [
+        Ailment(
+            code=f"{component}-silent",
+            sentence=f"{component} gives no sign of life: {', '.join(those)}: look whether it runs",
+        )
+        for component, those in by_component.items()
+    ]
 
 
 def _quiet(session: Session, kit: Kit) -> list[Ailment]:
@@ -165,7 +165,7 @@ def _sweeps(session: Session, kit: Kit) -> list[Ailment]:
 
 def _late(session: Session, kit: Kit) -> list[Ailment]:
     late = oldest_overdue(session, kit)
-    if late <= LATE:
+    if late <= kit.policy.alarming.late:
         return []
     return [
         Ailment(
@@ -195,7 +195,7 @@ def _stuck(session: Session, kit: Kit) -> list[Ailment]:
 
 
 def _unsettled(session: Session, kit: Kit) -> list[Ailment]:
-    since = kit.clock.real_now() - UNSETTLED
+    since = kit.clock.real_now() - kit.policy.alarming.unsettled
     # Without a next look a person has it.
     unsettled = session.scalar(
         select(func.count()).where(
@@ -206,11 +206,12 @@ def _unsettled(session: Session, kit: Kit) -> list[Ailment]:
     )
     if not unsettled:
         return []
+    minutes = int(kit.policy.alarming.unsettled.total_seconds() // 60)
     return [
         Ailment(
             code="outcomes-unknown",
             sentence=f"of {unsettled} messages it has not been known for over "
-            f"{int(UNSETTLED.total_seconds() // 60)} minutes whether the provider has them: "
+            f"{minutes} minutes whether the provider has them: "
             "does it answer look-ups?",
         )
     ]

@@ -20,6 +20,24 @@ from followup.store.session import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Alarming:
+    """When the operator is alarmed. All spans are real time.
+
+    `every` is how often the watchdog looks; `again` after how long an alarm that is still up is
+    told again; `late` how long past its time a due message may wait to be claimed; `silent` how
+    long a process may give no sign of life; `unsettled` how long nobody may know whether a provider
+    has a message; `failing` the share of calls that may fail.
+    """
+
+    every: timedelta = timedelta(seconds=15)
+    again: timedelta = timedelta(hours=4)
+    late: timedelta = timedelta(minutes=5)
+    silent: timedelta = timedelta(minutes=1)
+    unsettled: timedelta = timedelta(minutes=30)
+    failing: float = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """The operator's choices that the use cases go by. All spans are real time.
 
@@ -29,7 +47,7 @@ class Policy:
     many provider calls one process makes at once; `per_second` the pace of each channel's sender;
     `claim_ahead` for how long ahead messages are claimed, by that pace. `version_per_minute` is how
     many messages of one content may go out in a minute, `patient_per_day` how many to one patient
-    within a day (of service time); what is beyond is held.
+    within a day (of service time); what is beyond is held. `alarming` is when the operator is told.
     """
 
     lease: timedelta
@@ -41,6 +59,7 @@ class Policy:
     claim_ahead: timedelta = timedelta(seconds=10)
     version_per_minute: int = 600
     patient_per_day: int = 6
+    alarming: Alarming = Alarming()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
 from config.places import is_loopback
 from config.settings import Settings
+from followup.broker import broker_client
 from followup.catalogue import load_catalogue
+from followup.channels.alert import EmailMessenger, Messenger, WebhookMessenger
 from followup.channels.breaker import Breaker, InProcessBreaker, RedisBreaker
 from followup.channels.interface import Channel
 from followup.channels.pace import InProcessPace, Pace, RedisPace
@@ -18,7 +21,8 @@ from followup.channels.sandbox import SandboxChannel
 from followup.clock import Clock, SharedTime, parse_clock
 from followup.content import Content
 from followup.domain.channel import ChannelKind
-from followup.kit import Handbook, Kit, Policy
+from followup.heart import OwnLedger
+from followup.kit import Alarming, Handbook, Kit, Policy
 from followup.links import Links
 from followup.restoring import require_no_pending_restore
 from followup.store.keys import load_keyring
@@ -27,6 +31,7 @@ from followup.store.schema import migrate, require_current
 from followup.store.sealing import Keyring, MasterKeys
 from followup.store.server_time import server_time
 from followup.store.session import Store, make_engine
+from followup.watchdog import Watchdog
 
 
 def build(settings: Settings, *, clock: Clock | None = None, restoring: bool = False) -> Kit:
@@ -139,6 +144,52 @@ def _breaker(settings: Settings) -> Breaker:
     return RedisBreaker(settings.broker_url, opens_after=opens_after)
 
 
+def open_ledger(settings: Settings) -> OwnLedger:
+    """Return where a process without a kit notes that it is alive."""
+    engine = make_engine(settings.database_url, pool_size=1)
+    if settings.is_sqlite:
+        return OwnLedger(store=Store(engine), clock=parse_clock(settings.clock))
+    real = SharedTime(partial(server_time, engine))
+    return OwnLedger(store=Store(engine), clock=parse_clock(settings.clock, real=real))
+
+
+def make_watchdog(settings: Settings, open_kit: Callable[[], Kit], *, name: str) -> Watchdog:
+    """Return a watchdog that tells the operator of the settings."""
+    return Watchdog(
+        open_kit,
+        messengers(settings),
+        name=f"{name} {instance_name()}",
+        alarming=_alarming(settings),
+        clock=parse_clock(None),
+        broker=None if settings.is_embedded else broker_client(settings.broker_url),
+    )
+
+
+def messengers(settings: Settings) -> list[Messenger]:
+    """Return the ways in which the operator is told."""
+    ways: list[Messenger] = []
+    relay, email = settings.alert_relay, settings.alert_email
+    if email is not None and relay is not None:
+        to = email.split(",")
+        ways.append(
+            EmailMessenger(relay.get_secret_value(), sender=settings.alert_from or to[0], to=to)
+        )
+    if settings.alert_webhook is not None:
+        ways.append(WebhookMessenger(settings.alert_webhook.get_secret_value()))
+    return ways
+
+
+def _alarming(settings: Settings) -> Alarming:
+    return Alarming(
+        every=timedelta(seconds=settings.alert_every),
+        again=timedelta(seconds=settings.alert_again),
+        late=timedelta(seconds=settings.alert_late),
+        silent=timedelta(seconds=settings.alert_silent),
+        unsettled=timedelta(seconds=settings.alert_unknown),
+        failing=settings.alert_failing / 100,
+    )
+
+
 def instance_name() -> str:
     """Return the name of this process in heartbeats: the machine and the process id."""
     return f"{platform.node()}:{os.getpid()}"
@@ -159,4 +210,5 @@ def _policy(settings: Settings) -> Policy:
         patient_per_day=settings.patient_per_day,
         # Enough to keep the workers busy until the next tick but one.
         claim_ahead=timedelta(seconds=max(10.0, 2 * settings.tick)),
+        alarming=_alarming(settings),
     )

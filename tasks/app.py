@@ -6,7 +6,7 @@ is planned again from the database. Schedules are rows there, never an ETA or a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Lock
@@ -18,9 +18,10 @@ from kombu import Exchange, Queue
 from config.logging import configure_logging
 from config.settings import Settings, load_settings
 from followup.domain.errors import ConfigurationError
+from followup.heart import Heart, OwnLedger, Pulse
 from followup.kit import Kit
 from followup.sweeps import JOBS
-from followup.wiring import build
+from followup.wiring import build, open_ledger
 
 TASK_SECONDS = 240
 """The hard limit of one task: far above what a batch takes, far below the visibility timeout."""
@@ -80,6 +81,16 @@ class Resources:
 resources = Resources()
 
 
+def own_ledger() -> OwnLedger:
+    """Return where a process that has no kit notes that it is alive."""
+    return open_ledger(load_settings())
+
+
+def start_heart(parts: Mapping[str, Pulse], *, instance: str) -> Heart:
+    """Start noting that parts of this process are alive."""
+    return Heart(own_ledger, parts, instance=instance, every=load_settings().heart_every)
+
+
 def configure(settings: Settings) -> None:
     """Set Celery up. Every queue that a task is routed to is declared, so every worker reads it."""
     app.conf.update(
@@ -111,7 +122,7 @@ def configure(settings: Settings) -> None:
             "tasks.dispatch.tick": {"queue": "dispatch"},
             "tasks.dispatch.deliver": {"queue": "send"},
         },
-        imports=("tasks.dispatch", "tasks.sweeps"),
+        imports=("tasks.dispatch", "tasks.signs", "tasks.sweeps"),
         # Every entry repeats within minutes: there is nothing worth keeping between two beats.
         beat_scheduler="celery.beat:Scheduler",
         beat_max_loop_interval=1,

@@ -130,6 +130,10 @@ class Stack:
         """Wait until the web process answers there."""
         self.wait_for(lambda: _answers(port), what="the web process to answer", of=of)
 
+    def watch(self) -> Running:
+        """Start a watchdog of its own."""
+        return self._start("watch", ["-m", "followup.cli", "watch"])
+
     def embedded(self, *arguments: str, **environment: str) -> Running:
         """Start the embedded stack."""
         return self._start("run", ["-m", "followup.cli", "run", *arguments], **environment)

@@ -10,7 +10,8 @@ from sqlalchemy import update
 
 from followup.dispatch import claim_due
 from followup.domain.lifecycle import State
-from followup.health import ailments, beat, last_sweeps, oldest_overdue, states_now, watched
+from followup.health import ailments, last_sweeps, oldest_overdue, states_now, watched
+from followup.heart import beat
 from followup.kit import Kit
 from followup.store.models import Heartbeat, Message, Sweep
 from tests.kits import a_message, clock_of, enrol_one, make_kit, rows, sms_of, sweep, tick

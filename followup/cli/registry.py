@@ -52,6 +52,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "let-go": Entry("letting_go:let_go", "List or let go what was too much at once."),
     },
     "Running": {
+        "watch": Entry("watching:watch", "Watch the service, and tell the operator of trouble."),
         "run": Entry("run:run", "Run everything in one process, on this machine."),
         "demo": Entry("demo:demo", "Play six weeks of follow-up in two minutes."),
         "web": Entry("web:web", "Run the web process: API, provider hooks, health."),

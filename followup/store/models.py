@@ -556,7 +556,26 @@ class Heartbeat(Base):
 
     component: Mapped[str] = mapped_column(String(20), primary_key=True)
     instance: Mapped[str] = mapped_column(String(120), primary_key=True)
+    since_real_at: Mapped[datetime]
     real_at: Mapped[datetime]
+
+
+class Alarm(Base):
+    """Something wrong with the service, from when it was noticed until it cleared. Real times."""
+
+    __tablename__ = "alarms"
+
+    code: Mapped[str] = mapped_column(String(80), primary_key=True)
+    sentence: Mapped[str] = mapped_column(String(500))
+    raised_real_at: Mapped[datetime]
+    # When it was last found to be so.
+    seen_real_at: Mapped[datetime]
+    # When somebody was last reached about it.
+    told_real_at: Mapped[datetime | None]
+    # Until then one process is telling of it.
+    telling_until: Mapped[datetime | None]
+    cleared_real_at: Mapped[datetime | None]
+    told_over: Mapped[bool] = mapped_column(Boolean)
 
 
 class ApiKey(Base):

@@ -46,6 +46,12 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+def first_id(at: datetime) -> UUID:
+    """Return the least id of `new_id` for this time: ids of rows made later are not below it."""
+    milliseconds = int(at.timestamp() * 1000)
+    return UUID(int=(milliseconds & ((1 << 48) - 1)) << 80)
+
+
 def new_id(at: datetime) -> UUID:
     """Return a UUID of version 7 (RFC 9562): it begins with `at`, so that new rows lie together."""
     milliseconds = int(at.timestamp() * 1000)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import signal
-import threading
 from contextlib import closing
-from datetime import timedelta
 from importlib.metadata import version
 from types import FrameType
 
@@ -16,10 +14,11 @@ from fastapi.telemetry import TelemetryConfig
 
 from config.logging import configure_logging
 from config.settings import Settings
+from followup.broker import broker_client
 from followup.channels.twilio_hooks import Signatures
-from followup.domain.errors import StoreUnavailable
-from followup.health import beat
+from followup.heart import Heart, always
 from followup.kit import Kit
+from followup.watchdog import Watching
 from followup.web import api, errors, health, hooks, unsubscribe
 from followup.web.console.site import make_console, mount_console
 from followup.web.envelope import Envelope
@@ -28,9 +27,8 @@ from followup.web.listening import listen
 from followup.web.metrics import Scrapes
 from followup.web.patient_page import routes as patient_page
 from followup.web.site import Site
-from followup.wiring import build, instance_name
+from followup.wiring import build, instance_name, make_watchdog
 
-BEAT_EVERY = timedelta(seconds=30)
 STOP_SECONDS = 20
 """How long requests under way may take to finish after a signal."""
 
@@ -65,7 +63,7 @@ def create_app(kit: Kit, settings: Settings) -> FastAPI:
     app.state.site = Site(
         kit=kit,
         signatures=_signatures(settings),
-        broker=None if settings.is_embedded else health.broker_client(settings.broker_url),
+        broker=None if settings.is_embedded else broker_client(settings.broker_url),
         scrapes=Scrapes(kit),
         version=version("followup"),
     )
@@ -101,7 +99,15 @@ def serve(settings: Settings) -> None:
     with (
         closing(listen(settings.host, settings.port)) as listener,
         closing(build(settings)) as kit,
-        closing(_Heart(kit)),
+        closing(
+            Heart(
+                lambda: kit,
+                {"web": always},
+                instance=instance_name(),
+                every=settings.heart_every,
+            )
+        ),
+        closing(Watching(make_watchdog(settings, lambda: kit, name="web"))),
     ):
         server = make_server(kit, settings)
 
@@ -136,26 +142,3 @@ def _signatures(settings: Settings) -> Signatures | None:
     if token is None:
         return None
     return Signatures(token.get_secret_value(), public_url=settings.public_url)
-
-
-class _Heart:
-    """Notes every half minute that this process is alive."""
-
-    def __init__(self, kit: Kit) -> None:
-        self._kit = kit
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="heart", daemon=True)
-        self._thread.start()
-
-    def _beat(self) -> None:
-        while True:
-            try:
-                beat(self._kit, "web", instance_name())
-            except StoreUnavailable:
-                log.warning("web.heartbeat_missed")
-            if self._stopping.wait(BEAT_EVERY.total_seconds()):
-                return
-
-    def close(self) -> None:
-        self._stopping.set()
-        self._thread.join(timeout=STOP_SECONDS)

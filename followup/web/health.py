@@ -6,17 +6,15 @@ the whole service, so that a balancer which goes by it would also turn receipts 
 
 from __future__ import annotations
 
-import redis
 import structlog
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from followup.broker import broker_ailments
 from followup.domain.errors import StoreUnavailable
 from followup.health import Ailment, ailments
 from followup.web.site import Here, Site
-
-BROKER_SECONDS = 2.0
 
 log = structlog.get_logger()
 
@@ -32,7 +30,7 @@ async def healthz() -> Response:
 @router.api_route("/readyz", methods=["GET", "HEAD"])
 def readyz(site: Here) -> Response:
     """Answer 200 and an empty list, or 503 and what is wrong."""
-    found = [*_of_the_store(site), *_of_the_broker(site)]
+    found = [*_of_the_store(site), *broker_ailments(site.broker)]
     told = [{"code": one.code, "sentence": one.sentence} for one in found]
     return JSONResponse(told, status_code=503 if told else 200)
 
@@ -55,27 +53,3 @@ def _of_the_store(site: Site) -> list[Ailment]:
                 "and into the log",
             )
         ]
-
-
-def _of_the_broker(site: Site) -> list[Ailment]:
-    if site.broker is None:
-        return []
-    try:
-        site.broker.ping()
-    except redis.RedisError as error:
-        log.warning("web.broker_away", cause=type(error).__name__)
-        return [
-            Ailment(
-                code="broker-away",
-                sentence="the broker can't be reached: nothing is sent until it can, and nothing "
-                "is lost; look whether Redis runs",
-            )
-        ]
-    return []
-
-
-def broker_client(url: str) -> redis.Redis:
-    """Return a client that answers or fails in bounded time."""
-    return redis.Redis.from_url(
-        url, socket_timeout=BROKER_SECONDS, socket_connect_timeout=BROKER_SECONDS
-    )

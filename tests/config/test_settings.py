@@ -245,6 +245,16 @@ def test_secrets_do_not_show_when_settings_are_printed(environment):
         ("SMS_PER_SECOND", "0", "is '0': set it to a number above 0"),
         ("EMAIL_PER_SECOND", "fast", "is 'fast': set it to a number above 0"),
         ("WORKER_CONCURRENCY", "0", "is '0': set it to a whole number from 1"),
+        ("ALERT_EMAIL", "on-call", "something else than e-mail addresses: set it to e-mail"),
+        ("ALERT_FROM", "<a@example.com>", "set it to one e-mail address"),
+        ("ALERT_SMTP_URL", "mail.example.com", "is not the address of a mail server: set it to"),
+        ("ALERT_WEBHOOK", "chat", "is not a web address: set it to the https:// address"),
+        ("ALERT_EVERY", "0", "is '0': set it to seconds"),
+        ("ALERT_AGAIN", "a day", "is 'a day': set it to seconds"),
+        ("ALERT_LATE", "0", "is '0': set it to seconds"),
+        ("ALERT_SILENT", "0", "is '0': set it to seconds"),
+        ("ALERT_UNKNOWN", "0", "is '0': set it to seconds"),
+        ("ALERT_FAILING", "101", "is '101': set it to per cent"),
         ("LOG_LEVEL", "loud", "is 'loud': set it to debug, info, warning or error"),
         ("LOG_FORMAT", "xml", "is 'xml': set it to console or json"),
     ],
@@ -457,9 +467,23 @@ def test_an_operator_is_told_of_stop_links_that_work_on_this_machine_only(enviro
 
 
 def test_there_is_nothing_to_remark_on_a_complete_production_set_up(environment):
-    environment(**TWILIO, **SMTP)
+    environment(**TWILIO, **SMTP, ALERT_EMAIL="on-call@example.com")
 
     assert list(remarks(load_settings())) == []
+
+
+def test_an_operator_is_told_that_nobody_is_told_of_trouble(environment):
+    environment(**TWILIO, **SMTP)
+
+    assert "nobody is told when the service is in trouble" in " ".join(remarks(load_settings()))
+
+
+def test_alarms_by_e_mail_need_a_mail_server(environment):
+    environment(ALERT_EMAIL="a@example.com, b@example.com")
+    assert "FOLLOWUP_ALERT_EMAIL is set, which needs FOLLOWUP_ALERT_SMTP_URL" in refusal()
+
+    environment(ALERT_SMTP_URL="smtp://127.0.0.1:1025")
+    assert load_settings().alert_email == "a@example.com,b@example.com"
 
 
 # ---------------------------------------------------------------------------- documentation

@@ -15,8 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from followup.channels.twilio_hooks import Inbound
 from followup.dispatch import claim_due
 from followup.domain.lifecycle import State
-from followup.figures import FORGOTTEN
-from followup.health import beat, watched
+from followup.health import watched
+from followup.heart import beat
 from followup.kit import Kit
 from followup.objections import lodge
 from followup.replies import take_inbound
@@ -219,9 +219,9 @@ def test_what_waits_for_a_person_is_counted_by_kind_and_urgency(kit, client):
     assert figure(found, "worklist_late") == 2
 
 
-def test_processes_are_told_by_their_last_sign_of_life_until_they_are_forgotten(kit, client):
+def test_processes_are_told_by_their_last_sign_of_life_until_they_are_replaced(kit, client):
     beat(kit, "worker", "gone:1")
-    clock_of(kit).advance(FORGOTTEN)
+    clock_of(kit).advance(timedelta(minutes=2))
     beat(kit, "worker", "here:2")
     clock_of(kit).advance(timedelta(seconds=5))
 

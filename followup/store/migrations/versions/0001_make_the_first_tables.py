@@ -17,6 +17,18 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "alarms",
+        sa.Column("code", sa.String(length=80), nullable=False),
+        sa.Column("sentence", sa.String(length=500), nullable=False),
+        sa.Column("raised_real_at", UtcDateTime(), nullable=False),
+        sa.Column("seen_real_at", UtcDateTime(), nullable=False),
+        sa.Column("told_real_at", UtcDateTime(), nullable=True),
+        sa.Column("telling_until", UtcDateTime(), nullable=True),
+        sa.Column("cleared_real_at", UtcDateTime(), nullable=True),
+        sa.Column("told_over", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("code", name=op.f("pk_alarms")),
+    )
+    op.create_table(
         "api_keys",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.String(length=80), nullable=False),
@@ -80,6 +92,7 @@ def upgrade() -> None:
         "heartbeats",
         sa.Column("component", sa.String(length=20), nullable=False),
         sa.Column("instance", sa.String(length=120), nullable=False),
+        sa.Column("since_real_at", UtcDateTime(), nullable=False),
         sa.Column("real_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("component", "instance", name=op.f("pk_heartbeats")),
     )
@@ -862,3 +875,4 @@ def downgrade() -> None:
 
     op.drop_table("audit_events")
     op.drop_table("api_keys")
+    op.drop_table("alarms")

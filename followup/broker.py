@@ -1,0 +1,37 @@
+"""Whether the broker can be reached, asked in bounded time."""
+
+from __future__ import annotations
+
+import redis
+import structlog
+
+from followup.health import Ailment
+
+BROKER_SECONDS = 2.0
+
+log = structlog.get_logger()
+
+
+def broker_client(url: str) -> redis.Redis:
+    """Return a client that answers or fails in bounded time."""
+    return redis.Redis.from_url(
+        url, socket_timeout=BROKER_SECONDS, socket_connect_timeout=BROKER_SECONDS
+    )
+
+
+def broker_ailments(client: redis.Redis | None) -> list[Ailment]:
+    """Return what is wrong with the broker; nothing ever is with the embedded one, None."""
+    if client is None:
+        return []
+    try:
+        client.ping()
+    except redis.RedisError as error:
+        log.warning("broker.away", cause=type(error).__name__)
+        return [
+            Ailment(
+                code="broker-away",
+                sentence="the broker can't be reached: nothing is sent until it can, and nothing "
+                "is lost; look whether Redis runs",
+            )
+        ]
+    return []

@@ -6,7 +6,7 @@ could be one of them goes out before its provider was asked, or a person has loo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -31,8 +31,8 @@ from followup.switches import throw
 BATCH = 500
 UNSENT = (State.PLANNED, State.HELD, State.CLAIMED)
 UNDER_WAY = (State.SENDING, State.UNKNOWN)
-STOPPED = timedelta(minutes=1)
-"""A stack that has shown no sign of life for so long does not run."""
+A_WHILE = timedelta(seconds=8)
+"""A stack that runs, even one with nothing to do, notes that more often than this."""
 
 REASON = "a backup was restored: see followup after-restore"
 
@@ -56,15 +56,19 @@ def require_no_pending_restore(store: Store) -> None:
         )
 
 
-def require_stopped(kit: Kit) -> None:
-    """Raise `Conflict` if the dispatcher or a sweep has run on this database a moment ago."""
-    with kit.store.read() as session:
-        last = session.scalar(select(func.max(Sweep.started_real_at)))
-    if last is not None and last > kit.clock.real_now() - STOPPED:
+def require_stopped(kit: Kit, *, rest: Callable[[timedelta], None]) -> None:
+    """Raise `Conflict` if the dispatcher or a sweep works on this database; `rest` waits."""
+    before = _last_run(kit)
+    rest(A_WHILE)
+    if _last_run(kit) != before:
         raise Conflict(
-            "something has worked on this database within the last minute: stop every worker, "
-            "beat and web process first, and wait a minute"
+            "something works on this database: stop every worker, beat and web process first"
         )
+
+
+def _last_run(kit: Kit) -> datetime | None:
+    with kit.store.read() as session:
+        return session.scalar(select(func.max(Sweep.started_real_at)))
 
 
 def mark_restored(kit: Kit, *, taken_at: datetime | None, actor: str) -> Marked:

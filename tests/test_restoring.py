@@ -387,12 +387,15 @@ def test_when_the_backup_was_taken_is_never_believed_to_be_later_than_the_last_s
 
 
 def test_a_database_that_something_works_on_is_not_taken_for_restored(sqlite_kit):
-    watched(sqlite_kit, "dispatch", lambda: 0)
+    def works(span):
+        clock_of(sqlite_kit).advance(span)
+        watched(sqlite_kit, "dispatch", lambda: 1)
+
+    works(timedelta())
 
     with pytest.raises(Conflict, match="stop every worker"):
-        require_stopped(sqlite_kit)
-    clock_of(sqlite_kit).advance(timedelta(minutes=2))
-    require_stopped(sqlite_kit)
+        require_stopped(sqlite_kit, rest=works)
+    require_stopped(sqlite_kit, rest=clock_of(sqlite_kit).advance)
 
 
 def test_a_database_that_was_never_restored_has_nothing_to_make_up_for(sqlite_kit):

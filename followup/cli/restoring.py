@@ -141,7 +141,7 @@ def _mark(kit: Kit, backup_taken_at: str | None) -> Marked | None:
     taken_at = _moment(backup_taken_at) if backup_taken_at else None
     if pending is None and (taken_at is None or _is_known(known, taken_at)):
         return None
-    require_stopped(kit)
+    require_stopped(kit, rest=_rest)
     return mark_restored(kit, taken_at=taken_at, actor=actor())
 
 

@@ -32,7 +32,7 @@ from urllib.parse import urlsplit
 
 from tests.stand_ins.http_server import Exchange, port_of, serve
 from tests.stand_ins.twilio_faults import Faults, Planned
-from tests.stand_ins.twilio_life import Behaviour, inbound_form, report
+from tests.stand_ins.twilio_life import Behaviour, came_in, inbound_form, report
 from tests.stand_ins.twilio_messages import Messages, as_json
 from tests.stand_ins.twilio_service import Service
 
@@ -178,7 +178,7 @@ class _Control:
         service = self.service
         match what:
             case "messages":
-                return {"messages": [one.logged() for one in service.messages.by_sid.values()]}
+                return {"messages": [one.logged() for one in service.messages.sent()]}
             case "faults":
                 return self._counts()
             case "configure":
@@ -192,6 +192,7 @@ class _Control:
                 report(message, data["status"], data["code"], service.callbacks)
             case "inbound":
                 form = inbound_form(service.account_sid, data)
+                service.messages.add(came_in(form))
                 return {"status": await service.callbacks.post(data["url"], form)}
             case "reset":
                 service.messages, service.faults = Messages(), Faults()
@@ -206,7 +207,7 @@ class _Control:
             "counts": dict(service.faults.counts),
             "killed": service.faults.killed,
             "requests": service.requests,
-            "taken": len(service.messages.by_sid),
+            "taken": len(service.messages.sent()),
             "posted": service.callbacks.posted,
             "failed": service.callbacks.failed,
             "under_way": len(service.callbacks.under_way),

@@ -128,3 +128,20 @@ def inbound_form(account_sid: str, data: Mapping[str, str]) -> dict[str, str]:
     if "opt_out_type" in data:
         form["OptOutType"] = data["opt_out_type"]
     return form
+
+
+def came_in(form: Mapping[str, str]) -> Message:
+    """Return an inbound text as the lists show it."""
+    now = time.time()
+    return Message(
+        sid=form["MessageSid"],
+        account_sid=form["AccountSid"],
+        to=form["To"],
+        from_=form["From"],
+        service=None,
+        body=form["Body"],
+        created=now,
+        sent=now,
+        status="received",
+        direction="inbound",
+    )

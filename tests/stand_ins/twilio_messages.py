@@ -41,6 +41,7 @@ class Message:
     updated: float = 0.0
     error_code: int | None = None
     listable: float = 0.0
+    direction: str = "outbound-api"
 
     def path(self, suffix: str = ".json") -> str:
         return f"/{VERSION}/Accounts/{self.account_sid}/Messages/{self.sid}{suffix}"
@@ -53,7 +54,7 @@ class Message:
             "date_created": rfc_2822(self.created),
             "date_sent": rfc_2822(self.sent) if self.sent is not None else None,
             "date_updated": rfc_2822(self.updated or self.created),
-            "direction": "outbound-api",
+            "direction": self.direction,
             "error_code": self.error_code,
             "error_message": "Delivery failed" if self.error_code else None,
             "from": self.from_,
@@ -91,6 +92,10 @@ class Messages:
 
     by_sid: dict[str, Message] = field(default_factory=dict)
     by_number: defaultdict[str, list[Message]] = field(default_factory=lambda: defaultdict(list))
+
+    def sent(self) -> list[Message]:
+        """Return what was taken from us, without what came in."""
+        return [one for one in self.by_sid.values() if one.direction != "inbound"]
 
     def add(self, message: Message) -> None:
         self.by_sid[message.sid] = message

@@ -1,0 +1,514 @@
+"""Whatever happens, in whatever order, the promises hold: a machine drives the use cases.
+
+Patients are enrolled, moved, paused, stopped; ticks, workers that die, receipts early, late and
+twice, a provider that loses answers and lists late: in an order that hypothesis makes up, on a real
+database. After each step the promises of the design are checked against what the provider saw.
+
+MODEL_EXAMPLES and MODEL_STEPS make it run for longer, and then from a new seed each time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from shutil import copyfile
+from typing import Any
+from unittest.mock import patch
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import or_, select
+
+from followup import calling
+from followup.balance import balance
+from followup.changes import pause, reschedule, resume, withdraw
+from followup.channels.interface import Outgoing, Report, ReportedStatus, Sought
+from followup.channels.twilio_hooks import Inbound
+from followup.dispatch import Batch, claim_due
+from followup.domain.errors import FollowupError
+from followup.domain.lifecycle import FINAL, MOVES, State
+from followup.kit import Kit
+from followup.receipts import take
+from followup.replies import take_inbound
+from followup.send import deliver
+from followup.store.models import (
+    Attempt,
+    AuditEvent,
+    Enrolment,
+    Message,
+    Objection,
+    Patient,
+    Switch,
+    WorklistItem,
+)
+from followup.store.switches import SwitchScope
+from followup.sweeps import JOBS
+from followup.switches import lift, throw
+from tests.kits import HandClock, clock_of, enrol_one, make_kit, next_event, rows, sweep, tick
+from tests.people import EMAIL, PROCEDURE_AT, SMS, person
+from tests.scripted_channel import (
+    ACCEPT,
+    DOWN,
+    LOST,
+    VANISHED,
+    ScriptedChannel,
+    refuse,
+    unavailable,
+)
+from tests.servers import PostgresServer
+
+LISTED_AFTER = timedelta(seconds=90)
+"""The provider lists a message so long after it took it: less than is waited for, as it must be."""
+LONG_RUN = os.environ.get("MODEL_EXAMPLES")
+EXAMPLES = int(LONG_RUN or 12)
+STEPS = int(os.environ.get("MODEL_STEPS") or 40)
+
+ANSWERS = {
+    "accept": ACCEPT,
+    "lost": LOST,
+    "vanished": VANISHED,
+    "later": unavailable(),
+    "down": DOWN,
+    "refused": refuse(),
+    "unusable": refuse("21211", recipient=True),
+}
+SPANS = {
+    "a moment": timedelta(seconds=20),
+    "a lease": timedelta(seconds=61),
+    "minutes": timedelta(minutes=7),
+    "hours": timedelta(hours=5),
+    "a day": timedelta(days=1),
+}
+SERIALS = (1, 2, 3)
+JOB_NAMES = [job.name for job in JOBS]
+
+
+class Died(BaseException):
+    """A process that is no more."""
+
+
+class Inline(ThreadPoolExecutor):
+    """Makes each call at once, so that what happens is the same at each run."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+class SlowToList(ScriptedChannel):
+    """A provider whose lists lag behind what it took; `early` reports before its own answer."""
+
+    def __init__(self, kind, *, clock: HandClock, can_look: bool) -> None:
+        super().__init__(kind)
+        self.clock = clock
+        self.can_look = can_look
+        self.taken_at: dict[str, datetime] = {}
+        self.early: Callable[[Outgoing, Report], None] | None = None
+
+    def find(self, sought: Sought):
+        listed_until = self.clock.real_now() - LISTED_AFTER
+        everything = self.taken
+        self.taken = {
+            id_: one for id_, one in everything.items() if self.taken_at[id_] <= listed_until
+        }
+        try:
+            return super().find(sought)
+        finally:
+            self.taken = everything
+
+    def _take(self, outgoing: Outgoing):
+        taken = super()._take(outgoing)
+        self.taken_at[taken.id] = self.clock.real_now()
+        if self.early is not None:
+            self.early(outgoing, self.taken[taken.id].report)
+        return taken
+
+
+class Promises(RuleBasedStateMachine):
+    """The service on one database, with a provider that remembers truthfully what it took."""
+
+    new_kit: Callable[[], Kit]
+    enrolments = Bundle("enrolments")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kit = self.new_kit()
+        self.clock = clock_of(self.kit)
+        self.channels: list[SlowToList] = list(self.kit.channels.values())
+        for channel in self.channels:
+            channel.during_call = self.look_at_call
+        self.executor = Inline(1)
+        self.batches: list[Batch] = []
+        self.texts = 0
+        self.broken: list[str] = []
+        self.corrected: set[UUID] = set()
+
+    def teardown(self) -> None:
+        try:
+            self.everything_comes_to_an_end()
+        finally:
+            self.kit.close()
+
+    # ----------------------------------------------------------------- what people do
+
+    @rule(
+        target=enrolments,
+        serial=st.sampled_from(SERIALS),
+        diabetic=st.booleans(),
+        channels=st.sampled_from([(SMS,), (EMAIL,), (SMS, EMAIL)]),
+        ago=st.sampled_from([timedelta(minutes=30), timedelta(hours=7), timedelta(days=3)]),
+    )
+    def enrol(self, serial, diabetic, channels, ago):
+        at = (self.clock.now() - ago).replace(second=0, microsecond=0)
+        with refused_politely():
+            return enrol_one(
+                self.kit,
+                serial,
+                diabetic=diabetic,
+                channels=channels,
+                procedure_at=at,
+                reference=None,
+            )
+        return multiple()
+
+    @rule(enrolment=enrolments, hours=st.integers(-50, 50))
+    def move(self, enrolment, hours):
+        with self.kit.store.read() as session:
+            before = session.get_one(Enrolment, enrolment).procedure_at
+        with refused_politely():
+            reschedule(self.kit, enrolment, before + timedelta(hours=hours), actor="web:test")
+
+    @rule(enrolment=enrolments)
+    def pause(self, enrolment):
+        with refused_politely():
+            pause(self.kit, enrolment, actor="web:test")
+
+    @rule(enrolment=enrolments)
+    def resume(self, enrolment):
+        with refused_politely():
+            resume(self.kit, enrolment, actor="web:test")
+
+    @rule(enrolment=enrolments, deceased=st.booleans())
+    def withdraw(self, enrolment, deceased):
+        with refused_politely():
+            withdraw(self.kit, enrolment, reason="asked", deceased=deceased, actor="web:test")
+
+    @rule(
+        serial=st.sampled_from(SERIALS),
+        words=st.sampled_from(["STOP", "START", "thank you", "stop it, my leg is numb"]),
+    )
+    def text_us(self, serial, words):
+        self.texts += 1
+        mobile = person(serial).mobile
+        assert mobile is not None
+        text = Inbound(provider_id=f"SM{self.texts:032d}", from_=mobile, to="", body=words)
+        for _ in range(1 + self.texts % 2):
+            take_inbound(self.kit, text)
+
+    @rule(channel=st.sampled_from([None, "sms", "email"]))
+    def stop_sending(self, channel):
+        scope = SwitchScope.ALL if channel is None else SwitchScope.CHANNEL
+        throw(self.kit, scope, channel, reason="test", actor="web:test")
+
+    @rule()
+    def resume_sending(self):
+        for switch in rows(self.kit, Switch):
+            if switch.lifted_at is None:
+                lift(self.kit, switch.id, actor="web:test")
+
+    # -------------------------------------------------------------- what the machine does
+
+    @rule()
+    def claim(self):
+        self.batches += claim_due(self.kit)
+
+    @rule(
+        place=st.integers(0, 5),
+        answers=st.lists(st.sampled_from(sorted(ANSWERS)), max_size=4),
+        early=st.booleans(),
+    )
+    @precondition(lambda self: self.batches)
+    def send(self, place, answers, early):
+        """Let a worker have a batch, now or again: the broker may hand it out twice."""
+        self._send(place, answers, early=early)
+
+    @rule(place=st.integers(0, 5), before=st.booleans(), early=st.booleans())
+    @precondition(lambda self: self.batches)
+    def send_and_die(self, place, before, early):
+        """Let a worker die between the provider's answer and the commit, or before the call."""
+        dying = (
+            patch.object(calling.Calls, "begin", side_effect=Died)
+            if before
+            else patch.object(calling, "settle", side_effect=Died)
+        )
+        with dying, suppress(Died):
+            self._send(place, [], early=early)
+
+    @rule(name=st.sampled_from(JOB_NAMES))
+    def sweep(self, name):
+        sweep(self.kit, name)
+
+    @rule(span=st.sampled_from(sorted(SPANS)))
+    def wait(self, span):
+        self.clock.advance(SPANS[span])
+
+    @rule()
+    def wait_for_something(self):
+        upcoming = next_event(self.kit)
+        if upcoming is not None:
+            self.clock.advance_to(upcoming)
+
+    # ------------------------------------------------------------- what the provider does
+
+    @rule(
+        place=st.integers(0, 30),
+        status=st.sampled_from([ReportedStatus.SENT, ReportedStatus.DELIVERED]),
+        ours=st.booleans(),
+        times=st.integers(1, 2),
+    )
+    def report(self, place, status, ours, times):
+        """Report on anything that was ever taken: late, twice, out of order, without our ids."""
+        self._report(place, status, ours=ours, times=times)
+
+    @rule(place=st.integers(0, 30), opted_out=st.booleans())
+    def report_failure(self, place, opted_out):
+        found = self._taken(place)
+        if found is None:
+            return
+        _, one = found
+        self.corrected.add(one.outgoing.message_id)
+        self._report(place, ReportedStatus.FAILED, ours=True, times=1, opted_out=opted_out)
+
+    def _taken(self, place: int):
+        everything = [(channel, one) for channel in self.channels for one in channel.taken.values()]
+        return everything[place % len(everything)] if everything else None
+
+    def _report(self, place, status, *, ours, times, opted_out=False):
+        found = self._taken(place)
+        if found is None:
+            return
+        channel, one = found
+        code = "30005" if status is ReportedStatus.FAILED else None
+        report = channel.reaches(one.id, status, code=code, opted_out=opted_out)
+        ids = {"message_id": one.outgoing.message_id, "attempt_id": one.outgoing.attempt_id}
+        for _ in range(times):
+            take(self.kit, report, provider=channel.provider, **(ids if ours else {}))
+
+    def _send(self, place, answers, *, early):
+        batch = self.batches[place % len(self.batches)]
+        for channel in self.channels:
+            channel._script.clear()
+            channel.script(*(ANSWERS[name] for name in answers))
+            channel.early = self._report_early if early else None
+        deliver(self.kit, batch.token, batch.message_ids, executor=self.executor)
+
+    def _report_early(self, outgoing: Outgoing, report: Report) -> None:
+        take(
+            self.kit,
+            report,
+            provider="scripted",
+            message_id=outgoing.message_id,
+            attempt_id=outgoing.attempt_id,
+        )
+
+    # ------------------------------------------------------------------- the promises
+
+    def look_at_call(self, outgoing: Outgoing) -> None:
+        """Look at the database as a call begins, as whoever wrote the promises would."""
+        now, id_ = self.clock.now(), outgoing.message_id
+        with self.kit.store.read() as session:
+            message = session.get_one(Message, id_)
+            attempt = session.get(Attempt, outgoing.attempt_id)
+            self._unless(attempt, f"{id_} was called before its attempt was written")
+            self._unless(message.state == State.SENDING, f"{id_} was {message.state} when called")
+            self._unless(now >= message.not_before, f"{id_} was called early")
+            self._unless(now < message.not_after, f"{id_} was called too late")
+            if message.kind == "reply":
+                return
+            patient = session.get_one(Patient, message.patient_id)
+            enrolment = session.get_one(Enrolment, message.enrolment_id)
+            against = session.scalars(
+                select(Objection.channel).where(
+                    Objection.lifted_at.is_(None),
+                    or_(
+                        Objection.patient_id == patient.id,
+                        Objection.contact_index.in_(
+                            [patient.mobile_index]
+                            if message.channel == "sms"
+                            else [patient.email_index]
+                        ),
+                    ),
+                )
+            ).all()
+            switches = session.scalars(select(Switch).where(Switch.lifted_at.is_(None))).all()
+        self._unless(
+            not {None, message.channel} & set(against), f"{id_} was called against an objection"
+        )
+        self._unless(enrolment.state == "active", f"{id_} was called while {enrolment.state}")
+        self._unless(patient.deceased_at is None, f"{id_} was called for one who died")
+        self._unless(
+            all(one.value not in {None, message.channel} for one in switches),
+            f"{id_} was called under a kill switch",
+        )
+
+    def _unless(self, kept: object, told: str) -> None:
+        if not kept:
+            self.broken.append(told)
+
+    @invariant()
+    def no_call_broke_a_promise(self):
+        assert not self.broken
+
+    @invariant()
+    def nothing_is_accepted_twice(self):
+        accepted = Counter(
+            one.outgoing.message_id for channel in self.channels for one in channel.taken.values()
+        )
+        assert [id_ for id_, count in accepted.items() if count > 1] == []
+
+    @invariant()
+    def advice_is_not_repeated(self):
+        by_id = {one.id: one for one in rows(self.kit, Message)}
+        given: defaultdict[tuple[object, ...], list[UUID]] = defaultdict(list)
+        for channel in self.channels:
+            for one in channel.taken.values():
+                message = by_id[one.outgoing.message_id]
+                if message.kind == "advice" and message.id not in self.corrected:
+                    key = (message.enrolment_id, message.step, message.occurrence)
+                    given[key].append(message.id)
+        assert {key: ids for key, ids in given.items() if len(ids) > 1} == {}
+
+    @invariant()
+    def the_trail_tells_of_every_move_and_of_legal_ones_alone(self):
+        states = {one.id: one.state for one in rows(self.kit, Message)}
+        moves: defaultdict[UUID, list[tuple[str, str]]] = defaultdict(list)
+        with self.kit.store.read() as session:
+            events = session.execute(
+                select(AuditEvent.message_id, AuditEvent.detail)
+                .where(AuditEvent.message_id.is_not(None))
+                .order_by(AuditEvent.id)
+            ).all()
+        for id_, detail in events:
+            if detail and "from" in detail and "to" in detail:
+                moves[id_].append((detail["from"], detail["to"]))
+        for id_, made in moves.items():
+            assert all(State(to) in MOVES[State(before)] for before, to in made), made
+            assert all(first[1] == second[0] for first, second in pairwise(made)), made
+            assert made[-1][1] == states[id_], made
+
+    def everything_comes_to_an_end(self) -> None:
+        """Let everything go, and all windows pass: whatever is left then is stuck."""
+        self.resume_sending()
+        self._until_quiet()
+        self.nothing_is_left_over()
+        for _ in range(3):
+            self.clock.advance(timedelta(days=70))
+            self._until_quiet()
+        self.nothing_is_left_over()
+        with_a_person = {item.message_id for item in rows(self.kit, WorklistItem)}
+        for one in rows(self.kit, Message):
+            settled = State(one.state) in FINAL or (
+                one.state == State.SENT.value and one.receipt_due_at is None
+            )
+            asked = one.state == State.UNKNOWN.value and one.id in with_a_person
+            assert settled or asked, (one.state, one.reason, one.step)
+        self.no_call_broke_a_promise()
+        self.nothing_is_accepted_twice()
+        self.advice_is_not_repeated()
+        self.the_trail_tells_of_every_move_and_of_legal_ones_alone()
+
+    def _until_quiet(self) -> None:
+        for channel in self.channels:
+            channel._script.clear()
+            channel.early = None
+        for _ in range(8):
+            tick(self.kit)
+            sweep(self.kit)
+            self.clock.advance(self.kit.policy.reconcile_after + timedelta(seconds=1))
+        tick(self.kit)
+        sweep(self.kit)
+
+    def nothing_is_left_over(self) -> None:
+        sheet = balance(self.kit)
+        assert sheet.remainder == 0, sheet
+
+
+@contextmanager
+def refused_politely() -> Iterator[None]:
+    """Let the product refuse what makes no sense."""
+    with suppress(FollowupError):
+        yield
+
+
+def run(new_kit: Callable[[], Kit], *, examples: int) -> None:
+    machine = type("Machine", (Promises,), {"new_kit": staticmethod(new_kit)})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=STEPS,
+            deadline=None,
+            database=None,
+            derandomize=not LONG_RUN,
+            print_blob=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def kit_on(url: str) -> Kit:
+    clock = HandClock(PROCEDURE_AT + timedelta(minutes=30))
+    channels = {
+        SMS: SlowToList(SMS, clock=clock, can_look=True),
+        EMAIL: SlowToList(EMAIL, clock=clock, can_look=False),
+    }
+    return make_kit(url, clock=clock, channels=channels)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600 if LONG_RUN else 180)
+def test_the_promises_hold_in_any_order_on_sqlite(migrated_sqlite: Path, tmp_path: Path):
+    def new_kit() -> Kit:
+        file = tmp_path / "model.sqlite3"
+        for each in tmp_path.iterdir():
+            each.unlink()
+        copyfile(migrated_sqlite, file)
+        return kit_on(f"sqlite:///{file}")
+
+    run(new_kit, examples=EXAMPLES)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600 if LONG_RUN else 180)
+def test_the_promises_hold_in_any_order_on_postgresql(
+    postgres_server: PostgresServer, migrated_postgres: str
+):
+    databases: list[str] = []
+
+    def new_kit() -> Kit:
+        databases.append(postgres_server.create_database(template=migrated_postgres))
+        return kit_on(postgres_server.url(databases[-1]))
+
+    try:
+        run(new_kit, examples=max(EXAMPLES // 2, 1))
+    finally:
+        for database in databases:
+            postgres_server.drop_database(database)

@@ -181,11 +181,19 @@ def _account(
     with kit.store.read() as session:
         for one in odd:
             found = patients.find_by_address(session, kit.keyring.indexes, ChannelKind.SMS, one.to)
-            concerned |= {patient.id: patient for patient in found}
+            concerned |= {
+                patient.id: patient for patient in found if not _objects(session, patient)
+            }
             strangers += not found
     for patient in concerned.values():
         _look_at(kit, restore, patient, actor=actor)
     return len(concerned), strangers
+
+
+def _objects(session: Session, patient: Patient) -> bool:
+    """Say whether nothing goes to a patient anyway; what they got was the answer to their wish."""
+    in_force = patients.open_objections(session, patient_ids=[patient.id], contact_indexes=[])
+    return any(one.channel is None for one in in_force)
 
 
 def _known(kit: Kit, provider_ids: Sequence[str]) -> set[str]:

@@ -48,6 +48,7 @@ from followup.kit import Kit
 from followup.receipts import take
 from followup.replies import take_inbound
 from followup.send import deliver
+from followup.store.messages import move
 from followup.store.models import (
     Attempt,
     AuditEvent,
@@ -97,6 +98,7 @@ SPANS = {
     "a day": timedelta(days=1),
 }
 SERIALS = (1, 2, 3)
+LEGAL = [(before, to) for before in State for to in sorted(MOVES[before])]
 JOB_NAMES = [job.name for job in JOBS]
 
 
@@ -158,6 +160,7 @@ class Promises(RuleBasedStateMachine):
         self.executor = Inline(1)
         self.batches: list[Batch] = []
         self.texts = 0
+        self.stalls = False
         self.broken: list[str] = []
         self.corrected: set[UUID] = set()
 
@@ -244,11 +247,18 @@ class Promises(RuleBasedStateMachine):
         place=st.integers(0, 5),
         answers=st.lists(st.sampled_from(sorted(ANSWERS)), max_size=4),
         early=st.booleans(),
+        stalls=st.booleans(),
     )
     @precondition(lambda self: self.batches)
-    def send(self, place, answers, early):
-        """Let a worker have a batch, now or again: the broker may hand it out twice."""
+    def send(self, place, answers, early, stalls):
+        """Let a worker have a batch, now or again: the broker may hand it out twice.
+
+        One that `stalls` stands still in its first call, which comes to nothing, for longer than
+        its lease; the others go on meanwhile.
+        """
+        self.stalls = stalls
         self._send(place, answers, early=early)
+        self.stalls = False
 
     @rule(place=st.integers(0, 5), before=st.booleans(), early=st.booleans())
     @precondition(lambda self: self.batches)
@@ -265,6 +275,19 @@ class Promises(RuleBasedStateMachine):
     @rule(name=st.sampled_from(JOB_NAMES))
     def sweep(self, name):
         sweep(self.kit, name)
+
+    @rule(place=st.integers(0, 30), pair=st.sampled_from(LEGAL))
+    def move_by_what_was_known_before(self, place, pair):
+        """Let somebody move a message who last looked at it when it was in another state."""
+        everything = sorted(rows(self.kit, Message), key=lambda one: (one.due_at, one.step))
+        one = everything[place % len(everything)] if everything else None
+        if one is None or one.state == pair[0].value:
+            return
+        deed = self.kit.deed("worker")
+        moved = self.kit.store.transact(
+            lambda session: move(session, deed, [one.id], expected=pair[0], to=pair[1])
+        )
+        assert moved == set()
 
     @rule(span=st.sampled_from(sorted(SPANS)))
     def wait(self, span):
@@ -341,8 +364,16 @@ class Promises(RuleBasedStateMachine):
             self._unless(message.state == State.SENDING, f"{id_} was {message.state} when called")
             self._unless(now >= message.not_before, f"{id_} was called early")
             self._unless(now < message.not_after, f"{id_} was called too late")
-            if message.kind == "reply":
-                return
+        if message.kind == "advice":
+            self._look_at_advice(message)
+        if self.stalls:
+            self.stalls = False
+            self._let_rivals_work()
+            self._channel(message.channel)._script.appendleft(VANISHED)
+
+    def _look_at_advice(self, message: Message) -> None:
+        id_ = message.id
+        with self.kit.store.read() as session:
             patient = session.get_one(Patient, message.patient_id)
             enrolment = session.get_one(Enrolment, message.enrolment_id)
             against = session.scalars(
@@ -368,6 +399,16 @@ class Promises(RuleBasedStateMachine):
             all(one.value not in {None, message.channel} for one in switches),
             f"{id_} was called under a kill switch",
         )
+
+    def _let_rivals_work(self) -> None:
+        for _ in range(2):
+            self.clock.advance(self.kit.policy.lease + self.kit.policy.reconcile_after)
+            sweep(self.kit)
+            for batch in claim_due(self.kit):
+                deliver(self.kit, batch.token, batch.message_ids, executor=self.executor)
+
+    def _channel(self, kind: str) -> SlowToList:
+        return next(one for one in self.channels if one.kind.value == kind)
 
     def _unless(self, kept: object, told: str) -> None:
         if not kept:

@@ -49,5 +49,6 @@ def _unreachable(error: Exception) -> str:
     cause = str(getattr(error, "orig", error)).strip().partition("\n")[0]
     return (
         f"the database can't be reached or opened ({cause}); "
-        "check FOLLOWUP_DATABASE_URL and that the server runs, then try again"
+        "check FOLLOWUP_DATABASE_URL, that the server runs and that its disk has room, then try "
+        "again"
     )

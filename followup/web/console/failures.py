@@ -79,7 +79,10 @@ def page_of_error(here: Here, error: FollowupError) -> Response:
     status = next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
     if status in {500, 503}:
         log.error("web.unable", cause=type(error).__name__, reason=str(error))
-        return page_of(here, status)
+        answer = page_of(here, status)
+        if isinstance(error, StoreUnavailable):
+            answer.headers["Retry-After"] = "5"
+        return answer
     told = str(error) if status == 409 else None  # noqa: PLR2004 - the clash, in its own words
     return page_of(here, status, detail=told)
 

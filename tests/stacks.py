@@ -31,6 +31,7 @@ from tests.servers import free_port
 
 START_SECONDS = 30.0
 STOP_SECONDS = 40.0
+COMMAND_SECONDS = 300.0
 POLL_SECONDS = 0.05
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parent.parent
@@ -146,7 +147,9 @@ class Stack:
         """Make or update the tables."""
         self.followup("migrate")
 
-    def followup(self, *arguments: str, given: str | None = None) -> str:
+    def followup(
+        self, *arguments: str, given: str | None = None, seconds: float = COMMAND_SECONDS
+    ) -> str:
         """Run a command of the product to its end; return what it printed."""
         done = subprocess.run(
             [sys.executable, "-m", "followup.cli", *arguments],
@@ -156,7 +159,7 @@ class Stack:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=seconds,
         )
         if done.returncode != 0:
             raise StackError(

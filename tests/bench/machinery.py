@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Self
 
+import psutil
+from sqlalchemy import func, select
+
 from config.settings import Settings, load_settings
+from followup.domain.lifecycle import State
 from followup.kit import Kit
+from followup.store.messages import state_is
+from followup.store.models import Message
 from followup.store.schema import migrate
 from followup.store.session import Store, make_engine
 from followup.wiring import build
+from tests.bench.lean_twilio import LeanTwilio
 from tests.servers import PostgresServer, RedisServer
 from tests.stacks import Stack
-from tests.stand_ins.twilio import TwilioStandIn
 
 LATENCY = 0.05
 """Seconds that the stand-in for Twilio takes to answer."""
@@ -50,9 +57,9 @@ class Machinery:
         return self._open.enter_context(RedisServer())
 
     @cached_property
-    def twilio(self) -> TwilioStandIn:
-        """The stand-in, without reports: what is measured ends when a message is accepted."""
-        return self._open.enter_context(TwilioStandIn(latency=LATENCY, callbacks=False))
+    def twilio(self) -> LeanTwilio:
+        """The stand-in, one for all contestants."""
+        return self._open.enter_context(LeanTwilio(latency=LATENCY))
 
     @contextmanager
     def database(self) -> Iterator[str]:
@@ -80,6 +87,8 @@ class Machinery:
             "FOLLOWUP_TWILIO_API_URL": self.twilio.url,
             # The pace of a contract with a carrier is not what is measured.
             "FOLLOWUP_SMS_PER_SECOND": "10000",
+            # Nor is what holds a flood of one content back.
+            "FOLLOWUP_VERSION_PER_MINUTE": "1000000",
             "FOLLOWUP_CLOCK": f"{_iso(MORNING)}={_iso(self.started_at)}@1",
             "FOLLOWUP_LOG_LEVEL": "warning",
             **changes,
@@ -98,6 +107,17 @@ def settings_of(environment: Mapping[str, str]) -> Settings:
 
 
 @contextmanager
+def stack_of(machinery: Machinery, **changes: str) -> Iterator[tuple[Stack, Kit]]:
+    """Make a database, and return a stack on it that has no process yet, with a kit of its own."""
+    with (
+        machinery.database() as url,
+        Stack(machinery.environment(url, **changes)) as stack,
+        kit_of(stack) as kit,
+    ):
+        yield stack, kit
+
+
+@contextmanager
 def kit_of(stack: Stack) -> Iterator[Kit]:
     """Return the kit that the processes of a stack work with."""
     kit = build(settings_of(stack.environment))
@@ -105,6 +125,29 @@ def kit_of(stack: Stack) -> Iterator[Kit]:
         yield kit
     finally:
         kit.close()
+
+
+def spent(pid: int) -> float:
+    """Return the processor time, in seconds, of a process and its children that are alive."""
+    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    times = [one.cpu_times() for one in family if one.is_running()]
+    return float(sum(one.user + one.system for one in times))
+
+
+def unsent(kit: Kit) -> int:
+    """Return how many messages are not yet known to have been taken."""
+    under_way = state_is(State.PLANNED, State.CLAIMED, State.SENDING, State.UNKNOWN)
+    with kit.store.read() as session:
+        return session.scalar(select(func.count()).select_from(Message).where(under_way)) or 0
+
+
+def wait_until_sent(kit: Kit, *, seconds: float) -> None:
+    """Wait until every message has been taken, and the database knows it."""
+    deadline = time.monotonic() + seconds
+    while left := unsent(kit):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{left} messages were not sent within {seconds} s")
+        time.sleep(0.1)
 
 
 def _iso(moment: datetime) -> str:

@@ -84,6 +84,14 @@ faults: setup ## Kill workers, brokers and databases for real, and look for lost
 bench: setup ## Measure how fast messages are claimed and sent here
 	$(BIN)/python -m tests.bench $(ARGS)
 
+.PHONY: bench-pages
+bench-pages: setup ## Measure the console's pages on a store of a hundred thousand patients
+	$(BIN)/python -m tests.bench.pages $(ARGS)
+
+.PHONY: screenshots
+screenshots: setup ## Take the pictures of the console again, into docs/screenshots
+	$(BIN)/python -m tests.browser.pictures $(ARGS)
+
 .PHONY: lock
 lock: setup ## Make the lock files again from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	$(COMPILE) pyproject.toml -o requirements.txt

@@ -16,6 +16,19 @@ from followup.kit import Kit
 from tests.kits import make_kit
 from tests.servers import PostgresServer, RedisServer
 
+EDGES = tuple(Path(__file__).parent / name for name in ("cli", "web"))
+"""Tests of these folders go through the whole product, from a command or a request."""
+SERVERS = frozenset({"postgres_server", "redis_server"})
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what needs a server or the whole product: `make quick` leaves that out."""
+    for item in items:
+        needs_server = SERVERS & set(getattr(item, "fixturenames", ()))
+        if needs_server or any(edge in item.path.parents for edge in EDGES):
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(autouse=True)
 def _no_patient_in_a_log_line() -> None:

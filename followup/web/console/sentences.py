@@ -50,8 +50,6 @@ DEEDS: dict[str, str] = {
     "worklist.viewed": "looked at what needs a person about {patient}",
     "worklist.listed": "looked at what needs attention",
     "worklist.taken": "took on what needs a person about {patient}",
-    "worklist.listed": "looked at what needs a person",
-    "worklist.viewed": "looked at what needs a person about {patient}",
     "worklist.closed": "dealt with what needed a person about {patient}",
     "switch.thrown": "stopped sending: {stopped}",
     "switch.lifted": "let sending go again: {stopped}",

@@ -18,37 +18,50 @@ from sqlalchemy import func, select
 
 from config.logging import configure_logging
 from config.settings import Settings, load_settings
-from followup.clock import TimeLapseClock, parse_clock
+from followup.clock import SteppingClock, TimeLapseClock, parse_clock
+from followup.demo.clinic import HISTORY, furnish, live_on
+from followup.demo.member import add_demo_member, find_demo_member
 from followup.embedded import Threads, release, start_tasks
 from followup.kit import Kit
-from followup.staff.invitations import first_link
+from followup.staff.invitations import entrance_link, first_link
 from followup.store.models import Sweep
 from followup.web.listening import listen
 from followup.wiring import build
 
+DEMO_SPEED = 300.0
+"""Five minutes a second: a day takes about as long as a cup of tea."""
 
-def main(*, port: int | None = None, timelapse: float | None = None) -> int:
+
+def main(*, port: int | None = None, timelapse: float | None = None, demo: bool = False) -> int:
     """Run the whole stack until SIGINT or SIGTERM; return the exit code.
 
     `timelapse` is how many times as fast the service's clock runs; such a run keeps its data apart
-    and is refused with a real provider. Raises `ConfigurationError` with what to set.
+    and is refused with a real provider. `demo` adds a clinic of made-up patients, whose last days
+    are played first. Raises `ConfigurationError` with what to set.
     """
-    settings = _settings(port=port, timelapse=timelapse)
+    if demo:
+        timelapse = timelapse or DEMO_SPEED
+    settings = _settings(port=port, timelapse=timelapse, demo=demo)
     configure_logging(level=settings.log_level, log_format=settings.log_format)
     with closing(listen(settings.host, settings.port)) as listener:
+        if demo:
+            _furnish(settings)
         kit = build(settings)
         if timelapse is not None:
             kit = _going_on(kit)
-        return Stack(settings, kit, listener).run()
+        return Stack(settings, kit, listener, demo=demo).run()
 
 
-def _settings(*, port: int | None, timelapse: float | None) -> Settings:
+def _settings(*, port: int | None, timelapse: float | None, demo: bool) -> Settings:
     given: dict[str, object] = {"broker_url": "memory://"}
+    if demo:
+        given |= {"sms_channel": "sandbox", "email_channel": "sandbox", "log_level": "warning"}
+        given |= {"reconcile_after": 5}
     if port is not None:
         given["port"] = port
     if timelapse is None:
         return load_settings(**given)
-    apart = load_settings(**given).data_dir / "timelapse"
+    apart = load_settings(**given).data_dir / ("demo" if demo else "timelapse")
     now = parse_clock(None).real_now().isoformat()
     return load_settings(
         **given,
@@ -56,6 +69,19 @@ def _settings(*, port: int | None, timelapse: float | None) -> Settings:
         database_url=f"sqlite:///{apart}/followup.db",
         clock=f"{now}={now}@{timelapse:g}",
     )
+
+
+def _furnish(settings: Settings) -> None:
+    """Play the made-up clinic's last days, unless they are there from an earlier run."""
+    now = parse_clock(None).real_now()
+    clock = SteppingClock(now - HISTORY)
+    with closing(build(settings, clock=clock)) as kit:
+        if find_demo_member(kit) is not None:
+            return
+        say = "Playing the last ten days of a made-up clinic: this takes a moment."
+        print(say, flush=True)  # noqa: T201 - for the person
+        furnish(kit, clock, until=now)
+        add_demo_member(kit)
 
 
 def _going_on(kit: Kit) -> Kit:
@@ -72,10 +98,13 @@ def _going_on(kit: Kit) -> Kit:
 class Stack:
     """The whole embedded stack in one process: started together, stopped by a signal."""
 
-    def __init__(self, settings: Settings, kit: Kit, listener: socket.socket) -> None:
+    def __init__(
+        self, settings: Settings, kit: Kit, listener: socket.socket, *, demo: bool = False
+    ) -> None:
         self._settings = settings
         self._kit = kit
         self._listener = listener
+        self._demo = demo
         self._threads = Threads()
 
     def run(self) -> int:
@@ -84,7 +113,10 @@ class Stack:
             signal.signal(number, self._on_signal)
         start_tasks(self._threads, self._settings, self._kit)
         self._start_web()
-        print(_greeting(self._settings, self._kit), flush=True)  # noqa: T201 - for the person
+        if self._demo:
+            self._threads.start("demo", self._live_on, lambda: None)
+        greeting = _demo_greeting if self._demo else _greeting
+        print(greeting(self._settings, self._kit), flush=True)  # noqa: T201 - for the person
         self._threads.stopping.wait()
         print("Stopping.", flush=True)  # noqa: T201 - likewise
         self._threads.stop()
@@ -93,6 +125,9 @@ class Stack:
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._threads.stopping.set()
+
+    def _live_on(self) -> None:
+        live_on(self._kit, wait=self._threads.stopping.wait)
 
     def _start_web(self) -> None:
         from followup.web.app import make_server  # noqa: PLC0415 - slow to import
@@ -118,9 +153,28 @@ def _greeting(settings: Settings, kit: Kit) -> str:
         f"    followup preview --procedure-at {today:%Y-%m-%d}T14:30 --diabetic --steroid",
         "    followup enrol --help",
         "    followup demo",
+        "    followup run --demo   a made-up clinic to look around in",
         "  Ctrl-C stops it; it goes on where it was at the next start.",
     )
     return "\n".join(lines)
+
+
+def _demo_greeting(settings: Settings, kit: Kit) -> str:
+    clock, member = kit.clock, find_demo_member(kit)
+    assert isinstance(clock, TimeLapseClock)  # noqa: S101 - `_settings` asked for it
+    assert member is not None  # noqa: S101 - `_furnish` added it
+    token = entrance_link(kit, member, actor="cli:run")
+    local = f"http://{settings.host}:{settings.port}"
+    return "\n".join(
+        (
+            f"A made-up clinic lives at {local}: {clock.speed / 60:g} minutes pass each second.",
+            "  Go in here (this link works once; each start prints a new one):",
+            f"    {kit.links.join_url(token)}",
+            "  Nothing leaves this machine, and nobody in it exists: try whatever you like.",
+            f"  data: {settings.data_dir} (remove it to begin anew)",
+            "  Ctrl-C stops it; it goes on where it was at the next start.",
+        )
+    )
 
 
 def _first_steps(kit: Kit) -> Sequence[str]:

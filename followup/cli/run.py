@@ -25,10 +25,18 @@ def run(
             "own. Refused with a real provider.",
         ),
     ] = None,
+    demo: Annotated[
+        bool,
+        typer.Option(
+            "--demo",
+            help="Open on a made-up clinic, under time-lapse, on data of its own. Nothing leaves "
+            "the machine, whatever is configured.",
+        ),
+    ] = False,
 ) -> None:
     """Run everything in one process, on this machine.
 
     Web, worker and scheduler over SQLite (or the configured database), with the sandbox until real
     providers are set. Ctrl-C or SIGTERM stops it cleanly; the next start goes on where it was.
     """
-    raise typer.Exit(main(port=port, timelapse=timelapse))
+    raise typer.Exit(main(port=port, timelapse=timelapse, demo=demo))

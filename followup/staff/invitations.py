@@ -48,6 +48,11 @@ class Offer:
         """Whether it makes the first account."""
         return self.email is None
 
+    @property
+    def is_entrance(self) -> bool:
+        """Whether it signs in without a password, as the link to a practice clinic does."""
+        return self.staff_id is not None and not self.roles
+
 
 def invite(
     kit: Kit,
@@ -116,6 +121,43 @@ def reset_link(kit: Kit, staff_id: UUID, *, actor: str) -> str:
     return kit.store.transact(work)
 
 
+def entrance_link(kit: Kit, staff_id: UUID, *, actor: str) -> str:
+    """Return the token of a link that signs in at once, without a password, and works once.
+
+    For a practice clinic alone: raises `Conflict` where a message could leave the machine.
+    """
+    if any(channel.provider != "sandbox" for channel in kit.channels.values()):
+        raise Conflict("nobody is let in without a password where messages can go out")
+
+    def work(session: Session) -> str:
+        staff = find(session, staff_id)
+        who = Particulars(email=staff.email, name=staff.name, roles=(), clinics=None)
+        return _make(
+            session,
+            kit,
+            who=who,
+            lasts=RESET_LASTS,
+            actor=actor,
+            action="staff.entrance-link",
+            staff_id=staff_id,
+        )
+
+    return kit.store.transact(work)
+
+
+def enter(kit: Kit, token: str) -> UUID:
+    """Use a link that signs in at once; return whose it is."""
+
+    def work(session: Session) -> UUID:
+        row = _good(session, token, now=kit.clock.real_now(), lock=True)
+        if row.staff_id is None or row.roles:
+            raise NotFound(SPENT)
+        row.used_real_at = kit.clock.real_now()
+        return find(session, row.staff_id).id
+
+    return kit.store.transact(work)
+
+
 def find_offer(session: Session, token: str, *, now: datetime) -> Offer:
     """Return what a link offers; raise `NotFound` where it is no longer, or never was, good."""
     row = _good(session, token, now=now)
@@ -134,6 +176,8 @@ def accept(kit: Kit, token: str, *, email: str, name: str, password: str) -> UUI
     """Make the account that a link offers, or set the new password; return whose it is."""
     with kit.store.read() as session:
         offer = find_offer(session, token, now=kit.clock.real_now())
+    if offer.is_entrance:
+        raise NotFound(SPENT)
     who = Particulars(
         email=offer.email or email,
         name=offer.name or name,
@@ -207,7 +251,7 @@ def _make(
         token_hash=token_hash(token),
         staff_id=staff_id,
         email=who.email if who else None,
-        roles=[role.value for role in (who.roles if who else EVERY_ROLE)],
+        roles=[role.value for role in (EVERY_ROLE if who is None else who.roles)],
         clinics=list(who.clinics) if who and who.clinics is not None else None,
         made_real_at=now,
         made_by=actor,

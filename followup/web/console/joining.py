@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from followup.domain.errors import InvalidInput, Problem
-from followup.staff.invitations import Offer, accept, find_offer
+from followup.staff.invitations import Offer, accept, enter, find_offer
 from followup.staff.members import find
 from followup.staff.signing_in import SignedIn, admit, next_stage
 from followup.web.console.here import Here
@@ -23,6 +25,8 @@ def show(here: Here) -> Response:
 @pages.post("/join/{token}", may=PUBLIC)
 def join(here: Here) -> Response:
     offer, form = _offer(here), here.form
+    if offer.is_entrance:
+        return _admitted(here, enter(here.kit, _token(here)))
     password = form.raw("password")
     if password != form.raw("again"):
         told = Problem("again", "This differs from the password above: type it again")
@@ -37,7 +41,10 @@ def join(here: Here) -> Response:
         )
     except InvalidInput as error:
         return _page(here, offer, problems=error.problems)
+    return _admitted(here, staff_id)
 
+
+def _admitted(here: Here, staff_id: UUID) -> Response:
     def begin(session: Session) -> SignedIn:
         staff = find(session, staff_id)
         stage = next_stage(staff, here.console.code_roles)

@@ -60,6 +60,7 @@ DEEDS: dict[str, str] = {
     "staff.invited": "invited somebody to the team",
     "staff.invitation-withdrawn": "withdrew an invitation",
     "staff.first-link": "made the link for the first account",
+    "staff.entrance-link": "made a link that signs in to the practice clinic once",
     "staff.reset-link": "made a link by which {staff} sets a new password",
     "staff.password-changed": "set a new password: {staff}",
     "staff.code-set-up": "set up a second factor",

@@ -1,0 +1,194 @@
+"""A made-up clinic to look around in: ten days of it are played at once, then it lives on.
+
+Nobody in it exists: drama numbers, NHS numbers of the 999 range kept for tests, example.com.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from itertools import count
+
+import structlog
+from sqlalchemy import func, select
+
+from followup.changes import pause
+from followup.channels.twilio_hooks import Inbound
+from followup.clock import SteppingClock
+from followup.demo.cast import BOTH, LONDON, TEXT
+from followup.dispatch import claim_due
+from followup.domain.channel import ChannelKind
+from followup.domain.errors import FollowupError
+from followup.domain.lifecycle import State
+from followup.enrol import Request, enrol
+from followup.kit import Kit
+from followup.replies import take_inbound
+from followup.send import deliver
+from followup.store.messages import oldest_claimable, state_is
+from followup.store.models import Enrolment, Message, SandboxMessage
+from followup.store.patients import Person
+from followup.sweeps import JOBS
+
+HISTORY = timedelta(days=10)
+EVERY = timedelta(hours=5)
+"""How often (service time) somebody new is enrolled while the clinic lives on."""
+A_WHILE = timedelta(seconds=15)
+"""The sandbox reports within this time on what it took."""
+MOST_TICKS = 20
+ACTOR = "demo"
+OPENS, CLOSES, SATURDAY = 9, 17, 5
+
+FIRST = ("Ada", "Bernard", "Carys", "Dilip", "Edith", "Frank", "Grace", "Huw", "Ines", "Jowan")
+LAST = ("Larkin", "Oakes", "Penhaligon", "Rao", "Marsh", "Tregenza", "Nwosu", "Prosser", "Quick")
+ENDINGS = {3: "111", 6: "888", 9: "777", 14: "222"}
+"""Which patients have a number that the sandbox plays a trick with; each seventeenth again."""
+SAID = {
+    2: "Can I have a bath with the dressing on?",
+    5: "Thank you, all is well here.",
+    8: "My leg is quite numb this morning. Is that normal?",
+    11: "STOP",
+    16: "Please ring me about my blood sugar",
+}
+CYCLE = 17
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Clinic:
+    """The clinic's days: who is enrolled when, and who writes back. `serial` is who comes next."""
+
+    kit: Kit
+    serial: int = 1
+    replies: list[tuple[datetime, str, str]] = field(default_factory=list)
+
+    def enrol_next(self, at: datetime) -> None:
+        """Enrol the next patient, whose procedure ended half an hour ago."""
+        serial, self.serial = self.serial, self.serial + 1
+        request = patient(serial, procedure_at=at - timedelta(minutes=30))
+        try:
+            made = enrol(self.kit, request, actor=ACTOR)
+        except FollowupError as error:
+            # Numbers come round again after some hundreds: that is no reason to stop.
+            log.info("demo.not_enrolled", cause=type(error).__name__)
+            return
+        if serial % CYCLE == 15:  # noqa: PLR2004 - one in the cycle is paused
+            pause(self.kit, made.enrolment_id, actor=ACTOR)
+        if (said := SAID.get(serial % CYCLE)) and request.person.mobile:
+            self.replies.append((at + timedelta(hours=21), request.person.mobile, said))
+
+    def write_back(self, now: datetime) -> None:
+        """Let patients write whose time has come."""
+        for reply in [one for one in self.replies if one[0] <= now]:
+            self.replies.remove(reply)
+            at, mobile, said = reply
+            text = Inbound(
+                provider_id=f"demo-{mobile}-{at:%s}", from_=mobile, to="+447700900999", body=said
+            )
+            take_inbound(self.kit, text, provider="sandbox")
+
+
+def furnish(kit: Kit, clock: SteppingClock, *, until: datetime) -> None:
+    """Play the clinic's last days from where the clock stands, from one event to the next."""
+    clinic = Clinic(kit)
+    moments = list(_working_hours(clock.now(), until))
+    with ThreadPoolExecutor(4, thread_name_prefix="demo-provider") as executor:
+        while (moment := _next(kit, clinic, moments)) is not None and moment <= until:
+            # What can't go yet must not hold the days up.
+            clock.advance_to(max(moment, clock.now() + A_WHILE))
+            while moments and moments[0] <= clock.now():
+                clinic.enrol_next(moments.pop(0))
+            clinic.write_back(clock.now())
+            _send_all(kit, executor)
+            clock.advance_to(clock.now() + A_WHILE)
+            for job in JOBS:
+                job.until_empty(kit)
+    clock.advance_to(until)
+
+
+def live_on(kit: Kit, *, wait: Callable[[float], bool]) -> None:
+    """Enrol and write back as time passes, until `wait` (seconds) says that it is over."""
+    with kit.store.read() as session:
+        enrolled = session.scalar(select(func.count(Enrolment.id))) or 0
+    clinic, following = Clinic(kit, serial=enrolled + 1), kit.clock.now()
+    while not wait(0.5):
+        now = kit.clock.now()
+        local = now.astimezone(LONDON)
+        if now >= following and _is_working(local):
+            clinic.enrol_next(now)
+            following = now + EVERY / 2
+        clinic.write_back(now)
+
+
+def patient(serial: int, *, procedure_at: datetime) -> Request:
+    """Return the enrolment of a made-up patient: the same serial is the same one."""
+    place = serial % CYCLE
+    number = ENDINGS.get(place) or f"{100 + serial * 7 % 880:03d}"
+    if place not in ENDINGS and number in ENDINGS.values():
+        number = "100"
+    by_mail = place == 10  # noqa: PLR2004 - one in the cycle has no mobile
+    channels = (ChannelKind.EMAIL,) if by_mail else BOTH if place in {3, 1, 9} else TEXT
+    first, last = FIRST[serial % len(FIRST)], LAST[serial // 2 % len(LAST)]
+    return Request(
+        clinic="derriford-pain",
+        protocol="nerve-root-block",
+        reference=f"DEMO-{serial:04d}",
+        procedure_at=procedure_at,
+        attributes={"diabetic": serial % 3 == 0, "steroid_given": serial % 4 != 0},
+        person=Person(
+            name=f"{first} {last}",
+            nhs_number=_nhs_number(serial),
+            date_of_birth=date(1940 + serial % 50, 1 + serial % 12, 1 + serial % 28),
+            mobile=None if by_mail else f"+447700900{number}",
+            email=f"{first.lower()}{serial}@example.com",
+            language="en",
+        ),
+        channels=channels,
+    )
+
+
+def _nhs_number(serial: int) -> str:
+    """Return a synthetic number with a right check digit; one stem in eleven has none."""
+    for stem in (f"999{serial * 2 + 4000:06d}", f"999{serial * 2 + 4001:06d}"):
+        rest = 11 - sum(int(digit) * (10 - at) for at, digit in enumerate(stem)) % 11
+        if rest != 10:  # noqa: PLR2004 - there is no such check digit
+            return stem + str(rest % 11)
+    raise AssertionError
+
+
+def _working_hours(since: datetime, until: datetime) -> Iterator[datetime]:
+    """Yield when somebody is enrolled: every few hours of each working day."""
+    for number in count():
+        at = since + number * EVERY / 2
+        if at >= until:
+            return
+        if _is_working(at.astimezone(LONDON)):
+            yield at
+
+
+def _is_working(local: datetime) -> bool:
+    return local.weekday() < SATURDAY and OPENS <= local.hour < CLOSES
+
+
+def _next(kit: Kit, clinic: Clinic, moments: list[datetime]) -> datetime | None:
+    """Return the service time of the next thing that happens by itself, or is to be done."""
+    with kit.store.read() as session:
+        found = [
+            oldest_claimable(session),
+            session.scalar(select(func.min(SandboxMessage.report_at))),
+            session.scalar(select(func.min(Message.receipt_due_at)).where(state_is(State.SENT))),
+        ]
+    found += [moments[0] if moments else None, min((at for at, *_ in clinic.replies), default=None)]
+    return min((moment for moment in found if moment is not None), default=None)
+
+
+def _send_all(kit: Kit, executor: ThreadPoolExecutor) -> None:
+    """Send what is due, until nothing more is."""
+    for _ in range(MOST_TICKS):
+        batches = claim_due(kit)
+        for batch in batches:
+            deliver(kit, batch.token, batch.message_ids, executor=executor)
+        if not batches:
+            return

@@ -71,6 +71,7 @@ DEEDS: dict[str, str] = {
     "api-key.added": "made a key for another system",
     "api-key.revoked": "took a key from another system",
     "keys.rotated": "changed the keys that seal patients’ data",
+    "database.restored": "went back to a backup of the database",
 }
 """Every action but the steps of messages, which are named after the states."""
 

@@ -40,6 +40,12 @@ def remarks(settings: Settings) -> Iterator[str]:
             "FOLLOWUP_ALERT_EMAIL and FOLLOWUP_ALERT_WEBHOOK are unset: nobody is told when the "
             "service is in trouble"
         )
+    on_call = (settings.on_call_mobile, settings.on_call_email, settings.on_call_webhook)
+    if not practising and not any(on_call):
+        yield (
+            "FOLLOWUP_ON_CALL_MOBILE, FOLLOWUP_ON_CALL_EMAIL and FOLLOWUP_ON_CALL_WEBHOOK are "
+            "unset: nobody is told when a patient's red flag is not taken in time"
+        )
     if settings.clock is not None:
         yield f"FOLLOWUP_CLOCK is {settings.clock}: this is a rehearsal, not the real time"
 

@@ -70,6 +70,14 @@ def _addresses(text: str) -> str:
     return ",".join(addresses)
 
 
+def _mobiles(text: str) -> str:
+    """Accept mobile numbers in E.164 with commas between them."""
+    numbers = [number.strip() for number in text.split(",")]
+    if all(re.fullmatch(r"\+[1-9]\d{7,14}", number) for number in numbers):
+        return ",".join(numbers)
+    raise ValueError("holds something else than numbers")
+
+
 def _folder(path: Path) -> Path:
     try:
         return path.expanduser().absolute()
@@ -123,6 +131,7 @@ SmtpUrl = Annotated[SecretStr, AfterValidator(_smtp_url)]
 WebhookUrl = Annotated[SecretStr, AfterValidator(_alert_webhook)]
 Addresses = Annotated[str, AfterValidator(_addresses)]
 Sender = Annotated[str, AfterValidator(_sender)]
+Mobiles = Annotated[str, AfterValidator(_mobiles)]
 Roles = Annotated[str, AfterValidator(_roles)]
 ClockText = Annotated[str, AfterValidator(_clock)]
 MasterKeysText = Annotated[SecretStr, AfterValidator(_master_keys)]

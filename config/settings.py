@@ -22,6 +22,7 @@ from config.formats import (
     Lower,
     MasterKeysText,
     Million,
+    Mobiles,
     PerSecond,
     Roles,
     Seconds,
@@ -134,6 +135,15 @@ class Settings(BaseSettings):
     breaker_after: Million = Field(5, description="a whole number from 1 to 1000000")
     worker_concurrency: Thousand | None = Field(None, description="a whole number from 1 to 1000")
 
+    on_call_mobile: Mobiles | None = Field(
+        None, description="numbers such as +447700900000 with commas between them"
+    )
+    on_call_email: Addresses | None = Field(
+        None, description="e-mail addresses with commas between them"
+    )
+    on_call_webhook: WebhookUrl | None = Field(
+        None, description="the https:// address that a POST of JSON goes to"
+    )
     alert_email: Addresses | None = Field(
         None, description="e-mail addresses with commas between them"
     )

@@ -38,6 +38,20 @@ class Alarming:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OnCall:
+    """Who is told when nobody takes an item in time: mobiles in E.164, addresses, one webhook."""
+
+    sms: tuple[str, ...] = ()
+    email: tuple[str, ...] = ()
+    webhook: str | None = field(default=None, repr=False)
+
+    def of(self, route: str) -> tuple[str, ...]:
+        """Return whom this route reaches."""
+        ways = {"sms": self.sms, "email": self.email}
+        return ways.get(route, (self.webhook,) if self.webhook else ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """The operator's choices that the use cases go by. All spans are real time.
 
@@ -47,7 +61,8 @@ class Policy:
     many provider calls one process makes at once; `per_second` the pace of each channel's sender;
     `claim_ahead` for how long ahead messages are claimed, by that pace. `version_per_minute` is how
     many messages of one content may go out in a minute, `patient_per_day` how many to one patient
-    within a day (of service time); what is beyond is held. `alarming` is when the operator is told.
+    within a day (of service time); what is beyond is held. `alarming` is when the operator is told;
+    `on_call` are told what nobody takes in time.
     """
 
     lease: timedelta
@@ -60,6 +75,7 @@ class Policy:
     version_per_minute: int = 600
     patient_per_day: int = 6
     alarming: Alarming = Alarming()
+    on_call: OnCall = OnCall()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,10 @@ class Links:
         """Return the address of a patient's own page."""
         return f"{self._public_url}/p/{token}"
 
+    def item_url(self, item_id: UUID) -> str:
+        """Return the address at which staff deal with an item of the worklist."""
+        return f"{self._public_url}/attention/{item_id}"
+
     def join_url(self, token: str) -> str:
         """Return the address at which staff use a one-time link."""
         return f"{self._public_url}/join/{token}"

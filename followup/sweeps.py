@@ -15,6 +15,7 @@ from followup.blast_radius import forget_minutes
 from followup.chasing import chase_receipts
 from followup.consequences import expired
 from followup.domain.lifecycle import State
+from followup.escalation import escalate_overdue
 from followup.holding import release_held
 from followup.kit import Kit
 from followup.receipts import apply_parked
@@ -161,6 +162,7 @@ JOBS: tuple[Job, ...] = (
         run=chase_receipts,
         watches=frozenset({State.SENT}),
     ),
+    Job(name="escalate", every=timedelta(seconds=5), run=escalate_overdue),
     Job(name="chase-answers", every=timedelta(seconds=10), run=chase_answers),
     Job(name="sandbox", every=timedelta(seconds=1), run=play_sandbox),
     Job(name="forget-minutes", every=timedelta(minutes=10), run=forget_minutes),

@@ -22,7 +22,7 @@ from followup.clock import Clock, SharedTime, parse_clock
 from followup.content import Content
 from followup.domain.channel import ChannelKind
 from followup.heart import OwnLedger
-from followup.kit import Alarming, Handbook, Kit, Policy
+from followup.kit import Alarming, Handbook, Kit, OnCall, Policy
 from followup.links import Links
 from followup.restoring import require_no_pending_restore
 from followup.store.keys import load_keyring
@@ -211,4 +211,14 @@ def _policy(settings: Settings) -> Policy:
         # Enough to keep the workers busy until the next tick but one.
         claim_ahead=timedelta(seconds=max(10.0, 2 * settings.tick)),
         alarming=_alarming(settings),
+        on_call=_on_call(settings),
+    )
+
+
+def _on_call(settings: Settings) -> OnCall:
+    webhook = settings.on_call_webhook
+    return OnCall(
+        sms=tuple(settings.on_call_mobile.split(",")) if settings.on_call_mobile else (),
+        email=tuple(settings.on_call_email.split(",")) if settings.on_call_email else (),
+        webhook=webhook.get_secret_value() if webhook else None,
     )

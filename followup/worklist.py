@@ -96,6 +96,7 @@ def look_by(kit: Kit, clinic: str, urgency: int, *, at: datetime) -> datetime:
 def open_item(session: Session, kit: Kit, deed: Deed, task: Task) -> UUID:
     """Open an item for a person, or return the one that is there for the same subject."""
     item_id, urgency = new_id(deed.real_at), task.urgency or URGENCY.get(task.kind, 3)
+    due_at = look_by(kit, task.clinic, urgency, at=deed.at)
     is_new = insert_new(
         session,
         WorklistItem,
@@ -111,7 +112,9 @@ def open_item(session: Session, kit: Kit, deed: Deed, task: Task) -> UUID:
             "inbound_id": task.inbound_id,
             "detail": {"cause": task.cause, **task.more},
             "opened_at": deed.at,
-            "due_at": look_by(kit, task.clinic, urgency, at=deed.at),
+            "due_at": due_at,
+            "escalate_at": due_at,
+            "escalations": 0,
             "state": "open",
         },
     )

@@ -421,6 +421,12 @@ class WorklistItem(Base):
             sqlite_where=text("state != 'closed'"),
             postgresql_where=text("state != 'closed'"),
         ),
+        Index(
+            "ix_worklist_items_escalate_at",
+            "escalate_at",
+            sqlite_where=text("state = 'open' AND escalate_at IS NOT NULL"),
+            postgresql_where=text("state = 'open' AND escalate_at IS NOT NULL"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -435,12 +441,43 @@ class WorklistItem(Base):
     detail: Mapped[dict[str, Any]]
     opened_at: Mapped[datetime]
     due_at: Mapped[datetime]
+    # When somebody else is told that nobody has taken it, and how often that was done.
+    escalate_at: Mapped[datetime | None]
+    escalations: Mapped[int] = mapped_column(SmallInteger, default=0, server_default=text("0"))
     state: Mapped[str] = mapped_column(String(8))
     owner: Mapped[str | None] = mapped_column(String(ACTOR))
     closed_at: Mapped[datetime | None]
     closed_by: Mapped[str | None] = mapped_column(String(ACTOR))
     outcome: Mapped[str | None] = mapped_column(String(40))
     note_sealed: Mapped[bytes | None]
+
+
+class Escalation(Base):
+    """One telling, on one route, that nobody has taken an item in time."""
+
+    __tablename__ = "escalations"
+    __table_args__ = (
+        UniqueConstraint("item_id", "time", "route"),
+        Index(
+            "ix_escalations_due",
+            "next_try_real_at",
+            sqlite_where=text("state = 'due'"),
+            postgresql_where=text("state = 'due'"),
+        ),
+        CheckConstraint(_among("state", ["due", "done", "failed"]), name="state"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    item_id: Mapped[UUID] = mapped_column(ForeignKey("worklist_items.id"))
+    # 1 for the first time that the item is escalated.
+    time: Mapped[int] = mapped_column(SmallInteger)
+    # sms, email or webhook
+    route: Mapped[str] = mapped_column(String(8))
+    state: Mapped[str] = mapped_column(String(8))
+    tries: Mapped[int] = mapped_column(SmallInteger)
+    next_try_real_at: Mapped[datetime]
+    error: Mapped[str | None] = mapped_column(String(80))
+    created_at: Mapped[datetime]
 
 
 class InboundMessage(Base):

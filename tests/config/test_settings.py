@@ -245,6 +245,9 @@ def test_secrets_do_not_show_when_settings_are_printed(environment):
         ("SMS_PER_SECOND", "0", "is '0': set it to a number above 0"),
         ("EMAIL_PER_SECOND", "fast", "is 'fast': set it to a number above 0"),
         ("WORKER_CONCURRENCY", "0", "is '0': set it to a whole number from 1"),
+        ("ON_CALL_MOBILE", "0770", "something else than numbers: set it to numbers such as"),
+        ("ON_CALL_EMAIL", "on-call", "something else than e-mail addresses: set it to e-mail"),
+        ("ON_CALL_WEBHOOK", "chat", "is not a web address: set it to the https:// address"),
         ("ALERT_EMAIL", "on-call", "something else than e-mail addresses: set it to e-mail"),
         ("ALERT_FROM", "<a@example.com>", "set it to one e-mail address"),
         ("ALERT_SMTP_URL", "mail.example.com", "is not the address of a mail server: set it to"),
@@ -467,9 +470,16 @@ def test_an_operator_is_told_of_stop_links_that_work_on_this_machine_only(enviro
 
 
 def test_there_is_nothing_to_remark_on_a_complete_production_set_up(environment):
-    environment(**TWILIO, **SMTP, ALERT_EMAIL="on-call@example.com")
+    told = {"ALERT_EMAIL": "on-call@example.com", "ON_CALL_MOBILE": "+447700900700"}
+    environment(**TWILIO, **SMTP, **told)
 
     assert list(remarks(load_settings())) == []
+
+
+def test_an_operator_is_told_that_nobody_is_on_call(environment):
+    environment(**TWILIO, **SMTP, ALERT_EMAIL="on-call@example.com")
+
+    assert "FOLLOWUP_ON_CALL_MOBILE" in " ".join(remarks(load_settings()))
 
 
 def test_an_operator_is_told_that_nobody_is_told_of_trouble(environment):

@@ -653,6 +653,8 @@ def upgrade() -> None:
         sa.Column("detail", Json, nullable=False),
         sa.Column("opened_at", UtcDateTime(), nullable=False),
         sa.Column("due_at", UtcDateTime(), nullable=False),
+        sa.Column("escalate_at", UtcDateTime(), nullable=True),
+        sa.Column("escalations", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("state", sa.String(length=8), nullable=False),
         sa.Column("owner", sa.String(length=120), nullable=True),
         sa.Column("closed_at", UtcDateTime(), nullable=True),
@@ -679,6 +681,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("subject", name=op.f("uq_worklist_items_subject")),
     )
     with op.batch_alter_table("worklist_items", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_worklist_items_escalate_at",
+            ["escalate_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'open' AND escalate_at IS NOT NULL"),
+            postgresql_where=sa.text("state = 'open' AND escalate_at IS NOT NULL"),
+        )
         batch_op.create_index(
             batch_op.f("ix_worklist_items_message_id"), ["message_id"], unique=False
         )
@@ -721,6 +730,35 @@ def upgrade() -> None:
     with op.batch_alter_table("calls", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_calls_patient_id"), ["patient_id"], unique=False)
 
+    op.create_table(
+        "escalations",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("item_id", sa.Uuid(), nullable=False),
+        sa.Column("time", sa.SmallInteger(), nullable=False),
+        sa.Column("route", sa.String(length=8), nullable=False),
+        sa.Column("state", sa.String(length=8), nullable=False),
+        sa.Column("tries", sa.SmallInteger(), nullable=False),
+        sa.Column("next_try_real_at", UtcDateTime(), nullable=False),
+        sa.Column("error", sa.String(length=80), nullable=True),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.CheckConstraint("state IN ('due', 'done', 'failed')", name=op.f("ck_escalations_state")),
+        sa.ForeignKeyConstraint(
+            ["item_id"], ["worklist_items.id"], name=op.f("fk_escalations_item_id_worklist_items")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_escalations")),
+        sa.UniqueConstraint(
+            "item_id", "time", "route", name=op.f("uq_escalations_item_id_time_route")
+        ),
+    )
+    with op.batch_alter_table("escalations", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_escalations_due",
+            ["next_try_real_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'due'"),
+            postgresql_where=sa.text("state = 'due'"),
+        )
+
     make_guards(op.get_bind(), "audit_events")
     make_guards(op.get_bind(), "audit_seals")
 
@@ -728,6 +766,14 @@ def upgrade() -> None:
 def downgrade() -> None:
     drop_guards(op.get_bind(), "audit_events")
     drop_guards(op.get_bind(), "audit_seals")
+    with op.batch_alter_table("escalations", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_escalations_due",
+            sqlite_where=sa.text("state = 'due'"),
+            postgresql_where=sa.text("state = 'due'"),
+        )
+
+    op.drop_table("escalations")
     with op.batch_alter_table("calls", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_calls_patient_id"))
 
@@ -741,6 +787,11 @@ def downgrade() -> None:
             postgresql_where=sa.text("state != 'closed'"),
         )
         batch_op.drop_index(batch_op.f("ix_worklist_items_message_id"))
+        batch_op.drop_index(
+            "ix_worklist_items_escalate_at",
+            sqlite_where=sa.text("state = 'open' AND escalate_at IS NOT NULL"),
+            postgresql_where=sa.text("state = 'open' AND escalate_at IS NOT NULL"),
+        )
 
     op.drop_table("worklist_items")
     with op.batch_alter_table("receipts", schema=None) as batch_op:

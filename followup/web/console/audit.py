@@ -32,6 +32,7 @@ COLUMNS = ("event", "at", "who", "what", "patient", "enrolment", "message", "cli
 LOOKS = (
     "patient.viewed", "patient.revealed", "patient.reported", "patient.report-exported",
     "patients.listed", "message.viewed", "messages.listed", "messages.exported", "audit.",
+    "worklist.viewed", "worklist.listed",
 )  # fmt: skip
 WHAT: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "": ("All but the steps of messages", (), ("message.",)),

@@ -22,11 +22,12 @@ ENROL, AUDIT, MANAGE = Role.ENROL, Role.AUDIT, Role.MANAGE
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An entry of the navigation, and who sees it."""
+    """An entry of the navigation, and who sees it. `also` is where else one is at this place."""
 
     text: str
     path: str
     may: tuple[Role, ...]
+    also: tuple[str, ...] = ()
 
 
 PLACES = (
@@ -35,7 +36,7 @@ PLACES = (
     Place("Patients", "/patients", (ENROL, AUDIT)),
     Place("Enrol", "/enrol", (ENROL,)),
     Place("Messages", "/messages", (ENROL, AUDIT)),
-    Place("Content", "/content", (ENROL, AUDIT, MANAGE)),
+    Place("Content", "/content", (ENROL, AUDIT, MANAGE), also=("/protocols/",)),
     Place("Audit", "/audit", (AUDIT,)),
     Place("Team", "/team", (MANAGE,)),
     Place("System", "/system", (MANAGE,)),
@@ -82,7 +83,7 @@ def _places(here: Here, *, attention: int) -> list[dict[str, Any]]:
             "text": place.text,
             "path": place.path,
             "current": path == place.path,
-            "active": place.path != "/" and path.startswith(f"{place.path}/"),
+            "active": place.path != "/" and path.startswith((f"{place.path}/", *place.also)),
             "count": attention if place.path == "/attention" else 0,
         }
         for place in PLACES

@@ -37,6 +37,8 @@ MODULES = (
     "attention",
     "attention_deeds",
     "report",
+    "content",
+    "protocol",
     "messages",
     "message",
     "about",

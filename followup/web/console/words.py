@@ -153,6 +153,12 @@ STANDINGS: dict[str, str] = {
     "changed": "Changed since it was signed off",
 }
 
+STANDING_TAGS: dict[str, Tag] = {
+    "approved": Tag("Approved", "green", "a clinician signed these words off"),
+    "draft": Tag("Draft", "yellow", "no clinician has signed these words off"),
+    "changed": Tag("Changed", "red", "changed since a clinician signed them off: not sent"),
+}
+
 LANGUAGES: dict[str, str] = {"en": "English", "cy": "Welsh"}
 
 ENDINGS: dict[str, str] = {

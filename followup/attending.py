@@ -5,6 +5,7 @@ What is done about an item and the closing of the item are one transaction, wher
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -26,9 +27,19 @@ TO_COME = (State.PLANNED, State.HELD, State.CLAIMED)
 
 
 def rang(
-    kit: Kit, item_id: UUID, *, outcome: CallOutcome, note: str, done: bool, actor: str
+    kit: Kit,
+    item_id: UUID,
+    *,
+    outcome: CallOutcome,
+    note: str,
+    done: bool,
+    others: bool = False,
+    actor: str,
 ) -> None:
-    """Note a call about an item, and close the item where that settles it."""
+    """Note a call about an item, and close the item where that settles it.
+
+    With `others`, those of the same kind about the same patient are closed with it.
+    """
 
     def work(session: Session) -> None:
         deed, item = kit.deed(actor), _open_item(session, item_id)
@@ -42,9 +53,40 @@ def rang(
             item_id=item.id,
         )
         if done:
-            close_in(session, kit, deed, item.id, outcome="rang")
+            for one in (item.id, *(others_like(session, item) if others else ())):
+                close_in(session, kit, deed, one, outcome="rang")
 
     kit.store.transact(work)
+
+
+def settle(
+    kit: Kit, item_id: UUID, *, outcome: str, note: str, others: bool = False, actor: str
+) -> None:
+    """Close an item, and with `others` those of the same kind about the same patient."""
+
+    def work(session: Session) -> None:
+        deed, item = kit.deed(actor), _open_item(session, item_id)
+        for one in (item.id, *(others_like(session, item) if others else ())):
+            close_in(session, kit, deed, one, outcome=outcome, note=note)
+
+    kit.store.transact(work)
+
+
+def others_like(session: Session, item: WorklistItem) -> Sequence[UUID]:
+    """Return the other open items of the same kind about the same patient."""
+    if item.patient_id is None:
+        return ()
+    return session.scalars(
+        select(WorklistItem.id)
+        .where(
+            is_open(),
+            WorklistItem.patient_id == item.patient_id,
+            WorklistItem.kind == item.kind,
+            WorklistItem.clinic == item.clinic,
+            WorklistItem.id != item.id,
+        )
+        .order_by(WorklistItem.id)
+    ).all()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,8 +48,9 @@ _hearts: list[Heart] = []
 
 def beats(service: Any) -> bool:  # noqa: ANN401 - Celery's beat service
     """Say whether a beat still ticks."""
-    last: float = getattr(service, "_last_tick", 0.0)
-    return monotonic() - last < STUCK_SECONDS
+    last: float | None = getattr(service, "_last_tick", None)
+    # Before its first tick it is only just beginning.
+    return last is None or monotonic() - last < STUCK_SECONDS
 
 
 @signals.beat_init.connect

@@ -145,13 +145,18 @@ def _contacts(person: Person | None, *, revealed: bool) -> dict[str, str | None]
     }
 
 
-def _by_patient(matters: Sequence[Matter]) -> list[list[Matter]]:
-    """Return the items of each patient together, in the order of the most urgent of each."""
-    groups: dict[UUID, list[Matter]] = {}
+def _by_patient(matters: Sequence[Matter]) -> list[list[list[Matter]]]:
+    """Return the items of each patient together, and of those the ones of a kind together.
+
+    Both stand in the order of the most urgent in each.
+    """
+    groups: dict[UUID, dict[str, list[Matter]]] = {}
     for matter in matters:
-        key = matter.item.patient_id or matter.item.id
-        groups.setdefault(key, []).append(matter)
-    return list(groups.values())
+        item = matter.item
+        alike = item.kind if matter.said is None else str(item.id)
+        by_kind = groups.setdefault(item.patient_id or item.id, {})
+        by_kind.setdefault(alike, []).append(matter)
+    return [list(by_kind.values()) for by_kind in groups.values()]
 
 
 def _clinics(here: Here) -> Sequence[str] | None:

@@ -13,7 +13,7 @@ from followup.store.models import WorklistItem
 from followup.web.console import words
 from followup.web.console.deeds import read_contacts
 from followup.web.console.here import Here
-from followup.web.console.matters import find, with_patient
+from followup.web.console.matters import Matter, find, with_patient
 from followup.web.console.registry import CHANGE_PATIENTS, Pages
 
 pages = Pages()
@@ -29,7 +29,8 @@ def take(here: Here) -> Response:
 
 @pages.get("/attention/{item}/call", may=CHANGE_PATIENTS)
 def ask_call(here: Here) -> Response:
-    return here.page("attention-call.html", matter=with_patient(here))
+    matter = with_patient(here)
+    return here.page("attention-call.html", matter=matter, others=_others(here, matter))
 
 
 @pages.post("/attention/{item}/call", may=CHANGE_PATIENTS)
@@ -39,7 +40,7 @@ def call(here: Here) -> Response:
     problems = []
     if outcome not in set(CallOutcome):
         problems.append(Problem("outcome", "Choose how the call ended"))
-    if done not in {"yes", "no"}:
+    if done not in {"yes", "no", "all"}:
         problems.append(Problem("done", "Choose whether this is dealt with"))
     try:
         if not problems:
@@ -48,13 +49,19 @@ def call(here: Here) -> Response:
                 matter.item.id,
                 outcome=CallOutcome(outcome),
                 note=form.text("note"),
-                done=done == "yes",
+                done=done in {"yes", "all"},
+                others=done == "all",
                 actor=here.member.actor,
             )
-            return here.go(_after(matter.item, "rang", closed=done == "yes"))
+            return here.go(_after(matter.item, "rang", closed=done != "no"))
     except InvalidInput as error:
         problems += error.problems
-    return here.page("attention-call.html", matter=matter, form=form.refused(*problems))
+    return here.page(
+        "attention-call.html",
+        matter=matter,
+        others=_others(here, matter),
+        form=form.refused(*problems),
+    )
 
 
 @pages.get("/attention/{item}/contacts", may=CHANGE_PATIENTS)
@@ -97,7 +104,8 @@ def mail(here: Here) -> Response:
 
 @pages.get("/attention/{item}/done", may=CHANGE_PATIENTS)
 def ask_done(here: Here) -> Response:
-    return here.page("attention-done.html", matter=find(here))
+    matter = find(here)
+    return here.page("attention-done.html", matter=matter, others=_others(here, matter))
 
 
 @pages.post("/attention/{item}/done", may=CHANGE_PATIENTS)
@@ -109,17 +117,29 @@ def close(here: Here) -> Response:
         problems.append(Problem("outcome", "Choose what came of it"))
     try:
         if not problems:
-            worklist.close(
+            attending.settle(
                 here.kit,
                 matter.item.id,
                 outcome=outcome,
                 note=form.text("note"),
+                others=form.text("others") == "all",
                 actor=here.member.actor,
             )
             return here.go(_after(matter.item, "closed", closed=True))
     except InvalidInput as error:
         problems += error.problems
-    return here.page("attention-done.html", matter=matter, form=form.refused(*problems))
+    return here.page(
+        "attention-done.html",
+        matter=matter,
+        others=_others(here, matter),
+        form=form.refused(*problems),
+    )
+
+
+def _others(here: Here, matter: Matter) -> int:
+    """Return how many more of the same kind wait about the same patient."""
+    with here.kit.store.read() as session:
+        return len(attending.others_like(session, matter.item))
 
 
 def _after(item: WorklistItem, done: str, *, closed: bool) -> str:

@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from followup.channels.twilio_errors import MEANINGS
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.domain.roles import Role
@@ -213,7 +214,8 @@ def closed(outcome: str | None) -> str:
 
 def cause(code: str | None) -> str:
     """Return what a reason or a provider's code means, as the beginning of a sentence."""
-    told = reason_text(code)
+    known = MEANINGS.get(int(code)) if code and code.isdecimal() else None
+    told = f"{known.reason} (code {code})" if known else reason_text(code)
     return told[:1].upper() + told[1:]
 
 

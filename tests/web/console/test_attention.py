@@ -342,3 +342,34 @@ def test_the_number_in_the_menu_is_what_waits_for_me(joined, failed, sqlite_kit)
     elsewhere = joined(clinics=["elsewhere"]).get("/").page.one("nav", **{"aria-label": "Menu"})
     assert "Needs attention 1" not in elsewhere.text
     assert len(rows(sqlite_kit, WorklistItem)) == 1
+
+
+def test_what_is_alike_about_a_patient_stands_once_and_is_dealt_with_together(
+    sqlite_kit, joined, failed
+):
+    failed(1)
+    run_until(sqlite_kit, ENROLLED_AT + timedelta(days=2))
+    count = len(tasks(sqlite_kit))
+    assert count > 1
+    page = joined().get("/attention")
+    assert len(page.page.all("li", **{"class": "fu-item"})) == 1
+    assert f"{count - 1} other" in page.text
+    path = f"/attention/{tasks(sqlite_kit)[0].id}"
+
+    joined().post(f"{path}/call", {"outcome": "spoke", "done": "all", "note": "All explained."})
+
+    assert {one.outcome for one in tasks(sqlite_kit)} == {"rang"}
+    assert len(rows(sqlite_kit, Call)) == 1
+
+
+@pytest.mark.parametrize(("others", "left"), [("one", 1), ("all", 0)])
+def test_closing_asks_whether_the_others_are_meant_too(sqlite_kit, joined, failed, others, left):
+    path = failed(1)
+    run_until(sqlite_kit, ENROLLED_AT + timedelta(days=1))
+    before = len(tasks(sqlite_kit))
+    assert before == 2
+    assert "This and the 1 others like it" in joined().get(f"{path}/done").text
+
+    joined().post(f"{path}/done", {"outcome": "told", "others": others})
+
+    assert len([one for one in tasks(sqlite_kit) if one.state == "open"]) == left

@@ -1,7 +1,9 @@
 """The long fault runs: `make faults`, or `python -m tests.faults kills precise --seed 7`.
 
 Prints what was injected and what came of it, and ends with 1 if anything was lost, sent twice, left
-over or otherwise wrong.
+over or otherwise wrong. With `--break MECHANISM` the run that has to notice is made without that
+safety mechanism, and so has to end with 1; `--prove` breaks each in turn, and ends with 1 if any
+run stayed clean.
 """
 
 from __future__ import annotations
@@ -10,39 +12,80 @@ import argparse
 import secrets
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from tests.faults.breaking import breaking
+from tests.faults.kills import Plan
 from tests.faults.report import Result, table
-from tests.faults.runs import RUNS
+from tests.faults.runs import BREAKS, RUNS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    given = _parse(arguments)
+    seed = secrets.randbelow(1_000_000) if given.seed is None else given.seed
+    if given.prove:
+        return _prove(seed)
+    if given.mechanism:
+        return _show(_without(given.mechanism, seed=seed))
+    runs = given.runs or list(RUNS)
+    return _show({name: _one(name, seed=seed, scale=given.scale) for name in runs})
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("runs", nargs="*", metavar="RUN", help=f"{', '.join(RUNS)}; all if none")
     parser.add_argument("--seed", type=int, help="repeats the choices of an earlier run")
     parser.add_argument("--scale", type=float, default=1.0, help="0.1 is a tenth of each run")
+    parser.add_argument("--break", dest="mechanism", choices=BREAKS, help="take it out")
+    parser.add_argument("--prove", action="store_true", help="take each out, one after the other")
     given = parser.parse_args(arguments)
     if unknown := set(given.runs) - set(RUNS):
         parser.error(f"there is no run named {', '.join(sorted(unknown))}")
-    seed = secrets.randbelow(1_000_000) if given.seed is None else given.seed
-    results, broken = [], []
-    for name in given.runs or RUNS:
-        result = _one(name, seed=seed, scale=given.scale)
-        if result is None:
-            broken.append(name)
-        else:
-            results.append(result)
+    return given
+
+
+Made = Mapping[str, Result | None]
+"""Runs by name; None broke off."""
+
+
+def _show(made: Made) -> int:
+    results = [result for result in made.values() if result is not None]
     sys.stdout.write(table(results) + "\n" if results else "")
-    for name in broken:
-        sys.stdout.write(f"\n{name}, seed {seed}: broke off, see above\n")
-    return int(bool(broken) or not all(result.clean for result in results))
+    for name, result in made.items():
+        if result is None:
+            sys.stdout.write(f"\n{name}: broke off, see above\n")
+    return int(not _clean(made))
 
 
-def _one(name: str, *, seed: int, scale: float) -> Result | None:
+def _clean(made: Made) -> bool:
+    return all(result is not None and result.clean for result in made.values())
+
+
+def _without(mechanism: str, *, seed: int) -> Made:
+    name, plan = BREAKS[mechanism]
+    sys.stderr.write(f"without {mechanism}: ")
+    with breaking(mechanism):
+        return {name: _one(name, seed=seed, plan=plan)}
+
+
+def _prove(seed: int) -> int:
+    """Break each mechanism in turn; return 1 unless each time the run notices."""
+    unnoticed = 0
+    for mechanism in BREAKS:
+        made = _without(mechanism, seed=seed)
+        _show(made)
+        # One that breaks off has noticed nothing: something else is the matter with it.
+        noticed = None not in made.values() and not _clean(made)
+        sys.stdout.write(f"\nwithout {mechanism}: {'noticed' if noticed else 'NOT NOTICED'}\n\n")
+        unnoticed += not noticed
+    return int(unnoticed > 0)
+
+
+def _one(name: str, *, seed: int, scale: float = 1.0, plan: Plan | None = None) -> Result | None:
     """Make one run; say on standard error how it goes. None if it broke off."""
     sys.stderr.write(f"{name}, seed {seed} ...\n")
     try:
-        result = RUNS[name](seed=seed, scale=scale)
+        result = RUNS[name](seed=seed, scale=scale, plan=plan)
     except Exception:  # noqa: BLE001 - one run that breaks must not hide the others' results
         traceback.print_exc()
         return None

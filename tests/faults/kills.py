@@ -39,6 +39,10 @@ RECEIPTS = {
 FROZEN = 12.0
 """Seconds: longer than a lease, a call, and the wait before "not there" is believed, together."""
 BARE_WORKERS = 4
+RIVALS = 4
+LONGEST_WAIT = 10.0
+"""Seconds between two blows, at most, where the work is behind its time."""
+UNHURRIED = {"FOLLOWUP_TICK": "0.6", "FOLLOWUP_PROVIDER_TIMEOUT": "3"}
 FEW_AT_ONCE = {"FOLLOWUP_SEND_CONCURRENCY": "2", "FOLLOWUP_BATCH_SIZE": "4"}
 """So that each kill is about one message, not about thirty that were under way together."""
 
@@ -91,7 +95,8 @@ def random_kills(plan: Plan) -> Result:
     the plan says so, workers are frozen and Redis and PostgreSQL taken away in between.
     """
     began = time.monotonic()
-    with Scene(seed=plan.seed, rules=plan.rules, chances=ANSWERS | RECEIPTS) as scene:
+    chances = ANSWERS | RECEIPTS
+    with Scene(seed=plan.seed, rules=plan.rules, settings=UNHURRIED, chances=chances) as scene:
         scene.enrol(plan.patients, over=plan.over)
         cast = Cast(scene)
         blows: list[Callable[[], object]] = [cast.kill_one] * plan.kills
@@ -102,9 +107,17 @@ def random_kills(plan: Plan) -> Result:
         for struck, blow in enumerate(blows):
             pause = max(end - time.monotonic(), 0.0) / (len(blows) - struck)
             time.sleep(scene.random.uniform(0.2, 1.8) * pause)
+            _wait_for_work(scene, plan, share=struck / len(blows))
             blow()
         scene.finish(short=plan.short)
         return scene.result("random kills" if plan.kills else "servers away", since=began)
+
+
+def _wait_for_work(scene: Scene, plan: Plan, *, share: float) -> None:
+    """Wait until about that share of the messages is taken: a slow machine may be far behind."""
+    deadline = time.monotonic() + LONGEST_WAIT
+    while scene.twilio.count() < (share - 0.1) * plan.messages and time.monotonic() < deadline:
+        time.sleep(0.2)
 
 
 def precise_kills(plan: Plan) -> Result:
@@ -127,6 +140,39 @@ def precise_kills_of_bare_workers(plan: Plan) -> Result:
         scene.stack.module("tests.faults.bare_workers", str(BARE_WORKERS))
         _kill_until_enough(scene, plan, meanwhile=lambda: None)
         return scene.result("the same, without Celery", since=began)
+
+
+def rivals(plan: Plan) -> Result:
+    """Let several dispatchers claim at once what all fell due in one moment."""
+    began = time.monotonic()
+    with Scene(seed=plan.seed, rules=plan.rules, settings=FEW_AT_ONCE) as scene:
+        scene.enrol(plan.patients, over=plan.over, begin=0)
+        scene.web()
+        for _ in range(RIVALS):
+            scene.stack.module("tests.faults.bare_workers", "1")
+            scene.kills["dispatchers at once"] += 1
+        scene.wait_until_handed_over(seconds=plan.over + 240)
+        return scene.result("rival dispatchers", since=began)
+
+
+def frozen_in_calls(plan: Plan) -> Result:
+    """Freeze workers in mid-call, with more attempts written ahead, until others have taken over.
+
+    They hold no lock then, so nothing waits for them; when they go on, their leases are over.
+    """
+    began = time.monotonic()
+    settings = FEW_AT_ONCE | {"FOLLOWUP_LEASE": "2", "FOLLOWUP_RECONCILE_AFTER": "2"}
+    with Scene(seed=plan.seed, rules=plan.rules, settings=settings, latency=0.25) as scene:
+        for place in range(plan.freezes):
+            # The very first calls have others waiting behind them, and so have about half later.
+            skip = max(place - 1, 0) * plan.messages // (plan.freezes + 1)
+            scene.twilio.plan("accept-stop-caller", skip=skip, seconds=FROZEN)
+        scene.enrol(plan.patients, over=plan.over)
+        scene.web()
+        scene.stack.module("tests.faults.bare_workers", str(BARE_WORKERS))
+        scene.wait_until_handed_over(seconds=plan.over + 240)
+        time.sleep(FROZEN if plan.freezes else 0)  # What is frozen yet may still call.
+        return scene.result("workers frozen in mid-call", since=began)
 
 
 def _killing_provider(plan: Plan) -> Scene:
@@ -158,7 +204,8 @@ def frozen_workers(plan: Plan) -> Result:
     """
     began = time.monotonic()
     settings = FEW_AT_ONCE | {"FOLLOWUP_LEASE": "2", "FOLLOWUP_RECONCILE_AFTER": "2"}
-    with Scene(seed=plan.seed, rules=plan.rules, settings=settings) as scene:
+    # Slow answers, so that attempts that are written ahead wait for their turn to be called.
+    with Scene(seed=plan.seed, rules=plan.rules, settings=settings, latency=0.25) as scene:
         scene.enrol(plan.patients, over=plan.over)
         cast = Cast(scene)
         scene.wait_until_running()

@@ -9,10 +9,12 @@ from tests.faults.emails import email_faults
 from tests.faults.embedded import disk_full, embedded_kills
 from tests.faults.kills import (
     Plan,
+    frozen_in_calls,
     frozen_workers,
     precise_kills,
     precise_kills_of_bare_workers,
     random_kills,
+    rivals,
 )
 from tests.faults.outages import dispatcher_stopped, skewed_worker
 from tests.faults.report import Result
@@ -25,9 +27,9 @@ class Run:
     go: Callable[[Plan], Result]
     plan: Plan
 
-    def __call__(self, *, seed: int, scale: float) -> Result:
-        """Make the run, so many times as long and as hard as usual."""
-        return self.go(replace(self.plan.scaled(scale), seed=seed))
+    def __call__(self, *, seed: int, scale: float = 1.0, plan: Plan | None = None) -> Result:
+        """Make the run, so many times as long and as hard as usual, or by another plan."""
+        return self.go(replace(plan or self.plan.scaled(scale), seed=seed))
 
 
 RUNS: Mapping[str, Run] = {
@@ -36,11 +38,22 @@ RUNS: Mapping[str, Run] = {
         go=precise_kills_of_bare_workers, plan=Plan(messages=2_800, over=30, kills=1_000)
     ),
     "precise-celery": Run(go=precise_kills, plan=Plan(messages=320, over=20, kills=100)),
+    "rivals": Run(go=rivals, plan=Plan(messages=2_000, over=1)),
     "outages": Run(go=random_kills, plan=Plan(messages=2_000, over=90, servers=20)),
     "skew": Run(go=skewed_worker, plan=Plan(messages=960, over=40)),
-    "freeze": Run(go=frozen_workers, plan=Plan(messages=1_600, over=90, freezes=6)),
+    "freeze": Run(go=frozen_workers, plan=Plan(messages=1_600, over=90, freezes=6, short=True)),
+    "freeze-call": Run(go=frozen_in_calls, plan=Plan(messages=1_200, over=60, freezes=20)),
     "dispatcher-hour": Run(go=dispatcher_stopped, plan=Plan(messages=800, over=15)),
     "embedded": Run(go=embedded_kills, plan=Plan(messages=1_600, over=120, kills=60)),
     "disk-full": Run(go=disk_full, plan=Plan(messages=1_600, over=100, servers=8)),
     "email": Run(go=email_faults, plan=Plan(messages=2_000, over=60, kills=60)),
 }
+
+
+BREAKS: Mapping[str, tuple[str, Plan]] = {
+    "write-ahead": ("precise", Plan(messages=80, over=2, kills=30)),
+    "compare-and-set": ("rivals", Plan(messages=400, over=1)),
+    "reconciliation-wait": ("kills", Plan(messages=500, over=15, kills=10, short=True)),
+    "lease-check": ("freeze-call", Plan(messages=200, over=2, freezes=2)),
+}
+"""For each safety mechanism, the run that has to fail without it, made so short."""

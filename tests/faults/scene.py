@@ -30,6 +30,7 @@ from followup.domain.lifecycle import FINAL, State
 from followup.enrol import enrol
 from followup.kit import Kit
 from followup.store.models import Message, Sweep
+from tests.faults.breaking import broken
 from tests.faults.clinics import Rules, request_due_at
 from tests.faults.reckoning import Reckoning, Taken, reckon, taken_by_twilio
 from tests.faults.report import Result
@@ -112,6 +113,7 @@ class Scene:
                 }
             )
         )
+        self.stack.environment.update(broken(self.stack.environment["PYTHONPATH"]))
         config = self.rules.write(self.stack.folder / "config")
         self.stack.environment["FOLLOWUP_CONFIG_DIR"] = str(config)
         self.kit = self._observer(places["FOLLOWUP_DATABASE_URL"], config, key)
@@ -176,12 +178,23 @@ class Scene:
             self.settle(seconds=300)
 
     def settle(self, *, seconds: float = 90.0) -> None:
-        """Wait until every message is where it stays; raise if it takes longer."""
-        self.wait_until(lambda: not self.unsettled(), seconds=seconds)
+        """Wait until every message is where it stays; raise if for so long none comes there."""
+        self._wait_for_none(self.unsettled, seconds=seconds)
 
     def wait_until_handed_over(self, *, seconds: float = 90.0) -> None:
-        """Wait until every message has been taken, though receipts are missing."""
-        self.wait_until(lambda: not self.unsent(), seconds=seconds)
+        """Wait until every message has been taken, though receipts are missing; raise likewise."""
+        self._wait_for_none(self.unsent, seconds=seconds)
+
+    def _wait_for_none(self, count: Callable[[], int], *, seconds: float) -> None:
+        """Wait until none is left, however slow the machine, as long as there are ever fewer."""
+        left = count()
+        while left:
+
+            def fewer(than: int = left) -> bool:
+                return count() < than
+
+            self.wait_until(fewer, seconds=seconds)
+            left = count()
 
     def wait_until(self, condition: Callable[[], bool], *, seconds: float) -> None:
         """Wait until a condition holds, which may do something meanwhile; raise if it does not."""

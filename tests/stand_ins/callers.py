@@ -11,8 +11,10 @@ from pathlib import Path
 PROC = Path("/proc")
 
 
-def kill_caller(peer: tuple[str, int], here: tuple[str, int]) -> list[int]:
-    """Kill, at once, every process that holds the caller's end; return their ids.
+def kill_caller(
+    peer: tuple[str, int], here: tuple[str, int], *, number: signal.Signals = signal.SIGKILL
+) -> list[int]:
+    """Kill, or signal, at once, every process that holds the caller's end; return their ids.
 
     Callers on loopback only, and never this process itself.
     """
@@ -23,7 +25,7 @@ def kill_caller(peer: tuple[str, int], here: tuple[str, int]) -> list[int]:
     for pid in _holders(f"socket:[{inode}]"):
         if pid not in {1, os.getpid()}:
             with contextlib.suppress(ProcessLookupError):  # It may be dying already.
-                os.kill(pid, signal.SIGKILL)
+                os.kill(pid, number)
                 killed.append(pid)
     return killed
 

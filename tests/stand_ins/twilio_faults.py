@@ -26,6 +26,8 @@ class Fault(StrEnum):
     """The answer comes a byte at a time, for `seconds`."""
     ACCEPT_KILL_CALLER = "accept-kill-caller"
     """SIGKILL to the process that called, as the message is taken."""
+    ACCEPT_STOP_CALLER = "accept-stop-caller"
+    """SIGSTOP to the process that called, as the message is taken; it goes on after `seconds`."""
     REFUSE_NEVER_ANSWER = "refuse-never-answer"
     REFUSE_RESET = "refuse-reset"
     REFUSE_CLOSE = "refuse-close"

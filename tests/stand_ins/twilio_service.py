@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
+import os
 import re
+import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -116,6 +119,9 @@ class Service:
             actions[fault.fault if fault else None]()
         elif fault.fault is Fault.ACCEPT_TRICKLE:
             exchange.trickle(201, content, seconds=fault.seconds)
+        elif fault.fault is Fault.ACCEPT_STOP_CALLER:
+            self._freeze(exchange, seconds=fault.seconds)
+            exchange.answer(201, content, answer_headers())
         else:
             loop = asyncio.get_running_loop()
             loop.call_later(fault.seconds, exchange.answer, 201, content, answer_headers())
@@ -138,6 +144,10 @@ class Service:
     def _kill(self, exchange: Exchange) -> None:
         self.faults.killed.extend(kill_caller(exchange.peer, exchange.here))
         exchange.close()
+
+    def _freeze(self, exchange: Exchange, *, seconds: float) -> None:
+        stopped = kill_caller(exchange.peer, exchange.here, number=signal.SIGSTOP)
+        asyncio.get_running_loop().call_later(seconds, _go_on, stopped)
 
     def _list(self, exchange: Exchange, query: dict[str, str]) -> None:
         if fault := next(iter(self.faults.draw("list", query.get("To")).values()), None):
@@ -169,3 +179,9 @@ class Service:
 
 def _raise(task: asyncio.Task[None]) -> None:
     task.result()
+
+
+def _go_on(pids: list[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)

@@ -23,6 +23,7 @@ from followup.changes import reschedule
 from followup.channels.twilio_hooks import Inbound
 from followup.demo.cast import CAST, START, Part
 from followup.enrol import enrol
+from followup.page_links import replace_link
 from followup.replies import take_inbound
 from followup.store.models import Enrolment, Message
 from tests.browser.site import Site
@@ -45,6 +46,10 @@ class Cast:
     def patient(self, key: str) -> UUID:
         with self.site.kit.store.read() as session:
             return session.get_one(Enrolment, self.enrolments[key]).patient_id
+
+    def token(self, key: str) -> str:
+        """Return a new token of the patient's own page."""
+        return replace_link(self.site.kit, self.enrolments[key], actor="cli:demo")
 
     def message(self, key: str, step: str) -> UUID:
         with self.site.kit.store.read() as session:
@@ -119,6 +124,9 @@ def take_all(cast: Cast, page: Page, folder: Path) -> None:
         _keep(page, folder, name)
     _fill_in(page)
     _keep(page, folder, "check")
+    page.set_viewport_size(PHONE)
+    page.goto(cast.site.address + f"/p/{cast.token('A')}")
+    page.screenshot(path=folder / "patient-page.png")
 
 
 def _fill_in(page: Page) -> None:
@@ -134,6 +142,7 @@ def _fill_in(page: Page) -> None:
     page.get_by_role("group", name="Did the injection contain").get_by_label("Yes").check()
     page.get_by_label("Texts", exact=True).check()
     page.get_by_role("button", name="Check the timeline").click()
+    page.wait_for_url("**/check", wait_until="load")
 
 
 def _keep(page: Page, folder: Path, name: str, *, height: int = HEIGHT) -> None:

@@ -1,0 +1,171 @@
+"""From a message that failed to a patient who was told: home, worklist, message, and back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from followup.channels.twilio_hooks import Inbound
+from followup.domain.channel import ChannelKind
+from followup.domain.roles import Role
+from followup.replies import take_inbound
+from followup.store.models import Message, WorklistItem
+from tests.kits import enrol_one, message, rows, run_until
+from tests.people import ENROLLED_AT, SMS
+
+with_and_without = pytest.mark.parametrize("javascript", [True, False], ids=["js", "no-js"])
+
+
+@pytest.fixture
+def busy(site):
+    """A clinic with a wrong number, a landline, an e-mail and a question from a patient."""
+    kit = site.kit
+    enrol_one(kit, 1, channels=(SMS,), mobile="+447700900111")
+    enrol_one(kit, 2, channels=(ChannelKind.EMAIL,))
+    enrol_one(kit, 3)
+    run_until(kit, ENROLLED_AT + timedelta(minutes=20))
+    text = Inbound(
+        provider_id="SM1", from_="+447700900003", to="+447700900999", body="Can I have a bath?"
+    )
+    take_inbound(kit, text, provider="sandbox")
+    site.open()
+    return site
+
+
+def items(site):
+    return {one.kind: one for one in rows(site.kit, WorklistItem)}
+
+
+@with_and_without
+def test_a_wrong_number_is_found_corrected_and_what_is_useful_planned_anew(
+    window, busy, javascript
+):
+    screen = window(busy, Role.ENROL, javascript=javascript)
+    screen.go("/")
+    screen.look()
+    screen.click("See what needs attention")
+    screen.look()
+    screen.page.locator("section", has_text="Test Patient-00001").get_by_role(
+        "button", name="Deal with it", exact=False
+    ).first.click()
+    screen.look()
+    screen.click("Take")
+    assert "This is yours now" in screen.page.content()
+
+    screen.click("Correct number")
+    screen.click("Save and send what is still useful")
+    assert "Enter a mobile number" in screen.text
+    screen.look()
+    screen.fill("New mobile number", "07700 900222")
+    screen.fill("New mobile number again", "07700 900222")
+    screen.click("Save and send what is still useful")
+
+    assert screen.heading == "Needs attention"
+    assert "planned anew" in screen.text
+    screen.look()
+    assert items(busy)["failed"].outcome == "corrected"
+    planned = [one for one in rows(busy.kit, Message) if one.generation == 2]
+    assert {one.state for one in planned} == {"planned"}
+
+
+@with_and_without
+def test_a_question_is_read_the_patient_rung_and_the_list_is_shorter(window, busy, javascript):
+    screen = window(busy, Role.ENROL, javascript=javascript)
+    screen.go(f"/attention/{items(busy)['reply'].id}")
+    assert "Can I have a bath?" in screen.text
+    screen.click("Show number and e-mail in full")
+    assert "+447700900003" in screen.text
+    screen.look()
+
+    screen.click("Rang the patient")
+    screen.click("Save")
+    assert "Choose how the call ended" in screen.text
+    screen.look()
+    screen.page.get_by_label("Rang and spoke to the patient").check()
+    screen.page.get_by_label("Yes, take it off the list").check()
+    screen.fill("What was said (optional)", "A shower is fine.")
+    screen.click("Save")
+
+    assert "The call is noted" in screen.text
+    assert items(busy)["reply"].outcome == "rang"
+    screen.go(f"/attention/{items(busy)['reply'].id}")
+    assert "A shower is fine." in screen.text
+    screen.look()
+
+
+@with_and_without
+def test_what_is_dealt_with_leaves_an_empty_list_that_is_good_news(window, busy, javascript):
+    screen = window(busy, Role.ENROL, javascript=javascript)
+    for item in items(busy).values():
+        screen.go(f"/attention/{item.id}")
+        screen.click("Dealt with")
+        screen.look()
+        screen.page.get_by_label("Nothing needs doing").check()
+        screen.click("Take it off the list")
+
+    assert "Good news: nothing needs a person" in screen.text
+    screen.look()
+    screen.go("/")
+    assert "Good news: nothing needs a person" in screen.text
+
+
+@with_and_without
+def test_a_text_is_seen_as_on_the_phone_and_sent_again_once_confirmed(window, busy, javascript):
+    sent = next(
+        one for one in rows(busy.kit, Message) if (one.channel, one.state) == ("sms", "delivered")
+    )
+    screen = window(busy, Role.ENROL, javascript=javascript)
+    screen.go(f"/messages/{sent.id}")
+    assert "do not drive yourself home" in screen.page.locator(".fu-bubble").inner_text()
+    screen.look()
+
+    screen.click("Send again by text")
+    assert "They would get it a second time" in screen.text
+    screen.look()
+    screen.click("Send it")
+
+    assert "This message is planned" in screen.page.content()
+    assert [one.fallback_of for one in rows(busy.kit, Message) if one.fallback_of] == [sent.id]
+
+
+def test_an_e_mail_is_shown_in_its_frame_and_nothing_in_it_leads_anywhere(window, busy):
+    mail = next(one for one in rows(busy.kit, Message) if one.channel == "email" and one.sent_at)
+    screen = window(busy, Role.AUDIT)
+    screen.go(f"/messages/{mail.id}")
+    screen.look()
+
+    frame = screen.page.frame_locator("iframe")
+    assert "Going home after your injection" in frame.locator("h1").inner_text()
+    assert frame.locator("a[href]").count() == 0
+
+
+@with_and_without
+def test_messages_are_narrowed_and_taken_away(window, busy, javascript):
+    screen = window(busy, Role.AUDIT, javascript=javascript)
+    screen.go("/messages")
+    screen.look()
+    screen.page.get_by_role("link", name="Not delivered", exact=False).first.click()
+    assert "Test Patient-00001" in screen.text
+    assert "Test Patient-00003" not in screen.text
+    screen.look()
+
+    screen.page.get_by_label("Due", exact=True).select_option("ahead")
+    screen.click("Show")
+    assert "No message is like that" in screen.text
+    screen.page.get_by_role("link", name="Planned", exact=False).first.click()
+    assert "Taking the dressing off" in screen.text
+    screen.look()
+    with screen.page.expect_download() as taken:
+        screen.click("Download these as a table (CSV)")
+    assert taken.value.suggested_filename == "messages.csv"
+
+
+def test_an_auditor_sees_everything_and_is_offered_nothing_to_change(window, busy):
+    screen = window(busy, Role.AUDIT)
+    failed = message(busy.kit, rows(busy.kit, Message)[0].enrolment_id, "going-home")
+    for path in ("/", "/attention", f"/messages/{failed.id}"):
+        screen.go(path)
+        screen.look()
+        assert "Send again" not in screen.text
+        assert screen.page.get_by_role("button", name="Take").count() == 0

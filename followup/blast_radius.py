@@ -21,6 +21,7 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from followup.answers import FOR_SAFETY
 from followup.domain.lifecycle import State
 from followup.kit import Kit
 from followup.prepare import Started
@@ -51,13 +52,21 @@ def within_limits(
     session: Session, kit: Kit, deed: Deed, prepared: Sequence[Started]
 ) -> list[Started]:
     """Return what may be sent, in order; hold the rest, and ask a person about it."""
-    bound = [one for one in prepared if not one.row.let_go]
+    bound = [one for one in prepared if not one.row.let_go and not _is_for_safety(one)]
     too_many = _beyond_for_patients(session, kit, deed, bound)
     rest = [one for one in bound if one.row.id not in too_many]
     too_fast = _beyond_for_versions(session, kit, deed, rest)
     _hold(session, kit, deed, prepared, too_many, whose="patient")
     _hold(session, kit, deed, prepared, too_fast, whose="version")
     return [one for one in prepared if one.row.id not in too_many | too_fast]
+
+
+def _is_for_safety(one: Started) -> bool:
+    """Say whether it answers a red flag: a patient who wrote is told what to do, however many do.
+
+    No number gets more than three of these a day (`followup.answers`).
+    """
+    return one.row.kind == "reply" and one.row.template in FOR_SAFETY
 
 
 def let_go(

@@ -61,6 +61,9 @@ def recipient_at_fault(
     attempt = session.get_one(Attempt, attempt_id)
     message = session.get_one(Message, attempt.message_id)
     if message.patient_id is None:
+        if opted_out and message.address_index is not None:
+            # An answer to a number that is nobody's, or that several patients share.
+            lodge_for_address(session, deed, contact_index=message.address_index, source="carrier")
         return
     patient = session.get_one(Patient, message.patient_id, with_for_update={"key_share": True})
     channel = ChannelKind(message.channel)

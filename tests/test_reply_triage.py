@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from followup.store.models import InboundMessage
 from followup.worklist import open_items
 from tests.kits import clock_of, enrol_one, rows, run_jobs, sms_of, tasks
 from tests.people import ENROLLED_AT
+from tests.scripted_channel import refuse
 from tests.test_replies import MOBILE, STRANGER, in_force, replies, take
 
 CLINIC = load_catalogue().clinics["derriford-pain"]
@@ -155,6 +157,37 @@ def test_a_red_flag_from_a_shared_number_names_both_patients(kit):
     assert (item.urgency, item.patient_id) == (1, None)
     assert len(item.detail["shared_by"]) == 2
     assert len(replies(kit)) == 1
+
+
+def test_a_carrier_that_stops_an_unknown_number_is_believed(kit):
+    sms_of(kit).for_recipient[STRANGER] = refuse("21610", recipient=True, opted_out=True)
+    take(kit, "who is this?", from_=STRANGER)
+
+    run_jobs(kit)
+
+    [objection] = in_force(kit)
+    assert (objection.patient_id, objection.source) == (None, "carrier")
+    assert objection.contact_index is not None
+
+
+def test_advice_on_what_to_do_now_is_not_held_for_being_too_much(kit):
+    few = replace(kit, policy=replace(kit.policy, version_per_minute=1))
+    for serial in range(4):
+        take(few, "cant feel my legs", from_=f"+44770090080{serial}")
+
+    run_jobs(few)
+
+    assert [one.state for one in replies(few)] == ["sent"] * 4
+
+
+def test_a_reply_may_be_here_before_its_message_is_recorded_as_sent(kit):
+    enrolment = enrol_one(kit)
+    sms_of(kit).during_call = lambda _: take(kit, "cant feel my legs")
+
+    run_jobs(kit)
+
+    [item] = {item.enrolment_id: item for item in tasks(kit) if item.kind == "reply"}.values()
+    assert (item.enrolment_id, item.urgency) == (enrolment, 1)
 
 
 def office_time(start: datetime, hours: float) -> datetime:

@@ -63,6 +63,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "keys": Entry("keys:group", "Make a master key; rotate the master keys."),
         "staff": Entry("staff:group", "Let staff into the console."),
         "api-key": Entry("api_key:group", "Add, list and revoke keys of the JSON API."),
+        "bounces": Entry("bounces:bounces", "Take in reports on e-mails that came back."),
         "outbox": Entry("sandbox:outbox", "Show what the sandbox carrier was given."),
         "sandbox": Entry("sandbox:group", "Play a patient's part against the sandbox."),
         "version": Entry("version:version", "Print the version."),

@@ -1,4 +1,4 @@
-"""Where Twilio posts receipts and texts that came in. What it signed is kept, whatever it says.
+"""Where providers post: receipts and texts that Twilio signed, and e-mails that came back.
 
 A request without Twilio's signature is refused before it is read any further. The use cases decide
 what a report means; while the database is away the answer is 503, so that Twilio knows.
@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import ImmutableMultiDict
 
+from followup.bounces import take_bounce
 from followup.channels.twilio_hooks import (
     INBOUND_PATH,
     SETTINGS_HEADER,
@@ -25,6 +27,7 @@ from followup.channels.twilio_hooks import (
 from followup.domain.errors import InvalidInput
 from followup.receipts import take
 from followup.replies import take_inbound
+from followup.web.caller import Caller
 from followup.web.errors import Refused
 from followup.web.forms import read_form
 from followup.web.site import Here, Site
@@ -61,6 +64,14 @@ async def inbound(request: Request, site: Here) -> Response:
     text = _parsed(parse_inbound, params)
     await run_in_threadpool(take_inbound, site.kit, text, provider=PROVIDER)
     return Response(NOTHING_TO_SAY, media_type="application/xml")
+
+
+@router.post("/hooks/bounce")
+async def bounce(request: Request, site: Here, _caller: Caller) -> Response:
+    """Take in a mail of the bounce mailbox, as a mail server or a script posts it."""
+    content = await request.body()
+    was_ours = await run_in_threadpool(take_bounce, site.kit, content)
+    return JSONResponse({"bounced": was_ours})
 
 
 async def _signed_form(request: Request, site: Site) -> ImmutableMultiDict[str, str]:

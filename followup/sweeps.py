@@ -27,7 +27,7 @@ from followup.store.models import Enrolment, Message
 ACTOR = "sweeper"
 BATCH = 500
 MOST_BATCHES = 40
-LONGEST_RUN = timedelta(seconds=60)
+LONGEST_RUN = timedelta(seconds=20)
 """A run stops after so many batches or so long: what is left waits for the next, a moment later."""
 
 
@@ -127,7 +127,7 @@ def cancel_ended(kit: Kit, *, limit: int = BATCH) -> int:
 JOBS: tuple[Job, ...] = (
     Job(
         name="expire",
-        every=timedelta(seconds=1),
+        every=timedelta(seconds=2),
         run=expire_overdue,
         watches=frozenset({State.PLANNED, State.HELD}),
     ),
@@ -164,7 +164,7 @@ JOBS: tuple[Job, ...] = (
     ),
     Job(name="escalate", every=timedelta(seconds=5), run=escalate_overdue),
     Job(name="chase-answers", every=timedelta(seconds=10), run=chase_answers),
-    Job(name="sandbox", every=timedelta(seconds=1), run=play_sandbox),
+    Job(name="sandbox", every=timedelta(seconds=2), run=play_sandbox),
     Job(name="forget-minutes", every=timedelta(minutes=10), run=forget_minutes),
     Job(name="seal-audit", every=timedelta(minutes=1), run=seal_trail),
     Job(

@@ -1,6 +1,8 @@
-"""The periodic jobs, one task for all: the job's name is its argument."""
+"""The periodic jobs, one task for all: the names of those to run are its arguments."""
 
 from __future__ import annotations
+
+from functools import partial
 
 from followup.health import watched
 from followup.sweeps import JOBS
@@ -10,7 +12,17 @@ BY_NAME = {job.name: job for job in JOBS}
 
 
 @app.task(name="tasks.sweeps.sweep")
-def sweep(name: str) -> None:
-    """Run one periodic job until nothing is left for it, within bounds."""
+def sweep(*names: str) -> None:
+    """Run periodic jobs one after the other, each until nothing is left for it, within bounds.
+
+    One that fails keeps none of the others from running; the first failure is raised at the end.
+    """
     kit = resources.kit()
-    watched(kit, name, lambda: BY_NAME[name].until_empty(kit))
+    failures: list[Exception] = []
+    for name in names:
+        try:
+            watched(kit, name, partial(BY_NAME[name].until_empty, kit))
+        except Exception as failure:  # noqa: BLE001 - raised below, once the others have run
+            failures.append(failure)
+    if failures:
+        raise failures[0]

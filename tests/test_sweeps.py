@@ -17,6 +17,8 @@ from followup.kit import Kit
 from followup.store.models import Enrolment, Message, Switch
 from followup.store.types import new_id
 from followup.sweeps import JOBS, Job, cancel_ended, expire_overdue, release_leases
+from tasks.app import resources
+from tasks.sweeps import sweep as sweep_task
 from tests.kits import (
     actions,
     balance_is_even,
@@ -254,3 +256,23 @@ def test_six_weeks_without_trouble_need_no_sweep_but_time(kit: Kit):
     assert {one.state for one in messages(kit)} == {"sent"}
     assert len(sms_of(kit).calls) == 14
     balance_is_even(kit)
+
+
+def test_a_failing_job_keeps_no_other_from_running(sqlite_kit, monkeypatch):
+    ran: list[str] = []
+
+    def run(kit: Kit) -> int:
+        ran.append("ran")
+        return 0
+
+    def fail(kit: Kit) -> int:
+        raise ValueError("a bug")
+
+    jobs = {name: Job(name=name, every=HOUR, run=fail if name == "b" else run) for name in "abc"}
+    monkeypatch.setattr("tasks.sweeps.BY_NAME", jobs)
+    monkeypatch.setattr(resources, "kit", lambda: sqlite_kit)
+
+    with pytest.raises(ValueError, match="a bug"):
+        sweep_task("a", "b", "c")
+
+    assert ran == ["ran", "ran"]

@@ -11,6 +11,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from followup.kit import Kit
@@ -58,7 +59,8 @@ class Verdict:
 def seal_trail(kit: Kit) -> int:
     """Seal the events that are old enough, chained to what is sealed; return how many.
 
-    Two at once can't fork the chain: no two seals begin behind the same event.
+    Two at once can't fork the chain: no two seals begin behind the same event. One that is beaten
+    to it again and again returns 0, and leaves the rest to its rival.
     """
 
     def work(session: Session) -> int:
@@ -87,7 +89,10 @@ def seal_trail(kit: Kit) -> int:
         )
         return len(rows)
 
-    return kit.store.transact(work)
+    try:
+        return kit.store.transact(work)
+    except IntegrityError:
+        return 0
 
 
 def verify_trail(kit: Kit) -> Verdict:

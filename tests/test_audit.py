@@ -175,6 +175,24 @@ def test_two_that_seal_at_once_make_one_chain(migrated_url: str):
     kit.close()
 
 
+def test_one_that_is_beaten_to_every_seal_leaves_the_rest_to_its_rivals(
+    migrated_url: str, monkeypatch
+):
+    monkeypatch.setattr(audit, "SEAL_BATCH", 1)
+    kit = make_kit(migrated_url)
+    enrol_many(kit, 40)
+    clock_of(kit).advance(LONG_AGO)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: [seal_trail(kit) for _ in range(20)], range(4)))
+
+    while seal_trail(kit):
+        pass
+    assert verify_trail(kit).intact
+    assert verify_trail(kit).events == 40
+    kit.close()
+
+
 def test_an_auditor_sees_all_of_one_enrolment_and_nothing_of_others(kit: Kit):
     one, other = enrol_one(kit, 1), enrol_one(kit, 2)
     tick(kit)

@@ -89,7 +89,7 @@ def _one(name: str, *, seed: int, scale: float = 1.0, plan: Plan | None = None) 
     except Exception:  # noqa: BLE001 - one run that breaks must not hide the others' results
         traceback.print_exc()
         return None
-    sys.stderr.write(f"  {result.account}\n")
+    sys.stderr.write(table([result]) + "\n\n")
     return result
 
 

@@ -85,11 +85,15 @@ class Cast:
         self.scene.kills[f"SIGKILL of a {kind}"] += 1
 
     def _kill_pool_process(self) -> None:
-        children = [pid for worker in self.workers for pid in worker.pids[1:]]
-        if children:
-            with contextlib.suppress(ProcessLookupError):
+        """Kill one as soon as there is one: a worker that was just started has none yet."""
+        for _ in range(100):
+            children = [pid for worker in self.workers for pid in worker.pids[1:]]
+            with contextlib.suppress(ProcessLookupError, IndexError):
                 os.kill(self.scene.random.choice(children), signal.SIGKILL)
                 self.scene.kills["SIGKILL of a pool process"] += 1
+                return
+            self.revive()
+            time.sleep(0.1)
 
 
 def _resume(frozen: list[psutil.Process]) -> None:

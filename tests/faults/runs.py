@@ -16,6 +16,7 @@ from tests.faults.kills import (
     random_kills,
     rivals,
 )
+from tests.faults.model import model
 from tests.faults.outages import dispatcher_stopped, skewed_worker
 from tests.faults.report import Result
 
@@ -46,6 +47,7 @@ RUNS: Mapping[str, Run] = {
     "dispatcher-hour": Run(go=dispatcher_stopped, plan=Plan(messages=800, over=15)),
     "embedded": Run(go=embedded_kills, plan=Plan(messages=1_600, over=120, kills=60)),
     "disk-full": Run(go=disk_full, plan=Plan(messages=1_600, over=100, servers=8)),
+    "model": Run(go=model, plan=Plan(messages=100, over=0)),
     "email": Run(go=email_faults, plan=Plan(messages=2_000, over=60, kills=60)),
 }
 

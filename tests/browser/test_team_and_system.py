@@ -56,7 +56,7 @@ def test_sending_is_stopped_and_let_go_again(site, window, javascript):
     screen.fill("Why?", "The words are wrong")
     screen.click("Stop sending", role="button")
     assert "The words are wrong" in screen.text
-    assert "Sending is switched off for sms" in screen.page.locator("aside").inner_text()
+    assert "Sending is stopped: all texts" in screen.page.locator("aside").inner_text()
     screen.look()
 
     screen.page.get_by_role("button", name="Let it go again").click()

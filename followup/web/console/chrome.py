@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
 
-from followup.clock import SystemClock
+from followup.clock import SystemClock, TimeLapseClock
 from followup.domain.errors import StoreUnavailable
 from followup.domain.roles import Role
 from followup.staff.sessions import IDLE, Stage
 from followup.store.attention import is_open, of_clinics
 from followup.store.models import Switch, WorklistItem
+from followup.web.console import words
 from followup.web.console.here import Here
+from followup.web.console.stopped import stops
 
 ENROL, AUDIT, MANAGE = Role.ENROL, Role.AUDIT, Role.MANAGE
+
+FAST = 120
+"""From so many times the real speed on, a clock is a time-lapse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ def _counted(here: Here) -> tuple[int, list[str]]:
             ).all()
     except StoreUnavailable:
         return 0, []
-    return count, [row.value or "everything" for row in switches]
+    return count, [stops(here, row.scope, row.value) for row in switches]
 
 
 def _places(here: Here, *, attention: int) -> list[dict[str, Any]]:
@@ -92,14 +97,18 @@ def _places(here: Here, *, attention: int) -> list[dict[str, Any]]:
 
 
 def _notices(here: Here, switches: Collection[str]) -> list[str]:
-    found = [f"Sending is switched off for {what}." for what in sorted(switches)]
+    found = [f"Sending is stopped: {what[0].lower()}{what[1:]}." for what in sorted(switches)]
     channels = here.kit.channels.values()
     if all(channel.provider == "sandbox" for channel in channels):
         found.append("Practice mode: no text or e-mail leaves this machine.")
     elif any(channel.provider == "sandbox" for channel in channels):
         found.append("Partly in practice mode: one of the channels sends nothing.")
-    if not isinstance(here.kit.clock, SystemClock):
-        found.append(f"The clock runs at another speed: here it is {_at(here)}.")
+    clock = here.kit.clock
+    if isinstance(clock, TimeLapseClock) and clock.speed >= FAST:
+        passes = words.span(timedelta(seconds=clock.speed))
+        found.append(f"Time-lapse: {passes} pass here each second. Here it is {_at(here)}.")
+    elif not isinstance(clock, SystemClock):
+        found.append(f"The clock is not that of today: here it is {_at(here)}.")
     return found
 
 

@@ -18,6 +18,7 @@ from followup.web.console.enrolment_form import sentence
 from followup.web.console.forms import Form
 from followup.web.console.here import Here
 from followup.web.console.registry import MANAGE, Pages
+from followup.web.console.stopped import step_words, stops
 
 pages = Pages()
 
@@ -91,30 +92,6 @@ def let_go(here: Here) -> Response:
     return here.go(f"/system?done=lifted&again={released.planned}&late={released.expired}")
 
 
-def stops(here: Here, scope: str, value: str | None) -> str:
-    """Return what a kill switch stops, in words."""
-    match SwitchScope(scope):
-        case SwitchScope.ALL:
-            return "Everything"
-        case SwitchScope.CLINIC:
-            clinic = here.kit.catalogue.clinics.get(value or "")
-            return clinic.name if clinic else f"{value}"
-        case SwitchScope.PROTOCOL:
-            return here.protocol_name(value)
-        case SwitchScope.CHANNEL:
-            return f"All {words.covered(value)}"
-        case SwitchScope.STEP:
-            return _step(here, value or "")
-
-
-def _step(here: Here, value: str) -> str:
-    key, _, step = value.rpartition("/")
-    protocol = here.kit.catalogue.protocols.get(key)
-    if protocol is None:
-        return f"The message “{value}” of every procedure"
-    return f"{protocol.name}: {here.titles(protocol)(step)}"
-
-
 def _choices(here: Here) -> list[tuple[str, str]]:
     """Return what this manager may stop: their own clinics, or anything if they have them all."""
     clinics = [(f"clinic:{key}", _of_clinic(here, key)) for key in here.clinics]
@@ -129,7 +106,7 @@ def _choices(here: Here) -> list[tuple[str, str]]:
         *clinics,
         *((f"protocol:{key}", f"Procedure: {protocols[key].name}") for key in sorted(protocols)),
         *(
-            (f"step:{key}/{step.key}", f"Message: {_step(here, f'{key}/{step.key}')}")
+            (f"step:{key}/{step.key}", f"Message: {step_words(here, f'{key}/{step.key}')}")
             for key in sorted(protocols)
             for step in protocols[key].steps
         ),

@@ -212,10 +212,15 @@ def closed(outcome: str | None) -> str:
     return CLOSED.get(outcome or "", outcome or "")
 
 
-def cause(code: str | None) -> str:
-    """Return what a reason or a provider's code means, as the beginning of a sentence."""
-    known = MEANINGS.get(int(code)) if code and code.isdecimal() else None
-    told = f"{known.reason} (code {code})" if known else reason_text(code)
+def cause(code: str | None, channel: str = "sms") -> str:
+    """Return what a reason or a provider's code means, as the beginning of a sentence.
+
+    The meanings that are known of numbers are those of texts.
+    """
+    told = reason_text(code)
+    if code and code.isdecimal():
+        known = MEANINGS.get(int(code)) if channel == ChannelKind.SMS else None
+        told = f"{known.reason if known else 'the provider said no'} (code {code})"
     return told[:1].upper() + told[1:]
 
 

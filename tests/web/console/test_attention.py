@@ -368,7 +368,7 @@ def test_closing_asks_whether_the_others_are_meant_too(sqlite_kit, joined, faile
     run_until(sqlite_kit, ENROLLED_AT + timedelta(days=1))
     before = len(tasks(sqlite_kit))
     assert before == 2
-    assert "This and the 1 others like it" in joined().get(f"{path}/done").text
+    assert "This and 1 other like it" in joined().get(f"{path}/done").text
 
     joined().post(f"{path}/done", {"outcome": "told", "others": others})
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
 
+from followup.clock import TimeLapseClock
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.domain.roles import Role
-from followup.health import beat
+from followup.heart import beat
 from followup.store.overview import days
-from tests.kits import a_message, clock_of, enrol_one, run_until, sms_of, sweep
+from followup.store.switches import SwitchScope
+from followup.switches import throw
+from tests.kits import a_message, clock_of, enrol_one, make_kit, run_until, sms_of, sweep
 from tests.people import ENROLLED_AT, SMS
 from tests.scripted_channel import refuse
+from tests.web.console.conftest import make_app
 from tests.web.console.test_patient import statements, write
+from tests.web.console.visitors import join
 
 SOON = ENROLLED_AT + timedelta(minutes=5)
 
@@ -150,3 +156,16 @@ def test_more_messages_ask_no_more_of_the_database(sqlite_kit, auditor):
         write(sqlite_kit, f"Hello {serial}", serial=serial)
 
     assert statements(sqlite_kit, lambda: auditor.get("/")) == few
+
+
+def test_every_page_says_what_is_stopped_practised_and_by_which_clock(sqlite_url):
+    at = ENROLLED_AT
+    clock = TimeLapseClock(at, at, speed=300, real=lambda: at)
+    with closing(make_kit(sqlite_url, clock=clock, sandbox=True)) as kit:
+        throw(kit, SwitchScope.CHANNEL, "sms", reason="a fault", actor="cli:test")
+
+        notices = join(kit, make_app(kit)).get("/patients").page.one("aside").text
+
+    assert "Sending is stopped: all texts." in notices
+    assert "Practice mode: no text or e-mail leaves this machine." in notices
+    assert "Time-lapse: 5 minutes pass here each second. Here it is Monday 19 October" in notices

@@ -6,7 +6,8 @@ import pytest
 
 from config.settings import load_settings
 from followup.domain.roles import Role
-from followup.health import beat, watched
+from followup.health import watched
+from followup.heart import beat
 from followup.store.models import AuditEvent
 from followup.store.switches import SwitchScope
 from followup.switches import throw

@@ -16,6 +16,7 @@ def contradictions(settings: Settings) -> Iterator[str]:
     """Yield a sentence for each, which says what to set."""
     yield from _incomplete_twilio(settings)
     yield from _incomplete_smtp(settings)
+    yield from _incomplete_oidc(settings)
     yield from _unsafe_clock(settings)
     yield from _homeless_keys(settings)
     yield from _voiceless(settings)
@@ -48,6 +49,14 @@ def remarks(settings: Settings) -> Iterator[str]:
         )
     if settings.clock is not None:
         yield f"FOLLOWUP_CLOCK is {settings.clock}: this is a rehearsal, not the real time"
+
+
+def _incomplete_oidc(settings: Settings) -> Iterator[str]:
+    names = ("oidc_issuer", "oidc_client_id", "oidc_client_secret")
+    given = [name for name in names if getattr(settings, name) is not None]
+    for name in names:
+        if given and name not in given:
+            yield _needs(f"FOLLOWUP_{given[0].upper()} is set", settings, name)
 
 
 def _incomplete_twilio(settings: Settings) -> Iterator[str]:

@@ -111,6 +111,18 @@ class Settings(BaseSettings):
     second_factor: Roles | None = Field(
         None, description="all, none, or some of enrol, audit and manage with commas between them"
     )
+    oidc_issuer: WebAddress | None = Field(
+        None, description="the https:// address of the organisation's OpenID Connect provider"
+    )
+    oidc_client_id: str | None = Field(
+        None, description="the client id that the provider gave this service"
+    )
+    oidc_client_secret: SecretStr | None = Field(
+        None, description="the client secret that the provider gave this service"
+    )
+    oidc_name: str = Field(
+        "your organisation’s account", description="what staff call the account, as in NHSmail"
+    )
     nhs_identity: bool = Field(default=False, description="true or false")
 
     clock: ClockText | None = Field(

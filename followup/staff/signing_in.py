@@ -6,12 +6,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from followup.domain.errors import FollowupError, InvalidInput
 from followup.domain.roles import Role
 from followup.kit import Kit
 from followup.staff import codes, sessions
+from followup.staff.identity import Identity
 from followup.staff.limits import Attempt, begin_attempt, succeed
 from followup.staff.members import find, find_by_email
 from followup.staff.passwords import is_password
@@ -61,6 +63,37 @@ def sign_in(
     if not is_password(password, staff.password_hash if staff and usable else None) or not staff:
         raise SignInRefused("the e-mail address or the password is wrong")
     return _admit(kit, staff.id, attempt, browser=browser, code_roles=code_roles)
+
+
+def sign_in_by_identity(
+    kit: Kit, identity: Identity, *, browser: str, code_roles: Collection[Role]
+) -> SignedIn:
+    """Sign in whom the organisation's provider vouches for; raise `SignInRefused`.
+
+    They are found as who they were the last time, and the first time by the e-mail address that the
+    provider has verified. Nobody is added to the team by this.
+    """
+
+    def work(session: Session) -> SignedIn | None:
+        staff = session.scalar(
+            select(Staff).where(Staff.subject == identity.subject).with_for_update()
+        )
+        if staff is None and identity.email is not None:
+            staff = find_by_email(session, identity.email)
+            if staff is None or staff.subject is not None or staff.disabled_at is not None:
+                return None
+            staff.subject = identity.subject
+            entry = Entry(action="staff.linked", detail={"staff": str(staff.id)})
+            record(session, kit.deed(f"web:{staff.email}"), entry)
+        if staff is None or staff.disabled_at is not None:
+            return None
+        stage = Stage.FULL if identity.has_second_factor else next_stage(staff, code_roles)
+        return admit(session, kit, staff, stage=stage, browser=browser)
+
+    signed_in = kit.store.transact(work)
+    if signed_in is None:
+        raise SignInRefused("nobody in the team has this account")
+    return signed_in
 
 
 def give_code(kit: Kit, presence: Presence, code: str, *, address: str) -> SignedIn:

@@ -18,8 +18,10 @@ from followup.broker import broker_client
 from followup.channels.twilio_hooks import Signatures
 from followup.heart import Heart, always
 from followup.kit import Kit
+from followup.staff.identity import IdentityProvider
 from followup.watchdog import Watching
 from followup.web import api, errors, health, hooks, unsubscribe
+from followup.web.console import organisation
 from followup.web.console.site import make_console, mount_console
 from followup.web.envelope import Envelope
 from followup.web.forms import MOST_BYTES
@@ -84,6 +86,7 @@ def create_app(kit: Kit, settings: Settings) -> FastAPI:
             nhs_identity=settings.nhs_identity,
             code_roles=settings.code_roles,
             settings_in_force=settings.in_force(),
+            identity=_identity(kit, settings),
         ),
     )
     app.add_middleware(Envelope, is_https=settings.public_url.startswith("https:"))
@@ -134,6 +137,20 @@ def make_server(
             lifespan="off",
             timeout_graceful_shutdown=stop_seconds,
         )
+    )
+
+
+def _identity(kit: Kit, settings: Settings) -> IdentityProvider | None:
+    secret = settings.oidc_client_secret
+    if settings.oidc_issuer is None or settings.oidc_client_id is None or secret is None:
+        return None
+    return IdentityProvider(
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=secret.get_secret_value(),
+        name=settings.oidc_name,
+        redirect_uri=f"{settings.public_url}{organisation.PATH}/back",
+        clock=kit.clock,
     )
 
 

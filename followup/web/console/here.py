@@ -15,6 +15,7 @@ from followup.domain.errors import NotFound
 from followup.domain.protocol import Protocol
 from followup.domain.roles import Role
 from followup.kit import Kit
+from followup.staff.identity import IdentityProvider
 from followup.staff.members import Member
 from followup.staff.sessions import Presence
 from followup.web.console.forms import EMPTY, Form
@@ -27,7 +28,8 @@ class Console:
     """What all pages share, gathered once. `providers` say by which each channel goes.
 
     `code_roles` must have a second factor; `nhs_identity` turns the neutral theme into the NHS's.
-    `paths` are those of all pages, so that nothing leads to one that is not there.
+    `paths` are those of all pages, so that nothing leads to one that is not there. `identity` is
+    the organisation's own sign-in, where one is set up.
     """
 
     kit: Kit
@@ -38,6 +40,7 @@ class Console:
     code_roles: frozenset[Role]
     settings_in_force: Mapping[str, str]
     paths: frozenset[str]
+    identity: IdentityProvider | None = None
 
     @property
     def cookie(self) -> str:

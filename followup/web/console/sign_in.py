@@ -62,12 +62,12 @@ def enter(here: Here) -> Response:
     except TooManyTries:
         told = "There were too many tries. Wait 15 minutes, or ask a manager for a new password"
         return _ask(here, problems=[Problem("email", told)])
-    return _on(here, signed_in, wanted=form.text("next"))
+    return go_on(here, signed_in, wanted=form.text("next"))
 
 
 @pages.get("/sign-in/code", may=Stage.CODE)
 def ask_code(here: Here) -> Response:
-    return here.page("sign-in-code.html", wanted=_own_path(here.query("next")))
+    return here.page("sign-in-code.html", wanted=own_path(here.query("next")))
 
 
 @pages.post("/sign-in/code", may=Stage.CODE)
@@ -83,8 +83,8 @@ def enter_code(here: Here) -> Response:
         told = "There were too many wrong codes. Wait 15 minutes"
         form = form.without("code").refused(Problem("code", told))
     else:
-        return _on(here, signed_in, wanted=form.text("next"))
-    return here.page("sign-in-code.html", form=form, wanted=_own_path(form.text("next")))
+        return go_on(here, signed_in, wanted=form.text("next"))
+    return here.page("sign-in-code.html", form=form, wanted=own_path(form.text("next")))
 
 
 @pages.get("/sign-in/set-up", may=Stage.ENROL_CODE)
@@ -150,20 +150,22 @@ def _ask(here: Here, *, problems: list[Problem] | None = None) -> Response:
     return here.page(
         "sign-in.html",
         form=form,
-        wanted=_own_path(form.text("next") or here.query("next")),
+        wanted=own_path(form.text("next") or here.query("next")),
         ended=here.query("ended") == "1",
         out=here.query("out") == "1",
+        organisation=here.console.identity.name if here.console.identity else None,
     )
 
 
-def _on(here: Here, signed_in: SignedIn, *, wanted: str) -> Response:
-    path = _own_path(wanted) or "/"
+def go_on(here: Here, signed_in: SignedIn, *, wanted: str) -> Response:
+    """Keep the session and go on to what is still owed, or to where somebody wanted to go."""
+    path = own_path(wanted) or "/"
     owed = OWED.get(signed_in.stage)
     if owed is not None:
         path = f"{owed}?next={path}" if signed_in.stage is Stage.CODE else owed
     return here.remember(here.go(path), signed_in.token)
 
 
-def _own_path(wanted: str) -> str:
+def own_path(wanted: str) -> str:
     """Return where to go on to if that is a path of this site; never another site's address."""
     return wanted if OWN_PATH.fullmatch(wanted) else ""

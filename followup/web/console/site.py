@@ -17,6 +17,7 @@ from starlette.types import Scope
 
 from followup.domain.roles import Role
 from followup.kit import Kit
+from followup.staff.identity import IdentityProvider
 from followup.web.console import failures
 from followup.web.console.here import Console, Here
 from followup.web.console.registry import PUBLIC, Page, Pages, answer, routes_of
@@ -24,6 +25,7 @@ from followup.web.console.static_files import serve_static
 
 MODULES = (
     "sign_in",
+    "organisation",
     "joining",
     "account",
     "home",
@@ -61,6 +63,7 @@ def make_console(
     nhs_identity: bool = False,
     code_roles: frozenset[Role] = frozenset(),
     settings_in_force: dict[str, str] | None = None,
+    identity: IdentityProvider | None = None,
 ) -> Console:
     """Return what the pages share."""
     return Console(
@@ -71,6 +74,7 @@ def make_console(
         nhs_identity=nhs_identity,
         code_roles=code_roles,
         settings_in_force=settings_in_force or {},
+        identity=identity,
         paths=frozenset(page.path for page in all_pages()),
     )
 

@@ -229,6 +229,7 @@ def test_secrets_do_not_show_when_settings_are_printed(environment):
         ("PUBLIC_URL", "https://h.example.com/?a=b", "is not a web address"),
         ("PUBLIC_URL", "http://followup.example.com", "is not encrypted"),
         ("SECOND_FACTOR", "nurses", "names something else than roles: set it to all, none"),
+        ("OIDC_ISSUER", "http://id.example.com", "is not encrypted"),
         ("NHS_IDENTITY", "maybe", "is 'maybe': set it to true or false"),
         ("CLOCK", "60", "FOLLOWUP_CLOCK is '60', but it has three parts"),
         ("TICK", "0", "is '0': set it to seconds between two looks"),
@@ -278,8 +279,9 @@ def test_every_setting_that_can_be_wrong_is_tried_above():
     (mark,) = test_a_wrong_value_is_refused_with_what_to_set_instead.pytestmark
     tried = {case[0].lower() for case in mark.args[1]}
 
-    # Any text may be a token, and any name a network address.
-    assert set(Settings.model_fields) - tried == {"twilio_auth_token", "host"}
+    # Any text may be a token or a name, and any name a network address.
+    free = {"twilio_auth_token", "host", "oidc_client_id", "oidc_client_secret", "oidc_name"}
+    assert set(Settings.model_fields) - tried == free
 
 
 def test_every_mistake_is_named_at_once(environment):

@@ -19,6 +19,7 @@ from tests.faults.kills import (
 from tests.faults.model import model
 from tests.faults.outages import dispatcher_stopped, skewed_worker
 from tests.faults.report import Result
+from tests.faults.soak import soak
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,7 @@ RUNS: Mapping[str, Run] = {
     "embedded": Run(go=embedded_kills, plan=Plan(messages=1_600, over=120, kills=60)),
     "disk-full": Run(go=disk_full, plan=Plan(messages=1_600, over=100, servers=8)),
     "model": Run(go=model, plan=Plan(messages=100, over=0)),
+    "soak": Run(go=soak, plan=Plan(messages=8_000, over=3_600)),
     "email": Run(go=email_faults, plan=Plan(messages=2_000, over=60, kills=60)),
 }
 

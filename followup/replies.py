@@ -13,9 +13,11 @@ itself, and the item goes to the clinic whose number was written to, or to the f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import attrgetter
+from threading import Lock
 from uuid import UUID
 
 import structlog
@@ -61,6 +63,10 @@ URGENT = 1
 
 MOST_KEPT = 10_000
 """Characters of a text that are kept: several times what the longest can hold."""
+
+_IN_TURN = Lock()
+"""SQLite lets one write at a time, and those that wait for it in no order: some would wait for ever
+in a flood. So the texts of one process wait here."""
 
 log = structlog.get_logger()
 
@@ -109,9 +115,16 @@ def take_inbound(
     Nothing is said to the sender of one that was `answered` before (and the database lost it).
     """
     provider = provider or kit.channels[ChannelKind.SMS].provider
-    taken = kit.store.transact(
-        lambda session: _take(session, kit, inbound, provider=provider, answered=answered)
-    )
+    # Before the transaction, so that nobody waits for it.
+    words = _sayable(inbound.body)[:MOST_KEPT]
+    found = sort_reply(kit.catalogue.triage, words, opt_out_type=inbound.opt_out_type)
+    inbound = replace(inbound, body=words)
+    with _IN_TURN if kit.store.is_sqlite else nullcontext():
+        taken = kit.store.transact(
+            lambda session: _take(
+                session, kit, inbound, found=found, provider=provider, answered=answered
+            )
+        )
     log.info(
         "inbound.taken",
         inbound_id=str(taken.inbound_id),
@@ -122,9 +135,11 @@ def take_inbound(
     return taken
 
 
-def _take(session: Session, kit: Kit, inbound: Inbound, *, provider: str, answered: bool) -> Taken:
+def _take(
+    session: Session, kit: Kit, inbound: Inbound, *, found: Found, provider: str, answered: bool
+) -> Taken:
     deed = kit.deed(ACTOR)
-    text = _read(session, kit, inbound, deed=deed)
+    text = _read(session, kit, inbound, found=found, deed=deed)
     if not _keep(session, text, inbound.provider_id, provider=provider, deed=deed):
         return _taken_before(session, inbound.provider_id, provider=provider)
     if text.question is not None and text.chosen is not None:
@@ -158,16 +173,15 @@ def _taken(text: _Text, answer: str | None) -> Taken:
     )
 
 
-def _read(session: Session, kit: Kit, inbound: Inbound, *, deed: Deed) -> _Text:
+def _read(session: Session, kit: Kit, inbound: Inbound, *, found: Found, deed: Deed) -> _Text:
     address, is_mobile = _address(inbound.from_)
     index = patients.address_index(kit.keyring.indexes, ChannelKind.SMS, address)
     _one_at_a_time(session, kit, index)
-    words = _sayable(inbound.body)[:MOST_KEPT]
+    words = inbound.body
     of = patients.find_by_address(session, kit.keyring.indexes, ChannelKind.SMS, address)
     sealer, owner = _sealer(kit, of)
     chosen = answer_of(words) if not inbound.media_count else None
     question = open_question(session, of, now=deed.at) if chosen else None
-    found = sort_reply(kit.catalogue.triage, words, opt_out_type=inbound.opt_out_type)
     meaning = _meaning(words, found, opt_out_type=inbound.opt_out_type)
     return _Text(
         id=new_id(deed.real_at),

@@ -1,0 +1,85 @@
+"""Replies by the hundred through real HTTP: all kept, every red flag at the top, few answers."""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from followup.store.models import InboundMessage
+from followup.worklist import open_items
+from tests.kits import enrol_one, rows, tasks
+from tests.test_bounces import dsn
+from tests.test_replies import replies
+from tests.web.conftest import served, sid, twilio_post
+
+INBOUND = "/hooks/twilio/inbound"
+REPLIES = int(os.environ.get("FOLLOWUP_TEST_REPLIES", "600"))
+"""Ten thousand in a minute where the machine has nothing else to do; a share of them otherwise."""
+ONE_IN = 20
+SENDERS = 200
+NOISE = ("thanks", "ok 👍", "can I drive tomorrow", "STOP", "sugar is 12", "x" * 1600)
+
+
+def form(serial: int) -> dict[str, str]:
+    body = "cant feel my legs" if serial % ONE_IN == 0 else NOISE[serial % len(NOISE)]
+    return {
+        "MessageSid": sid(serial + 1),
+        "From": f"+4477009{serial % SENDERS:05d}",
+        "To": "+447700900500",
+        "Body": body,
+        "NumMedia": "0",
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_flood_of_replies_loses_none_and_puts_red_flags_first(kit):
+    enrol_one(kit)
+    with served(kit) as client:
+        # Every tenth comes twice, as a provider repeats what it had no answer to in time.
+        serials = [*range(REPLIES), *range(0, REPLIES, 10)]
+        started = time.monotonic()
+
+        def post(serial: int) -> int:
+            return twilio_post(client, INBOUND, form(serial)).status_code
+
+        with ThreadPoolExecutor(16) as pool:
+            codes = list(pool.map(post, serials))
+        took = time.monotonic() - started
+
+    flags = -(-REPLIES // ONE_IN)
+    assert set(codes) == {200}
+    assert len(rows(kit, InboundMessage)) == REPLIES
+    with kit.store.read() as session:
+        first = [item.detail["cause"] for item in open_items(session)[:flags]]
+    assert first == ["red-flag"] * flags
+    answered = {one.address_index for one in replies(kit)}
+    assert len(answered) <= SENDERS
+    assert len(replies(kit)) <= 6 * SENDERS
+    print(f"{len(serials)} posts in {took:.1f} s: {len(serials) / took:.0f} a second")  # noqa: T201
+
+
+def test_a_bounce_is_taken_from_whoever_has_a_key_and_nobody_else(sqlite_kit):
+    with served(sqlite_kit) as client:
+        refused = client.post("/hooks/bounce", content=dsn("<one@example.com>"))
+
+    assert refused.status_code == 401
+
+
+def test_a_forged_text_about_a_red_flag_moves_nobody(sqlite_kit):
+    with served(sqlite_kit) as client:
+        answer = twilio_post(client, INBOUND, form(0), token="another")
+
+    assert answer.status_code == 403
+    assert tasks(sqlite_kit) == []
+
+
+def test_a_replayed_text_changes_nothing(sqlite_kit):
+    with served(sqlite_kit) as client:
+        codes = {twilio_post(client, INBOUND, form(0)).status_code for _ in range(5)}
+
+    assert codes == {200}
+    assert len(tasks(sqlite_kit)) == len(replies(sqlite_kit)) == 1

@@ -43,7 +43,11 @@ RIVALS = 4
 LONGEST_WAIT = 10.0
 """Seconds between two blows, at most, where the work is behind its time."""
 UNHURRIED = {"FOLLOWUP_TICK": "0.6", "FOLLOWUP_PROVIDER_TIMEOUT": "3"}
-FEW_AT_ONCE = {"FOLLOWUP_SEND_CONCURRENCY": "2", "FOLLOWUP_BATCH_SIZE": "4"}
+FEW_AT_ONCE = {
+    "FOLLOWUP_SEND_CONCURRENCY": "2",
+    "FOLLOWUP_BATCH_SIZE": "4",
+    "FOLLOWUP_IN_FLIGHT_LIMIT": "64",
+}
 """So that each kill is about one message, not about thirty that were under way together."""
 
 

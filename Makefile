@@ -81,7 +81,7 @@ faults: setup ## Kill workers, brokers and databases for real, and look for lost
 	$(BIN)/python -m tests.faults $(ARGS)
 
 .PHONY: bench
-bench: setup ## Measure how fast messages are claimed and sent here
+bench: setup ## Measure enrolling, claiming, sending, lateness, memory and idling here (ARGS=--help)
 	$(BIN)/python -m tests.bench $(ARGS)
 
 .PHONY: bench-pages

@@ -6,10 +6,11 @@ What is done about an item and the closing of the item are one transaction, wher
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, aliased
 
 from followup.again import check_again, plan_once_more
@@ -20,8 +21,8 @@ from followup.domain.errors import Conflict, NotFound
 from followup.domain.lifecycle import State
 from followup.kit import Kit
 from followup.store.attention import is_open
-from followup.store.models import Message, WorklistItem
-from followup.worklist import close_in
+from followup.store.models import Message, Occurrence, WorklistItem
+from followup.worklist import close_in, occurrences, settle_occurrence
 
 TO_COME = (State.PLANNED, State.HELD, State.CLAIMED)
 
@@ -126,12 +127,24 @@ def mailed(kit: Kit, item_id: UUID, *, actor: str) -> UUID:
         item = _open_item(session, item_id)
         if item.message_id is None:
             raise Conflict("There is no message to send.")
-        again = check_again(session, kit, item.message_id, channel=ChannelKind.EMAIL)
-        new = plan_once_more(session, kit, again, actor=actor)
-        close_in(session, kit, kit.deed(actor), item.id, outcome="sent-by-email")
+        first = item.message_id
+        new = _mail(session, kit, first, actor=actor)
+        done = settle_occurrence(session, item, first)
+        # One that comes too late for an e-mail stays with the item.
+        for other, _ in occurrences(session, item.id):
+            with suppress(Conflict):
+                _mail(session, kit, other.id, actor=actor)
+                done = settle_occurrence(session, item, other.id)
+        if done:
+            close_in(session, kit, kit.deed(actor), item.id, outcome="sent-by-email")
         return new
 
     return kit.store.transact(work)
+
+
+def _mail(session: Session, kit: Kit, message_id: UUID, *, actor: str) -> UUID:
+    again = check_again(session, kit, message_id, channel=ChannelKind.EMAIL)
+    return plan_once_more(session, kit, again, actor=actor)
 
 
 def _open_item(session: Session, item_id: UUID) -> WorklistItem:
@@ -150,23 +163,20 @@ def _patient_of(item: WorklistItem) -> UUID:
 
 
 def _planned_anew(session: Session, patient_id: UUID) -> list[UUID]:
-    """Return the open items of a patient whose advice is to go out by another message."""
+    """Return the open items of a patient all of whose advice is to go out by other messages."""
     lost, new = aliased(Message), aliased(Message)
-    found = session.scalars(
-        select(WorklistItem.id)
-        .join(lost, lost.id == WorklistItem.message_id)
-        .join(
-            new,
-            (new.enrolment_id == lost.enrolment_id)
-            & (new.step == lost.step)
-            & (new.occurrence == lost.occurrence)
-            & (new.id != lost.id),
-        )
-        .where(
-            is_open(),
-            WorklistItem.patient_id == patient_id,
-            new.state.in_([state.value for state in TO_COME]),
-        )
-        .distinct()
+    is_new = exists().where(
+        new.enrolment_id == lost.enrolment_id,
+        new.step == lost.step,
+        new.occurrence == lost.occurrence,
+        new.id != lost.id,
+        new.state.in_([state.value for state in TO_COME]),
     )
-    return sorted(found)
+    found = session.execute(
+        select(WorklistItem.id, is_new)
+        .join(Occurrence, Occurrence.item_id == WorklistItem.id)
+        .join(lost, lost.id == Occurrence.message_id)
+        .where(is_open(), WorklistItem.patient_id == patient_id, Occurrence.settled.is_(False))
+    ).all()
+    left = {row[0] for row in found if not row[1]}
+    return sorted({row[0] for row in found} - left)

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, aliased
 
 from followup.domain.lifecycle import State
 from followup.kit import Kit
-from followup.store.models import Enrolment, Generation, Message, WorklistItem
+from followup.store.models import Enrolment, Generation, Message, Occurrence
 
 GRACE = timedelta(minutes=2)
 """How long (real time) past its lease a row may be before it counts as stuck."""
@@ -116,7 +116,7 @@ def _class(*, service_limit: datetime, real_limit: datetime) -> ColumnElement[st
 
     What should have happened before a limit, and has not, is not taken care of.
     """
-    with_person = exists().where(WorklistItem.message_id == Message.id)
+    with_person = exists().where(Occurrence.message_id == Message.id)
     useful = Message.not_after > service_limit
     leased = Message.lease_until > real_limit
     reportable = or_(Message.receipt_due_at.is_(None), Message.receipt_due_at > service_limit)

@@ -7,9 +7,10 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from followup.causes import BOUNCED_TWICE, BOUNCES
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.domain.protocol import Missed
@@ -26,19 +27,32 @@ OBJECTION_TO_CHANNEL = "objection-to-channel"
 
 
 def not_arriving(
-    session: Session, kit: Kit, deed: Deed, message_ids: Sequence[UUID], *, code: str
+    session: Session,
+    kit: Kit,
+    deed: Deed,
+    message_ids: Sequence[UUID],
+    *,
+    code: str,
+    unreachable: bool = False,
 ) -> None:
     """Open the fallback of each message that failed or can't go on its channel, else ask a person.
 
+    `unreachable` says that the provider just found the address unusable, which a person mends.
     `code` is the cause: the provider's code, or a reason of ours. An answer that can't be
     delivered asks nobody: the text that it answers is before a person already. Nor does a wish not
     to be texted, where there is no other channel: it is the patient's own.
     """
     for message in _messages(session, message_ids):
-        if message.kind == "reply" or _fall_back(session, kit, deed, message):
+        if message.kind == "reply":
             continue
-        if code != OBJECTION_TO_CHANNEL:
-            open_item(session, kit, deed, Task.of_message(message, kind="failed", cause=code))
+        stopped = code in BOUNCES and _bounced_again(session, kit, deed, message)
+        if not _fall_back(session, kit, deed, message):
+            if code != OBJECTION_TO_CHANNEL:
+                open_item(session, kit, deed, Task.of_message(message, kind="failed", cause=code))
+        elif stopped or unreachable:
+            # The advice goes another way, but the number wants correcting all the same.
+            cause = BOUNCED_TWICE if stopped else code
+            open_item(session, kit, deed, Task.of_message(message, kind="unreachable", cause=cause))
 
 
 def expired(session: Session, kit: Kit, deed: Deed, message_ids: Sequence[UUID]) -> None:
@@ -77,6 +91,13 @@ def recipient_at_fault(
         lodge_for_address(session, deed, contact_index=index, source="carrier")
     if opted_out or not is_theirs:
         return
+    _mark_unusable(session, deed, patient, message, code=code)
+
+
+def _mark_unusable(
+    session: Session, deed: Deed, patient: Patient, message: Message, *, code: str
+) -> None:
+    channel = ChannelKind(message.channel)
     field = "mobile_unusable" if channel is ChannelKind.SMS else "email_unusable"
     if getattr(patient, field) is None:
         setattr(patient, field, code)
@@ -91,6 +112,36 @@ def recipient_at_fault(
                 detail={"channel": channel.value, "code": code},
             ),
         )
+
+
+def _bounced_again(session: Session, kit: Kit, deed: Deed, message: Message) -> bool:
+    """Stop writing to a number from which two texts in a row came back; say whether it was so.
+
+    One that was corrected in between begins anew.
+    """
+    if message.patient_id is None or message.channel != ChannelKind.SMS.value:
+        return False
+    patient = session.get_one(Patient, message.patient_id, with_for_update={"key_share": True})
+    last = session.scalars(
+        select(Attempt)
+        .join(Message, Message.id == Attempt.message_id)
+        .where(
+            Message.patient_id == patient.id,
+            Message.channel == message.channel,
+            # The same advice once more, within the hour, proves nothing about the number.
+            or_(Message.step != message.step, Message.occurrence != message.occurrence),
+            Message.state.in_([State.DELIVERED.value, State.FAILED.value]),
+            Attempt.number == Message.attempt_count,
+        )
+        .order_by(Attempt.started_real_at.desc())
+        .limit(1)
+    ).first()
+    if last is None or session.get_one(Message, last.message_id).reason not in BOUNCES:
+        return False
+    if _index_of(kit, patient, last, ChannelKind.SMS) != patient.mobile_index:
+        return False
+    _mark_unusable(session, deed, patient, message, code=BOUNCED_TWICE)
+    return True
 
 
 def _index_of(kit: Kit, patient: Patient, attempt: Attempt, channel: ChannelKind) -> bytes | None:

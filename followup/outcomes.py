@@ -151,7 +151,7 @@ def _refuse(session: Session, kit: Kit, deed: Deed, row: AnyRow, refused: Channe
         recipient_at_fault(
             session, kit, deed, row.attempt_id, code=code, opted_out=refused.opted_out
         )
-    not_arriving(session, kit, deed, [row.message_id], code=code)
+    not_arriving(session, kit, deed, [row.message_id], code=code, unreachable=refused.recipient)
 
 
 def try_again(

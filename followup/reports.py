@@ -183,7 +183,7 @@ def _fail(session: Session, kit: Kit, deed: Deed, row: AnyRow, report: Report) -
         recipient_at_fault(
             session, kit, deed, row.attempt_id, code=code, opted_out=report.opted_out
         )
-    not_arriving(session, kit, deed, [row.message_id], code=code)
+    not_arriving(session, kit, deed, [row.message_id], code=code, unreachable=report.recipient)
 
 
 def _settle_attempt(session: Session, deed: Deed, row: AnyRow, report: Report) -> None:

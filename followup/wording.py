@@ -122,6 +122,7 @@ KINDS: dict[str, str] = {
     "restart": "somebody wants messages again",
     "missed": "could not be sent in time: ring the patient",
     "failed": "did not arrive: ring the patient",
+    "unreachable": "a number or address can't be reached: correct it",
     "unknown": "nobody knows whether it arrived: find out",
     "no-receipt": "sent, but no receipt came",
     "reading-need": "needs help to read our messages: ring the patient",

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from followup.bank_holidays import bank_holidays
@@ -18,7 +18,7 @@ from followup.domain.office_time import after_office_time
 from followup.kit import Kit
 from followup.store.audit_log import Deed, Entry, record
 from followup.store.inserting import insert_new
-from followup.store.models import Message, Patient, WorklistItem
+from followup.store.models import Message, Occurrence, Patient, WorklistItem
 from followup.store.sealing import Sealer
 from followup.store.types import new_id
 
@@ -38,6 +38,7 @@ URGENCY = {
     "reply": 2,
     "missed": 2,
     "failed": 2,
+    "unreachable": 3,
     "unknown": 2,
     "set-up": 2,
     "call-wanted": 2,
@@ -47,6 +48,9 @@ URGENCY = {
     "no-receipt": 3,
 }
 
+
+GATHERED = frozenset({"failed", "missed", "no-receipt", "unreachable"})
+"""Kinds of which one item gathers all messages of a patient: one call settles them together."""
 
 NOTE_COLUMN = "worklist_items.note"
 LONGEST_NOTE = 2000
@@ -80,8 +84,17 @@ class Task:
             patient_id=message.patient_id,
             enrolment_id=message.enrolment_id,
             message_id=message.id,
-            more={"step": message.step, "occurrence": message.occurrence},
+            more={
+                "step": message.step,
+                "occurrence": message.occurrence,
+                "channel": message.channel,
+            },
         )
+
+    @property
+    def of(self) -> str:
+        """The message as the audit trail names it."""
+        return str(self.message_id)
 
 
 def look_by(kit: Kit, clinic: str, urgency: int, *, at: datetime) -> datetime:
@@ -95,6 +108,8 @@ def look_by(kit: Kit, clinic: str, urgency: int, *, at: datetime) -> datetime:
 
 def open_item(session: Session, kit: Kit, deed: Deed, task: Task) -> UUID:
     """Open an item for a person, or return the one that is there for the same subject."""
+    if (known := _gathered(session, deed, task)) is not None:
+        return known
     item_id, urgency = new_id(deed.real_at), task.urgency or URGENCY.get(task.kind, 3)
     due_at = look_by(kit, task.clinic, urgency, at=deed.at)
     is_new = insert_new(
@@ -122,6 +137,7 @@ def open_item(session: Session, kit: Kit, deed: Deed, task: Task) -> UUID:
         return session.scalars(
             select(WorklistItem.id).where(WorklistItem.subject == task.subject)
         ).one()
+    _add(session, deed, item_id, task)
     record(
         session,
         deed,
@@ -137,23 +153,104 @@ def open_item(session: Session, kit: Kit, deed: Deed, task: Task) -> UUID:
     return item_id
 
 
+def _gathered(session: Session, deed: Deed, task: Task) -> UUID | None:
+    """Return the item that a message is gathered in, where one of its patient's is still open."""
+    if task.message_id is None or task.patient_id is None or task.kind not in GATHERED:
+        return None
+    # Two that find something at once find one item.
+    session.get(Patient, task.patient_id, with_for_update={"key_share": True})
+    known = session.scalars(
+        select(WorklistItem.id)
+        .join(Occurrence, Occurrence.item_id == WorklistItem.id)
+        .where(Occurrence.message_id == task.message_id, WorklistItem.kind == task.kind)
+        .limit(1)
+    ).first()
+    if known is not None:
+        return known
+    items = session.scalars(
+        select(WorklistItem)
+        .where(
+            WorklistItem.patient_id == task.patient_id,
+            WorklistItem.kind == task.kind,
+            WorklistItem.message_id.is_not(None),
+            WorklistItem.state != "closed",
+        )
+        .order_by(WorklistItem.opened_at, WorklistItem.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).all()
+    # What is about another channel or another enrolment has another remedy.
+    item = next((one for one in items if _alike(one, task)), None)
+    if item is None:
+        return None
+    _add(session, deed, item.id, task)
+    _record(session, deed, item, "worklist.gathered", {"cause": task.cause, "message": task.of})
+    return item.id
+
+
+def _alike(item: WorklistItem, task: Task) -> bool:
+    same_channel = item.detail.get("channel") == task.more.get("channel")
+    return item.enrolment_id == task.enrolment_id and same_channel
+
+
+def _add(session: Session, deed: Deed, item_id: UUID, task: Task) -> None:
+    if task.message_id is None:
+        return
+    row = {
+        "item_id": item_id,
+        "message_id": task.message_id,
+        "cause": task.cause,
+        "found_at": deed.at,
+        "settled": False,
+    }
+    insert_new(session, Occurrence, row)
+
+
+def occurrences(session: Session, item_id: UUID) -> Sequence[tuple[Message, str]]:
+    """Return the messages that an item is still about, each with its cause, by due time."""
+    rows = session.execute(
+        select(Message, Occurrence.cause)
+        .join(Occurrence, Occurrence.message_id == Message.id)
+        .where(Occurrence.item_id == item_id, Occurrence.settled.is_(False))
+        .order_by(Message.due_at, Message.id)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
 def settle_items(
     session: Session, deed: Deed, message_id: UUID, *, kinds: Collection[str], outcome: str
 ) -> None:
     """Close what nobody has taken up yet about a message, because it has settled itself."""
     settled = session.scalars(
         select(WorklistItem)
+        .join(Occurrence, Occurrence.item_id == WorklistItem.id)
         .where(
-            WorklistItem.message_id == message_id,
+            Occurrence.message_id == message_id,
             WorklistItem.kind.in_(kinds),
             WorklistItem.state == "open",
         )
         .order_by(WorklistItem.id)
-        .with_for_update(key_share=True)
+        .with_for_update(key_share=True, of=WorklistItem)
         .execution_options(populate_existing=True)
     ).all()
     for item in settled:
-        _close(session, deed, item, outcome=outcome)
+        if settle_occurrence(session, item, message_id):
+            _close(session, deed, item, outcome=outcome)
+
+
+def settle_occurrence(session: Session, item: WorklistItem, message_id: UUID) -> bool:
+    """Take a message off an item; return whether it was the last one."""
+    session.execute(
+        update(Occurrence)
+        .where(Occurrence.item_id == item.id, Occurrence.message_id == message_id)
+        .values(settled=True)
+        .execution_options(synchronize_session=False)
+    )
+    left = [message for message, _ in occurrences(session, item.id)]
+    if left and item.message_id == message_id:
+        item.message_id = left[0].id
+        item.detail = item.detail | {"step": left[0].step, "occurrence": left[0].occurrence}
+    return not left
 
 
 def take(kit: Kit, item_id: UUID, *, actor: str, instead_of: str | None = None) -> None:

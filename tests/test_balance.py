@@ -15,7 +15,7 @@ from followup.dispatch import claim_due
 from followup.domain.lifecycle import State
 from followup.kit import Kit
 from followup.receipts import take
-from followup.store.models import Attempt, Message, Receipt, WorklistItem
+from followup.store.models import Attempt, Message, Occurrence, Receipt, WorklistItem
 from tests.kits import (
     a_message,
     balance_is_even,
@@ -157,6 +157,7 @@ def test_a_failure_without_a_person_shows(kit: Kit):
     balance_is_even(kit)
 
     with kit.store.write() as session:
+        session.execute(delete(Occurrence))
         session.execute(delete(WorklistItem))
 
     assert balance(kit).remainder == 1

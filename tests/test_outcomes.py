@@ -313,7 +313,12 @@ def test_the_other_channel_is_tried_once_and_then_a_person(kit: Kit):
     assert (text(kit, enrolment_id).state, email(kit, enrolment_id).state) == ("failed", "failed")
     (task,) = tasks(kit)
     assert (task.kind, task.message_id) == ("failed", email(kit, enrolment_id).id)
-    assert task.detail == {"cause": "550", "step": "going-home", "occurrence": 1}
+    assert task.detail == {
+        "cause": "550",
+        "step": "going-home",
+        "occurrence": 1,
+        "channel": "email",
+    }
     balance_is_even(kit)
 
 

@@ -57,6 +57,14 @@ def failure_of(reply: Reply) -> ChannelError | None:
     return ChannelRefused(reply.name, reason, recipient=_blames_the_mailbox(reply))
 
 
+def words_of(code: int, enhanced: str | None) -> tuple[str, bool]:
+    """Return what a reply says of an e-mail, and whether its mailbox is at fault."""
+    if code < 500:  # noqa: PLR2004 - RFC 5321, 4.2.1
+        return "the mail server said to try again later", False
+    words = _REASONS.get(enhanced or "", "the mail server refused it")
+    return words, (enhanced in _AT_FAULT if enhanced else code in _NO_SUCH_MAILBOX)
+
+
 def _is_overloaded(reply: Reply) -> bool:
     """Say whether it is the server that can't keep up: 4.3 is the mail system, 4.4.5 congestion."""
     enhanced = reply.enhanced or ""

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from followup import worklist as tasks
+from followup.causes import cause_of
 from followup.cli.boundary import Command, Group
 from followup.cli.choices import clinic_key
 from followup.cli.dated import day_and_time, step_title
@@ -24,9 +25,9 @@ from followup.kit import Kit
 from followup.message_view import utc_text
 from followup.store import patients
 from followup.store.id_prefix import SHORTEST, id_range
-from followup.store.models import Enrolment, InboundMessage, Patient, WorklistItem
+from followup.store.models import Enrolment, InboundMessage, Message, Patient, WorklistItem
 from followup.store.sealing import Sealer
-from followup.wording import KINDS, reason_text
+from followup.wording import KINDS
 
 group = new_app(cls=Group)
 
@@ -67,11 +68,14 @@ def show(item: Item) -> None:
         person = patients.read(patient, kit.keyring) if patient else None
         wrote = _opened(kit, inbound, patient) if inbound else None
         look_by = _local(kit, found)
+        gathered = [_gathered(message, cause) for message, cause in _others(session, found)]
     fields(
         [
             ("Item", str(found.id)),
             ("What", _what(found)),
             ("About", _about(found)),
+            ("And about", "; ".join(gathered)),
+            ("What to do", cause_of(_cause(found)).to_do),
             ("Look by", look_by),
             ("State", f"taken by {found.owner}" if found.owner else found.state),
             ("Patient", (person.name or "(no name given)") if person else "(not known)"),
@@ -181,9 +185,24 @@ def _show_list(kit: Kit, items: Sequence[WorklistItem]) -> None:
 
 
 def _what(item: WorklistItem) -> str:
-    cause = reason_text(str(item.detail.get("cause", "")))
+    cause = cause_of(_cause(item)).happened if _cause(item) else ""
     what = KINDS.get(item.kind, item.kind)
     return f"{what} ({cause})" if cause and cause != item.kind else what
+
+
+def _others(session: Session, item: WorklistItem) -> Sequence[tuple[Message, str]]:
+    """Return the other messages that an item has gathered, each with its cause."""
+    found = tasks.occurrences(session, item.id)
+    return [(message, cause) for message, cause in found if message.id != item.message_id]
+
+
+def _gathered(message: Message, cause: str) -> str:
+    about = step_title(str(message.step), message.occurrence)
+    return f"{about} ({cause_of(cause).happened})"
+
+
+def _cause(item: WorklistItem) -> str:
+    return str(item.detail.get("cause", ""))
 
 
 def _about(item: WorklistItem) -> str:

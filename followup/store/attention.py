@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, literal_column, select
 from sqlalchemy.orm import Session
 
-from followup.store.models import InboundMessage, Message, Patient, WorklistItem
+from followup.store.models import InboundMessage, Message, Occurrence, Patient, WorklistItem
 
 MOST = 300
 """So many items one page shows, the most urgent ones; a clinic with more has other worries."""
@@ -18,13 +18,17 @@ MOST = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """Items with their patients, messages and texts, by id. `more` says that others wait too."""
+    """Items with their patients, messages and texts, by id. `more` says that others wait too.
+
+    `gathered` are all messages that an item is about, by the id of the item.
+    """
 
     items: Sequence[WorklistItem]
     more: bool
     patients: Mapping[UUID, Patient]
     messages: Mapping[UUID, Message]
     texts: Mapping[UUID, InboundMessage]
+    gathered: Mapping[UUID, Sequence[Message]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +63,7 @@ def tally(session: Session, clinics: Collection[str] | None, *, now: datetime) -
 
 
 def waiting(session: Session, clinics: Collection[str] | None) -> Waiting:
-    """Return what waits, the most urgent first: four queries, however much it is."""
+    """Return what waits, the most urgent first: five queries, however much it is."""
     items = session.scalars(
         select(WorklistItem)
         .where(is_open(), *of_clinics(clinics))
@@ -89,10 +93,19 @@ def _with_all(session: Session, items: Sequence[WorklistItem], *, more: bool) ->
             InboundMessage.id.in_({item.inbound_id for item in items if item.inbound_id})
         )
     )
+    gathered: dict[UUID, list[Message]] = {}
+    for row in session.execute(
+        select(Occurrence.item_id, Message)
+        .join(Message, Message.id == Occurrence.message_id)
+        .where(Occurrence.item_id.in_([item.id for item in items]), Occurrence.settled.is_(False))
+        .order_by(Message.due_at, Message.id)
+    ):
+        gathered.setdefault(row[0], []).append(row[1])
     return Waiting(
         items=items,
         more=more,
         patients={one.id: one for one in patients},
         messages={one.id: one for one in messages},
         texts={one.id: one for one in texts},
+        gathered=gathered,
     )

@@ -480,6 +480,21 @@ class Escalation(Base):
     created_at: Mapped[datetime]
 
 
+class Occurrence(Base):
+    """A message that an item of the worklist is about: one item may gather several."""
+
+    __tablename__ = "occurrences"
+
+    item_id: Mapped[UUID] = mapped_column(ForeignKey("worklist_items.id"), primary_key=True)
+    message_id: Mapped[UUID] = mapped_column(
+        ForeignKey("messages.id"), primary_key=True, index=True
+    )
+    cause: Mapped[str] = mapped_column(String(80))
+    found_at: Mapped[datetime]
+    # It settled itself, or was sent again: the item need not tell of it any more.
+    settled: Mapped[bool] = mapped_column(Boolean)
+
+
 class InboundMessage(Base):
     """A text that came in, sealed under the patient's key, or the system's when nobody is known."""
 

@@ -16,13 +16,17 @@ from followup.web.console.here import Here
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matter:
-    """One item as people read it. `said` are the patient's own words, where they wrote."""
+    """One item as people read it.
+
+    `others` are what it gathered besides `message`; `said` are the patient's own words.
+    """
 
     item: WorklistItem
     patient: Patient | None
     person: Person | None
     shared_by: Sequence[tuple[UUID, str]]
     message: Message | None
+    others: Sequence[Message]
     said: str | None
     late: bool
     is_mine: bool
@@ -57,6 +61,7 @@ def matter_of(here: Here, found: Waiting, item: WorklistItem) -> Matter:
             for each in item.detail.get("shared_by", ())
         ],
         message=found.messages.get(item.message_id or UUID(int=0)),
+        others=[it for it in found.gathered.get(item.id, ()) if it.id != item.message_id],
         said=_said(here, text, patient) if text else None,
         late=item.state != "closed" and item.due_at <= here.kit.clock.now(),
         is_mine=item.owner == here.member.actor,

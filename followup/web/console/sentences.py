@@ -49,6 +49,7 @@ DEEDS: dict[str, str] = {
     "worklist.opened": "asked a person to look after {patient}: {kind}",
     "worklist.escalated": "found that nobody had taken what needs a person about {patient}",
     "worklist.told": "told those on call about what needs a person about {patient}",
+    "worklist.gathered": "added a message to what needs a person about {patient}",
     "worklist.viewed": "looked at what needs a person about {patient}",
     "worklist.listed": "looked at what needs attention",
     "worklist.taken": "took on what needs a person about {patient}",

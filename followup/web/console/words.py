@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from followup.channels.twilio_errors import MEANINGS
+from followup.causes import cause_of
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.domain.roles import Role
@@ -87,6 +87,8 @@ KINDS: dict[str, str] = {
 ADVICE: dict[str, str] = {
     "failed": "Correct the number, send it by e-mail, or ring and tell the patient what it says.",
     "failed email": "Correct the address, or ring and tell the patient what it says.",
+    "unreachable": "Correct the number: the advice went by e-mail meanwhile.",
+    "unreachable email": "Correct the address: the advice went by text meanwhile.",
     "missed": "Ring and tell the patient what it says.",
     "unknown": "Ring and ask whether it came. Send it again if not.",
     "no-receipt": "Ring if the patient must know. The number may be wrong.",
@@ -213,14 +215,9 @@ def closed(outcome: str | None) -> str:
 
 
 def cause(code: str | None, channel: str = "sms") -> str:
-    """Return what a reason or a provider's code means, as the beginning of a sentence.
-
-    The meanings that are known of numbers are those of texts.
-    """
-    told = reason_text(code)
-    if code and code.isdecimal():
-        known = MEANINGS.get(int(code)) if channel == ChannelKind.SMS else None
-        told = f"{known.reason if known else 'the provider said no'} (code {code})"
+    """Return what a reason or a provider's code means, as the beginning of a sentence."""
+    del channel  # The codes of texts and of e-mails have nothing in common.
+    told = cause_of(code).happened if code else ""
     return told[:1].upper() + told[1:]
 
 

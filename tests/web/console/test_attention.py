@@ -344,11 +344,33 @@ def test_the_number_in_the_menu_is_what_waits_for_me(joined, failed, sqlite_kit)
     assert len(rows(sqlite_kit, WorklistItem)) == 1
 
 
+def open_another(kit):
+    """Open an item of the same kind about the same patient that nothing gathers with the first."""
+    (first,) = tasks(kit)
+    task = Task(
+        subject="failed:another",
+        kind=first.kind,
+        clinic=first.clinic,
+        cause="30006",
+        patient_id=first.patient_id,
+    )
+    kit.store.transact(lambda session: open_item(session, kit, kit.deed("worker"), task))
+
+
+def test_what_fails_later_for_the_same_patient_stands_with_the_first(sqlite_kit, joined, failed):
+    path = failed(1)
+
+    run_until(sqlite_kit, ENROLLED_AT + timedelta(days=1))
+
+    assert len(tasks(sqlite_kit)) == 1
+    assert "And 1 more message since:" in joined().get(path).text
+
+
 def test_what_is_alike_about_a_patient_stands_once_and_is_dealt_with_together(
     sqlite_kit, joined, failed
 ):
     failed(1)
-    run_until(sqlite_kit, ENROLLED_AT + timedelta(days=2))
+    open_another(sqlite_kit)
     count = len(tasks(sqlite_kit))
     assert count > 1
     page = joined().get("/attention")
@@ -365,9 +387,7 @@ def test_what_is_alike_about_a_patient_stands_once_and_is_dealt_with_together(
 @pytest.mark.parametrize(("others", "left"), [("one", 1), ("all", 0)])
 def test_closing_asks_whether_the_others_are_meant_too(sqlite_kit, joined, failed, others, left):
     path = failed(1)
-    run_until(sqlite_kit, ENROLLED_AT + timedelta(days=1))
-    before = len(tasks(sqlite_kit))
-    assert before == 2
+    open_another(sqlite_kit)
     assert "This and 1 other like it" in joined().get(f"{path}/done").text
 
     joined().post(f"{path}/done", {"outcome": "told", "others": others})

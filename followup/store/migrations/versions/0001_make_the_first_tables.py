@@ -759,6 +759,24 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'due'"),
         )
 
+    op.create_table(
+        "occurrences",
+        sa.Column("item_id", sa.Uuid(), nullable=False),
+        sa.Column("message_id", sa.Uuid(), nullable=False),
+        sa.Column("cause", sa.String(length=80), nullable=False),
+        sa.Column("found_at", UtcDateTime(), nullable=False),
+        sa.Column("settled", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["item_id"], ["worklist_items.id"], name=op.f("fk_occurrences_item_id_worklist_items")
+        ),
+        sa.ForeignKeyConstraint(
+            ["message_id"], ["messages.id"], name=op.f("fk_occurrences_message_id_messages")
+        ),
+        sa.PrimaryKeyConstraint("item_id", "message_id", name=op.f("pk_occurrences")),
+    )
+    with op.batch_alter_table("occurrences", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_occurrences_message_id"), ["message_id"], unique=False)
+
     make_guards(op.get_bind(), "audit_events")
     make_guards(op.get_bind(), "audit_seals")
 
@@ -766,6 +784,10 @@ def upgrade() -> None:
 def downgrade() -> None:
     drop_guards(op.get_bind(), "audit_events")
     drop_guards(op.get_bind(), "audit_seals")
+    with op.batch_alter_table("occurrences", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_occurrences_message_id"))
+
+    op.drop_table("occurrences")
     with op.batch_alter_table("escalations", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_escalations_due",

@@ -42,18 +42,22 @@ class Verdict:
     """Whether the sealed part of the trail is as it was written.
 
     `broken_between` names the first stretch of event ids that is not, `unsealed` how many of the
-    latest events no seal covers yet.
+    latest events no seal covers yet. `head` is the newest seal, for people to keep elsewhere;
+    `lost_head` says that one which was kept is not in the chain any more: the newest seals were
+    removed together with their events, which the chain alone does not show.
     """
 
     seals: int
     events: int
     unsealed: int
     broken_between: tuple[int, int] | None
+    head: str | None = None
+    lost_head: bool = False
 
     @property
     def intact(self) -> bool:
         """Whether nothing was edited, removed or slipped in."""
-        return self.broken_between is None
+        return self.broken_between is None and not self.lost_head
 
 
 def seal_trail(kit: Kit) -> int:
@@ -95,8 +99,12 @@ def seal_trail(kit: Kit) -> int:
         return 0
 
 
-def verify_trail(kit: Kit) -> Verdict:
-    """Recompute every seal from the events as they are now."""
+def verify_trail(kit: Kit, *, kept_head: str | None = None) -> Verdict:
+    """Recompute every seal from the events as they are now.
+
+    `kept_head` is the head of an earlier verdict, which must still be in the chain.
+    """
+    met = False
     after, previous, seals, events = 0, b"", 0, 0
     broken: tuple[int, int] | None = None
     with kit.store.read() as session:
@@ -112,10 +120,18 @@ def verify_trail(kit: Kit) -> Verdict:
                 broken = (after + 1, seal.upto_id)
                 break
             after, previous = seal.upto_id, seal.digest
+            met = met or seal.digest.hex() == kept_head
         unsealed = session.scalar(
             select(func.count()).select_from(AuditEvent).where(AuditEvent.id > after)
         )
-    return Verdict(seals=seals, events=events, unsealed=unsealed or 0, broken_between=broken)
+    return Verdict(
+        seals=seals,
+        events=events,
+        unsealed=unsealed or 0,
+        broken_between=broken,
+        head=previous.hex() or None,
+        lost_head=kept_head is not None and broken is None and not met,
+    )
 
 
 def verify_events(

@@ -208,3 +208,29 @@ def test_an_auditor_sees_all_of_one_enrolment_and_nothing_of_others(kit: Kit):
         "message.sent",
     ]
     assert other not in {event.enrolment_id for event in events}
+
+
+def test_an_end_that_was_cut_off_is_found_by_a_seal_that_was_kept(sealed: Kit):
+    kept = verify_trail(sealed).head
+    last = rows(sealed, AuditSeal)[-1]
+
+    tamper(sealed, delete(AuditSeal).where(AuditSeal.id == last.id))
+    tamper_again(sealed, delete(AuditEvent).where(AuditEvent.id > last.after_id))
+
+    assert verify_trail(sealed).intact, "the chain alone does not show it"
+    assert verify_trail(sealed, kept_head=kept).lost_head
+    assert not verify_trail(sealed, kept_head=kept).intact
+
+
+def test_a_seal_that_was_kept_is_found_however_long_the_trail_has_grown(sealed: Kit):
+    kept = verify_trail(sealed).head
+    clock_of(sealed).advance(LONG_AGO)
+    assert seal_trail(sealed) > 0
+
+    assert verify_trail(sealed, kept_head=kept).intact
+    assert verify_trail(sealed).head != kept
+
+
+def tamper_again(kit: Kit, change) -> None:
+    with kit.store.write() as session:
+        session.execute(change)

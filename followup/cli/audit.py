@@ -31,6 +31,14 @@ def audit(
         bool,
         typer.Option("--verify", help="Check that nobody edited the audit trail, of all patients."),
     ] = False,
+    head: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SEAL",
+            help="With --verify: the newest seal that an earlier check printed. It must still be "
+            "there, or the latest part of the trail was cut off.",
+        ),
+    ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Every event, those of messages on their way too.")
     ] = False,
@@ -41,10 +49,10 @@ def audit(
     When, in which exact words, by which version of them and whose approval, every attempt and
     receipt, what staff did, and whether it arrived. Contact details are masked.
     """
-    if (identifier is None) != verify:
+    if (identifier is None) != verify or (head is not None and not verify):
         raise WrongUse("give an enrolment to show, or --verify to check the whole trail")
     if identifier is None:
-        _verify(as_json=as_json)
+        _verify(head, as_json=as_json)
         return
     with opened() as kit, kit.store.read() as session:
         dossier = compile_dossier(session, kit, find_enrolment(session, identifier))
@@ -54,9 +62,9 @@ def audit(
         _show(dossier, everything=everything)
 
 
-def _verify(*, as_json: bool) -> None:
+def _verify(head: str | None, *, as_json: bool) -> None:
     with opened() as kit:
-        verdict = verify_trail(kit)
+        verdict = verify_trail(kit, kept_head=head.strip().lower() if head else None)
     if as_json:
         say_json(
             {
@@ -65,6 +73,8 @@ def _verify(*, as_json: bool) -> None:
                 "seals": verdict.seals,
                 "unsealed": verdict.unsealed,
                 "broken_between": verdict.broken_between,
+                "head": verdict.head,
+                "lost_head": verdict.lost_head,
             }
         )
     elif verdict.intact:
@@ -72,12 +82,21 @@ def _verify(*, as_json: bool) -> None:
             f"Intact: {verdict.events} events under {verdict.seals} seals are as they were written."
         )
         say(f"{verdict.unsealed} of the latest are not sealed yet.")
+        if verdict.head is not None:
+            say(f"Newest seal: {verdict.head}")
+            say("Keep it somewhere else, and check with --head next time that it is still there.")
     if not verdict.intact:
         note(_alarm(verdict))
         raise typer.Exit(REFUSED)
 
 
 def _alarm(verdict: Verdict) -> str:
+    if verdict.lost_head:
+        return (
+            "NOT INTACT: the seal that you kept is not there any more. The end of the trail was cut "
+            "off, or an older backup was restored since. Keep the database as it is, and tell "
+            "whoever answers for it."
+        )
     first, last = verdict.broken_between or (0, 0)
     return (
         f"NOT INTACT: of the audit events {first} to {last}, at least one was edited, removed or "

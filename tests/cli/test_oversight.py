@@ -190,6 +190,9 @@ def test_the_trail_is_found_intact_or_not(on_both):
     assert intact.json["intact"] is True
     assert intact.json["events"] >= 5
     assert "Intact: " in on_both("audit", "--verify").out
+    lost = on_both("audit", "--verify", "--head", "00" * 32)
+    assert lost.code == 1
+    assert "the seal that you kept is not there" in lost.err
 
     tamper(on_both)
     edited = on_both("audit", "--verify")
@@ -210,7 +213,11 @@ def tamper(followup):
         session.execute(text("UPDATE audit_events SET actor = 'somebody' WHERE id = 2"))
 
 
-@pytest.mark.parametrize("args", [(), ("REF-1", "--verify")], ids=["nothing", "both"])
+@pytest.mark.parametrize(
+    "args",
+    [(), ("REF-1", "--verify"), ("REF-1", "--head", "00")],
+    ids=["nothing", "both", "a seal without the trail"],
+)
 def test_an_audit_is_of_one_patient_or_of_the_trail(followup, args):
     assert followup("audit", *args).code == 2
 

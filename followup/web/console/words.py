@@ -15,7 +15,8 @@ from followup.causes import cause_of
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.domain.roles import Role
-from followup.wording import moved_text, reason_text
+from followup.domain.triage import ReplyClass
+from followup.wording import CLASSES, moved_text, reason_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,15 @@ ADVICE: dict[str, str] = {
     "no-answer": "Ring and ask how they are.",
 }
 """What a person should do about an item."""
+
+REPLY_ADVICE: dict[ReplyClass, str] = {
+    ReplyClass.RED_FLAG: "Ring now: this may be one of the warning signs of the leaflet. "
+    "Nobody else has read it.",
+    ReplyClass.DECEASED: "Ring the family or the GP. If the patient has died, end the follow-up.",
+    ReplyClass.WRONG_PERSON: "Find out whose number it is, then correct it or stop the texts.",
+    ReplyClass.HELP: "Ring the patient: they ask for it.",
+}
+"""What to do about a reply that is about this; the others are read and judged by a person."""
 
 URGENCIES: dict[int, Tag] = {
     1: Tag("At once", "red", "within minutes"),
@@ -198,10 +208,23 @@ def kind(code: str) -> str:
     return KINDS.get(code, code)
 
 
-def advice(code: str, channel: str | None = None) -> str:
-    """Return what to do about an item of the worklist, about a message on this channel if any."""
+def advice(code: str, channel: str | None = None, classes: Collection[str] = ()) -> str:
+    """Return what to do about an item of the worklist.
+
+    `channel` is that of the message which it is about, `classes` what a reply is about.
+    """
+    if code == "reply":
+        found = [told for each, told in REPLY_ADVICE.items() if each.value in classes]
+        if found:
+            return found[0]
     general = "Look into it, and ring the patient if they need to know."
     return ADVICE.get(f"{code} {channel}", ADVICE.get(code, general))
+
+
+def about(classes: Collection[str]) -> str:
+    """Return what a reply may be about, as far as fixed phrases tell; empty where they don't."""
+    known = [each for each in ReplyClass if each.value in classes]
+    return ", ".join(CLASSES[each] for each in known if each is not ReplyClass.UNCLEAR)
 
 
 def urgency_tag(urgency: int) -> Tag:

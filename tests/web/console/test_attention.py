@@ -393,3 +393,16 @@ def test_closing_asks_whether_the_others_are_meant_too(sqlite_kit, joined, faile
     joined().post(f"{path}/done", {"outcome": "told", "others": others})
 
     assert len([one for one in tasks(sqlite_kit) if one.state == "open"]) == left
+
+
+def test_a_reply_that_may_be_a_red_flag_is_first_and_says_to_ring_now(sqlite_kit, joined, failed):
+    failed(1)
+    enrol_one(sqlite_kit, 2)
+    write(sqlite_kit, "I can't feel when I need the toilet", serial=2)
+
+    page = joined().get("/attention")
+
+    first = page.page.all("section")[0].text
+    assert "Test Patient-00002" in first
+    assert "Ring now: this may be one of the warning signs" in first
+    assert "may be about: a red flag" in first

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from followup.bank_holidays import bank_holidays, office_is_open
 from followup.catalogue import load_catalogue
+from followup.cli.soundness import _holidays_running_out
 from followup.domain.office_time import after_office_time
 from followup.store.models import InboundMessage
 from followup.worklist import open_items
@@ -213,6 +214,14 @@ def office_time(start: datetime, hours: float) -> datetime:
 )
 def test_office_time_passes_only_while_the_office_is_open(start, hours, end):
     assert office_time(datetime.fromisoformat(start), hours) == datetime.fromisoformat(end)
+
+
+def test_an_operator_hears_when_the_known_bank_holidays_run_out():
+    catalogue = load_catalogue()
+
+    assert _holidays_running_out(catalogue, today=date(2026, 11, 22)) == []
+    [said] = _holidays_running_out(catalogue, today=date(2035, 1, 1))
+    assert "england-and-wales are known until" in said
 
 
 def test_the_office_is_closed_on_a_bank_holiday():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 from config.contradictions import remarks
 from config.settings import Settings, load_settings
 from followup import health
+from followup.bank_holidays import last_known
 from followup.catalogue import Catalogue, load_catalogue
 from followup.cli.opening import opened
 from followup.clock import parse_clock
@@ -26,6 +27,7 @@ from followup.store.sealing import MasterKeys
 from followup.store.session import Store, make_engine
 
 BROKER_SECONDS = 3.0
+HOLIDAYS_AHEAD = timedelta(days=120)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,20 @@ def _look_at_words(findings: Findings, settings: Settings | None) -> None:
     findings.look("messages", lambda: _content(contents))
     if catalogues:
         findings.warn("protocols", *catalogues[0].reservations(today))
+        findings.warn("clinics", *_holidays_running_out(catalogues[0], today=today))
     if catalogues and contents:
         _look_at_both(findings, catalogues[0], contents[0], today=today)
+
+
+def _holidays_running_out(catalogue: Catalogue, *, today: date) -> list[str]:
+    """Say whose bank holidays are known for too short a time to count office hours by."""
+    divisions = {clinic.division for clinic in catalogue.clinics.values()}
+    return [
+        f"the bank holidays of {division} are known until {last_known(division)} only: update "
+        "govuk-bank-holidays, or office hours will be counted on days when nobody is there"
+        for division in sorted(divisions)
+        if last_known(division) < today + HOLIDAYS_AHEAD
+    ]
 
 
 def _catalogue(found: list[Catalogue], settings: Settings | None) -> str:

@@ -93,8 +93,8 @@ def _verify(head: str | None, *, as_json: bool) -> None:
 def _alarm(verdict: Verdict) -> str:
     if verdict.lost_head:
         return (
-            "NOT INTACT: the seal that you kept is not there any more. The end of the trail was cut "
-            "off, or an older backup was restored since. Keep the database as it is, and tell "
+            "NOT INTACT: the seal that you kept is not there any more. The end of the trail was "
+            "cut off, or an older backup was restored since. Keep the database as it is, and tell "
             "whoever answers for it."
         )
     first, last = verdict.broken_between or (0, 0)

@@ -8,16 +8,27 @@ remainder. So is one that was planned and is no longer in the database.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session, aliased
 
 from followup.domain.lifecycle import State
 from followup.kit import Kit
 from followup.store.models import Enrolment, Generation, Message, Occurrence
+from followup.store.types import AnyRow
 
 GRACE = timedelta(minutes=2)
 """How long (real time) past its lease a row may be before it counts as stuck."""
@@ -74,6 +85,30 @@ def balance(kit: Kit, scope: Scope = EVERYTHING) -> Balance:
     with kit.store.read() as session:
         counts = _count(session, kit, scope)
         missing = _missing(session, scope)
+    return _sheet(counts, missing)
+
+
+def balance_by(kit: Kit, by: str, scope: Scope = EVERYTHING) -> dict[str, Balance]:
+    """Return a balance sheet for each `day` (in UTC), `clinic` or `protocol`, in order.
+
+    A message that is gone is missed in its clinic and protocol; no day is known of it.
+    """
+    key = {
+        "day": func.date(Message.due_at),
+        "clinic": Message.clinic,
+        "protocol": func.coalesce(Message.protocol, "-"),
+    }[by]
+    with kit.store.read() as session:
+        counted = _count_by(session, kit, scope, key)
+        sheets = {}
+        for name in sorted(counted):
+            part = replace(scope, clinic=name) if by == "clinic" else replace(scope, protocol=name)
+            missing = 0 if by == "day" else _missing(session, part)
+            sheets[name] = _sheet(counted[name], missing)
+    return sheets
+
+
+def _sheet(counts: Mapping[str, int], missing: int) -> Balance:
     classes = {name: counts.get(name, 0) for name in CLASSES}
     due = sum(counts.values()) + missing
     return Balance(due=due, remainder=due - sum(classes.values()), **classes)
@@ -92,6 +127,15 @@ CLASSES = (
 
 
 def _count(session: Session, kit: Kit, scope: Scope) -> Mapping[str, int]:
+    return _count_by(session, kit, scope, literal("")).get("", {})
+
+
+def _count_by(
+    session: Session,
+    kit: Kit,
+    scope: Scope,
+    key: Any,  # noqa: ANN401 - an expression of any type
+) -> Mapping[str, Mapping[str, int]]:
     # A message whose place the other channel's took is accounted for by that one.
     now = kit.clock.now()
     # The grace is real time: under a time-lapse clock it is as much more service time.
@@ -103,12 +147,15 @@ def _count(session: Session, kit: Kit, scope: Scope) -> Mapping[str, int]:
     replaced = and_(
         Message.superseded.is_(True), exists().where(fallback.fallback_of == Message.id)
     )
-    rows = session.execute(
-        select(label, func.count())
+    rows: Sequence[AnyRow] = session.execute(
+        select(key.label("key"), label, func.count())
         .where(Message.due_at <= now, ~replaced, *scope.conditions())
-        .group_by(label)
-    )
-    return {row[0]: row[1] for row in rows}
+        .group_by("key", label)
+    ).all()
+    counted: dict[str, dict[str, int]] = {}
+    for name, class_, count in rows:
+        counted.setdefault(str(name), {})[class_] = count
+    return counted
 
 
 def _class(*, service_limit: datetime, real_limit: datetime) -> ColumnElement[str]:

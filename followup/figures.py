@@ -12,12 +12,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from followup.alarms import open_alarms
 from followup.domain.lifecycle import State
 from followup.health import last_sweeps, oldest_overdue, states_now
 from followup.heart import missed, signs
 from followup.kit import Kit
 from followup.store.messages import state_is
-from followup.store.models import Message, WorklistItem
+from followup.store.models import Message, Switch, WorklistItem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,8 @@ class Figures:
     worklist: Mapping[tuple[str, int], int]
     worklist_late: int
     heartbeats: Mapping[tuple[str, str], timedelta]
+    alarms: Sequence[str]
+    switches: int
 
 
 def figures(kit: Kit) -> Figures:
@@ -54,6 +57,8 @@ def figures(kit: Kit) -> Figures:
             worklist=_worklist(session),
             worklist_late=_worklist_late(session, kit),
             heartbeats=_heartbeats(session, kit),
+            alarms=[alarm.code for alarm in open_alarms(session)],
+            switches=_switches(session),
         )
 
 
@@ -90,6 +95,11 @@ def _worklist_late(session: Session, kit: Kit) -> int:
         WorklistItem.state != "closed", WorklistItem.due_at <= kit.clock.now()
     )
     return session.scalar(late) or 0
+
+
+def _switches(session: Session) -> int:
+    on = select(func.count()).select_from(Switch).where(Switch.lifted_at.is_(None))
+    return session.scalar(on) or 0
 
 
 def _heartbeats(session: Session, kit: Kit) -> dict[tuple[str, str], timedelta]:

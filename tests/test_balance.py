@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import delete, update
 
-from followup.balance import Scope, balance
+from followup.balance import Scope, balance, balance_by
 from followup.changes import pause, withdraw
 from followup.channels.interface import ReportedStatus
 from followup.clock import TimeLapseClock
@@ -29,7 +29,7 @@ from tests.kits import (
     sweep,
     tick,
 )
-from tests.people import EMAIL, ENROLLED_AT, PROCEDURE_AT, SMS
+from tests.people import CLINIC, EMAIL, ENROLLED_AT, PROCEDURE_AT, SMS
 from tests.scripted_channel import LOST, refuse
 
 HOUR = timedelta(hours=1)
@@ -239,3 +239,19 @@ def test_six_weeks_with_trouble_balance_at_every_step(kit: Kit):
 
     figures = balance(kit)
     assert figures.due == figures.sent + figures.with_a_person + figures.suppressed
+
+
+@pytest.mark.parametrize("by", ["day", "clinic", "protocol"])
+def test_each_part_has_a_sheet_of_its_own_and_together_they_are_the_whole(kit: Kit, by: str):
+    enrol_one(kit, 1)
+    enrol_one(kit, 2)
+    run_until(kit, ENROLLED_AT + timedelta(days=3))
+    whole = balance(kit)
+
+    sheets = balance_by(kit, by)
+
+    assert {one.remainder for one in sheets.values()} == {0}
+    for name, figure in whole.as_dict().items():
+        assert sum(one.as_dict()[name] for one in sheets.values()) == figure
+    keys = {"day": "2026-10-19", "clinic": CLINIC, "protocol": "nerve-root-block"}
+    assert keys[by] in sheets

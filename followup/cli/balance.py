@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated
+
 import typer
 
-from followup.balance import Balance, Scope
+from followup.balance import Balance, Scope, balance_by
 from followup.balance import balance as taken
 from followup.cli.boundary import REFUSED
 from followup.cli.choices import bound, clinic_key, protocol_key
 from followup.cli.opening import opened
 from followup.cli.options import AsJson, Clinic, Protocol, Since, Until
 from followup.cli.screen import Column, counted, note, say_json, table
+
+
+class Grouping(StrEnum):
+    """By what the sheet is divided."""
+
+    DAY = "day"
+    CLINIC = "clinic"
+    PROTOCOL = "protocol"
+
 
 MEANINGS = {
     "delivered": "the carrier confirmed that they arrived",
@@ -30,6 +43,9 @@ def balance(
     protocol: Protocol = None,
     since: Since = None,
     until: Until = None,
+    by: Annotated[
+        Grouping | None, typer.Option("--by", help="A sheet for each: day, clinic or protocol.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Account for every message that fell due.
@@ -44,16 +60,33 @@ def balance(
             until=bound(kit.catalogue, until, option="--until", clinic=clinic),
         )
         sheet = taken(kit, scope)
-    if as_json:
+        sheets = balance_by(kit, by.value, scope) if by else {}
+    if as_json and by:
+        say_json({name: one.as_dict() for name, one in sheets.items()})
+    elif by:
+        _show_each(by.value, sheets)
+    elif as_json:
         say_json(sheet.as_dict())
     else:
         _show(sheet)
-    if sheet.remainder:
+    if sheet.remainder or any(one.remainder for one in sheets.values()):
         note(
             f"Unaccounted for: {counted(sheet.remainder, 'message')}. `followup check` says if "
             "everything runs; where it does, a person must look: followup messages"
         )
         raise typer.Exit(REFUSED)
+
+
+def _show_each(by: str, sheets: Mapping[str, Balance]) -> None:
+    names = ["due", *MEANINGS, "remainder"]
+    columns = [Column(by), *(Column(name.replace("_", " "), right=True) for name in names)]
+    table(
+        columns,
+        (
+            [key, *(str(figure) for figure in (one.as_dict()[name] for name in names))]
+            for key, one in sheets.items()
+        ),
+    )
 
 
 def _show(sheet: Balance) -> None:

@@ -11,9 +11,11 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from followup.alarms import open_alarms
 from followup.broker import broker_ailments
 from followup.domain.errors import StoreUnavailable
 from followup.health import Ailment, ailments
+from followup.symptoms import held_up
 from followup.web.site import Here, Site
 
 log = structlog.get_logger()
@@ -41,9 +43,17 @@ def metrics(site: Here) -> Response:
     return Response(site.scrapes.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
+def _with_alarms(site: Site, found: list[Ailment]) -> list[Ailment]:
+    """Return what is wrong, with the alarms that are up for what shows over time."""
+    codes = {one.code for one in found}
+    with site.kit.store.read() as session:
+        up = [Ailment(code=it.code, sentence=it.sentence) for it in open_alarms(session)]
+    return [*found, *(one for one in up if one.code not in codes and one.code != "broker-away")]
+
+
 def _of_the_store(site: Site) -> list[Ailment]:
     try:
-        return ailments(site.kit)
+        return _with_alarms(site, [*ailments(site.kit), *held_up(site.kit)])
     except StoreUnavailable as error:
         log.warning("web.database_away", reason=str(error))
         return [

@@ -49,6 +49,7 @@ class _Once(Collector):
     def collect(self) -> Iterable[Metric]:
         yield from _of_messages(self._read)
         yield from _of_sweeps(self._read)
+        yield from _of_trouble(self._read)
         yield from _of_people(self._read)
         yield from _of_processes(self._read)
 
@@ -68,6 +69,16 @@ def _of_messages(read: Figures) -> Iterator[Metric]:
     )
     unknown.add_metric([], read.oldest_unknown.total_seconds())
     yield unknown
+
+
+def _of_trouble(read: Figures) -> Iterator[Metric]:
+    alarms = _gauge("alarm", "1 for each alarm that is up.", "code")
+    for code in read.alarms:
+        alarms.add_metric([code], 1)
+    yield alarms
+    switches = _gauge("switches_on", "Kill switches that are on.")
+    switches.add_metric([], read.switches)
+    yield switches
 
 
 def _of_sweeps(read: Figures) -> Iterator[Metric]:

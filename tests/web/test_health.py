@@ -215,7 +215,7 @@ def test_what_waits_for_a_person_is_counted_by_kind_and_urgency(kit, client):
 
     found = scrape(client)
 
-    assert figure(found, "worklist_open", kind="reply", urgency="2") == 2
+    assert figure(found, "worklist_open", kind="reply", urgency="1") == 2
     assert figure(found, "worklist_late") == 2
 
 

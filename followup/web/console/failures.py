@@ -56,8 +56,9 @@ FAILURES = {
     ),
     503: Failure(
         "The service is not available just now",
-        "It can’t reach its database. Nothing was changed: try again in a minute. If it goes on, "
-        "tell whoever looks after this service.",
+        "Its database is away or is being brought up to date. Nothing was changed, and messages "
+        "that fall due wait: try again in a minute. If it goes on, tell whoever looks after this "
+        "service, and ring patients who can’t wait.",
     ),
 }
 
@@ -79,10 +80,7 @@ def page_of_error(here: Here, error: FollowupError) -> Response:
     status = next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
     if status in {500, 503}:
         log.error("web.unable", cause=type(error).__name__, reason=str(error))
-        answer = page_of(here, status)
-        if isinstance(error, StoreUnavailable):
-            answer.headers["Retry-After"] = "5"
-        return answer
+        return page_of(here, status)
     told = str(error) if status == 409 else None  # noqa: PLR2004 - the clash, in its own words
     return page_of(here, status, detail=told)
 
@@ -92,4 +90,7 @@ def page_of(
 ) -> Response:
     """Return the page of a status; `detail` is a sentence that names nobody."""
     failure = failure or FAILURES.get(status, FAILURES[400])
-    return here.page("failure.html", status=status, failure=failure, detail=detail)
+    response = here.page("failure.html", status=status, failure=failure, detail=detail)
+    if status == 503:  # noqa: PLR2004 - away for now
+        response.headers["Retry-After"] = "5"
+    return response

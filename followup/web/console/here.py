@@ -127,13 +127,21 @@ class Here:
         html = (
             environment()
             .get_template(f"pages/{name}")
-            .render({**self.chrome, "here": self, "form": form, **facts})
+            .render({**self._always(), **self.chrome, "here": self, "form": form, **facts})
         )
         return HTMLResponse(
             html,
             status_code=status,
             headers={"Content-Security-Policy": content_policy(self.nonce)},
         )
+
+    def _always(self) -> dict[str, object]:
+        """Return what even a page needs that is shown before anything is known."""
+        return {
+            "nonce": self.nonce,
+            "nhs_identity": self.console.nhs_identity,
+            "version": self.console.version,
+        }
 
     def go(self, address: str) -> Response:
         """Send the browser on after a post: 303, so that reloading repeats nothing."""

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from urllib.parse import quote
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,6 +18,8 @@ from starlette.routing import Route
 from followup.domain.errors import FollowupError
 from followup.domain.roles import EVERY_ROLE, Role
 from followup.staff.sessions import Presence, Stage, find_presence
+from followup.store.revisions import newest_revision
+from followup.store.schema import revision_of
 from followup.web.console import failures
 from followup.web.console.chrome import chrome_of
 from followup.web.console.forms import EMPTY, Form
@@ -120,7 +123,17 @@ def answer(console: Console, page: Page, request: Request, *, body: bytes) -> Re
     except Exception as error:
         # The edge of a request: the reader gets a page, the log the kind of mistake.
         log.exception("web.failed", cause=type(error).__name__)
-        return failures.page_of(here, 500)
+        return failures.page_of(here, 503 if _is_migrating(here, error) else 500)
+
+
+def _is_migrating(here: Here, error: Exception) -> bool:
+    """Say whether something went wrong because the database is at another schema than this code."""
+    if not isinstance(error, DBAPIError):
+        return False
+    try:
+        return revision_of(here.kit.store.engine) != newest_revision()
+    except FollowupError:
+        return True
 
 
 def _at(here: Here, presence: Presence | None, body: bytes) -> Here:

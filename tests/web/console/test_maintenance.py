@@ -33,15 +33,12 @@ def test_it_says_when_to_come_again(admin, away):
 
 
 @pytest.mark.parametrize(
-    ("revision", "status", "heading"),
-    [
-        ("0000", 503, "The service is not available just now"),
-        (None, 500, "Something went wrong here"),
-    ],
+    ("revision", "status"),
+    [("0000", 503), (None, 500)],
     ids=["at another schema", "at the right one"],
 )
 def test_a_table_that_is_not_there_is_our_mistake_only_at_the_right_schema(
-    sqlite_kit, admin, monkeypatch, revision, status, heading
+    sqlite_kit, admin, monkeypatch, revision, status
 ):
     def fail(*_args, **_given):
         raise ProgrammingError("SELECT", {}, Exception("relation does not exist"))
@@ -51,4 +48,5 @@ def test_a_table_that_is_not_there_is_our_mistake_only_at_the_right_schema(
             connection.execute(text(f"UPDATE alembic_version SET version_num = '{revision}'"))
     monkeypatch.setattr(type(sqlite_kit.store), "read", fail)
 
-    assert admin.get("/patients", status=status).heading == heading
+    ours = admin.get("/patients", status=status).heading == "Something went wrong here"
+    assert ours == (revision is None)

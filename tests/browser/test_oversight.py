@@ -1,0 +1,107 @@
+"""Oversight in a browser: the auditor's question, the words, the second factor, an idle session."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pyotp
+import pytest
+from sqlalchemy import update
+
+from followup.audit import seal_trail
+from followup.domain.roles import Role
+from followup.staff.members import Particulars, add_member
+from followup.store.staff_tables import StaffSession
+from tests.kits import clock_of, enrol_one, run_until
+from tests.people import ENROLLED_AT
+
+PASSWORD = "walnut ladder frost"
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without"])
+def test_what_was_this_patient_told_is_answered_and_taken_away(site, window, javascript):
+    enrol_one(site.kit, 1, diabetic=True)
+    run_until(site.kit, ENROLLED_AT + timedelta(days=1, hours=12))
+    clock_of(site.kit).advance_real(timedelta(minutes=15))
+    seal_trail(site.kit)
+    clock_of(site.kit).advance_real(timedelta(minutes=-15))
+    screen = window(site.open(), Role.AUDIT, javascript=javascript)
+
+    screen.go("/patients")
+    screen.click("Test Patient-00001")
+    screen.click("Report for the audit")
+    assert screen.heading == "Report on a patient"
+    for told in (
+        "take the small dressing off",
+        "A draft: no clinician has signed it off",
+        "Intact",
+    ):
+        assert told in screen.text
+    screen.look()
+    with screen.page.expect_download() as download:
+        screen.page.get_by_role("button", name="Take it away as a PDF").click()
+    assert download.value.path().read_bytes().startswith(b"%PDF-")
+
+    screen.go("/audit?what=looks")
+    assert "took the report on Test Patient-00001 away as a PDF" in screen.text
+    screen.look()
+
+
+def test_the_words_are_read_and_a_timeline_is_drawn(site, window):
+    screen = window(site.open(), Role.MANAGE)
+    screen.go("/content")
+    screen.look()
+
+    screen.page.locator("a[href='/content/sugar']").last.click()
+    screen.page.get_by_label("Which time").select_option("4")
+    screen.click("Show")
+    assert "our last reminder" in screen.text
+    screen.look()
+
+    screen.go("/protocols/nerve-root-block")
+    for label, value in (("Day", "23"), ("Month", "10"), ("Year", "2026")):
+        screen.fill(label, value)
+    screen.click("Draw the timeline")
+    assert "Timeline of somebody enrolled on Fri 23 Oct 2026, 2:30pm" in screen.text
+    screen.look()
+
+
+def test_signing_in_takes_a_second_factor_once_it_is_set_up(site, window):
+    who = Particulars(email="nia@example.com", name="Nia", roles=(Role.ENROL,), clinics=None)
+    add_member(site.kit, who, password=PASSWORD, actor="cli:test")
+    site.open(FOLLOWUP_SECOND_FACTOR="all")
+    screen = window(site, signed_in=False)
+    screen.go("/patients")
+    _give_password(screen)
+    screen.look()
+    key = screen.page.locator("code").inner_text().replace(" ", "")
+    screen.page.locator("input[name=code]").fill(pyotp.TOTP(key).now())
+    screen.page.locator("main button").click()
+    assert screen.heading == "Home"
+
+    other = window(site, signed_in=False)
+    other.go("/patients")
+    _give_password(other)
+    other.look()
+    other.page.locator("input[name=code]").fill("000000")
+    other.page.locator("main button").click()
+    assert "This code is wrong" in other.text
+
+
+def test_an_idle_session_ends_at_the_sign_in_page(site, window):
+    screen = window(site.open(), Role.ENROL)
+    screen.go("/patients")
+    long_ago = clock_of(site.kit).real_now() - timedelta(minutes=20)
+    with site.kit.store.write() as session:
+        session.execute(update(StaffSession).values(seen_real_at=long_ago))
+
+    screen.click("Enrol", role="link")
+
+    assert screen.heading == "Sign in"
+    screen.look()
+
+
+def _give_password(screen):
+    screen.fill("E-mail address", "nia@example.com")
+    screen.fill("Password", PASSWORD)
+    screen.click("Sign in", role="button")

@@ -14,7 +14,7 @@ from sqlalchemy import update
 
 from followup import dispatch
 from followup.changes import pause
-from followup.dispatch import claim_due
+from followup.dispatch import claim_due, claims
 from followup.kit import Kit
 from followup.objections import lift, lodge
 from followup.store.models import Enrolment, Message, Objection, Patient, Switch
@@ -110,6 +110,19 @@ def test_the_most_urgent_go_first_and_then_the_longest_due(kit: Kit):
 def _reply(kit: Kit) -> dict[str, Any]:
     sealed = kit.keyring.system.seal("+447700900123", column="messages.address")
     return {"address_sealed": sealed, "address_index": b"0" * 16}
+
+
+def test_a_batch_is_handed_on_before_the_next_is_claimed(kit: Kit, monkeypatch):
+    monkeypatch.setattr(dispatch, "CLAIM_SIZE", 2)
+    for _ in range(4):
+        a_message(kit, priority=0, claimable_at=ENROLLED_AT, **_reply(kit))
+
+    first = next(claims(kit))
+
+    states = {one.id: one.state for one in rows(kit, Message)}
+    assert len(first.message_ids) == 2
+    assert sorted(states.values()) == ["claimed", "claimed", "planned", "planned"]
+    assert {states[id_] for id_ in first.message_ids} == {"claimed"}
 
 
 def test_batches_hold_no_more_than_a_task_carries(kit: Kit):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
 
 import pytest
 
@@ -68,12 +69,16 @@ def test_whoever_waits_is_woken_when_it_is_enough_and_gets_nothing_twice():
     with ThreadPoolExecutor(2) as executor:
         turns = Turns(executor, work, most=2)
         turns.add(range(8))
+        since = monotonic()
         first = turns.wait(4, seconds=10)
         none = turns.wait(1, seconds=0.01)
         gate.set()
         rest = all_of(turns)
+        waited = monotonic() - since
 
     assert sorted(first) == [0, 1, 2, 3]
+    # Less than the time after which it stops to wait anyway.
+    assert waited < 5
     assert none == []
     assert rest == [4, 5, 6, 7]
 

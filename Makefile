@@ -102,6 +102,10 @@ lock: setup ## Make the lock files again from pyproject.toml (UPGRADE=--upgrade 
 assets: setup ## Fetch the console's front-end files again from the npm registry (needs npm)
 	$(BIN)/python -m scripts.refresh_assets
 
+.PHONY: catalogues
+catalogues: setup ## Bring the translations of the patient's page up to date, and compile them
+	$(BIN)/python -m scripts.refresh_catalogues
+
 .PHONY: clean
 clean: ## Remove everything that these targets made
 	rm -rf .venv .venv.lock .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \

@@ -69,15 +69,31 @@ class PatientPage:
     index: bytes
 
 
-def read_page(kit: Kit, advice: Advice, token: str, *, language: str | None = None) -> PatientPage:
-    """Return what a token shows, in `language` or the patient's; raise `NotFound` if nothing."""
+def read_page(
+    kit: Kit, advice: Advice, token: str, *, language: str | None = None, drafts: bool = False
+) -> PatientPage:
+    """Return what a token shows, in `language` or the patient's; raise `NotFound` if nothing.
+
+    `drafts` shows advice that nobody has approved in that language too.
+    """
     with kit.store.read() as session:
         enrolment = find_page(session, kit, token)
         patient = session.get_one(Patient, enrolment.patient_id)
         clinic = _clinic(kit, enrolment)
-        dated = _advice(
-            _rows(session, enrolment), advice, wanted=language or patient.language, clinic=clinic
-        )
+        wanted = language or patient.language
+        dated = [
+            Dated(row.due_at, piece)
+            for row in _rows(session, enrolment)
+            if (
+                piece := advice.piece(
+                    row.template,
+                    wanted=wanted,
+                    clinic=clinic,
+                    occurrence=row.occurrence,
+                    drafts=drafts,
+                )
+            )
+        ]
         sealer = kit.keyring.patient(patient.data_key, patient.master_key_id)
         assert sealer is not None  # noqa: S101 - `find_page` finds no page without a key
         now = kit.clock.now()
@@ -163,17 +179,6 @@ def _rows(session: Session, enrolment: Enrolment) -> list[Message]:
         if message.reason not in UNSEEN:
             found[message.step, message.occurrence] = message
     return sorted(found.values(), key=lambda message: (message.due_at, message.id))
-
-
-def _advice(rows: Sequence[Message], advice: Advice, *, wanted: str, clinic: Clinic) -> list[Dated]:
-    pieces = (
-        (
-            row.due_at,
-            advice.piece(row.template, wanted=wanted, clinic=clinic, occurrence=row.occurrence),
-        )
-        for row in rows
-    )
-    return [Dated(at, piece) for at, piece in pieces if piece is not None]
 
 
 def _standing(session: Session, enrolment: Enrolment, patient: Patient) -> list[Standing]:

@@ -8,6 +8,8 @@ from datetime import date
 
 from followup.content.layout import visible_text, words
 from followup.content.library import Content, Form, Rendered
+from followup.content.meta import Meta
+from followup.content.page_words import PageWords
 from followup.content.version import ContentVersion, Standing
 from followup.domain.channel import ChannelKind
 from followup.domain.clinic import Clinic
@@ -50,11 +52,10 @@ def faults(
         for step in protocol.steps:
             found += _of_step(content, clinics, step, f'protocol {protocol.key}, step "{step.key}"')
     for clinic in clinics:
-        for language in clinic.languages:
-            for reply in REPLIES:
-                found += _unsendable(
-                    content, reply, language, ChannelKind.SMS, f"clinic {clinic.key}"
-                )
+        for reply in REPLIES:
+            found += _unsendable(
+                content, reply, clinic.languages[0], ChannelKind.SMS, f"clinic {clinic.key}"
+            )
         for version in content.versions():
             if version.language in clinic.languages:
                 found += _of_messages(content, version, clinic)
@@ -63,8 +64,11 @@ def faults(
 
 def reservations(content: Content, *, clinics: Iterable[Clinic], today: date) -> tuple[str, ...]:
     """Return a sentence for each thing that the clinic should settle, with what to do about it."""
+    clinics = tuple(clinics)
     return (
         *_unapproved(content),
+        *_unwritten(content, clinics),
+        *_page(clinics, today=today),
         *(
             f"message {name}: its words were to be read again by {_day(card.review_due)}: have "
             "them reviewed, and set review_due in its meta.toml"
@@ -111,9 +115,9 @@ def _of_step(content: Content, clinics: Sequence[Clinic], step: Step, where: str
             f"for {card.occurrences}: read them, then raise occurrences in its meta.toml"
         )
     for clinic in clinics:
-        for language in clinic.languages:
-            for channel in step.channels:
-                yield from _unsendable(content, step.template, language, channel, where)
+        # Whoever reads another language gets the first one until theirs is approved.
+        for channel in step.channels:
+            yield from _unsendable(content, step.template, clinic.languages[0], channel, where)
 
 
 def _unsendable(
@@ -150,17 +154,18 @@ def _hard_to_send_or_read(
     content: Content, version: ContentVersion, clinic: Clinic
 ) -> Iterator[str]:
     where = f"clinic {clinic.key}: {version.template}/{version.language} by {version.channel}"
-    limit = content.cards[version.template].max_segments
+    card = content.cards[version.template]
     for occurrence in _occurrences(content, version):
         for form in (Form(), Form(office_open=False)):
             message = content.proof(version, clinic, occurrence=occurrence, form=form)
-            for sentence in [*_too_long(message, limit), *_hard_words(message)]:
+            for sentence in [*_too_long(message, card), *_hard_words(message)]:
                 yield f"{where}{_nth(occurrence)}: {sentence}"
 
 
-def _too_long(message: Rendered, limit: int) -> Iterator[str]:
-    size = message.size
-    if size is not None and size.encoding != "GSM-7":
+def _too_long(message: Rendered, card: Meta) -> Iterator[str]:
+    size, language = message.size, message.version.language
+    limit = card.limit(language)
+    if size is not None and size.encoding != "GSM-7" and language not in card.segments_in:
         yield (
             f"needs {size.encoding}, which halves what a segment holds: take special characters "
             "out of its words, or of the clinic's facts"
@@ -191,6 +196,28 @@ def _unapproved(content: Content) -> Iterator[str]:
                 else "someone has changed since approval"
             )
             yield f"messages in {language}: {why} the words of {names}"
+
+
+def _unwritten(content: Content, clinics: Sequence[Clinic]) -> Iterator[str]:
+    for language in dict.fromkeys(each for clinic in clinics for each in clinic.languages[1:]):
+        written = {
+            version.template for version in content.versions() if version.language == language
+        }
+        if names := ", ".join(sorted(content.cards.keys() - written)):
+            yield f"messages in {language}: none of {names}: patients get the first language"
+
+
+def _page(clinics: Sequence[Clinic], *, today: date) -> Iterator[str]:
+    words = PageWords.load()
+    if today > words.card.review_due:
+        due = _day(words.card.review_due)
+        yield f"the patient's page: its words were to be read again by {due}"
+    for language in dict.fromkeys(each for clinic in clinics for each in clinic.languages):
+        if language not in words.languages:
+            yield f"the patient's page in {language}: is not there: patients see it in English"
+        elif words.standing(language) is not Standing.APPROVED:
+            seen = "" if words.shows(language) else ": patients see it in English"
+            yield f"the patient's page in {language}: no clinician has approved its words{seen}"
 
 
 def _occurrences(content: Content, version: ContentVersion) -> range:

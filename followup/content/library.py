@@ -138,7 +138,7 @@ class Content:
         stands_in = {name: _stand_in(name, url) for name, url in extra.items() if url}
         facts, urls = ClinicFacts.of(clinic, version.language), tuple(sorted(stands_in.items()))
         made = self._composed(version, facts, occurrence, form, urls)
-        limit = self.cards[version.template].max_segments
+        limit = self.cards[version.template].limit(version.language)
         if "page_url" in stands_in and made.size and made.size.segments > limit:
             made = self._composed(version, facts, occurrence, form, ())
         for name, shown in stands_in.items():

@@ -74,11 +74,19 @@ class Meta(Signed):
         default=1, ge=1, description="how often at most one patient gets it after one procedure"
     )
     max_segments: int = Field(ge=1, le=10, description="how many segments its text may take")
+    segments_in: dict[str, Annotated[int, Field(ge=1, le=10)]] = Field(
+        default={},
+        description="how many segments it may take in languages whose letters need more room",
+    )
     review_due: date = Field(description="the last day by which its words should be read again")
     source: list[Line] = Field(min_length=1, description="the leaflet's sentences it rests on")
     departures: list[Line] = Field(
         default=[], description="where its words go beyond these sentences, or fall short of them"
     )
+
+    def limit(self, language: str) -> int:
+        """Return how many segments the text may take in a language."""
+        return self.segments_in.get(language, self.max_segments)
 
 
 def read_meta(text: str, *, file: str) -> Meta:

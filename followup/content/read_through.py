@@ -43,9 +43,14 @@ def read_through(
     lines: list[str] = []
     for heading, template, times in sections:
         lines += ["", heading, "=" * len(heading)]
-        for version in content.versions():
-            shown = version.language in clinic.languages and version.channel in channels
-            if version.template == template and shown:
+        mine = [
+            version
+            for language in clinic.languages
+            for version in content.versions()
+            if version.template == template and version.language == language
+        ]
+        for version in mine:
+            if version.channel in channels:
                 lines += _messages(content, version, clinic, times=times)
     return "\n".join(lines).strip() + "\n"
 

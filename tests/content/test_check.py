@@ -44,10 +44,17 @@ def test_the_shipped_messages_have_no_fault(content: Content, catalogue, one_way
 def test_the_shipped_messages_await_approval_and_nothing_else(content: Content, catalogue, one_way):
     clinics = [*catalogue.clinics.values(), one_way]
 
-    (only,) = reservations(content, clinics=clinics, today=TODAY)
+    arabic, english, unwritten, *page = reservations(content, clinics=clinics, today=TODAY)
 
-    assert only.startswith("messages in en: no clinician has approved the words of ")
-    assert all(name in only for name in content.cards)
+    assert english.startswith("messages in en: no clinician has approved the words of ")
+    assert all(name in english for name in content.cards)
+    assert arabic.startswith("messages in ar: no clinician has approved the words of ")
+    assert unwritten.startswith("messages in ar: none of facet-going-home, ")
+    assert page == [
+        "the patient's page in en: no clinician has approved its words",
+        "the patient's page in ar: no clinician has approved its words: "
+        "patients see it in English",
+    ]
 
 
 def test_a_sound_folder_has_no_fault(folder: Folder, clinic, protocol):
@@ -111,22 +118,32 @@ def test_a_step_that_repeats_more_often_than_its_words_allow_is_a_fault(
     assert "sends hello 2 times, and its words are made for 1" in found
 
 
-def test_a_clinic_language_without_words_is_a_fault(folder: Folder, clinic, protocol):
-    bilingual = replace(clinic, languages=("en", "cy"))
+def test_a_clinics_first_language_without_words_is_a_fault(folder: Folder, clinic, protocol):
+    welsh = replace(clinic, languages=("cy", "en"))
 
-    found = check(folder, bilingual, protocol)
+    found = check(folder, welsh, protocol)
 
     assert 'step "dressing": hello: has no words in "cy"' in found
     assert 'clinic derriford-pain: reply-stopped: has no words in "cy"' in found
 
 
-def test_a_clinic_language_whose_words_nobody_approved_is_a_fault(folder: Folder, clinic, protocol):
+def test_a_first_language_whose_words_nobody_approved_is_a_fault(folder: Folder, clinic, protocol):
     folder.translate("cy")
-    bilingual = replace(clinic, languages=("en", "cy"))
+    welsh = replace(clinic, languages=("cy", "en"))
 
     assert "the words of hello in cy for sms are draft: have a clinician approve" in check(
-        folder, bilingual, protocol
+        folder, welsh, protocol
     )
+
+
+def test_a_further_language_without_words_is_told_and_no_fault(folder: Folder, clinic, protocol):
+    bilingual = replace(clinic, languages=("en", "cy"))
+
+    told = reservations(folder.load(), clinics=[bilingual], today=TODAY)
+
+    assert check(folder, bilingual, protocol) == ""
+    assert any(each.startswith("messages in cy: none of hello") for each in told)
+    assert "the patient's page in cy: is not there: patients see it in English" in told
 
 
 @pytest.mark.parametrize("reply", REPLIES)

@@ -65,7 +65,7 @@ def _cases() -> Iterator[Case]:
         one_way = replace(clinic, two_way=False, sms_sender="Clinic", stop_contact=clinic.phone)
         for template, times, channel in sorted(sendings):
             for sender in (clinic, one_way):
-                for language in clinic.languages:
+                for language in content.languages(template):
                     for occurrence in range(1, times + 1):
                         yield Case(template, occurrence, times, language, channel, sender)
 
@@ -422,4 +422,5 @@ def test_every_card_names_the_sentences_that_it_rests_on_and_who_has_to_approve_
 ):
     for card in content.cards.values():
         assert card.source
-        assert [(entry.language, entry.status) for entry in card.approval] == [("en", "draft")]
+        standing = [(entry.language, entry.status) for entry in card.approval]
+        assert standing in ([("en", "draft")], [("en", "draft"), ("ar", "draft")])

@@ -70,8 +70,10 @@ def show(request: Request, desk: TheDesk, token: str) -> Response:
     try:
         found = read_page(desk.kit, desk.advice, token)
         facts = _language(desk, found)
-        if facts.language != found.wanted_language:
-            found = read_page(desk.kit, desk.advice, token, language=facts.language)
+        if facts.draft or facts.language != found.wanted_language:
+            found = read_page(
+                desk.kit, desk.advice, token, language=facts.language, drafts=facts.draft
+            )
     except NotFound:
         desk.wrong_links.count(who)
         return gone(request, "gone", status=404)

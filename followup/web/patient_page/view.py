@@ -65,7 +65,7 @@ def shown(
         leaflet=leaflet.body if leaflet else None,
         leaflet_language=facts.language,
         leaflet_direction=direction(facts.language),
-        choices=[{name: say(text) if name != "do" else text for name, text in choice.items()}
+        choices=[{name: say(text) if text and name != "do" else text for name, text in choice.items()}
                  for choice in _choices(found)],
         languages=_languages(found),
         not_yet=[own_name(found.wanted_language)]

@@ -23,6 +23,7 @@ from followup.enrol import (
     timeline_of,
 )
 from followup.kit import Kit
+from followup.needs import ask_for_help
 from followup.planning import add_generations
 from followup.store import patients
 from followup.store.audit_log import record_all
@@ -100,4 +101,8 @@ def _enrol_fresh(
     pairs = list(zip(enrolments, all_checked, strict=True))
     add_generations(session, kit, [timeline_of(*pair) for pair in pairs], deed=deed)
     record_all(session, deed, (created(*pair) for pair in pairs))
+    for enrolment, patient, each in zip(enrolments, people, all_checked, strict=True):
+        needs = each.request.person.needs
+        if needs:
+            ask_for_help(session, kit, deed, patient, needs, enrolment_id=enrolment.id)
     return [Enrolled(enrolment_id=enrolment.id, created=True) for enrolment in enrolments]

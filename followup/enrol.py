@@ -13,9 +13,11 @@ from sqlalchemy.orm import Session
 from followup.domain.channel import ChannelKind
 from followup.domain.clinic import Clinic
 from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput, Problem
+from followup.domain.needs import Need
 from followup.domain.protocol import Protocol
 from followup.domain.timeline import PlannedMessage, Procedure, plan
 from followup.kit import Handbook, Kit
+from followup.needs import ask_for_help
 from followup.page_links import open_page
 from followup.planning import Timeline, add_generations
 from followup.store import patients
@@ -151,6 +153,8 @@ def enrol_in(session: Session, kit: Kit, checked: Checked, *, actor: str) -> Enr
     session.flush()
     add_generations(session, kit, [timeline_of(enrolment, checked)], deed=deed)
     record(session, deed, created(enrolment, checked))
+    needs = request.person.needs
+    ask_for_help(session, kit, deed, patient, needs, enrolment_id=enrolment.id)
     return Enrolled(enrolment_id=enrolment.id, created=True)
 
 
@@ -283,7 +287,11 @@ def wrong_time(procedure_at: datetime, *, now: datetime) -> list[Problem]:
 
 
 def _unreachable(request: Request) -> list[Problem]:
-    if not request.channels:
+    no_texts = Need.NO_TEXTS in request.person.needs
+    if no_texts and ChannelKind.SMS in request.channels:
+        return [Problem("channels", "texts are of no use to this patient: leave sms out")]
+    # Whom nothing reaches, a person rings: see `followup.needs`.
+    if not request.channels and not (no_texts and request.person.email is None):
         return [Problem("channels", "name at least one of sms, email")]
     return [
         Problem(

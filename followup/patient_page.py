@@ -131,7 +131,7 @@ def choose(kit: Kit, token: str, choice: str, *, languages: Sequence[str]) -> No
         if choice in {"large", "normal", "easy-read"}:
             _change_reading(session, kit, deed, enrolment, choice=choice)
         elif verb == "language" and what in languages:
-            _change_language(session, deed, patient, what)
+            change_language(session, deed, patient, what)
         elif verb in {"stop", "start"} and what in set(ChannelKind):
             _change_messages(session, kit, deed, patient, ChannelKind(what), stop=verb == "stop")
         else:
@@ -220,7 +220,8 @@ def _change_messages(
     plan_again(session, kit, deed, patient_id=patient.id)
 
 
-def _change_language(session: Session, deed: Deed, patient: Patient, language: str) -> None:
+def change_language(session: Session, deed: Deed, patient: Patient, language: str) -> None:
+    """Write in which language a patient reads."""
     if patient.language == language:
         return
     patient.language = language

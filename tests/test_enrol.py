@@ -358,7 +358,7 @@ def test_no_channel_at_all_is_refused(sqlite_kit: Kit):
 
 
 def test_a_language_that_the_clinic_does_not_write_is_refused(sqlite_kit: Kit):
-    assert "writes in en" in refusal(sqlite_kit, request(language="cy"))["patient.language"]
+    assert "writes in en, ar;" in refusal(sqlite_kit, request(language="cy"))["patient.language"]
 
 
 def test_a_failure_in_the_middle_leaves_nothing(kit: Kit, monkeypatch):

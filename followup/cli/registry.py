@@ -36,6 +36,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "stop": Entry("objecting:stop", "Record that a patient wants no more messages."),
         "start": Entry("objecting:start", "Record that a patient wants messages again."),
         "objections": Entry("objecting:objections", "List the wishes not to be written to."),
+        "page": Entry("page:group", "Print, replace or revoke the link to a patient's page."),
     },
     "Oversight": {
         "messages": Entry("messages:messages", "List messages by state, time, step or channel."),

@@ -77,6 +77,7 @@ class Advice:
                 "last": occurrence == self._content.cards[template].occurrences,
                 "occurrence": occurrence,
                 "page_url": None,
+                "right_to_left": False,
                 "stop_url": None,
             }
         )

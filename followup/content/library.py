@@ -25,6 +25,7 @@ from followup.domain.clinic import Clinic
 from followup.domain.errors import TemplateError
 from followup.domain.file_shape import did_you_mean
 from followup.domain.sms import SmsSize, downgrade, measure
+from followup.languages import direction
 
 STOP_URL = "https://stop.invalid/"
 """Stands in for the patient's own address while an e-mail is rendered, so that it can be cached."""
@@ -210,6 +211,7 @@ class Content:
             "occurrence": occurrence,
             "office_open": form.office_open,
             "page_url": None,
+            "right_to_left": direction(version.language) == "rtl",
             "stop_url": None,
             **dict(urls),
         }

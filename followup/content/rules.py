@@ -56,6 +56,7 @@ VARIABLES = dict.fromkeys(
         "occurrence",
         "office_open",
         "page_url",
+        "right_to_left",
         "stop_url",
     )
 )

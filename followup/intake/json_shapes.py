@@ -17,6 +17,7 @@ from followup.domain.channel import ChannelKind
 from followup.domain.contact import parse_email, parse_mobile, parse_nhs_number
 from followup.domain.errors import InvalidInput, Problem
 from followup.domain.file_shape import did_you_mean
+from followup.domain.needs import Need
 from followup.enrol import Request
 from followup.kit import Handbook
 from followup.store.patients import Person
@@ -126,6 +127,18 @@ def _channel(text: str) -> ChannelKind:
 ChannelName = Annotated[ChannelKind, _parsed_by(_channel), _text_schema(enum=list(ChannelKind))]
 
 
+def _need(text: str) -> Need:
+    try:
+        return Need(text)
+    except ValueError:
+        raise InvalidInput.of(
+            "", f"there is no such need; choose from: {', '.join(Need)}"
+        ) from None
+
+
+NeedName = Annotated[Need, _parsed_by(_need), _text_schema(enum=list(Need))]
+
+
 class PatientShape(JsonShape):
     """Who the patient is: an NHS number, or a name and a date of birth; and a way to reach them."""
 
@@ -136,6 +149,9 @@ class PatientShape(JsonShape):
     email: Email | None = None
     language: Annotated[str, Field(min_length=2, max_length=12)] | None = Field(
         None, description="A BCP 47 tag; without it, the clinic's first language."
+    )
+    needs: Annotated[list[NeedName], Field(max_length=10)] = Field(
+        [], description="What helps the patient to take in what we send."
     )
 
 
@@ -184,10 +200,16 @@ def to_request(kit: Handbook, shape: EnrolmentShape) -> Request:
         mobile=patient.mobile,
         email=patient.email,
         language=patient.language or (clinic.languages[0] if clinic else "en"),
+        needs=frozenset(patient.needs),
     )
     channels = shape.channels
     if channels is None:
-        channels = [channel for channel in ChannelKind if person.address(channel)]
+        channels = [
+            channel
+            for channel in ChannelKind
+            if person.address(channel)
+            and not (channel is ChannelKind.SMS and Need.NO_TEXTS in person.needs)
+        ]
     return Request(
         clinic=shape.clinic,
         protocol=shape.protocol,

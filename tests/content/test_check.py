@@ -50,11 +50,8 @@ def test_the_shipped_messages_await_approval_and_nothing_else(content: Content, 
     assert all(name in english for name in content.cards)
     assert arabic.startswith("messages in ar: no clinician has approved the words of ")
     assert unwritten.startswith("messages in ar: none of facet-going-home, ")
-    assert page == [
-        "the patient's page in en: no clinician has approved its words",
-        "the patient's page in ar: no clinician has approved its words: "
-        "patients see it in English",
-    ]
+    assert page[0] == "the patient's page in en: no clinician has approved its words"
+    assert page[1].endswith("no clinician has approved its words: patients see it in English")
 
 
 def test_a_sound_folder_has_no_fault(folder: Folder, clinic, protocol):

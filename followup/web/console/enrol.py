@@ -11,12 +11,15 @@ from starlette.responses import Response
 from followup.domain.contact import parse_nhs_number
 from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput, NotFound, Problem
 from followup.enrol import Checked, Request, check, enrol, foresee
+from followup.languages import staff_name
 from followup.message_view import preview
+from followup.spoken import language_note
 from followup.staff.drafts import Draft, begin_draft, close_draft, find_draft, keep_answers
 from followup.store import patients
 from followup.store.audit_log import Entry, record
 from followup.store.models import Enrolment
 from followup.store.patient_search import Sought, search
+from followup.web.console import words
 from followup.web.console.enrolment_form import (
     STEPS,
     WHEN,
@@ -155,6 +158,13 @@ def _check_page(here: Here, draft: Draft, *, problems: Sequence[Problem] = ()) -
         person=request.person,
         clash=clash,
         views=preview(here.kit, checked),
+        language=staff_name(request.person.language),
+        language_note=language_note(
+            here.kit,
+            language=request.person.language,
+            clinic=checked.clinic,
+            protocol=checked.protocol,
+        ),
         protocol=checked.protocol,
         channels=[channel.value for channel in request.channels],
         now=here.kit.clock.now(),
@@ -319,5 +329,9 @@ def _choices(here: Here, form: Form) -> dict[str, Any]:
             (attribute_field(each.key), each.question)
             for each in (protocol.needed_attributes() if protocol else ())
         ],
-        "languages": clinics[shown].languages if shown in clinics else (),
+        "needs": list(words.NEEDS.values()),
+        "languages": [
+            (code, staff_name(code))
+            for code in (clinics[shown].languages if shown in clinics else ())
+        ],
     }

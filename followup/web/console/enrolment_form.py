@@ -12,6 +12,7 @@ from followup.domain.channel import ChannelKind
 from followup.domain.clinic import Clinic
 from followup.domain.contact import parse_email, parse_mobile, parse_nhs_number
 from followup.domain.errors import InvalidInput, Problem
+from followup.domain.needs import Need
 from followup.domain.protocol import Protocol
 from followup.enrol import AHEAD, BEHIND, Request
 from followup.intake.local_times import parse_time
@@ -35,7 +36,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "reach": ("mobile", "mobile_again", "email"),
     "procedure": ("protocol", WHEN, f"{WHEN}-month", f"{WHEN}-year", "at"),
     "about": (),
-    "wishes": ("channels", "language", "reference"),
+    "wishes": ("channels", "language", "needs", "reference"),
 }
 """The pages of the form, in order, and the fields of each; the protocol's questions are `about`."""
 
@@ -139,7 +140,15 @@ class Reading:
                 else None
             ),
             language=language,
+            needs=self._needs(),
         )
+
+    def _needs(self) -> frozenset[Need]:
+        known = {need.value: need for need in Need}
+        chosen = self.form.all("needs")
+        if any(each not in known for each in chosen if each):
+            self._wrong("needs", "Choose from these needs")
+        return frozenset(known[each] for each in chosen if each in known)
 
     def _name(self) -> str | None:
         name = " ".join(self.form.text("name").split())
@@ -227,7 +236,9 @@ class Reading:
     def _channels(self, person: Person) -> tuple[ChannelKind, ...]:
         wanted = self.form.all("channels")
         channels = tuple(channel for channel in ChannelKind if channel.value in wanted)
-        if not channels:
+        if Need.NO_TEXTS in person.needs and ChannelKind.SMS in channels:
+            self._wrong("channels", "Texts are of no use to this patient: leave them out")
+        if not channels and (Need.NO_TEXTS not in person.needs or person.email):
             self._wrong("channels", "Choose how the patient wants to get the messages")
         reached = {
             ChannelKind.SMS: self.form.text("mobile"),

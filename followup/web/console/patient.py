@@ -35,6 +35,9 @@ DONE = {
     "stopped": "The wish is noted. Nothing more goes out that it covers.",
     "started": "The wish was lifted. What is still useful will be sent.",
     "called": "The call is noted.",
+    "needs": "The language and reading needs are kept.",
+    "page-new": "The patient’s page has a new link. Messages from now on carry it.",
+    "page-off": "The link to the patient’s page is switched off.",
     "again": "The message will be sent again.",
 }
 pages = Pages()

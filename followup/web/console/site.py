@@ -33,6 +33,7 @@ MODULES = (
     "patients",
     "patient",
     "deeds",
+    "patient_needs",
     "team",
     "system",
     "audit",

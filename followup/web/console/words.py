@@ -16,6 +16,7 @@ from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.domain.roles import Role
 from followup.domain.triage import ReplyClass
+from followup.languages import staff_name
 from followup.wording import CLASSES, moved_text, reason_text
 
 
@@ -190,8 +191,18 @@ DEEDS: dict[str, str] = {
     "objection.lodged": "Does not want",
     "objection.lifted": "Wants again",
     "patient.changed": "Changed",
+    "page.taken-back": "Link to the patient’s page switched off",
+    "page.new-link": "New link to the patient’s page",
+    "message.answered": "The patient answered our question",
     "patient.address-unusable": "An address can’t be reached",
 }
+
+NEEDS: dict[str, tuple[str, str, str]] = {
+    "no-texts": ("no-texts", "No texts", "E-mails alone; without an address, a person rings"),
+    "large-print": ("large-print", "Large print", "In e-mails and on the patient’s own page"),
+    "easy-read": ("easy-read", "Easy read", "We have no such words: a person rings to explain"),
+}
+"""What helps patients to read: its code, its name, and what is done about it."""
 
 FIELDS: dict[str, str] = {
     "name": "name",
@@ -200,7 +211,13 @@ FIELDS: dict[str, str] = {
     "mobile": "mobile number",
     "email": "e-mail address",
     "language": "language",
+    "needs": "reading needs",
 }
+
+
+def need_word(code: str) -> str:
+    """Return the name of a reading need."""
+    return NEEDS[code][1]
 
 
 def kind(code: str) -> str:
@@ -261,7 +278,7 @@ def receipt_word(status: str) -> str:
 
 def language_word(language: str) -> str:
     """Return what a language is called."""
-    return LANGUAGES.get(language, language)
+    return LANGUAGES.get(language) or staff_name(language)
 
 
 def approval_words(approval: Mapping[str, Any] | None) -> str:
@@ -374,6 +391,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "language_word": language_word,
     "moment": moment,
     "moved": moved,
+    "need_word": need_word,
     "outcome_word": outcome_word,
     "provider_word": provider_word,
     "reason": reason,

@@ -65,8 +65,10 @@ def shown(
         leaflet=leaflet.body if leaflet else None,
         leaflet_language=facts.language,
         leaflet_direction=direction(facts.language),
-        choices=[{name: say(text) if text and name != "do" else text for name, text in choice.items()}
-                 for choice in _choices(found)],
+        choices=[
+            {name: say(text) if text and name != "do" else text for name, text in one.items()}
+            for one in _choices(found)
+        ],
         languages=_languages(found),
         not_yet=[own_name(found.wanted_language)]
         if found.wanted_language != facts.language else [],

@@ -1,0 +1,86 @@
+"""What helps a patient to read what we send, and the link to their own page."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from followup.domain.errors import NotFound
+from followup.domain.needs import Need
+from followup.languages import staff_name
+from followup.needs import change_needs
+from followup.page_links import replace_link, take_back
+from followup.patient_page import change_language
+from followup.store import patients
+from followup.store.models import Enrolment, Patient
+from followup.store.patient_history import enrolments_of
+from followup.web.console import words
+from followup.web.console.forms import Form
+from followup.web.console.here import Here
+from followup.web.console.patient import find
+from followup.web.console.registry import CHANGE_PATIENTS, Pages
+
+pages = Pages()
+
+
+@pages.get("/patients/{patient}/needs", may=CHANGE_PATIENTS)
+def ask_needs(here: Here) -> Response:
+    patient = find(here)
+    person = patients.read(patient, here.kit.keyring)
+    if person is None:
+        raise NotFound("this patient's data was erased")
+    values = {"needs": tuple(sorted(person.needs)), "language": (person.language,)}
+    return here.page(
+        "needs.html",
+        patient=patient,
+        form=Form(values=values),
+        needs=list(words.NEEDS.values()),
+        languages=[(code, staff_name(code)) for code in _languages(here, patient)],
+    )
+
+
+@pages.post("/patients/{patient}/needs", may=CHANGE_PATIENTS)
+def keep_needs(here: Here) -> Response:
+    patient = find(here)
+    chosen = frozenset(need for need in Need if need.value in here.form.all("needs"))
+    language = here.form.text("language")
+
+    def work(session: Session) -> None:
+        row = session.get_one(Patient, patient.id, with_for_update=True)
+        deed = here.kit.deed(here.member.actor)
+        enrolments = enrolments_of(session, row.id)
+        of = enrolments[0].id if enrolments else None
+        change_needs(session, here.kit, deed, row, chosen, enrolment_id=of)
+        if language in _languages(here, patient):
+            change_language(session, deed, row, language)
+
+    here.kit.store.transact(work)
+    return here.go(f"/patients/{patient.id}?done=needs")
+
+
+@pages.post("/enrolments/{enrolment}/page/new", may=CHANGE_PATIENTS)
+def new_link(here: Here) -> Response:
+    enrolment = _enrolment(here)
+    replace_link(here.kit, enrolment.id, actor=here.member.actor)
+    return here.go(f"/patients/{enrolment.patient_id}?done=page-new")
+
+
+@pages.post("/enrolments/{enrolment}/page/off", may=CHANGE_PATIENTS)
+def link_off(here: Here) -> Response:
+    enrolment = _enrolment(here)
+    take_back(here.kit, enrolment.id, actor=here.member.actor)
+    return here.go(f"/patients/{enrolment.patient_id}?done=page-off")
+
+
+def _languages(here: Here, patient: Patient) -> tuple[str, ...]:
+    clinic = here.kit.catalogue.clinics.get(patient.clinic)
+    return clinic.languages if clinic else ()
+
+
+def _enrolment(here: Here) -> Enrolment:
+    with here.kit.store.read() as session:
+        enrolment = session.get(Enrolment, here.id("enrolment"))
+    if enrolment is None:
+        raise NotFound("there is no such enrolment")
+    here.require_clinic(enrolment.clinic)
+    return enrolment

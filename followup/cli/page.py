@@ -11,7 +11,9 @@ from followup.kit import Kit
 from followup.page_links import replace_link, take_back, token_of
 from followup.store.enrolments import find_enrolment, patient_of
 
-group = new_app(cls=Group, no_args_is_help=True, help="The link to a patient's own page.")
+group = new_app(
+    cls=Group, no_args_is_help=True, help="Print, replace or revoke the link to a patient's page."
+)
 
 
 @group.command()

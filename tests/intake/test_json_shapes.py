@@ -26,6 +26,7 @@ PATIENT: dict[str, Any] = {
     "mobile": "07700 900123",
     "email": "name@Example.com",
     "language": "en",
+    "needs": [],
 }
 ENROLMENT: dict[str, Any] = {
     "clinic": "derriford-pain",

@@ -92,7 +92,7 @@ def _paths(kit: Kit) -> dict[str, str]:
         "messages of a step": "/messages?step=flare&channel=sms",
         "needs attention": "/attention",
         "content": "/content",
-        "protocols": "/protocols",
+        "protocol": "/protocols/nerve-root-block",
         "audit": "/audit",
         "audit of a day": f"/audit?day={since}",
         "patient report": f"/audit/patients/{patient}",

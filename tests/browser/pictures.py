@@ -110,7 +110,7 @@ def take_all(cast: Cast, page: Page, folder: Path) -> None:
         "message": f"/messages/{cast.message('A', 'sugar')}",
         "messages": "/messages",
         "content": "/content",
-        "protocols": "/protocols",
+        "protocol": "/protocols/nerve-root-block",
         "audit": "/audit",
         "report": f"/audit/patients/{cast.patient('A')}",
         "team": "/team",

@@ -74,7 +74,7 @@ def test_the_body_of_an_enrolment_is_described_whole(description):
 
     assert body["required"] is True
     assert set(schema["properties"]) == set(enrolment())
-    assert set(schema["properties"]["patient"]["properties"]) == set(enrolment()["patient"])
+    assert set(schema["properties"]["patient"]["properties"]) == {*enrolment()["patient"], "needs"}
     assert schema["required"] == ["clinic", "protocol", "procedure_at", "patient"]
     assert "$ref" not in str(schema)
 

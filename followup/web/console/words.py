@@ -75,6 +75,8 @@ CALLS: dict[str, str] = {
 KINDS: dict[str, str] = {
     "failed": "A message did not arrive",
     "missed": "A message came too late to send",
+    "unreachable": "A number or an address can’t be reached",
+    "restored": "A backup was restored",
     "unknown": "Nobody knows whether a message arrived",
     "no-receipt": "No confirmation came for a message",
     "reply": "The patient wrote",
@@ -92,6 +94,7 @@ ADVICE: dict[str, str] = {
     "unreachable": "Correct the number: the advice went by e-mail meanwhile.",
     "unreachable email": "Correct the address: the advice went by text meanwhile.",
     "missed": "Ring and tell the patient what it says.",
+    "restored": "Find out what changed since the backup, put it right, then resume.",
     "unknown": "Ring and ask whether it came. Send it again if not.",
     "no-receipt": "Ring if the patient must know. The number may be wrong.",
     "reply": "Read it, and ring if it needs an answer: nobody else has read it.",

@@ -77,6 +77,7 @@ KINDS: dict[str, str] = {
     "missed": "A message came too late to send",
     "unreachable": "A number or an address can’t be reached",
     "restored": "A backup was restored",
+    "reading-need": "The patient needs the advice in another form",
     "unknown": "Nobody knows whether a message arrived",
     "no-receipt": "No confirmation came for a message",
     "reply": "The patient wrote",

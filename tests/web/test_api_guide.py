@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from followup.answers import ANSWERS_A_DAY, UNWATCHED_A_DAY
+from followup.answers import ALIKE_A_DAY, ANSWERS_A_DAY
 from followup.channels.twilio_hooks import INBOUND_PATH, STATUS_PATH
 from tests.web.conftest import key_for
 
@@ -41,5 +41,5 @@ def test_the_guide_names_every_status_that_enrolling_answers_with(sqlite_client)
 
 
 def test_the_guide_tells_the_limits_that_hold():
-    assert (UNWATCHED_A_DAY, ANSWERS_A_DAY) == (3, 6)
+    assert (ALIKE_A_DAY, ANSWERS_A_DAY) == (3, 6)
     assert "once an hour and three times a day, and six\nanswers" in GUIDE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -200,11 +201,13 @@ def assert_whole(kit: Kit) -> None:
 def no_room() -> Iterator[None]:
     """Let no file of this process grow: what a write meets is an error, as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    cached, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # half a file would stay
     resource.setrlimit(resource.RLIMIT_FSIZE, (1024, before[1]))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        sys.dont_write_bytecode = cached
 
 
 def test_without_room_nothing_is_half_enrolled(sqlite_kit: Kit):

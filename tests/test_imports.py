@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "followup.domain": set(),
     "followup.clock": {"followup.domain"},
     "followup.channels": {"followup.domain", "followup.clock"},
-    "followup.content": {"followup.domain", "followup.clock", "templates"},
+    "followup.content": {"followup.domain", "followup.clock", "followup.languages", "templates"},
     "followup.store": {"followup.domain", "followup.clock", "followup.channels"},
     "config": {"followup.domain", "followup.clock"},
 }

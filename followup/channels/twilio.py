@@ -116,7 +116,7 @@ class TwilioChannel:
         to: dict[str, object] = {"To": sought.outgoing.to, "PageSize": PAGE_SIZE}
         dated = to | {"DateSent>": search.earliest.date().isoformat()}
         for params in (dated, to):
-            messages = self._listed(params)
+            messages = self._listed(params, pages=MAX_PAGES)
             if messages is None:
                 return CannotTell()
             found = search.among(messages)
@@ -171,9 +171,7 @@ class TwilioChannel:
             "ValidityPeriod": min(max(int(outgoing.valid_for.total_seconds()), least), most),
         }
 
-    def _listed(
-        self, params: dict[str, object], *, pages: int = MAX_PAGES
-    ) -> list[dict[str, Any]] | None:
+    def _listed(self, params: dict[str, object], *, pages: int) -> list[dict[str, Any]] | None:
         """Return every message of a list, page by page; None when not all could be read."""
         messages: list[dict[str, Any]] = []
         response = self._get(f"{self._messages}.json", params)

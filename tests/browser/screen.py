@@ -61,6 +61,7 @@ class Screen:
             found = self.page.get_by_role(each, name=name, exact=exact)
             if found.count():
                 found.first.click()
+                self.page.wait_for_load_state()
                 return self.page
         raise AssertionError(f"nothing to click is called {name!r}: {self.text[:800]}")
 

@@ -189,7 +189,9 @@ def test_a_backup_put_in_place_by_hand_is_noticed(followup, taken, database):
     assert followup("balance").code == 0
 
 
-def test_a_disk_without_room_leaves_nothing_behind(followup, taken, tmp_path):
+def test_a_disk_without_room_leaves_nothing_behind(followup, taken, tmp_path, monkeypatch):
+    # A module that is first imported now would leave half of its compiled self for good.
+    monkeypatch.setattr("sys.dont_write_bytecode", True)
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))

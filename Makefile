@@ -9,7 +9,8 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-builtin-rules
 
 PYTHON ?= python3
-WORKERS ?= 2
+# Tests wait for real processes as much as they compute, so there is one more than most have cores.
+WORKERS ?= 3
 ARGS ?=
 BIN := .venv/bin
 PACKAGES := followup tasks config templates scripts

@@ -16,13 +16,25 @@ from typing import Any, NamedTuple
 import pytest
 from typer.testing import CliRunner
 
+from followup.catalogue import Catalogue, load_catalogue
 from followup.cli.registry import app
 from followup.kit import Kit
-from tests.kits import MASTER_KEY, HandClock, make_kit
+from tests.kits import MASTER_KEY, HandClock, make_kit, shipped_catalogue, shipped_content
 from tests.people import ENROLLED_AT, PROCEDURE_AT, nhs_number
 
 FOLLOWUP = Path(sys.executable).with_name("followup")
 SECONDS = 60
+
+
+@pytest.fixture(autouse=True)
+def _shipped_files_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare each command of these tests the reading of what is shipped; other folders are read."""
+
+    def catalogue(folder: Path | None) -> Catalogue:
+        return shipped_catalogue() if folder is None else load_catalogue(folder)
+
+    monkeypatch.setattr("followup.wiring.load_catalogue", catalogue)
+    monkeypatch.setattr("followup.wiring.Content.load", shipped_content)
 
 
 class Answer(NamedTuple):

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from followup.balance import balance
 from followup.domain.lifecycle import MOVES, State
 from followup.kit import Kit
-from followup.store.models import Attempt, AuditEvent, Message, WorklistItem
+from followup.store.models import Attempt, AuditEvent, Message, Occurrence, WorklistItem
 
 HANDED_OVER = frozenset({State.SENT.value, State.DELIVERED.value})
 LIMBO = frozenset({State.CLAIMED.value, State.SENDING.value, State.UNKNOWN.value})
@@ -118,7 +118,10 @@ class _Books:
             if not kit.store.is_sqlite:
                 # All as of one moment: receipts may still come in.
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-            asked = session.scalars(select(WorklistItem.message_id)).all()
+            asked = [
+                *session.scalars(select(WorklistItem.message_id)),
+                *session.scalars(select(Occurrence.message_id)),
+            ]
             return cls(
                 {one.id: one for one in session.scalars(select(Message))},
                 {one.id: one for one in session.scalars(select(Attempt))},

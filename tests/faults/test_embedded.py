@@ -18,6 +18,7 @@ def test_the_embedded_stack_goes_on_where_it_was_killed(show: Show):
     assert result.account.due == result.account.taken == 80
 
 
+@pytest.mark.long
 def test_a_full_disk_loses_and_doubles_nothing_and_is_told_in_clear_words(show: Show):
     result = show(disk_full(Plan(seed=32, messages=160, over=12, servers=1)))
 

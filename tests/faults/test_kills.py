@@ -19,6 +19,7 @@ def test_nothing_is_lost_or_doubled_by_kills_freezes_and_outages_at_random_momen
     assert result.account.due == result.account.taken == 640
 
 
+@pytest.mark.long
 def test_nothing_is_lost_or_doubled_by_kills_as_the_provider_takes_a_text(show: Show):
     result = show(precise_kills(Plan(seed=12, messages=96, over=4, kills=8)))
 

@@ -11,6 +11,7 @@ from tests.faults.report import Show
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(420)]
 
 
+@pytest.mark.long
 def test_after_an_hour_without_a_dispatcher_the_useful_goes_and_the_rest_is_told(show: Show):
     result = show(dispatcher_stopped(Plan(seed=22, messages=160, over=12)))
 
@@ -18,6 +19,7 @@ def test_after_an_hour_without_a_dispatcher_the_useful_goes_and_the_rest_is_told
     assert result.account.states["expired"] > 0
 
 
+@pytest.mark.long
 def test_a_worker_whose_clock_is_minutes_wrong_sends_nothing_twice(show: Show):
     result = show(skewed_worker(Plan(seed=23, messages=96, over=8)))
 

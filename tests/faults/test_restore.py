@@ -52,6 +52,7 @@ def assert_made_good(twilio: TwilioStandIn) -> None:
     assert [one["to"] for one in taken if one["body"] != advice] == [MOBILE]
 
 
+@pytest.mark.long
 def test_postgresql_by_its_own_tools(tmp_path: Path):
     with Scene(seed=31, rules=Rules(steps=1, windows=(240,))) as scene:
         processes = [*scene.start(workers=1, concurrency=2), scene.web()]

@@ -8,6 +8,7 @@ from tests.faults.kills import Plan
 from tests.faults.soak import grown, soak
 
 
+@pytest.mark.long
 @pytest.mark.faults
 @pytest.mark.timeout(240)
 def test_in_a_short_soak_nothing_grows_but_what_was_sent():

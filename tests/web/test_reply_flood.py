@@ -16,7 +16,7 @@ from tests.test_replies import replies
 from tests.web.conftest import served, sid, twilio_post
 
 INBOUND = "/hooks/twilio/inbound"
-REPLIES = int(os.environ.get("FOLLOWUP_TEST_REPLIES", "600"))
+REPLIES = int(os.environ.get("FOLLOWUP_TEST_REPLIES", "300"))
 """Ten thousand in a minute where the machine has nothing else to do; a share of them otherwise."""
 ONE_IN = 20
 SENDERS = 200

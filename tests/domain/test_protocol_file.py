@@ -529,3 +529,17 @@ def test_whatever_stands_in_a_file_it_is_a_protocol_or_a_complaint_that_names_it
         parse_protocol(data, file="knee.toml")
     except ProtocolError as error:
         assert all(line.startswith("knee.toml") for line in str(error).split("\n"))  # noqa: PT017 - either will do
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (('channels = ["sms"]', 'channels = ["email"]\nreply_within = "24h"'), "to a text alone"),
+        (('channels = ["sms"]', 'channels = ["sms"]\nreply_within = "1m"'), "too little time"),
+    ],
+    ids=["no-texts", "too-soon"],
+)
+def test_a_reply_that_nobody_could_give_is_told(change, says):
+    (told,) = complaints(changed(*change))
+
+    assert says in told

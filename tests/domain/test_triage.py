@@ -10,6 +10,7 @@ import pytest
 
 from followup.catalogue import load_catalogue
 from followup.domain.errors import ProtocolError
+from followup.domain.phrases import parse_phrase
 from followup.domain.reply_words import Speller, distance, readings_of
 from followup.domain.triage import ReplyClass, sort_reply
 from followup.domain.triage_file import parse_triage
@@ -135,3 +136,16 @@ def test_a_file_that_is_wrong_says_where(rules, complaint):
         parse_triage(spoiled(rules=rules), file="en.toml")
 
     assert complaint in str(refused.value)
+
+
+def test_a_part_of_the_body_that_is_no_group_is_told():
+    data = spoiled()
+    data["negation"] = {**data["negation"], "parts_of_body": ["tail"]}  # type: ignore[dict-item]
+
+    with pytest.raises(ProtocolError, match="names no group: tail"):
+        parse_triage(data, file="en.toml")
+
+
+def test_a_phrase_needs_words_on_both_sides_of_each_sign():
+    with pytest.raises(ValueError, match="empty part"):
+        parse_phrase("leg &", groups={}, gap=1)

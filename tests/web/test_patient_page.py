@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -78,6 +78,24 @@ def test_the_page_tells_red_flags_first_then_today_then_what_comes(opened):
     ]
     assert places == sorted(places)
     assert "Closed now" in text
+
+
+@pytest.mark.parametrize(
+    ("at", "closed"),
+    [
+        (datetime(2026, 12, 23, 11, tzinfo=UTC), False),
+        (datetime(2026, 12, 25, 11, tzinfo=UTC), True),
+        (datetime(2026, 12, 28, 11, tzinfo=UTC), True),
+    ],
+    ids=["a Wednesday", "Christmas Day", "the Monday in lieu of Boxing Day"],
+)
+def test_the_clinic_is_closed_on_a_bank_holiday(sqlite_kit, at, closed):
+    clock_of(sqlite_kit).advance_to(at - timedelta(days=1))
+    path = path_of(sqlite_kit, enrol_one(sqlite_kit, procedure_at=at - timedelta(days=1)))
+    clock_of(sqlite_kit).advance_to(at)
+
+    with served(sqlite_kit) as client:
+        assert ("Closed now" in Page(client.get(path)).words) is closed
 
 
 def test_every_number_can_be_tapped_and_is_the_clinics(opened):

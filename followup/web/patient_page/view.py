@@ -16,6 +16,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from followup.bank_holidays import office_is_open
 from followup.content.page_words import Leaflet, PageWords
 from followup.content.rules import ClinicFacts
 from followup.domain.channel import ChannelKind
@@ -55,7 +56,7 @@ def shown(
         styles=_styles(),
         clinic=clinic,
         hours=clinic.office_hours_text,
-        closed=not found.clinic.office_hours.is_open(kit.clock.now().astimezone(found.clinic.zone)),
+        closed=not office_is_open(found.clinic, kit.clock.now()),
         urgent=leaflet.urgent if leaflet else _red_flags(kit, found, facts.language),
         today=[_piece(one) for one in found.today],
         is_today=found.is_today,

@@ -1,6 +1,6 @@
 """Working off what waits for a person: ringing, correcting, sending by e-mail, saying it is done.
 
-What is done about an item and the closing of the item are one transaction, where that is possible.
+What is done about an item and the closing of the item are one transaction.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, aliased
 
 from followup.again import check_again, plan_once_more
 from followup.calls import CallOutcome, add_call
-from followup.correcting import correct_contacts
+from followup.correcting import correct_in
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import Conflict, NotFound
 from followup.domain.lifecycle import State
@@ -104,20 +104,21 @@ class Corrected:
 def corrected(
     kit: Kit, item_id: UUID, *, mobile: str | None, email: str | None, actor: str
 ) -> Corrected:
-    """Correct how the patient of an item is reached, and close every item which that settles."""
-    with kit.store.read() as session:
-        patient_id = _patient_of(_open_item(session, item_id))
-    changed = correct_contacts(kit, patient_id, mobile=mobile, email=email, actor=actor)
-    if not changed:
-        return Corrected(changed=False, settled=False)
+    """Correct how the patient of an item is reached, and close every item which that settles.
 
-    def work(session: Session) -> list[UUID]:
+    One transaction: the address, the advice that is planned anew, and the items.
+    """
+
+    def work(session: Session) -> Corrected:
+        deed, patient_id = kit.deed(actor), _patient_of(_open_item(session, item_id))
+        if not correct_in(session, kit, deed, patient_id, mobile=mobile, email=email):
+            return Corrected(changed=False, settled=False)
         settled = _planned_anew(session, patient_id)
         for one in settled:
-            close_in(session, kit, kit.deed(actor), one, outcome="corrected")
-        return settled
+            close_in(session, kit, deed, one, outcome="corrected")
+        return Corrected(changed=True, settled=item_id in settled)
 
-    return Corrected(changed=True, settled=item_id in kit.store.transact(work))
+    return kit.store.transact(work)
 
 
 def mailed(kit: Kit, item_id: UUID, *, actor: str) -> UUID:

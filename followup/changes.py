@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import exists, select
+from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session
 
 from followup.domain.channel import ChannelKind
@@ -29,6 +31,7 @@ __all__ = [
     "Rescheduled",
     "pause",
     "plan_again",
+    "plan_lost_again",
     "preview_reschedule",
     "reschedule",
     "resume",
@@ -37,6 +40,12 @@ __all__ = [
 
 OBJECTION = "objection"
 """The reason of messages that an objection cancelled."""
+
+CORRECTED = "address-corrected"
+"""The reason of messages that are planned anew because an address was corrected."""
+
+LOST = (State.FAILED, State.SUPPRESSED)
+"""States of messages that a right address may still bring to the patient."""
 
 RECEIVED = frozenset({State.SENDING, State.UNKNOWN, State.SENT, State.DELIVERED})
 """States in which the patient has the advice, or may have it: it is not sent a second time."""
@@ -111,27 +120,49 @@ def plan_again(session: Session, kit: Kit, deed: Deed, *, patient_id: UUID) -> i
     What is past stays past, what was received is not repeated, and an enrolment of which nothing
     useful was cancelled is left as it is.
     """
-    cancelled = exists().where(
+    cancelled = (Message.state == State.CANCELLED.value) & (Message.reason == OBJECTION)
+    enrolments = _still_useful(session, deed, cancelled, patient_id=patient_id)
+    return sum(
+        _plan_again(session, kit, deed, enrolment, reason="planned-again")
+        for enrolment in enrolments
+    )
+
+
+def plan_lost_again(session: Session, kit: Kit, deed: Deed, *, patient_id: UUID) -> int:
+    """Plan again what did not arrive, once an address is corrected; return how much is to come.
+
+    As `plan_again` does. An enrolment that can't be planned anew, because its protocol has changed
+    and asks for more, stays as it is, with the person who was asked about what failed.
+    """
+    lost = Message.state.in_([state.value for state in LOST])
+    to_come = 0
+    for enrolment in _still_useful(session, deed, lost, patient_id=patient_id):
+        with suppress(Conflict):
+            to_come += _plan_again(session, kit, deed, enrolment, reason=CORRECTED)
+    return to_come
+
+
+def _still_useful(
+    session: Session, deed: Deed, which: ColumnElement[bool], *, patient_id: UUID
+) -> Sequence[Enrolment]:
+    """Return the patient's open enrolments with such messages inside their windows, locked."""
+    useful = exists().where(
         Message.enrolment_id == Enrolment.id,
         Message.generation == Enrolment.generation,
-        Message.state == State.CANCELLED.value,
-        Message.reason == OBJECTION,
         Message.not_after > deed.at,
+        which,
     )
-    enrolments = session.scalars(
+    return session.scalars(
         select(Enrolment)
-        .where(
-            Enrolment.patient_id == patient_id,
-            Enrolment.state != "withdrawn",
-            cancelled,
-        )
+        .where(Enrolment.patient_id == patient_id, Enrolment.state != "withdrawn", useful)
         .order_by(Enrolment.id)
         .with_for_update(key_share=True)
     ).all()
-    return sum(_plan_again(session, kit, deed, enrolment) for enrolment in enrolments)
 
 
-def _plan_again(session: Session, kit: Kit, deed: Deed, enrolment: Enrolment) -> int:
+def _plan_again(
+    session: Session, kit: Kit, deed: Deed, enrolment: Enrolment, *, reason: str
+) -> int:
     at = enrolment.procedure_at
     known = enrolment.clinic in kit.catalogue.clinics
     if not known or enrolment.protocol not in kit.catalogue.protocols:
@@ -141,7 +172,7 @@ def _plan_again(session: Session, kit: Kit, deed: Deed, enrolment: Enrolment) ->
     changed = _replan(session, kit, enrolment, at)
     to_come = sum(planned.fate is Fate.PLANNED for planned in changed.timeline)
     if to_come:
-        _write(session, kit, deed, enrolment, changed, procedure_at=at, reason="planned-again")
+        _write(session, kit, deed, enrolment, changed, procedure_at=at, reason=reason)
         note(
             session,
             deed,

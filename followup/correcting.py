@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from followup.changes import reschedule
+from followup.changes import plan_lost_again
 from followup.domain.errors import NotFound
-from followup.domain.lifecycle import State
 from followup.kit import Kit
 from followup.store import patients
-from followup.store.audit_log import Entry, record
-from followup.store.models import Enrolment, Message, Patient
-
-LOST = (State.FAILED, State.SUPPRESSED)
-"""States of messages that a right address may still bring to the patient."""
+from followup.store.audit_log import Deed, Entry, record
+from followup.store.models import Patient
 
 
 def correct_contacts(
@@ -26,25 +20,40 @@ def correct_contacts(
 ) -> tuple[str, ...]:
     """Write a patient's addresses anew (None keeps one); return the names of what changed.
 
-    What had failed and is still useful is planned again.
+    What had failed and is still useful is planned again, in the same transaction: an address that
+    is right never stays behind without the advice that it was corrected for.
     """
-    changed = kit.store.transact(
-        lambda session: _correct(session, kit, patient_id, mobile=mobile, email=email, actor=actor)
+    return kit.store.transact(
+        lambda session: correct_in(
+            session, kit, kit.deed(actor), patient_id, mobile=mobile, email=email
+        )
     )
+
+
+def correct_in(
+    session: Session,
+    kit: Kit,
+    deed: Deed,
+    patient_id: UUID,
+    *,
+    mobile: str | None,
+    email: str | None,
+) -> tuple[str, ...]:
+    """Do what `correct_contacts` does, in the transaction of whoever does more with it."""
+    changed = _correct(session, kit, deed, patient_id, mobile=mobile, email=email)
     if changed:
-        for enrolment in _with_losses(kit, patient_id):
-            reschedule(kit, enrolment.id, enrolment.procedure_at, actor=actor)
+        plan_lost_again(session, kit, deed, patient_id=patient_id)
     return changed
 
 
 def _correct(
     session: Session,
     kit: Kit,
+    deed: Deed,
     patient_id: UUID,
     *,
     mobile: str | None,
     email: str | None,
-    actor: str,
 ) -> tuple[str, ...]:
     patient = session.get(Patient, patient_id, with_for_update=True)
     person = patients.read(patient, kit.keyring) if patient is not None else None
@@ -58,7 +67,7 @@ def _correct(
     if changed:
         record(
             session,
-            kit.deed(actor),
+            deed,
             Entry(
                 action="patient.changed",
                 clinic=patient.clinic,
@@ -66,25 +75,5 @@ def _correct(
                 detail={"fields": list(changed)},
             ),
         )
+        session.flush()
     return changed
-
-
-def _with_losses(kit: Kit, patient_id: UUID) -> Sequence[Enrolment]:
-    """Return the patient's open enrolments of which something useful did not arrive."""
-    with kit.store.read() as session:
-        return session.scalars(
-            select(Enrolment)
-            .where(
-                Enrolment.patient_id == patient_id,
-                Enrolment.state.in_(["active", "paused"]),
-                select(Message.id)
-                .where(
-                    Message.enrolment_id == Enrolment.id,
-                    Message.generation == Enrolment.generation,
-                    Message.state.in_([state.value for state in LOST]),
-                    Message.not_after > kit.clock.now(),
-                )
-                .exists(),
-            )
-            .order_by(Enrolment.id)
-        ).all()

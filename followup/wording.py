@@ -83,6 +83,7 @@ REASONS: dict[str, str] = {
     "released": "let go again: nothing holds it any more",
     "switch-lifted": "let go again: the kill switch was lifted",
     "too-late-to-try-again": "it was too late to try again",
+    "address-corrected": "planned again, as the address was corrected",
     "rescheduled": "planned anew for another procedure time",
     "paused": "the enrolment is paused",
     "resumed": "resumed",

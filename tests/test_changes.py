@@ -214,7 +214,7 @@ def test_a_clinic_or_protocol_that_is_gone_is_asked_back(sqlite_kit: Kit):
         reschedule(without_protocol, enrolment_id, LATER, actor="cli:test")
 
 
-def _with_new_question(kit: Kit) -> Kit:
+def with_new_question(kit: Kit) -> Kit:
     protocol = kit.catalogue.protocols["nerve-root-block"]
     first, *others = protocol.steps
     asking = replace(
@@ -232,7 +232,7 @@ def test_a_protocol_that_now_asks_for_more_does_not_guess_the_answer(sqlite_kit:
     enrolment_id = enrol_one(sqlite_kit)
 
     with pytest.raises(Conflict, match=r"asks for more .*attributes\.sedated"):
-        reschedule(_with_new_question(sqlite_kit), enrolment_id, LATER, actor="cli:test")
+        reschedule(with_new_question(sqlite_kit), enrolment_id, LATER, actor="cli:test")
 
 
 def test_a_protocol_that_now_asks_for_less_is_followed(sqlite_kit: Kit):

@@ -18,7 +18,9 @@ from followup.health import last_sweeps, oldest_overdue, states_now
 from followup.heart import missed, signs
 from followup.kit import Kit
 from followup.store.messages import state_is
-from followup.store.models import Message, Switch, WorklistItem
+from followup.store.models import Message, WorklistItem
+from followup.store.switches import covers_in_force
+from followup.symptoms import providers_away
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,11 @@ class SweepFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """All ages are real time. `worklist` counts what is not closed, by kind and urgency."""
+    """All ages are real time. `worklist` counts what is not closed, by kind and urgency.
+
+    `providers` says by channel and provider whether it is being left alone; `switches` are the kill
+    switches that are on, by scope and by what of it they stop.
+    """
 
     messages: Mapping[str, int]
     oldest_overdue: timedelta
@@ -43,11 +49,17 @@ class Figures:
     worklist_late: int
     heartbeats: Mapping[tuple[str, str], timedelta]
     alarms: Sequence[str]
-    switches: int
+    switches: Sequence[tuple[str, str]]
+    providers: Mapping[tuple[str, str], bool]
 
 
 def figures(kit: Kit) -> Figures:
     """Return the figures as of now."""
+    # Asked of Redis, so before any transaction is open.
+    providers = {
+        (kind.value, kit.channels[kind].provider): is_away
+        for kind, is_away in providers_away(kit).items()
+    }
     with kit.store.read() as session:
         return Figures(
             messages=states_now(session),
@@ -58,7 +70,8 @@ def figures(kit: Kit) -> Figures:
             worklist_late=_worklist_late(session, kit),
             heartbeats=_heartbeats(session, kit),
             alarms=[alarm.code for alarm in open_alarms(session)],
-            switches=_switches(session),
+            switches=sorted((scope, value or "") for scope, value in covers_in_force(session)),
+            providers=providers,
         )
 
 
@@ -95,11 +108,6 @@ def _worklist_late(session: Session, kit: Kit) -> int:
         WorklistItem.state != "closed", WorklistItem.due_at <= kit.clock.now()
     )
     return session.scalar(late) or 0
-
-
-def _switches(session: Session) -> int:
-    on = select(func.count()).select_from(Switch).where(Switch.lifted_at.is_(None))
-    return session.scalar(on) or 0
 
 
 def _heartbeats(session: Session, kit: Kit) -> dict[tuple[str, str], timedelta]:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from followup.balance import balance
 from followup.blast_radius import surplus
+from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.health import Ailment
 from followup.kit import Kit
@@ -88,15 +89,20 @@ def _broken(session: Session) -> list[Ailment]:
     ]
 
 
+def providers_away(kit: Kit) -> dict[ChannelKind, bool]:
+    """Say of each channel whether its provider is being left alone, by its circuit breaker."""
+    return {kind: kit.breaker.look(account_of(kit, kind), 1).granted == 0 for kind in kit.channels}
+
+
 def _away(kit: Kit) -> list[Ailment]:
     return [
         Ailment(
-            code=f"provider-down:{channel.provider}",
-            sentence=f"{channel.provider} can't be reached or turns everything away: its messages "
+            code=f"provider-down:{(provider := kit.channels[kind].provider)}",
+            sentence=f"{provider} can't be reached or turns everything away: its messages "
             "wait until it is back",
         )
-        for kind, channel in kit.channels.items()
-        if kit.breaker.look(account_of(kit, kind), 1).granted == 0
+        for kind, is_away in providers_away(kit).items()
+        if is_away
     ]
 
 

@@ -10,11 +10,13 @@ import structlog
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
+from sqlalchemy.orm import Session
 
 from followup.alarms import open_alarms
 from followup.broker import broker_ailments
 from followup.domain.errors import StoreUnavailable
 from followup.health import Ailment, ailments
+from followup.store.switches import list_switches
 from followup.symptoms import held_up
 from followup.web.site import Here, Site
 
@@ -31,10 +33,15 @@ async def healthz() -> Response:
 
 @router.api_route("/readyz", methods=["GET", "HEAD"])
 def readyz(site: Here) -> Response:
-    """Answer 200 and an empty list, or 503 and what is wrong."""
-    found = [*_of_the_store(site), *broker_ailments(site.broker)]
-    told = [{"code": one.code, "sentence": one.sentence} for one in found]
-    return JSONResponse(told, status_code=503 if told else 200)
+    """Answer 200, or 503 and what is wrong; with either, what a person has stopped.
+
+    A kill switch is somebody's decision, not a fault: it is told, and alarms nobody.
+    """
+    found, stopped = _of_the_store(site)
+    found = [*found, *broker_ailments(site.broker)]
+    wrong = [{"code": one.code, "sentence": one.sentence} for one in found]
+    told = {"wrong": wrong, "stopped": stopped}
+    return JSONResponse(told, status_code=503 if wrong else 200)
 
 
 @router.get("/metrics")
@@ -43,23 +50,37 @@ def metrics(site: Here) -> Response:
     return Response(site.scrapes.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
-def _with_alarms(site: Site, found: list[Ailment]) -> list[Ailment]:
-    """Return what is wrong, with the alarms that are up for what shows over time."""
-    codes = {one.code for one in found}
-    with site.kit.store.read() as session:
-        up = [Ailment(code=it.code, sentence=it.sentence) for it in open_alarms(session)]
-    return [*found, *(one for one in up if one.code not in codes and one.code != "broker-away")]
-
-
-def _of_the_store(site: Site) -> list[Ailment]:
+def _of_the_store(site: Site) -> tuple[list[Ailment], list[dict[str, str | None]] | None]:
+    """Return what is wrong, and what is stopped; that is not known while the database is away."""
     try:
-        return _with_alarms(site, [*ailments(site.kit), *held_up(site.kit)])
+        found = [*ailments(site.kit), *held_up(site.kit)]
+        with site.kit.store.read() as session:
+            return _with_alarms(session, found), _stopped(session)
     except StoreUnavailable as error:
         log.warning("web.database_away", reason=str(error))
         return [
             Ailment(
                 code="database-away",
-                sentence="the database can't be used at present: look whether its server runs, "
-                "and into the log",
+                sentence="the database can't be used at present: look whether its server runs and "
+                "its disk has room, and into the log",
             )
-        ]
+        ], None
+
+
+def _with_alarms(session: Session, found: list[Ailment]) -> list[Ailment]:
+    """Return what is wrong, with the alarms that are up for what shows over time."""
+    codes = {one.code for one in found}
+    up = [Ailment(code=it.code, sentence=it.sentence) for it in open_alarms(session)]
+    return [*found, *(one for one in up if one.code not in codes and one.code != "broker-away")]
+
+
+def _stopped(session: Session) -> list[dict[str, str | None]]:
+    """Return what kill switches stop. Their reasons stay out: they are somebody's own words."""
+    return [
+        {
+            "scope": switch.scope,
+            "value": switch.value,
+            "since": f"{switch.thrown_at:%Y-%m-%dT%H:%M:%SZ}",
+        }
+        for switch in list_switches(session)
+    ]

@@ -5,49 +5,70 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from threading import Lock
+from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from followup.balance import Balance, balance
 from followup.figures import Figures, figures
 from followup.kit import Kit
 
 FRESH_SECONDS = 5.0
 """However many scrape at once, the database counts its messages no more often than that."""
+BALANCE_SECONDS = 120.0
+"""The balance sheet looks at every message there ever was: so old a scrape's sheet may be."""
+
+Read = TypeVar("Read")
 
 
 class Scrapes:
     """Makes the text of a scrape, at most every few seconds. Safe to share between threads."""
 
     def __init__(self, kit: Kit, *, now: Callable[[], float] = time.monotonic) -> None:
-        self._kit = kit
-        self._now = now
         self._lock = Lock()
-        self._made: tuple[float, bytes] | None = None
+        self._sheet = _Kept(lambda: balance(kit), seconds=BALANCE_SECONDS, now=now)
+        self._text = _Kept(
+            lambda: _text(figures(kit), self._sheet.read()), seconds=FRESH_SECONDS, now=now
+        )
 
     def text(self) -> bytes:
         """Return the text; raise `StoreUnavailable` where there is nothing to tell."""
         with self._lock:
-            if self._made is None or self._now() - self._made[0] >= FRESH_SECONDS:
-                self._made = (self._now(), _text(figures(self._kit)))
-            return self._made[1]
+            return self._text.read()
 
 
-def _text(read: Figures) -> bytes:
+class _Kept(Generic[Read]):
+    """Something that is read anew once it is so many seconds old."""
+
+    def __init__(
+        self, read: Callable[[], Read], *, seconds: float, now: Callable[[], float]
+    ) -> None:
+        self._read, self._seconds, self._now = read, seconds, now
+        self._kept: tuple[float, Read] | None = None
+
+    def read(self) -> Read:
+        if self._kept is None or self._now() - self._kept[0] >= self._seconds:
+            self._kept = (self._now(), self._read())
+        return self._kept[1]
+
+
+def _text(read: Figures, sheet: Balance) -> bytes:
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Once(read))
+    registry.register(_Once(read, sheet))
     return generate_latest(registry)
 
 
 class _Once(Collector):
     """Figures as prometheus-client collects them."""
 
-    def __init__(self, read: Figures) -> None:
-        self._read = read
+    def __init__(self, read: Figures, sheet: Balance) -> None:
+        self._read, self._sheet = read, sheet
 
     def collect(self) -> Iterable[Metric]:
         yield from _of_messages(self._read)
+        yield from _of_the_balance(self._sheet)
         yield from _of_sweeps(self._read)
         yield from _of_trouble(self._read)
         yield from _of_people(self._read)
@@ -71,13 +92,39 @@ def _of_messages(read: Figures) -> Iterator[Metric]:
     yield unknown
 
 
+def _of_the_balance(sheet: Balance) -> Iterator[Metric]:
+    classes = _gauge("balance", "What became of the messages that fell due.", "class")
+    figures_of_it = sheet.as_dict()
+    due, remainder = figures_of_it.pop("due"), figures_of_it.pop("remainder")
+    for name, count in figures_of_it.items():
+        classes.add_metric([name], count)
+    yield classes
+    for name, documentation, count in (
+        ("due", "Messages that have fallen due.", due),
+        ("remainder", "Messages that nothing accounts for: anything but 0 is an alarm.", remainder),
+    ):
+        single = _gauge(f"balance_{name}", documentation)
+        single.add_metric([], count)
+        yield single
+
+
 def _of_trouble(read: Figures) -> Iterator[Metric]:
     alarms = _gauge("alarm", "1 for each alarm that is up.", "code")
     for code in read.alarms:
         alarms.add_metric([code], 1)
     yield alarms
-    switches = _gauge("switches_on", "Kill switches that are on.")
-    switches.add_metric([], read.switches)
+    breakers = _gauge(
+        "provider_away", "1 while a provider is left alone by its breaker.", "channel", "provider"
+    )
+    for (channel, provider), is_away in sorted(read.providers.items()):
+        breakers.add_metric([channel, provider], int(is_away))
+    yield breakers
+    count = _gauge("switches_on", "Kill switches that are on.")
+    count.add_metric([], len(read.switches))
+    yield count
+    switches = _gauge("switch_on", "1 for each kill switch that is on.", "scope", "value")
+    for scope, value in read.switches:
+        switches.add_metric([scope, value], 1)
     yield switches
 
 

@@ -11,7 +11,9 @@ from uuid import uuid4
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import delete
 
+from followup.channels.breaker import InProcessBreaker
 from followup.channels.twilio_hooks import Inbound
 from followup.dispatch import claim_due
 from followup.domain.lifecycle import State
@@ -19,12 +21,15 @@ from followup.health import watched
 from followup.heart import beat
 from followup.kit import Kit
 from followup.objections import lodge
+from followup.pacing import account_of
 from followup.replies import take_inbound
-from followup.store.models import Patient, Switch
+from followup.store.models import Attempt, Message, Patient, Switch
 from followup.store.session import Store, make_engine
-from followup.web.metrics import FRESH_SECONDS, Scrapes
+from followup.store.switches import SwitchScope
+from followup.switches import lift, throw
+from followup.web.metrics import BALANCE_SECONDS, FRESH_SECONDS, Scrapes
 from tests.kits import clock_of, enrol_one, kit_on, rows, run_jobs, sms_of, sweep, tick
-from tests.people import nhs_number
+from tests.people import CLINIC, SMS, nhs_number
 from tests.scripted_channel import VANISHED
 from tests.servers import RedisServer, free_port
 from tests.web.conftest import served, sid
@@ -55,7 +60,7 @@ def figure(found: Figures, name: str, **labels: str) -> float:
 
 
 def codes(answer: httpx.Response) -> list[str]:
-    return [one["code"] for one in answer.json()]
+    return [one["code"] for one in answer.json()["wrong"]]
 
 
 # ------------------------------------------------------------------------------ healthz
@@ -80,7 +85,7 @@ def test_a_service_that_does_its_work_is_ready(kit, client):
 
     answer = client.get("/readyz")
 
-    assert (answer.status_code, answer.json()) == (200, [])
+    assert (answer.status_code, answer.json()) == (200, {"wrong": [], "stopped": []})
 
 
 def test_a_dispatcher_that_never_ran_is_told_of(kit, client):
@@ -88,7 +93,7 @@ def test_a_dispatcher_that_never_ran_is_told_of(kit, client):
 
     assert answer.status_code == 503
     assert codes(answer) == ["dispatcher-never-ran"]
-    assert "start celery beat and a worker" in answer.json()[0]["sentence"]
+    assert "start celery beat and a worker" in answer.json()["wrong"][0]["sentence"]
 
 
 def test_a_dispatcher_that_fell_silent_is_told_of(kit, client):
@@ -123,6 +128,7 @@ def test_a_database_that_is_away_is_told_of_without_its_address(postgres_outage)
     answer = client.get("/readyz")
 
     assert (answer.status_code, codes(answer)) == (503, ["database-away"])
+    assert answer.json()["stopped"] is None
     assert str(server.port) not in answer.text
     assert client.get("/metrics").status_code == 503
     server.start()
@@ -156,6 +162,19 @@ def test_both_may_be_away(sqlite_kit, tmp_path):
         kit = replace(sqlite_kit, store=store)
         with served(kit, broker_url=f"redis://127.0.0.1:{free_port()}/0") as client:
             assert codes(client.get("/readyz")) == ["database-away", "broker-away"]
+
+
+def test_what_a_person_has_stopped_is_told_and_is_no_fault(kit, client):
+    run_dispatcher(kit)
+    throw(kit, SwitchScope.CLINIC, CLINIC, reason="Zebedee's number is wrong", actor="cli:zebedee")
+
+    answer = client.get("/readyz")
+
+    stopped = [{"scope": "clinic", "value": CLINIC, "since": "2026-10-19T14:00:00Z"}]
+    assert (answer.status_code, answer.json()) == (200, {"wrong": [], "stopped": stopped})
+    (switch,) = rows(kit, Switch)
+    lift(kit, switch.id, actor="cli:zebedee")
+    assert client.get("/readyz").json()["stopped"] == []
 
 
 # ------------------------------------------------------------------------------ metrics
@@ -232,6 +251,46 @@ def test_processes_are_told_by_their_last_sign_of_life_until_they_are_replaced(k
     assert figure(found, "heartbeat_age_seconds", component="worker", instance="here:2") == 5
 
 
+def test_the_balance_is_told_with_its_remainder_a_moment_old(sqlite_kit):
+    now = 100.0
+    scrapes = Scrapes(sqlite_kit, now=lambda: now)
+    enrol_one(sqlite_kit)
+    tick(sqlite_kit)
+    found = parse(scrapes.text().decode())
+    assert figure(found, "balance_due") == figure(found, "balance", **{"class": "sent"}) == 1
+    assert figure(found, "balance_remainder") == 0
+
+    with sqlite_kit.store.write() as session:
+        session.execute(delete(Attempt))
+        session.execute(delete(Message).where(Message.state == State.SENT.value))
+    now += BALANCE_SECONDS
+
+    found = parse(scrapes.text().decode())
+    assert figure(found, "balance_remainder") == 1
+
+
+def test_a_provider_that_is_left_alone_is_told_of_by_channel(sqlite_kit):
+    breaker = InProcessBreaker(opens_after=1)
+    kit = replace(sqlite_kit, breaker=breaker)
+    breaker.note(account_of(kit, SMS), [False])
+
+    found = parse(Scrapes(kit).text().decode())
+
+    assert figure(found, "provider_away", channel="sms", provider="scripted") == 1
+    assert figure(found, "provider_away", channel="email", provider="scripted") == 0
+
+
+def test_each_kill_switch_is_told_of_by_what_it_stops(sqlite_kit):
+    throw(sqlite_kit, SwitchScope.ALL, reason="words under review", actor="cli:test")
+    throw(sqlite_kit, SwitchScope.CHANNEL, "sms", reason="wrong number", actor="cli:test")
+
+    found = parse(Scrapes(sqlite_kit).text().decode())
+
+    assert figure(found, "switches_on") == 2
+    assert figure(found, "switch_on", scope="all", value="") == 1
+    assert figure(found, "switch_on", scope="channel", value="sms") == 1
+
+
 def test_figures_tell_nobodys_data(kit, client):
     enrol_one(kit)
     with kit.store.write() as session:
@@ -248,7 +307,7 @@ def test_figures_tell_nobodys_data(kit, client):
         )
     run_jobs(kit)
 
-    text = client.get("/metrics").text
+    text = client.get("/metrics").text + client.get("/readyz").text
 
     private = ["Test", "Patient-", "7700900001", "patient1", nhs_number(1), "zebedee", "Zebedee"]
     private += [str(one.id) for one in rows(kit, Patient)]

@@ -18,7 +18,7 @@ from followup.kit import Kit
 from followup.room import Room
 from followup.standing import Go, Stop, Verdict, Wait, judge, load
 from followup.store.audit_log import Deed
-from followup.store.messages import Lane, count_in_flight, due_lanes, lock_due, move, postpone
+from followup.store.messages import Lane, due_lanes, lock_due, move, postpone
 from followup.store.types import AnyRow
 
 ACTOR = "dispatcher"
@@ -64,8 +64,9 @@ def claims(kit: Kit) -> Iterator[Batch]:
     """
     with kit.store.read() as session:
         lanes = list(due_lanes(session, now=kit.clock.now()))
-        in_flight = count_in_flight(session) if lanes else {}
-    room = Room(kit, in_flight)
+        if not lanes:
+            return
+        room = Room.now(session, kit)
     for _ in range(MOST_CLAIMS):
         lanes = [lane for lane in lanes if room.of(lane) > 0]
         if not lanes:

@@ -50,7 +50,7 @@ def in_turn(kit: Kit, token: UUID, message_ids: Sequence[UUID]) -> Iterator[list
     and so is what is for a provider that is away, but for some that find out whether it is back.
     """
     with kit.store.read() as session:
-        queues = _by_sender(session, kit, message_ids)
+        queues = _by_sender(session, kit, token, message_ids)
     queues = _let_through(kit, token, queues)
     patience = min(PATIENCE, kit.policy.lease.total_seconds() / 4)
     while queues:
@@ -126,9 +126,16 @@ def _let_through(
     return passed
 
 
-def _by_sender(session: Session, kit: Kit, message_ids: Sequence[UUID]) -> dict[Sender, list[UUID]]:
+def _by_sender(
+    session: Session, kit: Kit, token: UUID, message_ids: Sequence[UUID]
+) -> dict[Sender, list[UUID]]:
+    """Return by sender what is still claimed under this lease: the rest takes nobody's turn."""
     rows = session.execute(
-        select(Message.id, Message.channel, Message.clinic).where(is_among(Message.id, message_ids))
+        select(Message.id, Message.channel, Message.clinic).where(
+            is_among(Message.id, message_ids),
+            Message.state == State.CLAIMED.value,
+            Message.lease_token == token,
+        )
     )
     places = {row.id: (ChannelKind(row.channel), row.clinic) for row in rows}
     queues: dict[Sender, list[UUID]] = {}

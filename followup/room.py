@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from sqlalchemy.orm import Session
 
 from followup.domain.channel import ChannelKind
 from followup.kit import Kit
 from followup.pacing import account_of, sender_of
-from followup.store.messages import Lane
+from followup.store.messages import InFlight, Lane, count_in_flight
+
+OF_A_LEASE = 3
+"""What is claimed should be taken up within this part of its lease: a third of it."""
+MEASURED_OVER = 2
+"""The part of a lease, a half, over which the pace of the workers is measured."""
 
 
 class Room:
@@ -17,11 +22,20 @@ class Room:
     stays where it is, in its order, and nothing is written about it.
     """
 
-    def __init__(self, kit: Kit, in_flight: Mapping[str, int]) -> None:
+    def __init__(self, kit: Kit, in_flight: InFlight) -> None:
         self._kit = kit
-        self._in_flight = in_flight
-        self._left = kit.policy.in_flight_limit - sum(in_flight.values())
+        self._in_flight = in_flight.by_channel
+        limit = min(kit.policy.in_flight_limit, _soon_taken_up(kit, in_flight))
+        self._left = limit - in_flight.total
         self._left_of: dict[str, int] = {}
+
+    @classmethod
+    def now(cls, session: Session, kit: Kit) -> Room:
+        """Return the room that there is now."""
+        since = kit.clock.real_now() - kit.policy.lease / MEASURED_OVER
+        # More calls than that leave no less room than the limit does.
+        at_most = kit.policy.in_flight_limit * OF_A_LEASE // MEASURED_OVER + 1
+        return cls(kit, count_in_flight(session, since=since, at_most=at_most))
 
     def of(self, lane: Lane) -> int:
         """Return how many messages of a lane may be claimed; 0 or less is none."""
@@ -48,3 +62,18 @@ class Room:
         # A batch may always be under way: what a dead worker holds must keep no slow sender idle.
         wanted = max(ahead, kit.policy.batch_size)
         return min(kit.breaker.look(account_of(kit, kind), wanted).granted, wanted - in_flight)
+
+
+def _soon_taken_up(kit: Kit, in_flight: InFlight) -> int:
+    """Return how many messages may be in flight so that none waits in the queue past its lease.
+
+    That is by what the workers began of late, and at least what one of them surely gets done,
+    however slow its provider. While nothing is being sent nothing is known of their pace: then
+    there is no such limit, and what turns out to be too much is put back once.
+    """
+    if not in_flight.sending:
+        return kit.policy.in_flight_limit
+    policy, slowest = kit.policy, max(one.longest_call for one in kit.channels.values())
+    surely = int(policy.send_concurrency * (policy.lease / OF_A_LEASE / slowest))
+    of_late = in_flight.started * MEASURED_OVER // OF_A_LEASE
+    return max(policy.send_concurrency, surely, of_late)

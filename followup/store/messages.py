@@ -29,7 +29,8 @@ from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import LEASED, State, check_move
 from followup.store.audit_log import OF_MESSAGE, Deed, event_values, events_of
 from followup.store.many import is_among
-from followup.store.models import AuditEvent, Message
+from followup.store.models import Attempt, AuditEvent, Message
+from followup.store.types import first_id
 
 Lane = tuple[int, str]
 """Messages of one priority on one channel: the queue in which they wait to be claimed."""
@@ -221,14 +222,45 @@ def _in_lane(lane: Lane) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return Message.priority == priority, Message.channel == channel
 
 
-def count_in_flight(session: Session) -> Mapping[str, int]:
-    """Return how many messages are leased or being sent, by channel."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InFlight:
+    """What is on its way: how many messages are leased or being sent, by channel.
+
+    `sending` is how many of them are being sent, `started` how many calls were begun lately, up to
+    as many as it was asked to count. Neither is known where nothing is on its way.
+    """
+
+    by_channel: Mapping[str, int]
+    sending: int = 0
+    started: int = 0
+
+    @property
+    def total(self) -> int:
+        return sum(self.by_channel.values())
+
+
+def count_in_flight(session: Session, *, since: datetime, at_most: int) -> InFlight:
+    """Count what is leased or being sent, and calls begun `since` (real time), `at_most` so many.
+
+    One statement: it is a part of every tick.
+    """
+    # Ids begin with the time: they are the index.
+    begun = select(Attempt.id).where(Attempt.id >= first_id(since)).limit(at_most).subquery()
     rows = session.execute(
-        select(Message.channel, func.count())
+        select(
+            Message.channel,
+            func.count(),
+            func.count().filter(state_is(State.SENDING)),
+            select(func.count()).select_from(begun).scalar_subquery(),
+        )
         .where(state_is(State.CLAIMED, State.SENDING))
         .group_by(Message.channel)
+    ).all()
+    return InFlight(
+        by_channel={row[0]: row[1] for row in rows},
+        sending=sum(row[2] for row in rows),
+        started=max((row[3] for row in rows), default=0),
     )
-    return {row[0]: row[1] for row in rows}
 
 
 def oldest_claimable(session: Session) -> datetime | None:

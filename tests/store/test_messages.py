@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import product
 from pathlib import Path
 from threading import Barrier, Thread
@@ -17,6 +17,7 @@ from followup.domain.errors import IllegalMove
 from followup.domain.lifecycle import LEASED, MOVES, State
 from followup.kit import Kit
 from followup.store.messages import (
+    InFlight,
     count_in_flight,
     due_lanes,
     lock_due,
@@ -26,11 +27,11 @@ from followup.store.messages import (
     postpone,
 )
 from followup.store.models import AuditEvent, Message
-from tests.kits import a_message, rows
-from tests.people import ENROLLED_AT
+from tests.kits import a_message, clock_of, enrol_many, rows, tick
+from tests.people import ENROLLED_AT, SMS
 
 PAIRS = [pytest.param(a, b, id=f"{a} to {b}") for a, b in product(State, State)]
-LATER = timedelta(hours=1)
+LATER, SECOND = timedelta(hours=1), timedelta(seconds=1)
 
 
 def read(kit: Kit, message_id) -> Message:
@@ -196,7 +197,24 @@ def test_what_is_in_flight_is_counted_by_channel(kit: Kit):
     a_message(kit, State.SENDING, channel="email")
 
     with kit.store.read() as session:
-        assert count_in_flight(session) == {"sms": 2, "email": 1}
+        found = count_in_flight(session, since=ENROLLED_AT, at_most=10)
+
+    assert found == InFlight(by_channel={"sms": 2, "email": 1}, sending=2, started=0)
+
+
+def test_calls_begun_lately_are_counted_up_to_a_limit(kit: Kit):
+    enrol_many(kit, 5, channels=(SMS,))
+    tick(kit)
+    clock_of(kit).advance(SECOND)
+    a_message(kit, State.SENDING)
+
+    def started(*, since: datetime, at_most: int) -> int:
+        with kit.store.read() as session:
+            return count_in_flight(session, since=since, at_most=at_most).started
+
+    assert started(since=ENROLLED_AT, at_most=10) == 5
+    assert started(since=ENROLLED_AT, at_most=3) == 3
+    assert started(since=ENROLLED_AT + SECOND, at_most=10) == 0
 
 
 def test_the_oldest_claimable_is_found_over_all_priorities(kit: Kit):

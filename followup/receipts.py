@@ -6,12 +6,13 @@ from dataclasses import replace
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, literal, or_, select, union_all
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from followup.channels.interface import Report, ReportedStatus
 from followup.kit import Kit
 from followup.reports import apply_report, lock_attempts
+from followup.standing import RESTORED
 from followup.store.audit_log import Deed
 from followup.store.inserting import insert_new
 from followup.store.models import Attempt, Receipt
@@ -58,20 +59,48 @@ def take(
 def apply_parked(kit: Kit, *, limit: int = 200) -> int:
     """Apply parked receipts whose attempt has become known; return how many."""
     with kit.store.read() as session:
-        parked = session.execute(
-            select(Receipt.id, Attempt.id)
-            .join(
-                Attempt,
-                (Attempt.provider == Receipt.provider)
-                & (Attempt.provider_id == Receipt.provider_id),
-            )
-            .where(Receipt.attempt_id.is_(None))
-            .order_by(Receipt.received_real_at, Receipt.id)
-            .limit(limit)
-        ).all()
-    for receipt_id, attempt_id in parked:
-        _apply_one(kit, receipt_id, attempt_id)
+        found = session.execute(_KNOWN_BY_NOW.limit(limit)).all()
+    # The first of each: that by the provider's id comes before that by ours.
+    parked: dict[UUID, UUID] = dict(map(tuple, reversed(found)))
+    for receipt_id in sorted(parked):
+        _apply_one(kit, receipt_id, parked[receipt_id])
     return len(parked)
+
+
+def _is_presumed(message_id: InstrumentedAttribute[UUID | None] | UUID) -> ColumnElement[bool]:
+    """Return the condition that an attempt stands for whatever was made of a message unknown to us.
+
+    That is the one of a message which may have gone out after the backup that was restored.
+    """
+    return (
+        (Attempt.message_id == message_id)
+        & (Attempt.code == RESTORED)
+        & Attempt.provider_id.is_(None)
+    )
+
+
+_BY_PROVIDER_ID = Attempt.provider_id == Receipt.provider_id
+_BY_OUR_IDS = (Attempt.id == Receipt.names_attempt) & (Attempt.message_id == Receipt.names_message)
+_WAYS = (_BY_PROVIDER_ID, _BY_OUR_IDS, _is_presumed(Receipt.names_message))
+"""How a receipt's attempt is found, the surest first."""
+
+_PARKED = union_all(
+    *(
+        select(
+            Receipt.id.label("receipt_id"),
+            Attempt.id.label("attempt_id"),
+            literal(place).label("place"),
+        )
+        .join(Attempt, (Attempt.provider == Receipt.provider) & way)
+        .where(Receipt.attempt_id.is_(None))
+        for place, way in enumerate(_WAYS)
+    )
+).subquery()
+
+# Ids begin with the time: in the order received.
+_KNOWN_BY_NOW = select(_PARKED.c.receipt_id, _PARKED.c.attempt_id).order_by(
+    _PARKED.c.receipt_id, _PARKED.c.place
+)
 
 
 def _apply_one(kit: Kit, receipt_id: UUID, attempt_id: UUID) -> None:
@@ -107,6 +136,8 @@ def _take(
         "recipient": report.recipient,
         "opted_out": report.opted_out,
         "attempt_id": attempt,
+        "names_message": message_id,
+        "names_attempt": attempt_id,
         "received_at": deed.at,
         "received_real_at": deed.real_at,
     }
@@ -134,7 +165,8 @@ def _attempt_of(
     """Find the attempt by the provider's id, else by our own.
 
     In that order: where two attempts of equal number and words were told apart wrongly by a
-    look-up, the id stays where it was put, and the other attempt is looked for by itself.
+    look-up, the id stays where it was put, and the other attempt is looked for by itself. One that
+    was made after a backup which has been restored since is known by its message alone.
     """
     known = session.scalar(
         select(Attempt.id).where(
@@ -144,11 +176,16 @@ def _attempt_of(
     if known is not None or message_id is None or attempt_id is None:
         return known
     return session.scalar(
-        select(Attempt.id).where(
-            Attempt.id == attempt_id,
-            Attempt.message_id == message_id,
+        select(Attempt.id)
+        .where(
             Attempt.provider == provider,
+            or_(
+                (Attempt.id == attempt_id) & (Attempt.message_id == message_id),
+                _is_presumed(message_id),
+            ),
         )
+        .order_by(Attempt.id != attempt_id)
+        .limit(1)
     )
 
 

@@ -17,17 +17,18 @@ from followup.after_restore import Standing, make_up_for
 from followup.backup import back_up
 from followup.balance import balance
 from followup.changes import reschedule
-from followup.channels.interface import Listed
+from followup.channels.interface import Listed, Report, ReportedStatus
 from followup.dispatch import claim_due
 from followup.domain.errors import ConfigurationError, Conflict
 from followup.health import watched
 from followup.kit import Kit
+from followup.receipts import Taken, take
 from followup.restoring import (
     mark_restored,
     require_no_pending_restore,
     require_stopped,
 )
-from followup.store.models import Objection, Restore, Switch
+from followup.store.models import Attempt, Objection, Restore, Switch
 from followup.store.switches import SwitchScope
 from followup.switches import lift, throw
 from tests.kits import (
@@ -38,10 +39,12 @@ from tests.kits import (
     make_kit,
     message,
     messages,
+    rows,
     run_jobs,
     run_until,
     sms_of,
     state_of,
+    sweep,
     tasks,
     tick,
 )
@@ -190,6 +193,31 @@ def test_what_went_out_since_the_backup_does_not_go_again(kit, backups):
     assert_nothing_twice(anew)
     assert {one.state for one in messages(anew, enrolment)} == {"sent"}
     assert balance(anew).remainder == 0
+
+
+@pytest.mark.parametrize("early", [True, False], ids=["before it is in doubt", "afterwards"])
+def test_a_receipt_settles_what_the_backup_knows_nothing_of(kit, backups, early):
+    enrolment = enrol_one(kit, channels=(SMS,))
+    backups.take(kit)
+    tick(kit)
+    (attempt,) = rows(kit, Attempt)
+    anew = backups.restore(kit)
+    # Nobody else can say what became of it.
+    sms_of(kit).looks_away = True
+
+    def heard() -> Taken:
+        report = Report(provider_id=attempt.provider_id, status=ReportedStatus.DELIVERED)
+        ids = {"message_id": attempt.message_id, "attempt_id": attempt.id}
+        return take(anew, report, provider="scripted", **ids)
+
+    if early:
+        assert heard() is Taken.PARKED
+    mark_restored(anew, taken_at=None, actor="cli:test")
+    assert message(anew, enrolment, "going-home").state == "unknown"
+    assert sweep(anew, "apply-parked") == 1 if early else heard() is Taken.APPLIED
+
+    assert message(anew, enrolment, "going-home").state == "delivered"
+    assert_nothing_twice(anew)
 
 
 def test_nothing_at_all_goes_before_a_person_lets_it(kit, backups):

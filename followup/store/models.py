@@ -381,7 +381,11 @@ class Attempt(Base):
 
 
 class Receipt(Base):
-    """A provider's report on one attempt, kept once; `attempt_id` is null while none is known."""
+    """A provider's report on one attempt, kept once; `attempt_id` is null while none is known.
+
+    `names_message` and `names_attempt` are the ids in the address that it came to. They are ours,
+    but after a restore the rows may be of a time that the database knows nothing of.
+    """
 
     __tablename__ = "receipts"
     __table_args__ = (
@@ -404,6 +408,8 @@ class Receipt(Base):
     recipient: Mapped[bool] = mapped_column(Boolean)
     opted_out: Mapped[bool] = mapped_column(Boolean)
     attempt_id: Mapped[UUID | None] = mapped_column(ForeignKey("attempts.id"), index=True)
+    names_message: Mapped[UUID | None]
+    names_attempt: Mapped[UUID | None]
     received_at: Mapped[datetime]
     received_real_at: Mapped[datetime]
 

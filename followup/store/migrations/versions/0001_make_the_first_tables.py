@@ -615,6 +615,8 @@ def upgrade() -> None:
         sa.Column("recipient", sa.Boolean(), nullable=False),
         sa.Column("opted_out", sa.Boolean(), nullable=False),
         sa.Column("attempt_id", sa.Uuid(), nullable=True),
+        sa.Column("names_message", sa.Uuid(), nullable=True),
+        sa.Column("names_attempt", sa.Uuid(), nullable=True),
         sa.Column("received_at", UtcDateTime(), nullable=False),
         sa.Column("received_real_at", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(

@@ -28,6 +28,7 @@ from followup.planning import add_generations
 from followup.store import patients
 from followup.store.audit_log import record_all
 from followup.store.known import Key, keys_of, known_among
+from followup.too_late import ask_to_ring
 
 BATCH = 200
 
@@ -99,8 +100,10 @@ def _enrol_fresh(
     session.add_all(enrolments)
     session.flush()
     pairs = list(zip(enrolments, all_checked, strict=True))
-    add_generations(session, kit, [timeline_of(*pair) for pair in pairs], deed=deed)
+    timelines = [timeline_of(*pair) for pair in pairs]
+    add_generations(session, kit, timelines, deed=deed)
     record_all(session, deed, (created(*pair) for pair in pairs))
+    ask_to_ring(session, kit, deed, timelines)
     for enrolment, patient, each in zip(enrolments, people, all_checked, strict=True):
         needs = each.request.person.needs
         if needs:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from followup.channels.smtp_replies import words_of
 from followup.channels.twilio_errors import Verdict, meaning_of
+from followup.domain.timeline import Fate
 from followup.wording import REASONS
 
 BOUNCED_TWICE = "bounced-twice"
@@ -53,6 +54,8 @@ _TO_DO: dict[str, str] = {
     "objection": "Respect it. Ring if the patient must know what it says.",
     "objection-to-channel": "Respect it, or agree on the other channel with the patient.",
     "window-over": "Ring and tell the patient what it says.",
+    Fate.PAST.value: "Ring and tell the patient what it says.",
+    Fate.NO_ROOM.value: "Ring and tell the patient what it says.",
     "too-late-to-try-again": "Ring and tell the patient what it says.",
     "outcome-unknown": "Ring and ask whether it came. Send it again if not.",
     "no-receipt": "Ring if the patient must know. The number may be wrong.",

@@ -25,6 +25,7 @@ from followup.store.audit_log import Deed, Entry, record
 from followup.store.models import Enrolment, Message, Patient
 from followup.store.patients import Person
 from followup.store.types import new_id
+from followup.too_late import ask_to_ring
 
 AHEAD = timedelta(days=7)
 BEHIND = timedelta(days=42)
@@ -151,8 +152,10 @@ def enrol_in(session: Session, kit: Kit, checked: Checked, *, actor: str) -> Enr
     enrolment = new_enrolment(kit, checked, patient, deed=deed)
     session.add(enrolment)
     session.flush()
-    add_generations(session, kit, [timeline_of(enrolment, checked)], deed=deed)
+    timelines = [timeline_of(enrolment, checked)]
+    add_generations(session, kit, timelines, deed=deed)
     record(session, deed, created(enrolment, checked))
+    ask_to_ring(session, kit, deed, timelines)
     needs = request.person.needs
     ask_for_help(session, kit, deed, patient, needs, enrolment_id=enrolment.id)
     return Enrolled(enrolment_id=enrolment.id, created=True)

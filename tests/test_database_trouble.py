@@ -270,5 +270,5 @@ def test_a_command_says_what_to_do(migrated_sqlite_url: str, tmp_path: Path, mon
         answer = followup("enrol", "--json", "-", stdin=json.dumps(document()))
 
     assert answer.code == 1
-    assert "that its disk has room" in answer.err
+    assert "look whether its disk has room" in answer.err
     assert followup("enrol", "--json", "-", stdin=json.dumps(document())).code == 0

@@ -7,6 +7,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from followup.domain.errors import ConfigurationError, StoreUnavailable
 from followup.store.revisions import current_revision, newest_revision
+from followup.store.trouble import cannot_open
 
 
 def migrate(engine: Engine, *, to: str = "head") -> None:
@@ -18,7 +19,7 @@ def migrate(engine: Engine, *, to: str = "head") -> None:
     try:
         run(engine, to=to)
     except (OperationalError, InterfaceError) as error:
-        raise StoreUnavailable(_unreachable(error)) from error
+        raise StoreUnavailable(cannot_open(error)) from error
 
 
 def revision_of(engine: Engine) -> str | None:
@@ -27,7 +28,7 @@ def revision_of(engine: Engine) -> str | None:
         with engine.execution_options(reading=True).connect() as connection:
             return current_revision(connection)
     except (OperationalError, InterfaceError) as error:
-        raise StoreUnavailable(_unreachable(error)) from error
+        raise StoreUnavailable(cannot_open(error)) from error
 
 
 def require_current(engine: Engine) -> None:
@@ -43,12 +44,3 @@ def require_current(engine: Engine) -> None:
             "followup migrate (with the newer version, if the database is the newer one)"
         )
     raise ConfigurationError(message)
-
-
-def _unreachable(error: Exception) -> str:
-    cause = str(getattr(error, "orig", error)).strip().partition("\n")[0]
-    return (
-        f"the database can't be reached or opened ({cause}); "
-        "check FOLLOWUP_DATABASE_URL, that the server runs and that its disk has room, then try "
-        "again"
-    )

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from followup.domain.errors import StoreUnavailable
+from followup.store.trouble import sentence_of
 
 Result = TypeVar("Result")
 
@@ -171,17 +172,4 @@ def _as_unavailable() -> Iterator[None]:
 def _raise_as_unavailable(error: DBAPIError | PoolTimeout, *, unsure: bool = False) -> None:
     """Raise the sentence for an operator if the database can't be used; else do nothing."""
     if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
-        changed = "look whether the change was kept" if unsure else "nothing was changed"
-        message = (
-            f"the database can't be used at present ({_first_line(error)}); {changed}: "
-            "check FOLLOWUP_DATABASE_URL, that the server runs and that its disk has room, "
-            "then try again"
-        )
-        raise StoreUnavailable(message) from error
-
-
-def _first_line(error: DBAPIError | PoolTimeout) -> str:
-    # The driver's own words only: the statement and its parameters may carry a patient's data.
-    if isinstance(error, PoolTimeout):
-        return "all its connections are in use"
-    return str(error.orig).strip().partition("\n")[0]
+        raise StoreUnavailable(sentence_of(error, unsure=unsure)) from error

@@ -113,6 +113,6 @@ def _unclear(scene: EmbeddedScene) -> list[str]:
     except StackError as refusal:
         said = str(refusal)
         scene.kills["  commands refused by it"] += 1
-        clear = SAID[0] in said and "its disk has room" in said and "Traceback" not in said
+        clear = SAID[0] in said and "make room on the disk" in said and "Traceback" not in said
         return [] if clear else [said]
     return []  # There was room yet in what the database had reserved.

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from contextlib import closing
 from datetime import timedelta
 
 import psycopg
 import pytest
-from sqlalchemy import func, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import event, func, select, text
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from followup.domain.errors import StoreUnavailable
 from followup.kit import Kit
@@ -216,7 +217,7 @@ def test_a_writer_of_sqlite_holds_the_lock_from_the_start(sqlite_kit: Kit, monke
 
     with closing(Store(make_engine(url))) as rival, sqlite_kit.store.write() as session:
         session.execute(text("SELECT 1"))
-        with pytest.raises(StoreUnavailable, match="locked"):
+        with pytest.raises(StoreUnavailable, match=r"locked.*look for a second stack"):
             rival.transact(lambda other: other.execute(text("SELECT 1")))
         # Readers are never in the way.
         rival.ping()
@@ -229,8 +230,26 @@ def test_a_full_disk_leaves_nothing_half_done(sqlite_kit: Kit):
             session.add(a_switch(reason="x" * 200))
         session.flush()
 
-    with pytest.raises(StoreUnavailable, match="disk"):
+    with pytest.raises(StoreUnavailable) as refusal:
         sqlite_kit.store.transact(work)
+
+    assert "(database or disk is full); nothing was changed: make room" in str(refusal.value)
+    assert "goes by itself as soon as that is done" in str(refusal.value)
+    assert count(sqlite_kit.store) == 0
+
+
+def test_a_disk_that_is_full_at_the_very_end_has_changed_nothing(sqlite_kit: Kit):
+    def full_at_commit(_connection):
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorname = "SQLITE_FULL"
+        raise OperationalError("COMMIT", {}, error)
+
+    event.listen(sqlite_kit.store.engine, "commit", full_at_commit)
+    try:
+        with pytest.raises(StoreUnavailable, match="nothing was changed"):
+            sqlite_kit.store.transact(lambda session: session.add(a_switch()))
+    finally:
+        event.remove(sqlite_kit.store.engine, "commit", full_at_commit)
 
     assert count(sqlite_kit.store) == 0
 

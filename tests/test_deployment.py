@@ -79,7 +79,7 @@ def test_every_service_of_ours_waits_for_the_migration():
 
     ours = {name: it for name, it in services.items() if it["image"].startswith("followup:")}
 
-    assert set(ours) == {"migrate", "web", "worker", "beat"}
-    for name in ("web", "worker", "beat"):
+    assert set(ours) == {"migrate", "web", "worker", "beat", "watch"}
+    for name in ("web", "worker", "beat", "watch"):
         migrate = ours[name]["depends_on"]["migrate"]
         assert migrate == {"condition": "service_completed_successfully"}

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import signal
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 
 from tests.faults.breaking import breaking
 from tests.faults.kills import Plan
@@ -28,7 +31,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.mechanism:
         return _show(_without(given.mechanism, seed=seed))
     runs = given.runs or list(RUNS)
-    return _show({name: _one(name, seed=seed, scale=given.scale) for name in runs})
+    limit = None if given.minutes is None else given.minutes * 60
+    return _show(
+        {name: _one(name, seed=seed, plan=_plan(name, given), limit=limit) for name in runs}
+    )
+
+
+def _plan(name: str, given: argparse.Namespace) -> Plan:
+    plan = RUNS[name].plan.scaled(given.scale)
+    return plan if given.over is None else replace(plan, over=given.over)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -36,6 +47,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("runs", nargs="*", metavar="RUN", help=f"{', '.join(RUNS)}; all if none")
     parser.add_argument("--seed", type=int, help="repeats the choices of an earlier run")
     parser.add_argument("--scale", type=float, default=1.0, help="0.1 is a tenth of each run")
+    parser.add_argument("--over", type=float, help="seconds over which messages fall due")
+    parser.add_argument("--minutes", type=float, help="break a run off that takes longer")
     parser.add_argument("--break", dest="mechanism", choices=BREAKS, help="take it out")
     parser.add_argument("--prove", action="store_true", help="take each out, one after the other")
     given = parser.parse_args(arguments)
@@ -81,16 +94,34 @@ def _prove(seed: int) -> int:
     return int(unnoticed > 0)
 
 
-def _one(name: str, *, seed: int, scale: float = 1.0, plan: Plan | None = None) -> Result | None:
+def _one(name: str, *, seed: int, plan: Plan, limit: float | None = None) -> Result | None:
     """Make one run; say on standard error how it goes. None if it broke off."""
     sys.stderr.write(f"{name}, seed {seed} ...\n")
     try:
-        result = RUNS[name](seed=seed, scale=scale, plan=plan)
+        with _at_most(limit):
+            result = RUNS[name](plan, seed=seed)
     except Exception:  # noqa: BLE001 - one run that breaks must not hide the others' results
         traceback.print_exc()
         return None
     sys.stderr.write(table([result]) + "\n\n")
     return result
+
+
+@contextmanager
+def _at_most(seconds: float | None) -> Iterator[None]:
+    """Raise `TimeoutError` in the block once it has taken so long; what it started is ended."""
+
+    def end(*_: object) -> None:
+        message = f"not over after {seconds} seconds: given up"
+        raise TimeoutError(message)
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, seconds or 0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 if __name__ == "__main__":

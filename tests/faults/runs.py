@@ -29,9 +29,9 @@ class Run:
     go: Callable[[Plan], Result]
     plan: Plan
 
-    def __call__(self, *, seed: int, scale: float = 1.0, plan: Plan | None = None) -> Result:
-        """Make the run, so many times as long and as hard as usual, or by another plan."""
-        return self.go(replace(plan or self.plan.scaled(scale), seed=seed))
+    def __call__(self, plan: Plan | None = None, *, seed: int) -> Result:
+        """Make the run, by its own plan or another."""
+        return self.go(replace(plan or self.plan, seed=seed))
 
 
 RUNS: Mapping[str, Run] = {

@@ -19,9 +19,10 @@ from followup.channels.interface import Outgoing
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import ChannelError
 from followup.kit import Kit
-from followup.store.audit_log import Deed, Entry, record
+from followup.store.audit_log import Deed, record
 from followup.store.models import Escalation, WorklistItem
 from followup.store.types import new_id
+from followup.worklist import entry_of
 
 ACTOR = "sweeper"
 ROUTES = ("sms", "email", "webhook")
@@ -74,7 +75,8 @@ def _escalate_one(session: Session, kit: Kit, deed: Deed, item: WorklistItem) ->
                 created_at=deed.at,
             )
         )
-    _record(session, deed, item, "worklist.escalated", time=item.escalations, routes=routes)
+    told = entry_of(item, "worklist.escalated", time=item.escalations, routes=routes)
+    record(session, deed, told)
 
 
 def tell_due(kit: Kit, *, limit: int = BATCH) -> int:
@@ -109,7 +111,7 @@ def _settle(session: Session, *, kit: Kit, escalation_id: UUID, error: str | Non
     one.state, one.error = ("done" if error is None else "failed"), error
     item = session.get_one(WorklistItem, one.item_id)
     told = {"time": one.time, "route": one.route, "told": error is None, "tries": one.tries}
-    _record(session, kit.deed(ACTOR), item, "worklist.told", **told)
+    record(session, kit.deed(ACTOR), entry_of(item, "worklist.told", **told))
 
 
 def _tell(kit: Kit, escalation_id: UUID, route: str, item_id: UUID) -> str | None:
@@ -185,21 +187,4 @@ def _send(
             sender=sender,
             valid_for=USEFUL_FOR,
         )
-    )
-
-
-def _record(
-    session: Session, deed: Deed, item: WorklistItem, action: str, **detail: object
-) -> None:
-    record(
-        session,
-        deed,
-        Entry(
-            action=action,
-            clinic=item.clinic,
-            patient_id=item.patient_id,
-            enrolment_id=item.enrolment_id,
-            message_id=item.message_id,
-            detail={"item": str(item.id), **detail},
-        ),
     )

@@ -5,6 +5,8 @@ Together with `followup.health` these are what an alarm is raised for. Counts an
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
@@ -21,6 +23,9 @@ from followup.prepare import NEEDS_OPERATOR
 from followup.store.messages import state_is
 from followup.store.models import Attempt, Message, Receipt
 from followup.store.types import first_id
+
+Count = Callable[[Session, str, datetime, datetime], tuple[int, int]]
+"""What counts a provider's calls or reports from one time until another: all, and the failed."""
 
 RECENT, BEFORE = timedelta(minutes=15), timedelta(days=1)
 FEWEST = 20
@@ -107,34 +112,50 @@ def _away(kit: Kit) -> list[Ailment]:
 
 
 def _failing(session: Session, kit: Kit) -> list[Ailment]:
-    now = kit.clock.real_now()
-    found = []
-    for provider in _providers(kit):
-        calls, failed = _calls(session, provider, now - RECENT, now)
-        usual = _share(*_calls(session, provider, now - BEFORE, now - RECENT))
-        if _jumped(kit, calls, failed, usual):
-            sentence = (
-                f"{failed} of the last {calls} calls of {provider} failed "
-                f"({failed / calls:.0%}; before that {usual:.0%}): see the codes in "
-                "followup messages --state failed"
-            )
-            found.append(Ailment(code=f"failures:{provider}", sentence=sentence))
-    return found
+    return [
+        Ailment(
+            code=f"failures:{jump.provider}",
+            sentence=f"{jump.failed} of the last {jump.all} calls of {jump.provider} failed "
+            f"({jump.shares}): see the codes in followup messages --state failed",
+        )
+        for jump in _jumps(session, kit, _calls)
+    ]
 
 
 def _undelivered(session: Session, kit: Kit) -> list[Ailment]:
+    return [
+        Ailment(
+            code=f"undelivered:{jump.provider}",
+            sentence=f"of the last {jump.all} messages that {jump.provider} reported on, "
+            f"{jump.failed} did not arrive ({jump.shares}): see the codes in "
+            "followup messages --state failed",
+        )
+        for jump in _jumps(session, kit, _reports)
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Jump:
+    """A provider of which much more than usual fails."""
+
+    provider: str
+    all: int
+    failed: int
+    usual: float
+
+    @property
+    def shares(self) -> str:
+        return f"{_share(self.all, self.failed):.0%}; before that {self.usual:.0%}"
+
+
+def _jumps(session: Session, kit: Kit, count: Count) -> list[_Jump]:
     now = kit.clock.real_now()
     found = []
     for provider in _providers(kit):
-        reports, failed = _reports(session, provider, now - RECENT, now)
-        usual = _share(*_reports(session, provider, now - BEFORE, now - RECENT))
-        if _jumped(kit, reports, failed, usual):
-            sentence = (
-                f"of the last {reports} messages that {provider} reported on, {failed} did not "
-                f"arrive ({failed / reports:.0%}; before that {usual:.0%}): see the codes in "
-                "followup messages --state failed"
-            )
-            found.append(Ailment(code=f"undelivered:{provider}", sentence=sentence))
+        all_, failed = count(session, provider, now - RECENT, now)
+        usual = _share(*count(session, provider, now - BEFORE, now - RECENT))
+        if _jumped(kit, all_, failed, usual):
+            found.append(_Jump(provider=provider, all=all_, failed=failed, usual=usual))
     return found
 
 

@@ -184,7 +184,7 @@ def _gathered(session: Session, deed: Deed, task: Task) -> UUID | None:
     if item is None:
         return None
     _add(session, deed, item.id, task)
-    _record(session, deed, item, "worklist.gathered", {"cause": task.cause, "message": task.of})
+    record(session, deed, entry_of(item, "worklist.gathered", cause=task.cause, message=task.of))
     return item.id
 
 
@@ -266,7 +266,7 @@ def take(kit: Kit, item_id: UUID, *, actor: str, instead_of: str | None = None) 
         if item.state == "taken" and item.owner not in {actor, instead_of}:
             raise Conflict(f"{item.owner} has taken this; speak to them first")
         item.state, item.owner = "taken", actor
-        _record(session, kit.deed(actor), item, "worklist.taken")
+        record(session, kit.deed(actor), entry_of(item, "worklist.taken"))
 
     kit.store.transact(work)
 
@@ -324,7 +324,7 @@ def open_items(session: Session, *, clinic: str | None = None) -> Sequence[Workl
 def _close(session: Session, deed: Deed, item: WorklistItem, *, outcome: str) -> None:
     item.state, item.outcome = "closed", outcome
     item.closed_at, item.closed_by = deed.at, deed.actor
-    _record(session, deed, item, "worklist.closed", {"outcome": outcome})
+    record(session, deed, entry_of(item, "worklist.closed", outcome=outcome))
 
 
 def _find(session: Session, item_id: UUID) -> WorklistItem:
@@ -334,22 +334,13 @@ def _find(session: Session, item_id: UUID) -> WorklistItem:
     return item
 
 
-def _record(
-    session: Session,
-    deed: Deed,
-    item: WorklistItem,
-    action: str,
-    detail: dict[str, Any] | None = None,
-) -> None:
-    record(
-        session,
-        deed,
-        Entry(
-            action=action,
-            clinic=item.clinic,
-            patient_id=item.patient_id,
-            enrolment_id=item.enrolment_id,
-            message_id=item.message_id,
-            detail={"item": str(item.id), **(detail or {})},
-        ),
+def entry_of(item: WorklistItem, action: str, **detail: object) -> Entry:
+    """Return what the audit trail says when this is done to an item; `detail` holds no words."""
+    return Entry(
+        action=action,
+        clinic=item.clinic,
+        patient_id=item.patient_id,
+        enrolment_id=item.enrolment_id,
+        message_id=item.message_id,
+        detail={"item": str(item.id), **detail},
     )

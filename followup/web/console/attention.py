@@ -15,7 +15,7 @@ from followup.domain.channel import ChannelKind
 from followup.domain.contact import mask_email, mask_mobile
 from followup.domain.errors import Conflict, NotFound
 from followup.store.attention import waiting
-from followup.store.audit_log import Entry, record
+from followup.store.audit_log import Entry
 from followup.store.models import Patient, WorklistItem
 from followup.store.patient_history import calls_of
 from followup.store.patients import Person
@@ -47,7 +47,7 @@ def show(here: Here) -> Response:
     with here.kit.store.read() as session:
         found = waiting(session, _clinics(here))
     matters = [matter_of(here, found, item) for item in found.items]
-    _record(here, Entry(action="worklist.listed", detail={"shown": len(matters)}))
+    here.record(Entry(action="worklist.listed", detail={"shown": len(matters)}))
     view = here.query("view") if here.query("view") in VIEWS else ""
     shown = [matter for matter in matters if VIEWS[view][1](matter)]
     return here.page(
@@ -164,20 +164,4 @@ def _clinics(here: Here) -> Sequence[str] | None:
 
 
 def _looked(here: Here, matter: Matter, action: str) -> None:
-    item = matter.item
-    _record(
-        here,
-        Entry(
-            action=action,
-            clinic=item.clinic,
-            patient_id=item.patient_id,
-            enrolment_id=item.enrolment_id,
-            message_id=item.message_id,
-            detail={"item": str(item.id)},
-        ),
-    )
-
-
-def _record(here: Here, entry: Entry) -> None:
-    with here.kit.store.write() as session:
-        record(session, here.kit.deed(here.member.actor), entry)
+    here.record(worklist.entry_of(matter.item, action))

@@ -15,7 +15,7 @@ from followup.domain.errors import Problem
 from followup.domain.timing import instant_at
 from followup.staff.members import everyone
 from followup.store.audit_list import Trail, trail
-from followup.store.audit_log import Entry, record
+from followup.store.audit_log import Entry
 from followup.store.staff_tables import Staff
 from followup.web.console.forms import Form
 from followup.web.console.here import Here
@@ -211,6 +211,4 @@ def _cursor(text: str) -> tuple[datetime, int] | None:
 
 
 def _record(here: Here, action: str, detail: dict[str, object]) -> None:
-    with here.kit.store.write() as session:
-        entry = Entry(action=action, detail=detail)
-        record(session, here.kit.deed(here.member.actor), entry)
+    here.record(Entry(action=action, detail=detail))

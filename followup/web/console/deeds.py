@@ -14,7 +14,7 @@ from followup.calls import CallOutcome, record_call
 from followup.correcting import correct_contacts
 from followup.domain.channel import ChannelKind
 from followup.domain.contact import parse_email, parse_mobile
-from followup.domain.errors import InvalidInput, NotFound, Problem
+from followup.domain.errors import InvalidInput, Problem
 from followup.objections import lift, lodge
 from followup.store.enrolments import messages_of
 from followup.store.models import Enrolment, Patient
@@ -22,7 +22,7 @@ from followup.web.console import words
 from followup.web.console.enrolment_form import WHEN, Reading, fields_of_check, sentence
 from followup.web.console.forms import Form
 from followup.web.console.here import Here
-from followup.web.console.patient import find
+from followup.web.console.patient import find, find_enrolment
 from followup.web.console.registry import CHANGE_PATIENTS, Pages
 
 pages = Pages()
@@ -30,26 +30,26 @@ pages = Pages()
 
 @pages.post("/enrolments/{enrolment}/pause", may=CHANGE_PATIENTS)
 def pause(here: Here) -> Response:
-    enrolment = _enrolment(here)
+    enrolment = find_enrolment(here)
     changes.pause(here.kit, enrolment.id, actor=here.member.actor)
     return _back(here, enrolment, "paused")
 
 
 @pages.post("/enrolments/{enrolment}/resume", may=CHANGE_PATIENTS)
 def resume(here: Here) -> Response:
-    enrolment = _enrolment(here)
+    enrolment = find_enrolment(here)
     changes.resume(here.kit, enrolment.id, actor=here.member.actor)
     return _back(here, enrolment, "resumed")
 
 
 @pages.get("/enrolments/{enrolment}/end", may=CHANGE_PATIENTS)
 def ask_end(here: Here) -> Response:
-    return here.page("end.html", enrolment=_enrolment(here))
+    return here.page("end.html", enrolment=find_enrolment(here))
 
 
 @pages.post("/enrolments/{enrolment}/end", may=CHANGE_PATIENTS)
 def end(here: Here) -> Response:
-    enrolment, form = _enrolment(here), here.form
+    enrolment, form = find_enrolment(here), here.form
     why = form.text("why")
     problems = [] if why in words.ENDINGS else [Problem("why", "Choose why the follow-up ends")]
     try:
@@ -70,7 +70,7 @@ def end(here: Here) -> Response:
 
 @pages.get("/enrolments/{enrolment}/time", may=CHANGE_PATIENTS)
 def ask_time(here: Here) -> Response:
-    enrolment = _enrolment(here)
+    enrolment = find_enrolment(here)
     local = enrolment.procedure_at.astimezone(ZoneInfo(enrolment.zone))
     form = Form.of(at=f"{local:%H:%M}")
     given = {
@@ -84,7 +84,7 @@ def ask_time(here: Here) -> Response:
 @pages.post("/enrolments/{enrolment}/time", may=CHANGE_PATIENTS)
 def change_time(here: Here) -> Response:
     """Show the timeline before and after, and change it once that is confirmed."""
-    enrolment, form = _enrolment(here), here.form
+    enrolment, form = find_enrolment(here), here.form
     form = replace(form, values={**form.values, "clinic": (enrolment.clinic,)})
     reading = Reading(here.kit, form, here.clinics)
     reading.request()
@@ -180,15 +180,6 @@ def call(here: Here) -> Response:
     except InvalidInput as error:
         return here.page("call.html", patient=patient, form=form.refused_by(error))
     return here.go(f"/patients/{patient.id}?done=called")
-
-
-def _enrolment(here: Here) -> Enrolment:
-    with here.kit.store.read() as session:
-        enrolment = session.get(Enrolment, here.id("enrolment"))
-    if enrolment is None:
-        raise NotFound("there is no such enrolment")
-    here.require_clinic(enrolment.clinic)
-    return enrolment
 
 
 def _back(here: Here, enrolment: Enrolment, done: str) -> Response:

@@ -16,7 +16,6 @@ from followup.message_view import preview
 from followup.spoken import language_note
 from followup.staff.drafts import Draft, begin_draft, close_draft, find_draft, keep_answers
 from followup.store import patients
-from followup.store.audit_log import Entry, record
 from followup.store.models import Enrolment
 from followup.store.patient_search import Sought, search
 from followup.web.console import words
@@ -32,6 +31,7 @@ from followup.web.console.enrolment_form import (
 )
 from followup.web.console.forms import Form
 from followup.web.console.here import Here
+from followup.web.console.patient import record_look
 from followup.web.console.registry import CHANGE_PATIENTS, Pages
 
 KIND = "enrolment"
@@ -210,9 +210,7 @@ def _known(here: Here, draft: Draft) -> dict[str, Any] | None:
     if not rows:
         return None
     patient = rows[0].Patient
-    with here.kit.store.write() as session:
-        entry = Entry(action="patient.viewed", clinic=patient.clinic, patient_id=patient.id)
-        record(session, here.kit.deed(here.member.actor), entry)
+    record_look(here, patient, "patient.viewed")
     return {
         "patient": patient,
         "person": patients.read(patient, here.kit.keyring),

@@ -18,6 +18,7 @@ from followup.kit import Kit
 from followup.staff.identity import IdentityProvider
 from followup.staff.members import Member
 from followup.staff.sessions import Presence
+from followup.store.audit_log import Entry, record
 from followup.web.console.forms import EMPTY, Form
 from followup.web.console.policy import content_policy
 from followup.web.console.templates import environment
@@ -79,6 +80,11 @@ class Here:
         """Raise `NotFound` for what belongs to a clinic that is not theirs: it does not exist."""
         if not self.member.may_see(clinic):
             raise NotFound("there is no such thing here")
+
+    def record(self, entry: Entry) -> None:
+        """Write what the member of staff did into the audit trail, in a transaction of its own."""
+        with self.kit.store.write() as session:
+            record(session, self.kit.deed(self.member.actor), entry)
 
     def id(self, name: str) -> UUID:
         """Return an identifier of the path; raise `NotFound` for what is none."""

@@ -18,7 +18,7 @@ from followup.kit import Kit
 from followup.message_view import YET_TO_GO, latest_attempts
 from followup.rendering import render
 from followup.store import patients
-from followup.store.audit_log import Entry, record
+from followup.store.audit_log import Entry
 from followup.store.message_story import Story, find_message, story_of
 from followup.store.models import Attempt, Message, Patient
 from followup.store.sealing import Sealer
@@ -201,12 +201,12 @@ def _channel(text: str) -> ChannelKind | None:
 
 
 def _record(here: Here, message: Message, action: str) -> None:
-    with here.kit.store.write() as session:
-        entry = Entry(
+    here.record(
+        Entry(
             action=action,
             clinic=message.clinic,
             patient_id=message.patient_id,
             enrolment_id=message.enrolment_id,
             message_id=message.id,
         )
-        record(session, here.kit.deed(here.member.actor), entry)
+    )

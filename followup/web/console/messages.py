@@ -15,7 +15,7 @@ from followup.domain.errors import Problem
 from followup.domain.lifecycle import State
 from followup.domain.timing import instant_at
 from followup.store import patients
-from followup.store.audit_log import Entry, record
+from followup.store.audit_log import Entry
 from followup.store.message_list import (
     Wanted,
     count_by_state,
@@ -255,6 +255,4 @@ def _local(at: datetime | None, zone: ZoneInfo) -> str:
 
 
 def _record(here: Here, action: str, detail: dict[str, object]) -> None:
-    with here.kit.store.write() as session:
-        entry = Entry(action=action, detail=detail)
-        record(session, here.kit.deed(here.member.actor), entry)
+    here.record(Entry(action=action, detail=detail))

@@ -17,8 +17,8 @@ from followup.domain.errors import NotFound
 from followup.message_view import views
 from followup.store import patient_history as history
 from followup.store import patients
-from followup.store.audit_log import Entry, record
-from followup.store.models import AuditEvent, Patient
+from followup.store.audit_log import Entry
+from followup.store.models import AuditEvent, Enrolment, Patient
 from followup.store.sealing import Sealer
 from followup.web.console import words
 from followup.web.console.here import Here
@@ -61,7 +61,7 @@ class Line:
 @pages.get("/patients/{patient}", may=SEE_PATIENTS)
 def show(here: Here) -> Response:
     patient = find(here)
-    _record(here, patient, "patient.viewed")
+    record_look(here, patient, "patient.viewed")
     return page(here, patient)
 
 
@@ -69,7 +69,7 @@ def show(here: Here) -> Response:
 def reveal(here: Here) -> Response:
     """Show the contact details in full, this once; the audit trail says who looked."""
     patient = find(here)
-    _record(here, patient, "patient.revealed")
+    record_look(here, patient, "patient.revealed")
     return page(here, patient, revealed=True)
 
 
@@ -81,6 +81,16 @@ def find(here: Here, name: str = "patient") -> Patient:
         raise NotFound("there is no such patient")
     here.require_clinic(patient.clinic)
     return patient
+
+
+def find_enrolment(here: Here) -> Enrolment:
+    """Return the enrolment of the address; raise `NotFound` for one of another clinic."""
+    with here.kit.store.read() as session:
+        enrolment = session.get(Enrolment, here.id("enrolment"))
+    if enrolment is None:
+        raise NotFound("there is no such enrolment")
+    here.require_clinic(enrolment.clinic)
+    return enrolment
 
 
 def page(here: Here, patient: Patient, *, revealed: bool = False) -> Response:
@@ -184,7 +194,6 @@ def _contacts(person: patients.Person, *, revealed: bool) -> dict[str, str | Non
     return {name: masks[name](value) if value else None for name, value in values.items()}
 
 
-def _record(here: Here, patient: Patient, action: str) -> None:
-    with here.kit.store.write() as session:
-        entry = Entry(action=action, clinic=patient.clinic, patient_id=patient.id)
-        record(session, here.kit.deed(here.member.actor), entry)
+def record_look(here: Here, patient: Patient, action: str) -> None:
+    """Write into the audit trail that the member of staff looked at a patient."""
+    here.record(Entry(action=action, clinic=patient.clinic, patient_id=patient.id))

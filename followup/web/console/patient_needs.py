@@ -12,12 +12,12 @@ from followup.needs import change_needs
 from followup.page_links import replace_link, take_back
 from followup.patient_page import change_language
 from followup.store import patients
-from followup.store.models import Enrolment, Patient
+from followup.store.models import Patient
 from followup.store.patient_history import enrolments_of
 from followup.web.console import words
 from followup.web.console.forms import Form
 from followup.web.console.here import Here
-from followup.web.console.patient import find
+from followup.web.console.patient import find, find_enrolment
 from followup.web.console.registry import CHANGE_PATIENTS, Pages
 
 pages = Pages()
@@ -60,14 +60,14 @@ def keep_needs(here: Here) -> Response:
 
 @pages.post("/enrolments/{enrolment}/page/new", may=CHANGE_PATIENTS)
 def new_link(here: Here) -> Response:
-    enrolment = _enrolment(here)
+    enrolment = find_enrolment(here)
     replace_link(here.kit, enrolment.id, actor=here.member.actor)
     return here.go(f"/patients/{enrolment.patient_id}?done=page-new")
 
 
 @pages.post("/enrolments/{enrolment}/page/off", may=CHANGE_PATIENTS)
 def link_off(here: Here) -> Response:
-    enrolment = _enrolment(here)
+    enrolment = find_enrolment(here)
     take_back(here.kit, enrolment.id, actor=here.member.actor)
     return here.go(f"/patients/{enrolment.patient_id}?done=page-off")
 
@@ -75,12 +75,3 @@ def link_off(here: Here) -> Response:
 def _languages(here: Here, patient: Patient) -> tuple[str, ...]:
     clinic = here.kit.catalogue.clinics.get(patient.clinic)
     return clinic.languages if clinic else ()
-
-
-def _enrolment(here: Here) -> Enrolment:
-    with here.kit.store.read() as session:
-        enrolment = session.get(Enrolment, here.id("enrolment"))
-    if enrolment is None:
-        raise NotFound("there is no such enrolment")
-    here.require_clinic(enrolment.clinic)
-    return enrolment

@@ -15,7 +15,7 @@ from followup.domain.errors import InvalidInput, Problem
 from followup.domain.timing import instant_at
 from followup.staff.drafts import begin_draft, find_draft
 from followup.store import patients as people
-from followup.store.audit_log import Entry, record
+from followup.store.audit_log import Entry
 from followup.store.patient_search import Sought, search
 from followup.store.patients import address_index, surname_of
 from followup.store.sealing import BlindIndexes
@@ -80,9 +80,7 @@ def _page(here: Here, form: Form, *, path: str) -> Response:
 
 
 def _record(here: Here, count: int) -> None:
-    with here.kit.store.write() as session:
-        entry = Entry(action="patients.listed", detail={"shown": count})
-        record(session, here.kit.deed(here.member.actor), entry)
+    here.record(Entry(action="patients.listed", detail={"shown": count}))
 
 
 def _ways(indexes: BlindIndexes, sought: Sought, wanted: str) -> list[Sought]:

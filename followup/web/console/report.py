@@ -5,11 +5,10 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from followup.patient_report import compile_report
-from followup.store.audit_log import Entry, record
 from followup.store.models import Patient
 from followup.web.console import words
 from followup.web.console.here import Here
-from followup.web.console.patient import find
+from followup.web.console.patient import find, record_look
 from followup.web.console.registry import AUDIT, Pages
 from followup.web.console.report_sheet import Sheet, sheet_of
 
@@ -20,7 +19,7 @@ pages = Pages()
 @pages.get("/audit/patients/{patient}", may=AUDIT)
 def show(here: Here) -> Response:
     patient = find(here)
-    _record(here, patient, "patient.reported")
+    record_look(here, patient, "patient.reported")
     return _page(here, patient)
 
 
@@ -28,7 +27,7 @@ def show(here: Here) -> Response:
 def check_seals(here: Here) -> Response:
     """Show the report with the seals checked, however long that takes."""
     patient = find(here)
-    _record(here, patient, "patient.seals-checked")
+    record_look(here, patient, "patient.seals-checked")
     return _page(here, patient, thoroughly=True)
 
 
@@ -37,7 +36,7 @@ def download(here: Here) -> Response:
     from followup.web.console.report_pdf import pdf_of  # noqa: PLC0415 - slow to import
 
     patient = find(here)
-    _record(here, patient, "patient.report-exported")
+    record_look(here, patient, "patient.report-exported")
     now, zone = here.kit.clock.now(), here.zone_of(patient.clinic)
     content = pdf_of(
         _sheet(here, patient, thoroughly=True),
@@ -59,9 +58,3 @@ def _sheet(here: Here, patient: Patient, *, thoroughly: bool) -> Sheet:
     with here.kit.store.read() as session:
         report = compile_report(session, here.kit, patient, thoroughly=thoroughly)
     return sheet_of(here, report)
-
-
-def _record(here: Here, patient: Patient, action: str) -> None:
-    with here.kit.store.write() as session:
-        entry = Entry(action=action, clinic=patient.clinic, patient_id=patient.id)
-        record(session, here.kit.deed(here.member.actor), entry)

@@ -177,8 +177,6 @@ STANDING_TAGS: dict[str, Tag] = {
     "changed": Tag("Changed", "red", "changed since a clinician signed them off: not sent"),
 }
 
-LANGUAGES: dict[str, str] = {"en": "English", "cy": "Welsh"}
-
 ENDINGS: dict[str, str] = {
     "patient": "The patient does not want to go on",
     "clinic": "The clinic decided so",
@@ -278,11 +276,6 @@ def outcome_word(outcome: str | None) -> str:
 def receipt_word(status: str) -> str:
     """Return what a provider reported."""
     return RECEIPTS.get(status, status)
-
-
-def language_word(language: str) -> str:
-    """Return what a language is called."""
-    return LANGUAGES.get(language) or staff_name(language)
 
 
 def approval_words(approval: Mapping[str, Any] | None) -> str:
@@ -392,7 +385,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "covered": covered,
     "day": day,
     "enrolment_tag": enrolment_tag,
-    "language_word": language_word,
+    "language_word": staff_name,
     "moment": moment,
     "moved": moved,
     "need_word": need_word,

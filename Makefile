@@ -9,8 +9,8 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-builtin-rules
 
 PYTHON ?= python3
-# Tests wait for real processes as much as they compute, so there is one more than most have cores.
-WORKERS ?= 3
+# Tests wait for real processes as much as they compute: twice as many as most have cores.
+WORKERS ?= 4
 ARGS ?=
 BIN := .venv/bin
 PACKAGES := followup tasks config templates scripts

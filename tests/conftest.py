@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -19,6 +20,12 @@ from tests.servers import PostgresServer, RedisServer
 EDGES = tuple(Path(__file__).parent / name for name in ("cli", "web"))
 """Tests of these folders go through the whole product, from a command or a request."""
 SERVERS = frozenset({"postgres_server", "redis_server"})
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C again, which whatever was started in the background ignores."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)

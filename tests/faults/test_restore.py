@@ -110,7 +110,7 @@ def test_the_embedded_stack_by_ours(tmp_path: Path):
         resume_sending(stack, standing)
         _start(stack)
         stack.wait_for(
-            lambda: stack.balance()["in_progress"] == 0 and twilio.count() >= PATIENTS - 1,
+            lambda: stack.balance()["in_progress"] == 0 and twilio.count() >= PATIENTS,
             what="all to be sent",
             seconds=90,
         )

@@ -33,8 +33,9 @@ def _shipped_files_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def catalogue(folder: Path | None) -> Catalogue:
         return shipped_catalogue() if folder is None else load_catalogue(folder)
 
+    content = shipped_content()
     monkeypatch.setattr("followup.wiring.load_catalogue", catalogue)
-    monkeypatch.setattr("followup.wiring.Content.load", shipped_content)
+    monkeypatch.setattr("followup.wiring.Content.load", lambda: content)
 
 
 class Answer(NamedTuple):

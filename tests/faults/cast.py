@@ -14,6 +14,9 @@ import psutil
 from tests.faults.scene import Scene
 from tests.stacks import Running
 
+LONGEST_START = 60
+"""Seconds until a worker that was started on a busy machine has a process to kill."""
+
 
 class Cast:
     """Two workers of two processes or more, two beats and the web, revived when they die."""
@@ -86,7 +89,7 @@ class Cast:
 
     def _kill_pool_process(self) -> None:
         """Kill one as soon as there is one: a worker that was just started has none yet."""
-        for _ in range(100):
+        for _ in range(LONGEST_START * 10):
             children = [pid for worker in self.workers for pid in worker.pids[1:]]
             with contextlib.suppress(ProcessLookupError, IndexError):
                 os.kill(self.scene.random.choice(children), signal.SIGKILL)

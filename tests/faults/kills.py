@@ -114,7 +114,8 @@ def random_kills(plan: Plan) -> Result:
             _wait_for_work(scene, plan, share=struck / len(blows))
             blow()
         scene.finish(short=plan.short)
-        return scene.result("random kills" if plan.kills else "servers away", since=began)
+        name = "killed at random moments" if plan.kills else "servers taken away"
+        return _as_many(scene.result(name, since=began), plan)
 
 
 def _wait_for_work(scene: Scene, plan: Plan, *, share: float) -> None:
@@ -133,7 +134,7 @@ def precise_kills(plan: Plan) -> Result:
     with _killing_provider(plan) as scene:
         cast = Cast(scene)
         _kill_until_enough(scene, plan, meanwhile=cast.revive)
-        return scene.result("killed as the provider takes it", since=began)
+        return _as_many(scene.result("killed as a text is taken", since=began), plan)
 
 
 def precise_kills_of_bare_workers(plan: Plan) -> Result:
@@ -143,7 +144,14 @@ def precise_kills_of_bare_workers(plan: Plan) -> Result:
         scene.web()
         scene.stack.module("tests.faults.bare_workers", str(BARE_WORKERS))
         _kill_until_enough(scene, plan, meanwhile=lambda: None)
-        return scene.result("the same, without Celery", since=began)
+        result = scene.result("killed as a text is taken, without Celery", since=began)
+        return _as_many(result, plan)
+
+
+def _as_many(result: Result, plan: Plan) -> Result:
+    """Find it wrong that fewer processes were killed than planned: it would show less."""
+    few = [f"{result.killed} processes were killed of {plan.kills}"]
+    return result.with_wrong(few if result.killed < plan.kills else [])
 
 
 def rivals(plan: Plan) -> Result:

@@ -8,7 +8,12 @@ from dataclasses import dataclass, replace
 
 from tests.faults.reckoning import Reckoning
 
-HEAD = ("run", "seed", "injected", "due", "taken", "lost", "sent twice", "remainder", "wrong", "s")
+HEAD = (
+    *("run", "seed", "injected", "SIGKILLs", "due", "taken"),
+    *("lost", "sent twice", "remainder", "wrong", "seconds", ""),
+)
+CLEAN = "Clean: nothing was lost, nothing was sent twice, nothing is unaccounted for."
+KILLED = "SIGKILL"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +31,11 @@ class Result:
         """Whether the run shows nothing lost, nothing doubled and nothing else that is wrong."""
         return self.account.clean
 
+    @property
+    def killed(self) -> int:
+        """How many processes of the product were killed."""
+        return sum(times for fault, times in self.injected.items() if fault.startswith(KILLED))
+
     def with_wrong(self, more: Sequence[str]) -> Result:
         """Return the result with more that was found wrong."""
         account = replace(self.account, wrong=[*self.account.wrong, *more])
@@ -35,6 +45,7 @@ class Result:
         account = self.account
         figures = (
             sum(self.injected.values()),
+            self.killed,
             account.due,
             account.taken,
             len(account.lost),
@@ -43,7 +54,8 @@ class Result:
             len(account.wrong),
             round(self.seconds),
         )
-        return (self.name, str(self.seed), *map(str, figures))
+        verdict = "clean" if self.clean else "NOT CLEAN"
+        return (self.name, str(self.seed), *map(str, figures), verdict)
 
 
 Show = Callable[[Result], Result]
@@ -62,7 +74,9 @@ def table(results: Sequence[Result]) -> str:
     ]
     for result in results:
         if not result.clean:
-            lines += ["", f"{result.name}: {result.account}"]
+            lines += ["", f"NOT CLEAN: {result.name}: {result.account}"]
+    if all(result.clean for result in results):
+        lines += ["", CLEAN]
     return "\n".join(lines)
 
 

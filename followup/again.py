@@ -21,6 +21,7 @@ from followup.domain.channel import ChannelKind
 from followup.domain.errors import Conflict, NotFound
 from followup.domain.lifecycle import State
 from followup.kit import Kit
+from followup.number_check import KIND as NUMBER_CHECK
 from followup.standing import Stop, Wait, judge, load
 from followup.store.audit_log import Entry, record
 from followup.store.models import Enrolment, Message
@@ -105,6 +106,8 @@ def _must_be_over(message: Message) -> None:
     state = State(message.state)
     if message.kind == "reply":
         raise Conflict("This answered a text. Ring the patient instead.")
+    if message.kind == NUMBER_CHECK:
+        raise Conflict("This tested a number. Its code was good for some minutes only.")
     if state in UNDER_WAY:
         raise Conflict("This message has not gone yet: it goes by itself.")
     if state is State.UNKNOWN and message.lease_until is not None:

@@ -13,15 +13,12 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from followup.domain.channel import ChannelKind
 from followup.domain.clinic import Clinic
-from followup.domain.lifecycle import State
-from followup.domain.protocol import Missed
 from followup.domain.triage import Found, ReplyClass
+from followup.singles import single_text
 from followup.store.audit_log import Deed
 from followup.store.models import InboundMessage, Message
 from followup.store.sealing import Sealer
-from followup.store.types import new_id
 
 UNWATCHED, STOPPED, STARTED = "reply-unwatched", "reply-stopped", "reply-started"
 CALLING = "reply-calling"
@@ -102,34 +99,16 @@ def write_answer(
     owner: UUID | None,
 ) -> UUID:
     """Plan an answer to go at once. `sealer` is that of the patient `owner`, or the system's."""
-    message = Message(
-        id=new_id(deed.real_at),
+    message = single_text(
+        deed,
         kind="reply",
-        clinic=clinic.key,
-        patient_id=owner,
-        generation=0,
-        step=template,
-        occurrence=1,
         template=template,
-        channel=ChannelKind.SMS.value,
-        # Before any advice: whoever wrote is waiting.
-        priority=0,
-        missed=Missed.DROP.value,
-        may_fall_back=False,
-        superseded=False,
-        receipt_wait=0,
-        address_sealed=sealer.seal(address, column="messages.address"),
-        address_index=index,
-        due_at=deed.at,
-        not_before=deed.at,
+        clinic=clinic,
+        address=address,
+        index=index,
+        sealer=sealer,
+        owner=owner,
         not_after=deed.at + USEFUL_FOR,
-        zone=clinic.zone.key,
-        state=State.PLANNED.value,
-        state_since=deed.at,
-        state_since_real=deed.real_at,
-        claimable_at=deed.at,
-        attempt_count=0,
-        created_at=deed.at,
     )
     session.add(message)
     session.flush()

@@ -17,6 +17,7 @@ from followup.again import check_again, plan_once_more
 from followup.calls import CallOutcome, add_call
 from followup.correcting import correct_in
 from followup.domain.channel import ChannelKind
+from followup.domain.confirmed import Confirmed
 from followup.domain.errors import Conflict, NotFound
 from followup.domain.lifecycle import State
 from followup.kit import Kit
@@ -102,7 +103,13 @@ class Corrected:
 
 
 def corrected(
-    kit: Kit, item_id: UUID, *, mobile: str | None, email: str | None, actor: str
+    kit: Kit,
+    item_id: UUID,
+    *,
+    mobile: str | None,
+    email: str | None,
+    number: Confirmed | None = None,
+    actor: str,
 ) -> Corrected:
     """Correct how the patient of an item is reached, and close every item which that settles.
 
@@ -111,7 +118,10 @@ def corrected(
 
     def work(session: Session) -> Corrected:
         deed, patient_id = kit.deed(actor), _patient_of(_open_item(session, item_id))
-        if not correct_in(session, kit, deed, patient_id, mobile=mobile, email=email):
+        changed = correct_in(
+            session, kit, deed, patient_id, mobile=mobile, email=email, number=number
+        )
+        if not changed:
             return Corrected(changed=False, settled=False)
         settled = _planned_anew(session, patient_id)
         for one in settled:

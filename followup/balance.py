@@ -183,8 +183,8 @@ def _class(*, service_limit: datetime, real_limit: datetime) -> ColumnElement[st
         (state(State.EXPIRED), "expired"),
         (and_(state(State.PLANNED), useful), "in_progress"),
         (and_(state(State.CLAIMED, State.SENDING, State.UNKNOWN), leased), "in_progress"),
-        # The answer to a text that a person has before them anyway.
-        (and_(state(State.FAILED), Message.kind == "reply"), "with_a_person"),
+        # The answer to a text, or a test text, that a person has before them anyway.
+        (and_(state(State.FAILED), Message.kind != "advice"), "with_a_person"),
         else_="stray",
     )
 

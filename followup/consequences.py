@@ -39,11 +39,12 @@ def not_arriving(
 
     `unreachable` says that the provider just found the address unusable, which a person mends.
     `code` is the cause: the provider's code, or a reason of ours. An answer that can't be
-    delivered asks nobody: the text that it answers is before a person already. Nor does a wish not
-    to be texted, where there is no other channel: it is the patient's own.
+    delivered asks nobody: the text that it answers is before a person already. Nor does a test
+    text, for whose code somebody waits, nor a wish not to be texted, where there is no other
+    channel: it is the patient's own.
     """
     for message in _messages(session, message_ids):
-        if message.kind == "reply":
+        if message.kind != "advice":
             continue
         stopped = code in BOUNCES and _bounced_again(session, kit, deed, message)
         if not _fall_back(session, kit, deed, message):

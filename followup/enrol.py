@@ -12,12 +12,14 @@ from sqlalchemy.orm import Session
 
 from followup.domain.channel import ChannelKind
 from followup.domain.clinic import Clinic
+from followup.domain.confirmed import Confirmed
 from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput, Problem
 from followup.domain.needs import Need
 from followup.domain.protocol import Protocol
 from followup.domain.timeline import PlannedMessage, Procedure, plan
 from followup.kit import Handbook, Kit
 from followup.needs import ask_for_help
+from followup.number_check import keep_confirmed, said_of
 from followup.page_links import open_page
 from followup.planning import Timeline, add_generations
 from followup.store import patients
@@ -36,7 +38,7 @@ class Request:
     """A wish to enrol, in normalised values: `procedure_at` aware, contacts as `Person` has them.
 
     `attributes` are as they came and checked against the protocol; `channels` are those that the
-    patient agreed to.
+    patient agreed to; `number` is how staff made sure of the mobile number, if anybody did.
     """
 
     clinic: str
@@ -46,6 +48,7 @@ class Request:
     attributes: dict[str, object]
     person: Person
     channels: tuple[ChannelKind, ...]
+    number: Confirmed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +152,7 @@ def enrol_in(session: Session, kit: Kit, checked: Checked, *, actor: str) -> Enr
     if already is not None:
         return Enrolled(enrolment_id=already, created=False)
     patient = _write_patient(session, kit, patient, request, deed=deed)
+    keep_confirmed(session, kit, deed, patient, request.number)
     enrolment = new_enrolment(kit, checked, patient, deed=deed)
     session.add(enrolment)
     session.flush()
@@ -201,7 +205,11 @@ def created(enrolment: Enrolment, checked: Checked) -> Entry:
         clinic=enrolment.clinic,
         patient_id=enrolment.patient_id,
         enrolment_id=enrolment.id,
-        detail={"protocol": enrolment.protocol, "messages": len(checked.timeline)},
+        detail={
+            "protocol": enrolment.protocol,
+            "messages": len(checked.timeline),
+            **said_of(checked.request.number),
+        },
     )
 
 

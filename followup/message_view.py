@@ -19,6 +19,7 @@ from followup.domain.lifecycle import State
 from followup.domain.timeline import Fate, PlannedMessage
 from followup.enrol import Checked
 from followup.kit import Handbook, Kit
+from followup.number_check import veiled
 from followup.planning import STATE_OF_FATE, answer_wait, channel_for
 from followup.rendering import SOME_TOKEN, render
 from followup.store.models import Attempt, Message, Patient
@@ -145,6 +146,7 @@ def _view(
     state = State(message.state)
     if attempt is not None and state is not State.PLANNED:
         text, subject = text_of(kit, patient, attempt), _subject_of(kit, patient, attempt)
+        text = text and veiled(kit, message, text)
         segments, encoding = attempt.segments, attempt.encoding
     elif state in YET_TO_GO:
         text, segments, encoding, subject = _words(
@@ -182,7 +184,7 @@ def _words(
         return None, None, None, None
     size = words.size
     return (
-        words.text,
+        veiled(kit, message, words.text),
         size.segments if size else None,
         size.encoding if size else None,
         words.subject,

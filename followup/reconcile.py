@@ -24,6 +24,7 @@ from followup.domain.channel import ChannelKind
 from followup.domain.errors import WrongMasterKey
 from followup.domain.lifecycle import State
 from followup.kit import Kit
+from followup.number_check import KIND as NUMBER_CHECK
 from followup.outcomes import look_again, try_again
 from followup.reports import apply_report, lock_attempts
 from followup.store.audit_log import Deed
@@ -33,6 +34,7 @@ from followup.store.types import AnyRow
 from followup.worklist import Task, open_item
 
 ACTOR = "reconciler"
+NOT_KNOWN = "outcome-unknown"
 LOOK_EVERY = timedelta(seconds=15)
 """How long to wait between two looks for one attempt, in real time; at least."""
 ASK_AFTER = timedelta(hours=1)
@@ -212,9 +214,12 @@ def _cannot_tell(session: Session, kit: Kit, deed: Deed, row: AnyRow) -> None:
     too_late = deed.at >= row.not_after
     if given_up or too_late or not can_look:
         message = session.get_one(Message, row.message_id)
-        open_item(
-            session, kit, deed, Task.of_message(message, kind="unknown", cause="outcome-unknown")
-        )
+        if message.kind == NUMBER_CHECK:
+            # Staff who wanted its code know by now whether it came.
+            ids = [message.id]
+            move(session, deed, ids, expected=State.UNKNOWN, to=State.FAILED, reason=NOT_KNOWN)
+            return
+        open_item(session, kit, deed, Task.of_message(message, kind="unknown", cause=NOT_KNOWN))
     # Nobody looks for ever: with a person on it, and no use in sending it again, it rests.
     rests = not can_look or (given_up and too_late)
     look_again(session, row.message_id, at=None if rests else deed.real_at + _pause(kit))

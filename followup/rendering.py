@@ -18,6 +18,8 @@ from followup.domain.errors import TemplateError
 from followup.domain.needs import Need
 from followup.domain.sms import SmsSize
 from followup.kit import Kit
+from followup.number_check import KIND as NUMBER_CHECK
+from followup.number_check import code_of
 from followup.store.inserting import insert_new
 from followup.store.models import ContentVersion as StoredVersion
 from followup.store.models import Message
@@ -70,7 +72,7 @@ def render(
             large_print=channel is ChannelKind.EMAIL and Need.LARGE_PRINT in needs,
             office_open=_office_open(kit, row, clinic),
         ),
-        extra=_addresses(kit, row, stop_url=stop_url, page_token=page_token),
+        extra=_own(kit, row, stop_url=stop_url, page_token=page_token),
     )
     return Words(
         text=rendered.text,
@@ -87,13 +89,16 @@ def _office_open(kit: Kit, row: AnyRow | Message, clinic: Clinic) -> bool:
     return row.kind != "reply" or office_is_open(clinic, kit.clock.now())
 
 
-def _addresses(
+def _own(
     kit: Kit, row: AnyRow | Message, *, stop_url: str | None, page_token: str | None
 ) -> dict[str, str]:
-    """Return the patient's own addresses; answers to texts have no page, for they may be anyone's.
+    """Return the patient's own addresses, or the code of a test text.
 
-    The link is left out where patients can't reach this server.
+    Answers to texts have no page, for they may be anyone's. The link is left out where patients
+    can't reach this server.
     """
+    if row.kind == NUMBER_CHECK:
+        return {"code": code_of(kit.keyring.indexes, row.id)}
     found = {"stop_url": stop_url} if stop_url else {}
     if kit.public_url is not None and page_token is not None and row.kind == "advice":
         found["page_url"] = kit.links.page_url(page_token)

@@ -15,6 +15,7 @@ from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.domain.timeline import next_sending_moment
 from followup.kit import Kit
+from followup.number_check import KIND as NUMBER_CHECK
 from followup.store.many import is_among
 from followup.store.models import Enrolment, Message, Objection, Patient, Restore
 from followup.store.switches import Cover, covers_in_force, is_covered
@@ -183,12 +184,16 @@ def _judge_one(kit: Kit, bar: _Bar, row: AnyRow, *, now: datetime) -> Verdict:
     if stop is not None:
         return stop
     # A patient who wrote is answered whatever the hour.
-    return Go() if row.kind == "reply" else _in_hours(kit, row, now=now)
+    # So is one who is there and reads out the code of a test text.
+    return _in_hours(kit, row, now=now) if row.kind == "advice" else Go()
 
 
 def _ended(row: AnyRow) -> Stop | None:
-    """Return why nothing more may go to this person on this enrolment; answers still may."""
-    if row.kind == "reply":
+    """Return why nothing more may go to this person on this enrolment; answers still may.
+
+    A test text before the enrolment is nobody's yet.
+    """
+    if row.kind == "reply" or row.patient_id is None:
         return None
     if row.erased_at is not None or row.data_key is None:
         return Stop(State.CANCELLED, "erased")
@@ -208,6 +213,9 @@ def _in_doubt(row: AnyRow) -> Stop | None:
     since: for a patient who was enrolled or moved again because the backup knew nothing of it.
     """
     if row.last_restore is None or row.restore_id == row.last_restore or row.restored_at is None:
+        return None
+    # Staff are still waiting for it, or it is over.
+    if row.kind == NUMBER_CHECK:
         return None
     if address_of(row)[0] is None:
         return None
@@ -229,13 +237,15 @@ def _shut(bar: _Bar, row: AnyRow, *, now: datetime) -> Stop | None:
 def _unreachable(bar: _Bar, row: AnyRow) -> Stop | None:
     """Return why this message may not go to its address, or has none."""
     # Also the answer that confirms an objection goes.
-    if row.kind == "advice":
+    if row.kind != "reply":
         if bar.objected(row, None):
             return Stop(State.SUPPRESSED, "objection")
         if bar.objected(row, row.channel):
             return Stop(State.SUPPRESSED, "objection-to-channel")
-        if row.mobile_unusable if row.channel == ChannelKind.SMS.value else row.email_unusable:
-            return Stop(State.SUPPRESSED, "address-unusable")
+    sms = row.channel == ChannelKind.SMS.value
+    # A number that is being tested has not failed yet.
+    if row.kind == "advice" and (row.mobile_unusable if sms else row.email_unusable):
+        return Stop(State.SUPPRESSED, "address-unusable")
     return Stop(State.SUPPRESSED, "no-address") if address_of(row)[0] is None else None
 
 

@@ -72,6 +72,7 @@ class Advice:
             {
                 "asks_reply": False,
                 "clinic": ClinicFacts.of(clinic, language),
+                "code": None,
                 "language": language,
                 "large_print": False,
                 "last": occurrence == self._content.cards[template].occurrences,

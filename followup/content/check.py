@@ -33,6 +33,9 @@ REPLIES = (
 )
 """The answers to incoming texts: every language needs them, whatever the protocols send."""
 
+NUMBER_CHECK = "number-check"
+"""The test text by which a number is confirmed, before any protocol is chosen."""
+
 ADDRESSES = {
     "stop_url": "https://example.com/stop",
     "page_url": "https://example.com/p/0123456789abcdef",
@@ -52,9 +55,9 @@ def faults(
         for step in protocol.steps:
             found += _of_step(content, clinics, step, f'protocol {protocol.key}, step "{step.key}"')
     for clinic in clinics:
-        for reply in REPLIES:
+        for always in (*REPLIES, NUMBER_CHECK):
             found += _unsendable(
-                content, reply, clinic.languages[0], ChannelKind.SMS, f"clinic {clinic.key}"
+                content, always, clinic.languages[0], ChannelKind.SMS, f"clinic {clinic.key}"
             )
         for version in content.versions():
             if version.language in clinic.languages:

@@ -33,6 +33,11 @@ STOP_URL = "https://stop.invalid/"
 PAGE_TOKEN = 16
 """Characters of a token in a patient's own address."""
 
+CODE, SOME_CODE = "QZXQ", "1234"
+"""What stands in for the code of a test text while it is rendered, and what a proof shows."""
+
+EXTRAS = frozenset({"stop_url", "page_url", "code"})
+
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -68,10 +73,12 @@ def shipped_messages() -> Traversable:
 
 
 def _stand_in(name: str, url: str) -> str:
-    """Return an address of the same length that is the same for every patient.
+    """Return an address, or a code, of the same length that is the same for every patient.
 
     So a message is rendered once for all, and its size is right.
     """
+    if name == "code":
+        return CODE
     return STOP_URL if name == "stop_url" else f"{url[:-PAGE_TOKEN]}{'x' * PAGE_TOKEN}"
 
 
@@ -110,9 +117,9 @@ class Content:
         """Return a message to send; raise `TemplateError` where there is none that may be sent.
 
         It depends on nothing of the patient but their `form`. `extra` may hold `stop_url`, the
-        address at which this patient stops e-mails (without it an e-mail names the clinic's phone),
-        and `page_url`, that of their own page; a text that would grow past its limit of segments by
-        the latter goes without it.
+        address at which this patient stops e-mails (without it an e-mail names the clinic's phone);
+        `page_url`, that of their own page (a text that would grow past its limit of segments by it
+        goes without it); and `code`, the four digits of a test text.
         """
         version = self.version(template, language=language, channel=channel)
         if not version.sendable:
@@ -132,9 +139,9 @@ class Content:
         extra: Mapping[str, str] = NOTHING,
     ) -> Rendered:
         """Return a message for reading through, as `render` does, approved or not."""
-        if unknown := extra.keys() - {"stop_url", "page_url"}:
+        if unknown := extra.keys() - EXTRAS:
             raise TemplateError(
-                f"extra can hold stop_url and page_url only, not {', '.join(sorted(unknown))}"
+                f"extra can hold {', '.join(sorted(EXTRAS))} only, not {', '.join(sorted(unknown))}"
             )
         stands_in = {name: _stand_in(name, url) for name, url in extra.items() if url}
         facts, urls = ClinicFacts.of(clinic, version.language), tuple(sorted(stands_in.items()))
@@ -205,6 +212,7 @@ class Content:
         variables = {
             "asks_reply": form.asks_reply,
             "clinic": facts,
+            "code": SOME_CODE,
             "language": version.language,
             "large_print": form.large_print,
             "last": occurrence == self.cards[version.template].occurrences,

@@ -50,6 +50,7 @@ VARIABLES = dict.fromkeys(
     (
         "asks_reply",
         "clinic",
+        "code",
         "language",
         "large_print",
         "last",

@@ -95,6 +95,11 @@ class Patient(Base):
     language: Mapped[str] = mapped_column(String(12))
     # The provider's code for why this address is given up, until it is corrected.
     mobile_unusable: Mapped[str | None] = mapped_column(String(40))
+    # How staff made sure of the number (`followup.domain.confirmed`), when and who; null of one
+    # that another system gave.
+    mobile_confirmed: Mapped[str | None] = mapped_column(String(12))
+    mobile_confirmed_at: Mapped[datetime | None]
+    mobile_confirmed_by: Mapped[str | None] = mapped_column(String(ACTOR))
     email_unusable: Mapped[str | None] = mapped_column(String(40))
     # What helps the patient to read what we send (`followup.domain.needs`): it tells of their
     # health, so it is sealed.
@@ -212,7 +217,8 @@ class Message(Base):
     """One message to one patient on one channel: its own schedule and its own state.
 
     `state` is written by `followup.store.messages` alone. An answer to an incoming text is a
-    message too (`kind` = reply): it has no enrolment, and carries the address that wrote.
+    message too (`kind` = reply): it has no enrolment, and carries the address that wrote. So has
+    a text that tests a number (`kind` = check), which is nobody's until somebody is enrolled.
     """
 
     __tablename__ = "messages"
@@ -272,7 +278,7 @@ class Message(Base):
         # With channel and clinic, so that the console's figures are counted from the index alone.
         Index("ix_messages_state_due_at", "state", "due_at", "channel", "clinic"),
         CheckConstraint(_among("state", [state.value for state in State]), name="state"),
-        CheckConstraint(_among("kind", ["advice", "reply"]), name="kind"),
+        CheckConstraint(_among("kind", ["advice", "reply", "check"]), name="kind"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from followup.domain.channel import ChannelKind
+from followup.domain.confirmed import Way
 from followup.domain.errors import NotFound
 from followup.domain.needs import Need
 from followup.domain.needs import read as read_needs
@@ -112,7 +113,7 @@ def update(patient: Patient, keyring: Keyring, person: Person) -> tuple[str, ...
     """Write what is new about a patient; return the names of the fields that changed.
 
     A contact detail that is absent in `person` is kept, and so are needs where none are given. A
-    changed address is usable again.
+    changed address is usable again, and a changed number was not confirmed yet.
     """
     sealer = keyring.patient(patient.data_key, patient.master_key_id)
     if sealer is None:
@@ -130,12 +131,20 @@ def update(patient: Patient, keyring: Keyring, person: Person) -> tuple[str, ...
     )
     if "mobile" in changed:
         patient.mobile_unusable = None
+        patient.mobile_confirmed = patient.mobile_confirmed_by = None
+        patient.mobile_confirmed_at = None
     if "email" in changed:
         patient.email_unusable = None
     if changed:
         patient.language = merged.language
         _write(patient, sealer, keyring.indexes, merged)
     return changed
+
+
+def confirm_mobile(patient: Patient, *, way: Way, at: datetime, by: str) -> None:
+    """Note how staff made sure that the number which stands there is the patient's."""
+    patient.mobile_confirmed = way.value
+    patient.mobile_confirmed_at, patient.mobile_confirmed_by = at, by
 
 
 def set_needs(patient: Patient, keyring: Keyring, needs: frozenset[Need]) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, SmallInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from followup.store.models import ACTOR, Base
@@ -123,3 +123,26 @@ class Call(Base):
     note_sealed: Mapped[bytes | None]
     at: Mapped[datetime]
     made_by: Mapped[str] = mapped_column(String(ACTOR))
+
+
+class NumberCheck(Base):
+    """A test text to a number, asked for while a form was filled in.
+
+    The code is not here: it is a keyed hash of the message's id. Times are real, but for when it
+    was confirmed, which becomes the patient's.
+    """
+
+    __tablename__ = "number_checks"
+    __table_args__ = (Index("ix_number_checks_number", "address_index", "asked_real_at"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    # Of a draft, which is forgotten after half a day: hence no foreign key.
+    draft_id: Mapped[UUID] = mapped_column(index=True)
+    message_id: Mapped[UUID] = mapped_column(ForeignKey("messages.id"))
+    address_index: Mapped[bytes]
+    asked_real_at: Mapped[datetime] = mapped_column(index=True)
+    expires_real_at: Mapped[datetime]
+    # Wrong codes that were entered.
+    wrong: Mapped[int] = mapped_column(SmallInteger)
+    confirmed_at: Mapped[datetime | None]
+    confirmed_by: Mapped[str | None] = mapped_column(String(ACTOR))

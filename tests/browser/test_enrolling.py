@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import func, select
 
 from followup.domain.roles import Role
 from followup.store.models import Enrolment
 from tests.browser.pace import Hands
-from tests.kits import enrol_one
+from tests.kits import clock_of, enrol_one, tick
 from tests.people import nhs_number
 
 A_GLANCE = 10
@@ -103,6 +106,33 @@ def test_one_thing_a_page_and_back_keeps_the_answers(site, window, javascript):
     assert screen.heading.endswith("Check the answers before enrolling")
     assert screen.page.locator(".fu-step").count() == 10
     screen.click("Enrol the patient")
+    assert enrolments(site) == 1
+
+
+def test_a_test_text_confirms_the_number_and_nothing_is_typed_twice(site, window):
+    screen = window(site.open(), Role.ENROL)
+    screen.go("/enrol/quick")
+    fill_in_the_patient(screen)
+    screen.fill("Mobile number again", "")
+    fill_in_the_procedure(screen)
+    screen.click("Send a test text first")
+
+    assert screen.heading.endswith("Enter the code from the text")
+    clock_of(site.kit).advance(timedelta(minutes=1))
+    tick(site.kit)
+    screen.click("Look again where the text is")
+    assert "Sent" in screen.text
+    screen.look()
+    screen.fill("Code", "12")
+    screen.click("Confirm the number")
+    assert screen.page.title().startswith("Error: ")
+    screen.look()
+    screen.fill("Code", re.search(r"your code is (\d{4})", screen.text)[1])
+    screen.click("Confirm the number")
+    assert "+447700900123, confirmed by a test text" in screen.text
+    screen.click("Enrol the patient")
+    assert "Confirmed by a test text" in screen.text
+    screen.look()
     assert enrolments(site) == 1
 
 

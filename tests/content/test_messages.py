@@ -161,6 +161,7 @@ ADVICE = {
         "a little more each week",
     ),
     "red-flags": ("look", *SIGNS),
+    "number-check": ("your code is 1234", "read it out", "ignore this text"),
     "reply-stopped": ("you will get no more of these texts", "start them again", "still holds"),
     "reply-started": ("your texts are on again", "If you need help, ring"),
     "reply-calling": ("we will ring you in office hours", "Do not wait for our call", *SIGNS),

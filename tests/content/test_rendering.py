@@ -152,7 +152,7 @@ def test_there_are_no_functions_to_call(folder: Folder, name):
     [
         ({"template": "helo"}, 'there is no message "helo"; did you mean "hello"'),
         ({"language": "pl"}, 'hello: has no words in "pl"; it is written in en'),
-        ({"extra": {"name": "Ann"}}, "extra can hold stop_url and page_url only, not name"),
+        ({"extra": {"name": "Ann"}}, "extra can hold code, page_url, stop_url only, not name"),
     ],
     ids=["no such message", "no such language", "no such extra"],
 )

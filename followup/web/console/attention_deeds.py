@@ -8,12 +8,14 @@ from followup import attending, worklist
 from followup.again import check_again
 from followup.calls import CallOutcome
 from followup.domain.channel import ChannelKind
+from followup.domain.confirmed import RETYPED
 from followup.domain.errors import InvalidInput, NotFound, Problem
 from followup.store.models import WorklistItem
 from followup.web.console import words
 from followup.web.console.deeds import read_contacts
 from followup.web.console.here import Here
 from followup.web.console.matters import Matter, find, with_patient
+from followup.web.console.number_check import before_test, send_for_patient, wants_test
 from followup.web.console.registry import CHANGE_PATIENTS, Pages
 
 pages = Pages()
@@ -73,12 +75,28 @@ def ask_contacts(here: Here) -> Response:
 def correct(here: Here) -> Response:
     matter, form = with_patient(here), here.form
     mobile, email, problems = read_contacts(form)
+    if wants_test(form) and matter.patient is not None:
+        problems = before_test(form, problems)
+        if not problems:
+            draft_id, problems = send_for_patient(here, matter.patient, form)
+            if not problems:
+                return here.go(f"/attention/{matter.item.id}/contacts/{draft_id}")
     if problems:
         refused = form.refused(*problems)
         return here.page("attention-contacts.html", matter=matter, form=refused)
     became = attending.corrected(
-        here.kit, matter.item.id, mobile=mobile, email=email, actor=here.member.actor
+        here.kit,
+        matter.item.id,
+        mobile=mobile,
+        email=email,
+        number=RETYPED if mobile else None,
+        actor=here.member.actor,
     )
+    return corrected_page(here, matter, became)
+
+
+def corrected_page(here: Here, matter: Matter, became: attending.Corrected) -> Response:
+    """Go on after a correction: to the list where it settled the item."""
     done = "unchanged" if not became.changed else "corrected" if became.settled else "late"
     return here.go(_after(matter.item, done, closed=became.settled))
 

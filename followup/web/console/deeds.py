@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -13,15 +14,24 @@ from followup import changes
 from followup.calls import CallOutcome, record_call
 from followup.correcting import correct_contacts
 from followup.domain.channel import ChannelKind
+from followup.domain.confirmed import RETYPED, Confirmed
 from followup.domain.contact import parse_email, parse_mobile
 from followup.domain.errors import InvalidInput, Problem
 from followup.objections import lift, lodge
 from followup.store.enrolments import messages_of
 from followup.store.models import Enrolment, Patient
 from followup.web.console import words
-from followup.web.console.enrolment_form import WHEN, Reading, fields_of_check, sentence
+from followup.web.console.enrolment_form import (
+    WHEN,
+    Reading,
+    fields_of_check,
+    nothing_confirmed,
+    retyped_wrong,
+    sentence,
+)
 from followup.web.console.forms import Form
 from followup.web.console.here import Here
+from followup.web.console.number_check import before_test, send_for_patient, wants_test
 from followup.web.console.patient import find, find_enrolment
 from followup.web.console.registry import CHANGE_PATIENTS, Pages
 
@@ -111,10 +121,21 @@ def ask_contacts(here: Here) -> Response:
 def correct(here: Here) -> Response:
     patient, form = find(here), here.form
     mobile, email, problems = read_contacts(form)
+    if wants_test(form):
+        problems = before_test(form, problems)
+        if not problems:
+            draft_id, problems = send_for_patient(here, patient, form)
+            if not problems:
+                return here.go(f"/patients/{patient.id}/contacts/{draft_id}")
     if problems:
         return here.page("contacts.html", patient=patient, form=form.refused(*problems))
     changed = correct_contacts(
-        here.kit, patient.id, mobile=mobile, email=email, actor=here.member.actor
+        here.kit,
+        patient.id,
+        mobile=mobile,
+        email=email,
+        number=RETYPED if mobile else None,
+        actor=here.member.actor,
     )
     return here.go(f"/patients/{patient.id}?done={'corrected' if changed else 'unchanged'}")
 
@@ -221,15 +242,21 @@ def _difference_page(
     )
 
 
-def read_contacts(form: Form) -> tuple[str | None, str | None, list[Problem]]:
+def read_contacts(
+    form: Form, by_text: Callable[[str], Confirmed | None] = nothing_confirmed
+) -> tuple[str | None, str | None, list[Problem]]:
+    """Return the mobile number and the e-mail address of a form, and what is wrong with them.
+
+    `by_text` says of a number whether a test text has confirmed it.
+    """
     mobile: str | None = None
     email: str | None = None
     problems: list[Problem] = []
     if form.text("mobile"):
         try:
             mobile = parse_mobile(form.text("mobile"), field="mobile")
-            if parse_mobile(form.text("mobile_again"), field="mobile_again") != mobile:
-                told = "The two mobile numbers differ: ask the patient again"
+            told = retyped_wrong(mobile, form.text("mobile_again"))
+            if told and by_text(mobile) is None:
                 problems.append(Problem("mobile_again", told))
         except InvalidInput as error:
             problems += [Problem(each.field, sentence(each.message)) for each in error.problems]

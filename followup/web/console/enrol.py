@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from followup.domain.contact import parse_nhs_number
+from followup.domain.contact import parse_mobile, parse_nhs_number
 from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput, NotFound, Problem
 from followup.enrol import Checked, Request, check, enrol, foresee
 from followup.languages import staff_name
@@ -31,11 +31,13 @@ from followup.web.console.enrolment_form import (
 )
 from followup.web.console.forms import Form
 from followup.web.console.here import Here
+from followup.web.console.number_check import before_test, by_text, send, wants_test
 from followup.web.console.patient import record_look
 from followup.web.console.registry import CHANGE_PATIENTS, Pages
 
 KIND = "enrolment"
 ORDER = tuple(STEPS)
+AFTER_REACH = ORDER[ORDER.index("reach") + 1]
 TITLES = {
     "who": "Who is the patient?",
     "name": "What is the patient’s name?",
@@ -70,11 +72,19 @@ def quick(here: Here) -> Response:
 
 @pages.post("/enrol/quick", may=CHANGE_PATIENTS)
 def quick_check(here: Here) -> Response:
-    if problems := _problems(here, here.form):
-        return _quick_page(here, here.form.refused(*problems))
-    answers = {name: value for step in ORDER for name, value in answers_on(step, here.form).items()}
+    form, tested = here.form, wants_test(here.form)
+    problems = _problems(here, form)
+    if tested:
+        problems = before_test(form, problems)
+    if problems:
+        return _quick_page(here, form.refused(*problems))
+    answers = {name: value for step in ORDER for name, value in answers_on(step, form).items()}
     draft_id = begin_draft(here.kit, here.member.id, kind=KIND, answers=answers)
-    return here.go(f"/enrol/{draft_id}/check")
+    if not tested:
+        return here.go(f"/enrol/{draft_id}/check")
+    if problems := send(here, draft_id, form.text("mobile"), clinic=clinic_of(here, form)):
+        return _quick_page(here, form.refused(*problems))
+    return here.go(f"/enrol/{draft_id}/code?then=check")
 
 
 @pages.get("/enrol/{draft}/check", may=CHANGE_PATIENTS)
@@ -91,7 +101,7 @@ def confirm(here: Here) -> Response:
     draft = _draft(here)
     if draft.enrolment_id is not None:
         return _done(here, draft.enrolment_id)
-    request = Reading(here.kit, Form(values=draft.answers), here.clinics).request()
+    request = _reading(here, Form(values=draft.answers), draft).request()
     if request is None:
         return here.go(f"/enrol/{draft.id}/check")
     try:
@@ -114,7 +124,7 @@ def show_step(here: Here) -> Response:
     if step == "procedure":
         form = _with_today(here, form)
     if here.query("look"):
-        form = form.refused(*problems_on(step, _problems(here, form)))
+        form = form.refused(*problems_on(step, _problems(here, form, draft)))
     known = _known(here, draft) if step == "name" else None
     if known is not None and not form.text("name"):
         form = _with_person(form, known["person"])
@@ -124,9 +134,11 @@ def show_step(here: Here) -> Response:
 @pages.post("/enrol/{draft}/{step}", may=CHANGE_PATIENTS)
 def keep_step(here: Here) -> Response:
     draft, step = _draft(here), _step(here)
+    if step == "reach" and wants_test(here.form):
+        return _test(here, draft)
     answers = answers_on(step, here.form)
     whole = Form(values={**draft.answers, **answers})
-    if problems := tuple(problems_on(step, _problems(here, whole))):
+    if problems := tuple(problems_on(step, _problems(here, whole, draft))):
         form = whole.refused(*problems)
         known = _known(here, draft) if step == "name" else None
         return _draft_page(here, draft, step, form=form, known=known)
@@ -137,9 +149,37 @@ def keep_step(here: Here) -> Response:
     return here.go(f"/enrol/{draft.id}/{ORDER[following]}")
 
 
+def _test(here: Here, draft: Draft) -> Response:
+    """Keep the addresses, and send a text to the number instead of having it retyped."""
+    answers = {**answers_on("reach", here.form), "mobile_again": ()}
+    whole = Form(values={**draft.answers, **answers, "then": here.form.all("then")})
+    problems = before_test(whole, [*problems_on("reach", _problems(here, whole, draft))])
+    if not problems:
+        draft = keep_answers(here.kit, draft, answers)
+        problems = send(here, draft.id, whole.text("mobile"), clinic=clinic_of(here, whole))
+    if problems:
+        return _draft_page(here, draft, "reach", form=whole.refused(*problems))
+    then = "?then=check" if whole.text("then") == "check" else ""
+    return here.go(f"/enrol/{draft.id}/code{then}")
+
+
+def clinic_of(here: Here, form: Form) -> str:
+    """Return the clinic that somebody is enrolled at: the one that was chosen, or the only one."""
+    chosen = form.text("clinic")
+    if chosen not in here.clinics and len(here.clinics) != 1:
+        raise NotFound("choose the clinic first")
+    return chosen if chosen in here.clinics else here.clinics[0]
+
+
+def _reading(here: Here, form: Form, draft: Draft | None) -> Reading:
+    if draft is None:
+        return Reading(here.kit, form, here.clinics)
+    return Reading(here.kit, form, here.clinics, by_text=by_text(here, draft))
+
+
 def _check_page(here: Here, draft: Draft, *, problems: Sequence[Problem] = ()) -> Response:
     form = Form(values=draft.answers)
-    reading = Reading(here.kit, form, here.clinics)
+    reading = _reading(here, form, draft)
     request = reading.request()
     if request is None:
         step = step_of(reading.problems[0].field)
@@ -156,6 +196,7 @@ def _check_page(here: Here, draft: Draft, *, problems: Sequence[Problem] = ()) -
         draft=draft,
         checked=checked,
         person=request.person,
+        number=request.number,
         clash=clash,
         views=preview(here.kit, checked),
         language=staff_name(request.person.language),
@@ -247,8 +288,8 @@ def _with_today(here: Here, form: Form) -> Form:
     return replace(form, values=values)
 
 
-def _problems(here: Here, form: Form) -> list[Problem]:
-    reading = Reading(here.kit, form, here.clinics)
+def _problems(here: Here, form: Form, draft: Draft | None = None) -> list[Problem]:
+    reading = _reading(here, form, draft)
     reading.request()
     return reading.problems
 
@@ -278,7 +319,17 @@ def _draft_page(
         back=f"/enrol/{draft.id}/check" if to_check else before,
         then="check" if to_check else "",
         known=known,
+        confirmed=step == "reach" and _is_confirmed(here, draft, form),
     )
+
+
+def _is_confirmed(here: Here, draft: Draft, form: Form) -> bool:
+    """Say whether a test text has confirmed the number that stands on the page."""
+    try:
+        mobile = parse_mobile(form.text("mobile"), field="mobile")
+    except InvalidInput:
+        return False
+    return by_text(here, draft)(mobile) is not None
 
 
 def _step_page(

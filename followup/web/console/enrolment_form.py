@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from followup.domain.channel import ChannelKind
 from followup.domain.clinic import Clinic
+from followup.domain.confirmed import RETYPED, Confirmed
 from followup.domain.contact import parse_email, parse_mobile, parse_nhs_number
 from followup.domain.errors import InvalidInput, Problem
 from followup.domain.needs import Need
@@ -59,13 +60,23 @@ def attribute_field(key: str) -> str:
     return f"{QUESTION}{key}"
 
 
+def nothing_confirmed(mobile: str) -> Confirmed | None:
+    """Say of a number that no test text has confirmed it."""
+    del mobile
+    return None
+
+
 @dataclass(slots=True)
 class Reading:
-    """Reads one form; what is wrong is gathered, not raised."""
+    """Reads one form; what is wrong is gathered, not raised.
+
+    `by_text` says of a number whether a test text has confirmed it: it need not be retyped then.
+    """
 
     kit: Handbook
     form: Form
     clinics: Sequence[str]
+    by_text: Callable[[str], Confirmed | None] = nothing_confirmed
     problems: list[Problem] = field(default_factory=list)
     procedure_at: datetime | None = None
 
@@ -89,6 +100,7 @@ class Reading:
             attributes=dict(attributes),
             person=person,
             channels=channels,
+            number=(self.by_text(person.mobile) or RETYPED) if person.mobile else None,
         )
 
     def _wrong(self, name: str, told: str) -> None:
@@ -175,14 +187,10 @@ class Reading:
                 self._wrong("mobile", "Enter a mobile number or an e-mail address")
             return None
         mobile = self._tried(lambda: parse_mobile(written, field="mobile"))
-        if mobile is None:
-            return None
-        try:
-            same = parse_mobile(again, field="mobile_again") == mobile
-        except InvalidInput:
-            same = False
-        if not same:
-            self._wrong("mobile_again", "The two mobile numbers differ: ask the patient again")
+        if mobile is None or (not again and self.by_text(mobile) is not None):
+            return mobile
+        if told := retyped_wrong(mobile, again):
+            self._wrong("mobile_again", told)
         return mobile
 
     def _procedure_at(self, clinic: Clinic | None) -> datetime | None:
@@ -249,6 +257,17 @@ class Reading:
             if not reached[channel] and person.address(channel) is None:
                 self._wrong("channels", f"There is no {words[channel][2:].strip()} to write to")
         return channels
+
+
+def retyped_wrong(mobile: str, again: str) -> str | None:
+    """Return what is wrong with a number as it was typed for the second time."""
+    if not again:
+        return "Type the number again, or send a test text to it"
+    try:
+        same = parse_mobile(again, field="mobile_again") == mobile
+    except InvalidInput:
+        same = False
+    return None if same else "The two mobile numbers differ: ask the patient again"
 
 
 def sentence(told: str) -> str:

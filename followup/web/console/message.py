@@ -16,6 +16,7 @@ from followup.domain.contact import mask_email, mask_mobile
 from followup.domain.errors import Conflict, NotFound, TemplateError
 from followup.kit import Kit
 from followup.message_view import YET_TO_GO, latest_attempts
+from followup.number_check import veiled
 from followup.rendering import render
 from followup.store import patients
 from followup.store.audit_log import Entry
@@ -138,7 +139,7 @@ def seen(
     except TemplateError:
         return None
     return Seen(
-        text=words.text,
+        text=veiled(kit, message, words.text),
         subject=words.subject,
         html=words.html,
         to=None,
@@ -154,7 +155,7 @@ def _as_sent(kit: Kit, message: Message, patient: Patient | None, attempt: Attem
         return None
     to = sealer.open_if(attempt.address_sealed, column="attempts.address")
     return Seen(
-        text=text,
+        text=veiled(kit, message, text),
         subject=sealer.open_if(attempt.subject_sealed, column="attempts.subject"),
         html=sealer.open_if(attempt.html_sealed, column="attempts.html"),
         to=MASKS[ChannelKind(message.channel)](to) if to else None,

@@ -27,6 +27,9 @@ DEEDS: dict[str, str] = {
     "patient.changed": "changed {fields} of {patient}",
     "patient.called": "noted a call with {patient}",
     "patient.address-unusable": "found that an address of {patient} can’t be reached",
+    "number.tested": "sent a test text to a number of {patient}",
+    "number.confirmed": "entered the right code of a test text to {patient}",
+    "number.code-wrong": "entered a wrong code of a test text to {patient}",
     "message.viewed": "looked at a message to {patient}",
     "message.again": "sent a message to {patient} again",
     "message.fallback": "tried the other way to reach {patient}",
@@ -206,6 +209,8 @@ def _template(action: str) -> str:
 def _why(event: AuditEvent, detail: Mapping[str, Any]) -> str:
     if event.action.startswith(("message.", "worklist.opened")):
         return words.cause(detail.get("reason") or detail.get("cause") or "").lower()
+    if "number" in detail:
+        return f"number {words.confirmed_word(detail['number'])}"
     return ""
 
 

@@ -29,6 +29,8 @@ MODULES = (
     "joining",
     "account",
     "home",
+    # Before the steps of the form, any of which could be meant by its addresses.
+    "number_pages",
     "enrol",
     "patients",
     "patient",

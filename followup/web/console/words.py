@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from followup.causes import cause_of
 from followup.domain.channel import ChannelKind
+from followup.domain.confirmed import Way
 from followup.domain.lifecycle import State
 from followup.domain.roles import Role
 from followup.domain.triage import ReplyClass
@@ -206,6 +207,11 @@ NEEDS: dict[str, tuple[str, str, str]] = {
 }
 """What helps patients to read: its code, its name, and what is done about it."""
 
+CONFIRMED: dict[Way, str] = {
+    Way.RETYPED: "typed twice",
+    Way.TEST_TEXT: "confirmed by a test text",
+}
+
 FIELDS: dict[str, str] = {
     "name": "name",
     "nhs_number": "NHS number",
@@ -215,6 +221,11 @@ FIELDS: dict[str, str] = {
     "language": "language",
     "needs": "reading needs",
 }
+
+
+def confirmed_word(way: str) -> str:
+    """Return how a number was confirmed."""
+    return CONFIRMED[Way(way)]
 
 
 def need_word(code: str) -> str:
@@ -381,6 +392,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "cause": cause,
     "channel_word": channel_word,
     "clock": clock,
+    "confirmed_word": confirmed_word,
     "count_of": count,
     "covered": covered,
     "day": day,

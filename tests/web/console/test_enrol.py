@@ -177,7 +177,7 @@ def test_neither_diabetes_nor_steroid_is_answered_by_itself(admin):
         ({"born": ""}, "Enter the date of birth"),
         ({"born-year": "2027"}, "Check the year of birth"),
         ({"mobile_again": "07700 900124"}, "The two mobile numbers differ: ask the patient again"),
-        ({"mobile_again": ""}, "The two mobile numbers differ: ask the patient again"),
+        ({"mobile_again": ""}, "Type the number again, or send a test text to it"),
         (
             {"mobile": "01752 437706", "mobile_again": "01752 437706"},
             "This number can't take texts: give a mobile number, or leave it out",

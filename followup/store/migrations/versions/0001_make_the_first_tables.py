@@ -114,6 +114,9 @@ def upgrade() -> None:
         sa.Column("email_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("language", sa.String(length=12), nullable=False),
         sa.Column("mobile_unusable", sa.String(length=40), nullable=True),
+        sa.Column("mobile_confirmed", sa.String(length=12), nullable=True),
+        sa.Column("mobile_confirmed_at", UtcDateTime(), nullable=True),
+        sa.Column("mobile_confirmed_by", sa.String(length=120), nullable=True),
         sa.Column("email_unusable", sa.String(length=40), nullable=True),
         sa.Column("needs_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
@@ -447,7 +450,7 @@ def upgrade() -> None:
         sa.Column("answer", sa.String(length=8), nullable=True),
         sa.Column("answered_at", UtcDateTime(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.CheckConstraint("kind IN ('advice', 'reply')", name=op.f("ck_messages_kind")),
+        sa.CheckConstraint("kind IN ('advice', 'reply', 'check')", name=op.f("ck_messages_kind")),
         sa.CheckConstraint(
             "state IN ('planned', 'held', 'claimed', 'sending', 'unknown', 'sent', 'delivered', 'failed', 'expired', 'suppressed', 'cancelled')",
             name=op.f("ck_messages_state"),
@@ -603,6 +606,31 @@ def upgrade() -> None:
             batch_op.f("ix_inbound_messages_patient_id"), ["patient_id"], unique=False
         )
         batch_op.create_index("ix_inbound_messages_received_at", ["received_at"], unique=False)
+
+    op.create_table(
+        "number_checks",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("draft_id", sa.Uuid(), nullable=False),
+        sa.Column("message_id", sa.Uuid(), nullable=False),
+        sa.Column("address_index", sa.LargeBinary(), nullable=False),
+        sa.Column("asked_real_at", UtcDateTime(), nullable=False),
+        sa.Column("expires_real_at", UtcDateTime(), nullable=False),
+        sa.Column("wrong", sa.SmallInteger(), nullable=False),
+        sa.Column("confirmed_at", UtcDateTime(), nullable=True),
+        sa.Column("confirmed_by", sa.String(length=120), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["message_id"], ["messages.id"], name=op.f("fk_number_checks_message_id_messages")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_number_checks")),
+    )
+    with op.batch_alter_table("number_checks", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_number_checks_asked_real_at"), ["asked_real_at"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_number_checks_draft_id"), ["draft_id"], unique=False)
+        batch_op.create_index(
+            "ix_number_checks_number", ["address_index", "asked_real_at"], unique=False
+        )
 
     op.create_table(
         "receipts",
@@ -827,6 +855,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_receipts_attempt_id"))
 
     op.drop_table("receipts")
+    with op.batch_alter_table("number_checks", schema=None) as batch_op:
+        batch_op.drop_index("ix_number_checks_number")
+        batch_op.drop_index(batch_op.f("ix_number_checks_draft_id"))
+        batch_op.drop_index(batch_op.f("ix_number_checks_asked_real_at"))
+
+    op.drop_table("number_checks")
     with op.batch_alter_table("inbound_messages", schema=None) as batch_op:
         batch_op.drop_index("ix_inbound_messages_received_at")
         batch_op.drop_index(batch_op.f("ix_inbound_messages_patient_id"))

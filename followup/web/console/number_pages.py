@@ -1,0 +1,141 @@
+"""Where the code of a test text is entered: at enrolment, and where a number is corrected."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from followup import attending
+from followup.correcting import correct_contacts
+from followup.domain.errors import NotFound
+from followup.staff.drafts import Draft, find_draft
+from followup.web.console import enrol
+from followup.web.console.attention_deeds import corrected_page
+from followup.web.console.deeds import read_contacts
+from followup.web.console.forms import Form
+from followup.web.console.here import Here
+from followup.web.console.matters import with_patient
+from followup.web.console.number_check import CONTACTS, Asking, again, by_text, code_page, enter
+from followup.web.console.patient import find
+from followup.web.console.registry import CHANGE_PATIENTS, Pages
+
+pages = Pages()
+
+
+@pages.get("/enrol/{draft}/code", may=CHANGE_PATIENTS)
+def ask_enrolling(here: Here) -> Response:
+    return code_page(here, _enrolling(here))
+
+
+@pages.post("/enrol/{draft}/code", may=CHANGE_PATIENTS)
+def enter_enrolling(here: Here) -> Response:
+    return enter(here, _enrolling(here))
+
+
+@pages.post("/enrol/{draft}/code/again", may=CHANGE_PATIENTS)
+def again_enrolling(here: Here) -> Response:
+    return again(here, _enrolling(here))
+
+
+@pages.get("/patients/{patient}/contacts/{draft}", may=CHANGE_PATIENTS)
+def ask_correcting(here: Here) -> Response:
+    return code_page(here, _correcting(here))
+
+
+@pages.post("/patients/{patient}/contacts/{draft}", may=CHANGE_PATIENTS)
+def enter_correcting(here: Here) -> Response:
+    return enter(here, _correcting(here))
+
+
+@pages.post("/patients/{patient}/contacts/{draft}/again", may=CHANGE_PATIENTS)
+def again_correcting(here: Here) -> Response:
+    return again(here, _correcting(here))
+
+
+@pages.get("/attention/{item}/contacts/{draft}", may=CHANGE_PATIENTS)
+def ask_attending(here: Here) -> Response:
+    return code_page(here, _attending(here))
+
+
+@pages.post("/attention/{item}/contacts/{draft}", may=CHANGE_PATIENTS)
+def enter_attending(here: Here) -> Response:
+    return enter(here, _attending(here))
+
+
+@pages.post("/attention/{item}/contacts/{draft}/again", may=CHANGE_PATIENTS)
+def again_attending(here: Here) -> Response:
+    return again(here, _attending(here))
+
+
+def _enrolling(here: Here) -> Asking:
+    draft = _draft(here, enrol.KIND)
+    to_check = "check" in {here.query("then"), here.form.text("then")}
+    then = "?then=check" if to_check else ""
+    base = f"/enrol/{draft.id}"
+    return Asking(
+        draft=draft,
+        clinic=enrol.clinic_of(here, Form(values=draft.answers)),
+        patient=None,
+        path=f"{base}/code",
+        back=f"{base}/reach{then}",
+        then=then,
+        done=lambda: here.go(f"{base}/{'check' if to_check else enrol.AFTER_REACH}"),
+    )
+
+
+def _correcting(here: Here) -> Asking:
+    patient, draft = find(here), _draft(here, CONTACTS)
+    base = f"/patients/{patient.id}"
+
+    def done() -> Response:
+        mobile, email, _ = read_contacts(Form(values=draft.answers), by_text(here, draft))
+        changed = correct_contacts(
+            here.kit,
+            patient.id,
+            mobile=mobile,
+            email=email,
+            number=by_text(here, draft)(mobile) if mobile else None,
+            actor=here.member.actor,
+        )
+        return here.go(f"{base}?done={'corrected' if changed else 'unchanged'}")
+
+    return Asking(
+        draft=draft,
+        clinic=patient.clinic,
+        patient=patient,
+        path=f"{base}/contacts/{draft.id}",
+        back=f"{base}/contacts",
+        done=done,
+    )
+
+
+def _attending(here: Here) -> Asking:
+    matter, draft = with_patient(here), _draft(here, CONTACTS)
+    base = f"/attention/{matter.item.id}/contacts"
+
+    def done() -> Response:
+        mobile, email, _ = read_contacts(Form(values=draft.answers), by_text(here, draft))
+        became = attending.corrected(
+            here.kit,
+            matter.item.id,
+            mobile=mobile,
+            email=email,
+            number=by_text(here, draft)(mobile) if mobile else None,
+            actor=here.member.actor,
+        )
+        return corrected_page(here, matter, became)
+
+    return Asking(
+        draft=draft,
+        clinic=matter.item.clinic,
+        patient=matter.patient,
+        path=f"{base}/{draft.id}",
+        back=base,
+        done=done,
+    )
+
+
+def _draft(here: Here, kind: str) -> Draft:
+    draft = find_draft(here.kit, here.member.id, here.id("draft"), kind=kind)
+    if not Form(values=draft.answers).text("mobile"):
+        raise NotFound("there is no number to confirm here")
+    return draft

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def contradictions(settings: Settings) -> Iterator[str]:
     """Yield a sentence for each, which says what to set."""
     yield from _incomplete_twilio(settings)
+    yield from _incomplete_fallback(settings)
     yield from _incomplete_smtp(settings)
     yield from _incomplete_oidc(settings)
     yield from _unsafe_clock(settings)
@@ -79,6 +80,39 @@ def _incomplete_twilio(settings: Settings) -> Iterator[str]:
         )
 
 
+FALLBACK = ("account_sid", "auth_token", "from", "messaging_service_sid")
+
+
+def _incomplete_fallback(settings: Settings) -> Iterator[str]:
+    """Yield what is missing of a second account, or makes it useless."""
+    given = [name for name in FALLBACK if _of_fallback(settings, name) is not None]
+    if not given:
+        return
+    cause = f"FOLLOWUP_TWILIO_FALLBACK_{given[0].upper()} is set"
+    if settings.sms_channel != "twilio":
+        yield f"{cause}, which is for Twilio alone: set FOLLOWUP_SMS_CHANNEL to twilio, or unset it"
+    for name in ("account_sid", "auth_token"):
+        if name not in given:
+            yield _needs(cause, settings, f"twilio_fallback_{name}")
+    if len({"from", "messaging_service_sid"} & set(given)) != 1:
+        yield (
+            f"{cause}, which needs one sender of that account: set either "
+            "FOLLOWUP_TWILIO_FALLBACK_FROM or FOLLOWUP_TWILIO_FALLBACK_MESSAGING_SERVICE_SID"
+            + (", not both" if "messaging_service_sid" in given else "")
+        )
+    if settings.twilio_fallback_account_sid is not None and (
+        settings.twilio_fallback_account_sid == settings.twilio_account_sid
+    ):
+        yield (
+            "FOLLOWUP_TWILIO_FALLBACK_ACCOUNT_SID is the first account's, and what takes that one "
+            "away takes its other senders too: set it to the SID of another account, or unset it"
+        )
+
+
+def _of_fallback(settings: Settings, name: str) -> object:
+    return getattr(settings, f"twilio_fallback_{name}")
+
+
 def _incomplete_smtp(settings: Settings) -> Iterator[str]:
     if settings.email_channel == "smtp" and settings.smtp_url is None:
         yield _needs("FOLLOWUP_EMAIL_CHANNEL is smtp", settings, "smtp_url")
@@ -87,12 +121,14 @@ def _incomplete_smtp(settings: Settings) -> Iterator[str]:
 def _unsafe_clock(settings: Settings) -> Iterator[str]:
     if settings.clock is None:
         return
-    if settings.sms_channel == "twilio" and not is_loopback(settings.twilio_api_url):
-        yield (
-            "FOLLOWUP_CLOCK is set, which must never reach a real provider: unset it, or set "
-            "FOLLOWUP_SMS_CHANNEL to sandbox, or FOLLOWUP_TWILIO_API_URL to a stand-in on this "
-            "machine"
-        )
+    accounts = {"TWILIO": settings.twilio, "TWILIO_FALLBACK": settings.twilio_fallback}
+    for prefix, account in accounts.items():
+        if account is not None and not is_loopback(account.api_url):
+            yield (
+                "FOLLOWUP_CLOCK is set, which must never reach a real provider: unset it, or set "
+                f"FOLLOWUP_SMS_CHANNEL to sandbox, or FOLLOWUP_{prefix}_API_URL to a stand-in on "
+                "this machine"
+            )
     if settings.email_channel == "smtp" and not is_loopback(_smtp(settings)):
         host = urlsplit(_smtp(settings)).hostname
         yield (

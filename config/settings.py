@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -38,6 +39,17 @@ from followup.domain.errors import ConfigurationError
 from followup.domain.roles import Role
 
 TWILIO_API_URL = "https://api.twilio.com"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TwilioAccount:
+    """One account of Twilio's: its sender is a number or name, or a Messaging Service."""
+
+    sid: str
+    auth_token: SecretStr
+    from_: str | None
+    messaging_service_sid: str | None
+    api_url: str
 
 
 class Settings(BaseSettings):
@@ -92,6 +104,21 @@ class Settings(BaseSettings):
         None, pattern=r"^MG\w+$", description="the SID of a Twilio Messaging Service, MG..."
     )
     twilio_api_url: WebAddress = Field(
+        TWILIO_API_URL, description=f"{TWILIO_API_URL}, or a stand-in for it on this machine"
+    )
+    twilio_fallback_account_sid: str | None = Field(
+        None, pattern=r"^AC\w+$", description="the SID of a second Twilio account, AC..."
+    )
+    twilio_fallback_auth_token: SecretStr | None = Field(
+        None, description="the Auth Token of the second Twilio account"
+    )
+    twilio_fallback_from: Sender | None = Field(
+        None, description="a number of the second account, such as +447700900000"
+    )
+    twilio_fallback_messaging_service_sid: str | None = Field(
+        None, pattern=r"^MG\w+$", description="the SID of a service of the second account, MG..."
+    )
+    twilio_fallback_api_url: WebAddress = Field(
         TWILIO_API_URL, description=f"{TWILIO_API_URL}, or a stand-in for it on this machine"
     )
     email_channel: Literal["sandbox", "smtp"] = Field(
@@ -189,6 +216,28 @@ class Settings(BaseSettings):
         if self.second_factor in {"none", "all"}:
             return frozenset(Role) if self.second_factor == "all" else frozenset()
         return frozenset(map(Role, self.second_factor.split(",")))
+
+    @property
+    def twilio(self) -> TwilioAccount | None:
+        """The account that texts go through; None where they go through the sandbox."""
+        if self.sms_channel != "twilio":
+            return None
+        return self._account("twilio")
+
+    @property
+    def twilio_fallback(self) -> TwilioAccount | None:
+        """The account that texts go through while the first is away; None without one."""
+        if self.twilio_fallback_account_sid is None:
+            return None
+        return self._account("twilio_fallback")
+
+    def _account(self, prefix: str) -> TwilioAccount:
+        part = {
+            name: getattr(self, f"{prefix}_{name}")
+            for name in ("auth_token", "messaging_service_sid", "api_url")
+        }
+        sid, from_ = getattr(self, f"{prefix}_account_sid"), getattr(self, f"{prefix}_from")
+        return TwilioAccount(sid=sid, from_=from_, **part)
 
     @property
     def heart_every(self) -> timedelta:

@@ -75,16 +75,16 @@ def make_up_for(kit: Kit, *, actor: str, rest: Callable[[timedelta], None]) -> S
         restore = last_restore(session)
     if restore is None or restore.restored_real_at is None:
         raise Conflict("this database was never restored from a backup: there is nothing to do")
-    listed = _listed(kit, restore)
-    texts_in = None if listed is None else _take_in(kit, listed)
+    listed, is_whole = _listed(kit, restore)
+    taken_in = _take_in(kit, listed)
     _settle(kit, restore.restored_real_at, rest=rest)
-    unaccounted, strangers = _account(kit, restore, _listed(kit, restore) or (), actor=actor)
+    unaccounted, strangers = _account(kit, restore, _listed(kit, restore)[0], actor=actor)
     standing = Standing(
         taken_at=restore.taken_real_at,
         restored_at=restore.restored_real_at,
         unsettled=_unsettled(kit),
         with_a_person=_with_a_person(kit),
-        texts_in=texts_in,
+        texts_in=taken_in if is_whole else None,
         unaccounted=unaccounted,
         strangers=strangers,
         switch=_switch(kit),
@@ -94,11 +94,16 @@ def make_up_for(kit: Kit, *, actor: str, rest: Callable[[timedelta], None]) -> S
     return standing
 
 
-def _listed(kit: Kit, restore: Restore) -> Sequence[Listed] | None:
-    channel = kit.channels[ChannelKind.SMS]
-    if not isinstance(channel, Historian):
-        return None
-    return channel.listed_since(restore.taken_real_at - SKEW)
+def _listed(kit: Kit, restore: Restore) -> tuple[Sequence[Listed], bool]:
+    """Return the texts of every account since the backup, and whether all could be read."""
+    since = restore.taken_real_at - SKEW
+    lists = [
+        line.listed_since(since) if isinstance(line, Historian) else None
+        for line in kit.lines(ChannelKind.SMS)
+    ]
+    texts = [one for listed in lists for one in listed or ()]
+    # A wish to stop at one number and to start at another count in the order they came.
+    return sorted(texts, key=lambda one: one.created_at or since), None not in lists
 
 
 def _take_in(kit: Kit, listed: Sequence[Listed]) -> int:

@@ -8,6 +8,7 @@ from time import monotonic
 
 import structlog
 
+from followup.accounts import account_of
 from followup.brake import Brake
 from followup.channels.interface import Report
 from followup.domain.errors import (
@@ -18,9 +19,8 @@ from followup.domain.errors import (
     OutcomeUnknown,
 )
 from followup.kit import Kit
-from followup.lessons import BUG, heed, learn
+from followup.lessons import BUG, heed, learn, note_return
 from followup.outcomes import NOT_CALLED, Called, settle
-from followup.pacing import account_of
 from followup.prepare import Started
 from followup.turns import Turns
 
@@ -89,6 +89,7 @@ class Calls:
         if ended:
             learn(self._kit, ended)
             settle(self._kit, [called for _, called in ended], actor=ACTOR)
+            note_return(self._kit, ended)
             self._made += sum(called.result is not NOT_CALLED for _, called in ended)
 
     def _work(self, started: Started) -> tuple[Started, Called]:
@@ -111,12 +112,12 @@ class Calls:
         # The lease last of all: looking at the switches may take time.
         if (
             self._brake.stops(started.row)
-            or kit.breaker.is_open(account_of(kit, started.kind))
+            or kit.breaker.is_open(account_of(started.channel))
             or kit.clock.real_now() >= started.call_before
         ):
             return Called(outgoing.message_id, outgoing.attempt_id, NOT_CALLED)
         try:
-            result = kit.channels[started.kind].send(outgoing)
+            result = started.channel.send(outgoing)
         except ChannelBusy as error:
             heed(kit, started, error)
             result = error

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from followup.channels.interface import CannotTell, Report
+from followup.channels.interface import CannotTell, Channel, Report
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.kit import Kit
@@ -30,10 +30,15 @@ def chase_receipts(kit: Kit, *, limit: int = 50) -> int:
     """Ask the provider about messages whose receipt is overdue, then a person; return how many."""
     overdue = _overdue(kit, limit=limit)
     for row in overdue:
-        channel = kit.channels[ChannelKind(row.channel)]
-        answer = ask(channel, row, partial(channel.poll, row.provider_id))
+        kind = ChannelKind(row.channel)
+        line = kit.line_of(kind, provider=row.provider, account=row.account)
+        answer = ask(line, row, partial(_poll, row.provider_id))
         kit.store.transact(partial(_chase, kit=kit, chased=row, answer=answer))
     return len(overdue)
+
+
+def _poll(provider_id: str, channel: Channel) -> Answer:
+    return channel.poll(provider_id)
 
 
 def _overdue(kit: Kit, *, limit: int) -> Sequence[AnyRow]:
@@ -66,6 +71,7 @@ def _latest_taken(session: Session, message_ids: Sequence[UUID]) -> Sequence[Any
             Message.channel,
             Attempt.id.label("attempt_id"),
             Attempt.provider,
+            Attempt.account,
             Attempt.provider_id,
         )
         .join(Attempt, (Attempt.message_id == Message.id) & (Attempt.number == latest_taken))

@@ -14,6 +14,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from followup.accounts import line_now, sender_of
 from followup.channels.alert import Alert, WebhookMessenger
 from followup.channels.interface import Outgoing
 from followup.domain.channel import ChannelKind
@@ -173,18 +174,15 @@ def _alert(kit: Kit, item: WorklistItem, *, waiting: int, now: datetime) -> Aler
 def _send(
     kit: Kit, kind: ChannelKind, alert: Alert, item: WorklistItem, *, to: str, id_: UUID
 ) -> None:
-    clinic = kit.catalogue.clinics.get(item.clinic)
-    sender = None
-    if clinic is not None:
-        sender = clinic.sms_sender if kind is ChannelKind.SMS else clinic.email_from
-    kit.channels[kind].send(
+    channel = line_now(kit, kind)
+    channel.send(
         Outgoing(
             message_id=id_,
             attempt_id=id_,
             to=to,
             text="\n".join([alert.title, *alert.lines]),
             subject=alert.title if kind is ChannelKind.EMAIL else None,
-            sender=sender,
+            sender=sender_of(kit, channel, item.clinic),
             valid_for=USEFUL_FOR,
         )
     )

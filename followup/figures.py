@@ -17,6 +17,7 @@ from followup.domain.lifecycle import State
 from followup.health import last_sweeps, oldest_overdue, states_now
 from followup.heart import missed, signs
 from followup.kit import Kit
+from followup.standing_in import spells
 from followup.store.messages import state_is
 from followup.store.models import Message, WorklistItem
 from followup.store.switches import covers_in_force
@@ -39,6 +40,7 @@ class Figures:
 
     `providers` says by channel and provider whether it is being left alone; `switches` are the kill
     switches that are on, by scope and by what of it they stop.
+    `second_account` is for how long a second account has stood in, by channel.
     """
 
     messages: Mapping[str, int]
@@ -51,6 +53,7 @@ class Figures:
     alarms: Sequence[str]
     switches: Sequence[tuple[str, str]]
     providers: Mapping[tuple[str, str], bool]
+    second_account: Mapping[str, timedelta]
 
 
 def figures(kit: Kit) -> Figures:
@@ -72,6 +75,7 @@ def figures(kit: Kit) -> Figures:
             alarms=[alarm.code for alarm in open_alarms(session)],
             switches=sorted((scope, value or "") for scope, value in covers_in_force(session)),
             providers=providers,
+            second_account=_second_account(session, kit),
         )
 
 
@@ -108,6 +112,12 @@ def _worklist_late(session: Session, kit: Kit) -> int:
         WorklistItem.state != "closed", WorklistItem.due_at <= kit.clock.now()
     )
     return session.scalar(late) or 0
+
+
+def _second_account(session: Session, kit: Kit) -> dict[str, timedelta]:
+    if not kit.standby:
+        return {}
+    return {spell.channel.value: _age(kit, spell.since) for spell in spells(session)}
 
 
 def _heartbeats(session: Session, kit: Kit) -> dict[tuple[str, str], timedelta]:

@@ -94,11 +94,15 @@ class Handbook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kit(Handbook):
-    """Everything that a use case may need. Safe to share between threads, not across a fork."""
+    """Everything that a use case may need. Safe to share between threads, not across a fork.
+
+    `standby` is what stands in for a channel whose provider is away: a second account, if any.
+    """
 
     store: Store
     keyring: Keyring
     channels: Mapping[ChannelKind, Channel]
+    standby: Mapping[ChannelKind, Channel] = field(default_factory=dict)
     pace: Pace
     breaker: Breaker
     links: Links
@@ -108,8 +112,19 @@ class Kit(Handbook):
         """Return a deed of `actor`, done now."""
         return Deed.of(actor, self.clock)
 
+    def lines(self, kind: ChannelKind) -> tuple[Channel, ...]:
+        """Return every account that reaches this kind of address, the first one first."""
+        return (self.channels[kind], *([self.standby[kind]] if kind in self.standby else []))
+
+    def line_of(self, kind: ChannelKind, *, provider: str, account: str) -> Channel | None:
+        """Return the account that an attempt went through; None where it is not set up any more."""
+        for line in self.lines(kind):
+            if (line.provider, line.account) == (provider, account):
+                return line
+        return None
+
     def close(self) -> None:
         """Give back every connection."""
-        for channel in self.channels.values():
+        for channel in (*self.channels.values(), *self.standby.values()):
             channel.close()
         self.store.close()

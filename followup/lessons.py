@@ -7,13 +7,14 @@ from datetime import timedelta
 
 import structlog
 
+from followup.accounts import account_of, pace_of, sender_of
 from followup.channels.breaker import Change
-from followup.domain.channel import ChannelKind
+from followup.channels.interface import Channel
 from followup.domain.errors import ChannelBusy, ChannelDown, OutcomeUnknown
 from followup.kit import Kit
 from followup.outcomes import Called, NotCalled
-from followup.pacing import account_of, sender_of
 from followup.prepare import Started
+from followup.standing_in import note_first_is_back
 
 SLOW_FOR = timedelta(seconds=1)
 LONGEST_HOLD = timedelta(minutes=1)
@@ -28,31 +29,41 @@ log = structlog.get_logger()
 def heed(kit: Kit, started: Started, busy: ChannelBusy) -> None:
     """Slow a sender down whose provider said so."""
     asked = busy.retry_after or SLOW_FOR
-    kit.pace.slow_down(started.sender, min(max(asked, SLOW_FOR), LONGEST_HOLD))
+    sender = pace_of(started.channel, started.sender)
+    kit.pace.slow_down(sender, min(max(asked, SLOW_FOR), LONGEST_HOLD))
 
 
 def learn(kit: Kit, outcomes: Sequence[tuple[Started, Called]]) -> None:
     """Tell the circuit breakers how calls went, in the order in which they ended."""
-    for kind in sorted({started.kind for started, _ in outcomes}):
+    for channel in {account_of(one.channel): one.channel for one, _ in outcomes}.values():
         signs = [
             sign
             for started, called in outcomes
-            if started.kind is kind and (sign := _was_there(called)) is not None
+            if started.channel is channel and (sign := _was_there(called)) is not None
         ]
         if signs:
-            _note(kit, kind, signs)
+            _note(kit, channel, signs)
 
 
-def _note(kit: Kit, kind: ChannelKind, signs: Sequence[bool]) -> None:
-    change = kit.breaker.note(account_of(kit, kind), signs)
+def _note(kit: Kit, channel: Channel, signs: Sequence[bool]) -> None:
+    change = kit.breaker.note(account_of(channel), signs)
+    is_standby = channel is kit.standby.get(channel.kind)
     if change is Change.OPENED:
-        log.warning("breaker.opened", channel=kind.value)
+        log.warning("breaker.opened", channel=channel.kind.value, standby=is_standby)
     elif change is Change.CLOSED:
-        log.info("breaker.closed", channel=kind.value)
+        log.info("breaker.closed", channel=channel.kind.value, standby=is_standby)
         # A backlog waits, and a provider that has only just come back.
         clinics = kit.catalogue.clinics
-        for sender in {kit.channels[kind].sender, *(sender_of(kit, kind, it) for it in clinics)}:
-            kit.pace.begin_again(sender)
+        for sender in {channel.sender, *(sender_of(kit, channel, key) for key in clinics)}:
+            kit.pace.begin_again(pace_of(channel, sender))
+
+
+def note_return(kit: Kit, outcomes: Sequence[tuple[Started, Called]]) -> None:
+    """Note where a first account, in whose place a second stood, is there again."""
+    for kind in kit.standby:
+        first = kit.channels[kind]
+        if any(one.channel is first and _was_there(called) for one, called in outcomes):
+            note_first_is_back(kit, kind)
 
 
 def _was_there(called: Called) -> bool | None:

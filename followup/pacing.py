@@ -1,19 +1,29 @@
-"""Letting a claimed batch go no faster than its senders may, and to no provider that is away."""
+"""Letting a claimed batch go no faster than its senders may, and to no provider that is away.
+
+Where a second account is set up, what the first one's circuit breaker keeps back goes through that
+one instead. So the account of an attempt is chosen here, before the attempt is written ahead.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from operator import attrgetter
 from time import sleep
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from followup.accounts import account_of, pace_of, sender_of
+from followup.channels.interface import Answering
 from followup.channels.pace import Grant
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.kit import Kit
+from followup.standing_in import note_stood_in
 from followup.store.many import is_among
 from followup.store.messages import lock_in, move
 from followup.store.models import Message
@@ -29,21 +39,27 @@ PATIENCE = 10.0
 """How many seconds a worker waits for its turn, all in all, before it puts the rest back."""
 SHORTEST_NAP = 0.01
 
-Sender = tuple[ChannelKind, str]
+
+class Way(NamedTuple):
+    """How messages go: on which channel, whether by its second account, and from which sender."""
+
+    kind: ChannelKind
+    by_standby: bool
+    sender: str
 
 
-def sender_of(kit: Kit, kind: ChannelKind, clinic_key: str) -> str:
-    """Return the number or address that a clinic's messages come from: its own where it has one."""
-    clinic = kit.catalogue.clinics.get(clinic_key)
-    own = None if clinic is None else _own_sender(kind, clinic.sms_sender, clinic.email_from)
-    return own or kit.channels[kind].sender
+Queues = dict[Way, list[UUID]]
 
 
-def _own_sender(kind: ChannelKind, sms: str | None, email: str) -> str | None:
-    return sms if kind is ChannelKind.SMS else email
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Portion:
+    """What may go now, and which of it goes by the second account of its channel."""
+
+    message_ids: Sequence[UUID]
+    by_standby: frozenset[UUID] = frozenset()
 
 
-def in_turn(kit: Kit, token: UUID, message_ids: Sequence[UUID]) -> Iterator[list[UUID]]:
+def in_turn(kit: Kit, token: UUID, message_ids: Sequence[UUID]) -> Iterator[Portion]:
     """Yield the ids of a lease in portions, each as soon as its senders may send it.
 
     What would have to wait longer than is sensible within a lease is put back to be claimed again,
@@ -51,18 +67,18 @@ def in_turn(kit: Kit, token: UUID, message_ids: Sequence[UUID]) -> Iterator[list
     """
     with kit.store.read() as session:
         queues = _by_sender(session, kit, token, message_ids)
-    queues = _let_through(kit, token, queues)
+    queues = _let_through(kit, token, queues, order=message_ids)
     patience = min(PATIENCE, kit.policy.lease.total_seconds() / 4)
     while queues:
         portion, waits = _take(kit, queues)
-        if portion:
+        if portion.message_ids:
             yield portion
         if not queues:
             return
         nap = max(min(one.wait for one in waits.values()).total_seconds(), SHORTEST_NAP)
         if nap > patience:
-            for sender, ids in queues.items():
-                put_back(kit, token, ids, reason=PACE, grant=waits[sender])
+            for way, ids in queues.items():
+                put_back(kit, token, ids, reason=PACE, grant=waits[way])
             return
         sleep(nap)
         patience -= nap
@@ -106,29 +122,60 @@ def spread(message_ids: Sequence[UUID], grant: Grant) -> Iterator[tuple[timedelt
         yield grant.wait + timedelta(seconds=second), ids
 
 
-def account_of(kit: Kit, kind: ChannelKind) -> str:
-    """Return what has one circuit breaker: everything that goes through one provider's account."""
-    channel = kit.channels[kind]
-    return f"{channel.provider}:{channel.sender}"
-
-
-def _let_through(
-    kit: Kit, token: UUID, queues: dict[Sender, list[UUID]]
-) -> dict[Sender, list[UUID]]:
-    """Return what may be handed to its provider by the circuit breaker; put the rest back."""
-    passed: dict[Sender, list[UUID]] = {}
-    for (kind, sender), ids in queues.items():
-        grant = kit.breaker.take(account_of(kit, kind), len(ids))
+def _let_through(kit: Kit, token: UUID, queues: Queues, *, order: Sequence[UUID]) -> Queues:
+    """Return what may be handed to its provider by the circuit breakers; put the rest back."""
+    passed: Queues = {}
+    kept: dict[ChannelKind, list[UUID]] = {}
+    waits: dict[ChannelKind, Grant] = {}
+    for way, ids in queues.items():
+        grant = _grant(kit, way.kind, len(ids))
         if grant.granted:
-            passed[kind, sender] = ids[: grant.granted]
+            passed[way] = ids[: grant.granted]
         if grant.granted < len(ids):
-            put_back(kit, token, ids[grant.granted :], reason=PROVIDER_DOWN, grant=grant)
+            kept.setdefault(way.kind, []).extend(ids[grant.granted :])
+            waits[way.kind] = grant
+    for kind, ids in kept.items():
+        stood_in, wait = _stand_in(kit, kind, ids, order=order)
+        if stood_in:
+            passed[Way(kind, by_standby=True, sender=kit.standby[kind].sender)] = stood_in
+        if len(stood_in) < len(ids):
+            rest = [message_id for message_id in ids if message_id not in set(stood_in)]
+            grant = min(wait, waits[kind], key=attrgetter("wait"))
+            put_back(kit, token, rest, reason=PROVIDER_DOWN, grant=grant)
     return passed
 
 
-def _by_sender(
-    session: Session, kit: Kit, token: UUID, message_ids: Sequence[UUID]
-) -> dict[Sender, list[UUID]]:
+def _grant(kit: Kit, kind: ChannelKind, wanted: int) -> Grant:
+    """Return how many messages the first account's breaker lets go, and take its probes.
+
+    Where another account can send them meanwhile, a message is risked on a provider that was away
+    only once it answers a question, and then one alone: what it never answers is in doubt.
+    """
+    channel = kit.channels[kind]
+    grant = kit.breaker.take(account_of(channel), wanted)
+    if kind not in kit.standby or not (grant.granted and grant.wait):
+        return grant
+    if isinstance(channel, Answering) and not channel.answers():
+        kit.breaker.note(account_of(channel), [False])
+        return replace(grant, granted=0)
+    return replace(grant, granted=1)
+
+
+def _stand_in(
+    kit: Kit, kind: ChannelKind, message_ids: Sequence[UUID], *, order: Sequence[UUID]
+) -> tuple[list[UUID], Grant]:
+    """Return what the second account takes of what the first can't, and its breaker's grant."""
+    standby = kit.standby.get(kind)
+    if standby is None:
+        return [], Grant(0, timedelta.max)
+    grant = kit.breaker.take(account_of(standby), len(message_ids))
+    if grant.granted:
+        note_stood_in(kit, kind)
+    waiting = set(message_ids)
+    return [one for one in order if one in waiting][: grant.granted], grant
+
+
+def _by_sender(session: Session, kit: Kit, token: UUID, message_ids: Sequence[UUID]) -> Queues:
     """Return by sender what is still claimed under this lease: the rest takes nobody's turn."""
     rows = session.execute(
         select(Message.id, Message.channel, Message.clinic).where(
@@ -138,24 +185,30 @@ def _by_sender(
         )
     )
     places = {row.id: (ChannelKind(row.channel), row.clinic) for row in rows}
-    queues: dict[Sender, list[UUID]] = {}
+    queues: Queues = {}
     # In the order claimed: the longest due first.
     for message_id in message_ids:
         if message_id in places:
             kind, clinic = places[message_id]
-            queues.setdefault((kind, sender_of(kit, kind, clinic)), []).append(message_id)
+            way = Way(kind, by_standby=False, sender=sender_of(kit, kit.channels[kind], clinic))
+            queues.setdefault(way, []).append(message_id)
     return queues
 
 
-def _take(kit: Kit, queues: dict[Sender, list[UUID]]) -> tuple[list[UUID], dict[Sender, Grant]]:
+def _take(kit: Kit, queues: Queues) -> tuple[Portion, dict[Way, Grant]]:
     """Take from the queues what may go now; return it, and how long each of the rest must wait."""
-    portion: list[UUID] = []
-    waits: dict[Sender, Grant] = {}
-    for (kind, sender), ids in list(queues.items()):
-        grant = kit.pace.take(sender, len(ids), per_second=kit.policy.per_second[kind])
-        portion.extend(ids[: grant.granted])
+    going: list[UUID] = []
+    by_standby: set[UUID] = set()
+    waits: dict[Way, Grant] = {}
+    for way, ids in list(queues.items()):
+        channel = (kit.standby if way.by_standby else kit.channels)[way.kind]
+        pace = pace_of(channel, way.sender)
+        grant = kit.pace.take(pace, len(ids), per_second=kit.policy.per_second[way.kind])
+        going.extend(ids[: grant.granted])
+        if way.by_standby:
+            by_standby.update(ids[: grant.granted])
         if grant.granted < len(ids):
-            queues[kind, sender], waits[kind, sender] = ids[grant.granted :], grant
+            queues[way], waits[way] = ids[grant.granted :], grant
         else:
-            del queues[kind, sender]
-    return portion, waits
+            del queues[way]
+    return Portion(message_ids=going, by_standby=frozenset(by_standby)), waits

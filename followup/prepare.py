@@ -9,13 +9,13 @@ from uuid import UUID
 import structlog
 from sqlalchemy.orm import Session
 
-from followup.channels.interface import Outgoing
+from followup.accounts import sender_of
+from followup.channels.interface import Channel, Outgoing
 from followup.content import ContentVersion
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import TemplateError, WrongMasterKey
 from followup.domain.lifecycle import State
 from followup.kit import Kit
-from followup.pacing import sender_of
 from followup.page_links import COLUMN
 from followup.rendering import Words, render
 from followup.standing import address_of
@@ -33,19 +33,26 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """An attempt (a row of `attempts`) that may be called, once committed, until `call_before`."""
+    """An attempt (a row of `attempts`) that may be called, once committed, until `call_before`.
+
+    `channel` is the account that it is for, and no other may be called for it.
+    """
 
     attempt: dict[str, object]
     outgoing: Outgoing
     row: AnyRow
-    kind: ChannelKind
+    channel: Channel
     sender: str
     version: ContentVersion
     call_before: datetime
 
 
-def prepare(session: Session, kit: Kit, deed: Deed, row: AnyRow) -> Started | None:
+def prepare(
+    session: Session, kit: Kit, deed: Deed, row: AnyRow, *, by_standby: bool = False
+) -> Started | None:
     """Render one message of `standing.load` and return its attempt with the call to make.
+
+    By the first account of its channel, or the second where that one stands in.
 
     One that can't be rendered or opened is held, and the operator told: a broken template must not
     stop the others.
@@ -66,13 +73,17 @@ def prepare(session: Session, kit: Kit, deed: Deed, row: AnyRow) -> Started | No
         return None
     attempt_id = new_id(deed.real_at)
     call_before = deed.real_at + kit.policy.lease
+    channel = (kit.standby if by_standby else kit.channels)[ChannelKind(row.channel)]
+    sender = sender_of(kit, channel, row.clinic)
     return Started(
-        attempt=_attempt(kit, sealer, row, words, deed=deed, id_=attempt_id, to=address)
-        | {"over_real_at": call_before + kit.channels[ChannelKind(row.channel)].longest_call},
-        outgoing=_outgoing(kit, row, words, deed=deed, attempt_id=attempt_id, to=address),
+        attempt=_attempt(sealer, row, words, deed=deed, id_=attempt_id, to=address)
+        | _way(channel, sender, call_before=call_before),
+        outgoing=_outgoing(
+            kit, row, words, deed=deed, attempt_id=attempt_id, to=address, sender=sender
+        ),
         row=row,
-        kind=ChannelKind(row.channel),
-        sender=sender_of(kit, ChannelKind(row.channel), row.clinic),
+        channel=channel,
+        sender=sender,
         version=words.version,
         call_before=call_before,
     )
@@ -87,8 +98,18 @@ def _address(sealer: Sealer, row: AnyRow) -> str:
     return sealer.open(sealed, column=column("mobile" if sms else "email"))
 
 
+def _way(channel: Channel, sender: str, *, call_before: datetime) -> dict[str, object]:
+    """Return what an attempt keeps of the way it goes, by which it is found again."""
+    return {
+        "provider": channel.provider,
+        "account": channel.account,
+        "sender": sender,
+        "over_real_at": call_before + channel.longest_call,
+    }
+
+
 def _outgoing(
-    kit: Kit, row: AnyRow, words: Words, *, deed: Deed, attempt_id: UUID, to: str
+    kit: Kit, row: AnyRow, words: Words, *, deed: Deed, attempt_id: UUID, to: str, sender: str
 ) -> Outgoing:
     clinic = kit.catalogue.clinics[row.clinic]
     sms = row.channel == ChannelKind.SMS.value
@@ -99,7 +120,7 @@ def _outgoing(
         text=words.text,
         subject=words.subject,
         html=words.html,
-        sender=clinic.sms_sender if sms else clinic.email_from,
+        sender=sender,
         reply_to=None if sms else clinic.email_reply_to,
         valid_for=kit.clock.real_delay(row.not_after - deed.at),
         rfc_message_id=f"<{row.id}@{kit.links.mail_domain}>",
@@ -108,15 +129,12 @@ def _outgoing(
 
 
 def _attempt(
-    kit: Kit, sealer: Sealer, row: AnyRow, words: Words, *, deed: Deed, id_: UUID, to: str
+    sealer: Sealer, row: AnyRow, words: Words, *, deed: Deed, id_: UUID, to: str
 ) -> dict[str, object]:
-    kind = ChannelKind(row.channel)
     return {
         "id": id_,
         "message_id": row.id,
         "number": row.attempt_count + 1,
-        "provider": kit.channels[kind].provider,
-        "sender": sender_of(kit, kind, row.clinic),
         "address_sealed": sealer.seal(to, column="attempts.address"),
         "subject_sealed": sealer.seal_if(words.subject, column="attempts.subject"),
         "body_sealed": sealer.seal(words.text, column="attempts.body"),

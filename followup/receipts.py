@@ -11,12 +11,12 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from followup.channels.interface import Report, ReportedStatus
 from followup.kit import Kit
-from followup.reports import apply_report, lock_attempts
+from followup.reports import apply_report, correct_account, lock_attempts
 from followup.standing import RESTORED
 from followup.store.audit_log import Deed
 from followup.store.inserting import insert_new
 from followup.store.models import Attempt, Receipt
-from followup.store.types import new_id
+from followup.store.types import AnyRow, new_id
 
 ACTOR = "provider"
 MAX_PROVIDER_ID, MAX_CODE, MAX_REASON = 320, 40, 300
@@ -28,6 +28,8 @@ class Taken(StrEnum):
     APPLIED = "applied"
     REPEATED = "repeated"
     PARKED = "parked"
+    MISDIRECTED = "misdirected"
+    """Refused: it is about an attempt that another account was called for."""
 
 
 def take(
@@ -35,10 +37,13 @@ def take(
     report: Report,
     *,
     provider: str,
+    account: str = "",
     message_id: UUID | None = None,
     attempt_id: UUID | None = None,
 ) -> Taken:
     """Take in one receipt. `message_id` and `attempt_id` are ours, from the callback address.
+
+    `account` is the one that proved to have sent it: no account may report on another's attempts.
 
     Receipts may come early, late, twice and out of order. One whose attempt is not known yet is
     parked, and applied when it is. Never raises for what a receipt says.
@@ -50,6 +55,7 @@ def take(
             kit,
             told,
             provider=provider,
+            account=account,
             message_id=message_id,
             attempt_id=attempt_id,
         )
@@ -81,7 +87,13 @@ def _is_presumed(message_id: InstrumentedAttribute[UUID | None] | UUID) -> Colum
 
 _BY_PROVIDER_ID = Attempt.provider_id == Receipt.provider_id
 _BY_OUR_IDS = (Attempt.id == Receipt.names_attempt) & (Attempt.message_id == Receipt.names_message)
-_WAYS = (_BY_PROVIDER_ID, _BY_OUR_IDS, _is_presumed(Receipt.names_message))
+_OF_THE_ACCOUNT = Attempt.account == Receipt.account
+_WAYS = (
+    _BY_PROVIDER_ID & _OF_THE_ACCOUNT,
+    _BY_OUR_IDS & _OF_THE_ACCOUNT,
+    # Nobody knows any more which account it went through: whoever reports on it, it was that one.
+    _is_presumed(Receipt.names_message),
+)
 """How a receipt's attempt is found, the surest first."""
 
 _PARKED = union_all(
@@ -108,6 +120,7 @@ def _apply_one(kit: Kit, receipt_id: UUID, attempt_id: UUID) -> None:
         receipt = session.get_one(Receipt, receipt_id, with_for_update={"key_share": True})
         if receipt.attempt_id is None:
             receipt.attempt_id = attempt_id
+            correct_account(session, kit, attempt_id, account=receipt.account)
             _apply(session, kit, kit.deed(ACTOR), attempt_id, _report_of(receipt))
 
     kit.store.transact(work)
@@ -119,16 +132,22 @@ def _take(
     report: Report,
     *,
     provider: str,
+    account: str,
     message_id: UUID | None,
     attempt_id: UUID | None,
 ) -> Taken:
     deed = kit.deed(ACTOR)
-    attempt = _attempt_of(
+    found = _attempt_of(
         session, report, provider=provider, message_id=message_id, attempt_id=attempt_id
     )
+    is_presumed = found is not None and found.code == RESTORED and found.provider_id is None
+    if found is not None and found.account != account and not is_presumed:
+        return Taken.MISDIRECTED
+    attempt = found.id if found is not None else None
     row = {
         "id": new_id(deed.real_at),
         "provider": provider,
+        "account": account,
         "provider_id": report.provider_id,
         "status": report.status.value,
         "code": report.code or "",
@@ -145,6 +164,8 @@ def _take(
         return Taken.REPEATED
     if attempt is None:
         return Taken.PARKED
+    if is_presumed:
+        correct_account(session, kit, attempt, account=account)
     _apply(session, kit, deed, attempt, report)
     return Taken.APPLIED
 
@@ -161,24 +182,21 @@ def _attempt_of(
     provider: str,
     message_id: UUID | None,
     attempt_id: UUID | None,
-) -> UUID | None:
-    """Find the attempt by the provider's id, else by our own.
+) -> AnyRow | None:
+    """Find the attempt, and its account, by the provider's id, else by our own.
 
     In that order: where two attempts of equal number and words were told apart wrongly by a
     look-up, the id stays where it was put, and the other attempt is looked for by itself. One that
     was made after a backup which has been restored since is known by its message alone.
     """
-    known = session.scalar(
-        select(Attempt.id).where(
-            Attempt.provider == provider, Attempt.provider_id == report.provider_id
-        )
+    attempt = select(Attempt.id, Attempt.account, Attempt.code, Attempt.provider_id).where(
+        Attempt.provider == provider
     )
+    known = session.execute(attempt.where(Attempt.provider_id == report.provider_id)).first()
     if known is not None or message_id is None or attempt_id is None:
         return known
-    return session.scalar(
-        select(Attempt.id)
-        .where(
-            Attempt.provider == provider,
+    return session.execute(
+        attempt.where(
             or_(
                 (Attempt.id == attempt_id) & (Attempt.message_id == message_id),
                 _is_presumed(message_id),
@@ -186,7 +204,7 @@ def _attempt_of(
         )
         .order_by(Attempt.id != attempt_id)
         .limit(1)
-    )
+    ).first()
 
 
 def _cut_to_size(report: Report) -> Report:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,6 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from followup.accounts import account_of
 from followup.channels.interface import (
     Absent,
     CannotTell,
@@ -26,7 +28,8 @@ from followup.domain.lifecycle import State
 from followup.kit import Kit
 from followup.number_check import KIND as NUMBER_CHECK
 from followup.outcomes import look_again, try_again
-from followup.reports import apply_report, lock_attempts
+from followup.reports import apply_report, correct_account, lock_attempts
+from followup.standing import RESTORED
 from followup.store.audit_log import Deed
 from followup.store.messages import move, state_is
 from followup.store.models import Attempt, Message, Patient
@@ -55,35 +58,60 @@ def settle_unknown(kit: Kit, *, limit: int = 50) -> int:
     committed is asked for again.
     """
     taken = kit.store.transact(lambda session: _take(session, kit, limit=limit))
-    silences = dict.fromkeys(kit.channels, 0)
+    silences: Counter[str] = Counter()
     # In no fixed order, so that a few that can't be told never stand in the way of the others.
     for row in random.sample(taken, len(taken)):
-        channel = kit.channels[ChannelKind(row.channel)]
-        answer: Answer = CannotTell()
         asked_at = kit.clock.real_now()
-        if silences[channel.kind] < MOST_SILENCES:
-            answer = ask(channel, row, partial(_look, kit, channel, row))
-            told = not isinstance(answer, CannotTell)
-            silences[channel.kind] = 0 if told else silences[channel.kind] + 1
-        _commit(kit, row, answer, asked_at=asked_at)
+        answer, line = _look_along(kit, row, silences)
+        _commit(kit, row, answer, asked_at=asked_at, line=line)
     return len(taken)
 
 
-def _commit(kit: Kit, row: AnyRow, answer: Answer, *, asked_at: datetime) -> None:
+def _look_along(kit: Kit, row: AnyRow, silences: Counter[str]) -> tuple[Answer, Channel | None]:
+    """Look for an attempt at each account that may have it; return where it was found, too.
+
+    That is its own account alone, but for what was presumed after a restore.
+    """
+    answer: Answer = CannotTell()
+    for line in _may_have(kit, row):
+        name = account_of(line)
+        if silences[name] >= MOST_SILENCES:
+            return CannotTell(), None
+        answer = ask(line, row, partial(_look, kit, row))
+        silences[name] = silences[name] + 1 if isinstance(answer, CannotTell) else 0
+        if not isinstance(answer, Absent):
+            return answer, line
+    return answer, None
+
+
+def _may_have(kit: Kit, row: AnyRow) -> Sequence[Channel]:
+    kind = ChannelKind(row.channel)
+    if row.code == RESTORED:
+        # Nobody knows any more which account it went through.
+        return [line for line in kit.lines(kind) if line.provider == row.provider]
+    line = kit.line_of(kind, provider=row.provider, account=row.account)
+    return [] if line is None else [line]
+
+
+def _commit(
+    kit: Kit, row: AnyRow, answer: Answer, *, asked_at: datetime, line: Channel | None
+) -> None:
     try:
-        kit.store.transact(partial(_apply, kit=kit, sought=row, answer=answer, asked_at=asked_at))
+        kit.store.transact(
+            partial(_apply, kit=kit, sought=row, answer=answer, asked_at=asked_at, line=line)
+        )
     except IntegrityError:
         # Another look gave the same provider id to another message a moment ago: the next look
         # will know that it belongs there.
         log.warning("reconcile.id_taken", attempt_id=str(row.attempt_id))
 
 
-def ask(channel: Channel, row: AnyRow, question: Callable[[], Answer]) -> Answer:
-    """Ask a provider about an attempt, if it is the one that was called for it."""
-    if channel.provider != row.provider:
+def ask(channel: Channel | None, row: AnyRow, question: Callable[[Channel], Answer]) -> Answer:
+    """Ask the account that was called for an attempt, if it is still set up."""
+    if channel is None:
         return CannotTell()
     try:
-        return question()
+        return question(channel)
     except WrongMasterKey:
         log.exception("reconcile.cannot_open", attempt_id=str(row.attempt_id))
     except Exception:
@@ -116,7 +144,9 @@ def _take(session: Session, kit: Kit, *, limit: int) -> Sequence[AnyRow]:
             Message.channel,
             Attempt.id.label("attempt_id"),
             Attempt.provider,
+            Attempt.account,
             Attempt.sender,
+            Attempt.code,
             Attempt.started_real_at,
             Attempt.address_sealed,
             Attempt.subject_sealed,
@@ -139,7 +169,7 @@ def _pause(kit: Kit) -> timedelta:
     return min(LOOK_EVERY, max(kit.policy.reconcile_after / 2, timedelta(seconds=1)))
 
 
-def _look(kit: Kit, channel: Channel, row: AnyRow) -> Answer:
+def _look(kit: Kit, row: AnyRow, channel: Channel) -> Answer:
     sealer = kit.keyring.patient(row.data_key, row.master_key_id) or kit.keyring.system
     if row.address_sealed is None or row.body_sealed is None:
         return CannotTell()
@@ -149,7 +179,8 @@ def _look(kit: Kit, channel: Channel, row: AnyRow) -> Answer:
         to=sealer.open(row.address_sealed, column="attempts.address"),
         text=sealer.open(row.body_sealed, column="attempts.body"),
         subject=sealer.open_if(row.subject_sealed, column="attempts.subject"),
-        sender=row.sender,
+        # After a restore another account may be asked than the one that was written down.
+        sender=row.sender if channel.account == row.account else channel.sender,
         rfc_message_id=f"<{row.message_id}@{kit.links.mail_domain}>",
         valid_for=timedelta(),
     )
@@ -175,13 +206,21 @@ def _look(kit: Kit, channel: Channel, row: AnyRow) -> Answer:
 
 
 def _apply(
-    session: Session, *, kit: Kit, sought: AnyRow, answer: Answer, asked_at: datetime
+    session: Session,
+    *,
+    kit: Kit,
+    sought: AnyRow,
+    answer: Answer,
+    asked_at: datetime,
+    line: Channel | None,
 ) -> None:
     deed = kit.deed(ACTOR)
     (row,) = lock_attempts(session, [sought.attempt_id])
     if row.state != State.UNKNOWN.value or not row.latest:
         return
     if isinstance(answer, Report):
+        if line is not None and line.account != sought.account:
+            correct_account(session, kit, row.attempt_id, account=line.account)
         apply_report(session, kit, deed, row, answer)
     elif isinstance(answer, Absent):
         _absent(session, kit, deed, row, asked_at=asked_at)

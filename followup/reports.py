@@ -15,6 +15,7 @@ from followup.consequences import not_arriving, recipient_at_fault
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.kit import Kit
+from followup.standing import RESTORED
 from followup.store.audit_log import Deed, Entry, record
 from followup.store.many import is_among
 from followup.store.messages import lock_in, move
@@ -71,6 +72,27 @@ def apply_report(session: Session, kit: Kit, deed: Deed, row: AnyRow, report: Re
         state = State.SENT
     if report.status is ReportedStatus.DELIVERED and state is not State.DELIVERED:
         _deliver(session, deed, row, expected=state)
+
+
+def correct_account(session: Session, kit: Kit, attempt_id: UUID, *, account: str) -> None:
+    """Note by which account an attempt went that was presumed after a restore, now that it shows.
+
+    Any other attempt was written ahead with its account, and keeps it.
+    """
+    line = next((one for one in kit.lines(ChannelKind.SMS) if one.account == account), None)
+    if line is None:
+        return
+    session.execute(
+        update(Attempt)
+        .where(
+            Attempt.id == attempt_id,
+            Attempt.code == RESTORED,
+            Attempt.provider_id.is_(None),
+            Attempt.account != account,
+        )
+        .values(account=account, sender=line.sender)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _rival() -> ColumnElement[bool]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
+from followup.accounts import account_of, is_there, pace_of, sender_of
+from followup.channels.interface import Channel
 from followup.domain.channel import ChannelKind
 from followup.kit import Kit
-from followup.pacing import account_of, sender_of
 from followup.store.messages import InFlight, Lane, count_in_flight
 
 OF_A_LEASE = 3
@@ -50,18 +51,28 @@ class Room:
         self._left_of[lane[1]] -= claimed
 
     def _measure(self, kind: ChannelKind) -> int:
-        kit, in_flight = self._kit, self._in_flight.get(kind.value, 0)
-        senders = {sender_of(kit, kind, clinic) for clinic in kit.catalogue.clinics}
+        first, standby = self._kit.channels[kind], self._kit.standby.get(kind)
+        room = self._by(first)
+        if standby is None or is_there(self._kit, first):
+            return room
+        # What the first account can't take goes by the second.
+        return max(room, self._by(standby))
+
+    def _by(self, channel: Channel) -> int:
+        """Return how many could go by one account."""
+        kit, kind = self._kit, channel.kind
+        senders = {sender_of(kit, channel, clinic) for clinic in kit.catalogue.clinics}
         per_second = kit.policy.per_second[kind]
         ahead = sum(
-            kit.pace.ahead(sender, kit.policy.claim_ahead, per_second=per_second)
-            for sender in senders or {kit.channels[kind].sender}
+            kit.pace.ahead(pace_of(channel, sender), kit.policy.claim_ahead, per_second=per_second)
+            for sender in senders or {channel.sender}
         )
         if ahead == 0:
             return 0
         # A batch may always be under way: what a dead worker holds must keep no slow sender idle.
         wanted = max(ahead, kit.policy.batch_size)
-        return min(kit.breaker.look(account_of(kit, kind), wanted).granted, wanted - in_flight)
+        in_flight = self._in_flight.get(kind.value, 0)
+        return min(kit.breaker.look(account_of(channel), wanted).granted, wanted - in_flight)
 
 
 def _soon_taken_up(kit: Kit, in_flight: InFlight) -> int:

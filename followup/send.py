@@ -15,7 +15,7 @@ from followup.calling import Calls
 from followup.dispatch import apply_stops
 from followup.domain.lifecycle import State
 from followup.kit import Kit
-from followup.pacing import in_turn
+from followup.pacing import Portion, in_turn
 from followup.prepare import Started, prepare
 from followup.rendering import remember_versions
 from followup.standing import Go, Verdict, Wait, judge, load_leased
@@ -43,29 +43,28 @@ def deliver(
     )
 
 
-def _deliver(
-    kit: Kit, token: UUID, message_ids: Sequence[UUID], *, executor: ThreadPoolExecutor
-) -> int:
+def _deliver(kit: Kit, token: UUID, portion: Portion, *, executor: ThreadPoolExecutor) -> int:
     calls = Calls(kit, executor)
 
     def begin(some: Sequence[UUID]) -> None:
-        calls.begin(kit.store.transact(lambda session: _start(session, kit, token, some)))
+        part = Portion(message_ids=some, by_standby=portion.by_standby)
+        calls.begin(kit.store.transact(lambda session: _start(session, kit, token, part)))
 
     try:
-        for start in range(0, len(message_ids), BEGIN_TOGETHER):
+        for start in range(0, len(portion.message_ids), BEGIN_TOGETHER):
             calls.make_room()
             # Before what has come is settled: the threads have something to do meanwhile.
-            begin(message_ids[start : start + BEGIN_TOGETHER])
+            begin(portion.message_ids[start : start + BEGIN_TOGETHER])
             calls.settle_group()
     finally:
         made = calls.finish()
     return made
 
 
-def _start(session: Session, kit: Kit, token: UUID, message_ids: Sequence[UUID]) -> list[Started]:
+def _start(session: Session, kit: Kit, token: UUID, portion: Portion) -> list[Started]:
     """Check each message once more and commit its attempt, with its words, before any call."""
     deed = kit.deed(ACTOR)
-    rows = load_leased(session, message_ids, token=token, now=deed.real_at)
+    rows = load_leased(session, portion.message_ids, token=token, now=deed.real_at)
     verdicts = judge(session, kit, rows, now=deed.at) if rows else {}
     apply_stops(session, kit, deed, rows, verdicts, expected=State.CLAIMED)
     _return_to_plan(session, deed, verdicts)
@@ -73,8 +72,9 @@ def _start(session: Session, kit: Kit, token: UUID, message_ids: Sequence[UUID])
     # In the order claimed, which is not the order of locking.
     prepared = [
         one
-        for id_ in message_ids
-        if id_ in by_id and (one := prepare(session, kit, deed, by_id[id_]))
+        for id_ in portion.message_ids
+        if id_ in by_id
+        and (one := prepare(session, kit, deed, by_id[id_], by_standby=id_ in portion.by_standby))
     ]
     prepared = within_limits(session, kit, deed, prepared)
     move(

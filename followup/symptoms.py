@@ -12,14 +12,16 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from followup.accounts import account_of
 from followup.balance import balance
 from followup.blast_radius import surplus
+from followup.channels.interface import Channel
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.health import Ailment
 from followup.kit import Kit
-from followup.pacing import account_of
 from followup.prepare import NEEDS_OPERATOR
+from followup.standing_in import spells
 from followup.store.messages import state_is
 from followup.store.models import Attempt, Message, Receipt
 from followup.store.types import first_id
@@ -37,11 +39,13 @@ RECEIPTS_DUE, RECEIPTS_SINCE = timedelta(minutes=15), timedelta(minutes=75)
 FEWEST_TAKEN = 10
 """Texts that were taken a while ago and should have brought some receipt by now."""
 
+WHAT = {ChannelKind.SMS: "texts", ChannelKind.EMAIL: "e-mails"}
+
 
 def held_up(kit: Kit) -> list[Ailment]:
     """Return what waits for a person or a provider, as of now."""
     with kit.store.read() as session:
-        return [*_beyond(session), *_broken(session), *_away(kit)]
+        return [*_beyond(session), *_broken(session), *_away(kit), *_standing_in(session, kit)]
 
 
 def going_wrong(kit: Kit) -> list[Ailment]:
@@ -96,18 +100,46 @@ def _broken(session: Session) -> list[Ailment]:
 
 def providers_away(kit: Kit) -> dict[ChannelKind, bool]:
     """Say of each channel whether its provider is being left alone, by its circuit breaker."""
-    return {kind: kit.breaker.look(account_of(kit, kind), 1).granted == 0 for kind in kit.channels}
+    return {kind: _is_away(kit, channel) for kind, channel in kit.channels.items()}
 
 
 def _away(kit: Kit) -> list[Ailment]:
     return [
         Ailment(
             code=f"provider-down:{(provider := kit.channels[kind].provider)}",
-            sentence=f"{provider} can't be reached or turns everything away: its messages "
-            "wait until it is back",
+            sentence=f"{provider} can't be reached or turns everything away: "
+            + (
+                "its messages go through the second account"
+                if kind in kit.standby
+                else "its messages wait until it is back"
+            ),
         )
         for kind, is_away in providers_away(kit).items()
         if is_away
+    ] + [
+        Ailment(
+            code=f"second-account-down:{channel.provider}",
+            sentence=f"the second account at {channel.provider} can't be reached or turns "
+            "everything away: nothing can stand in for the first",
+        )
+        for channel in kit.standby.values()
+        if _is_away(kit, channel)
+    ]
+
+
+def _is_away(kit: Kit, channel: Channel) -> bool:
+    return kit.breaker.look(account_of(channel), 1).granted == 0
+
+
+def _standing_in(session: Session, kit: Kit) -> list[Ailment]:
+    return [
+        Ailment(
+            code=f"second-account:{spell.channel.value}",
+            sentence=f"{WHAT[spell.channel]} have been going through the second account since "
+            f"{spell.since:%H:%M} UTC on {spell.since:%-d %B %Y}, because the first was away: it "
+            "is tried again and again by itself, and this ends with the first that it takes",
+        )
+        for spell in (spells(session) if kit.standby else ())
     ]
 
 

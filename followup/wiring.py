@@ -10,9 +10,9 @@ from datetime import timedelta
 from functools import partial
 
 from config.places import is_loopback
-from config.settings import Settings
+from config.settings import Settings, TwilioAccount
 from followup.broker import broker_client
-from followup.catalogue import load_catalogue
+from followup.catalogue import Catalogue, load_catalogue
 from followup.channels.alert import EmailMessenger, Messenger, WebhookMessenger
 from followup.channels.breaker import Breaker, InProcessBreaker, RedisBreaker
 from followup.channels.interface import Channel
@@ -21,6 +21,7 @@ from followup.channels.sandbox import SandboxChannel
 from followup.clock import Clock, SharedTime, parse_clock
 from followup.content import Content
 from followup.domain.channel import ChannelKind
+from followup.domain.errors import ConfigurationError
 from followup.heart import OwnLedger
 from followup.kit import Alarming, Handbook, Kit, OnCall, Policy
 from followup.links import Links
@@ -43,6 +44,7 @@ def build(settings: Settings, *, clock: Clock | None = None, restoring: bool = F
     place by hand, unless `restoring`.
     """
     handbook = read_handbook(settings, clock=clock)
+    require_answerable(settings, handbook.catalogue)
     if settings.is_sqlite:
         settings.make_data_dir()
     engine = make_engine(settings.database_url)
@@ -65,6 +67,7 @@ def build(settings: Settings, *, clock: Clock | None = None, restoring: bool = F
         store=store,
         keyring=keyring,
         channels=_channels(settings, store, keyring, handbook.clock),
+        standby=_standby(settings),
         pace=_pace(settings),
         breaker=_breaker(settings),
         links=Links(settings.public_url, keyring.links_key),
@@ -94,8 +97,8 @@ def _channels(
 ) -> dict[ChannelKind, Channel]:
     outbox = StoredOutbox(store, keyring)
     return {
-        ChannelKind.SMS: _twilio(settings)
-        if settings.sms_channel == "twilio"
+        ChannelKind.SMS: _twilio(settings, settings.twilio)
+        if settings.twilio is not None
         else SandboxChannel(ChannelKind.SMS, outbox, clock),
         ChannelKind.EMAIL: _smtp(settings)
         if settings.email_channel == "smtp"
@@ -103,19 +106,36 @@ def _channels(
     }
 
 
-def _twilio(settings: Settings) -> Channel:
+def require_answerable(settings: Settings, catalogue: Catalogue) -> None:
+    """Raise `ConfigurationError` where texts that ask for an answer could not be answered.
+
+    The words are the same by either account, so the second must be as answerable as the first.
+    """
+    sender = settings.twilio_fallback_from
+    asking = [key for key, clinic in sorted(catalogue.clinics.items()) if clinic.two_way]
+    if sender is not None and any(char.isalpha() for char in sender) and asking:
+        raise ConfigurationError(
+            f"FOLLOWUP_TWILIO_FALLBACK_FROM is {sender}, a name that can't be answered, and "
+            f"patients of {', '.join(asking)} are told to reply: set it to a number, or "
+            "FOLLOWUP_TWILIO_FALLBACK_MESSAGING_SERVICE_SID in its place"
+        )
+
+
+def _standby(settings: Settings) -> dict[ChannelKind, Channel]:
+    second = settings.twilio_fallback
+    return {} if second is None else {ChannelKind.SMS: _twilio(settings, second)}
+
+
+def _twilio(settings: Settings, account: TwilioAccount) -> Channel:
     from followup.channels.twilio import TwilioChannel  # noqa: PLC0415 - slow to import
 
-    # `load_settings` has made sure that both are there.
-    assert settings.twilio_account_sid is not None  # noqa: S101
-    assert settings.twilio_auth_token is not None  # noqa: S101
     return TwilioChannel(
-        settings.twilio_account_sid,
-        settings.twilio_auth_token.get_secret_value(),
+        account.sid,
+        account.auth_token.get_secret_value(),
         public_url=settings.public_url,
-        sender=settings.twilio_from,
-        messaging_service_sid=settings.twilio_messaging_service_sid,
-        api_url=settings.twilio_api_url,
+        sender=account.from_,
+        messaging_service_sid=account.messaging_service_sid,
+        api_url=account.api_url,
         connect_timeout=settings.provider_connect_timeout,
         read_timeout=settings.provider_timeout,
         pool_size=settings.send_concurrency,

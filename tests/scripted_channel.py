@@ -87,10 +87,12 @@ class ScriptedChannel:
         kind: ChannelKind,
         *,
         sender: str = "",
+        account: str = "",
         longest_call: timedelta = timedelta(seconds=13),
         during_call: Callable[[Outgoing], object] | None = None,
     ) -> None:
         self.kind = kind
+        self.account = account
         self.sender = sender or f"{kind}-sender"
         self.longest_call = longest_call
         self.during_call = during_call
@@ -170,7 +172,7 @@ class ScriptedChannel:
         return [taken.outgoing.text for taken in self.taken.values()]
 
     def _take(self, outgoing: Outgoing) -> Taken:
-        id_ = f"SC{self.kind}{len(self.taken) + 1:06d}-{outgoing.attempt_id.hex[:8]}"
+        id_ = f"SC{self.account}{self.kind}{len(self.taken) + 1:06d}-{outgoing.attempt_id.hex[:8]}"
         report = Report(provider_id=id_, status=ReportedStatus.ACCEPTED)
         taken = self.taken[id_] = Taken(id_, outgoing, report)
         return taken

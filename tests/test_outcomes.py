@@ -14,6 +14,7 @@ from followup.domain.errors import ChannelRefused, ChannelUnavailable
 from followup.kit import Kit
 from followup.objections import lodge
 from followup.outcomes import NOT_CALLED, Called, back_off, settle
+from followup.pacing import Portion
 from followup.receipts import take
 from followup.send import _start
 from followup.store.models import Attempt, Message, Objection, Patient
@@ -277,7 +278,9 @@ def _abandoned(kit: Kit) -> Attempt:
     """Let a worker die in the middle of its call; return the attempt, given up by the sweep."""
     sms_of(kit).script(LOST)
     (batch,) = claim_due(kit)
-    kit.store.transact(lambda session: _start(session, kit, batch.token, batch.message_ids))
+    kit.store.transact(
+        lambda session: _start(session, kit, batch.token, Portion(message_ids=batch.message_ids))
+    )
     sms_of(kit).calls.append(_outgoing_of(kit, rows(kit, Attempt)[0]))
     clock_of(kit).advance_real(kit.policy.lease)
     assert sweep(kit, "abandon-sending") == 1

@@ -11,12 +11,13 @@ import pytest
 from sqlalchemy import update
 
 from followup import pacing
+from followup.accounts import account_of, sender_of
 from followup.channels.breaker import PROBES, SHORTEST_OPEN, InProcessBreaker
 from followup.channels.pace import Grant, InProcessPace
 from followup.dispatch import claim_due
 from followup.domain.lifecycle import State
 from followup.kit import Kit
-from followup.pacing import account_of, put_back, sender_of, spread
+from followup.pacing import put_back, spread
 from followup.send import deliver
 from followup.store.models import Attempt, AuditEvent, Message
 from tests.kits import (
@@ -165,7 +166,7 @@ def test_a_backlog_drains_slowly_at_first(kit, seconds):
 
 def test_a_backlog_drains_by_priority_and_what_became_useless_expires(kit, seconds):
     enrol_many(kit, 20)
-    kit.breaker.note(account_of(kit, SMS), [False] * 3)
+    kit.breaker.note(account_of(kit.channels[SMS]), [False] * 3)
     with kit.store.write() as session:
         due = sorted(one.id for one in going_home(kit))
         for ids, values in (
@@ -192,7 +193,7 @@ def test_unknown_outcomes_open_it_too_and_are_found_out(kit, seconds):
 
     run_jobs(kit)
 
-    assert kit.breaker.is_open(account_of(kit, SMS))
+    assert kit.breaker.is_open(account_of(kit.channels[SMS]))
     for _ in range(30):
         let_pass(kit, seconds, 20)
         run_jobs(kit)
@@ -211,7 +212,7 @@ def test_answers_prove_that_a_provider_is_there(kit, answer):
 
     tick(kit)
 
-    assert not kit.breaker.is_open(account_of(kit, SMS))
+    assert not kit.breaker.is_open(account_of(kit.channels[SMS]))
 
 
 def test_calls_that_have_not_begun_when_it_opens_are_not_made(kit):
@@ -219,7 +220,7 @@ def test_calls_that_have_not_begun_when_it_opens_are_not_made(kit):
     (batch,) = claim_due(kit)
 
     def open_it(_):
-        kit.breaker.note(account_of(kit, SMS), [False] * 3)
+        kit.breaker.note(account_of(kit.channels[SMS]), [False] * 3)
 
     sms_of(kit).during_call = open_it
     deliver(kit, batch.token, batch.message_ids, executor=EXECUTOR)
@@ -255,7 +256,7 @@ def test_a_provider_that_asks_for_an_hour_gets_a_minute_for_the_sender(kit):
 
     tick(kit)
 
-    held = kit.pace.take(sender_of(kit, SMS, CLINIC), 1, per_second=100)
+    held = kit.pace.take(sender_of(kit, kit.channels[SMS], CLINIC), 1, per_second=100)
     assert held.wait <= timedelta(minutes=1)
     (message,) = going_home(kit)
     # The message itself waits as long as it was asked to.
@@ -265,7 +266,7 @@ def test_a_provider_that_asks_for_an_hour_gets_a_minute_for_the_sender(kit):
 def test_no_more_is_claimed_than_the_pace_lets_go(kit, seconds):
     enrol_many(kit, 40)
     slow = replace(kit, policy=replace(kit.policy, per_second={SMS: 20, EMAIL: 20}))
-    slow.pace.begin_again(sender_of(kit, SMS, CLINIC))
+    slow.pace.begin_again(sender_of(kit, kit.channels[SMS], CLINIC))
 
     claimed = sum(len(batch.message_ids) for batch in claim_due(slow))
 
@@ -276,7 +277,7 @@ def test_no_more_is_claimed_than_the_pace_lets_go(kit, seconds):
 
 def test_nothing_is_claimed_for_a_sender_that_is_held(kit):
     enrol_many(kit, 3)
-    kit.pace.slow_down(sender_of(kit, SMS, CLINIC), timedelta(minutes=1))
+    kit.pace.slow_down(sender_of(kit, kit.channels[SMS], CLINIC), timedelta(minutes=1))
 
     assert claim_due(kit) == []
 

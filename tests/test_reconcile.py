@@ -13,6 +13,7 @@ from sqlalchemy import update
 from followup.channels.interface import CannotTell, Report, ReportedStatus
 from followup.dispatch import claim_due
 from followup.kit import Kit
+from followup.pacing import Portion
 from followup.receipts import take
 from followup.reconcile import abandon_sending, settle_unknown
 from followup.send import _start
@@ -234,7 +235,7 @@ def die_in_the_middle(kit: Kit, *, taken: bool) -> Attempt:
     """Let a worker commit its attempt and then die, before or after the provider took it."""
     (batch,) = claim_due(kit)
     (started,) = kit.store.transact(
-        lambda session: _start(session, kit, batch.token, batch.message_ids)
+        lambda session: _start(session, kit, batch.token, Portion(message_ids=batch.message_ids))
     )
     if taken:
         sms_of(kit).send(started.outgoing)

@@ -102,12 +102,24 @@ class Historian(Protocol):
         """Return all texts since then (real time), oldest first; None where not all can be read."""
 
 
+@runtime_checkable
+class Answering(Protocol):
+    """A provider that can be asked whether it is there, with nobody's message at stake."""
+
+    def answers(self) -> bool:
+        """Say whether it answers this account now. Never raises; takes no longer than a call."""
+
+
 class Channel(Protocol):
     """One provider. Instances are safe to share between threads; calls block, with time-outs."""
 
     @property
     def provider(self) -> str:
         """The provider's name in the database and the audit trail: `twilio`, `smtp`, `sandbox`."""
+
+    @property
+    def account(self) -> str:
+        """Which account at the provider it is, for one that knows several; empty otherwise."""
 
     @property
     def kind(self) -> ChannelKind:

@@ -96,6 +96,7 @@ class SandboxChannel:
     """One of the two sandbox channels. Safe to share between threads."""
 
     provider = "sandbox"
+    account = ""
     sender = SENDER
     longest_call = timedelta(seconds=1)
     can_look = True

@@ -65,6 +65,7 @@ class SmtpChannel:
     """
 
     provider = "smtp"
+    account = ""
     kind = ChannelKind.EMAIL
     can_look = False
 

@@ -71,6 +71,7 @@ class TwilioChannel:
                 "Twilio needs a sender: set FOLLOWUP_TWILIO_FROM to a number or name, or "
                 "FOLLOWUP_TWILIO_MESSAGING_SERVICE_SID to the SID of a Messaging Service"
             )
+        self.account = account_sid
         self.sender = chosen
         self.longest_call = timedelta(seconds=connect_timeout + read_timeout)
         self.signatures = Signatures(auth_token, public_url=public_url)
@@ -137,6 +138,11 @@ class TwilioChannel:
         if response.status_code != _OK or payload.get("sid") != provider_id:
             return CannotTell()
         return report_of(payload)
+
+    def answers(self) -> bool:
+        """Say whether Twilio answers this account now: it is asked for the last text it knows."""
+        response = self._get(f"{self._messages}.json", {"PageSize": 1})
+        return Listing.of(response) is not None
 
     def listed_since(self, since: datetime) -> Sequence[Listed] | None:
         """Return every text of the account since then, in and out; None where not all can be read.

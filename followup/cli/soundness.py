@@ -25,6 +25,7 @@ from followup.store.revisions import newest_revision
 from followup.store.sealed_by import Opened, open_all
 from followup.store.sealing import MasterKeys
 from followup.store.session import Store, make_engine
+from followup.wiring import require_answerable
 
 BROKER_SECONDS = 3.0
 HOLIDAYS_AHEAD = timedelta(days=120)
@@ -113,6 +114,8 @@ def _holidays_running_out(catalogue: Catalogue, *, today: date) -> list[str]:
 
 def _catalogue(found: list[Catalogue], settings: Settings | None) -> str:
     found.append(load_catalogue(settings.config_dir if settings else None))
+    if settings is not None:
+        require_answerable(settings, found[0])
     clinics, protocols = (", ".join(sorted(it)) for it in (found[0].clinics, found[0].protocols))
     replies = ", ".join(each.language for each in found[0].triage)
     return f"{protocols}; clinics: {clinics}; replies understood in: {replies}"

@@ -36,6 +36,9 @@ ACTOR = 120
 PROVIDER_ID = 320
 """Room for the Message-ID of an e-mail from the longest of domains."""
 
+ACCOUNT = 64
+"""Room for what a provider calls an account."""
+
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -366,6 +369,9 @@ class Attempt(Base):
     message_id: Mapped[UUID] = mapped_column(ForeignKey("messages.id"))
     number: Mapped[int] = mapped_column(SmallInteger)
     provider: Mapped[str] = mapped_column(String(20))
+    # Which account of the provider's, where it has several: whatever is asked about this attempt
+    # is asked there. Empty where there is but one.
+    account: Mapped[str] = mapped_column(String(ACCOUNT), default="", server_default="")
     sender: Mapped[str] = mapped_column(String(120))
     address_sealed: Mapped[bytes | None]
     subject_sealed: Mapped[bytes | None]
@@ -384,6 +390,29 @@ class Attempt(Base):
     provider_id: Mapped[str | None] = mapped_column(String(PROVIDER_ID))
     code: Mapped[str | None] = mapped_column(String(40))
     reason: Mapped[str | None] = mapped_column(String(300))
+
+
+class StandIn(Base):
+    """A spell in which messages went through a second account, because the first was away."""
+
+    __tablename__ = "stand_ins"
+    __table_args__ = (
+        Index(
+            "uq_stand_ins_channel",
+            "channel",
+            unique=True,
+            sqlite_where=text("ended_real_at IS NULL"),
+            postgresql_where=text("ended_real_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    channel: Mapped[str] = mapped_column(String(8))
+    began_real_at: Mapped[datetime]
+    # When a message last went that way, within some seconds.
+    last_real_at: Mapped[datetime]
+    # When the first account was last known to have taken a message again.
+    ended_real_at: Mapped[datetime | None]
 
 
 class Receipt(Base):
@@ -406,6 +435,8 @@ class Receipt(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     provider: Mapped[str] = mapped_column(String(20))
+    # The account that signed it.
+    account: Mapped[str] = mapped_column(String(ACCOUNT), default="", server_default="")
     provider_id: Mapped[str] = mapped_column(String(PROVIDER_ID))
     status: Mapped[str] = mapped_column(String(12))
     # Empty rather than null: a unique constraint takes nulls for different.

@@ -154,8 +154,13 @@ def _identity(kit: Kit, settings: Settings) -> IdentityProvider | None:
     )
 
 
-def _signatures(settings: Settings) -> Signatures | None:
-    token = settings.twilio_auth_token
-    if token is None:
-        return None
-    return Signatures(token.get_secret_value(), public_url=settings.public_url)
+def _signatures(settings: Settings) -> dict[str, Signatures]:
+    accounts = (
+        (settings.twilio_account_sid, settings.twilio_auth_token),
+        (settings.twilio_fallback_account_sid, settings.twilio_fallback_auth_token),
+    )
+    return {
+        sid or "": Signatures(token.get_secret_value(), public_url=settings.public_url)
+        for sid, token in accounts
+        if token is not None
+    }

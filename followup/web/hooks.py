@@ -25,7 +25,7 @@ from followup.channels.twilio_hooks import (
     parse_status,
 )
 from followup.domain.errors import InvalidInput
-from followup.receipts import take
+from followup.receipts import Taken, take
 from followup.replies import take_inbound
 from followup.web.caller import Caller
 from followup.web.errors import Refused
@@ -43,24 +43,27 @@ router = APIRouter(include_in_schema=False)
 @router.post(STATUS_PATH)
 async def status(request: Request, site: Here) -> Response:
     """Take in a delivery receipt."""
-    params = await _signed_form(request, site)
+    params, account = await _signed_form(request, site)
     report = _parsed(parse_status, params)
     message_id, attempt_id = ids_of(request.query_params) or (None, None)
-    await run_in_threadpool(
+    taken = await run_in_threadpool(
         take,
         site.kit,
         report,
         provider=PROVIDER,
+        account=account,
         message_id=message_id,
         attempt_id=attempt_id,
     )
+    if taken is Taken.MISDIRECTED:
+        raise Refused(403, "the signature is that of another account than the text was sent by")
     return Response(status_code=204)
 
 
 @router.post(INBOUND_PATH)
 async def inbound(request: Request, site: Here) -> Response:
     """Take in a text. An answer goes out by itself, so that it can be proved, not in this reply."""
-    params = await _signed_form(request, site)
+    params, _ = await _signed_form(request, site)
     text = _parsed(parse_inbound, params)
     await run_in_threadpool(take_inbound, site.kit, text, provider=PROVIDER)
     return Response(NOTHING_TO_SAY, media_type="application/xml")
@@ -74,23 +77,21 @@ async def bounce(request: Request, site: Here, _caller: Caller) -> Response:
     return JSONResponse({"bounced": was_ours})
 
 
-async def _signed_form(request: Request, site: Site) -> ImmutableMultiDict[str, str]:
+async def _signed_form(request: Request, site: Site) -> tuple[ImmutableMultiDict[str, str], str]:
+    """Return the form and the account whose token signed it; raise `Refused` if none did."""
     params = await read_form(request)
-    if site.signatures is None:
+    if not site.signatures:
         raise Refused(403, "no Twilio account is set up here: set FOLLOWUP_TWILIO_AUTH_TOKEN")
-    genuine = site.signatures.verify(
-        _path_as_received(request),
-        params,
-        request.headers.get(SIGNATURE_HEADER),
-        settings=request.headers.get(SETTINGS_HEADER, ""),
+    path, header = _path_as_received(request), request.headers.get(SIGNATURE_HEADER)
+    settings = request.headers.get(SETTINGS_HEADER, "")
+    for account, signatures in site.signatures.items():
+        if signatures.verify(path, params, header, settings=settings):
+            return params, account
+    raise Refused(
+        403,
+        "the signature is not Twilio's: is FOLLOWUP_PUBLIC_URL the address that Twilio calls, "
+        "and FOLLOWUP_TWILIO_AUTH_TOKEN that account's?",
     )
-    if not genuine:
-        raise Refused(
-            403,
-            "the signature is not Twilio's: is FOLLOWUP_PUBLIC_URL the address that Twilio calls, "
-            "and FOLLOWUP_TWILIO_AUTH_TOKEN that account's?",
-        )
-    return params
 
 
 def _parsed(parse: Callable[[Mapping[str, str]], Result], params: Mapping[str, str]) -> Result:

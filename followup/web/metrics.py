@@ -126,6 +126,12 @@ def _of_trouble(read: Figures) -> Iterator[Metric]:
     for scope, value in read.switches:
         switches.add_metric([scope, value], 1)
     yield switches
+    standing_in = _gauge(
+        "second_account_seconds", "How long a second account has stood in for the first.", "channel"
+    )
+    for channel, age in read.second_account.items():
+        standing_in.add_metric([channel], age.total_seconds())
+    yield standing_in
 
 
 def _of_sweeps(read: Figures) -> Iterator[Metric]:

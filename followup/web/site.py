@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -15,10 +16,10 @@ from followup.web.metrics import Scrapes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """`signatures` is None where no Twilio account is set up, `broker` for the embedded one."""
+    """`signatures` are those of each Twilio account, by its SID; `broker` is None if embedded."""
 
     kit: Kit
-    signatures: Signatures | None
+    signatures: Mapping[str, Signatures]
     broker: redis.Redis | None
     scrapes: Scrapes
     version: str

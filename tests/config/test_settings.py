@@ -28,6 +28,11 @@ TWILIO = {
     "TWILIO_FROM": "+447700900000",
     "PUBLIC_URL": "https://followup.example.com",
 }
+SECOND = {
+    "TWILIO_FALLBACK_ACCOUNT_SID": "ACfedcba9876543210fedcba9876543210",
+    "TWILIO_FALLBACK_AUTH_TOKEN": "made-up second token",
+    "TWILIO_FALLBACK_FROM": "+447700900001",
+}
 SMTP = {"EMAIL_CHANNEL": "smtp", "SMTP_URL": "smtp://u:made-up@mail.example.com:587"}
 
 
@@ -186,7 +191,7 @@ def test_a_sender_may_be_a_number_a_short_code_or_a_name(environment, sender):
 
 def test_secrets_do_not_show_when_settings_are_printed(environment):
     environment(
-        **TWILIO, **SMTP, MASTER_KEYS=KEY, BROKER_URL="redis://:hush-redis@h",
+        **TWILIO, **SECOND, **SMTP, MASTER_KEYS=KEY, BROKER_URL="redis://:hush-redis@h",
         DATABASE_URL="postgresql://u:hush-database@h/x",
     )  # fmt: skip
 
@@ -222,6 +227,10 @@ def test_secrets_do_not_show_when_settings_are_printed(environment):
         ("TWILIO_MESSAGING_SERVICE_SID", "AC01", "is 'AC01': set it to the SID of a Twilio Messag"),
         ("TWILIO_API_URL", "ftp://x", "not a web address: set it to https://api.twilio.com"),
         ("TWILIO_API_URL", "http://stand-in.example.com", "is not encrypted"),
+        ("TWILIO_FALLBACK_ACCOUNT_SID", "SK01", "is 'SK01': set it to the SID of a second Twilio"),
+        ("TWILIO_FALLBACK_FROM", "07700 900000", "not a sender of texts: set it to a number of"),
+        ("TWILIO_FALLBACK_MESSAGING_SERVICE_SID", "AC01", "set it to the SID of a service of the"),
+        ("TWILIO_FALLBACK_API_URL", "ftp://x", "not a web address: set it to https://api.twilio"),
         ("SMTP_URL", "mail.example.com", "is not the address of a mail server: set it to smtp://"),
         ("PORT", "tcp://10.0.0.1:80", "is 'tcp://10.0.0.1:80': set it to a port number"),
         ("PORT", "0", "is '0': set it to a port number from 1 to 65535"),
@@ -280,8 +289,9 @@ def test_every_setting_that_can_be_wrong_is_tried_above():
     tried = {case[0].lower() for case in mark.args[1]}
 
     # Any text may be a token or a name, and any name a network address.
-    free = {"twilio_auth_token", "host", "oidc_client_id", "oidc_client_secret", "oidc_name"}
-    assert set(Settings.model_fields) - tried == free
+    free = {"host", "oidc_client_id", "oidc_client_secret", "oidc_name"}
+    tokens = {"twilio_auth_token", "twilio_fallback_auth_token"}
+    assert set(Settings.model_fields) - tried == free | tokens
 
 
 def test_every_mistake_is_named_at_once(environment):
@@ -385,6 +395,57 @@ def test_smtp_needs_a_server(environment):
     environment(EMAIL_CHANNEL="smtp")
 
     assert "FOLLOWUP_EMAIL_CHANNEL is smtp, which needs FOLLOWUP_SMTP_URL: set it to" in refusal()
+
+
+def test_a_second_account_stands_beside_the_first(environment):
+    environment(**TWILIO, **SECOND)
+
+    settings = load_settings()
+
+    first, second = settings.twilio, settings.twilio_fallback
+    assert first is not None
+    assert second is not None
+    assert (first.sid, first.from_) == (TWILIO["TWILIO_ACCOUNT_SID"], "+447700900000")
+    assert (second.sid, second.from_) == (SECOND["TWILIO_FALLBACK_ACCOUNT_SID"], "+447700900001")
+    assert second.auth_token.get_secret_value() == "made-up second token"
+    in_force = settings.in_force()
+    assert in_force["FOLLOWUP_TWILIO_FALLBACK_AUTH_TOKEN"] == "set"
+    assert in_force["FOLLOWUP_TWILIO_FALLBACK_FROM"] == "+447700900001"
+
+
+@pytest.mark.parametrize("given", SECOND)
+def test_half_a_second_account_is_refused(environment, given):
+    environment(**TWILIO, **{given: SECOND[given]})
+
+    said = refusal()
+
+    for name in set(SECOND) - {given, "TWILIO_FALLBACK_FROM"}:
+        assert f"which needs FOLLOWUP_{name}: set it to" in said
+    if given != "TWILIO_FALLBACK_FROM":
+        assert f"FOLLOWUP_{given} is set, which needs one sender of that account" in said
+    assert "made-up" not in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"TWILIO_FALLBACK_MESSAGING_SERVICE_SID": "MG01"}, "needs one sender of that account"),
+        ({"TWILIO_FALLBACK_ACCOUNT_SID": TWILIO["TWILIO_ACCOUNT_SID"]}, "is the first account's"),
+        ({"SMS_CHANNEL": "sandbox"}, "is for Twilio alone: set FOLLOWUP_SMS_CHANNEL to twilio"),
+    ],
+    ids=["two senders", "the same account", "no Twilio"],
+)
+def test_a_second_account_that_would_be_of_no_use_is_refused(environment, changes, says):
+    environment(**{**TWILIO, **SECOND, **changes})
+
+    assert says in refusal()
+
+
+def test_a_fast_clock_never_meets_a_real_second_account(environment):
+    stand_in = {"TWILIO_API_URL": "http://127.0.0.1:4010", "PUBLIC_URL": "http://127.0.0.1:8000"}
+    environment(**{**TWILIO, **SECOND, **stand_in}, CLOCK=CLOCK)
+
+    assert "or FOLLOWUP_TWILIO_FALLBACK_API_URL to a stand-in on this machine" in refusal()
 
 
 def test_a_fast_clock_never_meets_the_real_twilio(environment):

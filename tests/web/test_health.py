@@ -13,6 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import delete
 
+from followup.accounts import account_of
 from followup.channels.breaker import InProcessBreaker
 from followup.channels.twilio_hooks import Inbound
 from followup.dispatch import claim_due
@@ -21,7 +22,6 @@ from followup.health import watched
 from followup.heart import beat
 from followup.kit import Kit
 from followup.objections import lodge
-from followup.pacing import account_of
 from followup.replies import take_inbound
 from followup.store.models import Attempt, Message, Patient, Switch
 from followup.store.session import Store, make_engine
@@ -272,7 +272,7 @@ def test_the_balance_is_told_with_its_remainder_a_moment_old(sqlite_kit):
 def test_a_provider_that_is_left_alone_is_told_of_by_channel(sqlite_kit):
     breaker = InProcessBreaker(opens_after=1)
     kit = replace(sqlite_kit, breaker=breaker)
-    breaker.note(account_of(kit, SMS), [False])
+    breaker.note(account_of(kit.channels[SMS]), [False])
 
     found = parse(Scrapes(kit).text().decode())
 

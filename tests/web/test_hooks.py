@@ -548,7 +548,11 @@ def test_the_real_channel_and_its_callbacks_deliver_and_stop(sqlite_kit):
     ):
         kit = replace(sqlite_kit, channels={**sqlite_kit.channels, SMS: channel})
         enrol_one(kit)
-        with served(kit, port=port, public_url=here, twilio_auth_token=twilio.auth_token):
+        account = {
+            "twilio_account_sid": twilio.account_sid,
+            "twilio_auth_token": twilio.auth_token,
+        }
+        with served(kit, port=port, public_url=here, **account):
             tick(kit)
             deadline = time.monotonic() + 10
             while messages(kit)[0].state != "delivered" and time.monotonic() < deadline:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from starlette.responses import HTMLResponse, Response
 
+from followup.accounts import way_words
 from followup.again import Again, check_again, send_again
 from followup.domain.channel import ChannelKind
 from followup.domain.contact import mask_email, mask_mobile
@@ -62,6 +64,7 @@ def show(here: Here) -> Response:
         zone=here.zone_of(message.clinic),
         clinic=here.kit.catalogue.clinics.get(message.clinic),
         done=DONE.get(here.query("done")),
+        way_words=partial(way_words, here.kit, ChannelKind(message.channel)),
         ways=ways(here, message) if here.member.may(CHANGE_PATIENTS) else [],
     )
 

@@ -59,6 +59,8 @@ DEEDS: dict[str, str] = {
     "worklist.closed": "dealt with what needed a person about {patient}",
     "switch.thrown": "stopped sending: {stopped}",
     "switch.lifted": "let sending go again: {stopped}",
+    "second-account.began": "let texts go through the second SMS account: the first was away",
+    "second-account.ended": "found that the first SMS account takes texts again",
     "staff.added": "put {staff} on the team",
     "staff.changed": "changed what {staff} may do",
     "staff.disabled": "switched off the account of {staff}",

@@ -6,9 +6,11 @@ import platform
 
 from starlette.responses import Response
 
+from followup.channels.interface import Channel
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import InvalidInput, NotFound, Problem
 from followup.health import ailments, last_sweeps
+from followup.standing_in import spells
 from followup.store.revisions import newest_revision
 from followup.store.signs import heartbeats, queues, server_of
 from followup.store.switches import SwitchScope
@@ -30,6 +32,7 @@ def show(here: Here) -> Response:
     with kit.store.read() as session:
         waiting = queues(session, now=kit.clock.now())
         beats, sweeps = heartbeats(session), last_sweeps(session)
+        standing_in = spells(session) if kit.standby else ()
     return here.page(
         "system.html",
         wrong=wrong,
@@ -39,6 +42,7 @@ def show(here: Here) -> Response:
         queues=waiting,
         beats=beats,
         sweeps=sweeps,
+        standing_in=standing_in,
         settings=here.console.settings_in_force,
         versions=_versions(here),
         zone=here.zone_of(None),
@@ -136,8 +140,16 @@ def _versions(here: Here) -> list[tuple[str, str]]:
         ("Schema", newest_revision()),
         *((f"Protocol “{protocols[key].name}”", protocols[key].version) for key in protocols),
         ("Texts go by", kit.channels[ChannelKind.SMS].provider),
+        *(
+            (f"Second account for {words.covered(kind)}", _named(kit.standby[kind]))
+            for kind in kit.standby
+        ),
         ("E-mails go by", kit.channels[ChannelKind.EMAIL].provider),
     ]
+
+
+def _named(channel: Channel) -> str:
+    return f"{channel.provider}, {channel.account}, from {channel.sender}"
 
 
 def _done(here: Here) -> str | None:

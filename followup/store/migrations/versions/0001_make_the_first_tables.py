@@ -234,6 +234,24 @@ def upgrade() -> None:
         sa.UniqueConstraint("subject", name=op.f("uq_staff_subject")),
     )
     op.create_table(
+        "stand_ins",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("channel", sa.String(length=8), nullable=False),
+        sa.Column("began_real_at", UtcDateTime(), nullable=False),
+        sa.Column("last_real_at", UtcDateTime(), nullable=False),
+        sa.Column("ended_real_at", UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_stand_ins")),
+    )
+    with op.batch_alter_table("stand_ins", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_stand_ins_channel",
+            ["channel"],
+            unique=True,
+            sqlite_where=sa.text("ended_real_at IS NULL"),
+            postgresql_where=sa.text("ended_real_at IS NULL"),
+        )
+
+    op.create_table(
         "sweeps",
         sa.Column("name", sa.String(length=40), nullable=False),
         sa.Column("started_real_at", UtcDateTime(), nullable=False),
@@ -534,6 +552,7 @@ def upgrade() -> None:
         sa.Column("message_id", sa.Uuid(), nullable=False),
         sa.Column("number", sa.SmallInteger(), nullable=False),
         sa.Column("provider", sa.String(length=20), nullable=False),
+        sa.Column("account", sa.String(length=64), server_default="", nullable=False),
         sa.Column("sender", sa.String(length=120), nullable=False),
         sa.Column("address_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("subject_sealed", sa.LargeBinary(), nullable=True),
@@ -636,6 +655,7 @@ def upgrade() -> None:
         "receipts",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("provider", sa.String(length=20), nullable=False),
+        sa.Column("account", sa.String(length=64), server_default="", nullable=False),
         sa.Column("provider_id", sa.String(length=320), nullable=False),
         sa.Column("status", sa.String(length=12), nullable=False),
         sa.Column("code", sa.String(length=40), nullable=False),
@@ -946,6 +966,14 @@ def downgrade() -> None:
     op.drop_table("version_minutes")
     op.drop_table("switches")
     op.drop_table("sweeps")
+    with op.batch_alter_table("stand_ins", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_stand_ins_channel",
+            sqlite_where=sa.text("ended_real_at IS NULL"),
+            postgresql_where=sa.text("ended_real_at IS NULL"),
+        )
+
+    op.drop_table("stand_ins")
     op.drop_table("staff")
     with op.batch_alter_table("sign_in_attempts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_sign_in_attempts_real_at"))

@@ -76,6 +76,7 @@ def window(chromium: Browser) -> Iterator[Callable[..., Screen]]:
         site: Site,
         *roles: Role,
         signed_in: bool = True,
+        token: str | None = None,
         javascript: bool = True,
         width: int = WIDE,
         **given: object,
@@ -89,8 +90,8 @@ def window(chromium: Browser) -> Iterator[Callable[..., Screen]]:
         )
         context.set_default_timeout(15_000)
         if signed_in:
-            token = site.session(*roles)
-            cookie = {"name": "followup", "value": token, "url": site.address}
+            held = token or site.session(*roles)
+            cookie = {"name": "followup", "value": held, "url": site.address}
             context.add_cookies([cookie])  # type: ignore[list-item]
         screen = Screen(context, site.address, javascript=javascript, **given)  # type: ignore[arg-type]
         opened.append(screen)

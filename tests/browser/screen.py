@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,10 +16,11 @@ from tests.web.console.markup import breaches, parse
 AXE = Path(__file__).parent / "assets" / "axe.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 NARROW, WIDE = 320, 1280
-EXPECTED = "Failed to load resource: the server responded with a status of 4"
-"""What Chromium writes into its console for a page that is refused, as 404 and 422 are."""
+EXPECTED = "Failed to load resource: the server responded with a status of "
+"""What Chromium writes into its console for a page that is refused; `_on_response` sees those."""
 
-RUN_AXE = """async tags => (await axe.run(document, {runOnly: {type: "tag", values: tags}}))
+RUN_AXE = """async tags => (await axe.run(document, {
+        runOnly: {type: "tag", values: tags}, resultTypes: ["violations"], preload: false}))
     .violations.map(found => ({rule: found.id, help: found.help,
                                where: found.nodes.map(node => node.html)}))"""
 
@@ -26,7 +28,9 @@ RUN_AXE = """async tags => (await axe.run(document, {runOnly: {type: "tag", valu
 class Screen:
     """One tab. `problems` gathers what no page may do; `close` fails if there is any.
 
-    `rules` are those of the console's pages; pages for patients bring their own.
+    `rules` are those of the console's pages; pages for patients bring their own. `status` is that
+    of the last page; one of 500 or above is a problem unless it `may_fail`. `also` are addresses
+    outside the site that may be asked.
     """
 
     def __init__(
@@ -41,7 +45,9 @@ class Screen:
         self.address = address
         self.javascript = javascript
         self.problems: list[str] = []
-        self.bytes = 0
+        self.status = 0
+        self.may_fail = False
+        self.also: tuple[str, ...] = ()
         self.page: Page = context.new_page()
         self._rules = rules or _console_rules
         self.page.on("console", self._on_console)
@@ -78,20 +84,24 @@ class Screen:
         return self.page.locator("main").inner_text()
 
     def look(self, *, picture: Path | None = None) -> None:
-        """Check the page as it stands: accessible, and no sideways scroll when it is narrow.
+        """Check the page as it stands, wide and narrow; fail if anything was wrong so far."""
+        self.examine((WIDE, NARROW), picture=picture)
+        self.check()
+
+    def examine(self, widths: Sequence[int], *, picture: Path | None = None) -> None:
+        """Note what is wrong with the page: not accessible, or a sideways scroll.
 
         Axe looks once, at the narrow page: it has every control of the wide one.
         """
-        for width in (WIDE, NARROW):
-            self.page.set_viewport_size({"width": width, "height": 900})
+        for width in widths:
+            self._widen(width)
             if width == NARROW:
                 self.problems += [f"{self._path}: {each}" for each in self._axe()]
             if (too_wide := self._overflow()) > 0:
                 self.problems.append(f"{self._path} at {width}: {too_wide} px too wide")
             if picture is not None:
                 self.page.screenshot(path=f"{picture}-{width}.png", full_page=True)
-        self.page.set_viewport_size({"width": WIDE, "height": 900})
-        self.check()
+        self._widen(widths[0])
 
     def check(self) -> None:
         """Fail if anything was wrong so far."""
@@ -106,11 +116,15 @@ class Screen:
     def _path(self) -> str:
         return urlsplit(self.page.url).path
 
+    def _widen(self, width: int) -> None:
+        if self.page.viewport_size != (size := {"width": width, "height": 900}):
+            self.page.set_viewport_size(size)  # type: ignore[arg-type]
+
     def _axe(self) -> list[str]:
         """Return what axe finds. Its script comes by the debugger: the page's policy stays."""
         if not self.javascript:
             return []
-        self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        self.page.evaluate(_axe_source())
         found = self.page.evaluate(RUN_AXE, TAGS)
         return [f"{one['rule']}: {one['help']} {json.dumps(one['where'][:3])}" for one in found]
 
@@ -124,20 +138,26 @@ class Screen:
             self.problems.append(f"{self._path}: the console says {message.text}")
 
     def _on_request(self, request: Request) -> None:
-        if not request.url.startswith((self.address + "/", "data:", "about:")):
+        if not request.url.startswith((self.address + "/", "data:", "about:", *self.also)):
             self.problems.append(f"{self._path}: something outside was asked for: {request.url}")
 
     def _on_response(self, response: Response) -> None:
         request = response.request
-        if response.status >= 500:
+        if response.status >= 500 and not self.may_fail:
             self.problems.append(f"{urlsplit(response.url).path}: {response.status}")
         # Only whole pages: a frame with an e-mail in it is not one, and a redirect has no body.
         whole = request.is_navigation_request() and request.frame.parent_frame is None
         if not whole or 300 <= response.status < 400:
             return
+        self.status = response.status
         if "text/html" in response.headers.get("content-type", ""):
             found = self._rules(response.text(), response.status)
             self.problems += [f"{urlsplit(response.url).path}: {each}" for each in found]
+
+
+@cache
+def _axe_source() -> str:
+    return AXE.read_text(encoding="utf-8")
 
 
 def _console_rules(html: str, status: int) -> list[str]:

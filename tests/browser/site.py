@@ -1,17 +1,18 @@
 """A console to visit: the real web process over a database that a test's kit filled.
 
 Let things happen by the kit first (`enrol_one(site.kit)`, `run_until(site.kit, …)`), then `open`:
-the web process goes on from where the kit's clock stands, in real time.
+the web process goes on from where the kit's clock stands, in real time. Or `serve` from here.
 """
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
-from typing import Self
+from typing import Any, Self
 
 from followup.domain.roles import Role
 from followup.kit import Kit
@@ -22,6 +23,7 @@ from tests.kits import MASTER_KEY, HandClock, make_kit
 from tests.people import ENROLLED_AT
 from tests.servers import free_port
 from tests.stacks import Stack
+from tests.web.conftest import served
 
 _serials = count(1)
 
@@ -38,6 +40,7 @@ class Site:
         )
         self.port = free_port()
         self.stack: Stack | None = None
+        self._served = ExitStack()
 
     @property
     def address(self) -> str:
@@ -47,6 +50,7 @@ class Site:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        self._served.close()
         if self.stack is not None:
             self.stack.__exit__(*exception)
         self.kit.close()
@@ -66,6 +70,13 @@ class Site:
             }
         )
         self.stack.web(port=self.port)
+        return self
+
+    def serve(self, **settings: Any) -> Self:
+        """Serve the site from a thread instead, on the kit's own clock: a test may break it."""
+        self._served.enter_context(
+            served(self.kit, port=self.port, public_url=self.address, **settings)
+        )
         return self
 
     def session(

@@ -72,7 +72,7 @@ def quick(here: Here) -> Response:
 
 @pages.post("/enrol/quick", may=CHANGE_PATIENTS)
 def quick_check(here: Here) -> Response:
-    form, tested = here.form, wants_test(here.form)
+    form, tested = _with_protocol(here, here.form), wants_test(here.form)
     problems = _problems(here, form)
     if tested:
         problems = before_test(form, problems)
@@ -348,11 +348,16 @@ def _step_page(
 
 def _quick_page(here: Here, form: Form) -> Response:
     """Return the form with everything on one page, for the protocol that the address names."""
-    protocols = here.kit.catalogue.protocols
-    wanted = form.text("protocol") or here.query("protocol")
-    chosen = wanted if wanted in protocols else _usual(here)
-    form = replace(form, values={**form.values, "protocol": (chosen,)})
+    form = _with_protocol(here, form)
+    chosen = form.text("protocol")
     return here.page("enrol-quick.html", form=form, chosen=chosen, **_choices(here, form))
+
+
+def _with_protocol(here: Here, form: Form) -> Form:
+    """Return the form for the protocol that it or the address names, else for the usual one."""
+    wanted = form.text("protocol") or here.query("protocol")
+    chosen = wanted if wanted in here.kit.catalogue.protocols else _usual(here)
+    return replace(form, values={**form.values, "protocol": (chosen,)})
 
 
 def _usual(here: Here) -> str:

@@ -1,0 +1,234 @@
+"""Every page in each of its states, found by its route: accessible, narrow, and by the rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from shutil import copyfile
+from typing import NamedTuple
+
+import pytest
+
+from followup.clock import TimeLapseClock
+from followup.domain.errors import Conflict, InvalidInput, NotFound, StoreUnavailable
+from followup.domain.roles import Role
+from followup.page_links import replace_link
+from followup.staff.sessions import Stage
+from followup.web.console import home
+from followup.web.console.site import all_pages
+from tests.browser.screen import NARROW, Screen
+from tests.browser.site import Site
+from tests.browser.test_patient_page import rules as rules_for_patients
+from tests.full_clinic import FullClinic, add_staff, begin_session, fill
+
+ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
+NOT_A_PAGE = {
+    "/session",
+    "/audit.csv",
+    "/messages.csv",
+    "/audit/patients/{patient}/report.pdf",
+    # What a frame of a page shows: an e-mail as it was written.
+    "/messages/{message}/mail",
+    "/content/{template}/mail/{language}",
+}
+LAST = ("/sign-out", "/session")
+INSIDE = [page for page in all_pages() if isinstance(page.may, tuple)]
+OUTSIDE = [page for page in all_pages() if not isinstance(page.may, tuple)]
+PARTS = 3
+"""Into how many tests the walk is cut, so that they can run side by side."""
+NEED_AN_ANSWER = {
+    "/account/code",
+    "/attention/{item}/call",
+    "/attention/{item}/contacts",
+    "/attention/{item}/done",
+    "/enrol/quick",
+    "/enrolments/{enrolment}/end",
+    "/enrolments/{enrolment}/time",
+    "/patients/{patient}/call",
+    "/patients/{patient}/contacts",
+    "/patients/{patient}/stop",
+    "/system/stop",
+    "/team/invite",
+    "/team/{member}/access",
+}
+SEND = """path => {
+    const form = Object.assign(document.createElement("form"), {method: "post", action: path});
+    document.body.append(form);
+    form.submit();
+}"""
+LINKS = "links => links.map(link => link.getAttribute('href'))"
+
+
+class Full(NamedTuple):
+    """A site where everything has happened."""
+
+    site: Site
+    clinic: FullClinic
+
+
+@pytest.fixture(scope="module")
+def full(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Full]:
+    file = tmp_path_factory.mktemp("full") / "site.sqlite3"
+    copyfile(migrated_sqlite, file)
+    with Site(f"sqlite:///{file}") as site:
+        clinic = fill(site.kit)
+        # Nobody answers there: the page that says so is one to look at too.
+        provider = {"oidc_issuer": "http://127.0.0.1:1", "oidc_client_id": "followup"}
+        site.serve(**provider, oidc_client_secret="secret", second_factor="all")
+        yield Full(site, clinic)
+
+
+def look(screen: Screen, address: str, *, status: int | None = None) -> None:
+    screen.go(address)
+    assert screen.status == (status or screen.status), f"{address}: {screen.status}"
+    screen.examine((NARROW,))
+
+
+def send(screen: Screen, address: str) -> None:
+    """Send a form without a single answer. Where it leads on, that page was looked at before."""
+    with screen.page.expect_navigation():
+        screen.page.evaluate(SEND, address)
+    if screen.page.url.endswith(address):
+        screen.examine((NARROW,))
+
+
+def gets(pages):
+    return [page.path for page in pages if page.method == "GET" and page.path not in NOT_A_PAGE]
+
+
+# -------------------------------------------------------------------------------- looking
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_page_of_a_full_clinic(window, full, part):
+    screen = window(full.site, token=full.clinic.token, width=NARROW)
+    links = set()
+    for route in gets(INSIDE)[part::PARTS]:
+        for address in full.clinic.addresses(route):
+            look(screen, address)
+            assert screen.status in {200, 422}, f"{address}: {screen.status}"
+            links |= set(screen.page.locator("a[href^='/']").evaluate_all(LINKS))
+
+    screen.check()
+    alike = {ID.sub("", link): link for link in links}
+    for link in sorted(alike.values()):
+        assert screen.context.request.get(full.site.address + link).status == 200, link
+
+
+def test_what_is_no_page_is_there_too(window, full):
+    screen = window(full.site, token=full.clinic.token)
+
+    for route in NOT_A_PAGE:
+        (address, *_) = full.clinic.addresses(route)
+        assert screen.context.request.get(full.site.address + address).status == 200, route
+
+
+def test_every_page_of_an_empty_one_whose_time_flies(window, site):
+    site.kit = replace(
+        site.kit, clock=TimeLapseClock(site.kit.clock.now(), datetime.now(UTC), speed=3600)
+    )
+    screen = window(site.serve(), width=NARROW)
+
+    for route in gets(INSIDE):
+        if "{" not in route:
+            look(screen, route, status=200)
+            assert "Time-lapse: 60 minutes pass here each second" in screen.page.content()
+
+
+def test_every_page_before_somebody_is_signed_in(window, full):
+    nia = full.clinic.fills[""]["member"][0]
+    kit, seen = full.site.kit, set()
+    windows = {None: window(full.site, signed_in=False, width=NARROW)}
+    for stage in (Stage.CODE, Stage.ENROL_CODE):
+        token = begin_session(kit, nia, stage=stage)
+        windows[stage] = window(full.site, token=token, width=NARROW)
+    windows[None].may_fail = True
+    for route, stage in {page.path: page.may for page in OUTSIDE}.items():
+        if route in NOT_A_PAGE:
+            continue
+        for address in full.clinic.addresses(route):
+            look(windows[stage], address)
+            seen.add(windows[stage].heading)
+
+    assert {"Sign in", "Your organisation’s sign-in does not answer"} <= seen
+
+
+@pytest.mark.parametrize(
+    ("problem", "status"),
+    [
+        (NotFound("x"), 404),
+        (Conflict("this was dealt with by somebody else"), 409),
+        (InvalidInput.of("x", "y"), 422),
+        (RuntimeError("x"), 500),
+        (StoreUnavailable("x"), 503),
+    ],
+    ids=lambda given: given if isinstance(given, int) else type(given).__name__,
+)
+def test_every_page_that_says_what_went_wrong(window, full, monkeypatch, problem, status):
+    def fail(*_args: object) -> None:
+        raise problem
+
+    monkeypatch.setattr(home, "ailments", fail)
+    screen = window(full.site, token=full.clinic.token, width=NARROW)
+    screen.may_fail = True
+
+    look(screen, "/", status=status)
+
+    assert screen.page.get_by_role("navigation", name="Menu").is_visible()
+
+
+def test_what_is_not_there_or_not_for_everybody(window, full):
+    auditor = add_staff(full.site.kit, "al@example.com", Role.AUDIT)
+    screen = window(full.site, token=begin_session(full.site.kit, auditor), width=NARROW)
+
+    look(screen, "/team", status=403)
+    look(screen, "/nothing/here", status=404)
+    look(screen, "/sign-out", status=405)
+
+
+# ------------------------------------------------------------------------ the patient's page
+
+
+@pytest.mark.parametrize(
+    ("name", "language", "direction"),
+    [
+        ("active", "en", "ltr"),
+        ("welsh", "en", "ltr"),
+        ("arabic", "ar", "rtl"),
+        ("ended", "en", "ltr"),
+        ("stopped", "en", "ltr"),
+    ],
+)
+def test_the_patients_own_page(window, full, name, language, direction):
+    path = f"/p/{replace_link(full.site.kit, full.clinic.enrolments[name], actor='cli:test')}"
+    screen = window(full.site, signed_in=False, rules=rules_for_patients, width=NARROW)
+
+    look(screen, path, status=200)
+
+    page = screen.page.locator("html")
+    assert page.get_attribute("lang") == language
+    assert page.evaluate("page => getComputedStyle(page).direction") == direction
+
+
+# -------------------------------------------------------------------------------- sending
+
+
+def test_every_form_sent_empty(window, full):
+    """What needs an answer says so and names itself in error; all else is done, and says so."""
+    token = begin_session(full.site.kit, full.clinic.staff_id)
+    screen = window(full.site, token=token, width=NARROW)
+    routes = [page.path for page in INSIDE if page.method == "POST" and page.path not in LAST]
+    screen.go("/")
+    refused = set()
+    for route in routes:
+        send(screen, full.clinic.addresses(route)[0])
+        assert screen.status in {200, 409, 422}, f"{route}: {screen.status}"
+        refused |= {route} if screen.page.title().startswith("Error: ") else set()
+    screen.check()
+
+    assert refused == NEED_AN_ANSWER
+    send(screen, "/sign-out")
+    assert screen.heading == "Sign in"

@@ -1,0 +1,316 @@
+"""A clinic where everything has happened, so that each page has something to show in each state.
+
+    clinic = fill(kit)                        # a kit with the product's sandbox
+    clinic.addresses("/patients/{patient}")   # where a route is to be looked at
+
+A route with a gap that nothing here fills raises `KeyError`: a new page is not forgotten.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import product
+from uuid import UUID
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from followup.audit import seal_trail
+from followup.changes import pause, withdraw
+from followup.channels.twilio_hooks import Inbound
+from followup.domain.lifecycle import State
+from followup.domain.needs import Need
+from followup.domain.roles import Role
+from followup.heart import beat
+from followup.kit import Kit
+from followup.needs import change_needs
+from followup.objections import lodge
+from followup.replies import take_inbound
+from followup.staff import sessions
+from followup.staff.drafts import begin_draft
+from followup.staff.invitations import invite, open_invitations, reset_link
+from followup.staff.members import Particulars, disable, insert_member
+from followup.staff.sessions import Stage
+from followup.store.models import Enrolment, Message, Patient, WorklistItem
+from followup.store.staff_tables import Staff
+from followup.store.switches import SwitchScope
+from followup.switches import lift, throw
+from followup.web.console import words
+from followup.worklist import Task, close, open_item, take
+from tests.kits import clock_of, enrol_one, messages, rows, run_until
+from tests.people import CLINIC, EMAIL, ENROLLED_AT, SMS, nhs_number
+
+BY = "web:sam@example.com"
+GAP = re.compile(r"\{(\w+)\}")
+ANSWERS: Mapping[str, tuple[str, ...]] = {
+    "nhs_number": (nhs_number(0),), "name": ("Ada Larkin",), "born": ("17",),
+    "born-month": ("5",), "born-year": ("1957",), "mobile": ("07700 900123",),
+    "mobile_again": ("07700 900123",), "email": ("ada@example.com",),
+    "protocol": ("nerve-root-block",), "on": ("19",), "on-month": ("10",), "on-year": ("2026",),
+    "at": ("2:30pm",), "attribute-diabetic": ("yes",), "attribute-steroid_given": ("yes",),
+    "channels": ("sms", "email"), "language": ("en",),
+}  # fmt: skip
+"""A whole enrolment as the quick form has it, of somebody who is not enrolled yet."""
+AGAIN: Mapping[str, tuple[str, ...]] = {
+    **ANSWERS, "nhs_number": (nhs_number(1),), "name": ("Test Patient-00001",), "born": ("2",),
+    "born-month": ("2",), "born-year": ("1951",),
+}  # fmt: skip
+"""The same of somebody who is."""
+
+TOLD_OF = ("silent", "died", "erased")
+"""Whose report for the audit is looked at."""
+
+QUERIES: Mapping[str, tuple[str, ...]] = {
+    "/sign-in": ("", "?ended=1", "?out=1"),
+    "/attention": ("", "?view=mine", "?view=late"),
+    "/messages": ("", "?state=failed&channel=sms", "?state=cancelled&channel=email&step=moving"),
+    "/messages/{message}/again": ("?by=sms",),
+    "/audit": (
+        "", "?what=looks", "?who=providers&what=team",
+        "?since=31&since-month=2&since-year=2026",
+    ),
+    "/content/{template}": ("?occurrence=4",),
+    "/protocols/{protocol}": (
+        "", "?on=23&on-month=10&on-year=2026&at=14:30", "?on=31&on-month=2&on-year=2026",
+    ),
+    "/enrol/quick": ("", "?protocol=facet-joint-injection"),
+}  # fmt: skip
+"""What follows the path of a route, to show it in each of its states."""
+
+
+@dataclass(frozen=True, slots=True)
+class FullClinic:
+    """What is there. The member of staff may do everything, and `token` is their session.
+
+    `fills` says what goes into the gaps of a path: of one route, or in general, under "".
+    """
+
+    kit: Kit
+    staff_id: UUID
+    token: str
+    enrolments: Mapping[str, UUID]
+    fills: dict[str, dict[str, Sequence[object]]] = field(default_factory=dict)
+
+    def patient(self, name: str) -> UUID:
+        """Return who was enrolled under this name."""
+        with self.kit.store.read() as session:
+            return session.get_one(Enrolment, self.enrolments[name]).patient_id
+
+    def addresses(self, route: str) -> list[str]:
+        """Return where to look at a route, the plainest first.
+
+        A route that ends in a gap is looked at with all that may stand there.
+        """
+        gaps, special = GAP.findall(route), self.fills.get(route, {})
+        choices = [
+            special.get(gap) or self.fills[""][gap][: None if route.endswith(f"{{{gap}}}") else 1]
+            for gap in gaps
+        ]
+        paths = [
+            route.format(**dict(zip(gaps, chosen, strict=True))) for chosen in product(*choices)
+        ]
+        return [path + query for path in paths for query in QUERIES.get(route, ("",))]
+
+
+def fill(kit: Kit) -> FullClinic:
+    """Let everything happen, up to twenty minutes after the enrolments."""
+    made = _enrolments(kit)
+    run_until(kit, ENROLLED_AT + timedelta(minutes=20))
+    staff_id = add_staff(kit, "sam@example.com", *Role)
+    clinic = FullClinic(kit, staff_id, begin_session(kit, staff_id), made)
+    _happen(clinic)
+    _write_in(kit)
+    clinic.fills.update(_fills(clinic))
+    _seal(kit)
+    return clinic
+
+
+def add_staff(kit: Kit, email: str, *roles: Role) -> UUID:
+    """Add somebody to the team who signs in without a password; return who it is."""
+    who = Particulars(
+        email=email, name=f"Test {email.partition('@')[0]}", roles=roles, clinics=None
+    )
+    with kit.store.write() as session:
+        return insert_member(session, kit.deed("cli:test"), who, password_hash=None).id
+
+
+def begin_session(kit: Kit, staff_id: UUID, *, stage: Stage = Stage.FULL) -> str:
+    """Return another session of a member of staff."""
+    with kit.store.write() as session:
+        staff = session.get_one(Staff, staff_id)
+        return sessions.begin(session, kit, staff, stage=stage, browser="Chrome on Linux")
+
+
+def _enrolments(kit: Kit) -> dict[str, UUID]:
+    return {
+        # The first is what pages are looked at with that have one state only.
+        "silent": enrol_one(kit, 3, mobile="+447700900777"),
+        "active": enrol_one(kit, 1, diabetic=True),
+        "failed": enrol_one(kit, 2, channels=(SMS,), mobile="+447700900111"),
+        "paused": enrol_one(kit, 4),
+        "ended": enrol_one(kit, 5),
+        "finished": enrol_one(kit, 6),
+        "stopped": enrol_one(kit, 7),
+        "arabic": enrol_one(kit, 8, language="ar"),
+        "welsh": enrol_one(kit, 9),
+        "died": enrol_one(kit, 10),
+        "erased": enrol_one(kit, 11, reference=None),
+        "mailed": enrol_one(kit, 12, channels=(EMAIL,)),
+    }
+
+
+def _happen(clinic: FullClinic) -> None:
+    kit, made = clinic.kit, clinic.enrolments
+    pause(kit, made["paused"], actor=BY)
+    withdraw(kit, made["ended"], reason="They moved away", actor=BY)
+    withdraw(kit, made["died"], reason="Told by the GP", actor=BY, deceased=True)
+    with kit.store.write() as session:
+        stopped = session.get_one(Patient, clinic.patient("stopped"))
+        lodge(session, kit, kit.deed(BY), patient=stopped, channel=None, source="sms")
+        arabic = session.get_one(Patient, clinic.patient("arabic"))
+        needs = frozenset({Need.LARGE_PRINT, Need.EASY_READ})
+        change_needs(session, kit, kit.deed(BY), arabic, needs, enrolment_id=made["arabic"])
+        _set(session, Enrolment, made["finished"], state="finished")
+        _set(session, Patient, clinic.patient("welsh"), language="cy")
+        _set(session, Patient, clinic.patient("erased"), data_key=None)
+    for component in ("worker", "beat", "web"):
+        beat(kit, component, f"{component}-1")
+
+
+def _write_in(kit: Kit) -> None:
+    for serial, said in ((1, "Can I have a bath?"), (4, "My leg feels weak"), (77, "Who is this?")):
+        text = Inbound(
+            provider_id=f"SM{serial}",
+            from_=f"+447700900{serial:03d}",
+            to="+447700900999",
+            body=said,
+        )
+        take_inbound(kit, text, provider="sandbox")
+
+
+def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
+    kit, made = clinic.kit, clinic.enrolments
+    failed = _first(kit, made["failed"], state="failed")
+    mailed = _first(kit, made["mailed"], state="delivered", channel="email")
+    arrived = _first(kit, made["active"], state="delivered", channel="sms")
+    whole, again, known = (
+        begin_draft(kit, clinic.staff_id, kind="enrolment", answers=answers)
+        for answers in (ANSWERS, AGAIN, {"nhs_number": AGAIN["nhs_number"]})
+    )
+    found, lost = (
+        begin_draft(kit, clinic.staff_id, kind="patient search", answers={"wanted": (wanted,)})
+        for wanted in (nhs_number(1), "Nobody")
+    )
+    items = _items(kit, _first(kit, made["silent"], state="sent", channel="sms"))
+    general: dict[str, Sequence[object]] = {
+        "patient": [clinic.patient(name) for name in made],
+        "enrolment": [made["silent"]],
+        "message": [failed.id, mailed.id, *_messages(kit, made["active"])],
+        "item": [items["no-receipt"], *_one_of_each_make(kit)],
+        "template": ["sugar", "reply-red-flag", "facet-going-home"],
+        "language": ["en"],
+        "protocol": ["nerve-root-block"],
+        "step": ["who", "name", "reach", "procedure", "about", "wishes"],
+        "draft": [whole],
+        "switch": [_switches(kit)],
+        **_team(kit),
+    }
+    return {
+        "": general,
+        "/enrol/{draft}/check": {"draft": [whole, again]},
+        "/enrol/{draft}/{step}": {"draft": [known]},
+        "/patients/found/{draft}": {"draft": [found, lost]},
+        "/messages/{message}/mail": {"message": [mailed.id]},
+        "/messages/{message}/again": {"message": [arrived.id]},
+        "/audit/patients/{patient}": {"patient": [clinic.patient(one) for one in TOLD_OF]},
+        "/attention/{item}/contacts": {"item": [items["failed"]]},
+        "/attention/{item}/done": {"item": [items["call-wanted"]]},
+        "/enrolments/{enrolment}/resume": {"enrolment": [made["paused"]]},
+    }
+
+
+def _messages(kit: Kit, enrolment: UUID) -> list[UUID]:
+    """Put a message of the enrolment into each state that none is in; return one of each."""
+    there = {one.state: one.id for one in messages(kit, enrolment)}
+    spare = [one.id for one in messages(kit, enrolment) if one.state == "planned"]
+    reasons = {State.HELD: "switch", State.EXPIRED: "window-over", State.SUPPRESSED: "objection"}
+    for state in State:
+        if state.value not in there:
+            there[state.value] = spare.pop()
+            with kit.store.write() as session:
+                reason = reasons.get(state)
+                _set(session, Message, there[state.value], state=state.value, reason=reason)
+    return [there[state.value] for state in State]
+
+
+def _items(kit: Kit, message: Message) -> dict[str, UUID]:
+    """Open an item of each kind, most of them about the message; return one of each."""
+    nobody = {
+        kind: Task(subject=kind, kind=kind, clinic=CLINIC, cause="TemplateError")
+        for kind in ("set-up", "blast-radius")
+    }
+    about = {kind: Task.of_message(message, kind=kind, cause="30006") for kind in words.KINDS}
+    deed = kit.deed("worker")
+    with kit.store.write() as session:
+        opened = {
+            kind: open_item(session, kit, deed, task) for kind, task in {**about, **nobody}.items()
+        }
+    close(kit, opened["duplicate"], outcome="told", actor=BY)
+    take(kit, opened["unknown"], actor="web:nia@example.com")
+    return opened
+
+
+def _one_of_each_make(kit: Kit) -> list[UUID]:
+    """Return items that look different: closed, somebody's, of a message, of a text, of nobody."""
+    makes = {
+        (one.state, one.message_id is None, one.inbound_id is None, one.patient_id is None): one.id
+        for one in rows(kit, WorklistItem)
+    }
+    return list(makes.values())
+
+
+def _switches(kit: Kit) -> UUID:
+    """Stop one thing, and another that goes again already; return the first."""
+    past = throw(kit, SwitchScope.CHANNEL, "email", reason="A drill", actor=BY)
+    lift(kit, past, actor=BY)
+    step = "nerve-root-block/moving"
+    return throw(kit, SwitchScope.STEP, step, reason="The words are wrong", actor=BY)
+
+
+def _team(kit: Kit) -> dict[str, Sequence[object]]:
+    nia, left, _ = (
+        add_staff(kit, f"{name}@example.com", Role.MANAGE, Role.ENROL)
+        for name in ("nia", "left", "max")
+    )
+    with kit.store.write() as session:
+        _set(session, Staff, nia, code_key_sealed=b"there is one")
+    disable(kit, left, actor=BY)
+    joining = invite(kit, "new@example.com", roles=[Role.AUDIT], clinics=[CLINIC], actor=BY)
+    with kit.store.read() as session:
+        invitation = open_invitations(session, kit)[0].id
+    return {
+        "member": [nia, left],
+        "invitation": [invitation],
+        "token": [joining, reset_link(kit, nia, actor=BY)],
+    }
+
+
+def _seal(kit: Kit) -> None:
+    clock_of(kit).advance_real(timedelta(minutes=15))
+    seal_trail(kit)
+    clock_of(kit).advance_real(timedelta(minutes=-15))
+
+
+def _first(kit: Kit, enrolment: UUID, **columns: str) -> Message:
+    return next(
+        one
+        for one in messages(kit, enrolment)
+        if all(getattr(one, name) == value for name, value in columns.items())
+    )
+
+
+def _set(session: Session, table: type, row_id: UUID, **values: object) -> None:
+    session.execute(update(table).where(table.id == row_id).values(**values))

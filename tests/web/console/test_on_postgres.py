@@ -1,0 +1,130 @@
+"""Every page of the console on PostgreSQL: opened with data in it, and each deed done once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from datetime import datetime
+
+import pyotp
+import pytest
+
+from followup.domain.roles import Role
+from followup.staff.members import Particulars, add_member
+from followup.web.console.site import all_pages
+from tests.full_clinic import ANSWERS, FullClinic, begin_session, fill
+from tests.kits import clock_of, make_kit
+from tests.web.console.conftest import make_app
+from tests.web.console.visitors import Visitor
+
+PASSWORD = "walnut ladder frost"
+NUMBER = {"mobile": "07700 900222", "mobile_again": "07700 900222"}
+MOVED = {"on": "20", "on-month": "10", "on-year": "2026", "at": "2:30pm", "confirmed": "yes"}
+INSIDE = [page for page in all_pages() if isinstance(page.may, tuple)]
+GETS = [page.path for page in INSIDE if page.method == "GET"]
+
+DEEDS: tuple[tuple[str, Mapping[str, object]], ...] = (
+    ("/attention/{item}/take", {}),
+    ("/attention/{item}/reveal", {}),
+    ("/attention/{item}/call", {"outcome": "no-answer", "done": "no", "note": "Rang twice."}),
+    ("/attention/{item}/done", {"outcome": "told", "note": "By her daughter."}),
+    ("/attention/{item}/mail", {}),
+    ("/attention/{item}/contacts", NUMBER),
+    ("/audit/patients/{patient}/seals", {}),
+    ("/enrol", {"nhs_number": ANSWERS["nhs_number"]}),
+    ("/enrol/quick", ANSWERS),
+    ("/enrol/{draft}/{step}", {"nhs_number": ANSWERS["nhs_number"]}),
+    ("/enrol/{draft}/check", {}),
+    ("/enrolments/{enrolment}/page/new", {}),
+    ("/enrolments/{enrolment}/page/off", {}),
+    ("/enrolments/{enrolment}/time", MOVED),
+    ("/enrolments/{enrolment}/pause", {}),
+    ("/enrolments/{enrolment}/resume", {}),
+    ("/enrolments/{enrolment}/end", {"why": "clinic"}),
+    ("/messages/{message}/again", {"by": "sms"}),
+    ("/patients", {"wanted": "Patient-00001"}),
+    ("/patients/{patient}/reveal", {}),
+    ("/patients/{patient}/contacts", {"email": "another@example.com"}),
+    ("/patients/{patient}/needs", {"needs": ["large-print"], "language": "ar"}),
+    ("/patients/{patient}/call", {"outcome": "spoke", "note": "All is well."}),
+    ("/patients/{patient}/stop", {"channel": "sms"}),
+    ("/patients/{patient}/start", {}),
+    ("/system/stop", {"what": "all", "reason": "A drill"}),
+    ("/system/switches/{switch}/lift", {}),
+    ("/team/invite", {"email": "joan@example.com", "roles": ["audit"], "where": "all"}),
+    ("/team/invitations/{invitation}/withdraw", {}),
+    ("/team/{member}/access", {"roles": ["manage", "audit"], "where": "all"}),
+    ("/team/{member}/password-link", {}),
+    ("/team/{member}/forget-code", {}),
+    ("/team/{member}/sign-out", {}),
+    ("/team/{member}/disable", {}),
+    ("/team/{member}/enable", {}),
+    ("/session", {}),
+    ("/sign-out", {}),
+)
+"""What each form is sent with so that it is done, in an order in which all of it can be."""
+SHOWN_AT_ONCE = {
+    "/attention/{item}/reveal",
+    "/patients/{patient}/reveal",
+    "/audit/patients/{patient}/seals",
+    "/team/invite",
+    "/team/{member}/password-link",
+}
+WITH_A_CODE = "/account/code"
+"""Needs an answer that is worked out."""
+
+
+@pytest.fixture
+def full(postgres_kit_with_sandbox) -> FullClinic:
+    return fill(postgres_kit_with_sandbox)
+
+
+@pytest.fixture
+def postgres_kit_with_sandbox(migrated_postgres_url):
+    with closing(make_kit(migrated_postgres_url, sandbox=True)) as made:
+        yield made
+
+
+@pytest.fixture
+def sam(full) -> Visitor:
+    """Somebody who may do everything."""
+    visitor = Visitor(make_app(full.kit))
+    visitor.hold(full.token)
+    return visitor
+
+
+def test_every_page_opens_with_data(full, sam):
+    for route in GETS:
+        address = full.addresses(route)[0]
+        assert sam.client.get(address).status_code == 200, address
+
+
+def test_every_deed_is_done(full, sam):
+    routes = {page.path for page in INSIDE if page.method == "POST"}
+    assert routes == {*dict(DEEDS), WITH_A_CODE}
+
+    key = sam.get(WITH_A_CODE).page.one("code").text.replace(" ", "")
+    code = pyotp.TOTP(key).at(clock_of(full.kit).real_now())
+    sam.post(WITH_A_CODE, {"code": code})
+    sam.hold(begin_session(full.kit, full.staff_id))
+    for route, data in DEEDS:
+        address = full.addresses(route)[0]
+        answer = sam.client.post(address, data=data, follow_redirects=False)
+        wanted = 200 if route in SHOWN_AT_ONCE else 204 if route == "/session" else 303
+        assert answer.status_code == wanted, f"{address}: {answer.text[-4000:]}"
+
+
+def test_signing_in_and_joining(full):
+    who = Particulars(email="al@example.com", name="Al", roles=(Role.AUDIT,), clinics=None)
+    add_member(full.kit, who, password=PASSWORD, actor="cli:test")
+    guest = Visitor(make_app(full.kit, second_factor="all"))
+
+    page = guest.post("/sign-in", {"email": who.email, "password": PASSWORD, "next": ""})
+    key = page.page.one("code").text.replace(" ", "")
+    now: datetime = clock_of(full.kit).real_now()
+    assert guest.post("/sign-in/set-up", {"code": pyotp.TOTP(key).at(now)}).heading == "Home"
+
+    (join, *_) = full.addresses("/join/{token}")
+    told = {"name": "Joan", "password": PASSWORD, "again": PASSWORD}
+    joined = Visitor(make_app(full.kit)).post(join, told)
+    assert joined.heading == "Home"

@@ -27,6 +27,7 @@ from followup.domain.roles import Role
 from followup.heart import beat
 from followup.kit import Kit
 from followup.needs import change_needs
+from followup.number_check import code_of, send_test_text
 from followup.objections import lodge
 from followup.replies import take_inbound
 from followup.staff import sessions
@@ -35,7 +36,7 @@ from followup.staff.invitations import invite, open_invitations, reset_link
 from followup.staff.members import Particulars, disable, insert_member
 from followup.staff.sessions import Stage
 from followup.store.models import Enrolment, Message, Patient, WorklistItem
-from followup.store.staff_tables import Staff
+from followup.store.staff_tables import NumberCheck, Staff
 from followup.store.switches import SwitchScope
 from followup.switches import lift, throw
 from followup.web.console import words
@@ -220,6 +221,7 @@ def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
     }
     return {
         "": general,
+        **_number_checks(clinic, whole, items["unreachable"]),
         "/enrol/{draft}/check": {"draft": [whole, again]},
         "/enrol/{draft}/{step}": {"draft": [known]},
         "/patients/found/{draft}": {"draft": [found, lost]},
@@ -230,6 +232,44 @@ def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
         "/attention/{item}/done": {"item": [items["call-wanted"]]},
         "/enrolments/{enrolment}/resume": {"enrolment": [made["paused"]]},
     }
+
+
+def _number_checks(
+    clinic: FullClinic, enrolling: UUID, item: UUID
+) -> dict[str, dict[str, Sequence[object]]]:
+    """Send a test text to each number that is to be confirmed."""
+    kit = clinic.kit
+    correcting, attending = (
+        begin_draft(kit, clinic.staff_id, kind="contacts", answers={"mobile": (mobile,)})
+        for mobile in ("07700 900321", "07700 900322")
+    )
+    numbers = {enrolling: "123", correcting: "321", attending: "322"}
+    with kit.store.read() as session:
+        silent = session.get_one(Patient, clinic.patient("silent"))
+    for draft, ends in numbers.items():
+        send_test_text(
+            kit,
+            draft,
+            clinic=kit.catalogue.clinics[CLINIC],
+            mobile=f"+447700900{ends}",
+            patient=None if draft == enrolling else silent,
+            actor=BY,
+        )
+    at_patient: dict[str, Sequence[object]] = {"draft": [correcting]}
+    at_item: dict[str, Sequence[object]] = {"item": [item], "draft": [attending]}
+    return {
+        "/patients/{patient}/contacts/{draft}": {**at_patient, "patient": [silent.id]},
+        "/patients/{patient}/contacts/{draft}/again": at_patient,
+        "/attention/{item}/contacts/{draft}": at_item,
+        "/attention/{item}/contacts/{draft}/again": at_item,
+    }
+
+
+def code_of_last_text(kit: Kit, draft: UUID) -> str:
+    """Return the code that confirms the number of a form."""
+    checks = [one for one in rows(kit, NumberCheck) if one.draft_id == draft]
+    last = max(checks, key=lambda one: (one.asked_real_at, one.id))
+    return code_of(kit.keyring.indexes, last.message_id)
 
 
 def _messages(kit: Kit, enrolment: UUID) -> list[UUID]:

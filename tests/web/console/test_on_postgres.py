@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import closing
 from datetime import datetime
+from uuid import UUID
 
 import pyotp
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from followup.domain.roles import Role
 from followup.staff.members import Particulars, add_member
 from followup.web.console.site import all_pages
-from tests.full_clinic import ANSWERS, FullClinic, begin_session, fill
+from tests.full_clinic import ANSWERS, FullClinic, begin_session, code_of_last_text, fill
 from tests.kits import clock_of, make_kit
 from tests.web.console.conftest import make_app
 from tests.web.console.visitors import Visitor
@@ -28,12 +30,16 @@ DEEDS: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("/attention/{item}/reveal", {}),
     ("/attention/{item}/call", {"outcome": "no-answer", "done": "no", "note": "Rang twice."}),
     ("/attention/{item}/done", {"outcome": "told", "note": "By her daughter."}),
+    ("/attention/{item}/contacts/{draft}/again", {}),
+    ("/attention/{item}/contacts/{draft}", {"code": "of the text"}),
     ("/attention/{item}/mail", {}),
     ("/attention/{item}/contacts", NUMBER),
     ("/audit/patients/{patient}/seals", {}),
     ("/enrol", {"nhs_number": ANSWERS["nhs_number"]}),
     ("/enrol/quick", ANSWERS),
     ("/enrol/{draft}/{step}", {"nhs_number": ANSWERS["nhs_number"]}),
+    ("/enrol/{draft}/code/again", {}),
+    ("/enrol/{draft}/code", {"code": "of the text"}),
     ("/enrol/{draft}/check", {}),
     ("/enrolments/{enrolment}/page/new", {}),
     ("/enrolments/{enrolment}/page/off", {}),
@@ -45,6 +51,8 @@ DEEDS: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("/patients", {"wanted": "Patient-00001"}),
     ("/patients/{patient}/reveal", {}),
     ("/patients/{patient}/contacts", {"email": "another@example.com"}),
+    ("/patients/{patient}/contacts/{draft}/again", {}),
+    ("/patients/{patient}/contacts/{draft}", {"code": "of the text"}),
     ("/patients/{patient}/needs", {"needs": ["large-print"], "language": "ar"}),
     ("/patients/{patient}/call", {"outcome": "spoke", "note": "All is well."}),
     ("/patients/{patient}/stop", {"channel": "sms"}),
@@ -70,6 +78,7 @@ SHOWN_AT_ONCE = {
     "/team/invite",
     "/team/{member}/password-link",
 }
+ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 WITH_A_CODE = "/account/code"
 """Needs an answer that is worked out."""
 
@@ -109,9 +118,14 @@ def test_every_deed_is_done(full, sam):
     sam.hold(begin_session(full.kit, full.staff_id))
     for route, data in DEEDS:
         address = full.addresses(route)[0]
-        answer = sam.client.post(address, data=data, follow_redirects=False)
+        told = {**data, "code": _code(full, address)} if "code" in data else data
+        answer = sam.client.post(address, data=told, follow_redirects=False)
         wanted = 200 if route in SHOWN_AT_ONCE else 204 if route == "/session" else 303
         assert answer.status_code == wanted, f"{address}: {answer.text[-4000:]}"
+
+
+def _code(full: FullClinic, address: str) -> str:
+    return code_of_last_text(full.kit, UUID(ID.findall(address)[-1]))
 
 
 def test_signing_in_and_joining(full):

@@ -150,7 +150,7 @@ def _index_of(kit: Kit, patient: Patient, attempt: Attempt, channel: ChannelKind
     sealer = kit.keyring.patient(patient.data_key, patient.master_key_id)
     if sealer is None or attempt.address_sealed is None:
         return None
-    address = sealer.open(attempt.address_sealed, column="attempts.address")
+    address = sealer.open(attempt.address_sealed, column="attempts.address", row=attempt.id)
     return address_index(kit.keyring.indexes, channel, address)
 
 

@@ -137,7 +137,9 @@ def _try(
 ) -> Try:
     def opened(name: str) -> str | None:
         sealed: bytes | None = getattr(attempt, f"{name}_sealed")
-        return None if sealer is None else sealer.open_if(sealed, column=f"attempts.{name}")
+        if sealer is None:
+            return None
+        return sealer.open_if(sealed, column=f"attempts.{name}", row=attempt.id)
 
     to = opened("address")
     return Try(

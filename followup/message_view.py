@@ -125,12 +125,20 @@ def latest_attempts(session: Session, message_ids: Iterable[UUID]) -> dict[UUID,
 def text_of(kit: Kit, patient: Patient | None, attempt: Attempt) -> str | None:
     """Return the exact words of an attempt, or None if the patient was erased."""
     sealer = _sealer(kit, patient)
-    return sealer.open_if(attempt.body_sealed, column="attempts.body") if sealer else None
+    return (
+        sealer.open_if(attempt.body_sealed, column="attempts.body", row=attempt.id)
+        if sealer
+        else None
+    )
 
 
 def _subject_of(kit: Kit, patient: Patient | None, attempt: Attempt) -> str | None:
     sealer = _sealer(kit, patient)
-    return sealer.open_if(attempt.subject_sealed, column="attempts.subject") if sealer else None
+    return (
+        sealer.open_if(attempt.subject_sealed, column="attempts.subject", row=attempt.id)
+        if sealer
+        else None
+    )
 
 
 def _sealer(kit: Kit, patient: Patient | None) -> Sealer | None:

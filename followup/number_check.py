@@ -288,7 +288,8 @@ def _entry(action: str, message: Message) -> Entry:
 def _seal_anew(
     row: Message | Attempt, table: str, names: tuple[str, ...], before: Sealer, after: Sealer
 ) -> None:
+    place = row.id if isinstance(row, Attempt) else None
     for name in names:
         column = f"{table}.{name}"
-        text = before.open_if(getattr(row, f"{name}_sealed"), column=column)
-        setattr(row, f"{name}_sealed", after.seal_if(text, column=column))
+        text = before.open_if(getattr(row, f"{name}_sealed"), column=column, row=place)
+        setattr(row, f"{name}_sealed", after.seal_if(text, column=column, row=place))

@@ -85,7 +85,7 @@ def compile_report(
         heard=[
             Heard(
                 at=text.received_at,
-                text=sealer.open_if(text.body_sealed, column="inbound_messages.body")
+                text=sealer.open_if(text.body_sealed, column="inbound_messages.body", row=text.id)
                 if sealer is not None
                 else None,
             )

@@ -176,9 +176,9 @@ def _look(kit: Kit, row: AnyRow, channel: Channel) -> Answer:
     outgoing = Outgoing(
         message_id=row.message_id,
         attempt_id=row.attempt_id,
-        to=sealer.open(row.address_sealed, column="attempts.address"),
-        text=sealer.open(row.body_sealed, column="attempts.body"),
-        subject=sealer.open_if(row.subject_sealed, column="attempts.subject"),
+        to=sealer.open(row.address_sealed, column="attempts.address", row=row.attempt_id),
+        text=sealer.open(row.body_sealed, column="attempts.body", row=row.attempt_id),
+        subject=sealer.open_if(row.subject_sealed, column="attempts.subject", row=row.attempt_id),
         # After a restore another account may be asked than the one that was written down.
         sender=row.sender if channel.account == row.account else channel.sender,
         rfc_message_id=f"<{row.message_id}@{kit.links.mail_domain}>",

@@ -264,8 +264,10 @@ def _keep(session: Session, text: _Text, provider_id: str, *, provider: str, dee
         "clinic": text.clinic.key if text.clinic else None,
         "patient_id": text.owner,
         "address_index": text.index,
-        "address_sealed": text.sealer.seal(text.address, column="inbound_messages.address"),
-        "body_sealed": text.sealer.seal(text.words, column="inbound_messages.body"),
+        "address_sealed": text.sealer.seal(
+            text.address, column="inbound_messages.address", row=text.id
+        ),
+        "body_sealed": text.sealer.seal(text.words, column="inbound_messages.body", row=text.id),
         "media_count": text.media_count,
         "meaning": text.meaning.value,
         "classes": [*_classes(text)],

@@ -295,8 +295,8 @@ def _outgoing_of(kit: Kit, attempt: Attempt):
     return Outgoing(
         message_id=attempt.message_id,
         attempt_id=attempt.id,
-        to=sealer.open(attempt.address_sealed or b"", column="attempts.address"),
-        text=sealer.open(attempt.body_sealed or b"", column="attempts.body"),
+        to=sealer.open(attempt.address_sealed or b"", column="attempts.address", row=attempt.id),
+        text=sealer.open(attempt.body_sealed or b"", column="attempts.body", row=attempt.id),
         valid_for=HOUR,
     )
 

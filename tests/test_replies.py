@@ -343,7 +343,7 @@ def words_of(kit: Kit, kept: InboundMessage) -> str:
         assert opened is not None
         sealer = opened
     assert kept.body_sealed is not None
-    return sealer.open(kept.body_sealed, column="inbound_messages.body")
+    return sealer.open(kept.body_sealed, column="inbound_messages.body", row=kept.id)
 
 
 def test_the_sender_is_told_that_nobody_watches_and_whom_to_ring(kit):

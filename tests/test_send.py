@@ -76,8 +76,11 @@ def test_a_text_goes_out_and_is_kept_word_for_word(kit: Kit):
     assert "Derriford Pain Clinic" in outgoing.text
     assert (outgoing.message_id, outgoing.attempt_id) == (going_home.id, attempt.id)
     assert outgoing.valid_for == going_home.not_after - ENROLLED_AT
-    assert sealer.open(attempt.body_sealed, column="attempts.body") == outgoing.text
-    assert sealer.open(attempt.address_sealed, column="attempts.address") == outgoing.to
+    assert sealer.open(attempt.body_sealed, column="attempts.body", row=attempt.id) == outgoing.text
+    assert (
+        sealer.open(attempt.address_sealed, column="attempts.address", row=attempt.id)
+        == outgoing.to
+    )
     assert (attempt.outcome, attempt.provider, attempt.number) == ("accepted", "scripted", 1)
     assert attempt.provider_id in sms_of(kit).taken
     assert attempt.segments == 2

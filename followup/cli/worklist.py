@@ -129,8 +129,9 @@ def _opened(kit: Kit, inbound: InboundMessage, patient: Patient | None) -> _Wrot
         # The patient's data was erased.
         return None
     return _Wrote(
-        sealer.open_if(inbound.address_sealed, column="inbound_messages.address") or "",
-        sealer.open_if(inbound.body_sealed, column="inbound_messages.body") or "",
+        sealer.open_if(inbound.address_sealed, column="inbound_messages.address", row=inbound.id)
+        or "",
+        sealer.open_if(inbound.body_sealed, column="inbound_messages.body", row=inbound.id) or "",
     )
 
 

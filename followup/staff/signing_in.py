@@ -107,7 +107,7 @@ def give_code(kit: Kit, presence: Presence, code: str, *, address: str) -> Signe
         sealed = staff.code_key_sealed
         if sealed is None:
             return None
-        key = kit.keyring.system.open(sealed, column=codes.COLUMN)
+        key = kit.keyring.system.open(sealed, column=codes.COLUMN, row=presence.member.id)
         step = codes.step_of(key, code, at=kit.clock.real_now(), after=staff.code_step)
         if step is None:
             return None
@@ -127,9 +127,13 @@ def code_key_to_set_up(kit: Kit, presence: Presence) -> str:
         row = session.get_one(StaffSession, presence.id, with_for_update=True)
         if row.new_code_key_sealed is None:
             key = codes.new_key()
-            row.new_code_key_sealed = kit.keyring.system.seal(key, column=codes.COLUMN)
+            row.new_code_key_sealed = kit.keyring.system.seal(
+                key, column=codes.COLUMN, row=presence.member.id
+            )
             return key
-        return kit.keyring.system.open(row.new_code_key_sealed, column=codes.COLUMN)
+        return kit.keyring.system.open(
+            row.new_code_key_sealed, column=codes.COLUMN, row=presence.member.id
+        )
 
     return kit.store.transact(work)
 
@@ -141,7 +145,9 @@ def set_up_code(kit: Kit, presence: Presence, code: str) -> SignedIn:
         row = session.get_one(StaffSession, presence.id, with_for_update=True)
         if row.new_code_key_sealed is None:
             raise InvalidInput.of(CODE_FIELD, "open this page again and scan the picture")
-        key = kit.keyring.system.open(row.new_code_key_sealed, column=codes.COLUMN)
+        key = kit.keyring.system.open(
+            row.new_code_key_sealed, column=codes.COLUMN, row=presence.member.id
+        )
         step = codes.step_of(key, code, at=kit.clock.real_now(), after=None)
         if step is None:
             raise InvalidInput.of(

@@ -1,7 +1,9 @@
 """Encryption at rest: a data key for each patient, wrapped by a master key that can be rotated.
 
 AES-256-GCM throughout (NIST SP 800-38D), with a fresh 96-bit nonce in front of each ciphertext and
-the column's name as associated data, so that a value moved to another column does not open.
+the column's name as associated data, so that a value moved to another column does not open. What
+was said, to a patient and by one, is sealed for its row as well: the words and the address of an
+attempt do not open as those of another, though both are the same patient's.
 Look-up goes over keyed hashes (HMAC-SHA256 cut to 128 bits) with a key that is wrapped likewise, so
 that rotating the master key changes neither the indexes nor the sealed columns.
 """
@@ -13,6 +15,7 @@ import hmac
 import os
 from dataclasses import dataclass
 from functools import lru_cache
+from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -31,29 +34,36 @@ class Sealer:
     def __init__(self, key: bytes) -> None:
         self._cipher = AESGCM(key)
 
-    def seal(self, value: str, *, column: str) -> bytes:
-        """Return `value` sealed for the column (`table.column`)."""
+    def seal(self, value: str, *, column: str, row: UUID | None = None) -> bytes:
+        """Return `value` sealed for the column (`table.column`), and for one row of it if given."""
         nonce = os.urandom(NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, value.encode(), column.encode())
+        return nonce + self._cipher.encrypt(nonce, value.encode(), _place(column, row))
 
-    def seal_if(self, value: str | None, *, column: str) -> bytes | None:
+    def seal_if(self, value: str | None, *, column: str, row: UUID | None = None) -> bytes | None:
         """Seal a value that may be absent."""
-        return None if value is None else self.seal(value, column=column)
+        return None if value is None else self.seal(value, column=column, row=row)
 
-    def open(self, sealed: bytes, *, column: str) -> str:
-        """Return the text; raise `WrongMasterKey` if another key or column sealed it."""
+    def open(self, sealed: bytes, *, column: str, row: UUID | None = None) -> str:
+        """Return the text; raise `WrongMasterKey` if another key, column or row sealed it."""
         try:
             plain = self._cipher.decrypt(
-                sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], column.encode()
+                sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], _place(column, row)
             )
         except InvalidTag:
-            message = f"a sealed value of {column} does not open: it was sealed with another key"
+            message = (
+                f"a sealed value of {column} does not open: it was sealed with another key, or for "
+                "another place"
+            )
             raise WrongMasterKey(message) from None
         return plain.decode()
 
-    def open_if(self, sealed: bytes | None, *, column: str) -> str | None:
+    def open_if(self, sealed: bytes | None, *, column: str, row: UUID | None = None) -> str | None:
         """Open a value that may be absent."""
-        return None if sealed is None else self.open(sealed, column=column)
+        return None if sealed is None else self.open(sealed, column=column, row=row)
+
+
+def _place(column: str, row: UUID | None) -> bytes:
+    return (column if row is None else f"{column} of {row}").encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import text, update
@@ -130,6 +131,16 @@ def test_a_sealed_value_opens_in_its_own_column_alone():
     assert sealer.open(sealed, column="patients.mobile") == "+447700900123"
     with pytest.raises(WrongMasterKey, match=r"a sealed value of patients.email does not open"):
         sealer.open(sealed, column="patients.email")
+
+
+def test_what_was_said_opens_in_its_own_row_alone():
+    sealer, one, other = Sealer(MASTER_KEY), uuid4(), uuid4()
+    sealed = sealer.seal("Ring 999", column="attempts.body", row=one)
+
+    assert sealer.open(sealed, column="attempts.body", row=one) == "Ring 999"
+    for row in (other, None):
+        with pytest.raises(WrongMasterKey, match="or for another place"):
+            sealer.open(sealed, column="attempts.body", row=row)
 
 
 def test_equal_values_are_sealed_differently_each_time():

@@ -82,4 +82,4 @@ def _said(here: Here, text: InboundMessage, patient: Patient | None) -> str | No
         if found is None:
             return None
         sealer = found
-    return sealer.open_if(text.body_sealed, column="inbound_messages.body")
+    return sealer.open_if(text.body_sealed, column="inbound_messages.body", row=text.id)

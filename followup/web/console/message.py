@@ -153,14 +153,18 @@ def seen(
 
 def _as_sent(kit: Kit, message: Message, patient: Patient | None, attempt: Attempt) -> Seen | None:
     sealer = _sealer(kit, patient)
-    text = sealer.open_if(attempt.body_sealed, column="attempts.body") if sealer else None
+    text = (
+        sealer.open_if(attempt.body_sealed, column="attempts.body", row=attempt.id)
+        if sealer
+        else None
+    )
     if sealer is None or text is None:
         return None
-    to = sealer.open_if(attempt.address_sealed, column="attempts.address")
+    to = sealer.open_if(attempt.address_sealed, column="attempts.address", row=attempt.id)
     return Seen(
         text=veiled(kit, message, text),
-        subject=sealer.open_if(attempt.subject_sealed, column="attempts.subject"),
-        html=sealer.open_if(attempt.html_sealed, column="attempts.html"),
+        subject=sealer.open_if(attempt.subject_sealed, column="attempts.subject", row=attempt.id),
+        html=sealer.open_if(attempt.html_sealed, column="attempts.html", row=attempt.id),
         to=MASKS[ChannelKind(message.channel)](to) if to else None,
         segments=attempt.segments,
         was_sent=True,

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy.orm import Session
 from starlette.responses import Response
@@ -18,7 +17,7 @@ from followup.message_view import views
 from followup.store import patient_history as history
 from followup.store import patients
 from followup.store.audit_log import Entry
-from followup.store.models import AuditEvent, Enrolment, Patient
+from followup.store.models import AuditEvent, Enrolment, InboundMessage, Patient
 from followup.store.sealing import Sealer
 from followup.web.console import words
 from followup.web.console.here import Here
@@ -137,7 +136,7 @@ def lines_of(session: Session, here: Here, patient: Patient) -> list[Line]:
             at=text.received_at,
             kind="text",
             heading="The patient wrote",
-            words=_opened(text.body_sealed, sealer or here.kit.keyring.system, text.patient_id),
+            words=_opened(text, sealer or here.kit.keyring.system),
         )
         for text in history.texts_of(session, patient)
     ]
@@ -163,9 +162,11 @@ def lines_of(session: Session, here: Here, patient: Patient) -> list[Line]:
     return sorted(lines, key=lambda line: line.at)
 
 
-def _opened(sealed: bytes | None, sealer: Sealer, of: UUID | None) -> str | None:
+def _opened(text: InboundMessage, sealer: Sealer) -> str | None:
     # A text of a number that several share belongs to none of them, and its words neither.
-    return None if of is None else sealer.open_if(sealed, column="inbound_messages.body")
+    if text.patient_id is None:
+        return None
+    return sealer.open_if(text.body_sealed, column="inbound_messages.body", row=text.id)
 
 
 def _deed(event: AuditEvent, here: Here) -> str:

@@ -122,7 +122,9 @@ def test_the_text_becomes_the_patients_own_sealed_under_their_key(sqlite_kit, ad
     sealer = sqlite_kit.keyring.patient(patient.data_key, patient.master_key_id)
     assert sealer.open(message.address_sealed, column="messages.address") == MOBILE
     (attempt,) = [one for one in rows(sqlite_kit, Attempt) if one.message_id == message.id]
-    assert "your code is" in sealer.open(attempt.body_sealed, column="attempts.body")
+    assert "your code is" in sealer.open(
+        attempt.body_sealed, column="attempts.body", row=attempt.id
+    )
     run_jobs(sqlite_kit)
     balance_is_even(sqlite_kit)
 

@@ -177,6 +177,7 @@ def _try_json(each: Try) -> dict[str, Any]:
         "attempt_id": str(attempt.id),
         "number": attempt.number,
         "provider": attempt.provider,
+        "account": attempt.account or None,
         "provider_id": attempt.provider_id,
         "sender": attempt.sender,
         "to": each.to,

@@ -7,7 +7,8 @@ one instead. So the account of an attempt is chosen here, before the attempt is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import timedelta
 from operator import attrgetter
 from time import sleep
@@ -48,6 +49,9 @@ class Way(NamedTuple):
     sender: str
 
 
+ANSWERS = 0
+"""The priority of answers to patients who wrote."""
+
 Queues = dict[Way, list[UUID]]
 
 
@@ -59,6 +63,17 @@ class Portion:
     by_standby: frozenset[UUID] = frozenset()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """The messages of a lease by the way they go, and which may be risked to try a provider.
+
+    Those were never handed to any, and answer nobody who is waiting.
+    """
+
+    queues: Queues
+    fresh: AbstractSet[UUID]
+
+
 def in_turn(kit: Kit, token: UUID, message_ids: Sequence[UUID]) -> Iterator[Portion]:
     """Yield the ids of a lease in portions, each as soon as its senders may send it.
 
@@ -66,8 +81,8 @@ def in_turn(kit: Kit, token: UUID, message_ids: Sequence[UUID]) -> Iterator[Port
     and so is what is for a provider that is away, but for some that find out whether it is back.
     """
     with kit.store.read() as session:
-        queues = _by_sender(session, kit, token, message_ids)
-    queues = _let_through(kit, token, queues, order=message_ids)
+        claimed = _claimed(session, kit, token, message_ids)
+    queues = _let_through(kit, token, claimed, order=message_ids)
     patience = min(PATIENCE, kit.policy.lease.total_seconds() / 4)
     while queues:
         portion, waits = _take(kit, queues)
@@ -122,43 +137,60 @@ def spread(message_ids: Sequence[UUID], grant: Grant) -> Iterator[tuple[timedelt
         yield grant.wait + timedelta(seconds=second), ids
 
 
-def _let_through(kit: Kit, token: UUID, queues: Queues, *, order: Sequence[UUID]) -> Queues:
+def _let_through(kit: Kit, token: UUID, claimed: Claimed, *, order: Sequence[UUID]) -> Queues:
     """Return what may be handed to its provider by the circuit breakers; put the rest back."""
     passed: Queues = {}
     kept: dict[ChannelKind, list[UUID]] = {}
     waits: dict[ChannelKind, Grant] = {}
-    for way, ids in queues.items():
-        grant = _grant(kit, way.kind, len(ids))
-        if grant.granted:
-            passed[way] = ids[: grant.granted]
-        if grant.granted < len(ids):
-            kept.setdefault(way.kind, []).extend(ids[grant.granted :])
+    for way, ids in claimed.queues.items():
+        passing, grant = _passing(kit, way.kind, ids, fresh=claimed.fresh)
+        if passing:
+            passed[way] = passing
+        if len(passing) < len(ids):
+            kept.setdefault(way.kind, []).extend(_without(ids, passing))
             waits[way.kind] = grant
     for kind, ids in kept.items():
         stood_in, wait = _stand_in(kit, kind, ids, order=order)
         if stood_in:
             passed[Way(kind, by_standby=True, sender=kit.standby[kind].sender)] = stood_in
         if len(stood_in) < len(ids):
-            rest = [message_id for message_id in ids if message_id not in set(stood_in)]
             grant = min(wait, waits[kind], key=attrgetter("wait"))
-            put_back(kit, token, rest, reason=PROVIDER_DOWN, grant=grant)
+            put_back(kit, token, _without(ids, stood_in), reason=PROVIDER_DOWN, grant=grant)
     return passed
 
 
-def _grant(kit: Kit, kind: ChannelKind, wanted: int) -> Grant:
-    """Return how many messages the first account's breaker lets go, and take its probes.
+def _without(message_ids: Sequence[UUID], some: Sequence[UUID]) -> list[UUID]:
+    gone = set(some)
+    return [one for one in message_ids if one not in gone]
+
+
+def _passing(
+    kit: Kit, kind: ChannelKind, message_ids: list[UUID], *, fresh: AbstractSet[UUID]
+) -> tuple[list[UUID], Grant]:
+    """Return which messages the first account's breaker lets go, and its grant.
 
     Where another account can send them meanwhile, a message is risked on a provider that was away
-    only once it answers a question, and then one alone: what it never answers is in doubt.
+    only once it answers a question, and then one alone, which was never risked before: what it
+    never answers is in doubt, and waits.
     """
+    account, wanted = account_of(kit.channels[kind]), len(message_ids)
+    if kind in kit.standby:
+        grant = kit.breaker.look(account, wanted)
+        is_probe = grant.granted and grant.wait
+        if is_probe and kit.breaker.look(account_of(kit.standby[kind]), 1).granted:
+            return _probe(kit, kind, [one for one in message_ids if one in fresh][:1])
+    grant = kit.breaker.take(account, wanted)
+    return message_ids[: grant.granted], grant
+
+
+def _probe(kit: Kit, kind: ChannelKind, candidate: list[UUID]) -> tuple[list[UUID], Grant]:
     channel = kit.channels[kind]
-    grant = kit.breaker.take(account_of(channel), wanted)
-    if kind not in kit.standby or not (grant.granted and grant.wait):
-        return grant
-    if isinstance(channel, Answering) and not channel.answers():
-        kit.breaker.note(account_of(channel), [False])
-        return replace(grant, granted=0)
-    return replace(grant, granted=1)
+    account = account_of(channel)
+    grant = kit.breaker.take(account, len(candidate))
+    if grant.granted and isinstance(channel, Answering) and not channel.answers():
+        kit.breaker.note(account, [False])
+        return [], grant
+    return candidate[: grant.granted], grant
 
 
 def _stand_in(
@@ -175,24 +207,26 @@ def _stand_in(
     return [one for one in order if one in waiting][: grant.granted], grant
 
 
-def _by_sender(session: Session, kit: Kit, token: UUID, message_ids: Sequence[UUID]) -> Queues:
-    """Return by sender what is still claimed under this lease: the rest takes nobody's turn."""
+def _claimed(session: Session, kit: Kit, token: UUID, message_ids: Sequence[UUID]) -> Claimed:
+    """Return what is still claimed under this lease: the rest takes nobody's turn."""
     rows = session.execute(
-        select(Message.id, Message.channel, Message.clinic).where(
+        select(
+            Message.id, Message.channel, Message.clinic, Message.attempt_count, Message.priority
+        ).where(
             is_among(Message.id, message_ids),
             Message.state == State.CLAIMED.value,
             Message.lease_token == token,
         )
     )
-    places = {row.id: (ChannelKind(row.channel), row.clinic) for row in rows}
+    found = {row.id: row for row in rows}
     queues: Queues = {}
     # In the order claimed: the longest due first.
-    for message_id in message_ids:
-        if message_id in places:
-            kind, clinic = places[message_id]
-            way = Way(kind, by_standby=False, sender=sender_of(kit, kit.channels[kind], clinic))
-            queues.setdefault(way, []).append(message_id)
-    return queues
+    for row in (found[message_id] for message_id in message_ids if message_id in found):
+        kind = ChannelKind(row.channel)
+        way = Way(kind, by_standby=False, sender=sender_of(kit, kit.channels[kind], row.clinic))
+        queues.setdefault(way, []).append(row.id)
+    fresh = {row.id for row in found.values() if row.priority > ANSWERS and not row.attempt_count}
+    return Claimed(queues=queues, fresh=fresh)
 
 
 def _take(kit: Kit, queues: Queues) -> tuple[Portion, dict[Way, Grant]]:

@@ -24,7 +24,7 @@ from followup.receipts import Taken, apply_parked, take
 from followup.send import deliver
 from followup.standing import RESTORED
 from followup.standing_in import ONE_SPELL, spells
-from followup.store.models import Attempt, StandIn
+from followup.store.models import Attempt, Message, StandIn
 from followup.store.types import new_id
 from followup.symptoms import held_up
 from tests.kits import (
@@ -461,6 +461,18 @@ def test_with_both_away_everything_waits_and_nothing_is_lost(kit, seconds):
     assert len(second_of(kit).taken) == 12
 
 
+def test_with_both_away_the_first_is_tried_with_whatever_there_is(kit, seconds):
+    enrol_many(kit, 5)
+    first_of(kit).script(*[DOWN] * 8)
+    second_of(kit).script(*[DOWN] * 100_000)
+
+    play(kit, seconds, rounds=30)
+
+    assert {one.account for one in attempts(kit)} == {FIRST, SECOND}
+    assert len(first_of(kit).taken) == 5
+    assert count_by_state(going_home(kit)) == {State.SENT: 5}
+
+
 # ------------------------------------------------------------------------------- going back
 
 
@@ -475,6 +487,24 @@ def test_one_text_alone_is_risked_to_find_out_whether_the_first_is_back(kit, sec
     assert PROBES > 1
     assert len(first_of(kit).calls) == 1
     assert len(second_of(kit).taken) == 9
+
+
+def test_no_text_is_risked_twice_and_none_that_answers_a_patient(kit, seconds):
+    enrol_many(kit, 6)
+    with kit.store.write() as session:
+        ids = sorted(one.id for one in going_home(kit))
+        for some, values in ((ids[:3], {"attempt_count": 1}), (ids[3:], {"priority": 0})):
+            session.execute(update(Message).where(Message.id.in_(some)).values(**values))
+    take_first_away(kit)
+    let_pass(kit, seconds, SHORTEST_OPEN)
+
+    tick(kit)
+
+    assert first_of(kit).calls == []
+    assert len(second_of(kit).taken) == 6
+    enrol_one(kit, 11)
+    tick(kit)
+    assert len(first_of(kit).taken) == 1
 
 
 def test_no_text_is_risked_before_the_first_answers_a_question(kit, seconds):

@@ -44,11 +44,16 @@ ROOT = Path(__file__).parents[2]
 class TwilioStandIn:
     """The stand-in in a process of its own, and what a test asks of it."""
 
-    account_sid = ACCOUNT_SID
-    auth_token = AUTH_TOKEN
-
-    def __init__(self, *, port: int = 0, **behaviour: float | bool) -> None:
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        account_sid: str = ACCOUNT_SID,
+        auth_token: str = AUTH_TOKEN,
+        **behaviour: float | bool,
+    ) -> None:
         self.port = port
+        self.account_sid, self.auth_token = account_sid, auth_token
         self._behaviour = behaviour
         self._process: subprocess.Popen[str] | None = None
 
@@ -62,8 +67,10 @@ class TwilioStandIn:
         return self._process.pid
 
     def start(self) -> None:
+        where = ["--port", str(self.port)]
+        account = ["--account-sid", self.account_sid, "--auth-token", self.auth_token]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.stand_ins.twilio", "--owned", "--port", str(self.port)],
+            [sys.executable, "-m", "tests.stand_ins.twilio", "--owned", *where, *account],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -237,7 +244,7 @@ def main() -> None:
     parser.add_argument("--auth-token", default=AUTH_TOKEN)
     parser.add_argument("--owned", action="store_true", help="end when the standard input does")
     for one in fields(Behaviour):
-        if one.name != "callbacks":
+        if one.name not in {"callbacks", "suspended"}:
             parser.add_argument(f"--{one.name.replace('_', '-')}", type=float, default=one.default)
     parser.add_argument("--no-callbacks", dest="callbacks", action="store_false")
     given = vars(parser.parse_args())

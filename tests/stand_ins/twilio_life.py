@@ -22,7 +22,7 @@ class Behaviour:
 
     `list_delay` is how long a message is not in lists yet; `sent_after` and `delivered_after` when
     it is sent and delivered, counted from when it was taken; `idle_limit` when an unused connection
-    is closed, 0 for never.
+    is closed, 0 for never; `suspended` turns every request of the account away.
     """
 
     latency: float = 0.0
@@ -31,6 +31,7 @@ class Behaviour:
     delivered_after: float = 0.15
     callbacks: bool = True
     idle_limit: float = 0.0
+    suspended: bool = False
 
     def changed(self, changes: Mapping[str, object]) -> Behaviour:
         known = {one.name for one in fields(self)}

@@ -12,6 +12,7 @@ from tests.stand_ins.twilio_messages import as_json, new_sid, rfc_2822
 
 ERRORS: dict[int, tuple[int, str]] = {
     20003: (401, "Authenticate"),
+    20005: (401, "Account is not active"),
     20404: (404, "The requested resource {about} was not found"),
     20001: (400, "{about}"),
     20429: (429, "Too Many Requests"),

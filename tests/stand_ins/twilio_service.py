@@ -54,6 +54,8 @@ class Service:
         match = _PATH.fullmatch(parts.path)
         if exchange.headers.get("authorization") != self._authorization:
             refuse(exchange, 20003)
+        elif self.behaviour.suspended:
+            refuse(exchange, 20005)
         elif match is None or match["account"] != self.account_sid:
             refuse(exchange, 20404, unquote(parts.path))
         elif exchange.method == "POST" and match["sid"] is None:

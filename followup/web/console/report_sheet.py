@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from followup.accounts import way_words
 from followup.audit import Verdict
+from followup.domain.channel import ChannelKind
 from followup.dossier import Told, Try
 from followup.patient_report import Report
 from followup.web.console import words
@@ -135,7 +137,7 @@ def _told(here: Here, told: Told, zone: ZoneInfo) -> Entry:
     view, last = told.view, told.tries[-1]
     facts: list[tuple[str, str]] = []
     for each in told.tries:
-        facts.extend(_attempt(each, zone))
+        facts.extend(_attempt(here, told, each, zone))
     facts.append(("What became of it", _fate(told)))
     subject = f"{last.subject}\n\n" if last.subject else ""
     return Entry(
@@ -148,11 +150,14 @@ def _told(here: Here, told: Told, zone: ZoneInfo) -> Entry:
     )
 
 
-def _attempt(each: Try, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
+def _attempt(here: Here, told: Told, each: Try, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
     attempt, version = each.attempt, each.version
+    kind = ChannelKind(told.view.channel)
+    way = way_words(here.kit, kind, account=attempt.account, sender=attempt.sender)
     outcome = words.outcome_word(attempt.outcome)
     why = f": {words.cause(attempt.code)}" if attempt.code else ""
-    where = f"by {words.provider_word(attempt.provider)} to {each.to or '(erased)'}"
+    provider = words.provider_word(attempt.provider) + (f" ({way})" if way else "")
+    where = f"by {provider} to {each.to or '(erased)'}"
     at = words.moment(attempt.started_at, zone)
     yield f"Attempt {attempt.number}", f"{at}, {where}: {outcome}{why}"
     if attempt.provider_id:

@@ -184,6 +184,7 @@ class PostgresServer(LoopbackServer):
 
     What was committed survives a killed server, but only a `durable` one would survive a machine
     that loses its power, writes as slowly as that takes, and vacuums by itself. Use it to measure.
+    What lies in `data`, a folder that is kept, is there again the next time.
     """
 
     name = "postgres"
@@ -205,14 +206,24 @@ class PostgresServer(LoopbackServer):
         "unix_socket_directories": "",
     }
 
-    def __init__(self, settings: Mapping[str, str] | None = None, *, durable: bool = False) -> None:
-        super().__init__(user="nobody" if os.geteuid() == 0 else None, on_disk=durable)
+    def __init__(
+        self,
+        settings: Mapping[str, str] | None = None,
+        *,
+        durable: bool = False,
+        on_disk: bool = False,
+        data: Path | None = None,
+    ) -> None:
+        super().__init__(user="nobody" if os.geteuid() == 0 else None, on_disk=durable or on_disk)
         quick = {} if durable else self.QUICK
         self._settings = {**quick, **self.ALWAYS, **(settings or {}), "port": str(self.port)}
-        self._data = self.folder / "data"
+        self._data = data or self.folder / "data"
 
     def start(self) -> None:
-        if not self._data.exists():
+        if not (self._data / "PG_VERSION").exists():
+            self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self._user is not None:
+                shutil.chown(self._data, self._user)
             self._make_cluster()
         super().start()
 
@@ -227,11 +238,17 @@ class PostgresServer(LoopbackServer):
         """Return the address of a database, as SQLAlchemy spells it."""
         return f"postgresql+psycopg://postgres@{HOST}:{self.port}/{database}"
 
-    def create_database(self, *, template: str = "template0") -> str:
+    def create_database(self, *, template: str = "template0", name: str | None = None) -> str:
         """Make a database of its own, as a copy of `template`, and return its name."""
-        name = f"test_{secrets.token_hex(6)}"
+        name = name or f"test_{secrets.token_hex(6)}"
         self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
         return name
+
+    def has_database(self, name: str) -> bool:
+        """Say whether there is a database of this name."""
+        with self._connect() as connection:
+            found = connection.execute("SELECT FROM pg_database WHERE datname = %s", (name,))
+            return found.fetchone() is not None
 
     def drop_database(self, name: str) -> None:
         """Remove a database, whoever is still connected."""

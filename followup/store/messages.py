@@ -265,13 +265,19 @@ def count_in_flight(session: Session, *, since: datetime, at_most: int) -> InFli
 
 def oldest_claimable(session: Session) -> datetime | None:
     """Return the earliest time from which a planned message waits to be claimed."""
-    earliest = [
-        session.scalar(
-            select(func.min(Message.claimable_at)).where(state_is(State.PLANNED), *_in_lane(lane))
+    found = session.execute(_EARLIEST).all()
+    return min((row.earliest for row in found if row.earliest is not None), default=None)
+
+
+_EARLIEST = union_all(
+    *(
+        select(func.min(Message.claimable_at).label("earliest")).where(
+            state_is(State.PLANNED), *_in_lane(lane)
         )
         for lane in LANES
-    ]
-    return min((at for at in earliest if at is not None), default=None)
+    )
+)
+"""One statement: each part is one look into the index."""
 
 
 def postpone(session: Session, message_ids: Sequence[UUID], *, until: datetime) -> None:

@@ -1,55 +1,134 @@
 """A store of a large clinic group on PostgreSQL: a hundred thousand patients, a million messages.
 
-A few hundred patients go through the real use cases, half of them to the end of their follow-up
-and half up to today; then SQL copies the finished ones over the two years before, each copy with
-ids, references and look-up hashes of its own. So every row is one that the product writes.
+A hundred patients go through the real use cases, half of them to the end of their follow-up and
+half up to today; then SQL copies the finished ones over the two years before, each copy with ids,
+references and look-up hashes of its own. So every row is one that the product writes, and ids rise
+with time as the product's do.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Column, Connection, DateTime, Table, Uuid, func, select, text
 
+from followup.channels.twilio_hooks import Inbound
+from followup.domain.roles import Role
 from followup.kit import Kit
+from followup.replies import take_inbound
+from followup.staff import sessions
+from followup.staff.members import Particulars, insert_member
+from followup.staff.sessions import Stage
 from followup.store.models import Base, Patient
+from followup.store.revisions import newest_revision
 from followup.store.session import Store
-from tests.kits import clock_of, enrol_one, run_until
-from tests.people import PROCEDURE_AT
+from followup.worklist import close, open_items
+from tests.kits import clock_of, enrol_one, run_jobs, run_until
+from tests.people import PROCEDURE_AT, SMS, person
 
 TABLES = (
-    "patients",
-    "enrolments",
-    "generations",
+    "audit_events",
     "messages",
     "attempts",
     "receipts",
+    "patients",
+    "enrolments",
+    "generations",
     "worklist_items",
-    "audit_events",
+    "occurrences",
+    "inbound_messages",
 )
-"""In the order in which their rows refer to each other."""
+"""The longest first: several are copied at once."""
 
 FINISHED, RUNNING = 50, 50
 """How many patients are real, with a follow-up that is over and one that is under way."""
+TROUBLE = {1: "+447700900111", 2: "+447700900777", 26: "+447700900222"}
+"""The numbers of those whom nothing reaches, by what the sandbox does with them."""
 DAYS = 720
+STAFF = 100
 RUNNING_COPIES = 40
-AT_ONCE = 50
+AT_ONCE = 2
+DAY_IN_MS = 24 * 60 * 60 * 1000
+
+Say = Callable[[str], None]
 
 
-def fill(kit: Kit, patients: int, *, say: bool = True) -> None:
-    """Fill an empty store with so many patients; the kit's clock ends eight weeks on."""
+def enrol_originals(kit: Kit) -> None:
+    """Let a hundred patients be followed up in an empty store; the clock ends eight weeks on."""
     _enrol(kit, range(1, FINISHED + 1), at=PROCEDURE_AT)
     later = PROCEDURE_AT + timedelta(days=48)
     run_until(kit, later + timedelta(minutes=30))
+    _write(kit, range(1, FINISHED + 1))
+    run_jobs(kit)
+    for item in open_items_of(kit):
+        close(kit, item, outcome="told", actor="web:staff@example.com", note="Rang.")
     _sample(kit.store, "finished")
     _enrol(kit, range(FINISHED + 1, FINISHED + RUNNING + 1), at=later)
+    run_until(kit, later + timedelta(days=8))
+    _write(kit, range(FINISHED + 1, FINISHED + RUNNING + 1))
     run_until(kit, later + timedelta(days=8, hours=1))
     _sample(kit.store, "running")
-    _copy(kit.store, "running", RUNNING_COPIES, days=1, say=say)
+
+
+def multiply(kit: Kit, patients: int, *, say: Say) -> None:
+    """Copy the originals until there are so many patients, and note that it is done."""
     rest = patients - FINISHED - RUNNING * (1 + RUNNING_COPIES)
-    _copy(kit.store, "finished", max(0, rest // FINISHED), days=DAYS, say=say)
+    jobs = [
+        (Base.metadata.tables[name], sample, copies, days)
+        for name in TABLES
+        for sample, copies, days in (
+            ("finished", max(0, rest // FINISHED), DAYS),
+            ("running", RUNNING_COPIES, 1),
+        )
+    ]
+    tables = [Base.metadata.tables[name] for name in TABLES]
+    with kit.store.engine.begin() as connection:
+        # Made anew at the end: that takes a fraction of keeping them up to date row by row.
+        for index in (each for table in tables for each in table.indexes):
+            index.drop(connection)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for name in pool.map(lambda job: _copy(kit.store, *job), jobs):
+            say(f"copied {name}")
+        list(pool.map(lambda table: _make_indexes(kit.store, table), tables))
+    say("made the indexes")
+    _hire(kit)
     with kit.store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
+        connection.execute(text("CHECKPOINT"))
+        connection.execute(
+            text("CREATE TABLE filled AS SELECT :revision AS revision, :patients AS patients, "
+                 "CAST(:at AS timestamptz) AS at"),
+            {"revision": newest_revision(), "patients": patients, "at": kit.clock.now()},
+        )  # fmt: skip
+
+
+def _hire(kit: Kit) -> None:
+    with kit.store.write() as session:
+        for number in range(STAFF):
+            who = Particulars(
+                email=f"colleague{number}@example.com",
+                name=f"Colleague {number}",
+                roles=tuple(Role),
+                clinics=None,
+            )
+            staff = insert_member(session, kit.deed("cli:test"), who, password_hash=None)
+            sessions.begin(session, kit, staff, stage=Stage.FULL, browser="Chrome on Linux")
+
+
+def filled_until(store: Store, patients: int) -> datetime | None:
+    """Return up to when a store was filled with so many patients; None where it has to be anew."""
+    with store.engine.connect() as connection:
+        if connection.scalar(text("SELECT to_regclass('filled')")) is None:
+            return None
+        row = connection.execute(text("SELECT revision, patients, at FROM filled")).one()
+    if (row.revision, int(row.patients)) != (newest_revision(), patients):
+        return None
+    at: datetime = row.at
+    return at.astimezone(UTC)
 
 
 def counted(store: Store) -> dict[str, int]:
@@ -58,14 +137,39 @@ def counted(store: Store) -> dict[str, int]:
         return {
             name: connection.scalar(select(func.count()).select_from(Base.metadata.tables[name]))
             or 0
-            for name in TABLES
+            for name in sorted(TABLES)
         }
 
 
 def _enrol(kit: Kit, serials: range, *, at: datetime) -> None:
     clock_of(kit).advance_to(at + timedelta(minutes=30))
     for serial in serials:
-        enrol_one(kit, serial, diabetic=serial % 3 == 0, procedure_at=at)
+        troubled = TROUBLE.get(serial % FINISHED)
+        given: dict[str, Any] = (
+            {"mobile": troubled, "email": None, "channels": (SMS,)} if troubled else {}
+        )
+        enrol_one(kit, serial, diabetic=serial % 3 == 0, procedure_at=at, **given)
+
+
+def _write(kit: Kit, serials: range) -> None:
+    """Let every tenth patient write something that a person must read."""
+    for serial in serials:
+        if serial % 10 == 3:
+            text = Inbound(
+                provider_id=f"SM{serial:032d}",
+                from_=str(person(serial).mobile),
+                to="+447700900500",
+                body="When can I drive again?",
+                media_count=0,
+                opt_out_type=None,
+            )
+            take_inbound(kit, text)
+
+
+def open_items_of(kit: Kit) -> list[UUID]:
+    """Return what waits for a person."""
+    with kit.store.read() as session:
+        return [item.id for item in open_items(session)]
 
 
 def _sample(store: Store, name: str) -> None:
@@ -77,15 +181,20 @@ def _sample(store: Store, name: str) -> None:
             connection.execute(text(earlier))
 
 
-def _copy(store: Store, sample: str, copies: int, *, days: int, say: bool) -> None:
-    for first in range(1, copies + 1, AT_ONCE):
-        numbers = (first, min(first + AT_ONCE - 1, copies))
-        with store.engine.begin() as connection:
-            connection.execute(text("SET LOCAL session_replication_role = replica"))
-            for name in TABLES:
-                _copy_table(connection, Base.metadata.tables[name], sample, numbers, days)
-        if say:
-            print(f"  {sample}: copy {numbers[1]} of {copies}", flush=True)  # noqa: T201
+def _copy(store: Store, table: Table, sample: str, copies: int, days: int) -> str:
+    with store.engine.begin() as connection:
+        # No foreign key is checked, and none needs to be: everything is copied alike.
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        _copy_table(connection, table, sample, (1, copies), days)
+    return f"{table.name}, {sample}"
+
+
+def _make_indexes(store: Store, table: Table) -> None:
+    with store.engine.begin() as connection:
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        for index in table.indexes:
+            index.create(connection)
 
 
 def _copy_table(
@@ -114,7 +223,7 @@ def _whose(table: Table, sample: str) -> str:
     if table.name == "generations":
         return f"t.enrolment_id IN (SELECT id FROM enrolments WHERE patient_id IN {patients})"
     messages = f"(SELECT id FROM messages WHERE patient_id IN {patients})"
-    if table.name == "attempts":
+    if table.name in {"attempts", "occurrences"}:
         return f"t.message_id IN {messages}"
     attempts = f"(SELECT id FROM attempts WHERE message_id IN {messages})"
     return f"t.attempt_id IN {attempts}"
@@ -125,7 +234,11 @@ def _value(sample: str, column: Column[object], days: int) -> str:
     name = f"t.{column.name}"
     salt = f"'-{sample}-' || n"
     if isinstance(column.type, Uuid):
-        return f"md5({name}::text || {salt})::uuid"
+        # The time in front, as `new_id` writes it, and then what makes it another one.
+        hexed = f"replace({name}::text, '-', '')"
+        ms = f"('x' || lpad(substr({hexed}, 1, 12), 16, '0'))::bit(64)::bigint"
+        earlier = f"lpad(to_hex({ms} - (n % {days}) * {DAY_IN_MS}::bigint), 12, '0')"
+        return f"({earlier} || substr(md5({name}::text || {salt}), 13))::uuid"
     if isinstance(column.type, DateTime) or "Date" in type(column.type).__name__:
         return f"{name} - (n % {days}) * interval '1 day'"
     if column.name.endswith("_index"):

@@ -125,8 +125,9 @@ def sentences(here: Here, events: Sequence[AuditEvent]) -> list[Sentence]:
         people = {
             one.id: patients.read(one, here.kit.keyring) for one in patients_in(session, events)
         }
-        staff = {str(one.id): one.name for one in everyone(session)}
-        named = {f"web:{one.email}": one.name for one in everyone(session)}
+        team = everyone(session)
+    staff = {str(one.id): one.name for one in team}
+    named = {f"web:{one.email}": one.name for one in team}
     writer = _Writer(here, people=people, staff=staff, named=named)
     return [writer.sentence(event) for event in events]
 

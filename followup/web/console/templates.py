@@ -21,6 +21,9 @@ def environment() -> Environment:
         undefined=ChainableUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        # A page imports a dozen files: looking each time whether they have changed costs much.
+        auto_reload=False,
+        cache_size=-1,
     )
     made.globals.update(static=address_of, words=words)
     made.filters.update(words.FILTERS)

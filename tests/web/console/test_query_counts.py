@@ -1,0 +1,158 @@
+"""Every page asks as often of the database where there is much to show as where there is little."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from followup.channels.twilio_hooks import Inbound
+from followup.domain.channel import ChannelKind
+from followup.domain.roles import Role
+from followup.kit import Kit
+from followup.replies import take_inbound
+from followup.staff.invitations import invite
+from followup.staff.members import Particulars, insert_member
+from followup.store.models import Enrolment, Message, Patient, WorklistItem
+from followup.store.staff_tables import Staff
+from followup.store.switches import SwitchScope
+from followup.switches import lift, throw
+from followup.web.console.site import all_pages
+from tests.kits import clock_of, enrol_one, run_until, sms_of
+from tests.people import nhs_number
+from tests.scripted_channel import refuse
+from tests.web.console.conftest import make_app
+from tests.web.console.test_enrol import EVERYTHING, NAME, WHO
+from tests.web.console.test_patient import statements
+from tests.web.console.visitors import Visitor, join
+
+ONE_THING = {
+    *("/join/{token}", "/sign-in", "/sign-in/code", "/sign-in/organisation", "/session"),
+    *("/sign-in/organisation/back", "/sign-in/set-up", "/accessibility", "/account/code"),
+}
+"""Pages about one account alone, or about nothing that is kept."""
+
+SMS_ALONE = {"channels": (ChannelKind.SMS,)}
+FAILING, WRITING = 1, 2
+"""Who is not reached, and who writes."""
+
+
+def more(kit: Kit, name: str, people: int) -> None:
+    """Let there be more of everything, also about the two patients whom the pages show."""
+    clock = clock_of(kit)
+    texts = iter(range(1000))
+    for serial in range(people):
+        enrol_one(kit, 100 + serial, reference=f"{name}{serial}", procedure_at=clock.now())
+    for index in range(people):
+        sms_of(kit).for_recipient[f"+447700900{100 + index}"] = refuse("21211", recipient=True)
+    run_until(kit, clock.now() + timedelta(days=1))
+    for _ in range(people):
+        for serial in (WRITING, 100):
+            text = Inbound(
+                provider_id=f"SM{name}{next(texts)}",
+                from_=f"+447700900{serial:03d}",
+                to="+447700900999",
+                body="When can I drive?",
+            )
+            take_inbound(kit, text, provider="sandbox")
+    for number in range(people):
+        who = Particulars(
+            email=f"{name}{number}@example.com", name="Sam", roles=(Role.MANAGE,), clinics=None
+        )
+        with kit.store.write() as session:
+            insert_member(session, kit.deed("cli:test"), who, password_hash=None)
+        invite(
+            kit, f"{name}-new{number}@example.com", roles=[Role.AUDIT], clinics=None,
+            actor="cli:test",
+        )  # fmt: skip
+        step = ("dressing", "flare", "moving", "sugar", "red-flags", "flare-over")[number]
+        lifted = throw(kit, SwitchScope.STEP, step, reason="a test", actor="cli:test")
+        lift(kit, lifted, actor="cli:test")
+
+
+def addresses(kit: Kit, visitor: Visitor) -> dict[str, str]:
+    """Return an address of every page that shows what is kept, by the path of its route."""
+    with kit.store.read() as session:
+        by_reference = select(Enrolment).where(Enrolment.reference == f"REF-{FAILING}")
+        enrolment = session.scalars(by_reference).one()
+        messages = select(Message.id).where(Message.enrolment_id == enrolment.id)
+        item = select(WorklistItem.id).where(WorklistItem.patient_id == enrolment.patient_id)
+        ids = {
+            "patient": enrolment.patient_id,
+            "enrolment": enrolment.id,
+            "message": session.scalars(messages.where(Message.state == "failed")).first(),
+            "item": session.scalars(item).first(),
+            "member": session.scalars(select(Staff.id)).first(),
+            "template": "flare",
+            "language": "en",
+            "protocol": "nerve-root-block",
+            "step": "name",
+        }
+        mailed = session.scalars(messages.where(Message.channel == "email")).first()
+    number = {"mobile": "07700 900888", "do": "test"}
+    found = visitor.post("/patients", {"wanted": nhs_number(WRITING)}).path
+    form = visitor.post("/enrol/quick", EVERYTHING).path
+    step = visitor.post("/enrol", WHO).path.removesuffix("/name")
+    visitor.post(f"{step}/name", NAME)
+    by_draft = {
+        "/patients/found/{draft}": found,
+        "/enrol/{draft}/check": form,
+        "/enrol/{draft}/{step}": f"{step}/wishes",
+        "/enrol/{draft}/code": visitor.post(f"{step}/reach", number).path,
+        "/patients/{patient}/contacts/{draft}": visitor.post(
+            f"/patients/{ids['patient']}/contacts", number
+        ).path,
+        "/attention/{item}/contacts/{draft}": visitor.post(
+            f"/attention/{ids['item']}/contacts", number
+        ).path,
+        "/messages/{message}/mail": f"/messages/{mailed}/mail",
+    }
+    paths = {page.path for page in all_pages() if page.method == "GET"} - ONE_THING
+    return {path: by_draft.get(path) or path.format_map(ids) for path in sorted(paths)}
+
+
+def asked(kit: Kit) -> dict[str, int]:
+    """Return how many statements each page takes."""
+    visitor = join(kit, make_app(kit))
+    found = {}
+    for path, address in addresses(kit, visitor).items():
+        answer = visitor.client.get(address)
+        assert answer.status_code in {200, 409}, f"{path}: {answer.status_code}"
+        found[path] = statements(kit, lambda at=address: visitor.client.get(at))
+    return found
+
+
+@pytest.fixture
+def store(sqlite_kit: Kit) -> Kit:
+    """A store with a little of everything."""
+    sms_of(sqlite_kit).for_recipient["+447700900001"] = refuse("21211", recipient=True)
+    for serial in (FAILING, WRITING):
+        enrol_one(sqlite_kit, serial)
+    more(sqlite_kit, "few", 1)
+    return sqlite_kit
+
+
+@pytest.mark.slow
+def test_no_page_asks_more_often_where_there_is_more(store):
+    few = asked(store)
+
+    more(store, "many", 6)
+    many = asked(store)
+
+    assert {path: (few[path], many[path]) for path in few if many[path] > few[path]} == {}
+    assert max(many.values()) <= 40
+
+
+@pytest.mark.slow
+def test_the_counts_would_show_a_page_that_asks_for_each_row(store):
+    def looks() -> None:
+        with store.store.read() as session:
+            for one in session.scalars(select(Patient.id)).all():
+                session.get_one(Patient, one)
+
+    few = statements(store, looks)
+    more(store, "many", 6)
+
+    # The first of the six is there already.
+    assert statements(store, looks) == few + 5

@@ -29,7 +29,7 @@ import psutil
 from tests.processes import kill_family
 from tests.servers import free_port
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 STOP_SECONDS = 40.0
 COMMAND_SECONDS = 300.0
 POLL_SECONDS = 0.05

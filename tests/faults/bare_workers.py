@@ -13,6 +13,7 @@ import os
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -108,6 +109,8 @@ def _fork(settings: Settings, part: Part) -> int:
             kit = wiring.build(settings)
             while os.getppid() == parent:
                 _once(part, kit)
+        except Exception:  # noqa: BLE001 - nothing is above it
+            traceback.print_exc()
         finally:
             os._exit(1)
     return child

@@ -18,6 +18,7 @@ from tests.stacks import Running, StackError
 DISK_MIB = 64
 """More than a run needs, and quick to fill."""
 FULL_SECONDS = 5.0
+STARTS = 5
 SAID = ("database or disk is full", "disk I/O error")
 """How SQLite says that there is no room: on a full disk, and at a limit on the size of files."""
 
@@ -44,9 +45,17 @@ class EmbeddedScene(Scene):
     def run(self) -> Running:
         """Start the one process, with the database open nowhere else, as after a power cut."""
         self.kit.store.close()
-        running = self.stack.embedded("--port", str(self.web_port))
-        self.stack.wait_until_answers(self.web_port, of=running)
-        return running
+        for _ in range(STARTS):
+            running = self.stack.embedded("--port", str(self.web_port))
+            try:
+                self.stack.wait_until_answers(self.web_port, of=running)
+            except StackError:
+                # It sends before it answers, so the provider may have killed it already.
+                if running.is_running or not self.twilio.faults()["killed"]:
+                    raise
+            else:
+                return running
+        raise StackError("the embedded stack was killed again and again before it answered")
 
     def damage(self) -> list[str]:
         """Return what SQLite finds wrong with its file."""

@@ -30,7 +30,7 @@ from followup.domain.lifecycle import FINAL, State
 from followup.enrol import enrol
 from followup.kit import Kit
 from followup.store.models import Message, Sweep
-from tests.faults.breaking import broken
+from tests.faults.breaking import broken, require_well_broken
 from tests.faults.clinics import Rules, request_due_at
 from tests.faults.reckoning import Reckoning, Taken, reckon, taken_by_twilio
 from tests.faults.report import Result
@@ -243,6 +243,7 @@ class Scene:
 
     def result(self, name: str, *, since: float) -> Result:
         """Return what the run came to; `since` is when it began, by `time.monotonic`."""
+        require_well_broken(self.stack.folder.glob("*.log"))
         provider = self.twilio.faults()
         injected = Counter(provider["counts"]) + self.kills
         # A process that was killed may have had more than one request under way.

@@ -22,10 +22,10 @@ from typing import Any
 def without_write_ahead(send: Any) -> None:
     """Call the provider before the attempt is committed, in the transaction that is open."""
 
-    def deliver(kit: Any, token: Any, message_ids: Any, *, executor: Any) -> int:
+    def deliver(kit: Any, token: Any, portion: Any, *, executor: Any) -> int:
         calls = send.Calls(kit, executor)
         with kit.store.write() as session:
-            started = send._start(session, kit, token, message_ids)
+            started = send._start(session, kit, token, portion)
             calls.begin(started)
             while len(calls._turns._done) < len(started):
                 time.sleep(0.005)
@@ -62,8 +62,8 @@ def without_lease_check(prepare: Any) -> None:
     """Call the provider though the lease may be over."""
     right = prepare.prepare
 
-    def prepared(*given: Any) -> Any:
-        started = right(*given)
+    def prepared(*given: Any, **more: Any) -> Any:
+        started = right(*given, **more)
         return started and replace(started, call_before=started.call_before + timedelta(days=1))
 
     prepare.prepare = prepared

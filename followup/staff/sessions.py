@@ -163,12 +163,12 @@ def open_sessions(session: Session, kit: Kit, staff_id: UUID) -> Sequence[StaffS
     ).all()
 
 
-def last_seen(session: Session) -> dict[UUID, datetime]:
-    """Return when each member of staff last used the console, in real time."""
+def last_seen(session: Session, staff_ids: Sequence[UUID]) -> dict[UUID, datetime]:
+    """Return when each of these members of staff last used the console, in real time."""
     rows = session.execute(
-        select(StaffSession.staff_id, func.max(StaffSession.seen_real_at)).group_by(
-            StaffSession.staff_id
-        )
+        select(StaffSession.staff_id, func.max(StaffSession.seen_real_at))
+        .where(StaffSession.staff_id.in_(staff_ids))
+        .group_by(StaffSession.staff_id)
     )
     return {row[0]: row[1] for row in rows}
 

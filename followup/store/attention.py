@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, literal_column, select
+from sqlalchemy import ColumnElement, func, literal_column, select, true
 from sqlalchemy.orm import Session
 
 from followup.store.models import InboundMessage, Message, Occurrence, Patient, WorklistItem
 
-MOST = 300
-"""So many items one page shows, the most urgent ones; a clinic with more has other worries."""
+PAGE = 50
+"""So many items one page shows."""
+
+
+class View(StrEnum):
+    """Which items are looked at; the values stand in addresses."""
+
+    ALL = ""
+    MINE = "mine"
+    FREE = "free"
+    LATE = "late"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,15 +72,39 @@ def tally(session: Session, clinics: Collection[str] | None, *, now: datetime) -
     return Tally(count=row[0], oldest=row[1], overdue=row[2])
 
 
-def waiting(session: Session, clinics: Collection[str] | None) -> Waiting:
-    """Return what waits, the most urgent first: five queries, however much it is."""
+def views_of(
+    session: Session, clinics: Collection[str] | None, *, actor: str, now: datetime
+) -> Mapping[View, int]:
+    """Return how much waits in each view of a member of staff, in one query."""
+    counts = [
+        func.count().filter(belongs(view, actor=actor, now=now)).label(view.name) for view in View
+    ]
+    row = session.execute(select(*counts).where(is_open(), *of_clinics(clinics))).one()
+    return dict(zip(View, row, strict=True))
+
+
+def belongs(view: View, *, actor: str, now: datetime) -> ColumnElement[bool]:
+    """Return the condition that an item belongs to a view."""
+    return {
+        View.ALL: true(),
+        View.MINE: WorklistItem.owner == actor,
+        View.FREE: WorklistItem.owner.is_(None),
+        View.LATE: WorklistItem.due_at <= now,
+    }[view]
+
+
+def waiting(
+    session: Session, clinics: Collection[str] | None, which: ColumnElement[bool], *, page: int = 1
+) -> Waiting:
+    """Return a page of what waits, the most urgent first: five queries, however much it is."""
     items = session.scalars(
         select(WorklistItem)
-        .where(is_open(), *of_clinics(clinics))
+        .where(is_open(), which, *of_clinics(clinics))
         .order_by(WorklistItem.urgency, WorklistItem.due_at, WorklistItem.id)
-        .limit(MOST + 1)
+        .offset((page - 1) * PAGE)
+        .limit(PAGE + 1)
     ).all()
-    return _with_all(session, items[:MOST], more=len(items) > MOST)
+    return _with_all(session, items[:PAGE], more=len(items) > PAGE)
 
 
 def one_item(session: Session, item_id: UUID) -> Waiting | None:

@@ -145,6 +145,9 @@ class Enrolment(Base):
             postgresql_where=text("state != 'withdrawn'"),
         ),
         Index("ix_enrolments_state_procedure_at", "state", "procedure_at"),
+        # The latest patients first: of all clinics, and of one.
+        Index("ix_enrolments_procedure_at_id", "procedure_at", "id"),
+        Index("ix_enrolments_clinic_procedure_at_id", "clinic", "procedure_at", "id"),
         CheckConstraint(
             _among("state", ["active", "paused", "withdrawn", "finished"]), name="state"
         ),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -14,7 +15,7 @@ from followup.calls import NOTE_COLUMN
 from followup.domain.channel import ChannelKind
 from followup.domain.contact import mask_email, mask_mobile
 from followup.domain.errors import Conflict, NotFound
-from followup.store.attention import waiting
+from followup.store.attention import View, belongs, views_of, waiting
 from followup.store.audit_log import Entry
 from followup.store.models import Patient, WorklistItem
 from followup.store.patient_history import calls_of
@@ -33,40 +34,44 @@ DONE = {
     "unchanged": "The contact details were right already.",
     "mailed": "The message goes out by e-mail.",
 }
-VIEWS: Mapping[str, tuple[str, Callable[[Matter], bool]]] = {
-    "": ("All", lambda _: True),
-    "mine": ("Mine", lambda matter: matter.is_mine),
-    "free": ("Nobody’s yet", lambda matter: matter.item.owner is None),
-    "late": ("Overdue", lambda matter: matter.late),
+VIEWS: Mapping[View, str] = {
+    View.ALL: "All",
+    View.MINE: "Mine",
+    View.FREE: "Nobody’s yet",
+    View.LATE: "Overdue",
 }
 pages = Pages()
 
 
 @pages.get("/attention", may=SEE_PATIENTS)
 def show(here: Here) -> Response:
+    view = View(here.query("view")) if here.query("view") in set(View) else View.ALL
+    actor, now, page = here.member.actor, here.kit.clock.now(), here.page_number
     with here.kit.store.read() as session:
-        found = waiting(session, _clinics(here))
+        counts = views_of(session, _clinics(here), actor=actor, now=now)
+        which = belongs(view, actor=actor, now=now)
+        found = waiting(session, _clinics(here), which, page=page)
     matters = [matter_of(here, found, item) for item in found.items]
     here.record(Entry(action="worklist.listed", detail={"shown": len(matters)}))
-    view = here.query("view") if here.query("view") in VIEWS else ""
-    shown = [matter for matter in matters if VIEWS[view][1](matter)]
     return here.page(
         "attention.html",
-        groups=_by_patient(shown),
-        nothing=not matters,
-        more=found.more,
+        groups=_by_patient(matters),
+        nothing=not counts[View.ALL],
         views=[
-            {
-                "text": text,
-                "count": sum(belongs(matter) for matter in matters),
-                "href": f"/attention?view={key}" if key else "/attention",
-                "current": key == view,
-            }
-            for key, (text, belongs) in VIEWS.items()
+            {"text": text, "count": counts[key], "href": _address(key), "current": key is view}
+            for key, text in VIEWS.items()
         ],
+        previous=_address(view, page - 1) if page > 1 else None,
+        next=_address(view, page + 1) if found.more else None,
         done=DONE.get(here.query("done")),
         may_change=here.member.may(CHANGE_PATIENTS),
     )
+
+
+def _address(view: View, page: int = 1) -> str:
+    pairs = {"view": view.value, "page": str(page) if page > 1 else ""}
+    query = urlencode({name: value for name, value in pairs.items() if value})
+    return f"/attention?{query}" if query else "/attention"
 
 
 @pages.get("/attention/{item}", may=SEE_PATIENTS)

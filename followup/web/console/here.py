@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -123,6 +124,12 @@ class Here:
     def query(self, name: str) -> str:
         """Return a value of the address; it never holds a patient's data."""
         return self.request.query_params.get(name, "").strip()
+
+    @property
+    def page_number(self) -> int:
+        """Which page of a list is asked for: 1 unless the address names another one."""
+        text = self.query("page")
+        return max(int(text), 1) if re.fullmatch("[0-9]{1,4}", text) else 1
 
     def page(
         self, name: str, *, status: int = 200, form: Form = EMPTY, **facts: object

@@ -28,6 +28,7 @@ from followup.web.console.forms import EMPTY, Form
 from followup.web.console.here import Here
 from followup.web.console.registry import MANAGE, Pages
 
+PAGE = 50
 EVERYWHERE, SOME = "all", "some"
 DONE = {
     "changed": "What they may do was changed.",
@@ -42,15 +43,19 @@ pages = Pages()
 
 @pages.get("/team", may=MANAGE)
 def show(here: Here) -> Response:
+    page = here.page_number
     with here.kit.store.read() as session:
         staff = [one for one in members.everyone(session) if _is_ours(here, one.clinics)]
+        shown = staff[(page - 1) * PAGE : page * PAGE]
         invitations = [
             one for one in open_invitations(session, here.kit) if _is_ours(here, one.clinics)
         ]
-        seen = last_seen(session)
+        seen = last_seen(session, [one.id for one in shown])
     return here.page(
         "team.html",
-        staff=staff,
+        staff=shown,
+        previous=f"/team?page={page - 1}" if page > 1 else None,
+        next=f"/team?page={page + 1}" if len(staff) > page * PAGE else None,
         seen=seen,
         invitations=invitations,
         managers=sum(Role.MANAGE in one.roles for one in staff if one.disabled_at is None),

@@ -182,16 +182,48 @@ def test_more_items_ask_no_more_of_the_database(sqlite_kit, joined, failed):
 
 
 def test_beyond_what_a_page_shows_it_says_that_there_is_more(sqlite_kit, joined, monkeypatch):
-    monkeypatch.setattr("followup.store.attention.MOST", 2)
+    monkeypatch.setattr("followup.store.attention.PAGE", 2)
     with sqlite_kit.store.write() as session:
         for serial in range(3):
             task = Task(subject=f"s{serial}", kind="set-up", clinic=CLINIC, cause="TemplateError")
             open_item(session, sqlite_kit, sqlite_kit.deed("cli:test"), task)
 
-    page = joined().get("/attention")
+    visitor = joined()
+    page = visitor.get("/attention")
 
-    assert "These are the most urgent. Others wait behind them." in page.text
+    assert "These are the most urgent. Others wait behind them, on the next page." in page.text
     assert len(page.page.all("li", **{"class": "fu-item"})) == 2
+    assert view(page, "All").text == "All 3"
+    behind = visitor.get(page.links()["Next page"])
+    assert len(behind.page.all("li", **{"class": "fu-item"})) == 1
+    assert behind.links()["Previous page"] == "/attention"
+    assert "Others wait behind them" not in behind.text
+
+
+@pytest.mark.parametrize("page", ["0", "-1", "x", "٣", "99999"])
+def test_a_page_that_is_none_is_the_first(sqlite_kit, joined, failed, page):
+    failed()
+
+    shown = joined().get("/attention", params={"page": page})
+
+    assert len(shown.page.all("li", **{"class": "fu-item"})) == 1
+
+
+def test_each_view_is_counted_beyond_the_page_too(sqlite_kit, joined, monkeypatch):
+    monkeypatch.setattr("followup.store.attention.PAGE", 1)
+    with sqlite_kit.store.write() as session:
+        for serial in range(3):
+            task = Task(subject=f"s{serial}", kind="set-up", clinic=CLINIC, cause="TemplateError")
+            open_item(session, sqlite_kit, sqlite_kit.deed("cli:test"), task)
+    visitor = joined()
+    visitor.post(f"/attention/{tasks(sqlite_kit)[2].id}/take")
+
+    page = visitor.get("/attention?view=mine")
+
+    assert [view(page, text).text for text in ("All", "Mine", "Nobody", "Overdue")] == [
+        "All 3", "Mine 1", "Nobody’s yet 2", "Overdue 0"
+    ]  # fmt: skip
+    assert len(page.page.all("li", **{"class": "fu-item"})) == 1
 
 
 # --------------------------------------------------------------------------------- doing

@@ -314,7 +314,11 @@ def upgrade() -> None:
         sa.UniqueConstraint("page_index", name=op.f("uq_enrolments_page_index")),
     )
     with op.batch_alter_table("enrolments", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_enrolments_clinic_procedure_at_id", ["clinic", "procedure_at", "id"], unique=False
+        )
         batch_op.create_index(batch_op.f("ix_enrolments_patient_id"), ["patient_id"], unique=False)
+        batch_op.create_index("ix_enrolments_procedure_at_id", ["procedure_at", "id"], unique=False)
         batch_op.create_index(
             "ix_enrolments_state_procedure_at", ["state", "procedure_at"], unique=False
         )
@@ -960,7 +964,9 @@ def downgrade() -> None:
             postgresql_where=sa.text("state != 'withdrawn'"),
         )
         batch_op.drop_index("ix_enrolments_state_procedure_at")
+        batch_op.drop_index("ix_enrolments_procedure_at_id")
         batch_op.drop_index(batch_op.f("ix_enrolments_patient_id"))
+        batch_op.drop_index("ix_enrolments_clinic_procedure_at_id")
 
     op.drop_table("enrolments")
     op.drop_table("version_minutes")

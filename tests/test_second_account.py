@@ -10,21 +10,22 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from followup import pacing
+from followup import after_restore, pacing
 from followup.accounts import account_of, line_now, way_words
 from followup.catalogue import Catalogue
 from followup.channels.breaker import PROBES, SHORTEST_OPEN, InProcessBreaker
-from followup.channels.interface import Report, ReportedStatus
+from followup.channels.interface import Listed, Report, ReportedStatus
 from followup.channels.pace import InProcessPace
 from followup.dispatch import claim_due
 from followup.domain.lifecycle import State
+from followup.escalation import escalate_overdue
 from followup.figures import figures
-from followup.kit import Kit
+from followup.kit import Kit, OnCall
 from followup.receipts import Taken, apply_parked, take
 from followup.send import deliver
 from followup.standing import RESTORED
 from followup.standing_in import ONE_SPELL, spells
-from followup.store.models import Attempt, Message, StandIn
+from followup.store.models import Attempt, Message, Restore, StandIn
 from followup.store.types import new_id
 from followup.symptoms import held_up
 from tests.kits import (
@@ -53,6 +54,8 @@ from tests.scripted_channel import (
     busy,
     refuse,
 )
+from tests.test_hot_path import counting
+from tests.test_replies import take as text_in
 
 FIRST, SECOND = "AC-first", "AC-second"
 OWN_NUMBER = "+447700900555"
@@ -619,3 +622,76 @@ def test_whoever_sends_a_single_text_takes_the_account_that_is_there(kit):
     assert line_now(kit, SMS) is second_of(kit)
     assert line_now(kit, EMAIL) is kit.channels[EMAIL]
     assert line_now(replace(kit, standby={}), SMS) is first_of(kit)
+
+
+def test_on_call_staff_are_told_through_the_account_that_is_there(kit):
+    enrol_one(kit)
+    text_in(kit, "STOP cant feel my legs")
+    take_first_away(kit)
+    on_call = replace(kit, policy=replace(kit.policy, on_call=OnCall(sms=("+447700900700",))))
+    clock_of(kit).advance(timedelta(minutes=20))
+
+    escalate_overdue(on_call)
+
+    assert first_of(kit).calls == []
+    [told] = second_of(kit).calls
+    assert (told.to, told.sender) == ("+447700900700", "second-sender")
+
+
+def test_while_the_first_is_there_the_second_costs_one_statement_in_seconds(kit):
+    enrol_many(kit, 30)
+
+    with counting(kit) as counted:
+        tick(kit)
+
+    assert sum("stand_ins" in statement for statement in counted.statements) == 1
+    without = replace(kit, standby={})
+    enrol_many(kit, 5, first=51)
+    clock_of(kit).advance(timedelta(minutes=1))
+    with counting(kit) as counted:
+        tick(without)
+    assert not any("stand_ins" in statement for statement in counted.statements)
+
+
+def test_after_a_restore_the_lists_of_both_accounts_are_read(kit):
+    at = clock_of(kit).now()
+    restore = Restore(taken_real_at=at, restored_real_at=at)
+    lists = {
+        FIRST: [a_text("start", came_at=at + timedelta(minutes=2))],
+        SECOND: [a_text("stop", came_at=at + timedelta(minutes=1))],
+    }
+    both = replace(
+        kit,
+        channels={**kit.channels, SMS: Listing(SMS, lists[FIRST])},
+        standby={SMS: Listing(SMS, lists[SECOND])},
+    )
+    half = replace(both, standby={SMS: Listing(SMS, None)})
+
+    texts, is_whole = after_restore._listed(both, restore)
+    some, is_all = after_restore._listed(half, restore)
+
+    assert ([one.body for one in texts], is_whole) == (["stop", "start"], True)
+    assert ([one.body for one in some], is_all) == (["start"], False)
+
+
+class Listing(ScriptedChannel):
+    """A scripted channel with a history, or with one that can't be read."""
+
+    def __init__(self, kind, texts) -> None:
+        super().__init__(kind)
+        self.listed = texts
+
+    def listed_since(self, since):
+        return self.listed
+
+
+def a_text(body, *, came_at):
+    return Listed(
+        provider_id=f"SM-{body}",
+        came_in=True,
+        from_="+447700900001",
+        to="+447700900500",
+        body=body,
+        media_count=0,
+        created_at=came_at,
+    )

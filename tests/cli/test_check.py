@@ -8,6 +8,20 @@ import pytest
 
 from tests.cli.conftest import CommandLine, enrolled
 
+SECOND_BY_NAME = {
+    "FOLLOWUP_SMS_CHANNEL": "twilio",
+    "FOLLOWUP_PUBLIC_URL": "https://followup.example.com",
+    "FOLLOWUP_TWILIO_ACCOUNT_SID": "AC01",
+    "FOLLOWUP_TWILIO_AUTH_TOKEN": "x",
+    "FOLLOWUP_TWILIO_FROM": "+447700900500",
+    "FOLLOWUP_TWILIO_FALLBACK_ACCOUNT_SID": "AC02",
+    "FOLLOWUP_TWILIO_FALLBACK_AUTH_TOKEN": "y",
+    "FOLLOWUP_TWILIO_FALLBACK_FROM": "Clinic",
+    "FOLLOWUP_TWILIO_API_URL": "http://127.0.0.1:9",
+    "FOLLOWUP_TWILIO_FALLBACK_API_URL": "http://127.0.0.1:9",
+}
+"""A second account whose texts nobody can reply to, though the words ask patients to."""
+
 
 def parts(findings):
     return {finding["part"] for finding in findings}
@@ -74,6 +88,7 @@ def test_a_fresh_installation_is_looked_at_without_making_anything(unset):
             "does not answer",
             id="redis",
         ),
+        pytest.param(SECOND_BY_NAME, "protocols", "a name that can't be answered", id="sender"),
         pytest.param({"FOLLOWUP_CONFIG_DIR": "/usr"}, "protocols", "/usr/protocols", id="config"),
     ],
 )

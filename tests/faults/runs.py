@@ -61,5 +61,6 @@ BREAKS: Mapping[str, tuple[str, Plan]] = {
     "compare-and-set": ("rivals", Plan(messages=400, over=1)),
     "reconciliation-wait": ("kills", Plan(messages=500, over=15, kills=10, short=True)),
     "lease-check": ("freeze-call", Plan(messages=200, over=2, freezes=2)),
+    "own-account": ("accounts", Plan(messages=240, over=40, servers=4, short=True)),
 }
 """For each safety mechanism, the run that has to fail without it, made so short."""

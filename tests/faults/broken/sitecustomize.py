@@ -69,11 +69,17 @@ def without_lease_check(prepare: Any) -> None:
     prepare.prepare = prepared
 
 
+def without_own_account(kit: Any) -> None:
+    """Look for an attempt at the second account, whichever was called for it."""
+    kit.Kit.line_of = lambda self, kind, **_: self.standby.get(kind) or self.channels[kind]
+
+
 BREAKS: dict[str, tuple[str, Callable[[Any], None]]] = {
     "write-ahead": ("followup.send", without_write_ahead),
     "compare-and-set": ("followup.store.messages", without_compare_and_set),
     "reconciliation-wait": ("followup.reconcile", without_reconciliation_wait),
     "lease-check": ("followup.prepare", without_lease_check),
+    "own-account": ("followup.kit", without_own_account),
 }
 
 

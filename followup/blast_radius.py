@@ -34,8 +34,8 @@ from followup.worklist import Task, open_item
 HELD = "blast-radius"
 """The reason of a message that is held because it was beyond a limit."""
 DAY = timedelta(days=1)
-KEPT = timedelta(hours=1)
-"""How long (real time) the count of a minute is kept."""
+KEPT = timedelta(minutes=5)
+"""How long (real time) the count of a minute is kept: nobody asks for any but the last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

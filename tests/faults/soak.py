@@ -17,7 +17,7 @@ import psutil
 from sqlalchemy import func, select, text
 
 from followup.clock import TimeLapseClock
-from followup.store.models import Attempt, AuditEvent, Base, Message
+from followup.store.models import Attempt, AuditEvent, Base, Enrolment
 from tests.faults.cast import Cast
 from tests.faults.clinics import Rules
 from tests.faults.kills import Plan
@@ -105,14 +105,14 @@ def _of_tables(scene: Scene) -> dict[str, float]:
             if name not in GROWING
         }
         sent = session.scalar(select(func.count()).select_from(Attempt)) or 0
-        planned = session.scalar(select(func.count()).select_from(Message)) or 1
+        enrolled = session.scalar(select(func.count()).select_from(Enrolment)) or 1
         events = session.scalar(select(func.count()).select_from(AuditEvent)) or 0
         connections = session.scalar(
             text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
         )
     return {
         **rows,
-        "per message sent, events": (events - planned) / max(sent, 1),
+        "per message sent, events": (events - enrolled) / max(sent, 1),
         "connections to PostgreSQL": float(connections or 0),
     }
 

@@ -1,4 +1,4 @@
-"""Whether the broker can be reached, asked in bounded time."""
+"""The broker: whether it can be reached, and what waits in it, asked in bounded time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import structlog
 from followup.health import Ailment
 
 BROKER_SECONDS = 2.0
+QUEUES = ("dispatch", "send", "sweeps")
+"""Every queue that a task is routed to."""
 
 log = structlog.get_logger()
 
@@ -35,3 +37,11 @@ def broker_ailments(client: redis.Redis | None) -> list[Ailment]:
             )
         ]
     return []
+
+
+def queue_lengths(client: redis.Redis) -> dict[str, int] | None:
+    """Return how many tasks wait in each queue, or None where the broker can't be asked."""
+    try:
+        return {name: int(client.llen(name)) for name in QUEUES}
+    except redis.RedisError:
+        return None

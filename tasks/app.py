@@ -17,6 +17,7 @@ from kombu import Exchange, Queue
 
 from config.logging import configure_logging
 from config.settings import Settings, load_settings
+from followup.broker import QUEUES
 from followup.domain.errors import ConfigurationError
 from followup.heart import Heart, OwnLedger, Pulse
 from followup.kit import Kit
@@ -115,9 +116,7 @@ def configure(settings: Settings) -> None:
         broker_connection_max_retries=None,
         broker_transport_options=_transport(settings),
         task_default_queue="sweeps",
-        task_queues=[
-            Queue(name, Exchange(name), routing_key=name) for name in ("dispatch", "send", "sweeps")
-        ],
+        task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
         task_routes={
             "tasks.dispatch.tick": {"queue": "dispatch"},
             "tasks.dispatch.deliver": {"queue": "send"},

@@ -62,10 +62,11 @@ def create_app(kit: Kit, settings: Settings) -> FastAPI:
         max_body_size=MOST_BYTES,
         telemetry=NO_TELEMETRY,
     )
+    broker = None if settings.is_embedded else broker_client(settings.broker_url)
     app.state.site = Site(
         kit=kit,
         signatures=_signatures(settings),
-        broker=None if settings.is_embedded else broker_client(settings.broker_url),
+        broker=broker,
         scrapes=Scrapes(kit),
         version=version("followup"),
     )
@@ -87,6 +88,7 @@ def create_app(kit: Kit, settings: Settings) -> FastAPI:
             code_roles=settings.code_roles,
             settings_in_force=settings.in_force(),
             identity=_identity(kit, settings),
+            broker=broker,
         ),
     )
     app.add_middleware(Envelope, is_https=settings.public_url.startswith("https:"))

@@ -12,13 +12,13 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy.orm import Session
 
-from followup.alarms import open_alarms
 from followup.broker import broker_ailments
 from followup.domain.errors import StoreUnavailable
 from followup.health import Ailment, ailments
 from followup.store.switches import list_switches
 from followup.symptoms import held_up
 from followup.web.site import Here, Site
+from followup.web.trouble import with_alarms
 
 log = structlog.get_logger()
 
@@ -55,7 +55,7 @@ def _of_the_store(site: Site) -> tuple[list[Ailment], list[dict[str, str | None]
     try:
         found = [*ailments(site.kit), *held_up(site.kit)]
         with site.kit.store.read() as session:
-            return _with_alarms(session, found), _stopped(session)
+            return with_alarms(session, found), _stopped(session)
     except StoreUnavailable as error:
         log.warning("web.database_away", reason=str(error))
         return [
@@ -65,13 +65,6 @@ def _of_the_store(site: Site) -> tuple[list[Ailment], list[dict[str, str | None]
                 "its disk has room, and into the log",
             )
         ], None
-
-
-def _with_alarms(session: Session, found: list[Ailment]) -> list[Ailment]:
-    """Return what is wrong, with the alarms that are up for what shows over time."""
-    codes = {one.code for one in found}
-    up = [Ailment(code=it.code, sentence=it.sentence) for it in open_alarms(session)]
-    return [*found, *(one for one in up if one.code not in codes and one.code != "broker-away")]
 
 
 def _stopped(session: Session) -> list[dict[str, str | None]]:

@@ -23,9 +23,12 @@ from followup.changes import reschedule
 from followup.channels.twilio_hooks import Inbound
 from followup.demo.cast import CAST, START, Part
 from followup.enrol import enrol
+from followup.health import watched
+from followup.heart import beat
 from followup.page_links import replace_link
 from followup.replies import take_inbound
 from followup.store.models import Enrolment, Message
+from followup.sweeps import JOBS
 from tests.browser.site import Site
 from tests.kits import run_until
 
@@ -68,7 +71,16 @@ def play(site: Site) -> Cast:
             run_until(site.kit, at)
             act()
     run_until(site.kit, MOMENT)
+    _give_signs_of_life(site)
     return cast
+
+
+def _give_signs_of_life(site: Site) -> None:
+    """Note what the processes of a real clinic would have noted a moment ago."""
+    for job in JOBS:
+        watched(site.kit, job.name, lambda: 0)
+    for component in ("beat", "web", "worker"):
+        beat(site.kit, component, "clinic-server")
 
 
 def _script(cast: Cast, part: Part) -> Iterator[tuple[datetime, Callable[[], object]]]:

@@ -129,9 +129,9 @@ def _samples(protocol: Protocol, step: Step) -> Iterator[Sample]:
 
 def _proofs(here: Here, template: str, clinic: Clinic, occurrence: int) -> Iterator[Proof]:
     content = here.kit.content
-    languages = dict.fromkeys(
-        one.language for one in content.versions() if one.template == template
-    )
+    written = {one.language for one in content.versions() if one.template == template}
+    # In the clinic's order: the usual language first.
+    languages = sorted(written, key=lambda one: (one not in clinic.languages[:1], one))
     for language in languages:
         made: dict[ChannelKind, Rendered | None] = {}
         for channel in ChannelKind:

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import redis
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -31,7 +32,7 @@ class Console:
 
     `code_roles` must have a second factor; `nhs_identity` turns the neutral theme into the NHS's.
     `paths` are those of all pages, so that nothing leads to one that is not there. `identity` is
-    the organisation's own sign-in, where one is set up.
+    the organisation's own sign-in, where one is set up; `broker` is None for the embedded one.
     """
 
     kit: Kit
@@ -43,6 +44,7 @@ class Console:
     settings_in_force: Mapping[str, str]
     paths: frozenset[str]
     identity: IdentityProvider | None = None
+    broker: redis.Redis | None = None
 
     @property
     def cookie(self) -> str:

@@ -159,7 +159,8 @@ def lines_of(session: Session, here: Here, patient: Patient) -> list[Line]:
         )
         for event in history.deeds_of(session, patient.id)
     ]
-    return sorted(lines, key=lambda line: line.at)
+    # What was done comes before the messages that it made, at the same moment.
+    return sorted(lines, key=lambda line: (line.at, line.kind != "deed"))
 
 
 def _opened(text: InboundMessage, sealer: Sealer) -> str | None:

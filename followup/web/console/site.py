@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import version
 
+import redis
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -67,6 +68,7 @@ def make_console(
     code_roles: frozenset[Role] = frozenset(),
     settings_in_force: dict[str, str] | None = None,
     identity: IdentityProvider | None = None,
+    broker: redis.Redis | None = None,
 ) -> Console:
     """Return what the pages share."""
     return Console(
@@ -78,6 +80,7 @@ def make_console(
         code_roles=code_roles,
         settings_in_force=settings_in_force or {},
         identity=identity,
+        broker=broker,
         paths=frozenset(page.path for page in all_pages()),
     )
 

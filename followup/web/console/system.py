@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import platform
 
+import redis
 from starlette.responses import Response
 
+from followup.broker import queue_lengths
 from followup.channels.interface import Channel
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import InvalidInput, NotFound, Problem
-from followup.health import ailments, last_sweeps
+from followup.health import last_sweeps
 from followup.standing_in import spells
 from followup.store.revisions import newest_revision
 from followup.store.signs import heartbeats, queues, server_of
@@ -21,6 +23,7 @@ from followup.web.console.forms import Form
 from followup.web.console.here import Here
 from followup.web.console.registry import MANAGE, Pages
 from followup.web.console.stopped import step_words, stops
+from followup.web.trouble import trouble
 
 pages = Pages()
 
@@ -28,7 +31,8 @@ pages = Pages()
 @pages.get("/system", may=MANAGE)
 def show(here: Here) -> Response:
     kit = here.kit
-    wrong = ailments(kit)
+    broker = here.console.broker
+    wrong = trouble(kit, broker)
     with kit.store.read() as session:
         waiting = queues(session, now=kit.clock.now())
         beats, sweeps = heartbeats(session), last_sweeps(session)
@@ -40,6 +44,7 @@ def show(here: Here) -> Response:
         may_lift=lambda switch: _is_ours(here, switch),
         stops=lambda switch: stops(here, switch.scope, switch.value),
         queues=waiting,
+        tasks=_tasks(broker),
         beats=beats,
         sweeps=sweeps,
         standing_in=standing_in,
@@ -130,6 +135,16 @@ def _stop_page(here: Here, form: Form) -> Response:
     return here.page("system-stop.html", form=form, choices=_choices(here))
 
 
+def _tasks(broker: redis.Redis | None) -> str:
+    """Return how many tasks wait in each queue of the broker, in words."""
+    if broker is None:
+        return "None is needed: everything runs in one process"
+    lengths = queue_lengths(broker)
+    if lengths is None:
+        return "Not known: it can’t be reached"
+    return ", ".join(f"{name} {length:,}" for name, length in lengths.items())
+
+
 def _versions(here: Here) -> list[tuple[str, str]]:
     kit = here.kit
     protocols = kit.catalogue.protocols
@@ -139,12 +154,12 @@ def _versions(here: Here) -> list[tuple[str, str]]:
         ("Database", server_of(kit.store.engine)),
         ("Schema", newest_revision()),
         *((f"Protocol “{protocols[key].name}”", protocols[key].version) for key in protocols),
-        ("Texts go by", kit.channels[ChannelKind.SMS].provider),
+        ("Texts go by", words.provider_word(kit.channels[ChannelKind.SMS].provider)),
         *(
             (f"Second account for {words.covered(kind)}", _named(kit.standby[kind]))
             for kind in kit.standby
         ),
-        ("E-mails go by", kit.channels[ChannelKind.EMAIL].provider),
+        ("E-mails go by", words.provider_word(kit.channels[ChannelKind.EMAIL].provider)),
     ]
 
 

@@ -254,7 +254,8 @@ def advice(code: str, channel: str | None = None, classes: Collection[str] = ())
 def about(classes: Collection[str]) -> str:
     """Return what a reply may be about, as far as fixed phrases tell; empty where they don't."""
     known = [each for each in ReplyClass if each.value in classes]
-    return ", ".join(CLASSES[each] for each in known if each is not ReplyClass.UNCLEAR)
+    told = [CLASSES[each] for each in known if each is not ReplyClass.UNCLEAR]
+    return ", ".join(told).replace(":", ",")
 
 
 def urgency_tag(urgency: int) -> Tag:

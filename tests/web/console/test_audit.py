@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import csv
 import io
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,19 +24,39 @@ FOLLOWUP = Path(__file__).parents[3] / "followup"
 TODAY = "since=19&since-month=10&since-year=2026"
 
 
+ACTION = re.compile(r"[a-z-]+\.[a-z-]+")
+RECORDERS = {"note", "record", "_record", "_looked", "_entry"}
+NO_ACTION = {"id", "address", "mobile", "email", "language", "code", "html", "css", "txt"}
+"""What follows the dot in names of columns and files that begin as actions do."""
+
+
 def actions_in_source() -> set[str]:
-    """Return every action that the code records under a fixed name."""
+    """Return every action that the code records under a fixed name.
+
+    Those of a kind that is known stand anywhere; one of a new kind where it is recorded.
+    """
+    kinds = {it.partition(".")[0] for it in DEEDS} - {"message"}
     found = set()
     for path in FOLLOWUP.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                kind, dot, rest = node.value.partition(".")
-                kinds = {it.partition(".")[0] for it in DEEDS} - {"message"}
-                plain = rest.replace("-", "").isalpha() and rest.islower()
-                if dot and kind in kinds and plain:
-                    found.add(node.value)
-    columns = {"id", "address", "mobile", "email", "language", "code", "html", "txt"}
-    return {it for it in found if it.partition(".")[2] not in columns}
+            found |= {it for it in names_in(node) if it.partition(".")[0] in kinds}
+            for given in recorded_by(node):
+                found |= {it for part in ast.walk(given) for it in names_in(part)}
+    return {it for it in found if it.partition(".")[2] not in NO_ACTION}
+
+
+def names_in(node: ast.AST) -> set[str]:
+    value = node.value if isinstance(node, ast.Constant) else None
+    return {value} if isinstance(value, str) and ACTION.fullmatch(value) else set()
+
+
+def recorded_by(node: ast.AST) -> list[ast.expr]:
+    """Return what a call gives as an action: by that name, or to what writes the trail."""
+    if not isinstance(node, ast.Call):
+        return []
+    named = [each.value for each in node.keywords if each.arg == "action"]
+    called = node.func.id if isinstance(node.func, ast.Name) else ""
+    return named + (node.args if called in RECORDERS else [])
 
 
 def test_every_action_and_every_state_is_said_in_a_sentence():

@@ -5,15 +5,20 @@ from __future__ import annotations
 import pytest
 
 from config.settings import load_settings
+from followup.alarms import take_news
 from followup.domain.roles import Role
-from followup.health import watched
+from followup.health import Ailment, watched
 from followup.heart import beat
 from followup.store.models import AuditEvent
 from followup.store.switches import SwitchScope
 from followup.switches import throw
+from followup.web.app import create_app
 from tests.kits import enrol_one, rows, run_until, states
 from tests.people import ENROLLED_AT
+from tests.servers import free_port
+from tests.web.conftest import settings_for
 from tests.web.console.test_patient import statements
+from tests.web.console.visitors import HOME, join
 
 
 def test_stopping_needs_to_know_what_and_why(manager):
@@ -117,3 +122,30 @@ def test_more_switches_ask_no_more_of_the_database(sqlite_kit, manager):
         throw(sqlite_kit, SwitchScope.STEP, value, reason=value, actor="cli:test")
 
     assert statements(sqlite_kit, lambda: manager.get("/system")) == few
+
+
+def test_what_waits_in_the_broker_is_told(sqlite_kit, redis_server, redis_url):
+    redis_server.client().rpush("send", "a task", "another")
+    app = create_app(sqlite_kit, settings_for(public_url=HOME, broker_url=redis_url))
+
+    page = join(sqlite_kit, app, Role.MANAGE).get("/system")
+
+    assert "dispatch 0, send 2, sweeps 0" in page.text
+
+
+def test_a_broker_that_is_away_is_wrong_and_its_tasks_are_not_known(sqlite_kit):
+    away = f"redis://127.0.0.1:{free_port()}/0"
+    app = create_app(sqlite_kit, settings_for(public_url=HOME, broker_url=away))
+
+    page = join(sqlite_kit, app, Role.MANAGE).get("/system")
+
+    assert "The broker can't be reached" in page.text
+    assert "Not known: it can’t be reached" in page.text
+
+
+def test_an_alarm_that_is_up_is_told(sqlite_kit, manager):
+    found = [Ailment(code="many-failures", sentence="half of the texts fail")]
+    for _ in range(2):
+        take_news(sqlite_kit, found)
+
+    assert "Half of the texts fail." in manager.get("/system").text

@@ -3,7 +3,8 @@
 A hundred patients go through the real use cases, half of them to the end of their follow-up and
 half up to today; then SQL copies the finished ones over the two years before, each copy with ids,
 references and look-up hashes of its own. So every row is one that the product writes, and ids rise
-with time as the product's do.
+with time as the product's do. What is sealed for its row can be read in the originals alone, and in
+the texts that wait for a person.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from followup.replies import take_inbound
 from followup.staff import sessions
 from followup.staff.members import Particulars, insert_member
 from followup.staff.sessions import Stage
-from followup.store.models import Base, Patient
+from followup.store.models import Base, InboundMessage, Patient, WorklistItem
 from followup.store.session import Store
 from followup.worklist import close, open_items
 from tests.kits import clock_of, enrol_one, run_jobs, run_until
@@ -51,6 +52,7 @@ TROUBLE = {1: "+447700900111", 2: "+447700900777", 26: "+447700900222"}
 """The numbers of those whom nothing reaches, by what the sandbox does with them."""
 DAYS = 720
 STAFF = 100
+QUESTION = "When can I drive again?"
 RUNNING_COPIES = 40
 AT_ONCE = 2
 DAY_IN_MS = 24 * 60 * 60 * 1000
@@ -97,6 +99,7 @@ def multiply(kit: Kit, patients: int, *, say: Say) -> None:
         list(pool.map(lambda table: _make_indexes(kit.store, table), tables))
     say("made the indexes")
     _hire(kit)
+    _seal_texts(kit)
     with kit.store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
         connection.execute(text("CHECKPOINT"))
@@ -118,6 +121,23 @@ def _hire(kit: Kit) -> None:
             )
             staff = insert_member(session, kit.deed("cli:test"), who, password_hash=None)
             sessions.begin(session, kit, staff, stage=Stage.FULL, browser="Chrome on Linux")
+
+
+def _seal_texts(kit: Kit) -> None:
+    """Seal what copied patients wrote for the copy, where it waits for a person."""
+    with kit.store.write() as session:
+        waiting = session.execute(
+            select(InboundMessage, Patient)
+            .join(WorklistItem, WorklistItem.inbound_id == InboundMessage.id)
+            .join(Patient, Patient.id == InboundMessage.patient_id)
+            .where(WorklistItem.state != "closed")
+        )
+        for inbound, patient in waiting:
+            sealer = kit.keyring.patient(patient.data_key, patient.master_key_id)
+            assert sealer is not None
+            for name, words in (("body", QUESTION), ("address", person(1).mobile)):
+                sealed = sealer.seal(str(words), column=f"inbound_messages.{name}", row=inbound.id)
+                setattr(inbound, f"{name}_sealed", sealed)
 
 
 def _shape() -> str:
@@ -168,7 +188,7 @@ def _write(kit: Kit, serials: range) -> None:
                 provider_id=f"SM{serial:032d}",
                 from_=str(person(serial).mobile),
                 to="+447700900500",
-                body="When can I drive again?",
+                body=QUESTION,
                 media_count=0,
                 opt_out_type=None,
             )

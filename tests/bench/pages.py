@@ -27,7 +27,7 @@ from uuid import UUID
 
 import psutil
 import structlog
-from sqlalchemy import event, select
+from sqlalchemy import event, select, text
 from starlette.testclient import TestClient
 
 from followup.domain.roles import Role
@@ -163,12 +163,16 @@ def _sought(visitor: Visitor, wanted: str) -> str:
 
 
 def _latest(kit: Kit) -> tuple[UUID, UUID]:
-    """Return a patient who is under way, and one of the messages that they got."""
+    """Return one of the originals who is under way, and one of the messages that they got."""
     with kit.store.read() as session:
         row = session.execute(
             select(Message.patient_id, Message.id)
             .join(Enrolment, Enrolment.id == Message.enrolment_id)
-            .where(Message.state == "delivered", Enrolment.state == "active")
+            .where(
+                Message.state == "delivered",
+                Enrolment.state == "active",
+                Message.patient_id.in_(text("SELECT id FROM sample_running")),
+            )
             .order_by(Message.due_at.desc(), Message.id.desc())
             .limit(1)
         ).one()

@@ -77,8 +77,8 @@ def play(site: Site) -> Cast:
 
 def _give_signs_of_life(site: Site) -> None:
     """Note what the processes of a real clinic would have noted a moment ago."""
-    for job in JOBS:
-        watched(site.kit, job.name, lambda: 0)
+    for name in ("dispatch", *(job.name for job in JOBS)):
+        watched(site.kit, name, lambda: 0)
     for component in ("beat", "web", "worker"):
         beat(site.kit, component, "clinic-server")
 
@@ -120,20 +120,14 @@ def take_all(cast: Cast, page: Page, folder: Path) -> None:
         "attention": "/attention",
         "patient": f"/patients/{cast.patient('A')}",
         "message": f"/messages/{cast.message('A', 'sugar')}",
-        "messages": "/messages",
-        "content": "/content",
-        "protocol": "/protocols/nerve-root-block",
-        "audit": "/audit",
         "report": f"/audit/patients/{cast.patient('A')}",
-        "team": "/team",
-        "system": "/system",
-        "enrol": "/enrol/quick",
     }
     for name, path in wanted.items():
         answer = page.goto(cast.site.address + path)
         if answer is None or answer.status != 200:
             raise SystemExit(f"{path} can't be shown: {answer and answer.status}")
         _keep(page, folder, name)
+    page.goto(cast.site.address + "/enrol/quick")
     _fill_in(page)
     _keep(page, folder, "check")
     page.set_viewport_size(PHONE)

@@ -100,20 +100,24 @@ def _one(name: str, *, seed: int, plan: Plan, limit: float | None = None) -> Res
     try:
         with _at_most(limit):
             result = RUNS[name](plan, seed=seed)
-    except Exception:  # noqa: BLE001 - one run that breaks must not hide the others' results
+    except (Exception, GivenUp):  # noqa: BLE001 - one run that breaks must not hide the others' results
         traceback.print_exc()
         return None
     sys.stderr.write(table([result]) + "\n\n")
     return result
 
 
+class GivenUp(BaseException):
+    """A run took too long. No mere exception: nothing on the way is to take it for its own."""
+
+
 @contextmanager
 def _at_most(seconds: float | None) -> Iterator[None]:
-    """Raise `TimeoutError` in the block once it has taken so long; what it started is ended."""
+    """Raise `GivenUp` in the block once it has taken so long; what it started is ended."""
 
     def end(*_: object) -> None:
         message = f"not over after {seconds} seconds: given up"
-        raise TimeoutError(message)
+        raise GivenUp(message)
 
     before = signal.signal(signal.SIGALRM, end)
     signal.setitimer(signal.ITIMER_REAL, seconds or 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from uuid import uuid4
 
 import pytest
@@ -31,6 +32,36 @@ def ask(visitor, page):
 
 def test_there_are_pages_for_each_kind_of_access():
     assert {page.may for page in PAGES} >= {None, Stage.CODE, Stage.ENROL_CODE, tuple(Role)}
+
+
+OF_ONE_ROLE = {
+    "team": {Role.MANAGE},
+    "system": {Role.MANAGE},
+    "audit": {Role.AUDIT},
+    "audit.csv": {Role.AUDIT},
+    "enrol": {Role.ENROL},
+    "enrolments": {Role.ENROL},
+}
+ABOUT_PATIENTS = {"patients", "attention", "messages", "messages.csv"}
+READING = re.compile(
+    r"GET /(attention|messages|patients)(/\{\w+\})?|GET /messages(\.csv|/\{message\}/mail)"
+    r"|(POST|GET) /patients(/found/\{draft\})?|POST /\w+/\{\w+\}/reveal"
+)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_a_page_is_for_the_roles_that_its_address_says(page):
+    """What a route declares is held against a rule that stands elsewhere."""
+    part = page.path.split("/")[1]
+
+    if part in ABOUT_PATIENTS:
+        reads = READING.fullmatch(ids(page)) is not None
+        assert set(page.may) == ({Role.ENROL, Role.AUDIT} if reads else {Role.ENROL})
+    elif part in OF_ONE_ROLE:
+        assert set(page.may) == OF_ONE_ROLE[part]
+    else:
+        assert part in {"", "account", "accessibility", "content", "join", "protocols", "session",
+                        "sign-in", "sign-out"}  # fmt: skip
 
 
 def test_no_two_pages_answer_the_same_request():

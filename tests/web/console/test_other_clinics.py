@@ -1,0 +1,50 @@
+"""Staff of another clinic: every page that belongs to somebody is not there for them."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+
+from followup.store.models import AuditEvent
+from followup.web.console.site import all_pages
+from tests.full_clinic import GAP, FullClinic, fill
+from tests.kits import make_kit, rows
+from tests.web.console.conftest import make_app
+from tests.web.console.visitors import join
+
+THEIRS = {"patient", "enrolment", "message", "item", "draft", "switch", "member", "invitation"}
+"""Gaps of a path that stand for what belongs to a clinic, or to somebody who works there."""
+
+
+@pytest.fixture
+def full(migrated_sqlite_url) -> FullClinic:
+    with closing(make_kit(migrated_sqlite_url, sandbox=True)) as kit:
+        yield fill(kit)
+
+
+def test_nothing_of_another_clinic_is_seen_or_changed(full):
+    stranger = join(full.kit, make_app(full.kit), clinics=["elsewhere"])
+    stranger.get("/")
+    before = len(rows(full.kit, AuditEvent))
+    walked = 0
+    for page in all_pages():
+        if isinstance(page.may, tuple) and THEIRS & set(GAP.findall(page.path)):
+            address = full.addresses(page.path)[0]
+            answer = stranger.client.request(page.method, address, follow_redirects=False)
+            assert answer.status_code == 404, f"{page.method} {address}"
+            assert "Test Patient" not in answer.text, address
+            walked += 1
+
+    assert walked > 40
+    assert len(rows(full.kit, AuditEvent)) == before
+
+
+def test_no_list_names_anybody_of_another_clinic(full):
+    stranger = join(full.kit, make_app(full.kit), clinics=["elsewhere"])
+
+    for page in all_pages():
+        if page.method == "GET" and isinstance(page.may, tuple) and not GAP.search(page.path):
+            text = stranger.client.get(page.path).text
+            assert "Test Patient" not in text, page.path
+            assert "+4477009" not in text, page.path

@@ -24,6 +24,9 @@ from tests.browser.site import Site
 from tests.browser.test_patient_page import rules as rules_for_patients
 from tests.full_clinic import FullClinic, add_staff, begin_session, fill
 
+# Each looks at dozens of pages: on a busy machine that takes its time.
+pytestmark = pytest.mark.timeout(300)
+
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 NOT_A_PAGE = {
     "/session",
@@ -37,7 +40,7 @@ NOT_A_PAGE = {
 LAST = ("/sign-out", "/session")
 INSIDE = [page for page in all_pages() if isinstance(page.may, tuple)]
 OUTSIDE = [page for page in all_pages() if not isinstance(page.may, tuple)]
-PARTS = 3
+PARTS = 4
 """Into how many tests the walk is cut, so that they can run side by side."""
 NEED_AN_ANSWER = {
     "/account/code",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
@@ -18,7 +19,7 @@ THEIRS = {"patient", "enrolment", "message", "item", "draft", "switch", "member"
 
 
 @pytest.fixture
-def full(migrated_sqlite_url) -> FullClinic:
+def full(migrated_sqlite_url) -> Iterator[FullClinic]:
     with closing(make_kit(migrated_sqlite_url, sandbox=True)) as kit:
         yield fill(kit)
 

@@ -9,11 +9,11 @@ from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, literal_column, select, true
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, load_only
 
 from followup.store.models import InboundMessage, Message, Occurrence, Patient, WorklistItem
 
-PAGE = 50
+PAGE = 40
 """So many items one page shows."""
 
 
@@ -131,6 +131,8 @@ def _with_all(session: Session, items: Sequence[WorklistItem], *, more: bool) ->
     for row in session.execute(
         select(Occurrence.item_id, Message)
         .join(Message, Message.id == Occurrence.message_id)
+        # A title, a time and a link are all that is shown of these, and there may be many.
+        .options(load_only(Message.id, Message.template, Message.due_at))
         .where(Occurrence.item_id.in_([item.id for item in items]), Occurrence.settled.is_(False))
         .order_by(Message.due_at, Message.id)
     ):

@@ -14,7 +14,7 @@ from tests.stand_ins.callers import kill_caller
 from tests.stand_ins.mail import CLOSE, RESET, SILENCE, Letter, MailServer
 
 GREYLIST = "451 4.7.1 greylisted, come back in a minute"
-KILL = "content-kill-caller"
+KILL = "SIGKILL as a mail server takes it"
 REPLIES = {
     "connect-421": ("connect", "421 4.3.2 closing for a while"),
     "sender-421": ("MAIL", "421 4.3.2 closing for a while"),

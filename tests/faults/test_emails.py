@@ -6,6 +6,7 @@ import pytest
 
 from tests.faults.emails import email_faults
 from tests.faults.kills import Plan
+from tests.faults.post_office import KILL
 from tests.faults.report import Show
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(420)]
@@ -15,6 +16,6 @@ def test_no_email_is_lost_or_sent_twice_by_a_mail_server_that_fails_at_every_ste
     result = show(email_faults(Plan(seed=41, messages=120, over=6, kills=4)))
 
     assert result.clean, result.account
-    ambiguous = ("content-kill-caller", "content-taken-reset", "content-taken-close")
+    ambiguous = (KILL, "content-taken-reset", "content-taken-close")
     assert sum(result.injected[fault] for fault in ambiguous) > 0
     assert result.injected["recipient-greylisted"] > 0

@@ -97,7 +97,7 @@ def _places(here: Here, *, attention: int) -> list[dict[str, Any]]:
 
 
 def _notices(here: Here, switches: Collection[str]) -> list[str]:
-    found = [f"Sending is stopped: {what[0].lower()}{what[1:]}." for what in sorted(switches)]
+    found = [f"Sending is stopped: {_in_a_sentence(what)}." for what in sorted(switches)]
     channels = here.kit.channels.values()
     if all(channel.provider == "sandbox" for channel in channels):
         found.append("Practice mode: no text or e-mail leaves this machine.")
@@ -110,6 +110,12 @@ def _notices(here: Here, switches: Collection[str]) -> list[str]:
     elif not isinstance(clock, SystemClock):
         found.append(f"The clock is not that of today: here it is {_at(here)}.")
     return found
+
+
+def _in_a_sentence(what: str) -> str:
+    """Return what is stopped as it stands after a colon: names keep their capital."""
+    is_name = not what.startswith(("Everything", "All ", "The message"))
+    return what if is_name else f"{what[0].lower()}{what[1:]}"
 
 
 def _at(here: Here) -> str:

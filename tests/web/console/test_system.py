@@ -149,3 +149,19 @@ def test_an_alarm_that_is_up_is_told(sqlite_kit, manager):
         take_news(sqlite_kit, found)
 
     assert "Half of the texts fail." in manager.get("/system").text
+
+
+@pytest.mark.parametrize(
+    ("scope", "value", "told"),
+    [
+        (SwitchScope.ALL, None, "everything"),
+        (SwitchScope.CHANNEL, "sms", "all texts"),
+        (SwitchScope.STEP, "nerve-root-block/moving", "Nerve root block: Moving more"),
+    ],
+)
+def test_every_page_says_what_is_stopped(sqlite_kit, manager, scope, value, told):
+    throw(sqlite_kit, scope, value, reason="a drill", actor="cli:test")
+
+    notices = manager.get("/account").page.one("aside", **{"aria-label": "Please note"})
+
+    assert f"Sending is stopped: {told}." in notices.text

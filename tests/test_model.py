@@ -14,7 +14,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from shutil import copyfile
@@ -36,17 +38,21 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
 
 from followup import calling
+from followup.accounts import account_of
 from followup.balance import balance
 from followup.changes import pause, reschedule, resume, withdraw
+from followup.channels.breaker import InProcessBreaker
 from followup.channels.interface import Outgoing, Report, ReportedStatus, Sought
+from followup.channels.pace import Grant
 from followup.channels.twilio_hooks import Inbound
 from followup.dispatch import Batch, claim_due
 from followup.domain.errors import FollowupError
 from followup.domain.lifecycle import FINAL, MOVES, State
 from followup.kit import Kit
-from followup.receipts import take
+from followup.receipts import Taken, take
 from followup.replies import take_inbound
 from followup.send import deliver
 from followup.store.messages import move
@@ -121,8 +127,8 @@ class Inline(ThreadPoolExecutor):
 class SlowToList(ScriptedChannel):
     """A provider whose lists lag behind what it took; `early` reports before its own answer."""
 
-    def __init__(self, kind, *, clock: HandClock, can_look: bool) -> None:
-        super().__init__(kind)
+    def __init__(self, kind, *, clock: HandClock, can_look: bool, account: str = "") -> None:
+        super().__init__(kind, account=account)
         self.clock = clock
         self.can_look = can_look
         self.taken_at: dict[str, datetime] = {}
@@ -147,8 +153,27 @@ class SlowToList(ScriptedChannel):
         return taken
 
 
+class Toggled(InProcessBreaker):
+    """A circuit breaker that is open for an account as long as the test says, and never else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.away: set[str] = set()
+
+    def _let_through(self, account: str, wanted: int, *, taking: bool) -> Grant:
+        return (
+            Grant(0, timedelta(seconds=5)) if account in self.away else Grant(wanted, timedelta())
+        )
+
+    def is_open(self, account: str) -> bool:
+        return account in self.away
+
+
 class Promises(RuleBasedStateMachine):
-    """The service on one database, with a provider that remembers truthfully what it took."""
+    """The service on one database, with providers that remember truthfully what they took.
+
+    Texts have two accounts, which may go away, come back and change places at any time.
+    """
 
     new_kit: Callable[[], Kit]
     enrolments = Bundle("enrolments")
@@ -157,9 +182,10 @@ class Promises(RuleBasedStateMachine):
         super().__init__()
         self.kit = self.new_kit()
         self.clock = clock_of(self.kit)
-        self.channels: list[SlowToList] = list(self.kit.channels.values())
+        every = [*self.kit.channels.values(), *self.kit.standby.values()]
+        self.channels = [one for one in every if isinstance(one, SlowToList)]
         for channel in self.channels:
-            channel.during_call = self.look_at_call
+            channel.during_call = partial(self.look_at_call, channel)
         self.executor = Inline(1)
         self.batches: list[Batch] = []
         self.texts = 0
@@ -349,6 +375,36 @@ class Promises(RuleBasedStateMachine):
         """Report on anything that was ever taken: late, twice, out of order, without our ids."""
         self._report(place, status, ours=ours, times=times)
 
+    @rule(place=st.integers(0, 1))
+    def an_account_goes_away(self, place):
+        self.breaker.away.add(account_of(self.kit.lines(SMS)[place]))
+
+    @rule()
+    def accounts_come_back(self):
+        self.breaker.away.clear()
+
+    @rule()
+    def accounts_change_places(self):
+        first, second = self.kit.lines(SMS)
+        self.kit = replace(
+            self.kit, channels={**self.kit.channels, SMS: second}, standby={SMS: first}
+        )
+
+    @rule(answer=st.sampled_from(["lost", "vanished"]), places=st.booleans())
+    def the_other_account_takes_over_what_is_in_doubt(self, answer, places):
+        """Let texts be in doubt at the first account, and then the other be the one that sends."""
+        self._wait_for_something()
+        self._work([answer] * 3, early=False)
+        if places:
+            self.accounts_change_places()
+        else:
+            self.an_account_goes_away(0)
+
+    @property
+    def breaker(self) -> Toggled:
+        assert isinstance(self.kit.breaker, Toggled)
+        return self.kit.breaker
+
     @rule(place=st.integers(0, 30), opted_out=st.booleans())
     def report_failure(self, place, opted_out):
         found = self._taken(place)
@@ -371,33 +427,46 @@ class Promises(RuleBasedStateMachine):
         report = channel.reaches(one.id, status, code=code, opted_out=opted_out)
         ids = {"message_id": one.outgoing.message_id, "attempt_id": one.outgoing.attempt_id}
         for _ in range(times):
-            take(self.kit, report, provider=channel.provider, **(ids if ours else {}))
+            taken = take(
+                self.kit,
+                report,
+                provider=channel.provider,
+                account=channel.account,
+                **(ids if ours else {}),
+            )
+            self._unless(taken is not Taken.MISDIRECTED, f"{one.id} was refused its receipt")
 
     def _send(self, batch: Batch, answers, *, early):
         for channel in self.channels:
             channel._script.clear()
             channel.script(*(ANSWERS[name] for name in answers))
-            channel.early = self._report_early if early else None
+            channel.early = partial(self._report_early, channel) if early else None
         deliver(self.kit, batch.token, batch.message_ids, executor=self.executor)
 
-    def _report_early(self, outgoing: Outgoing, report: Report) -> None:
+    def _report_early(self, channel: SlowToList, outgoing: Outgoing, report: Report) -> None:
         take(
             self.kit,
             report,
-            provider="scripted",
+            provider=channel.provider,
+            account=channel.account,
             message_id=outgoing.message_id,
             attempt_id=outgoing.attempt_id,
         )
 
     # ------------------------------------------------------------------- the promises
 
-    def look_at_call(self, outgoing: Outgoing) -> None:
+    def look_at_call(self, channel: SlowToList, outgoing: Outgoing) -> None:
         """Look at the database as a call begins, as whoever wrote the promises would."""
         now, id_ = self.clock.now(), outgoing.message_id
         with self.kit.store.read() as session:
             message = session.get_one(Message, id_)
             attempt = session.get(Attempt, outgoing.attempt_id)
             self._unless(attempt, f"{id_} was called before its attempt was written")
+            by = attempt.account if attempt else None
+            self._unless(by == channel.account, f"{id_} went by {channel.account}, not by {by}")
+            self._unless(
+                not self._in_doubt(session, outgoing), f"{id_} was called while it was in doubt"
+            )
             self._unless(message.state == State.SENDING, f"{id_} was {message.state} when called")
             self._unless(now >= message.not_before, f"{id_} was called early")
             self._unless(now < message.not_after, f"{id_} was called too late")
@@ -406,7 +475,7 @@ class Promises(RuleBasedStateMachine):
         if self.stalls:
             self.stalls = False
             self._let_rivals_work()
-            self._channel(message.channel)._script.appendleft(VANISHED)
+            channel._script.appendleft(VANISHED)
 
     def _look_at_advice(self, message: Message) -> None:
         id_ = message.id
@@ -444,8 +513,14 @@ class Promises(RuleBasedStateMachine):
             for batch in claim_due(self.kit):
                 deliver(self.kit, batch.token, batch.message_ids, executor=self.executor)
 
-    def _channel(self, kind: str) -> SlowToList:
-        return next(one for one in self.channels if one.kind.value == kind)
+    def _in_doubt(self, session: Session, outgoing: Outgoing) -> bool:
+        """Say whether another attempt of the message may have been taken, for all that is known."""
+        others = select(Attempt.id).where(
+            Attempt.message_id == outgoing.message_id,
+            Attempt.id != outgoing.attempt_id,
+            Attempt.outcome.is_(None) | (Attempt.outcome == "unknown"),
+        )
+        return session.scalars(others).first() is not None
 
     def _unless(self, kept: object, told: str) -> None:
         if not kept:
@@ -494,6 +569,7 @@ class Promises(RuleBasedStateMachine):
 
     def everything_comes_to_an_end(self) -> None:
         """Let everything go, and all windows pass: whatever is left then is stuck."""
+        self.accounts_come_back()
         self.resume_sending()
         self._until_quiet()
         self.nothing_is_left_over()
@@ -556,10 +632,11 @@ def run(new_kit: Callable[[], Kit], *, examples: int) -> None:
 def kit_on(url: str) -> Kit:
     clock = HandClock(PROCEDURE_AT + timedelta(minutes=30))
     channels = {
-        SMS: SlowToList(SMS, clock=clock, can_look=True),
+        SMS: SlowToList(SMS, clock=clock, can_look=True, account="first"),
         EMAIL: SlowToList(EMAIL, clock=clock, can_look=False),
     }
-    return make_kit(url, clock=clock, channels=channels)
+    standby = {SMS: SlowToList(SMS, clock=clock, can_look=True, account="second")}
+    return make_kit(url, clock=clock, channels=channels, standby=standby, breaker=Toggled())
 
 
 @pytest.mark.slow

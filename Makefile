@@ -67,12 +67,13 @@ quick: setup ## In under a minute: style and the fast tests
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest -q -n $(WORKERS) -m "not faults and not browser and not slow" $(ARGS)
 
-# Fault tests measure time and kill processes, so they run alone; the longer ones not at all here.
+# Fault tests kill processes and wait for what comes of it, so they run by themselves, two at a time;
+# the longer ones not at all here.
 .PHONY: test
 test: lint types ## All that CI checks: style, types, imports, every test, coverage
 	$(BIN)/coverage erase
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report= -m "not faults" $(ARGS)
-	$(BIN)/pytest --cov --cov-append --cov-report= -m "faults and not long" $(ARGS)
+	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-append --cov-report= -m "faults and not long" $(ARGS)
 	$(BIN)/coverage report --include='followup/domain/*' --fail-under=100
 	$(BIN)/coverage report --omit='followup/domain/*' --fail-under=90
 

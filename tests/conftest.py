@@ -23,9 +23,11 @@ SERVERS = frozenset({"postgres_server", "redis_server"})
 
 
 def pytest_configure() -> None:
-    """Hear Ctrl-C again, which whatever was started in the background ignores."""
+    """Hear again what a shell makes its background jobs, and all that they start, ignore."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGQUIT) is signal.SIG_IGN:
+        signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 @pytest.hookimpl(tryfirst=True)

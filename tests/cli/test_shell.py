@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import FOLLOWUP, SECONDS, coverage, document, enrolled
+from tests.kits import enrol_many
 
 PREVIEW = ("preview", "--procedure-at", "2026-10-19T14:30", "--diabetic", "--steroid")
 
@@ -125,8 +126,8 @@ def test_in_a_pipe_ids_are_whole_and_on_a_terminal_still_taken_for_the_whole(fol
 
 
 def test_a_reader_that_goes_away_causes_no_complaint(followup):
-    for serial in range(1, 30):
-        enrolled(followup, serial)
+    with followup.kit() as kit:
+        enrol_many(kit, 29)
 
     with subprocess.Popen(
         [str(FOLLOWUP), "messages", "--json"],

@@ -14,9 +14,11 @@ def test_nothing_is_lost_or_doubled_by_kills_freezes_and_outages_at_random_momen
     plan = Plan(seed=11, messages=640, over=24, kills=15, servers=5, freezes=1, short=True)
 
     result = show(random_kills(plan))
+    account = result.account
 
-    assert result.clean, result.account
-    assert result.account.due == result.account.taken == 640
+    assert result.clean, account
+    # What follows a failed text to the same number may find it given up, and is a person's then.
+    assert account.due == account.taken + account.states["suppressed"] == 640
 
 
 @pytest.mark.long

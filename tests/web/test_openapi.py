@@ -94,7 +94,7 @@ def test_every_answer_to_made_up_requests_keeps_to_the_description(sqlite_kit, t
                 *("run", f"{str(client.base_url).rstrip('/')}{OPENAPI}"),
                 *("--header", f"Authorization: {key['Authorization']}"),
                 *("--exclude-checks", NOT_FOR_US),
-                *("--max-examples", "20", "--seed", "1", "--no-shrink", "--warnings", "off"),
+                *("--max-examples", "12", "--seed", "1", "--no-shrink", "--warnings", "off"),
             ],
             cwd=tmp_path,
             capture_output=True,

@@ -37,7 +37,7 @@ from followup.staff.members import Particulars, insert_member
 from followup.staff.sessions import Stage
 from followup.store.models import Enrolment, Message
 from followup.store.session import Store, make_engine
-from followup.web.app import create_app
+from followup.web.app import create_app, leave_uncollected
 from tests.bench.large_store import counted, enrol_originals, filled_until, multiply
 from tests.kits import HandClock, make_kit
 from tests.people import nhs_number
@@ -248,6 +248,8 @@ def _say(told: str) -> None:
 def _report(small: Kit, large: Kit, *, only: str, calls: int, pid: int) -> int:
     """Print a line for each page; return how many are beyond their limits."""
     before, visitor = _asked_for(small), _join(large)
+    # As the process that serves does.
+    leave_uncollected()
     _say(f"{'page':24}{'p50 ms':>8}{'p95 ms':>8}{'cpu ms':>8}{'db ms':>8}{'asked':>7}{'kB':>7}")
     bad = 0
     for name, path in _paths(large, visitor).items():

@@ -19,7 +19,9 @@ from tests.servers import PostgresServer, RedisServer
 
 EDGES = tuple(Path(__file__).parent / name for name in ("cli", "web"))
 """Tests of these folders go through the whole product, from a command or a request."""
-SERVERS = frozenset({"postgres_server", "redis_server"})
+STORES = frozenset(
+    {"postgres_server", "redis_server", "migrated_sqlite", "migrated_url", "database_url"}
+)
 
 
 def pytest_configure() -> None:
@@ -32,10 +34,10 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what needs a server or the whole product: `make quick` leaves that out."""
+    """Mark as slow what needs a database or the whole product: `make quick` leaves that out."""
     for item in items:
-        needs_server = SERVERS & set(getattr(item, "fixturenames", ()))
-        if needs_server or any(edge in item.path.parents for edge in EDGES):
+        needs_store = STORES & set(getattr(item, "fixturenames", ()))
+        if needs_store or any(edge in item.path.parents for edge in EDGES):
             item.add_marker(pytest.mark.slow)
 
 

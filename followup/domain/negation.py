@@ -18,6 +18,8 @@ _ENDS = re.compile(r"[^,'’\"]")
 """Any sign but a comma or a quotation mark ends what a denial covers."""
 _ANSWERS = re.compile(r"[:?=–-]?")
 """What may stand between a question and its "no": "numbness? no"."""
+_COURSE = frozenset({"better", "change", "different", "improvement", "relief"})
+"""What "no" may belong to, whatever sign stands between: "weakness - no! better"."""
 OR = frozenset({"or", "nor"})
 HEAD = 1
 
@@ -144,4 +146,7 @@ class Negation:
         answer = words[last.end]
         if not answer.readings & self.denying or not _ANSWERS.fullmatch(answer.before):
             return False
-        return last.end + 1 == len(words) or bool(words[last.end + 1].before)
+        if last.end + 1 == len(words):
+            return True
+        following = words[last.end + 1]
+        return bool(following.before) and following.written not in _COURSE

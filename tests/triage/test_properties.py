@@ -39,6 +39,11 @@ def test_signs_between_words_do_not_matter(text, data):
     assert is_flag("".join(word + sign for word, sign in zip(words, signs, strict=True)))
 
 
+def test_no_better_is_no_denial_whatever_sign_stands_between():
+    assert is_flag("leg weakness - no! better")
+    assert not is_flag("leg weakness - no! thanks")
+
+
 @given(text=flags, hidden=st.sampled_from(HIDDEN), place=st.integers(0, 200))
 def test_a_character_that_nobody_sees_does_not_matter_wherever_it_stands(text, hidden, place):
     place %= len(text) + 1

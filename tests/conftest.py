@@ -14,7 +14,7 @@ import structlog
 
 from config.logging import raise_on_private
 from followup.kit import Kit
-from tests.kits import make_kit
+from tests.kits import Seconds, make_kit
 from tests.servers import PostgresServer, RedisServer
 
 EDGES = tuple(Path(__file__).parent / name for name in ("cli", "web"))
@@ -54,6 +54,12 @@ def _no_patient_in_a_log_line() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         wrapper_class=structlog.stdlib.BoundLogger,
     )
+
+
+@pytest.fixture
+def seconds() -> Seconds:
+    """Time for pace and breaker, at a standstill."""
+    return Seconds()
 
 
 @pytest.fixture(scope="session")

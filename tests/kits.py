@@ -107,6 +107,16 @@ class HandClock:
             self._now += span
 
 
+class Seconds:
+    """Time that passes when it is told to, for pace and breaker."""
+
+    def __init__(self) -> None:
+        self.passed = 100.0
+
+    def __call__(self) -> float:
+        return self.passed
+
+
 @cache
 def shipped_catalogue() -> Catalogue:
     """Return what is shipped, read once."""

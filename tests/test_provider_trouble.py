@@ -22,6 +22,7 @@ from followup.send import deliver
 from followup.store.models import Attempt, AuditEvent, Message
 from tests.kits import (
     EXECUTOR,
+    Seconds,
     clock_of,
     count_by_state,
     email_of,
@@ -38,21 +39,6 @@ from tests.kits import (
 )
 from tests.people import CLINIC, EMAIL, SMS
 from tests.scripted_channel import ACCEPT, DOWN, VANISHED, busy, refuse, unavailable
-
-
-class Seconds:
-    """Time that passes when it is told to, for pace and breaker."""
-
-    def __init__(self) -> None:
-        self.passed = 100.0
-
-    def __call__(self) -> float:
-        return self.passed
-
-
-@pytest.fixture
-def seconds():
-    return Seconds()
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ from followup.store.types import new_id
 from followup.symptoms import held_up
 from tests.kits import (
     EXECUTOR,
+    Seconds,
     actions,
     balance_is_even,
     clock_of,
@@ -71,21 +72,6 @@ class Asked(ScriptedChannel):
     def answers(self) -> bool:
         self.questions += 1
         return self.there
-
-
-class Seconds:
-    """Time that passes when it is told to, for pace and breaker."""
-
-    def __init__(self) -> None:
-        self.passed = 100.0
-
-    def __call__(self) -> float:
-        return self.passed
-
-
-@pytest.fixture
-def seconds():
-    return Seconds()
 
 
 def kit_with(url: str, seconds: Seconds, **given) -> Kit:

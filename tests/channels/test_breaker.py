@@ -29,21 +29,6 @@ NO_WAIT = timedelta(0)
 WELL, ILL = True, False
 
 
-class Seconds:
-    """Time that passes when it is told to."""
-
-    def __init__(self) -> None:
-        self.passed = 100.0
-
-    def __call__(self) -> float:
-        return self.passed
-
-
-@pytest.fixture
-def seconds():
-    return Seconds()
-
-
 @pytest.fixture
 def breaker(seconds):
     return InProcessBreaker(opens_after=3, seconds=seconds)

@@ -18,21 +18,6 @@ SENDER = "+447700900999"
 OTHER = "+447700900998"
 
 
-class Seconds:
-    """Time that passes when it is told to."""
-
-    def __init__(self) -> None:
-        self.passed = 100.0
-
-    def __call__(self) -> float:
-        return self.passed
-
-
-@pytest.fixture
-def seconds():
-    return Seconds()
-
-
 @pytest.fixture
 def pace(seconds):
     return InProcessPace(seconds=seconds)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from starlette.responses import Response
 
 from followup import attending
 from followup.correcting import correct_contacts
+from followup.domain.confirmed import Confirmed
 from followup.domain.errors import NotFound
 from followup.staff.drafts import Draft, find_draft
 from followup.web.console import enrol
@@ -19,6 +22,14 @@ from followup.web.console.patient import find
 from followup.web.console.registry import CHANGE_PATIENTS, Pages
 
 pages = Pages()
+
+
+class _Contacts(TypedDict):
+    """What a correction writes: the addresses, and how the number was made sure of."""
+
+    mobile: str | None
+    email: str | None
+    number: Confirmed | None
 
 
 @pages.get("/enrol/{draft}/code", may=CHANGE_PATIENTS)
@@ -87,13 +98,10 @@ def _correcting(here: Here) -> Asking:
     base = f"/patients/{patient.id}"
 
     def done() -> Response:
-        mobile, email, _ = read_contacts(Form(values=draft.answers), by_text(here, draft))
         changed = correct_contacts(
             here.kit,
             patient.id,
-            mobile=mobile,
-            email=email,
-            number=by_text(here, draft)(mobile) if mobile else None,
+            **_contacts(here, draft),
             actor=here.member.actor,
         )
         return here.go(f"{base}?done={'corrected' if changed else 'unchanged'}")
@@ -113,13 +121,10 @@ def _attending(here: Here) -> Asking:
     base = f"/attention/{matter.item.id}/contacts"
 
     def done() -> Response:
-        mobile, email, _ = read_contacts(Form(values=draft.answers), by_text(here, draft))
         became = attending.corrected(
             here.kit,
             matter.item.id,
-            mobile=mobile,
-            email=email,
-            number=by_text(here, draft)(mobile) if mobile else None,
+            **_contacts(here, draft),
             actor=here.member.actor,
         )
         return corrected_page(here, matter, became)
@@ -139,3 +144,9 @@ def _draft(here: Here, kind: str) -> Draft:
     if not Form(values=draft.answers).text("mobile"):
         raise NotFound("there is no number to confirm here")
     return draft
+
+
+def _contacts(here: Here, draft: Draft) -> _Contacts:
+    confirmed = by_text(here, draft)
+    mobile, email, _ = read_contacts(Form(values=draft.answers), confirmed)
+    return {"mobile": mobile, "email": email, "number": confirmed(mobile) if mobile else None}

@@ -14,19 +14,21 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from followup.changes import plan_again
+from followup.consent.objections import lift_objection, lodge_objection
 from followup.content.advice import Advice, Piece
+from followup.context import AppContext
 from followup.domain.channel import ChannelKind
-from followup.domain.clinic import Clinic
+from followup.domain.clinics.clinic import Clinic
 from followup.domain.errors import InvalidInput, NotFound
-from followup.domain.needs import Need
-from followup.kit import Kit
-from followup.needs import change_needs
-from followup.objections import lift, lodge
-from followup.page_links import find_page
-from followup.store.audit_log import Deed, Entry, record
-from followup.store.models import Enrolment, Message, Objection, Patient
-from followup.store.patients import needs_of, open_objections
+from followup.domain.needs import ReadingNeed
+from followup.enrolment.page_tokens import find_enrolment_by_token
+from followup.enrolment.reading_needs import change_needs
+from followup.enrolment.reschedule import plan_again
+from followup.patients.records import needs_of, open_objections
+from followup.store.audit_log import AuditContext, AuditEntry, record_event
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import Message
+from followup.store.models.patients import Objection, Patient
 
 ACTOR = "patient"
 SOURCE = "link"
@@ -37,7 +39,7 @@ UNSEEN = frozenset({"already-past", "rescheduled"})
 
 
 @dataclass(frozen=True, slots=True)
-class Dated:
+class DatedAdvice:
     """A piece of advice, and the day on the patient's calendar that it is for."""
 
     at: datetime
@@ -45,7 +47,7 @@ class Dated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class ChannelStatus:
     """Whether a channel reaches the patient: `stopped` by whom, None if it is on."""
 
     channel: ChannelKind
@@ -60,29 +62,34 @@ class PatientPage:
     protocol: str
     wanted_language: str
     ended: bool
-    today: Sequence[Dated]
+    today: Sequence[DatedAdvice]
     is_today: bool
-    earlier: Sequence[Dated]
-    coming: Sequence[Dated]
-    standing: Sequence[Standing]
-    needs: frozenset[Need]
+    earlier: Sequence[DatedAdvice]
+    coming: Sequence[DatedAdvice]
+    standing: Sequence[ChannelStatus]
+    needs: frozenset[ReadingNeed]
     index: bytes
 
 
 def read_page(
-    kit: Kit, advice: Advice, token: str, *, language: str | None = None, drafts: bool = False
+    app: AppContext,
+    advice: Advice,
+    token: str,
+    *,
+    language: str | None = None,
+    drafts: bool = False,
 ) -> PatientPage:
     """Return what a token shows, in `language` or the patient's; raise `NotFound` if nothing.
 
     `drafts` shows advice that nobody has approved in that language too.
     """
-    with kit.store.read() as session:
-        enrolment = find_page(session, kit, token)
+    with app.store.read() as session:
+        enrolment = find_enrolment_by_token(session, app, token)
         patient = session.get_one(Patient, enrolment.patient_id)
-        clinic = _clinic(kit, enrolment)
+        clinic = _clinic(app, enrolment)
         wanted = language or patient.language
         dated = [
-            Dated(row.due_at, piece)
+            DatedAdvice(row.due_at, piece)
             for row in _rows(session, enrolment)
             if (
                 piece := advice.piece(
@@ -94,9 +101,9 @@ def read_page(
                 )
             )
         ]
-        sealer = kit.keyring.patient(patient.data_key, patient.master_key_id)
+        sealer = app.keyring.patient(patient.data_key, patient.master_key_id)
         assert sealer is not None  # noqa: S101 - `find_page` finds no page without a key
-        now = kit.clock.now()
+        now = app.clock.now()
         past = [one for one in dated if one.at <= now]
         today = [one for one in past if _day(one.at, enrolment) == _day(now, enrolment)]
         latest = today or past[-1:]
@@ -116,7 +123,7 @@ def read_page(
         )
 
 
-def choose(kit: Kit, token: str, choice: str, *, languages: Sequence[str]) -> None:
+def change_choice(app: AppContext, token: str, choice: str, *, languages: Sequence[str]) -> None:
     """Do what the patient chose; raise `NotFound` or `InvalidInput`.
 
     `choice` is one of `stop-sms`, `start-sms`, `stop-email`, `start-email`, `large`, `normal`,
@@ -124,24 +131,24 @@ def choose(kit: Kit, token: str, choice: str, *, languages: Sequence[str]) -> No
     """
 
     def work(session: Session) -> None:
-        deed = kit.deed(ACTOR)
-        enrolment = find_page(session, kit, token, lock=True)
+        by = app.by(ACTOR)
+        enrolment = find_enrolment_by_token(session, app, token, lock=True)
         patient = session.get_one(Patient, enrolment.patient_id, with_for_update=True)
         verb, _, what = choice.partition("-")
         if choice in {"large", "normal", "easy-read"}:
-            _change_reading(session, kit, deed, enrolment, choice=choice)
+            _change_reading(session, app, by, enrolment, choice=choice)
         elif verb == "language" and what in languages:
-            change_language(session, deed, patient, what)
+            change_language(session, by, patient, what)
         elif verb in {"stop", "start"} and what in set(ChannelKind):
-            _change_messages(session, kit, deed, patient, ChannelKind(what), stop=verb == "stop")
+            _change_messages(session, app, by, patient, ChannelKind(what), stop=verb == "stop")
         else:
             raise InvalidInput.of("do", "this is not one of the choices")
 
-    kit.store.transact(work)
+    app.store.transact(work)
 
 
-def _clinic(kit: Kit, enrolment: Enrolment) -> Clinic:
-    clinic = kit.catalogue.clinics.get(enrolment.clinic)
+def _clinic(app: AppContext, enrolment: Enrolment) -> Clinic:
+    clinic = app.catalogue.clinics.get(enrolment.clinic)
     if clinic is None:
         raise NotFound("this link opens no page")
     return clinic
@@ -151,17 +158,19 @@ def _day(at: datetime, enrolment: Enrolment) -> object:
     return at.astimezone(ZoneInfo(enrolment.zone)).date()
 
 
-def _once(dated: Iterable[Dated]) -> list[Dated]:
+def _once(dated: Iterable[DatedAdvice]) -> list[DatedAdvice]:
     """Return each piece of advice once, as it was said first in this order."""
-    found: dict[str, Dated] = {}
+    found: dict[str, DatedAdvice] = {}
     for one in dated:
         found.setdefault(one.piece.heading, one)
     return list(found.values())
 
 
-def _by_day(dated: Iterable[Dated], enrolment: Enrolment, *, now: datetime) -> list[Dated]:
+def _by_day(
+    dated: Iterable[DatedAdvice], enrolment: Enrolment, *, now: datetime
+) -> list[DatedAdvice]:
     """Return what is to come, a reminder that comes twice on one day once."""
-    found: dict[tuple[object, str], Dated] = {}
+    found: dict[tuple[object, str], DatedAdvice] = {}
     for one in dated:
         if one.at > now:
             found.setdefault((_day(one.at, enrolment), one.piece.heading), one)
@@ -181,7 +190,7 @@ def _rows(session: Session, enrolment: Enrolment) -> list[Message]:
     return sorted(found.values(), key=lambda message: (message.due_at, message.id))
 
 
-def _standing(session: Session, enrolment: Enrolment, patient: Patient) -> list[Standing]:
+def _standing(session: Session, enrolment: Enrolment, patient: Patient) -> list[ChannelStatus]:
     addresses = {
         ChannelKind.SMS: patient.mobile_index,
         ChannelKind.EMAIL: patient.email_index,
@@ -192,7 +201,7 @@ def _standing(session: Session, enrolment: Enrolment, patient: Patient) -> list[
         contact_indexes=[index for index in addresses.values() if index],
     )
     return [
-        Standing(channel=channel, stopped_by=_stopped_by(in_force, channel))
+        ChannelStatus(channel=channel, stopped_by=_stopped_by(in_force, channel))
         for channel in map(ChannelKind, enrolment.channels)
         if addresses[channel] is not None
     ]
@@ -204,46 +213,56 @@ def _stopped_by(in_force: Sequence[Objection], channel: ChannelKind) -> str | No
 
 
 def _change_messages(
-    session: Session, kit: Kit, deed: Deed, patient: Patient, channel: ChannelKind, *, stop: bool
+    session: Session,
+    app: AppContext,
+    by: AuditContext,
+    patient: Patient,
+    channel: ChannelKind,
+    *,
+    stop: bool,
 ) -> None:
     if stop:
-        lodge(session, kit, deed, patient=patient, channel=channel, source=SOURCE)
+        lodge_objection(session, app, by, patient=patient, channel=channel, source=SOURCE)
         return
     in_force = open_objections(session, patient_ids=[patient.id], contact_indexes=[])
     to_all = any(objection.channel is None for objection in in_force)
-    if not lift(session, deed, patient=patient, source=SOURCE, channel=channel):
+    if not lift_objection(session, by, patient=patient, source=SOURCE, channel=channel):
         return
     if to_all:
         # They stopped everything, and want this much of it again.
         for other in set(ChannelKind) - {channel}:
-            lodge(session, kit, deed, patient=patient, channel=other, source=SOURCE)
-    plan_again(session, kit, deed, patient_id=patient.id)
+            lodge_objection(session, app, by, patient=patient, channel=other, source=SOURCE)
+    plan_again(session, app, by, patient_id=patient.id)
 
 
-def change_language(session: Session, deed: Deed, patient: Patient, language: str) -> None:
+def change_language(session: Session, by: AuditContext, patient: Patient, language: str) -> None:
     """Write in which language a patient reads."""
     if patient.language == language:
         return
     patient.language = language
     session.flush()
-    record(session, deed, _changed(patient, "language"))
+    record_event(session, by, _changed(patient, "language"))
 
 
 def _change_reading(
-    session: Session, kit: Kit, deed: Deed, enrolment: Enrolment, *, choice: str
+    session: Session, app: AppContext, by: AuditContext, enrolment: Enrolment, *, choice: str
 ) -> None:
     patient = session.get_one(Patient, enrolment.patient_id)
-    sealer = kit.keyring.patient(patient.data_key, patient.master_key_id)
+    sealer = app.keyring.patient(patient.data_key, patient.master_key_id)
     assert sealer is not None  # noqa: S101 - `find_page` finds no page without a key
     before = needs_of(patient.needs_sealed, sealer)
-    wanted = before | {Need.EASY_READ} if choice == "easy-read" else before ^ {Need.LARGE_PRINT}
-    if choice != "easy-read" and (Need.LARGE_PRINT in before) is (choice == "large"):
+    wanted = (
+        before | {ReadingNeed.EASY_READ}
+        if choice == "easy-read"
+        else before ^ {ReadingNeed.LARGE_PRINT}
+    )
+    if choice != "easy-read" and (ReadingNeed.LARGE_PRINT in before) is (choice == "large"):
         return
-    change_needs(session, kit, deed, patient, wanted, enrolment_id=enrolment.id)
+    change_needs(session, app, by, patient, wanted, enrolment_id=enrolment.id)
 
 
-def _changed(patient: Patient, *fields: str) -> Entry:
-    return Entry(
+def _changed(patient: Patient, *fields: str) -> AuditEntry:
+    return AuditEntry(
         action="patient.changed",
         clinic=patient.clinic,
         patient_id=patient.id,

@@ -1,4 +1,4 @@
-"""The Celery composition root: queues, limits, the beat schedule, and this process's kit.
+"""The Celery composition root: queues, limits, the beat schedule, and this process's app context.
 
 Nothing clinical rides on the broker. Tasks carry ids and tokens only; what is lost with the broker
 is planned again from the database. Schedules are rows there, never an ETA or a countdown.
@@ -15,14 +15,14 @@ from typing import Any
 from celery import Celery, signals
 from kombu import Exchange, Queue
 
-from config.logging import configure_logging
-from config.settings import Settings, load_settings
-from followup.broker import QUEUES
+from followup.bootstrap import build_app, open_heartbeat_store
+from followup.context import AppContext
 from followup.domain.errors import ConfigurationError
-from followup.heart import Heart, OwnLedger, Pulse
-from followup.kit import Kit
-from followup.sweeps import JOBS
-from followup.wiring import build, open_ledger
+from followup.jobs import JOBS
+from followup.monitoring.broker import QUEUES
+from followup.monitoring.heartbeats import HeartbeatThread, LivenessProbe, OwnHeartbeatStore
+from followup.settings.logging import configure_logging
+from followup.settings.settings import Settings, load_settings
 
 TASK_SECONDS = 240
 """The hard limit of one task: far above what a batch takes, far below the visibility timeout."""
@@ -44,28 +44,28 @@ class Resources:
     def forget(self) -> None:
         """Drop what another process made: a fork inherits neither threads nor connections."""
         self._lock = Lock()
-        self._kit: Kit | None = None
+        self._app: AppContext | None = None
         self._executor: ThreadPoolExecutor | None = None
 
-    def use(self, kit: Kit) -> None:
-        """Work with the kit of the embedded stack, in whose process the worker runs."""
+    def use(self, app: AppContext) -> None:
+        """Work with the app context of the embedded stack, in whose process the worker runs."""
         with self._lock:
-            self.embedded, self._kit = True, kit
+            self.embedded, self._app = True, app
 
-    def kit(self) -> Kit:
-        """Return this process's kit."""
+    def app(self) -> AppContext:
+        """Return this process's app context."""
         with self._lock:
-            if self._kit is None:
-                self._kit = build(load_settings())
-            return self._kit
+            if self._app is None:
+                self._app = build_app(load_settings())
+            return self._app
 
     def executor(self) -> ThreadPoolExecutor:
         """Return the threads in which this process calls providers."""
-        kit = self.kit()
+        app = self.app()
         with self._lock:
             if self._executor is None:
                 self._executor = ThreadPoolExecutor(
-                    kit.policy.send_concurrency, thread_name_prefix="provider"
+                    app.policy.send_concurrency, thread_name_prefix="provider"
                 )
             return self._executor
 
@@ -74,22 +74,22 @@ class Resources:
         with self._lock:
             if self._executor is not None:
                 self._executor.shutdown(wait=True)
-            if self._kit is not None:
-                self._kit.close()
-            self._executor = self._kit = None
+            if self._app is not None:
+                self._app.close()
+            self._executor = self._app = None
 
 
 resources = Resources()
 
 
-def own_ledger() -> OwnLedger:
-    """Return where a process that has no kit notes that it is alive."""
-    return open_ledger(load_settings())
+def own_ledger() -> OwnHeartbeatStore:
+    """Return where a process that has no app context notes that it is alive."""
+    return open_heartbeat_store(load_settings())
 
 
-def start_heart(parts: Mapping[str, Pulse], *, instance: str) -> Heart:
+def start_heart(parts: Mapping[str, LivenessProbe], *, instance: str) -> HeartbeatThread:
     """Start noting that parts of this process are alive."""
-    return Heart(own_ledger, parts, instance=instance, every=load_settings().heart_every)
+    return HeartbeatThread(own_ledger, parts, instance=instance, every=load_settings().heart_every)
 
 
 def configure(settings: Settings) -> None:
@@ -121,7 +121,7 @@ def configure(settings: Settings) -> None:
             "tasks.dispatch.tick": {"queue": "dispatch"},
             "tasks.dispatch.deliver": {"queue": "send"},
         },
-        imports=("tasks.dispatch", "tasks.signs", "tasks.sweeps"),
+        imports=("tasks.dispatch", "tasks.liveness", "tasks.sweeps"),
         # Every entry repeats within minutes: there is nothing worth keeping between two beats.
         beat_scheduler="tasks.fixed_schedule:FixedSchedule",
         beat_max_loop_interval=1,

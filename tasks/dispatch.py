@@ -4,32 +4,32 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from followup.dispatch import claims
-from followup.health import watched
-from followup.send import deliver as deliver_batch
+from followup.monitoring.health import watched
+from followup.sending.claim import claim_batches
+from followup.sending.send_batch import send_batch as deliver_batch
 from tasks.app import app, resources
 
 
 @app.task(name="tasks.dispatch.tick")
 def tick() -> None:
     """Claim what is due and hand it on, after the claim is committed."""
-    kit = resources.kit()
+    app = resources.app()
 
     def run() -> int:
         claimed = 0
-        for batch in claims(kit):
+        for batch in claim_batches(app):
             deliver.delay(str(batch.token), [str(message_id) for message_id in batch.message_ids])
             claimed += len(batch.message_ids)
         return claimed
 
-    watched(kit, "dispatch", run)
+    watched(app, "dispatch", run)
 
 
 @app.task(name="tasks.dispatch.deliver")
 def deliver(token: str, message_ids: list[str]) -> None:
     """Send the messages of one lease."""
     deliver_batch(
-        resources.kit(),
+        resources.app(),
         UUID(token),
         [UUID(message_id) for message_id in message_ids],
         executor=resources.executor(),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from followup.health import watched
-from followup.sweeps import JOBS
+from followup.jobs import JOBS
+from followup.monitoring.health import watched
 from tasks.app import app, resources
 
 BY_NAME = {job.name: job for job in JOBS}
@@ -17,11 +17,11 @@ def sweep(*names: str) -> None:
 
     One that fails keeps none of the others from running; the first failure is raised at the end.
     """
-    kit = resources.kit()
+    app = resources.app()
     failures: list[Exception] = []
     for name in names:
         try:
-            watched(kit, name, partial(BY_NAME[name].until_empty, kit))
+            watched(app, name, partial(BY_NAME[name].until_empty, app))
         except Exception as failure:  # noqa: BLE001 - raised below, once the others have run
             failures.append(failure)
     if failures:

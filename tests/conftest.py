@@ -12,10 +12,10 @@ from shutil import copyfile
 import pytest
 import structlog
 
-from config.logging import raise_on_private
-from followup.kit import Kit
-from tests.kits import Seconds, make_kit
-from tests.servers import PostgresServer, RedisServer
+from followup.context import AppContext
+from followup.settings.logging import raise_on_private
+from tests.support.apps import Seconds, make_app
+from tests.support.servers import PostgresServer, RedisServer
 
 EDGES = tuple(Path(__file__).parent / name for name in ("cli", "web"))
 """Tests of these folders go through the whole product, from a command or a request."""
@@ -107,7 +107,7 @@ def redis_url(redis_server: RedisServer) -> str:
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file with all tables and the service's keys, for tests to copy. Never open it."""
     file = tmp_path_factory.mktemp("template") / "migrated.sqlite3"
-    make_kit(f"sqlite:///{file}").close()
+    make_app(f"sqlite:///{file}").close()
     return file
 
 
@@ -115,7 +115,7 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def migrated_postgres(postgres_server: PostgresServer) -> str:
     """The name of a PostgreSQL database likewise, to be copied by name. Never connect to it."""
     database = postgres_server.create_database()
-    make_kit(postgres_server.url(database)).close()
+    make_app(postgres_server.url(database)).close()
     return database
 
 
@@ -141,21 +141,21 @@ def migrated_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def kit(migrated_url: str) -> Iterator[Kit]:
-    """Everything that the use cases work with, once on each database; see `tests.kits`."""
-    with closing(make_kit(migrated_url)) as made:
+def app(migrated_url: str) -> Iterator[AppContext]:
+    """Everything that the use cases work with, once on each database; see `tests.support.apps`."""
+    with closing(make_app(migrated_url)) as made:
         yield made
 
 
 @pytest.fixture
-def postgres_kit(migrated_postgres_url: str) -> Iterator[Kit]:
+def postgres_app(migrated_postgres_url: str) -> Iterator[AppContext]:
     """The same on PostgreSQL alone."""
-    with closing(make_kit(migrated_postgres_url)) as made:
+    with closing(make_app(migrated_postgres_url)) as made:
         yield made
 
 
 @pytest.fixture
-def sqlite_kit(migrated_sqlite_url: str) -> Iterator[Kit]:
+def sqlite_app(migrated_sqlite_url: str) -> Iterator[AppContext]:
     """The same on SQLite alone, for tests that the database makes no difference to."""
-    with closing(make_kit(migrated_sqlite_url)) as made:
+    with closing(make_app(migrated_sqlite_url)) as made:
         yield made

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from config.logging import PRIVATE
-from followup.sweeps import JOBS, LONGEST_RUN
+from followup.jobs import JOBS, LONGEST_RUN
+from followup.settings.logging import PRIVATE
 from tasks.app import TASK_SECONDS, app
 
 ROOT = Path(__file__).parents[1]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from config.settings import Settings
+from followup.settings.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("followup", "tasks", "config", "templates")

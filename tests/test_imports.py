@@ -15,9 +15,14 @@ ROOTS = ("followup", "tasks", "config", "templates")
 MAY_IMPORT = {
     "followup.domain": set(),
     "followup.clock": {"followup.domain"},
-    "followup.channels": {"followup.domain", "followup.clock"},
-    "followup.content": {"followup.domain", "followup.clock", "followup.languages", "templates"},
-    "followup.store": {"followup.domain", "followup.clock", "followup.channels"},
+    "followup.providers": {"followup.domain", "followup.clock"},
+    "followup.content": {
+        "followup.domain",
+        "followup.clock",
+        "followup.content.languages",
+        "templates",
+    },
+    "followup.store": {"followup.domain", "followup.clock", "followup.providers"},
     "config": {"followup.domain", "followup.clock"},
 }
 
@@ -27,9 +32,9 @@ OUTERMOST = (
     "followup.web",
     "followup.cli",
     "followup.demo",
-    "followup.run",
-    "followup.embedded",
-    "followup.wiring",
+    "followup.cli.service.run_stack",
+    "followup.runtime.embedded",
+    "followup.bootstrap",
 )
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import Settings
+from followup.settings.settings import Settings
 from tests.cli.conftest import CommandLine, enrolled
-from tests.kits import make_kit
-from tests.servers import HOST, PostgresServer
+from tests.support.apps import make_app
+from tests.support.servers import HOST, PostgresServer
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -83,13 +83,13 @@ def test_the_commands_for_postgresql_run_as_they_stand(
     theirs = [command for command in COMMANDS if not command.startswith("followup")]
     assert [command.split()[0] for command in theirs] == ["pg_dump", "createdb", "pg_restore"]
     subprocess.run(["createdb", "followup"], env=environment, check=True)
-    make_kit(postgres_server.url("followup")).close()
+    make_app(postgres_server.url("followup")).close()
     try:
         for command in theirs:
             subprocess.run(shlex.split(command), env=environment, check=True)
         followup = CommandLine(tmp_path, postgres_server.url("followup_restored"))
         [command] = [each for each in COMMANDS if each.startswith(AFTER_PG_RESTORE)]
-        monkeypatch.setattr("followup.cli.restoring._rest", lambda _: None)
+        monkeypatch.setattr("followup.cli.service.restore._rest", lambda _: None)
         answer = followup(*shlex.split(command)[1:])
         assert answer.code == 0, answer.err
         assert followup("switches", "--json").lines[0]["scope"] == "all"

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from followup.domain.protocol_file import (
+from followup.domain.protocols.protocol_file import (
     AttributeShape,
     SourceShape,
     StepShape,
     parse_protocol,
 )
-from followup.domain.timing_file import NotAfterShape, NotBeforeShape, TargetShape
+from followup.domain.protocols.timing_file import NotAfterShape, NotBeforeShape, TargetShape
 
 GUIDE = (Path(__file__).parents[1] / "docs" / "writing-a-protocol.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```toml\n(.*?)```", GUIDE, flags=re.DOTALL)

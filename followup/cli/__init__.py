@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from followup.cli.boundary import main
+from followup.cli.framework.boundary import main
 
 __all__ = ["main"]

@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 from followup.content.library import Content
 from followup.content.rules import ClinicFacts, environment
 from followup.domain.channel import ChannelKind
-from followup.domain.clinic import Clinic
+from followup.domain.clinics.clinic import Clinic
 from followup.domain.errors import TemplateError
 
 RED_FLAGS = "/red-flags.html"

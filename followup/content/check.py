@@ -8,15 +8,15 @@ from datetime import date
 
 from followup.content.layout import visible_text, words
 from followup.content.library import Content, Form, Rendered
-from followup.content.meta import Meta
+from followup.content.metadata import Meta
 from followup.content.page_words import PageWords
-from followup.content.version import ContentVersion, Standing
+from followup.content.version import ApprovalStatus, ContentVersion
 from followup.domain.channel import ChannelKind
-from followup.domain.clinic import Clinic
+from followup.domain.clinics.clinic import Clinic
 from followup.domain.errors import TemplateError
 from followup.domain.file_shape import did_you_mean
-from followup.domain.plain_language import findings
-from followup.domain.protocol import Protocol, Step
+from followup.domain.protocols.protocol import Protocol, Step
+from followup.domain.text.plain_language import findings
 
 REPLIES = (
     "reply-stopped",
@@ -45,7 +45,7 @@ _TYPED = re.compile(r"\+?\d[\d ]{5,}\d|https?://|www\.|[\w.]+@[\w.]+")
 """A phone number, a link or an address. NHS 111 and 999 are too short to be meant."""
 
 
-def faults(
+def content_faults(
     content: Content, *, clinics: Iterable[Clinic], protocols: Iterable[Protocol]
 ) -> tuple[str, ...]:
     """Return a sentence for each thing that must be mended before anything is sent."""
@@ -65,7 +65,9 @@ def faults(
     return tuple(dict.fromkeys(found))
 
 
-def reservations(content: Content, *, clinics: Iterable[Clinic], today: date) -> tuple[str, ...]:
+def content_reservations(
+    content: Content, *, clinics: Iterable[Clinic], today: date
+) -> tuple[str, ...]:
     """Return a sentence for each thing that the clinic should settle, with what to do about it."""
     clinics = tuple(clinics)
     return (
@@ -188,14 +190,14 @@ def _hard_words(message: Rendered) -> Iterator[str]:
 
 
 def _unapproved(content: Content) -> Iterator[str]:
-    for standing in (Standing.DRAFT, Standing.CHANGED):
+    for standing in (ApprovalStatus.DRAFT, ApprovalStatus.CHANGED):
         versions = [version for version in content.versions() if version.standing is standing]
         for language in sorted({version.language for version in versions}):
             mine = [version for version in versions if version.language == language]
             names = ", ".join(dict.fromkeys(version.template for version in mine))
             why = (
                 "no clinician has approved"
-                if standing is Standing.DRAFT
+                if standing is ApprovalStatus.DRAFT
                 else "someone has changed since approval"
             )
             yield f"messages in {language}: {why} the words of {names}"
@@ -218,7 +220,7 @@ def _page(clinics: Sequence[Clinic], *, today: date) -> Iterator[str]:
     for language in dict.fromkeys(each for clinic in clinics for each in clinic.languages):
         if language not in words.languages:
             yield f"the patient's page in {language}: is not there: patients see it in English"
-        elif words.standing(language) is not Standing.APPROVED:
+        elif words.standing(language) is not ApprovalStatus.APPROVED:
             seen = "" if words.shows(language) else ": patients see it in English"
             yield f"the patient's page in {language}: no clinician has approved its words{seen}"
 

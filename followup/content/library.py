@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from html import escape
-from importlib.resources import files
 from importlib.resources.abc import Traversable
 from traceback import extract_tb
 from types import MappingProxyType
@@ -14,18 +13,19 @@ from types import MappingProxyType
 import jinja2
 from markupsafe import Markup
 
-from followup.content.assembly import complaints, versions
+from followup.content.languages import direction
 from followup.content.layout import one_line, reflow, with_inlined_styles
-from followup.content.meta import Meta
+from followup.content.metadata import Meta
 from followup.content.rules import ClinicFacts, environment
 from followup.content.sources import languages_of, read_sources
 from followup.content.version import ContentVersion
+from followup.content.versions_of_sources import complaints, versions
+from followup.data_files import data_folder
 from followup.domain.channel import ChannelKind
-from followup.domain.clinic import Clinic
+from followup.domain.clinics.clinic import Clinic
 from followup.domain.errors import TemplateError
 from followup.domain.file_shape import did_you_mean
-from followup.domain.sms import SmsSize, downgrade, measure
-from followup.languages import direction
+from followup.domain.text.sms import SmsSize, downgrade, measure
 
 STOP_URL = "https://stop.invalid/"
 """Stands in for the patient's own address while an e-mail is rendered, so that it can be cached."""
@@ -69,7 +69,7 @@ class Rendered:
 
 def shipped_messages() -> Traversable:
     """Return the folder of messages that comes with the product."""
-    return files("templates") / "messages"
+    return data_folder("templates") / "messages"
 
 
 def _stand_in(name: str, url: str) -> str:

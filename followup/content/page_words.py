@@ -14,18 +14,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 from markupsafe import Markup
 from pydantic import Field
 
-from followup.content.meta import Signed
+from followup.content.metadata import Signed
 from followup.content.rules import ClinicFacts, environment
-from followup.content.version import SHIPPED_LANGUAGE, Standing
-from followup.domain.clinic import Clinic
+from followup.content.version import SHIPPED_LANGUAGE, ApprovalStatus
+from followup.data_files import data_folder
+from followup.domain.clinics.clinic import Clinic
 from followup.domain.errors import TemplateError
-from followup.domain.file_shape import Line, complaints, read
+from followup.domain.file_shape import Line, complaints, read_shape
 
 DOMAIN = "patient"
 CARD, PAGE = "meta.toml", "page.html"
@@ -80,7 +80,7 @@ class PageWords:
     @cache
     def load(cls) -> PageWords:
         """Return what is shipped, read once; raise `TemplateError` with what is wrong with it."""
-        root = files("templates") / "patient"
+        root = data_folder("templates") / "patient"
         return cls(
             _card(root / CARD),
             _leaflets(root / "leaflets"),
@@ -88,7 +88,7 @@ class PageWords:
             (root / PAGE).read_text("utf-8"),
         )
 
-    def standing(self, language: str) -> Standing:
+    def standing(self, language: str) -> ApprovalStatus:
         """Return how far the words of a language may be trusted."""
         return self.card.standing(language, self.versions[language])[0]
 
@@ -97,8 +97,8 @@ class PageWords:
         if language not in self.versions:
             return False
         if language == SHIPPED_LANGUAGE:
-            return self.standing(language) is not Standing.CHANGED
-        return self.standing(language) is Standing.APPROVED
+            return self.standing(language) is not ApprovalStatus.CHANGED
+        return self.standing(language) is ApprovalStatus.APPROVED
 
     def translations(self, language: str) -> gettext.NullTranslations:
         """Return the catalogue of a language; English has none."""
@@ -139,7 +139,7 @@ def _version(
 
 
 def _card(file: Traversable) -> PageMeta:
-    meta, problems = read(PageMeta, tomllib.loads(file.read_text("utf-8")))
+    meta, problems = read_shape(PageMeta, tomllib.loads(file.read_text("utf-8")))
     if meta is None:
         raise TemplateError(complaints(problems, file=f"patient/{CARD}"))
     return meta

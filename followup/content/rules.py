@@ -11,8 +11,8 @@ from jinja2 import FunctionLoader, StrictUndefined, TemplateSyntaxError, nodes
 from jinja2.meta import find_referenced_templates, find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from followup.content.hours import hours_text
-from followup.domain.clinic import Clinic
+from followup.content.office_hours_text import hours_text
+from followup.domain.clinics.clinic import Clinic
 from followup.domain.file_shape import did_you_mean
 
 

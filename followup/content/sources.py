@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
 
-from followup.content.meta import Meta, read_meta
+from followup.content.metadata import Meta, read_meta
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import TemplateError
 

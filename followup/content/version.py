@@ -15,7 +15,7 @@ SHIPPED_LANGUAGE = "en"
 """May be sent as a draft: it comes with the product, for a clinician to sign off."""
 
 
-class Standing(StrEnum):
+class ApprovalStatus(StrEnum):
     """How far a version may be trusted."""
 
     APPROVED = "approved"
@@ -46,15 +46,15 @@ class ContentVersion:
     language: str
     channel: ChannelKind
     sources: Mapping[str, str] = field(hash=False)
-    standing: Standing
+    standing: ApprovalStatus
     approved: Approval | None
 
     @property
     def sendable(self) -> bool:
         """Whether patients may get it: approved words, or the shipped English as a draft."""
-        if self.standing is Standing.DRAFT:
+        if self.standing is ApprovalStatus.DRAFT:
             return self.language == SHIPPED_LANGUAGE
-        return self.standing is Standing.APPROVED
+        return self.standing is ApprovalStatus.APPROVED
 
 
 def version_id(

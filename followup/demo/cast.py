@@ -11,8 +11,8 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from followup.domain.channel import ChannelKind
-from followup.enrol import Request
-from followup.store.patients import Person
+from followup.enrolment.enrol import EnrolmentRequest
+from followup.patients.records import Person
 
 LONDON = ZoneInfo("Europe/London")
 BOTH = (ChannelKind.SMS, ChannelKind.EMAIL)
@@ -43,9 +43,9 @@ class Part:
     stops_at: datetime | None = None
     moved: tuple[datetime, datetime] | None = None
 
-    def request(self) -> Request:
+    def request(self) -> EnrolmentRequest:
         """Return the enrolment of this patient."""
-        return Request(
+        return EnrolmentRequest(
             clinic="derriford-pain",
             protocol="nerve-root-block",
             reference=f"DEMO-{self.key}",

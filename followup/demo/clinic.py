@@ -14,22 +14,23 @@ from itertools import count
 import structlog
 from sqlalchemy import func, select
 
-from followup.changes import pause
-from followup.channels.twilio_hooks import Inbound
 from followup.clock import SteppingClock
+from followup.context import AppContext
 from followup.demo.cast import BOTH, LONDON, TEXT
-from followup.dispatch import claim_due
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import FollowupError
 from followup.domain.lifecycle import State
-from followup.enrol import Request, enrol
-from followup.kit import Kit
-from followup.replies import take_inbound
-from followup.send import deliver
-from followup.store.messages import oldest_claimable, state_is
-from followup.store.models import Enrolment, Message, SandboxMessage
-from followup.store.patients import Person
-from followup.sweeps import JOBS
+from followup.enrolment.enrol import EnrolmentRequest, enrol
+from followup.enrolment.pause import pause_enrolment
+from followup.jobs import JOBS
+from followup.patients.records import Person
+from followup.providers.twilio.webhooks import InboundText
+from followup.replies.inbound import take_inbound
+from followup.sending.claim import claim_due
+from followup.sending.send_batch import send_batch
+from followup.store.message_state import oldest_claimable, state_is
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import Message, SandboxMessage
 
 HISTORY = timedelta(days=10)
 EVERY = timedelta(hours=5)
@@ -60,7 +61,7 @@ log = structlog.get_logger()
 class Clinic:
     """The clinic's days: who is enrolled when, and who writes back. `serial` is who comes next."""
 
-    kit: Kit
+    app: AppContext
     serial: int = 1
     replies: list[tuple[datetime, str, str]] = field(default_factory=list)
 
@@ -69,13 +70,13 @@ class Clinic:
         serial, self.serial = self.serial, self.serial + 1
         request = patient(serial, procedure_at=at - timedelta(minutes=30))
         try:
-            made = enrol(self.kit, request, actor=ACTOR)
+            made = enrol(self.app, request, actor=ACTOR)
         except FollowupError as error:
             # Numbers come round again after some hundreds: that is no reason to stop.
             log.info("demo.not_enrolled", cause=type(error).__name__)
             return
         if serial % CYCLE == 15:  # noqa: PLR2004 - one in the cycle is paused
-            pause(self.kit, made.enrolment_id, actor=ACTOR)
+            pause_enrolment(self.app, made.enrolment_id, actor=ACTOR)
         if (said := SAID.get(serial % CYCLE)) and request.person.mobile:
             self.replies.append((at + timedelta(hours=21), request.person.mobile, said))
 
@@ -84,37 +85,37 @@ class Clinic:
         for reply in [one for one in self.replies if one[0] <= now]:
             self.replies.remove(reply)
             at, mobile, said = reply
-            text = Inbound(
+            text = InboundText(
                 provider_id=f"demo-{mobile}-{at:%s}", from_=mobile, to="+447700900999", body=said
             )
-            take_inbound(self.kit, text, provider="sandbox")
+            take_inbound(self.app, text, provider="sandbox")
 
 
-def furnish(kit: Kit, clock: SteppingClock, *, until: datetime) -> None:
+def furnish(app: AppContext, clock: SteppingClock, *, until: datetime) -> None:
     """Play the clinic's last days from where the clock stands, from one event to the next."""
-    clinic = Clinic(kit)
+    clinic = Clinic(app)
     moments = list(_working_hours(clock.now(), until))
     with ThreadPoolExecutor(4, thread_name_prefix="demo-provider") as executor:
-        while (moment := _next(kit, clinic, moments)) is not None and moment <= until:
+        while (moment := _next(app, clinic, moments)) is not None and moment <= until:
             # What can't go yet must not hold the days up.
             clock.advance_to(max(moment, clock.now() + A_WHILE))
             while moments and moments[0] <= clock.now():
                 clinic.enrol_next(moments.pop(0))
             clinic.write_back(clock.now())
-            _send_all(kit, executor)
+            _send_all(app, executor)
             clock.advance_to(clock.now() + A_WHILE)
             for job in JOBS:
-                job.until_empty(kit)
+                job.until_empty(app)
     clock.advance_to(until)
 
 
-def live_on(kit: Kit, *, wait: Callable[[float], bool]) -> None:
+def live_on(app: AppContext, *, wait: Callable[[float], bool]) -> None:
     """Enrol and write back as time passes, until `wait` (seconds) says that it is over."""
-    with kit.store.read() as session:
+    with app.store.read() as session:
         enrolled = session.scalar(select(func.count(Enrolment.id))) or 0
-    clinic, following = Clinic(kit, serial=enrolled + 1), kit.clock.now()
+    clinic, following = Clinic(app, serial=enrolled + 1), app.clock.now()
     while not wait(0.5):
-        now = kit.clock.now()
+        now = app.clock.now()
         local = now.astimezone(LONDON)
         if now >= following and _is_working(local):
             clinic.enrol_next(now)
@@ -122,7 +123,7 @@ def live_on(kit: Kit, *, wait: Callable[[float], bool]) -> None:
         clinic.write_back(now)
 
 
-def patient(serial: int, *, procedure_at: datetime) -> Request:
+def patient(serial: int, *, procedure_at: datetime) -> EnrolmentRequest:
     """Return the enrolment of a made-up patient: the same serial is the same one."""
     place = serial % CYCLE
     number = ENDINGS.get(place) or f"{100 + serial * 7 % 880:03d}"
@@ -131,7 +132,7 @@ def patient(serial: int, *, procedure_at: datetime) -> Request:
     by_mail = place == 10  # noqa: PLR2004 - one in the cycle has no mobile
     channels = (ChannelKind.EMAIL,) if by_mail else BOTH if place in {3, 1, 9} else TEXT
     first, last = FIRST[serial % len(FIRST)], LAST[serial // 2 % len(LAST)]
-    return Request(
+    return EnrolmentRequest(
         clinic="derriford-pain",
         protocol="nerve-root-block",
         reference=f"DEMO-{serial:04d}",
@@ -172,9 +173,9 @@ def _is_working(local: datetime) -> bool:
     return local.weekday() < SATURDAY and OPENS <= local.hour < CLOSES
 
 
-def _next(kit: Kit, clinic: Clinic, moments: list[datetime]) -> datetime | None:
+def _next(app: AppContext, clinic: Clinic, moments: list[datetime]) -> datetime | None:
     """Return the service time of the next thing that happens by itself, or is to be done."""
-    with kit.store.read() as session:
+    with app.store.read() as session:
         found = [
             oldest_claimable(session),
             session.scalar(select(func.min(SandboxMessage.report_at))),
@@ -184,11 +185,11 @@ def _next(kit: Kit, clinic: Clinic, moments: list[datetime]) -> datetime | None:
     return min((moment for moment in found if moment is not None), default=None)
 
 
-def _send_all(kit: Kit, executor: ThreadPoolExecutor) -> None:
+def _send_all(app: AppContext, executor: ThreadPoolExecutor) -> None:
     """Send what is due, until nothing more is."""
     for _ in range(MOST_TICKS):
-        batches = claim_due(kit)
+        batches = claim_due(app)
         for batch in batches:
-            deliver(kit, batch.token, batch.message_ids, executor=executor)
+            send_batch(app, batch.token, batch.message_ids, executor=executor)
         if not batches:
             return

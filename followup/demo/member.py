@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from followup.context import AppContext
 from followup.domain.roles import EVERY_ROLE
-from followup.kit import Kit
-from followup.staff.members import Particulars, find_by_email, insert_member
+from followup.staff.members import MemberDetails, find_member_by_email, insert_member
 
-WHO = Particulars(email="visitor@example.com", name="Demo Visitor", roles=EVERY_ROLE, clinics=None)
+WHO = MemberDetails(
+    email="visitor@example.com", name="Demo Visitor", roles=EVERY_ROLE, clinics=None
+)
 
 
-def add_demo_member(kit: Kit) -> None:
+def add_demo_member(app: AppContext) -> None:
     """Make the account; nobody can sign in to it with a password."""
-    with kit.store.write() as session:
-        insert_member(session, kit.deed("demo"), WHO, password_hash=None)
+    with app.store.write() as session:
+        insert_member(session, app.by("demo"), WHO, password_hash=None)
 
 
-def find_demo_member(kit: Kit) -> UUID | None:
+def find_demo_member(app: AppContext) -> UUID | None:
     """Return whose account it is, once it is there."""
-    with kit.store.read() as session:
-        found = find_by_email(session, WHO.email)
+    with app.store.read() as session:
+        found = find_member_by_email(session, WHO.email)
     return found.id if found is not None else None

@@ -11,18 +11,18 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, exists, func, select
 
-from followup.changes import reschedule
-from followup.channels.twilio_hooks import Inbound
 from followup.clock import SteppingClock
+from followup.context import AppContext
 from followup.demo.cast import CAST, END, Part
 from followup.domain.errors import FollowupError
 from followup.domain.lifecycle import State
-from followup.embedded import Threads
-from followup.enrol import enrol
-from followup.kit import Kit
-from followup.replies import take_inbound
-from followup.store.messages import oldest_claimable, state_is
-from followup.store.models import Message, SandboxMessage
+from followup.enrolment.enrol import enrol
+from followup.enrolment.reschedule import reschedule
+from followup.providers.twilio.webhooks import InboundText
+from followup.replies.inbound import take_inbound
+from followup.runtime.embedded import Threads
+from followup.store.message_state import oldest_claimable, state_is
+from followup.store.models.messages import Message, SandboxMessage
 
 LOOK_EVERY = 0.02
 LONGEST_STEP = 20.0
@@ -47,7 +47,7 @@ class Event:
 class Player:
     """The demonstration as it runs. `seen` is called after each step, with what happened in it."""
 
-    kit: Kit
+    app: AppContext
     clock: SteppingClock
     threads: Threads
     step_seconds: float
@@ -86,21 +86,21 @@ class Player:
                 )
 
     def _enrol(self, part: Part) -> None:
-        self.enrolments[part.key] = enrol(self.kit, part.request(), actor="demo").enrolment_id
+        self.enrolments[part.key] = enrol(self.app, part.request(), actor="demo").enrolment_id
 
     def _stop(self, part: Part) -> None:
         assert part.mobile is not None  # noqa: S101 - only those who have one text
-        inbound = Inbound(
+        inbound = InboundText(
             provider_id=f"demo-{part.key}", from_=part.mobile, to="+447700900000", body="STOP"
         )
-        take_inbound(self.kit, inbound, provider="sandbox")
+        take_inbound(self.app, inbound, provider="sandbox")
 
     def _move(self, part: Part) -> None:
         assert part.moved is not None  # noqa: S101 - only those who are moved
-        reschedule(self.kit, self.enrolments[part.key], part.moved[1], actor="demo")
+        reschedule(self.app, self.enrolments[part.key], part.moved[1], actor="demo")
 
     def _next_moment(self, script: list[Event]) -> datetime | None:
-        with self.kit.store.read() as session:
+        with self.app.store.read() as session:
             moments = [
                 oldest_claimable(session),
                 session.scalar(select(func.min(SandboxMessage.report_at))),
@@ -120,7 +120,7 @@ class Player:
             time.sleep(LOOK_EVERY)
 
     def _busy(self) -> bool:
-        with self.kit.store.read() as session:
+        with self.app.store.read() as session:
             return bool(session.scalar(select(_under_way(self.clock.now()))))
 
 

@@ -17,16 +17,18 @@ from rich.text import Text
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from followup.balance import Balance
-from followup.channels.sandbox import Carried
+from followup.context import AppContext
+from followup.delivery.sandbox_outbox import StoredOutbox
 from followup.demo.cast import CAST, LONDON
 from followup.demo.player import Event
 from followup.domain.lifecycle import State
-from followup.enrol import message_rows
-from followup.kit import Kit
-from followup.store.models import Enrolment, Message, WorklistItem
-from followup.store.outbox import StoredOutbox
-from followup.wording import reason_text
+from followup.enrolment.enrol import message_rows
+from followup.monitoring.balance import Balance
+from followup.providers.sandbox import CarriedMessage
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import Message
+from followup.store.models.worklist import WorklistItem
+from followup.wording.labels import reason_text
 
 LATEST = 12
 MARKS: Mapping[State, tuple[str, str]] = {
@@ -49,8 +51,10 @@ PHONE_WIDTH = 46
 class Screen:
     """The screen of the demonstration: live on a terminal, line by line elsewhere."""
 
-    def __init__(self, kit: Kit, console: Console, *, enrolments: Mapping[str, UUID]) -> None:
-        self._kit = kit
+    def __init__(
+        self, app: AppContext, console: Console, *, enrolments: Mapping[str, UUID]
+    ) -> None:
+        self._app = app
         self._console = console
         self._enrolments = enrolments
         self._latest: deque[Text] = deque(maxlen=LATEST)
@@ -72,7 +76,7 @@ class Screen:
         local = at.astimezone(LONDON)
         for event in happened:
             self._tell(local, event.part.key, Text(event.sentence, style="bold"))
-        with self._kit.store.read() as session:
+        with self._app.store.read() as session:
             for part in CAST:
                 for message in self._messages(session, part.key):
                     self._notice(local, part.key, message)
@@ -127,20 +131,20 @@ def legend() -> Text:
     return text.append(mark, style=style).append(" not sent: its time was over", style="dim")
 
 
-def phone(kit: Kit, *, mobile: str, caption: str) -> RenderableType:
+def phone(app: AppContext, *, mobile: str, caption: str) -> RenderableType:
     """Return the texts of one patient as their phone shows them."""
-    outbox = StoredOutbox(kit.store, kit.keyring)
+    outbox = StoredOutbox(app.store, app.keyring)
     bubbles = [_bubble(carried) for carried in outbox.entries(to=mobile)]
     return Panel(Group(*bubbles), title=caption, width=PHONE_WIDTH + 6, padding=(1, 1))
 
 
-def _bubble(carried: Carried) -> RenderableType:
+def _bubble(carried: CarriedMessage) -> RenderableType:
     local = carried.accepted_at.astimezone(LONDON)
     when = Text(f"{local:%A %d %B, %H:%M}", style="dim", justify="center")
     return Group(when, Panel(Text(carried.body), width=PHONE_WIDTH, border_style="blue"), Text())
 
 
-def accounts(kit: Kit, balance: Balance) -> RenderableType:
+def accounts(app: AppContext, balance: Balance) -> RenderableType:
     """Return the balance sheet, and what waits for a person."""
     sheet = Table(title="The balance: every message that fell due")
     sheet.add_column("")
@@ -152,7 +156,7 @@ def accounts(kit: Kit, balance: Balance) -> RenderableType:
     waiting.add_column("patient")
     waiting.add_column("what")
     waiting.add_column("why")
-    with kit.store.read() as session:
+    with app.store.read() as session:
         for item in session.scalars(select(WorklistItem).order_by(WorklistItem.opened_at)):
             enrolment = session.get(Enrolment, item.enrolment_id) if item.enrolment_id else None
             key = (enrolment.reference or "").removeprefix("DEMO-") if enrolment else ""

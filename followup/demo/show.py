@@ -13,15 +13,15 @@ from uuid import UUID
 from pydantic import SecretStr
 from rich.console import Console
 
-from config.logging import configure_logging
-from config.settings import Settings, load_settings
-from followup.balance import balance
+from followup.bootstrap import build_app
 from followup.clock import SteppingClock
 from followup.demo.cast import CAST, START
 from followup.demo.player import Player
 from followup.demo.screen import Screen, accounts, phone
-from followup.embedded import Threads, release, start_tasks
-from followup.wiring import build
+from followup.monitoring.balance import balance
+from followup.runtime.embedded import Threads, release_worker, start_tasks
+from followup.settings.logging import configure_logging
+from followup.settings.settings import Settings, load_settings
 
 STEP_SECONDS = 1.1
 TICK = 0.1
@@ -60,7 +60,7 @@ def _settings(folder: Path) -> Settings:
 def _play(settings: Settings, console: Console, *, step_seconds: float) -> int:
     configure_logging(level=settings.log_level, log_format="console")
     clock = SteppingClock(START)
-    kit = build(settings, clock=clock)
+    app = build_app(settings, clock=clock)
     threads = Threads()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -68,12 +68,12 @@ def _play(settings: Settings, console: Console, *, step_seconds: float) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
-    start_tasks(threads, settings, kit)
+    start_tasks(threads, settings, app)
     enrolments: dict[str, UUID] = {}
     try:
-        with Screen(kit, console, enrolments=enrolments) as screen:
+        with Screen(app, console, enrolments=enrolments) as screen:
             Player(
-                kit=kit,
+                app=app,
                 clock=clock,
                 threads=threads,
                 step_seconds=step_seconds,
@@ -85,10 +85,10 @@ def _play(settings: Settings, console: Console, *, step_seconds: float) -> int:
         shown = next(part for part in CAST if part.key == SHOWN)
         assert shown.mobile is not None  # noqa: S101 - chosen for that
         caption = f"The phone of patient {shown.key}: {shown.who}"
-        console.print(phone(kit, mobile=shown.mobile, caption=caption))
-        sheet = balance(kit)
-        console.print(accounts(kit, sheet))
+        console.print(phone(app, mobile=shown.mobile, caption=caption))
+        sheet = balance(app)
+        console.print(accounts(app, sheet))
         return 0 if sheet.remainder == 0 else 1
     finally:
         threads.stop()
-        release(kit)
+        release_worker(app)

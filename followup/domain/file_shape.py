@@ -106,7 +106,7 @@ Key = Annotated[str, Field(pattern=_HYPHENED)]
 AttributeKey = Annotated[str, Field(pattern=_UNDERSCORED)]
 
 
-def read(
+def read_shape(
     shape: type[ShapeType], data: Mapping[str, object]
 ) -> tuple[ShapeType | None, list[Problem]]:
     """Return the data in its shape, or None and everything that is wrong with them."""

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from enum import StrEnum
 
 
-class Need(StrEnum):
+class ReadingNeed(StrEnum):
     """A need that is kept with the patient; what is done about it stands beside each."""
 
     NO_TEXTS = "no-texts"
@@ -17,11 +17,11 @@ class Need(StrEnum):
     """No easy-read words exist: a person goes through the advice with the patient."""
 
 
-def written(needs: Collection[Need]) -> str | None:
+def write_needs(needs: Collection[ReadingNeed]) -> str | None:
     """Return needs as one text to be kept, or None where there are none."""
     return " ".join(sorted(needs)) or None
 
 
-def read(text: str | None) -> frozenset[Need]:
+def parse_needs(text: str | None) -> frozenset[ReadingNeed]:
     """Return the needs that `written` wrote."""
-    return frozenset(map(Need, (text or "").split()))
+    return frozenset(map(ReadingNeed, (text or "").split()))

@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import BinaryIO, TypeVar
 
-from followup.bulk import BATCH, enrol_again, enrol_all
+from followup.context import AppContext
 from followup.domain.errors import Conflict, InvalidInput, Problem
-from followup.enrol import Request
+from followup.enrolment.bulk import BATCH, enrol_all, enrol_all_again
+from followup.enrolment.enrol import EnrolmentRequest
 from followup.intake.csv_rows import Defaults, Row, in_columns, read_rows
-from followup.intake.examiner import Examiner, Forecast
-from followup.kit import Kit
+from followup.intake.dry_run import DryRun, DryRunResult
 
 Item = TypeVar("Item")
-Advance = Callable[[int], None]
+ImportProgress = Callable[[int], None]
 """Is told how far it is: bytes while looking, rows while enrolling."""
 
 
 @dataclass(slots=True)
-class Tally:
+class ImportTally:
     """How an import went. `complaints` are the lines that were refused, with why."""
 
     rows: int = 0
@@ -49,17 +49,17 @@ class CsvImport:
     First `examine`, then `write`; both raise `InvalidInput` where the file can't be read.
     """
 
-    def __init__(self, kit: Kit, source: BinaryIO, defaults: Defaults) -> None:
-        self.tally = Tally()
-        self._kit = kit
+    def __init__(self, app: AppContext, source: BinaryIO, defaults: Defaults) -> None:
+        self.tally = ImportTally()
+        self._app = app
         self._source = source
         self._defaults = defaults
         # A byte for each row: whether it is to be enrolled.
         self._accepted = bytearray()
 
-    def examine(self, advance: Advance) -> Tally:
+    def examine(self, advance: ImportProgress) -> ImportTally:
         """Look at every row, and write nothing."""
-        examiner = Examiner(self._kit)
+        examiner = DryRun(self._app)
         for batch in _batches(self._rows()):
             wanted = [(row.line, row.request) for row in batch if row.request is not None]
             forecasts = dict(examiner.examine(wanted))
@@ -69,7 +69,7 @@ class CsvImport:
             advance(self._source.tell())
         return self.tally
 
-    def write(self, *, actor: str, partial: bool, advance: Advance) -> Tally:
+    def write(self, *, actor: str, partial: bool, advance: ImportProgress) -> ImportTally:
         """Enrol the rows that were found right; raise `Conflict` where one clashes after all.
 
         With `partial` that one is refused, and the others are enrolled.
@@ -81,9 +81,9 @@ class CsvImport:
         return self.tally
 
     def _rows(self) -> Iterator[Row]:
-        return read_rows(self._kit, self._source, defaults=self._defaults)
+        return read_rows(self._app, self._source, defaults=self._defaults)
 
-    def _judge(self, row: Row, forecast: Forecast | None) -> bool:
+    def _judge(self, row: Row, forecast: DryRunResult | None) -> bool:
         self.tally.rows += 1
         problems = row.problems if forecast is None else in_columns(forecast.problems)
         if problems:
@@ -97,7 +97,7 @@ class CsvImport:
     def _write_batch(self, batch: list[Row], *, actor: str, partial: bool) -> None:
         requests = [(row.line, row.request) for row in batch if row.request is not None]
         try:
-            results = enrol_all(self._kit, [request for _, request in requests], actor=actor)
+            results = enrol_all(self._app, [request for _, request in requests], actor=actor)
         except (Conflict, InvalidInput) as error:
             if not partial:
                 raise Conflict(self._clash(error)) from error
@@ -105,10 +105,10 @@ class CsvImport:
             return
         self._count(sum(result.created for result in results), of=len(results))
 
-    def _write_singly(self, requests: list[tuple[int, Request]], *, actor: str) -> None:
+    def _write_singly(self, requests: list[tuple[int, EnrolmentRequest]], *, actor: str) -> None:
         for line, request in requests:
             try:
-                result = enrol_again(self._kit, request, actor=actor)
+                result = enrol_all_again(self._app, request, actor=actor)
             except (Conflict, InvalidInput) as clash:
                 self.tally.refuse(line, (Problem("row", str(clash)),))
             else:

@@ -23,16 +23,16 @@ from datetime import UTC
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
-from followup.catalogue import Catalogue
+from followup.catalogue.load import Catalogue
+from followup.context import ContentContext
 from followup.domain.errors import InvalidInput, Problem
 from followup.domain.file_shape import did_you_mean
-from followup.domain.protocol import Attribute, Protocol
-from followup.enrol import Request
+from followup.domain.protocols.protocol import Attribute, Protocol
+from followup.enrolment.enrol import EnrolmentRequest
 from followup.intake.csv_file import Cells, read_cells
 from followup.intake.json_shapes import read_enrolment
 from followup.intake.local_times import parse_day, parse_time
 from followup.intake.yes_or_no import read_yes_or_no
-from followup.kit import Handbook
 
 OF_ENROLMENT = ("procedure_at", "reference", "channels", "clinic", "protocol")
 OF_PATIENT = ("nhs_number", "name", "date_of_birth", "mobile", "email", "language")
@@ -46,7 +46,7 @@ class Row:
     """A patient's row: the line on which it begins, and what it asks for or what is wrong."""
 
     line: int
-    request: Request | None
+    request: EnrolmentRequest | None
     problems: tuple[Problem, ...] = ()
 
 
@@ -58,7 +58,7 @@ class Defaults:
     protocol: str | None = None
 
 
-def read_rows(handbook: Handbook, file: BinaryIO, *, defaults: Defaults) -> Iterator[Row]:
+def read_rows(handbook: ContentContext, file: BinaryIO, *, defaults: Defaults) -> Iterator[Row]:
     """Yield the rows of a seekable file, blank ones left out.
 
     Raises `InvalidInput`, its fields naming the line, where the file as a whole can't be read.
@@ -134,7 +134,7 @@ def _columns_of(attribute: Attribute) -> tuple[str, str]:
     return attribute.key, _plain(attribute.flag)
 
 
-def _row(handbook: Handbook, header: list[str], row: Cells, defaults: Defaults) -> Row:
+def _row(handbook: ContentContext, header: list[str], row: Cells, defaults: Defaults) -> Row:
     if len(row.cells) != len(header):
         ragged = f"this row has {len(row.cells)} cells, and the first row has {len(header)}"
         return Row(row.line, None, (Problem("row", f"{ragged}: check its commas and quotes"),))

@@ -13,14 +13,14 @@ from typing import Annotated, Any, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from followup.context import ContentContext
 from followup.domain.channel import ChannelKind
 from followup.domain.contact import parse_email, parse_mobile, parse_nhs_number
 from followup.domain.errors import InvalidInput, Problem
 from followup.domain.file_shape import did_you_mean
-from followup.domain.needs import Need
-from followup.enrol import Request
-from followup.kit import Handbook
-from followup.store.patients import Person
+from followup.domain.needs import ReadingNeed
+from followup.enrolment.enrol import EnrolmentRequest
+from followup.patients.records import Person
 
 OLDEST = timedelta(days=366 * 120)
 LONGEST_NAME = 200
@@ -127,16 +127,16 @@ def _channel(text: str) -> ChannelKind:
 ChannelName = Annotated[ChannelKind, _parsed_by(_channel), _text_schema(enum=list(ChannelKind))]
 
 
-def _need(text: str) -> Need:
+def _need(text: str) -> ReadingNeed:
     try:
-        return Need(text)
+        return ReadingNeed(text)
     except ValueError:
         raise InvalidInput.of(
-            "", f"there is no such need; choose from: {', '.join(Need)}"
+            "", f"there is no such need; choose from: {', '.join(ReadingNeed)}"
         ) from None
 
 
-NeedName = Annotated[Need, _parsed_by(_need), _text_schema(enum=list(Need))]
+NeedName = Annotated[ReadingNeed, _parsed_by(_need), _text_schema(enum=list(ReadingNeed))]
 
 
 class PatientShape(JsonShape):
@@ -177,22 +177,22 @@ class EnrolmentShape(JsonShape):
     )
 
 
-def read_enrolment(kit: Handbook, data: object) -> Request:
+def read_enrolment(app: ContentContext, data: object) -> EnrolmentRequest:
     """Return what JSON asks for; raise `InvalidInput` with every field that is wrong."""
     try:
         shape = EnrolmentShape.model_validate(data)
     except ValidationError as error:
         raise InvalidInput(*problems_of(EnrolmentShape, error.errors())) from None
-    return to_request(kit, shape)
+    return to_request(app, shape)
 
 
-def to_request(kit: Handbook, shape: EnrolmentShape) -> Request:
+def to_request(app: ContentContext, shape: EnrolmentShape) -> EnrolmentRequest:
     """Return what a well-formed shape asks for; raise `InvalidInput` where its fields clash."""
     patient = shape.patient
-    problems = [*_identity_problems(patient, today=kit.clock.now().date()), *_reach_problems(shape)]
+    problems = [*_identity_problems(patient, today=app.clock.now().date()), *_reach_problems(shape)]
     if problems:
         raise InvalidInput(*problems)
-    clinic = kit.catalogue.clinics.get(shape.clinic)
+    clinic = app.catalogue.clinics.get(shape.clinic)
     person = Person(
         name=patient.name,
         nhs_number=patient.nhs_number,
@@ -208,9 +208,9 @@ def to_request(kit: Handbook, shape: EnrolmentShape) -> Request:
             channel
             for channel in ChannelKind
             if person.address(channel)
-            and not (channel is ChannelKind.SMS and Need.NO_TEXTS in person.needs)
+            and not (channel is ChannelKind.SMS and ReadingNeed.NO_TEXTS in person.needs)
         ]
-    return Request(
+    return EnrolmentRequest(
         clinic=shape.clinic,
         protocol=shape.protocol,
         reference=shape.reference,

@@ -10,22 +10,22 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from followup.context import AppContext
 from followup.domain.errors import Conflict, InvalidInput, NotFound
 from followup.domain.roles import EVERY_ROLE, Role
-from followup.kit import Kit
 from followup.staff import sessions
 from followup.staff.members import (
-    Particulars,
+    MemberDetails,
     count_members,
-    find,
-    find_by_email,
+    find_member,
+    find_member_by_email,
     insert_member,
 )
 from followup.staff.passwords import hash_password, problems_of
 from followup.staff.sessions import TOKEN, new_token, token_hash
-from followup.store.audit_log import Entry, record
-from followup.store.staff_tables import Invitation, Staff
-from followup.store.types import new_id
+from followup.store.audit_log import AuditEntry, record_event
+from followup.store.engine.types import new_id
+from followup.store.models.staff import Invitation, Staff
 
 LASTS = timedelta(days=7)
 RESET_LASTS = timedelta(hours=24)
@@ -54,8 +54,8 @@ class Offer:
         return self.staff_id is not None and not self.roles
 
 
-def invite(
-    kit: Kit,
+def invite_member(
+    app: AppContext,
     email: str,
     *,
     roles: Sequence[Role],
@@ -63,22 +63,22 @@ def invite(
     actor: str,
 ) -> str:
     """Invite somebody and return the token of the link, which can't be shown again."""
-    who = Particulars(
+    who = MemberDetails(
         email=email,
         name="to be given",
         roles=tuple(roles),
         clinics=None if clinics is None else tuple(clinics),
-    ).checked(kit)
+    ).checked(app)
 
     def work(session: Session) -> str:
-        if find_by_email(session, who.email) is not None:
+        if find_member_by_email(session, who.email) is not None:
             raise Conflict("somebody has an account with this e-mail address already")
-        return _make(session, kit, who=who, lasts=LASTS, actor=actor, action="staff.invited")
+        return _make(session, app, who=who, lasts=LASTS, actor=actor, action="staff.invited")
 
-    return kit.store.transact(work)
+    return app.store.transact(work)
 
 
-def first_link(kit: Kit, *, actor: str) -> str | None:
+def first_link(app: AppContext, *, actor: str) -> str | None:
     """Return the token of a link that makes the first account, or None where there is one.
 
     Links made before are withdrawn: the last one printed counts.
@@ -90,19 +90,19 @@ def first_link(kit: Kit, *, actor: str) -> str | None:
         session.execute(
             update(Invitation)
             .where(Invitation.email.is_(None), Invitation.withdrawn_real_at.is_(None))
-            .values(withdrawn_real_at=kit.clock.real_now())
+            .values(withdrawn_real_at=app.clock.real_now())
         )
-        return _make(session, kit, who=None, lasts=LASTS, actor=actor, action="staff.first-link")
+        return _make(session, app, who=None, lasts=LASTS, actor=actor, action="staff.first-link")
 
-    return kit.store.transact(work)
+    return app.store.transact(work)
 
 
-def reset_link(kit: Kit, staff_id: UUID, *, actor: str) -> str:
+def reset_link(app: AppContext, staff_id: UUID, *, actor: str) -> str:
     """Return the token of a link by which somebody sets a new password."""
 
     def work(session: Session) -> str:
-        staff = find(session, staff_id)
-        who = Particulars(
+        staff = find_member(session, staff_id)
+        who = MemberDetails(
             email=staff.email,
             name=staff.name,
             roles=tuple(map(Role, staff.roles)),
@@ -110,7 +110,7 @@ def reset_link(kit: Kit, staff_id: UUID, *, actor: str) -> str:
         )
         return _make(
             session,
-            kit,
+            app,
             who=who,
             lasts=RESET_LASTS,
             actor=actor,
@@ -118,23 +118,23 @@ def reset_link(kit: Kit, staff_id: UUID, *, actor: str) -> str:
             staff_id=staff_id,
         )
 
-    return kit.store.transact(work)
+    return app.store.transact(work)
 
 
-def entrance_link(kit: Kit, staff_id: UUID, *, actor: str) -> str:
+def entrance_link(app: AppContext, staff_id: UUID, *, actor: str) -> str:
     """Return the token of a link that signs in at once, without a password, and works once.
 
     For a practice clinic alone: raises `Conflict` where a message could leave the machine.
     """
-    if any(channel.provider != "sandbox" for channel in kit.channels.values()):
+    if any(channel.provider != "sandbox" for channel in app.channels.values()):
         raise Conflict("nobody is let in without a password where messages can go out")
 
     def work(session: Session) -> str:
-        staff = find(session, staff_id)
-        who = Particulars(email=staff.email, name=staff.name, roles=(), clinics=None)
+        staff = find_member(session, staff_id)
+        who = MemberDetails(email=staff.email, name=staff.name, roles=(), clinics=None)
         return _make(
             session,
-            kit,
+            app,
             who=who,
             lasts=RESET_LASTS,
             actor=actor,
@@ -142,20 +142,20 @@ def entrance_link(kit: Kit, staff_id: UUID, *, actor: str) -> str:
             staff_id=staff_id,
         )
 
-    return kit.store.transact(work)
+    return app.store.transact(work)
 
 
-def enter(kit: Kit, token: str) -> UUID:
+def enter_by_link(app: AppContext, token: str) -> UUID:
     """Use a link that signs in at once; return whose it is."""
 
     def work(session: Session) -> UUID:
-        row = _good(session, token, now=kit.clock.real_now(), lock=True)
+        row = _good(session, token, now=app.clock.real_now(), lock=True)
         if row.staff_id is None or row.roles:
             raise NotFound(SPENT)
-        row.used_real_at = kit.clock.real_now()
-        return find(session, row.staff_id).id
+        row.used_real_at = app.clock.real_now()
+        return find_member(session, row.staff_id).id
 
-    return kit.store.transact(work)
+    return app.store.transact(work)
 
 
 def find_offer(session: Session, token: str, *, now: datetime) -> Offer:
@@ -172,62 +172,64 @@ def find_offer(session: Session, token: str, *, now: datetime) -> Offer:
     )
 
 
-def accept(kit: Kit, token: str, *, email: str, name: str, password: str) -> UUID:
+def accept_invitation(app: AppContext, token: str, *, email: str, name: str, password: str) -> UUID:
     """Make the account that a link offers, or set the new password; return whose it is."""
-    with kit.store.read() as session:
-        offer = find_offer(session, token, now=kit.clock.real_now())
+    with app.store.read() as session:
+        offer = find_offer(session, token, now=app.clock.real_now())
     if offer.is_entrance:
         raise NotFound(SPENT)
-    who = Particulars(
+    who = MemberDetails(
         email=offer.email or email,
         name=offer.name or name,
         roles=offer.roles,
         clinics=offer.clinics,
-    ).checked(kit)
+    ).checked(app)
     if problems := problems_of(password, email=who.email, name=who.name):
         raise InvalidInput(*problems)
     hashed = hash_password(password)
 
     def work(session: Session) -> UUID:
-        row = _good(session, token, now=kit.clock.real_now(), lock=True)
+        row = _good(session, token, now=app.clock.real_now(), lock=True)
         if row.email is None and count_members(session):
             raise NotFound(SPENT)
-        row.used_real_at = kit.clock.real_now()
-        deed = kit.deed(f"web:{who.email}")
+        row.used_real_at = app.clock.real_now()
+        by = app.by(f"web:{who.email}")
         if row.staff_id is None:
-            return insert_member(session, deed, who, password_hash=hashed).id
-        staff = find(session, row.staff_id)
+            return insert_member(session, by, who, password_hash=hashed).id
+        staff = find_member(session, row.staff_id)
         staff.password_hash = hashed
-        sessions.end_all(session, kit, staff.id)
+        sessions.end_all_sessions(session, app, staff.id)
         detail = {"staff": str(staff.id)}
-        record(session, deed, Entry(action="staff.password-changed", detail=detail))
+        record_event(session, by, AuditEntry(action="staff.password-changed", detail=detail))
         return staff.id
 
-    return kit.store.transact(work)
+    return app.store.transact(work)
 
 
-def withdraw_invitation(kit: Kit, invitation_id: UUID, *, actor: str) -> None:
+def withdraw_invitation(app: AppContext, invitation_id: UUID, *, actor: str) -> None:
     """Let a link open nothing any more."""
 
     def work(session: Session) -> None:
         row = session.get(Invitation, invitation_id, with_for_update=True)
         if row is None or row.used_real_at is not None:
             raise NotFound("there is no such invitation any more")
-        row.withdrawn_real_at = kit.clock.real_now()
+        row.withdrawn_real_at = app.clock.real_now()
         detail = {"invitation": str(row.id)}
-        record(session, kit.deed(actor), Entry(action="staff.invitation-withdrawn", detail=detail))
+        record_event(
+            session, app.by(actor), AuditEntry(action="staff.invitation-withdrawn", detail=detail)
+        )
 
-    kit.store.transact(work)
+    app.store.transact(work)
 
 
-def open_invitations(session: Session, kit: Kit) -> Sequence[Invitation]:
+def open_invitations(session: Session, app: AppContext) -> Sequence[Invitation]:
     """Return the invitations to join that are still good, the latest first."""
     return session.scalars(
         select(Invitation)
         .where(
             Invitation.used_real_at.is_(None),
             Invitation.withdrawn_real_at.is_(None),
-            Invitation.expires_real_at > kit.clock.real_now(),
+            Invitation.expires_real_at > app.clock.real_now(),
             Invitation.staff_id.is_(None),
             Invitation.email.is_not(None),
         )
@@ -237,15 +239,15 @@ def open_invitations(session: Session, kit: Kit) -> Sequence[Invitation]:
 
 def _make(
     session: Session,
-    kit: Kit,
+    app: AppContext,
     *,
-    who: Particulars | None,
+    who: MemberDetails | None,
     lasts: timedelta,
     actor: str,
     action: str,
     staff_id: UUID | None = None,
 ) -> str:
-    now, token = kit.clock.real_now(), new_token()
+    now, token = app.clock.real_now(), new_token()
     row = Invitation(
         id=new_id(now),
         token_hash=token_hash(token),
@@ -261,7 +263,7 @@ def _make(
     detail: dict[str, object] = {"invitation": str(row.id)}
     if staff_id is not None:
         detail["staff"] = str(staff_id)
-    record(session, kit.deed(actor), Entry(action=action, detail=detail))
+    record_event(session, app.by(actor), AuditEntry(action=action, detail=detail))
     return token
 
 

@@ -9,15 +9,15 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from followup.context import AppContext
 from followup.domain.contact import parse_email
 from followup.domain.errors import Conflict, InvalidInput, NotFound, Problem
 from followup.domain.file_shape import did_you_mean
 from followup.domain.roles import Role
-from followup.kit import Kit
 from followup.staff.passwords import hash_password, problems_of
-from followup.store.audit_log import Deed, Entry, record
-from followup.store.staff_tables import EMAIL, Staff, StaffSession
-from followup.store.types import new_id
+from followup.store.audit_log import AuditContext, AuditEntry, record_event
+from followup.store.engine.types import new_id
+from followup.store.models.staff import EMAIL, Staff, StaffSession
 
 LONGEST_NAME = 80
 FEWEST_MANAGERS = 2
@@ -49,7 +49,7 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Particulars:
+class MemberDetails:
     """What is known about somebody who is to have an account, checked by `checked`."""
 
     email: str
@@ -57,7 +57,7 @@ class Particulars:
     roles: tuple[Role, ...]
     clinics: tuple[str, ...] | None
 
-    def checked(self, kit: Kit) -> Particulars:
+    def checked(self, app: AppContext) -> MemberDetails:
         """Return them in normal form; raise `InvalidInput` with all that is wrong."""
         problems: list[Problem] = []
         email = ""
@@ -70,10 +70,10 @@ class Particulars:
         name = " ".join(self.name.split())
         if not name or len(name) > LONGEST_NAME:
             problems.append(Problem("name", f"give a name of at most {LONGEST_NAME} characters"))
-        problems.extend(_role_problems(kit, self.roles, self.clinics))
+        problems.extend(_role_problems(app, self.roles, self.clinics))
         if problems:
             raise InvalidInput(*problems)
-        return Particulars(
+        return MemberDetails(
             email=email, name=name, roles=tuple(sorted(set(self.roles))), clinics=self.clinics
         )
 
@@ -89,21 +89,21 @@ def member_of(staff: Staff) -> Member:
     )
 
 
-def add_member(kit: Kit, who: Particulars, *, password: str, actor: str) -> UUID:
+def add_member(app: AppContext, who: MemberDetails, *, password: str, actor: str) -> UUID:
     """Make an account; raise `InvalidInput`, or `Conflict` for an address that has one."""
-    who = who.checked(kit)
+    who = who.checked(app)
     if problems := problems_of(password, email=who.email, name=who.name):
         raise InvalidInput(*problems)
     hashed = hash_password(password)
-    return kit.store.transact(
-        lambda session: insert_member(session, kit.deed(actor), who, password_hash=hashed).id
+    return app.store.transact(
+        lambda session: insert_member(session, app.by(actor), who, password_hash=hashed).id
     )
 
 
 def insert_member(
     session: Session,
-    deed: Deed,
-    who: Particulars,
+    by: AuditContext,
+    who: MemberDetails,
     *,
     password_hash: str | None,
     subject: str | None = None,
@@ -112,24 +112,24 @@ def insert_member(
     if session.scalar(select(Staff.id).where(Staff.email == who.email)) is not None:
         raise Conflict("somebody has an account with this e-mail address already")
     staff = Staff(
-        id=new_id(deed.real_at),
+        id=new_id(by.real_at),
         email=who.email,
         name=who.name,
         roles=[role.value for role in who.roles],
         clinics=None if who.clinics is None else list(who.clinics),
         password_hash=password_hash,
         subject=subject,
-        created_at=deed.real_at,
-        created_by=deed.actor,
+        created_at=by.real_at,
+        created_by=by.actor,
     )
     session.add(staff)
     session.flush()
-    _record(session, deed, staff, "staff.added", roles=staff.roles)
+    _record(session, by, staff, "staff.added", roles=staff.roles)
     return staff
 
 
 def change_access(
-    kit: Kit,
+    app: AppContext,
     staff_id: UUID,
     *,
     roles: Sequence[Role],
@@ -137,63 +137,63 @@ def change_access(
     actor: str,
 ) -> None:
     """Give somebody other roles or clinics; raise `Conflict` if too few managers would be left."""
-    if problems := _role_problems(kit, roles, clinics):
+    if problems := _role_problems(app, roles, clinics):
         raise InvalidInput(*problems)
 
     def work(session: Session) -> None:
-        staff = find(session, staff_id)
+        staff = find_member(session, staff_id)
         if Role.MANAGE not in roles:
             _keep_managers(session, staff)
         staff.roles = sorted(role.value for role in set(roles))
         staff.clinics = None if clinics is None else sorted(set(clinics))
-        _record(session, kit.deed(actor), staff, "staff.changed", roles=staff.roles)
+        _record(session, app.by(actor), staff, "staff.changed", roles=staff.roles)
 
-    kit.store.transact(work)
+    app.store.transact(work)
 
 
-def disable(kit: Kit, staff_id: UUID, *, actor: str) -> None:
+def disable_member(app: AppContext, staff_id: UUID, *, actor: str) -> None:
     """Switch an account off: it signs in no more, and its sessions are over."""
 
     def work(session: Session) -> None:
-        staff = find(session, staff_id)
+        staff = find_member(session, staff_id)
         if staff.disabled_at is not None:
             return
         _keep_managers(session, staff)
-        deed = kit.deed(actor)
-        staff.disabled_at, staff.disabled_by = deed.real_at, actor
+        by = app.by(actor)
+        staff.disabled_at, staff.disabled_by = by.real_at, actor
         session.execute(
             update(StaffSession)
             .where(StaffSession.staff_id == staff.id, StaffSession.ended_real_at.is_(None))
-            .values(ended_real_at=deed.real_at)
+            .values(ended_real_at=by.real_at)
         )
-        _record(session, deed, staff, "staff.disabled")
+        _record(session, by, staff, "staff.disabled")
 
-    kit.store.transact(work)
+    app.store.transact(work)
 
 
-def enable(kit: Kit, staff_id: UUID, *, actor: str) -> None:
+def enable_member(app: AppContext, staff_id: UUID, *, actor: str) -> None:
     """Switch an account on again."""
 
     def work(session: Session) -> None:
-        staff = find(session, staff_id)
+        staff = find_member(session, staff_id)
         staff.disabled_at, staff.disabled_by = None, None
-        _record(session, kit.deed(actor), staff, "staff.enabled")
+        _record(session, app.by(actor), staff, "staff.enabled")
 
-    kit.store.transact(work)
+    app.store.transact(work)
 
 
-def forget_code(kit: Kit, staff_id: UUID, *, actor: str) -> None:
+def reset_second_factor(app: AppContext, staff_id: UUID, *, actor: str) -> None:
     """Take the one-time code of somebody whose phone is lost; they set up another."""
 
     def work(session: Session) -> None:
-        staff = find(session, staff_id)
+        staff = find_member(session, staff_id)
         staff.code_key_sealed, staff.code_step = None, None
-        _record(session, kit.deed(actor), staff, "staff.code-removed")
+        _record(session, app.by(actor), staff, "staff.code-removed")
 
-    kit.store.transact(work)
+    app.store.transact(work)
 
 
-def find(session: Session, staff_id: UUID) -> Staff:
+def find_member(session: Session, staff_id: UUID) -> Staff:
     """Return an account, locked; raise `NotFound`."""
     staff = session.get(Staff, staff_id, with_for_update=True, populate_existing=True)
     if staff is None:
@@ -201,12 +201,12 @@ def find(session: Session, staff_id: UUID) -> Staff:
     return staff
 
 
-def find_by_email(session: Session, email: str) -> Staff | None:
+def find_member_by_email(session: Session, email: str) -> Staff | None:
     """Return the account of an address, whatever its case."""
     return session.scalar(select(Staff).where(Staff.email == email.strip().lower()))
 
 
-def everyone(session: Session) -> Sequence[Staff]:
+def all_members(session: Session) -> Sequence[Staff]:
     """Return every account, by name."""
     return session.scalars(select(Staff).order_by(Staff.name, Staff.id)).all()
 
@@ -230,18 +230,20 @@ def _keep_managers(session: Session, leaving: Staff) -> None:
 
 
 def _role_problems(
-    kit: Kit, roles: Collection[Role], clinics: Collection[str] | None
+    app: AppContext, roles: Collection[Role], clinics: Collection[str] | None
 ) -> list[Problem]:
     problems = [] if roles else [Problem("roles", "choose what they may do")]
     if clinics is not None and not clinics:
         problems.append(Problem("clinics", "choose at least one clinic, or all of them"))
     problems.extend(
-        Problem("clinics", f"there is no such clinic; {did_you_mean(key, kit.catalogue.clinics)}")
+        Problem("clinics", f"there is no such clinic; {did_you_mean(key, app.catalogue.clinics)}")
         for key in clinics or ()
-        if key not in kit.catalogue.clinics
+        if key not in app.catalogue.clinics
     )
     return problems
 
 
-def _record(session: Session, deed: Deed, staff: Staff, action: str, **detail: object) -> None:
-    record(session, deed, Entry(action=action, detail={"staff": str(staff.id), **detail}))
+def _record(
+    session: Session, by: AuditContext, staff: Staff, action: str, **detail: object
+) -> None:
+    record_event(session, by, AuditEntry(action=action, detail={"staff": str(staff.id), **detail}))

@@ -19,10 +19,10 @@ from uuid import UUID
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from followup.kit import Kit
+from followup.context import AppContext
 from followup.staff.members import Member, member_of
-from followup.store.staff_tables import Staff, StaffSession
-from followup.store.types import new_id
+from followup.store.engine.types import new_id
+from followup.store.models.staff import Staff, StaffSession
 
 IDLE = timedelta(minutes=15)
 LONGEST = timedelta(hours=12)
@@ -45,7 +45,7 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Presence:
+class SignedInSession:
     """A session in force. `ends_at` is when it ends without another request, in real time."""
 
     id: UUID
@@ -66,9 +66,11 @@ def new_token() -> str:
     return secrets.token_urlsafe(32)
 
 
-def begin(session: Session, kit: Kit, staff: Staff, *, stage: Stage, browser: str) -> str:
+def begin_session(
+    session: Session, app: AppContext, staff: Staff, *, stage: Stage, browser: str
+) -> str:
     """Begin a session and return its token."""
-    now, token = kit.clock.real_now(), new_token()
+    now, token = app.clock.real_now(), new_token()
     session.execute(
         delete(StaffSession).where(
             StaffSession.staff_id == staff.id, StaffSession.seen_real_at < now - KEPT
@@ -89,15 +91,17 @@ def begin(session: Session, kit: Kit, staff: Staff, *, stage: Stage, browser: st
     return token
 
 
-def find_presence(kit: Kit, token: str | None, *, quietly: bool = False) -> Presence | None:
+def find_presence(
+    app: AppContext, token: str | None, *, quietly: bool = False
+) -> SignedInSession | None:
     """Return the session of this token, if it is in force, and note that it was used.
 
     `quietly` leaves the note out: a page that refreshes by itself is no sign of a person.
     """
     if token is None or not TOKEN.fullmatch(token):
         return None
-    now = kit.clock.real_now()
-    with kit.store.read() as session:
+    now = app.clock.real_now()
+    with app.store.read() as session:
         found = session.execute(
             select(StaffSession, Staff)
             .join(Staff, Staff.id == StaffSession.staff_id)
@@ -108,11 +112,11 @@ def find_presence(kit: Kit, token: str | None, *, quietly: bool = False) -> Pres
     row, staff = found
     ends_at = min(row.seen_real_at + IDLE, row.began_real_at + LONGEST)
     if not quietly and now - row.seen_real_at >= NOTED_EVERY:
-        with kit.store.write() as session:
+        with app.store.write() as session:
             session.execute(
                 update(StaffSession).where(StaffSession.id == row.id).values(seen_real_at=now)
             )
-    return Presence(
+    return SignedInSession(
         id=row.id,
         stage=Stage(row.stage),
         member=member_of(staff),
@@ -122,7 +126,7 @@ def find_presence(kit: Kit, token: str | None, *, quietly: bool = False) -> Pres
     )
 
 
-def rotate(session: Session, kit: Kit, session_id: UUID, *, stage: Stage) -> str:
+def rotate_session(session: Session, app: AppContext, session_id: UUID, *, stage: Stage) -> str:
     """Move a session on to the next stage, under a new token; the old one opens nothing more."""
     token = new_token()
     session.execute(
@@ -131,26 +135,26 @@ def rotate(session: Session, kit: Kit, session_id: UUID, *, stage: Stage) -> str
         .values(
             token_hash=token_hash(token),
             stage=stage.value,
-            seen_real_at=kit.clock.real_now(),
+            seen_real_at=app.clock.real_now(),
             new_code_key_sealed=None,
         )
     )
     return token
 
 
-def end(session: Session, kit: Kit, session_id: UUID) -> None:
+def end_session(session: Session, app: AppContext, session_id: UUID) -> None:
     """End one session."""
-    _end(session, kit, StaffSession.id == session_id)
+    _end(session, app, StaffSession.id == session_id)
 
 
-def end_all(session: Session, kit: Kit, staff_id: UUID) -> None:
+def end_all_sessions(session: Session, app: AppContext, staff_id: UUID) -> None:
     """End every session of somebody."""
-    _end(session, kit, StaffSession.staff_id == staff_id)
+    _end(session, app, StaffSession.staff_id == staff_id)
 
 
-def open_sessions(session: Session, kit: Kit, staff_id: UUID) -> Sequence[StaffSession]:
+def open_sessions(session: Session, app: AppContext, staff_id: UUID) -> Sequence[StaffSession]:
     """Return the sessions of somebody that are in force, the latest first."""
-    now = kit.clock.real_now()
+    now = app.clock.real_now()
     return session.scalars(
         select(StaffSession)
         .where(
@@ -173,11 +177,11 @@ def last_seen(session: Session, staff_ids: Sequence[UUID]) -> dict[UUID, datetim
     return {row[0]: row[1] for row in rows}
 
 
-def _end(session: Session, kit: Kit, which: object) -> None:
+def _end(session: Session, app: AppContext, which: object) -> None:
     session.execute(
         update(StaffSession)
         .where(which, StaffSession.ended_real_at.is_(None))  # type: ignore[arg-type]
-        .values(ended_real_at=kit.clock.real_now())
+        .values(ended_real_at=app.clock.real_now())
     )
 
 

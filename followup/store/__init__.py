@@ -1,1 +1,1 @@
-"""The database: models, sealed columns, migrations, and one module of queries for each noun."""
+"""The store: database engine, schema, encryption at rest and ORM models."""

@@ -12,11 +12,11 @@ from sqlalchemy import ColumnElement, FromClause, Insert, bindparam, insert, sel
 from sqlalchemy.orm import Session
 
 from followup.clock import Clock
-from followup.store.models import AuditEvent
+from followup.store.models.audit import AuditEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Deed:
+class AuditContext:
     """Who does something, and when: in service time and in real time."""
 
     actor: str
@@ -24,13 +24,13 @@ class Deed:
     real_at: datetime
 
     @classmethod
-    def of(cls, actor: str, clock: Clock) -> Deed:
+    def of(cls, actor: str, clock: Clock) -> AuditContext:
         """Return a deed done now."""
         return cls(actor=actor, at=clock.now(), real_at=clock.real_now())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class AuditEntry:
     """What was done, to which things. `detail` carries codes and identifiers, never a patient."""
 
     action: str
@@ -41,18 +41,18 @@ class Entry:
     detail: dict[str, Any] | None = None
 
 
-def record(session: Session, deed: Deed, *entries: Entry) -> None:
+def record_event(session: Session, by: AuditContext, *entries: AuditEntry) -> None:
     """Write audit events, in order."""
-    record_all(session, deed, entries)
+    record_events(session, by, entries)
 
 
-def record_all(session: Session, deed: Deed, entries: Iterable[Entry]) -> None:
+def record_events(session: Session, by: AuditContext, entries: Iterable[AuditEntry]) -> None:
     """Write many audit events in one statement."""
     rows = [
         {
-            "at": deed.at,
-            "real_at": deed.real_at,
-            "actor": deed.actor,
+            "at": by.at,
+            "real_at": by.real_at,
+            "actor": by.actor,
             "action": entry.action,
             "clinic": entry.clinic,
             "patient_id": entry.patient_id,
@@ -66,7 +66,7 @@ def record_all(session: Session, deed: Deed, entries: Iterable[Entry]) -> None:
         session.execute(insert(AuditEvent.__table__), rows)  # type: ignore[arg-type]
 
 
-OF_DEED = ("at", "real_at", "actor", "action", "detail")
+OF_CONTEXT = ("at", "real_at", "actor", "action", "detail")
 OF_MESSAGE = ("clinic", "patient_id", "enrolment_id", "id")
 
 
@@ -76,18 +76,18 @@ def events_of(messages: FromClause, *conditions: ColumnElement[bool]) -> Insert:
     `event_values` returns its parameters.
     """
     columns = AuditEvent.__table__.c
-    values = [bindparam(f"event_{name}", type_=columns[name].type) for name in OF_DEED]
+    values = [bindparam(f"event_{name}", type_=columns[name].type) for name in OF_CONTEXT]
     source = select(*values, *(messages.c[name] for name in OF_MESSAGE)).where(*conditions)
-    names = [*OF_DEED, "clinic", "patient_id", "enrolment_id", "message_id"]
+    names = [*OF_CONTEXT, "clinic", "patient_id", "enrolment_id", "message_id"]
     return insert(AuditEvent).from_select(names, source.order_by(messages.c.id))
 
 
-def event_values(deed: Deed, *, action: str, detail: Mapping[str, Any]) -> dict[str, Any]:
+def event_values(by: AuditContext, *, action: str, detail: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the parameters of `events_of` stand for."""
     return {
-        "event_at": deed.at,
-        "event_real_at": deed.real_at,
-        "event_actor": deed.actor,
+        "event_at": by.at,
+        "event_real_at": by.real_at,
+        "event_actor": by.actor,
         "event_action": action,
         "event_detail": dict(detail),
     }

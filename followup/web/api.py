@@ -9,17 +9,19 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 
-from followup.api_keys import Client
-from followup.balance import Scope, balance
-from followup.changes import pause, reschedule, resume, withdraw
+from followup.context import AppContext
 from followup.domain.errors import InvalidInput, NotFound
 from followup.domain.lifecycle import State
-from followup.enrol import enrol, message_rows
+from followup.enrolment.enrol import enrol, message_rows
+from followup.enrolment.pause import pause_enrolment, resume_enrolment
+from followup.enrolment.reschedule import reschedule
+from followup.enrolment.withdraw import withdraw_enrolment
 from followup.intake.json_shapes import EnrolmentShape, to_request
-from followup.kit import Kit
-from followup.message_view import utc_text, views
-from followup.store.message_list import Wanted, page
-from followup.store.models import Enrolment
+from followup.messages.queries import MessageFilter, message_page
+from followup.messages.view import message_views, utc_text
+from followup.monitoring.balance import Scope, balance
+from followup.staff.api_keys import ApiClient
+from followup.store.models.enrolments import Enrolment
 from followup.web.answers import (
     BalanceAnswer,
     ChangedAnswer,
@@ -85,9 +87,9 @@ def post_enrolment(site: Here, caller: Caller, sent: EnrolmentBody) -> JSONRespo
     """Enrol a patient, once per `reference`: sent again, it returns the same enrolment."""
     if not caller.may_see(sent.clinic):
         raise InvalidInput.of("clinic", f"this key is for the clinic {caller.clinic} alone")
-    enrolled = enrol(site.kit, to_request(site.kit, sent), actor=caller.actor)
+    enrolled = enrol(site.app, to_request(site.app, sent), actor=caller.actor)
     return JSONResponse(
-        _enrolment(site.kit, caller, str(enrolled.enrolment_id)),
+        _enrolment(site.app, caller, str(enrolled.enrolment_id)),
         status_code=201 if enrolled.created else 200,
         headers={"Location": f"{BASE}/enrolments/{enrolled.enrolment_id}"},
     )
@@ -101,7 +103,7 @@ def post_enrolment(site: Here, caller: Caller, sent: EnrolmentBody) -> JSONRespo
 )
 def get_enrolment(site: Here, caller: Caller, enrolment_id: Id) -> JSONResponse:
     """Return an enrolment and all its messages."""
-    return JSONResponse(_enrolment(site.kit, caller, enrolment_id))
+    return JSONResponse(_enrolment(site.app, caller, enrolment_id))
 
 
 @router.post(
@@ -115,9 +117,9 @@ def post_reschedule(
     site: Here, caller: Caller, enrolment_id: Id, sent: ReschedulingBody
 ) -> JSONResponse:
     """Plan anew for another time; `changed` messages are planned. Advice received stays given."""
-    found = _visible(site.kit, caller, enrolment_id)
-    planned = reschedule(site.kit, found, sent.procedure_at, actor=caller.actor)
-    return _changed(site.kit, caller, enrolment_id, len(planned.timeline))
+    found = _visible(site.app, caller, enrolment_id)
+    planned = reschedule(site.app, found, sent.procedure_at, actor=caller.actor)
+    return _changed(site.app, caller, enrolment_id, len(planned.timeline))
 
 
 @router.post(
@@ -131,11 +133,11 @@ def post_withdraw(
     site: Here, caller: Caller, enrolment_id: Id, sent: WithdrawalBody
 ) -> JSONResponse:
     """End an enrolment; `changed` messages were not sent yet and are cancelled."""
-    found = _visible(site.kit, caller, enrolment_id)
-    cancelled = withdraw(
-        site.kit, found, reason=sent.reason, actor=caller.actor, deceased=sent.deceased
+    found = _visible(site.app, caller, enrolment_id)
+    cancelled = withdraw_enrolment(
+        site.app, found, reason=sent.reason, actor=caller.actor, deceased=sent.deceased
     )
-    return _changed(site.kit, caller, enrolment_id, cancelled)
+    return _changed(site.app, caller, enrolment_id, cancelled)
 
 
 @router.post(
@@ -146,8 +148,8 @@ def post_withdraw(
 )
 def post_pause(site: Here, caller: Caller, enrolment_id: Id) -> JSONResponse:
     """Hold every message that is not sent yet. Their windows go on running out."""
-    held = pause(site.kit, _visible(site.kit, caller, enrolment_id), actor=caller.actor)
-    return _changed(site.kit, caller, enrolment_id, held)
+    held = pause_enrolment(site.app, _visible(site.app, caller, enrolment_id), actor=caller.actor)
+    return _changed(site.app, caller, enrolment_id, held)
 
 
 @router.post(
@@ -158,8 +160,10 @@ def post_pause(site: Here, caller: Caller, enrolment_id: Id) -> JSONResponse:
 )
 def post_resume(site: Here, caller: Caller, enrolment_id: Id) -> JSONResponse:
     """Let the messages of a paused enrolment go again that are still of use."""
-    useful = resume(site.kit, _visible(site.kit, caller, enrolment_id), actor=caller.actor)
-    return _changed(site.kit, caller, enrolment_id, useful)
+    useful = resume_enrolment(
+        site.app, _visible(site.app, caller, enrolment_id), actor=caller.actor
+    )
+    return _changed(site.app, caller, enrolment_id, useful)
 
 
 @router.get(
@@ -185,15 +189,15 @@ def get_messages(  # noqa: PLR0917 - FastAPI calls it by keyword
     limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = PAGE,
 ) -> JSONResponse:
     """Return messages in the order they fall due, a page at a time."""
-    wanted = Wanted(
+    wanted = MessageFilter(
         states=parse_states(state),
         clinic=caller.clinic,
         since=parse_since(since),
         after=parse_cursor(cursor),
     )
-    with site.kit.store.read() as session:
-        found = page(session, wanted, limit=limit + 1)
-        told = [view.as_json() for view in views(session, site.kit, found[:limit])]
+    with site.app.store.read() as session:
+        found = message_page(session, wanted, limit=limit + 1)
+        told = [view.as_json() for view in message_views(session, site.app, found[:limit])]
     last = found[limit - 1] if len(found) > limit else None
     return JSONResponse(
         {
@@ -206,16 +210,16 @@ def get_messages(  # noqa: PLR0917 - FastAPI calls it by keyword
 @router.get("/balance", summary="Account for what fell due", response_model=BalanceAnswer)
 def get_balance(site: Here, caller: Caller) -> JSONResponse:
     """Return how the messages that have fallen due stand."""
-    return JSONResponse(balance(site.kit, Scope(clinic=caller.clinic)).as_dict())
+    return JSONResponse(balance(site.app, Scope(clinic=caller.clinic)).as_dict())
 
 
-def _visible(kit: Kit, caller: Client, enrolment_id: str) -> UUID:
+def _visible(app: AppContext, caller: ApiClient, enrolment_id: str) -> UUID:
     """Return the id if the caller may see that enrolment; raise `NotFound` as if it were not."""
-    with kit.store.read() as session:
+    with app.store.read() as session:
         return _find(session, caller, enrolment_id).id
 
 
-def _find(session: Session, caller: Client, enrolment_id: str) -> Enrolment:
+def _find(session: Session, caller: ApiClient, enrolment_id: str) -> Enrolment:
     try:
         found = session.get(Enrolment, UUID(enrolment_id))
     except ValueError:
@@ -225,10 +229,10 @@ def _find(session: Session, caller: Client, enrolment_id: str) -> Enrolment:
     return found
 
 
-def _enrolment(kit: Kit, caller: Client, enrolment_id: str) -> dict[str, Any]:
-    with kit.store.read() as session:
+def _enrolment(app: AppContext, caller: ApiClient, enrolment_id: str) -> dict[str, Any]:
+    with app.store.read() as session:
         found = _find(session, caller, enrolment_id)
-        messages = views(session, kit, message_rows(session, found.id))
+        messages = message_views(session, app, message_rows(session, found.id))
         return {
             "enrolment_id": str(found.id),
             "clinic": found.clinic,
@@ -243,5 +247,5 @@ def _enrolment(kit: Kit, caller: Client, enrolment_id: str) -> dict[str, Any]:
         }
 
 
-def _changed(kit: Kit, caller: Client, enrolment_id: str, changed: int) -> JSONResponse:
-    return JSONResponse({**_enrolment(kit, caller, enrolment_id), "changed": changed})
+def _changed(app: AppContext, caller: ApiClient, enrolment_id: str, changed: int) -> JSONResponse:
+    return JSONResponse({**_enrolment(app, caller, enrolment_id), "changed": changed})

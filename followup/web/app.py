@@ -13,24 +13,24 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 
-from config.logging import configure_logging
-from config.settings import Settings
-from followup.broker import broker_client
-from followup.channels.twilio_hooks import Signatures
-from followup.heart import Heart, always
-from followup.kit import Kit
-from followup.staff.identity import IdentityProvider
-from followup.watchdog import Watching
+from followup.bootstrap import build_app, instance_name, make_watchdog
+from followup.context import AppContext
+from followup.monitoring.broker import broker_client
+from followup.monitoring.heartbeats import HeartbeatThread, always_alive
+from followup.monitoring.watchdog import WatchdogThread
+from followup.providers.twilio.webhooks import Signatures
+from followup.settings.logging import configure_logging
+from followup.settings.settings import Settings
+from followup.staff.oidc import IdentityProvider
 from followup.web import api, errors, health, hooks, unsubscribe
-from followup.web.console import organisation
-from followup.web.console.site import make_console, mount_console
+from followup.web.console.framework.app import make_console, mount_console
+from followup.web.console.pages import oidc_sign_in as organisation
 from followup.web.envelope import Envelope
 from followup.web.forms import MOST_BYTES
 from followup.web.listening import listen
 from followup.web.metrics import Scrapes
 from followup.web.patient_page import routes as patient_page
 from followup.web.site import Site
-from followup.wiring import build, instance_name, make_watchdog
 
 STOP_SECONDS = 20
 """How long requests under way may take to finish after a signal."""
@@ -48,9 +48,9 @@ NO_TELEMETRY = TelemetryConfig(
 log = structlog.get_logger()
 
 
-def create_app(kit: Kit, settings: Settings) -> FastAPI:
-    """Return the app. It owns neither the kit nor the process."""
-    app = FastAPI(
+def create_app(app: AppContext, settings: Settings) -> FastAPI:
+    """Return the app. It owns neither the app context nor the process."""
+    asgi = FastAPI(
         title="followup",
         description=DESCRIPTION,
         version=version("followup"),
@@ -64,14 +64,14 @@ def create_app(kit: Kit, settings: Settings) -> FastAPI:
         telemetry=NO_TELEMETRY,
     )
     broker = None if settings.is_embedded else broker_client(settings.broker_url)
-    app.state.site = Site(
-        kit=kit,
+    asgi.state.site = Site(
+        app=app,
         signatures=_signatures(settings),
         broker=broker,
-        scrapes=Scrapes(kit),
+        scrapes=Scrapes(app),
         version=version("followup"),
     )
-    errors.install(app)
+    errors.install(asgi)
     for router in (
         api.router,
         health.router,
@@ -79,21 +79,21 @@ def create_app(kit: Kit, settings: Settings) -> FastAPI:
         unsubscribe.router,
         patient_page.router,
     ):
-        app.include_router(router)
+        asgi.include_router(router)
     mount_console(
-        app,
+        asgi,
         make_console(
-            kit,
+            app,
             public_url=settings.public_url,
             nhs_identity=settings.nhs_identity,
             code_roles=settings.code_roles,
             settings_in_force=settings.in_force(),
-            identity=_identity(kit, settings),
+            identity=_identity(app, settings),
             broker=broker,
         ),
     )
-    app.add_middleware(Envelope, is_https=settings.public_url.startswith("https:"))
-    return app
+    asgi.add_middleware(Envelope, is_https=settings.public_url.startswith("https:"))
+    return asgi
 
 
 def serve(settings: Settings) -> None:
@@ -104,18 +104,18 @@ def serve(settings: Settings) -> None:
     configure_logging(level=settings.log_level, log_format=settings.log_format)
     with (
         closing(listen(settings.host, settings.port)) as listener,
-        closing(build(settings)) as kit,
+        closing(build_app(settings)) as app,
         closing(
-            Heart(
-                lambda: kit,
-                {"web": always},
+            HeartbeatThread(
+                lambda: app,
+                {"web": always_alive},
                 instance=instance_name(),
                 every=settings.heart_every,
             )
         ),
-        closing(Watching(make_watchdog(settings, lambda: kit, name="web"))),
+        closing(WatchdogThread(make_watchdog(settings, lambda: app, name="web"))),
     ):
-        server = make_server(kit, settings)
+        server = make_server(app, settings)
 
         def stop(_number: int, _frame: FrameType | None) -> None:
             server.should_exit = True
@@ -128,14 +128,14 @@ def serve(settings: Settings) -> None:
 
 
 def make_server(
-    kit: Kit, settings: Settings, *, stop_seconds: int = STOP_SECONDS
+    app: AppContext, settings: Settings, *, stop_seconds: int = STOP_SECONDS
 ) -> uvicorn.Server:
     """Return a server of the app; requests under way get so long to finish when it is stopped."""
-    app = create_app(kit, settings)
+    asgi = create_app(app, settings)
     leave_uncollected()
     return uvicorn.Server(
         uvicorn.Config(
-            app,
+            asgi,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -154,7 +154,7 @@ def leave_uncollected() -> None:
     gc.freeze()
 
 
-def _identity(kit: Kit, settings: Settings) -> IdentityProvider | None:
+def _identity(app: AppContext, settings: Settings) -> IdentityProvider | None:
     secret = settings.oidc_client_secret
     if settings.oidc_issuer is None or settings.oidc_client_id is None or secret is None:
         return None
@@ -164,7 +164,7 @@ def _identity(kit: Kit, settings: Settings) -> IdentityProvider | None:
         client_secret=secret.get_secret_value(),
         name=settings.oidc_name,
         redirect_uri=f"{settings.public_url}{organisation.PATH}/back",
-        clock=kit.clock,
+        clock=app.clock,
     )
 
 

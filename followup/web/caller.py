@@ -8,9 +8,9 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, Field, ValidationError
 
-from followup.api_keys import Client, check
 from followup.domain.errors import InvalidInput
 from followup.intake.json_shapes import EnrolmentShape, JsonShape, Moment, problems_of
+from followup.staff.api_keys import ApiClient, check_api_key
 from followup.web.errors import Refused
 from followup.web.forms import read_json
 from followup.web.site import Here
@@ -22,8 +22,8 @@ BEARER = HTTPBearer(
 
 def _caller(
     site: Here, given: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
-) -> Client:
-    client = check(site.kit, given.credentials) if given else None
+) -> ApiClient:
+    client = check_api_key(site.app, given.credentials) if given else None
     if client is None:
         raise Refused(
             401,
@@ -33,7 +33,7 @@ def _caller(
     return client
 
 
-Caller = Annotated[Client, Depends(_caller)]
+Caller = Annotated[ApiClient, Depends(_caller)]
 
 
 class _Body:

@@ -15,7 +15,7 @@ import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from followup.channels.twilio_hooks import STATUS_PATH, ids_of
+from followup.providers.twilio.webhooks import STATUS_PATH, ids_of
 from followup.web.errors import BROKEN, answer_to_mistake
 
 log = structlog.get_logger()

@@ -12,11 +12,11 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy.orm import Session
 
-from followup.broker import broker_ailments
 from followup.domain.errors import StoreUnavailable
-from followup.health import Ailment, ailments
-from followup.store.switches import list_switches
-from followup.symptoms import held_up
+from followup.messages.kill_switch_queries import list_switches
+from followup.monitoring.anomalies import delayed_messages
+from followup.monitoring.broker import broker_problems
+from followup.monitoring.health import HealthProblem, health_problems
 from followup.web.site import Here, Site
 from followup.web.trouble import with_alarms
 
@@ -38,7 +38,7 @@ def readyz(site: Here) -> Response:
     A kill switch is somebody's decision, not a fault: it is told, and alarms nobody.
     """
     found, stopped = _of_the_store(site)
-    found = [*found, *broker_ailments(site.broker)]
+    found = [*found, *broker_problems(site.broker)]
     wrong = [{"code": one.code, "sentence": one.sentence} for one in found]
     told = {"wrong": wrong, "stopped": stopped}
     return JSONResponse(told, status_code=503 if wrong else 200)
@@ -50,16 +50,16 @@ def metrics(site: Here) -> Response:
     return Response(site.scrapes.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
-def _of_the_store(site: Site) -> tuple[list[Ailment], list[dict[str, str | None]] | None]:
+def _of_the_store(site: Site) -> tuple[list[HealthProblem], list[dict[str, str | None]] | None]:
     """Return what is wrong, and what is stopped; that is not known while the database is away."""
     try:
-        found = [*ailments(site.kit), *held_up(site.kit)]
-        with site.kit.store.read() as session:
+        found = [*health_problems(site.app), *delayed_messages(site.app)]
+        with site.app.store.read() as session:
             return with_alarms(session, found), _stopped(session)
     except StoreUnavailable as error:
         log.warning("web.database_away", reason=str(error))
         return [
-            Ailment(
+            HealthProblem(
                 code="database-away",
                 sentence="the database can't be used at present: look whether its server runs and "
                 "its disk has room, and into the log",

@@ -14,8 +14,10 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import ImmutableMultiDict
 
-from followup.bounces import take_bounce
-from followup.channels.twilio_hooks import (
+from followup.delivery.bounces import receive_bounce
+from followup.delivery.receipts import TakenReceipt, take_receipt
+from followup.domain.errors import InvalidInput
+from followup.providers.twilio.webhooks import (
     INBOUND_PATH,
     SETTINGS_HEADER,
     SIGNATURE_HEADER,
@@ -24,9 +26,7 @@ from followup.channels.twilio_hooks import (
     parse_inbound,
     parse_status,
 )
-from followup.domain.errors import InvalidInput
-from followup.receipts import Taken, take
-from followup.replies import take_inbound
+from followup.replies.inbound import take_inbound
 from followup.web.caller import Caller
 from followup.web.errors import Refused
 from followup.web.forms import read_form
@@ -47,15 +47,15 @@ async def status(request: Request, site: Here) -> Response:
     report = _parsed(parse_status, params)
     message_id, attempt_id = ids_of(request.query_params) or (None, None)
     taken = await run_in_threadpool(
-        take,
-        site.kit,
+        take_receipt,
+        site.app,
         report,
         provider=PROVIDER,
         account=account,
         message_id=message_id,
         attempt_id=attempt_id,
     )
-    if taken is Taken.MISDIRECTED:
+    if taken is TakenReceipt.MISDIRECTED:
         raise Refused(403, "the signature is that of another account than the text was sent by")
     return Response(status_code=204)
 
@@ -65,7 +65,7 @@ async def inbound(request: Request, site: Here) -> Response:
     """Take in a text. An answer goes out by itself, so that it can be proved, not in this reply."""
     params, _ = await _signed_form(request, site)
     text = _parsed(parse_inbound, params)
-    await run_in_threadpool(take_inbound, site.kit, text, provider=PROVIDER)
+    await run_in_threadpool(take_inbound, site.app, text, provider=PROVIDER)
     return Response(NOTHING_TO_SAY, media_type="application/xml")
 
 
@@ -73,7 +73,7 @@ async def inbound(request: Request, site: Here) -> Response:
 async def bounce(request: Request, site: Here, _caller: Caller) -> Response:
     """Take in a mail of the bounce mailbox, as a mail server or a script posts it."""
     content = await request.body()
-    was_ours = await run_in_threadpool(take_bounce, site.kit, content)
+    was_ours = await run_in_threadpool(receive_bounce, site.app, content)
     return JSONResponse({"bounced": was_ours})
 
 

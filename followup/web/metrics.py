@@ -11,9 +11,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from followup.balance import Balance, balance
-from followup.figures import Figures, figures
-from followup.kit import Kit
+from followup.context import AppContext
+from followup.monitoring.balance import Balance, balance
+from followup.monitoring.metrics import ServiceMetrics, collect_metrics
 
 FRESH_SECONDS = 5.0
 """However many scrape at once, the database counts its messages no more often than that."""
@@ -26,11 +26,11 @@ Read = TypeVar("Read")
 class Scrapes:
     """Makes the text of a scrape, at most every few seconds. Safe to share between threads."""
 
-    def __init__(self, kit: Kit, *, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, app: AppContext, *, now: Callable[[], float] = time.monotonic) -> None:
         self._lock = Lock()
-        self._sheet = _Kept(lambda: balance(kit), seconds=BALANCE_SECONDS, now=now)
+        self._sheet = _Kept(lambda: balance(app), seconds=BALANCE_SECONDS, now=now)
         self._text = _Kept(
-            lambda: _text(figures(kit), self._sheet.read()), seconds=FRESH_SECONDS, now=now
+            lambda: _text(collect_metrics(app), self._sheet.read()), seconds=FRESH_SECONDS, now=now
         )
 
     def text(self) -> bytes:
@@ -54,7 +54,7 @@ class _Kept(Generic[Read]):
         return self._kept[1]
 
 
-def _text(read: Figures, sheet: Balance) -> bytes:
+def _text(read: ServiceMetrics, sheet: Balance) -> bytes:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Once(read, sheet))
     return generate_latest(registry)
@@ -63,7 +63,7 @@ def _text(read: Figures, sheet: Balance) -> bytes:
 class _Once(Collector):
     """Figures as prometheus-client collects them."""
 
-    def __init__(self, read: Figures, sheet: Balance) -> None:
+    def __init__(self, read: ServiceMetrics, sheet: Balance) -> None:
         self._read, self._sheet = read, sheet
 
     def collect(self) -> Iterable[Metric]:
@@ -75,7 +75,7 @@ class _Once(Collector):
         yield from _of_processes(self._read)
 
 
-def _of_messages(read: Figures) -> Iterator[Metric]:
+def _of_messages(read: ServiceMetrics) -> Iterator[Metric]:
     messages = _gauge("messages", "Messages, by the state that they are in.", "state")
     for state, count in read.messages.items():
         messages.add_metric([state], count)
@@ -108,7 +108,7 @@ def _of_the_balance(sheet: Balance) -> Iterator[Metric]:
         yield single
 
 
-def _of_trouble(read: Figures) -> Iterator[Metric]:
+def _of_trouble(read: ServiceMetrics) -> Iterator[Metric]:
     alarms = _gauge("alarm", "1 for each alarm that is up.", "code")
     for code in read.alarms:
         alarms.add_metric([code], 1)
@@ -134,7 +134,7 @@ def _of_trouble(read: Figures) -> Iterator[Metric]:
     yield standing_in
 
 
-def _of_sweeps(read: Figures) -> Iterator[Metric]:
+def _of_sweeps(read: ServiceMetrics) -> Iterator[Metric]:
     ages = _gauge("sweep_age_seconds", "Since a periodic job last ended well.", "sweep")
     found = _gauge("sweep_found", "How much the last run of a periodic job found.", "sweep")
     failed = _gauge("sweep_failed", "1 where the last run of a periodic job failed.", "sweep")
@@ -146,7 +146,7 @@ def _of_sweeps(read: Figures) -> Iterator[Metric]:
     yield from (ages, found, failed)
 
 
-def _of_people(read: Figures) -> Iterator[Metric]:
+def _of_people(read: ServiceMetrics) -> Iterator[Metric]:
     items = _gauge("worklist_open", "What waits for a person.", "kind", "urgency")
     for (kind, urgency), count in sorted(read.worklist.items()):
         items.add_metric([kind, str(urgency)], count)
@@ -156,7 +156,7 @@ def _of_people(read: Figures) -> Iterator[Metric]:
     yield late
 
 
-def _of_processes(read: Figures) -> Iterator[Metric]:
+def _of_processes(read: ServiceMetrics) -> Iterator[Metric]:
     beats = _gauge(
         "heartbeat_age_seconds",
         "Since a process last gave a sign of life.",

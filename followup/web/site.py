@@ -9,8 +9,8 @@ from typing import Annotated
 import redis
 from fastapi import Depends, Request
 
-from followup.channels.twilio_hooks import Signatures
-from followup.kit import Kit
+from followup.context import AppContext
+from followup.providers.twilio.webhooks import Signatures
 from followup.web.metrics import Scrapes
 
 
@@ -18,7 +18,7 @@ from followup.web.metrics import Scrapes
 class Site:
     """`signatures` are those of each Twilio account, by its SID; `broker` is None if embedded."""
 
-    kit: Kit
+    app: AppContext
     signatures: Mapping[str, Signatures]
     broker: redis.Redis | None
     scrapes: Scrapes

@@ -14,14 +14,14 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
+from followup.consent.objections import lodge_objection
+from followup.context import AppContext
 from followup.domain.channel import ChannelKind
-from followup.domain.clinic import Clinic
+from followup.domain.clinics.clinic import Clinic
 from followup.domain.consent import permitted
 from followup.domain.errors import NotFound
-from followup.kit import Kit
-from followup.objections import lodge
-from followup.store.models import Patient
-from followup.store.patients import open_objections
+from followup.patients.records import open_objections
+from followup.store.models.patients import Patient
 from followup.web.pages import page
 from followup.web.site import Here
 
@@ -36,8 +36,8 @@ router = APIRouter(include_in_schema=False)
 def show(site: Here, token: str) -> Response:
     """Show the button, or that there is nothing left to stop."""
     try:
-        patient_id = site.kit.links.patient_of_stop_token(token)
-        clinic, stopped = _standing(site.kit, patient_id)
+        patient_id = site.app.links.patient_of_stop_token(token)
+        clinic, stopped = _standing(site.app, patient_id)
     except NotFound:
         return page("unknown-link.html", status=404)
     return page("stopped.html" if stopped else "stop.html", clinic=clinic)
@@ -48,7 +48,7 @@ async def stop(request: Request, site: Here, token: str) -> Response:
     """Lodge the objection to e-mails; again and again it is the same one."""
     one_click = ONE_CLICK in await request.body()
     try:
-        clinic = await run_in_threadpool(_stop, site.kit, token)
+        clinic = await run_in_threadpool(_stop, site.app, token)
     except NotFound:
         return page("unknown-link.html", status=404)
     if one_click:
@@ -56,37 +56,37 @@ async def stop(request: Request, site: Here, token: str) -> Response:
     return RedirectResponse(request.url.path, status_code=303)
 
 
-def _standing(kit: Kit, patient_id: UUID) -> tuple[Clinic | None, bool]:
+def _standing(app: AppContext, patient_id: UUID) -> tuple[Clinic | None, bool]:
     """Return the patient's clinic, if it is still configured, and whether e-mails are stopped."""
-    with kit.store.read() as session:
+    with app.store.read() as session:
         patient = session.get(Patient, patient_id)
         if patient is None:
             raise NotFound("there is no such patient")
         indexes = [patient.email_index] if patient.email_index else []
         in_force = open_objections(session, patient_ids=[patient.id], contact_indexes=indexes)
-        return _clinic(kit, patient), not permitted(in_force, ChannelKind.EMAIL)
+        return _clinic(app, patient), not permitted(in_force, ChannelKind.EMAIL)
 
 
-def _stop(kit: Kit, token: str) -> Clinic | None:
-    patient_id = kit.links.patient_of_stop_token(token)
+def _stop(app: AppContext, token: str) -> Clinic | None:
+    patient_id = app.links.patient_of_stop_token(token)
 
     def work(session: Session) -> Clinic | None:
         # Locked, so that two clicks at once find each other's objection.
         patient = session.get(Patient, patient_id, with_for_update=True)
         if patient is None:
             raise NotFound("there is no such patient")
-        lodge(
+        lodge_objection(
             session,
-            kit,
-            kit.deed(ACTOR),
+            app,
+            app.by(ACTOR),
             patient=patient,
             channel=ChannelKind.EMAIL,
             source=SOURCE,
         )
-        return _clinic(kit, patient)
+        return _clinic(app, patient)
 
-    return kit.store.transact(work)
+    return app.store.transact(work)
 
 
-def _clinic(kit: Kit, patient: Patient) -> Clinic | None:
-    return kit.catalogue.clinics.get(patient.clinic)
+def _clinic(app: AppContext, patient: Patient) -> Clinic | None:
+    return app.catalogue.clinics.get(patient.clinic)

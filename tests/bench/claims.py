@@ -13,9 +13,9 @@ from statistics import median
 
 from sqlalchemy import text
 
-from followup.dispatch import claim_due
-from followup.kit import Kit
-from followup.store.models import Message
+from followup.context import AppContext
+from followup.sending.claim import claim_due
+from followup.store.models.messages import Message
 from tests.bench.crowd import add_crowd
 from tests.bench.figures import Figures
 from tests.bench.machinery import Machinery, stack_of
@@ -28,12 +28,12 @@ WARM_UP = 3
 def measure(machinery: Machinery, figures: Figures, *, sizes: Sequence[int]) -> None:
     figures.title(f"Claiming {DUE} due messages, medians of {TURNS} turns each")
     with ExitStack() as open_ones:
-        kits = {size: open_ones.enter_context(_filled(machinery, size)) for size in sizes}
+        apps = {size: open_ones.enter_context(_filled(machinery, size)) for size in sizes}
         times: dict[int, list[float]] = {size: [] for size in sizes}
         # In turn, so that whatever else the machine does meets all sizes alike.
         for turn in range(WARM_UP + TURNS):
-            for size, kit in kits.items():
-                seconds = _claim(kit)
+            for size, app in apps.items():
+                seconds = _claim(app)
                 if turn >= WARM_UP:
                     times[size].append(seconds)
     for size in sizes:
@@ -44,18 +44,18 @@ def measure(machinery: Machinery, figures: Figures, *, sizes: Sequence[int]) -> 
 
 
 @contextmanager
-def _filled(machinery: Machinery, size: int) -> Iterator[Kit]:
-    with stack_of(machinery, FOLLOWUP_BATCH_SIZE=str(DUE)) as (_, kit):
-        add_crowd(kit, DUE, due=lambda _: kit.clock.now() + timedelta(days=60))
-        _copy(kit, size)
-        yield kit
+def _filled(machinery: Machinery, size: int) -> Iterator[AppContext]:
+    with stack_of(machinery, FOLLOWUP_BATCH_SIZE=str(DUE)) as (_, app):
+        add_crowd(app, DUE, due=lambda _: app.clock.now() + timedelta(days=60))
+        _copy(app, size)
+        yield app
 
 
-def _copy(kit: Kit, size: int) -> None:
+def _copy(app: AppContext, size: int) -> None:
     """Plan so many messages, with the indexes made afterwards: that takes a tenth of the time."""
     own = {"id", "generation", "due_at", "claimable_at", "not_before", "not_after"}
     same = [one.name for one in Message.__table__.c if one.name not in own]
-    with kit.store.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+    with app.store.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         connection.execute(text("SET session_replication_role = replica"))
         connection.execute(text("SET statement_timeout = 0"))
         indexes = connection.execute(
@@ -67,7 +67,7 @@ def _copy(kit: Kit, size: int) -> None:
         for name, _ in indexes:
             connection.execute(text(f'DROP INDEX "{name}"'))
         copy = _COPY.format(same=", ".join(same), theirs=", ".join(f"base.{one}" for one in same))
-        given = {"size": size, "due": DUE, "now": kit.clock.now()}
+        given = {"size": size, "due": DUE, "now": app.clock.now()}
         connection.execute(text(copy), given)
         for _, definition in indexes:
             connection.execute(text(definition.replace(":", "\\:")))
@@ -85,19 +85,19 @@ JOIN (SELECT row_number() OVER () AS place, * FROM messages) base ON place = 1 +
 """
 
 
-def _claim(kit: Kit) -> float:
+def _claim(app: AppContext) -> float:
     """Let a hundred fall due, from anywhere in the table, and time their claim."""
-    with kit.store.write() as session:
+    with app.store.write() as session:
         session.execute(
             text(
                 "UPDATE messages SET claimable_at = :now, due_at = :now, not_before = :now"
                 " WHERE id IN (SELECT id FROM messages WHERE state = 'planned'"
                 " AND id > gen_random_uuid() ORDER BY id LIMIT :due)"
             ),
-            {"now": kit.clock.now(), "due": DUE},
+            {"now": app.clock.now(), "due": DUE},
         )
     started = time.perf_counter()
-    batches = claim_due(kit)
+    batches = claim_due(app)
     seconds = time.perf_counter() - started
     claimed = sum(len(batch.message_ids) for batch in batches)
     if claimed != DUE:

@@ -12,27 +12,29 @@ from uuid import UUID
 
 from sqlalchemy import insert
 
-from followup.kit import Kit
-from followup.store.models import Enrolment, Message, Patient
-from followup.store.patients import column
-from followup.store.sealing import Sealer
-from followup.store.types import new_id
-from tests.people import CLINIC, PROTOCOL
+from followup.context import AppContext
+from followup.patients.records import column
+from followup.store.encryption.sealing import Sealer
+from followup.store.engine.types import new_id
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import Message
+from followup.store.models.patients import Patient
+from tests.support.people import CLINIC, PROTOCOL
 
 AT_ONCE = 1000
 
 
-def add_crowd(kit: Kit, count: int, *, due: Callable[[int], datetime]) -> None:
+def add_crowd(app: AppContext, count: int, *, due: Callable[[int], datetime]) -> None:
     """Write that many patients, each with one text planned; `due` tells when each is due."""
     for start in range(0, count, AT_ONCE):
         some = range(start, min(start + AT_ONCE, count))
-        patients = [_patient(kit, serial) for serial in some]
-        enrolments = [_enrolment(kit, patient["id"]) for patient in patients]
+        patients = [_patient(app, serial) for serial in some]
+        enrolments = [_enrolment(app, patient["id"]) for patient in patients]
         messages = [
-            _message(kit, enrolment, due=due(serial))
+            _message(app, enrolment, due=due(serial))
             for serial, enrolment in zip(some, enrolments, strict=True)
         ]
-        with kit.store.write() as session:
+        with app.store.write() as session:
             session.execute(insert(Patient), patients)
             session.execute(insert(Enrolment), enrolments)
             session.execute(insert(Message), messages)
@@ -43,27 +45,27 @@ def mobile(serial: int) -> str:
     return f"+447700900{serial % 1000:03d}"
 
 
-def _patient(kit: Kit, serial: int) -> dict[str, Any]:
-    key, wrapped = kit.keyring.masters.new_data_key()
+def _patient(app: AppContext, serial: int) -> dict[str, Any]:
+    key, wrapped = app.keyring.masters.new_data_key()
     return {
-        "id": new_id(kit.clock.real_now()),
+        "id": new_id(app.clock.real_now()),
         "clinic": CLINIC,
         "data_key": wrapped.wrapped,
         "master_key_id": wrapped.master_key_id,
-        "mobile_index": kit.keyring.indexes.of("sms", mobile(serial)),
+        "mobile_index": app.keyring.indexes.of("sms", mobile(serial)),
         "mobile_sealed": Sealer(key).seal(mobile(serial), column=column("mobile")),
         "language": "en",
-        "created_at": kit.clock.now(),
+        "created_at": app.clock.now(),
     }
 
 
-def _enrolment(kit: Kit, patient_id: UUID) -> dict[str, Any]:
-    now = kit.clock.now()
+def _enrolment(app: AppContext, patient_id: UUID) -> dict[str, Any]:
+    now = app.clock.now()
     return {
-        "id": new_id(kit.clock.real_now()),
+        "id": new_id(app.clock.real_now()),
         "clinic": CLINIC,
         "protocol": PROTOCOL,
-        "protocol_version": kit.catalogue.protocols[PROTOCOL].version,
+        "protocol_version": app.catalogue.protocols[PROTOCOL].version,
         "patient_id": patient_id,
         "procedure_at": now - timedelta(days=1),
         "zone": "Europe/London",
@@ -76,10 +78,10 @@ def _enrolment(kit: Kit, patient_id: UUID) -> dict[str, Any]:
     }
 
 
-def _message(kit: Kit, enrolment: dict[str, Any], *, due: datetime) -> dict[str, Any]:
-    now = kit.clock.now()
+def _message(app: AppContext, enrolment: dict[str, Any], *, due: datetime) -> dict[str, Any]:
+    now = app.clock.now()
     return {
-        "id": new_id(kit.clock.real_now()),
+        "id": new_id(app.clock.real_now()),
         "kind": "advice",
         "clinic": CLINIC,
         "patient_id": enrolment["patient_id"],
@@ -101,7 +103,7 @@ def _message(kit: Kit, enrolment: dict[str, Any], *, due: datetime) -> dict[str,
         "zone": "Europe/London",
         "state": "planned",
         "state_since": now,
-        "state_since_real": kit.clock.real_now(),
+        "state_since_real": app.clock.real_now(),
         "claimable_at": due,
         "attempt_count": 0,
         "created_at": now,

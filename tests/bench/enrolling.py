@@ -8,10 +8,10 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from followup.enrol import enrol
+from followup.enrolment.enrol import enrol
 from tests.bench.figures import Figures
 from tests.bench.machinery import MORNING, Machinery, stack_of
-from tests.people import CLINIC, PROTOCOL, nhs_number, request
+from tests.support.people import CLINIC, PROTOCOL, nhs_number, request
 
 COLUMNS = (
     *("reference", "name", "nhs_number", "date_of_birth", "mobile", "procedure_at"),
@@ -21,10 +21,10 @@ COLUMNS = (
 
 def measure(machinery: Machinery, figures: Figures, *, patients: int, rows: int) -> None:
     figures.title("Enrolling, PostgreSQL, one process; some twelve messages a patient")
-    with stack_of(machinery) as (stack, kit):
+    with stack_of(machinery) as (stack, app):
         started = time.perf_counter()
         for serial in range(patients):
-            enrol(kit, request(serial + 1, procedure_at=MORNING), actor="bench")
+            enrol(app, request(serial + 1, procedure_at=MORNING), actor="bench")
         rate = patients / (time.perf_counter() - started)
         figures.add("enrolments one by one", rate, "a second")
         file = _file(stack.folder, first=patients + 1, rows=rows)

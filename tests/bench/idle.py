@@ -7,8 +7,8 @@ from statistics import median
 
 from tests.bench.figures import Figures
 from tests.bench.machinery import spent
-from tests.servers import free_port
-from tests.stacks import Stack
+from tests.support.servers import free_port
+from tests.support.stacks import Stack
 
 SETTLE = 15.0
 SPAN = 10.0

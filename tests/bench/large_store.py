@@ -19,18 +19,21 @@ from uuid import UUID
 from sqlalchemy import Column, Connection, DateTime, Table, Uuid, func, select, text
 from sqlalchemy.schema import CreateTable
 
-from followup.channels.twilio_hooks import Inbound
+from followup.context import AppContext
 from followup.domain.roles import Role
-from followup.kit import Kit
-from followup.replies import take_inbound
+from followup.providers.twilio.webhooks import InboundText
+from followup.replies.inbound import take_inbound
 from followup.staff import sessions
-from followup.staff.members import Particulars, insert_member
+from followup.staff.members import MemberDetails, insert_member
 from followup.staff.sessions import Stage
-from followup.store.models import Base, InboundMessage, Patient, WorklistItem
-from followup.store.session import Store
-from followup.worklist import close, open_items
-from tests.kits import clock_of, enrol_one, run_jobs, run_until
-from tests.people import PROCEDURE_AT, SMS, person
+from followup.store.engine.session import Store
+from followup.store.models.base import Base
+from followup.store.models.messages import InboundMessage
+from followup.store.models.patients import Patient
+from followup.store.models.worklist import WorklistItem
+from followup.worklist.items import close_item, open_items
+from tests.support.apps import clock_of, enrol_one, run_jobs, run_until
+from tests.support.people import PROCEDURE_AT, SMS, person
 
 TABLES = (
     "audit_events",
@@ -60,24 +63,24 @@ DAY_IN_MS = 24 * 60 * 60 * 1000
 Say = Callable[[str], None]
 
 
-def enrol_originals(kit: Kit) -> None:
+def enrol_originals(app: AppContext) -> None:
     """Let a hundred patients be followed up in an empty store; the clock ends eight weeks on."""
-    _enrol(kit, range(1, FINISHED + 1), at=PROCEDURE_AT)
+    _enrol(app, range(1, FINISHED + 1), at=PROCEDURE_AT)
     later = PROCEDURE_AT + timedelta(days=48)
-    run_until(kit, later + timedelta(minutes=30))
-    _write(kit, range(1, FINISHED + 1))
-    run_jobs(kit)
-    for item in open_items_of(kit):
-        close(kit, item, outcome="told", actor="web:staff@example.com", note="Rang.")
-    _sample(kit.store, "finished")
-    _enrol(kit, range(FINISHED + 1, FINISHED + RUNNING + 1), at=later)
-    run_until(kit, later + timedelta(days=8))
-    _write(kit, range(FINISHED + 1, FINISHED + RUNNING + 1))
-    run_until(kit, later + timedelta(days=8, hours=1))
-    _sample(kit.store, "running")
+    run_until(app, later + timedelta(minutes=30))
+    _write(app, range(1, FINISHED + 1))
+    run_jobs(app)
+    for item in open_items_of(app):
+        close_item(app, item, outcome="told", actor="web:staff@example.com", note="Rang.")
+    _sample(app.store, "finished")
+    _enrol(app, range(FINISHED + 1, FINISHED + RUNNING + 1), at=later)
+    run_until(app, later + timedelta(days=8))
+    _write(app, range(FINISHED + 1, FINISHED + RUNNING + 1))
+    run_until(app, later + timedelta(days=8, hours=1))
+    _sample(app.store, "running")
 
 
-def multiply(kit: Kit, patients: int, *, say: Say) -> None:
+def multiply(app: AppContext, patients: int, *, say: Say) -> None:
     """Copy the originals until there are so many patients, and note that it is done."""
     rest = patients - FINISHED - RUNNING * (1 + RUNNING_COPIES)
     jobs = [
@@ -89,43 +92,43 @@ def multiply(kit: Kit, patients: int, *, say: Say) -> None:
         )
     ]
     tables = [Base.metadata.tables[name] for name in TABLES]
-    with kit.store.engine.begin() as connection:
+    with app.store.engine.begin() as connection:
         # Made anew at the end: that takes a fraction of keeping them up to date row by row.
         for index in (each for table in tables for each in table.indexes):
             index.drop(connection)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for name in pool.map(lambda job: _copy(kit.store, *job), jobs):
+        for name in pool.map(lambda job: _copy(app.store, *job), jobs):
             say(f"copied {name}")
-        list(pool.map(lambda table: _make_indexes(kit.store, table), tables))
+        list(pool.map(lambda table: _make_indexes(app.store, table), tables))
     say("made the indexes")
-    _hire(kit)
-    _seal_texts(kit)
-    with kit.store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    _hire(app)
+    _seal_texts(app)
+    with app.store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
         connection.execute(text("CHECKPOINT"))
         connection.execute(
             text("CREATE TABLE filled AS SELECT :shape AS shape, :patients AS patients, "
                  "CAST(:at AS timestamptz) AS at"),
-            {"shape": _shape(), "patients": patients, "at": kit.clock.now()},
+            {"shape": _shape(), "patients": patients, "at": app.clock.now()},
         )  # fmt: skip
 
 
-def _hire(kit: Kit) -> None:
-    with kit.store.write() as session:
+def _hire(app: AppContext) -> None:
+    with app.store.write() as session:
         for number in range(STAFF):
-            who = Particulars(
+            who = MemberDetails(
                 email=f"colleague{number}@example.com",
                 name=f"Colleague {number}",
                 roles=tuple(Role),
                 clinics=None,
             )
-            staff = insert_member(session, kit.deed("cli:test"), who, password_hash=None)
-            sessions.begin(session, kit, staff, stage=Stage.FULL, browser="Chrome on Linux")
+            staff = insert_member(session, app.by("cli:test"), who, password_hash=None)
+            sessions.begin_session(session, app, staff, stage=Stage.FULL, browser="Chrome on Linux")
 
 
-def _seal_texts(kit: Kit) -> None:
+def _seal_texts(app: AppContext) -> None:
     """Seal what copied patients wrote for the copy, where it waits for a person."""
-    with kit.store.write() as session:
+    with app.store.write() as session:
         waiting = session.execute(
             select(InboundMessage, Patient)
             .join(WorklistItem, WorklistItem.inbound_id == InboundMessage.id)
@@ -133,7 +136,7 @@ def _seal_texts(kit: Kit) -> None:
             .where(WorklistItem.state != "closed")
         )
         for inbound, patient in waiting:
-            sealer = kit.keyring.patient(patient.data_key, patient.master_key_id)
+            sealer = app.keyring.patient(patient.data_key, patient.master_key_id)
             assert sealer is not None
             for name, words in (("body", QUESTION), ("address", person(1).mobile)):
                 sealed = sealer.seal(str(words), column=f"inbound_messages.{name}", row=inbound.id)
@@ -170,21 +173,21 @@ def counted(store: Store) -> dict[str, int]:
         }
 
 
-def _enrol(kit: Kit, serials: range, *, at: datetime) -> None:
-    clock_of(kit).advance_to(at + timedelta(minutes=30))
+def _enrol(app: AppContext, serials: range, *, at: datetime) -> None:
+    clock_of(app).advance_to(at + timedelta(minutes=30))
     for serial in serials:
         troubled = TROUBLE.get(serial % FINISHED)
         given: dict[str, Any] = (
             {"mobile": troubled, "email": None, "channels": (SMS,)} if troubled else {}
         )
-        enrol_one(kit, serial, diabetic=serial % 3 == 0, procedure_at=at, **given)
+        enrol_one(app, serial, diabetic=serial % 3 == 0, procedure_at=at, **given)
 
 
-def _write(kit: Kit, serials: range) -> None:
+def _write(app: AppContext, serials: range) -> None:
     """Let every tenth patient write something that a person must read."""
     for serial in serials:
         if serial % 10 == 3:
-            text = Inbound(
+            text = InboundText(
                 provider_id=f"SM{serial:032d}",
                 from_=str(person(serial).mobile),
                 to="+447700900500",
@@ -192,12 +195,12 @@ def _write(kit: Kit, serials: range) -> None:
                 media_count=0,
                 opt_out_type=None,
             )
-            take_inbound(kit, text)
+            take_inbound(app, text)
 
 
-def open_items_of(kit: Kit) -> list[UUID]:
+def open_items_of(app: AppContext) -> list[UUID]:
     """Return what waits for a person."""
-    with kit.store.read() as session:
+    with app.store.read() as session:
         return [item.id for item in open_items(session)]
 
 

@@ -13,17 +13,17 @@ from typing import Self
 import psutil
 from sqlalchemy import func, select
 
-from config.settings import Settings, load_settings
+from followup.bootstrap import build_app
+from followup.context import AppContext
 from followup.domain.lifecycle import State
-from followup.kit import Kit
-from followup.store.messages import state_is
-from followup.store.models import Message
-from followup.store.schema import migrate
-from followup.store.session import Store, make_engine
-from followup.wiring import build
+from followup.settings.settings import Settings, load_settings
+from followup.store.engine.session import Store, make_engine
+from followup.store.message_state import state_is
+from followup.store.models.messages import Message
+from followup.store.schema.current import migrate
 from tests.bench.lean_twilio import LeanTwilio
-from tests.servers import PostgresServer, RedisServer
-from tests.stacks import Stack
+from tests.support.servers import PostgresServer, RedisServer
+from tests.support.stacks import Stack
 
 LATENCY = 0.05
 """Seconds that the stand-in for Twilio takes to answer."""
@@ -107,24 +107,24 @@ def settings_of(environment: Mapping[str, str]) -> Settings:
 
 
 @contextmanager
-def stack_of(machinery: Machinery, **changes: str) -> Iterator[tuple[Stack, Kit]]:
-    """Make a database, and return a stack on it that has no process yet, with a kit of its own."""
+def stack_of(machinery: Machinery, **changes: str) -> Iterator[tuple[Stack, AppContext]]:
+    """Make a database, and return a stack on it that has no process yet, with an app of its own."""
     with (
         machinery.database() as url,
         Stack(machinery.environment(url, **changes)) as stack,
-        kit_of(stack) as kit,
+        app_of(stack) as app,
     ):
-        yield stack, kit
+        yield stack, app
 
 
 @contextmanager
-def kit_of(stack: Stack) -> Iterator[Kit]:
-    """Return the kit that the processes of a stack work with."""
-    kit = build(settings_of(stack.environment))
+def app_of(stack: Stack) -> Iterator[AppContext]:
+    """Return the app context that the processes of a stack work with."""
+    app = build_app(settings_of(stack.environment))
     try:
-        yield kit
+        yield app
     finally:
-        kit.close()
+        app.close()
 
 
 def spent(pid: int) -> float:
@@ -134,17 +134,17 @@ def spent(pid: int) -> float:
     return float(sum(one.user + one.system for one in times))
 
 
-def unsent(kit: Kit) -> int:
+def unsent(app: AppContext) -> int:
     """Return how many messages are not yet known to have been taken."""
     under_way = state_is(State.PLANNED, State.CLAIMED, State.SENDING, State.UNKNOWN)
-    with kit.store.read() as session:
+    with app.store.read() as session:
         return session.scalar(select(func.count()).select_from(Message).where(under_way)) or 0
 
 
-def wait_until_sent(kit: Kit, *, seconds: float) -> None:
+def wait_until_sent(app: AppContext, *, seconds: float) -> None:
     """Wait until every message has been taken, and the database knows it."""
     deadline = time.monotonic() + seconds
-    while left := unsent(kit):
+    while left := unsent(app):
         if time.monotonic() > deadline:
             raise TimeoutError(f"{left} messages were not sent within {seconds} s")
         time.sleep(0.1)

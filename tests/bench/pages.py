@@ -30,18 +30,19 @@ import structlog
 from sqlalchemy import event, select, text
 from starlette.testclient import TestClient
 
+from followup.context import AppContext
 from followup.domain.roles import Role
-from followup.kit import Kit
 from followup.staff import sessions
-from followup.staff.members import Particulars, insert_member
+from followup.staff.members import MemberDetails, insert_member
 from followup.staff.sessions import Stage
-from followup.store.models import Enrolment, Message
-from followup.store.session import Store, make_engine
+from followup.store.engine.session import Store, make_engine
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import Message
 from followup.web.app import create_app, leave_uncollected
 from tests.bench.large_store import counted, enrol_originals, filled_until, multiply
-from tests.kits import HandClock, make_kit
-from tests.people import nhs_number
-from tests.servers import PostgresServer
+from tests.support.apps import HandClock, make_app
+from tests.support.people import nhs_number
+from tests.support.servers import PostgresServer
 from tests.web.conftest import settings_for
 from tests.web.console.visitors import HOME, Visitor
 
@@ -76,10 +77,12 @@ class Timed:
         return [*found, f"{before} statements on a small store"] if grown else found
 
 
-def measure(kit: Kit, visitor: Visitor, name: str, path: str, *, calls: int, pid: int) -> Timed:
+def measure(
+    app: AppContext, visitor: Visitor, name: str, path: str, *, calls: int, pid: int
+) -> Timed:
     """Ask for a page many times, after two that are not counted."""
     _get(visitor.client, path)
-    with _statements(kit) as asked:
+    with _statements(app) as asked:
         size = len(_get(visitor.client, path))
     took = []
     python, postgres = time.process_time(), _processor(pid)
@@ -114,22 +117,22 @@ def _get(client: TestClient, path: str) -> bytes:
 
 
 @contextmanager
-def _statements(kit: Kit) -> Iterator[list[str]]:
+def _statements(app: AppContext) -> Iterator[list[str]]:
     asked: list[str] = []
 
     def note(_c: object, _k: object, statement: str, *_rest: object) -> None:
         asked.append(statement)
 
-    event.listen(kit.store.engine, "before_cursor_execute", note)
+    event.listen(app.store.engine, "before_cursor_execute", note)
     try:
         yield asked
     finally:
-        event.remove(kit.store.engine, "before_cursor_execute", note)
+        event.remove(app.store.engine, "before_cursor_execute", note)
 
 
-def _paths(kit: Kit, visitor: Visitor) -> dict[str, str]:
-    patient, message = _latest(kit)
-    since = f"{kit.clock.now():%Y-%m-%d}"
+def _paths(app: AppContext, visitor: Visitor) -> dict[str, str]:
+    patient, message = _latest(app)
+    since = f"{app.clock.now():%Y-%m-%d}"
     return {
         "home": "/",
         "patients": "/patients",
@@ -162,9 +165,9 @@ def _sought(visitor: Visitor, wanted: str) -> str:
     return str(answer.headers["location"])
 
 
-def _latest(kit: Kit) -> tuple[UUID, UUID]:
+def _latest(app: AppContext) -> tuple[UUID, UUID]:
     """Return one of the originals who is under way, and one of the messages that they got."""
-    with kit.store.read() as session:
+    with app.store.read() as session:
         row = session.execute(
             select(Message.patient_id, Message.id)
             .join(Enrolment, Enrolment.id == Message.enrolment_id)
@@ -180,8 +183,8 @@ def _latest(kit: Kit) -> tuple[UUID, UUID]:
 
 
 @contextmanager
-def _filled(server: PostgresServer, patients: int) -> Iterator[tuple[Kit, Kit]]:
-    """Yield kits on the hundred originals and on the large store; fill both if they are not there.
+def _filled(server: PostgresServer, patients: int) -> Iterator[tuple[AppContext, AppContext]]:
+    """Yield apps on the hundred originals and on the large store; fill both if they are not there.
 
     The clock of both stands where that of the filling stood.
     """
@@ -192,8 +195,8 @@ def _filled(server: PostgresServer, patients: int) -> Iterator[tuple[Kit, Kit]]:
     if at is None:
         at = _fill(server, patients)
     with (
-        closing(make_kit(server.url(SMALL), clock=HandClock(at), sandbox=True)) as small,
-        closing(make_kit(server.url(LARGE), clock=HandClock(at), sandbox=True)) as large,
+        closing(make_app(server.url(SMALL), clock=HandClock(at), sandbox=True)) as small,
+        closing(make_app(server.url(LARGE), clock=HandClock(at), sandbox=True)) as large,
     ):
         yield small, large
 
@@ -207,37 +210,39 @@ def _fill(server: PostgresServer, patients: int) -> datetime:
     for name in (SMALL, LARGE):
         server.drop_database(name)
     server.create_database(name=SMALL)
-    with closing(make_kit(server.url(SMALL), sandbox=True)) as kit:
-        enrol_originals(kit)
-        clock = kit.clock
+    with closing(make_app(server.url(SMALL), sandbox=True)) as app:
+        enrol_originals(app)
+        clock = app.clock
     tell("followed up the originals")
     server.create_database(name=LARGE, template=SMALL)
-    with closing(make_kit(server.url(LARGE), clock=clock, sandbox=True)) as kit:
-        multiply(kit, patients, say=tell)
+    with closing(make_app(server.url(LARGE), clock=clock, sandbox=True)) as app:
+        multiply(app, patients, say=tell)
     return clock.now()
 
 
-def _asked_for(kit: Kit) -> dict[str, int]:
+def _asked_for(app: AppContext) -> dict[str, int]:
     """Return how many statements each page asks of a store."""
-    visitor = _join(kit)
+    visitor = _join(app)
     found = {}
-    for name, path in _paths(kit, visitor).items():
+    for name, path in _paths(app, visitor).items():
         _get(visitor.client, path)
-        with _statements(kit) as asked:
+        with _statements(app) as asked:
             _get(visitor.client, path)
         found[name] = len(asked)
     return found
 
 
-def _join(kit: Kit) -> Visitor:
+def _join(app: AppContext) -> Visitor:
     """Return somebody new who has signed in and may see every page."""
-    who = Particulars(
+    who = MemberDetails(
         email=f"bench-{token_hex(4)}@example.com", name="Sam Staff", roles=tuple(Role), clinics=None
     )
-    visitor = Visitor(create_app(kit, settings_for(public_url=HOME, twilio_auth_token=None)))
-    with kit.store.write() as session:
-        staff = insert_member(session, kit.deed("cli:bench"), who, password_hash=None)
-        visitor.hold(sessions.begin(session, kit, staff, stage=Stage.FULL, browser="Chrome"))
+    visitor = Visitor(create_app(app, settings_for(public_url=HOME, twilio_auth_token=None)))
+    with app.store.write() as session:
+        staff = insert_member(session, app.by("cli:bench"), who, password_hash=None)
+        visitor.hold(
+            sessions.begin_session(session, app, staff, stage=Stage.FULL, browser="Chrome")
+        )
     return visitor
 
 
@@ -245,7 +250,7 @@ def _say(told: str) -> None:
     print(told, flush=True)  # noqa: T201
 
 
-def _report(small: Kit, large: Kit, *, only: str, calls: int, pid: int) -> int:
+def _report(small: AppContext, large: AppContext, *, only: str, calls: int, pid: int) -> int:
     """Print a line for each page; return how many are beyond their limits."""
     before, visitor = _asked_for(small), _join(large)
     # As the process that serves does.

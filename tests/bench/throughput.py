@@ -21,7 +21,7 @@ import psycopg
 from tests.bench.crowd import add_crowd
 from tests.bench.figures import Figures
 from tests.bench.machinery import Machinery, spent, stack_of, wait_until_sent
-from tests.stacks import ROOT, Running
+from tests.support.stacks import ROOT, Running
 
 THREADS = 64
 WARM_UP = 300
@@ -61,19 +61,19 @@ def measure(machinery: Machinery, figures: Figures, *, messages: int, rounds: in
 
 
 def _ours(machinery: Machinery, count: int) -> Run:
-    with stack_of(machinery, FOLLOWUP_SEND_CONCURRENCY=str(THREADS)) as (stack, kit):
+    with stack_of(machinery, FOLLOWUP_SEND_CONCURRENCY=str(THREADS)) as (stack, app):
         running = [stack.worker(), stack.worker(), stack.beat()]
-        add_crowd(kit, WARM_UP, due=lambda _: kit.clock.now())
-        wait_until_sent(kit, seconds=LONGEST)
-        due = kit.clock.now() + timedelta(seconds=4 + count / 1000)
-        add_crowd(kit, count, due=lambda _: due)
-        time.sleep(max((due - kit.clock.now()).total_seconds(), 0))
-        late = (kit.clock.now() - due).total_seconds()
+        add_crowd(app, WARM_UP, due=lambda _: app.clock.now())
+        wait_until_sent(app, seconds=LONGEST)
+        due = app.clock.now() + timedelta(seconds=4 + count / 1000)
+        add_crowd(app, count, due=lambda _: due)
+        time.sleep(max((due - app.clock.now()).total_seconds(), 0))
+        late = (app.clock.now() - due).total_seconds()
         began = time.perf_counter() - late
         pids = [one.process.pid for one in running]
         pids += [machinery.postgres.pid, machinery.redis.pid, machinery.twilio.pid]
         before = {pid: spent(pid) for pid in pids}
-        wait_until_sent(kit, seconds=LONGEST)
+        wait_until_sent(app, seconds=LONGEST)
         seconds = time.perf_counter() - began
         cost = sum(spent(pid) - before[pid] for pid in pids)
     return Run(rate=count / seconds, cost=1000 * cost / count)

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, sync_playwright
 from followup.domain.roles import Role
 from tests.browser.screen import WIDE, Screen
 from tests.browser.site import Site
-from tests.servers import PostgresServer
+from tests.support.servers import PostgresServer
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

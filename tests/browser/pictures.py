@@ -19,18 +19,19 @@ from uuid import UUID
 from playwright.sync_api import Page, sync_playwright
 from sqlalchemy import select
 
-from followup.changes import reschedule
-from followup.channels.twilio_hooks import Inbound
 from followup.demo.cast import CAST, START, Part
-from followup.enrol import enrol
-from followup.health import watched
-from followup.heart import beat
-from followup.page_links import replace_link
-from followup.replies import take_inbound
-from followup.store.models import Enrolment, Message
-from followup.sweeps import JOBS
+from followup.enrolment.enrol import enrol
+from followup.enrolment.page_tokens import replace_page_token
+from followup.enrolment.reschedule import reschedule
+from followup.jobs import JOBS
+from followup.monitoring.health import watched
+from followup.monitoring.heartbeats import record_heartbeat
+from followup.providers.twilio.webhooks import InboundText
+from followup.replies.inbound import take_inbound
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import Message
 from tests.browser.site import Site
-from tests.kits import run_until
+from tests.support.apps import run_until
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
 MOMENT = datetime(2026, 10, 26, 11, 20, tzinfo=UTC)
@@ -47,15 +48,15 @@ class Cast:
     enrolments: dict[str, UUID]
 
     def patient(self, key: str) -> UUID:
-        with self.site.kit.store.read() as session:
+        with self.site.app.store.read() as session:
             return session.get_one(Enrolment, self.enrolments[key]).patient_id
 
     def token(self, key: str) -> str:
         """Return a new token of the patient's own page."""
-        return replace_link(self.site.kit, self.enrolments[key], actor="cli:demo")
+        return replace_page_token(self.site.app, self.enrolments[key], actor="cli:demo")
 
     def message(self, key: str, step: str) -> UUID:
-        with self.site.kit.store.read() as session:
+        with self.site.app.store.read() as session:
             found = select(Message.id).where(
                 Message.enrolment_id == self.enrolments[key], Message.step == step
             )
@@ -68,9 +69,9 @@ def play(site: Site) -> Cast:
     script = [(at, act) for part in CAST for at, act in _script(cast, part)]
     for at, act in sorted(script, key=lambda event: event[0]):
         if at < MOMENT:
-            run_until(site.kit, at)
+            run_until(site.app, at)
             act()
-    run_until(site.kit, MOMENT)
+    run_until(site.app, MOMENT)
     _give_signs_of_life(site)
     return cast
 
@@ -78,9 +79,9 @@ def play(site: Site) -> Cast:
 def _give_signs_of_life(site: Site) -> None:
     """Note what the processes of a real clinic would have noted a moment ago."""
     for name in ("dispatch", *(job.name for job in JOBS)):
-        watched(site.kit, name, lambda: 0)
+        watched(site.app, name, lambda: 0)
     for component in ("beat", "web", "worker"):
-        beat(site.kit, component, "clinic-server")
+        record_heartbeat(site.app, component, "clinic-server")
 
 
 def _script(cast: Cast, part: Part) -> Iterator[tuple[datetime, Callable[[], object]]]:
@@ -95,22 +96,22 @@ def _script(cast: Cast, part: Part) -> Iterator[tuple[datetime, Callable[[], obj
 
 
 def _enrol(cast: Cast, part: Part) -> None:
-    made = enrol(cast.site.kit, part.request(), actor="cli:demo")
+    made = enrol(cast.site.app, part.request(), actor="cli:demo")
     cast.enrolments[part.key] = made.enrolment_id
 
 
 def _reply(cast: Cast, part: Part, body: str) -> None:
-    inbound = Inbound(
+    inbound = InboundText(
         provider_id=f"demo-{part.key}-{len(body)}",
         from_=part.mobile or "",
         to="+447700900000",
         body=body,
     )
-    take_inbound(cast.site.kit, inbound, provider="sandbox")
+    take_inbound(cast.site.app, inbound, provider="sandbox")
 
 
 def _move(cast: Cast, part: Part, to: datetime) -> None:
-    reschedule(cast.site.kit, cast.enrolments[part.key], to, actor="cli:demo")
+    reschedule(cast.site.app, cast.enrolments[part.key], to, actor="cli:demo")
 
 
 def take_all(cast: Cast, page: Page, folder: Path) -> None:

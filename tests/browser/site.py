@@ -1,7 +1,7 @@
-"""A console to visit: the real web process over a database that a test's kit filled.
+"""A console to visit: the real web process over a database that a test's app context filled.
 
-Let things happen by the kit first (`enrol_one(site.kit)`, `run_until(site.kit, …)`), then `open`:
-the web process goes on from where the kit's clock stands, in real time. Or `serve` from here.
+Let things happen by the app first (`enrol_one(site.app)`, `run_until(site.app, …)`), then `open`:
+the web process goes on from where the app's clock stands, in real time. Or `serve` from here.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any, Self
 
+from followup.context import AppContext
 from followup.domain.roles import Role
-from followup.kit import Kit
 from followup.staff import sessions
-from followup.staff.members import Particulars, insert_member
+from followup.staff.members import MemberDetails, insert_member
 from followup.staff.sessions import Stage
-from tests.kits import MASTER_KEY, HandClock, make_kit
-from tests.people import ENROLLED_AT
-from tests.servers import free_port
-from tests.stacks import Stack
+from tests.support.apps import MASTER_KEY, HandClock, make_app
+from tests.support.people import ENROLLED_AT
+from tests.support.servers import free_port
+from tests.support.stacks import Stack
 from tests.web.conftest import served
 
 _serials = count(1)
 
 
 class Site:
-    """The web process at `address`, and the kit that shares its database and its keys."""
+    """The web process at `address`, and the app context that shares its database and its keys."""
 
     def __init__(
         self, database_url: str, *, start: datetime = ENROLLED_AT, sandbox: bool = True
     ) -> None:
         self.database_url = database_url
-        self.kit: Kit = make_kit(
+        self.app: AppContext = make_app(
             database_url, clock=HandClock(start, real=datetime.now(UTC)), sandbox=sandbox
         )
         self.port = free_port()
@@ -53,12 +53,12 @@ class Site:
         self._served.close()
         if self.stack is not None:
             self.stack.__exit__(*exception)
-        self.kit.close()
+        self.app.close()
 
     def open(self, **environment: str) -> Self:
-        """Start the web process. Its clock goes on from the kit's, at the pace of real time."""
-        clock = HandClock(self.kit.clock.now(), real=datetime.now(UTC))
-        self.kit = replace(self.kit, clock=clock)
+        """Start the web process. Its clock goes on from the app's, at the pace of real time."""
+        clock = HandClock(self.app.clock.now(), real=datetime.now(UTC))
+        self.app = replace(self.app, clock=clock)
         self.stack = Stack(
             {
                 "FOLLOWUP_DATABASE_URL": self.database_url,
@@ -73,9 +73,9 @@ class Site:
         return self
 
     def serve(self, **settings: Any) -> Self:
-        """Serve the site from a thread instead, on the kit's own clock: a test may break it."""
+        """Serve the site from a thread instead, on the app's own clock: a test may break it."""
         self._served.enter_context(
-            served(self.kit, port=self.port, public_url=self.address, **settings)
+            served(self.app, port=self.port, public_url=self.address, **settings)
         )
         return self
 
@@ -87,15 +87,17 @@ class Site:
         name: str = "Sam Staff",
     ) -> str:
         """Return the session of a new member of staff with these roles, or with all."""
-        who = Particulars(
+        who = MemberDetails(
             email=f"browser{next(_serials)}@example.com",
             name=name,
             roles=roles or tuple(Role),
             clinics=None if clinics is None else tuple(clinics),
         )
-        with self.kit.store.write() as session:
-            staff = insert_member(session, self.kit.deed("cli:test"), who, password_hash=None)
-            return sessions.begin(session, self.kit, staff, stage=stage, browser="Chrome on Linux")
+        with self.app.store.write() as session:
+            staff = insert_member(session, self.app.by("cli:test"), who, password_hash=None)
+            return sessions.begin_session(
+                session, self.app, staff, stage=stage, browser="Chrome on Linux"
+            )
 
 
 def _utc(moment: datetime) -> str:

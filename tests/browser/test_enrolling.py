@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import func, select
 
 from followup.domain.roles import Role
-from followup.store.models import Enrolment
+from followup.store.models.enrolments import Enrolment
 from tests.browser.pace import Hands
-from tests.kits import clock_of, enrol_one, tick
-from tests.people import nhs_number
+from tests.support.apps import clock_of, enrol_one, tick
+from tests.support.people import nhs_number
 
 A_GLANCE = 10
 """Seconds that somebody who knows the timeline takes to look it over."""
@@ -21,7 +21,7 @@ with_and_without = pytest.mark.parametrize("javascript", [True, False], ids=["js
 
 
 def enrolments(site):
-    with site.kit.store.read() as session:
+    with site.app.store.read() as session:
         return session.scalar(select(func.count()).select_from(Enrolment))
 
 
@@ -118,8 +118,8 @@ def test_a_test_text_confirms_the_number_and_nothing_is_typed_twice(site, window
     screen.click("Send a test text first")
 
     assert screen.heading.endswith("Enter the code from the text")
-    clock_of(site.kit).advance(timedelta(minutes=1))
-    tick(site.kit)
+    clock_of(site.app).advance(timedelta(minutes=1))
+    tick(site.app)
     screen.click("Look again where the text is")
     assert "Sent" in screen.text
     screen.look()
@@ -169,7 +169,7 @@ def test_nothing_is_chosen_for_diabetes_and_steroid(site, window):
 
 
 def test_a_patient_who_is_enrolled_already_is_said_at_once(site, window):
-    enrol_one(site.kit, 7)
+    enrol_one(site.app, 7)
     screen = window(site.open(), Role.ENROL)
     screen.go("/enrol")
     screen.fill("NHS number", nhs_number(7))

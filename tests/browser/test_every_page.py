@@ -15,14 +15,14 @@ import pytest
 from followup.clock import TimeLapseClock
 from followup.domain.errors import Conflict, InvalidInput, NotFound, StoreUnavailable
 from followup.domain.roles import Role
-from followup.page_links import replace_link
+from followup.enrolment.page_tokens import replace_page_token
 from followup.staff.sessions import Stage
-from followup.web.console import home
-from followup.web.console.site import all_pages
+from followup.web.console.framework.app import all_pages
+from followup.web.console.pages import home
 from tests.browser.screen import NARROW, Screen
 from tests.browser.site import Site
 from tests.browser.test_patient_page import rules as rules_for_patients
-from tests.full_clinic import FullClinic, add_staff, begin_session, fill
+from tests.support.full_clinic import FullClinic, add_staff, begin_session, fill
 
 # Each looks at dozens of pages: on a busy machine that takes its time.
 pytestmark = pytest.mark.timeout(300)
@@ -80,7 +80,7 @@ def full(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     file = tmp_path_factory.mktemp("full") / "site.sqlite3"
     copyfile(migrated_sqlite, file)
     with Site(f"sqlite:///{file}") as site:
-        clinic = fill(site.kit)
+        clinic = fill(site.app)
         # Nobody answers there: the page that says so is one to look at too.
         provider = {"oidc_issuer": "http://127.0.0.1:1", "oidc_client_id": "followup"}
         site.serve(**provider, oidc_client_secret="secret", second_factor="all")
@@ -133,8 +133,8 @@ def test_what_is_no_page_is_there_too(window, full):
 
 
 def test_every_page_of_an_empty_one_whose_time_flies(window, site):
-    site.kit = replace(
-        site.kit, clock=TimeLapseClock(site.kit.clock.now(), datetime.now(UTC), speed=3600)
+    site.app = replace(
+        site.app, clock=TimeLapseClock(site.app.clock.now(), datetime.now(UTC), speed=3600)
     )
     screen = window(site.serve(), width=NARROW)
 
@@ -146,10 +146,10 @@ def test_every_page_of_an_empty_one_whose_time_flies(window, site):
 
 def test_every_page_before_somebody_is_signed_in(window, full):
     nia = full.clinic.fills[""]["member"][0]
-    kit, seen = full.site.kit, set()
+    app, seen = full.site.app, set()
     windows = {None: window(full.site, signed_in=False, width=NARROW)}
     for stage in (Stage.CODE, Stage.ENROL_CODE):
-        token = begin_session(kit, nia, stage=stage)
+        token = begin_session(app, nia, stage=stage)
         windows[stage] = window(full.site, token=token, width=NARROW)
     windows[None].may_fail = True
     for route, stage in {page.path: page.may for page in OUTSIDE}.items():
@@ -187,8 +187,8 @@ def test_every_page_that_says_what_went_wrong(window, full, monkeypatch, problem
 
 
 def test_what_is_not_there_or_not_for_everybody(window, full):
-    auditor = add_staff(full.site.kit, "al@example.com", Role.AUDIT)
-    screen = window(full.site, token=begin_session(full.site.kit, auditor), width=NARROW)
+    auditor = add_staff(full.site.app, "al@example.com", Role.AUDIT)
+    screen = window(full.site, token=begin_session(full.site.app, auditor), width=NARROW)
 
     look(screen, "/team", status=403)
     look(screen, "/nothing/here", status=404)
@@ -209,7 +209,7 @@ def test_what_is_not_there_or_not_for_everybody(window, full):
     ],
 )
 def test_the_patients_own_page(window, full, name, language, direction):
-    path = f"/p/{replace_link(full.site.kit, full.clinic.enrolments[name], actor='cli:test')}"
+    path = f"/p/{replace_page_token(full.site.app, full.clinic.enrolments[name], actor='cli:test')}"
     screen = window(full.site, signed_in=False, rules=rules_for_patients, width=NARROW)
 
     look(screen, path, status=200)
@@ -224,7 +224,7 @@ def test_the_patients_own_page(window, full, name, language, direction):
 
 def test_every_form_sent_empty(window, full):
     """What needs an answer says so and names itself in error; all else is done, and says so."""
-    token = begin_session(full.site.kit, full.clinic.staff_id)
+    token = begin_session(full.site.app, full.clinic.staff_id)
     screen = window(full.site, token=token, width=NARROW)
     routes = [page.path for page in INSIDE if page.method == "POST" and page.path not in LAST]
     screen.go("/")

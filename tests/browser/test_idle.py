@@ -9,7 +9,7 @@ import pytest
 from followup.domain.roles import Role
 from tests.browser.screen import Screen
 from tests.browser.site import Site
-from tests.kits import clock_of, enrol_one
+from tests.support.apps import clock_of, enrol_one
 
 NAME = "Test Patient-00001"
 ALMOST, LATER = timedelta(minutes=13, seconds=30), timedelta(minutes=2)
@@ -20,7 +20,7 @@ FOCUS_IS_OUTSIDE = """() => document.activeElement !== document.body
 @pytest.fixture
 def served(site):
     """A site with one patient, on a clock that stands until it is moved."""
-    enrol_one(site.kit)
+    enrol_one(site.app)
     return site.serve()
 
 
@@ -36,7 +36,7 @@ def screen(window, served):
 
 def leave_alone(site: Site, screen: Screen, span: timedelta) -> None:
     """Let time pass, for the server and for the browser."""
-    clock_of(site.kit).advance(span)
+    clock_of(site.app).advance(span)
     screen.page.clock.fast_forward(int(span.total_seconds() * 1000))
 
 
@@ -109,7 +109,7 @@ def test_work_in_another_tab_keeps_both(window, served, screen):
 def test_without_scripts_the_next_page_is_the_sign_in_page(window, served):
     screen = window(served, Role.ENROL, javascript=False)
     screen.go("/patients")
-    clock_of(served.kit).advance(timedelta(minutes=16))
+    clock_of(served.app).advance(timedelta(minutes=16))
 
     screen.click(NAME)
 

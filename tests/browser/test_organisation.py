@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from followup.domain.roles import Role
-from followup.staff.members import Particulars, add_member
+from followup.staff.members import MemberDetails, add_member
 from tests.stand_ins.issuer import CLIENT_ID, CLIENT_SECRET, running_issuer
 
 NIA = {"sub": "s-1", "email": "nia@example.com", "email_verified": True, "amr": ["mfa"]}
@@ -20,8 +20,8 @@ def issuer():
 @pytest.fixture
 def screen(window, site, issuer):
     """Somebody at the sign-in page, who wanted to see the patients."""
-    who = Particulars(email="nia@example.com", name="Nia", roles=(Role.ENROL,), clinics=None)
-    add_member(site.kit, who, password="walnut ladder frost", actor="cli:test")
+    who = MemberDetails(email="nia@example.com", name="Nia", roles=(Role.ENROL,), clinics=None)
+    add_member(site.app, who, password="walnut ladder frost", actor="cli:test")
     site.serve(
         oidc_issuer=issuer.address,
         oidc_client_id=CLIENT_ID,

@@ -8,23 +8,23 @@ import pyotp
 import pytest
 from sqlalchemy import update
 
-from followup.audit import seal_trail
+from followup.audit.seals import seal_trail
 from followup.domain.roles import Role
-from followup.staff.members import Particulars, add_member
-from followup.store.staff_tables import StaffSession
-from tests.kits import clock_of, enrol_one, run_until
-from tests.people import ENROLLED_AT
+from followup.staff.members import MemberDetails, add_member
+from followup.store.models.staff import StaffSession
+from tests.support.apps import clock_of, enrol_one, run_until
+from tests.support.people import ENROLLED_AT
 
 PASSWORD = "walnut ladder frost"
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without"])
 def test_what_was_this_patient_told_is_answered_and_taken_away(site, window, javascript):
-    enrol_one(site.kit, 1, diabetic=True)
-    run_until(site.kit, ENROLLED_AT + timedelta(days=1, hours=12))
-    clock_of(site.kit).advance_real(timedelta(minutes=15))
-    seal_trail(site.kit)
-    clock_of(site.kit).advance_real(timedelta(minutes=-15))
+    enrol_one(site.app, 1, diabetic=True)
+    run_until(site.app, ENROLLED_AT + timedelta(days=1, hours=12))
+    clock_of(site.app).advance_real(timedelta(minutes=15))
+    seal_trail(site.app)
+    clock_of(site.app).advance_real(timedelta(minutes=-15))
     screen = window(site.open(), Role.AUDIT, javascript=javascript)
 
     screen.go("/patients")
@@ -67,8 +67,8 @@ def test_the_words_are_read_and_a_timeline_is_drawn(site, window):
 
 
 def test_signing_in_takes_a_second_factor_once_it_is_set_up(site, window):
-    who = Particulars(email="nia@example.com", name="Nia", roles=(Role.ENROL,), clinics=None)
-    add_member(site.kit, who, password=PASSWORD, actor="cli:test")
+    who = MemberDetails(email="nia@example.com", name="Nia", roles=(Role.ENROL,), clinics=None)
+    add_member(site.app, who, password=PASSWORD, actor="cli:test")
     site.open(FOLLOWUP_SECOND_FACTOR="all")
     screen = window(site, signed_in=False)
     screen.go("/patients")
@@ -91,8 +91,8 @@ def test_signing_in_takes_a_second_factor_once_it_is_set_up(site, window):
 def test_an_idle_session_ends_at_the_sign_in_page(site, window):
     screen = window(site.open(), Role.ENROL)
     screen.go("/patients")
-    long_ago = clock_of(site.kit).real_now() - timedelta(minutes=20)
-    with site.kit.store.write() as session:
+    long_ago = clock_of(site.app).real_now() - timedelta(minutes=20)
+    with site.app.store.write() as session:
         session.execute(update(StaffSession).values(seen_real_at=long_ago))
 
     screen.click("Enrol", role="link")

@@ -8,9 +8,12 @@ import pytest
 from sqlalchemy import select
 
 from followup.domain.roles import Role
-from followup.store.models import AuditEvent, Enrolment, Message, Patient
-from tests.kits import enrol_one, message, rows, run_until
-from tests.people import ENROLLED_AT
+from followup.store.models.audit import AuditEvent
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import Message
+from followup.store.models.patients import Patient
+from tests.support.apps import enrol_one, message, rows, run_until
+from tests.support.people import ENROLLED_AT
 
 with_and_without = pytest.mark.parametrize("javascript", [True, False], ids=["js", "no-js"])
 
@@ -18,8 +21,8 @@ with_and_without = pytest.mark.parametrize("javascript", [True, False], ids=["js
 @pytest.fixture
 def enrolled(site):
     """The enrolment of a patient who is five days into the follow-up."""
-    made = enrol_one(site.kit, 1, diabetic=True)
-    run_until(site.kit, ENROLLED_AT + timedelta(days=5))
+    made = enrol_one(site.app, 1, diabetic=True)
+    run_until(site.app, ENROLLED_AT + timedelta(days=5))
     site.open()
     return made
 
@@ -27,12 +30,12 @@ def enrolled(site):
 @pytest.fixture
 def path(site, enrolled):
     """Where the patient's page is."""
-    (patient,) = rows(site.kit, Patient)
+    (patient,) = rows(site.app, Patient)
     return f"/patients/{patient.id}"
 
 
 def states(site):
-    with site.kit.store.read() as session:
+    with site.app.store.read() as session:
         return set(session.scalars(select(Message.state)))
 
 
@@ -55,7 +58,7 @@ def test_showing_contacts_in_full_is_a_button_and_recorded(window, site, path, j
 
     assert "07700 900001" in screen.text or "+447700900001" in screen.text
     screen.look()
-    shown = [one for one in rows(site.kit, AuditEvent) if "reveal" in one.action]
+    shown = [one for one in rows(site.app, AuditEvent) if "reveal" in one.action]
     assert len(shown) == 1
 
 
@@ -85,7 +88,7 @@ def test_stopping_and_starting_messages(window, site, path, javascript):
 def test_the_time_is_changed_after_the_difference_was_seen(
     window, site, path, enrolled, javascript
 ):
-    before = message(site.kit, enrolled, "moving").due_at
+    before = message(site.app, enrolled, "moving").due_at
     screen = window(site, Role.ENROL, javascript=javascript)
     screen.go(path)
     screen.click("Change time")
@@ -96,14 +99,14 @@ def test_the_time_is_changed_after_the_difference_was_seen(
 
     screen.look()
     assert "Received already: not repeated" in screen.text
-    (enrolment,) = rows(site.kit, Enrolment)
+    (enrolment,) = rows(site.app, Enrolment)
     assert enrolment.generation == 1
 
     screen.click("Change the time")
     screen.look()
-    (enrolment,) = rows(site.kit, Enrolment)
+    (enrolment,) = rows(site.app, Enrolment)
     assert enrolment.generation == 2
-    moved = message(site.kit, enrolled, "moving", state="planned").due_at
+    moved = message(site.app, enrolled, "moving", state="planned").due_at
     assert moved - before == timedelta(days=1)
 
 

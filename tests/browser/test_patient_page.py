@@ -6,11 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from followup.page_links import token_of
-from followup.store.models import Enrolment, Objection, Patient
+from followup.enrolment.page_tokens import token_of
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.patients import Objection, Patient
 from tests.browser.site import Site
-from tests.kits import enrol_one, rows, run_until
-from tests.people import ENROLLED_AT
+from tests.support.apps import enrol_one, rows, run_until
+from tests.support.people import ENROLLED_AT
 
 EVENING = ENROLLED_AT + timedelta(hours=4)
 SLOW_3G = {
@@ -34,12 +35,12 @@ def rules(html: str, status: int) -> list[str]:
 
 def page_of(site: Site, **changes: object) -> str:
     """Enrol a patient who is at home in the evening, open the site, and return their path."""
-    enrolment_id = enrol_one(site.kit, diabetic=True, **changes)
-    run_until(site.kit, EVENING)
-    with site.kit.store.read() as session:
+    enrolment_id = enrol_one(site.app, diabetic=True, **changes)
+    run_until(site.app, EVENING)
+    with site.app.store.read() as session:
         enrolment = session.get_one(Enrolment, enrolment_id)
         patient = session.get_one(Patient, enrolment.patient_id)
-        token = token_of(site.kit, enrolment, patient)
+        token = token_of(site.app, enrolment, patient)
     site.open()
     return f"/p/{token}"
 
@@ -60,7 +61,7 @@ def test_a_patient_reads_the_advice_and_stops_the_texts(window, site, javascript
     screen.click("Stop the texts")
 
     assert "Done. We will send you no more texts. The advice still holds." in screen.text
-    assert [one.channel for one in rows(site.kit, Objection)] == ["sms"]
+    assert [one.channel for one in rows(site.app, Objection)] == ["sms"]
     screen.look()
     screen.click("Start the texts again")
     assert "We send you texts." in screen.text

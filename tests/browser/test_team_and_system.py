@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from followup.domain.roles import Role
-from tests.kits import enrol_one
+from tests.support.apps import enrol_one
 
 
 def test_somebody_is_invited_joins_and_is_signed_out_by_the_manager(site, window):
@@ -45,7 +45,7 @@ def test_somebody_is_invited_joins_and_is_signed_out_by_the_manager(site, window
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without"])
 def test_sending_is_stopped_and_let_go_again(site, window, javascript):
-    enrol_one(site.kit, 1)
+    enrol_one(site.app, 1)
     screen = window(site.open(), Role.MANAGE, javascript=javascript)
     screen.go("/system")
     screen.look()

@@ -6,13 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from followup.channels.twilio_hooks import Inbound
 from followup.domain.channel import ChannelKind
 from followup.domain.roles import Role
-from followup.replies import take_inbound
-from followup.store.models import Message, WorklistItem
-from tests.kits import enrol_one, message, rows, run_until
-from tests.people import ENROLLED_AT, SMS
+from followup.providers.twilio.webhooks import InboundText
+from followup.replies.inbound import take_inbound
+from followup.store.models.messages import Message
+from followup.store.models.worklist import WorklistItem
+from tests.support.apps import enrol_one, message, rows, run_until
+from tests.support.people import ENROLLED_AT, SMS
 
 with_and_without = pytest.mark.parametrize("javascript", [True, False], ids=["js", "no-js"])
 
@@ -20,21 +21,21 @@ with_and_without = pytest.mark.parametrize("javascript", [True, False], ids=["js
 @pytest.fixture
 def busy(site):
     """A clinic with a wrong number, a landline, an e-mail and a question from a patient."""
-    kit = site.kit
-    enrol_one(kit, 1, channels=(SMS,), mobile="+447700900111")
-    enrol_one(kit, 2, channels=(ChannelKind.EMAIL,))
-    enrol_one(kit, 3)
-    run_until(kit, ENROLLED_AT + timedelta(minutes=20))
-    text = Inbound(
+    app = site.app
+    enrol_one(app, 1, channels=(SMS,), mobile="+447700900111")
+    enrol_one(app, 2, channels=(ChannelKind.EMAIL,))
+    enrol_one(app, 3)
+    run_until(app, ENROLLED_AT + timedelta(minutes=20))
+    text = InboundText(
         provider_id="SM1", from_="+447700900003", to="+447700900999", body="Can I have a bath?"
     )
-    take_inbound(kit, text, provider="sandbox")
+    take_inbound(app, text, provider="sandbox")
     site.open()
     return site
 
 
 def items(site):
-    return {one.kind: one for one in rows(site.kit, WorklistItem)}
+    return {one.kind: one for one in rows(site.app, WorklistItem)}
 
 
 @with_and_without
@@ -65,7 +66,7 @@ def test_a_wrong_number_is_found_corrected_and_what_is_useful_planned_anew(
     assert "planned anew" in screen.text
     screen.look()
     assert items(busy)["failed"].outcome == "corrected"
-    planned = [one for one in rows(busy.kit, Message) if one.generation == 2]
+    planned = [one for one in rows(busy.app, Message) if one.generation == 2]
     assert {one.state for one in planned} == {"planned"}
 
 
@@ -113,7 +114,7 @@ def test_what_is_dealt_with_leaves_an_empty_list_that_is_good_news(window, busy,
 @with_and_without
 def test_a_text_is_seen_as_on_the_phone_and_sent_again_once_confirmed(window, busy, javascript):
     sent = next(
-        one for one in rows(busy.kit, Message) if (one.channel, one.state) == ("sms", "delivered")
+        one for one in rows(busy.app, Message) if (one.channel, one.state) == ("sms", "delivered")
     )
     screen = window(busy, Role.ENROL, javascript=javascript)
     screen.go(f"/messages/{sent.id}")
@@ -126,11 +127,11 @@ def test_a_text_is_seen_as_on_the_phone_and_sent_again_once_confirmed(window, bu
     screen.click("Send it")
 
     assert "This message is planned" in screen.page.content()
-    assert [one.fallback_of for one in rows(busy.kit, Message) if one.fallback_of] == [sent.id]
+    assert [one.fallback_of for one in rows(busy.app, Message) if one.fallback_of] == [sent.id]
 
 
 def test_an_e_mail_is_shown_in_its_frame_and_nothing_in_it_leads_anywhere(window, busy):
-    mail = next(one for one in rows(busy.kit, Message) if one.channel == "email" and one.sent_at)
+    mail = next(one for one in rows(busy.app, Message) if one.channel == "email" and one.sent_at)
     screen = window(busy, Role.AUDIT)
     screen.go(f"/messages/{mail.id}")
     screen.look()
@@ -163,7 +164,7 @@ def test_messages_are_narrowed_and_taken_away(window, busy, javascript):
 
 def test_an_auditor_sees_everything_and_is_offered_nothing_to_change(window, busy):
     screen = window(busy, Role.AUDIT)
-    failed = message(busy.kit, rows(busy.kit, Message)[0].enrolment_id, "going-home")
+    failed = message(busy.app, rows(busy.app, Message)[0].enrolment_id, "going-home")
     for path in ("/", "/attention", f"/messages/{failed.id}"):
         screen.go(path)
         screen.look()

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 import pytest
 from typer.testing import CliRunner
 
-from followup.catalogue import Catalogue, load_catalogue
-from followup.cli.registry import app
-from followup.kit import Kit
-from tests.kits import MASTER_KEY, HandClock, make_kit, shipped_catalogue, shipped_content
-from tests.people import ENROLLED_AT, PROCEDURE_AT, nhs_number
+from followup.catalogue.load import Catalogue, load_catalogue
+from followup.cli.framework.registry import app
+from followup.context import AppContext
+from tests.support.apps import MASTER_KEY, HandClock, make_app, shipped_catalogue, shipped_content
+from tests.support.people import ENROLLED_AT, PROCEDURE_AT, nhs_number
 
 FOLLOWUP = Path(sys.executable).with_name("followup")
 SECONDS = 60
@@ -34,8 +34,8 @@ def _shipped_files_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return shipped_catalogue() if folder is None else load_catalogue(folder)
 
     content = shipped_content()
-    monkeypatch.setattr("followup.wiring.load_catalogue", catalogue)
-    monkeypatch.setattr("followup.wiring.Content.load", lambda: content)
+    monkeypatch.setattr("followup.bootstrap.load_catalogue", catalogue)
+    monkeypatch.setattr("followup.bootstrap.Content.load", lambda: content)
 
 
 class Answer(NamedTuple):
@@ -99,14 +99,14 @@ class CommandLine:
         return Answer(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
 
     @contextmanager
-    def kit(self, *, sandbox: bool = True) -> Iterator[Kit]:
-        """Give a kit on the same database, to play what happens between two commands."""
-        kit = make_kit(self.database_url, clock=HandClock(self.now), sandbox=sandbox)
+    def app(self, *, sandbox: bool = True) -> Iterator[AppContext]:
+        """Give an app context on the same database, to play what happens between two commands."""
+        app = make_app(self.database_url, clock=HandClock(self.now), sandbox=sandbox)
         try:
-            yield kit
-            self.now = kit.clock.now()
+            yield app
+            self.now = app.clock.now()
         finally:
-            kit.close()
+            app.close()
 
 
 def coverage() -> dict[str, str]:

@@ -113,8 +113,8 @@ def test_a_damaged_database_is_moved_away_and_replaced(followup, taken, database
 
 
 def test_nothing_is_restored_under_a_stack_that_runs(followup, taken, database):
-    with followup.kit() as kit:
-        with kit.store.read() as session:
+    with followup.app() as app:
+        with app.store.read() as session:
             session.connection()
 
         answer = followup("restore", taken)

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from tests.cli.conftest import enrolled
-from tests.kits import run_until
+from tests.support.apps import run_until
 
 
 def states(followup, reference="REF-1"):
@@ -41,8 +41,8 @@ def test_a_dry_run_shows_the_same_and_changes_nothing(followup):
 
 def test_advice_that_was_received_is_not_repeated(followup):
     enrolled(followup)
-    with followup.kit() as kit:
-        run_until(kit, followup.now + timedelta(hours=2))
+    with followup.app() as app:
+        run_until(app, followup.now + timedelta(hours=2))
 
     answer = followup("reschedule", "REF-1", "--procedure-at", "2026-10-19T15:30", "--json")
 
@@ -189,8 +189,8 @@ def test_an_objection_outlives_the_enrolment(followup):
     enrolled(followup, 1)
     followup("stop", "REF-1")
     enrolled(followup, 1, reference="LATER", procedure_at="2026-10-18T09:00:00+01:00")
-    with followup.kit() as kit:
-        run_until(kit, followup.now + timedelta(days=3))
+    with followup.app() as app:
+        run_until(app, followup.now + timedelta(days=3))
 
     assert "delivered" not in states(followup, "LATER")
     assert followup("outbox", "--json").out == ""

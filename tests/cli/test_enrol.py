@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.cli.conftest import document, enrolled
-from tests.people import nhs_number
+from tests.support.people import nhs_number
 
 OPTIONS = (
     *("--procedure-at", "2026-10-19T14:30", "--diabetic", "--steroid"),

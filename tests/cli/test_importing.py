@@ -10,10 +10,10 @@ import threading
 
 import pytest
 
-from followup import bulk
+from followup.enrolment import bulk
 from followup.intake import csv_import
 from tests.cli.conftest import FOLLOWUP, coverage, enrolled
-from tests.people import nhs_number
+from tests.support.people import nhs_number
 
 HEADER = "reference,procedure_at,nhs_number,name,mobile,email,diabetic,steroid,channels"
 
@@ -266,11 +266,11 @@ def rival_enrols_before_batch(followup, monkeypatch, *, number, serial):
     """Let somebody else enrol a patient of the file, under another reference, in the middle."""
     batches = []
 
-    def enrol_all(kit, requests, *, actor):
+    def enrol_all(app, requests, *, actor):
         batches.append(requests)
         if len(batches) == number:
             enrolled(followup, serial, reference="RIVAL", procedure_at="2026-10-19T13:30:00Z")
-        return bulk.enrol_all(kit, requests, actor=actor)
+        return bulk.enrol_all(app, requests, actor=actor)
 
     monkeypatch.setattr(csv_import, "enrol_all", enrol_all)
 

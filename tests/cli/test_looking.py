@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from followup.cli import messages as messages_command
+from followup.cli.oversight import messages as messages_command
 from tests.cli.conftest import enrolled
-from tests.kits import enrol_many, run_until
+from tests.support.apps import enrol_many, run_until
 
 
 @pytest.mark.parametrize("length", [36, 35, 8], ids=["whole", "all-but-one", "eight"])
@@ -36,8 +36,8 @@ def test_an_enrolment_is_found_by_the_clinics_reference(on_both):
 
 def test_a_beginning_that_fits_two_is_refused_with_both(followup):
     # Ids begin with the time, which stands still here.
-    with followup.kit() as kit:
-        first, second = map(str, enrol_many(kit, 2))
+    with followup.app() as app:
+        first, second = map(str, enrol_many(app, 2))
 
     answer = followup("timeline", first[:13])
 
@@ -71,8 +71,8 @@ def test_what_is_not_there_is_refused(followup, wanted, told):
 
 def test_a_timeline_shows_what_was_sent_in_its_own_words(followup):
     enrolled(followup)
-    with followup.kit() as kit:
-        run_until(kit, followup.now + timedelta(days=1))
+    with followup.app() as app:
+        run_until(app, followup.now + timedelta(days=1))
 
     answer = followup("timeline", "REF-1")
     messages = followup("timeline", "REF-1", "--json").json["messages"]
@@ -153,8 +153,8 @@ def test_a_limit_stops_and_says_so(followup):
 
 def test_many_messages_come_page_by_page_without_one_twice_or_none(on_both, monkeypatch):
     monkeypatch.setattr(messages_command, "PAGE", 7)
-    with on_both.kit() as kit:
-        enrol_many(kit, 5)
+    with on_both.app() as app:
+        enrol_many(app, 5)
 
     lines = on_both("messages", "--json").lines
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from followup.audit import SEAL_AFTER, seal_trail
+from followup.audit.seals import SEAL_AFTER, seal_trail
 from tests.cli.conftest import document, enrolled
-from tests.kits import clock_of, run_until
-from tests.people import nhs_number
+from tests.support.apps import clock_of, run_until
+from tests.support.people import nhs_number
 
 FIGURES = [
     "due",
@@ -27,8 +27,8 @@ FIGURES = [
 
 
 def play(followup, **span):
-    with followup.kit() as kit:
-        run_until(kit, followup.now + timedelta(**span))
+    with followup.app() as app:
+        run_until(app, followup.now + timedelta(**span))
 
 
 def enrolled_with(followup, serial, **patient):
@@ -44,7 +44,7 @@ def enrolled_with(followup, serial, **patient):
 
 
 def do(followup, statement, **values):
-    with followup.kit() as kit, kit.store.write() as session:
+    with followup.app() as app, app.store.write() as session:
         session.execute(text(statement), values)
 
 
@@ -179,11 +179,11 @@ def test_every_event_is_told_when_asked_for(followup):
 def test_the_trail_is_found_intact_or_not(on_both):
     enrolled(on_both)
     play(on_both, hours=1)
-    with on_both.kit() as kit:
+    with on_both.app() as app:
         # The command itself wrote at the real time.
-        ahead = datetime.now(UTC) - kit.clock.real_now() + 2 * SEAL_AFTER
-        clock_of(kit).advance_real(ahead)
-        seal_trail(kit)
+        ahead = datetime.now(UTC) - app.clock.real_now() + 2 * SEAL_AFTER
+        clock_of(app).advance_real(ahead)
+        seal_trail(app)
 
     intact = on_both("audit", "--verify", "--json")
     assert intact.code == 0
@@ -203,8 +203,8 @@ def test_the_trail_is_found_intact_or_not(on_both):
 
 def tamper(followup):
     """Edit the trail as only someone can who owns the database: past the triggers."""
-    with followup.kit() as kit, kit.store.write() as session:
-        if kit.store.is_sqlite:
+    with followup.app() as app, app.store.write() as session:
+        if app.store.is_sqlite:
             names = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
             for name in session.scalars(text(names)).all():
                 session.execute(text(f"DROP TRIGGER {name}"))

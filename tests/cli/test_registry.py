@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 import typer
 
-from followup.cli.registry import COMMANDS, ENTRIES, load
+from followup.cli.framework.registry import COMMANDS, ENTRIES, load
 
 
 def function_of(entry):

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import FOLLOWUP, SECONDS, coverage, document, enrolled
-from tests.kits import enrol_many
+from tests.support.apps import enrol_many
 
 PREVIEW = ("preview", "--procedure-at", "2026-10-19T14:30", "--diabetic", "--steroid")
 
@@ -126,8 +126,8 @@ def test_in_a_pipe_ids_are_whole_and_on_a_terminal_still_taken_for_the_whole(fol
 
 
 def test_a_reader_that_goes_away_causes_no_complaint(followup):
-    with followup.kit() as kit:
-        enrol_many(kit, 29)
+    with followup.app() as app:
+        enrol_many(app, 29)
 
     with subprocess.Popen(
         [str(FOLLOWUP), "messages", "--json"],
@@ -233,10 +233,10 @@ def test_a_wrong_installation_is_refused_in_a_sentence(followup, more, told):
 
 def test_a_mistake_of_the_product_shows_no_data_and_no_traceback_unless_wanted(followup):
     program = (
-        "import followup.cli.registry as registry\n"
+        "import followup.cli.framework.registry as registry\n"
         "def version():\n    raise KeyError('Ada Lovelace')\n"
         "registry.ENTRIES['version'] = registry.Entry('version:version', '')\n"
-        "import followup.cli.version as module\n"
+        "import followup.cli.service.version as module\n"
         "module.version = version\n"
         "from followup.cli import main\nmain()\n"
     )

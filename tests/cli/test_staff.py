@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from followup.staff.invitations import accept, find_offer
-from tests.kits import actions
+from followup.staff.invitations import accept_invitation, find_offer
+from tests.support.apps import actions
 
 PASSWORD = "walnut ladder frost"
 
@@ -17,8 +17,8 @@ def test_a_link_makes_an_account_with_the_roles_and_clinics_that_were_named(foll
         "--clinic", "derriford-pain",
     ).out.strip()  # fmt: skip
 
-    with followup.kit() as kit:
-        accept(kit, token_of(link), email="", name="Nia Nurse", password=PASSWORD)
+    with followup.app() as app:
+        accept_invitation(app, token_of(link), email="", name="Nia Nurse", password=PASSWORD)
     (staff,) = followup("staff", "list", "--json").lines
 
     assert staff == {
@@ -35,8 +35,10 @@ def token_of(link):
 def make(followup, *emails):
     for email in emails:
         link = followup("staff", "add", email, "--json").json["link"]
-        with followup.kit() as kit:
-            accept(kit, token_of(link), email="", name=email.partition("@")[0], password=PASSWORD)
+        with followup.app() as app:
+            accept_invitation(
+                app, token_of(link), email="", name=email.partition("@")[0], password=PASSWORD
+            )
 
 
 def test_without_a_role_the_account_may_do_everything(followup):
@@ -53,8 +55,8 @@ def test_an_account_is_switched_off_and_on(followup):
         True
     ) == 1
     assert followup("staff", "enable", "a@example.com").code == 0
-    with followup.kit() as kit:
-        assert {"staff.disabled", "staff.enabled"} <= set(actions(kit))
+    with followup.app() as app:
+        assert {"staff.disabled", "staff.enabled"} <= set(actions(app))
 
 
 def test_too_few_managers_are_never_left(followup):
@@ -71,8 +73,8 @@ def test_a_lost_password_is_set_anew_by_a_link(followup):
 
     link = followup("staff", "reset", "a@example.com", "--json").json["link"]
 
-    with followup.kit() as kit, kit.store.read() as session:
-        offer = find_offer(session, token_of(link), now=kit.clock.real_now())
+    with followup.app() as app, app.store.read() as session:
+        offer = find_offer(session, token_of(link), now=app.clock.real_now())
     assert offer.name == "a"
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from followup.cli.registry import app
+from followup.cli.framework.registry import app
 
 
 @pytest.fixture

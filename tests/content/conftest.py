@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from followup.catalogue import Catalogue, load_catalogue
+from followup.catalogue.load import Catalogue, load_catalogue
 from followup.content import Content
-from followup.domain.clinic import Clinic
+from followup.domain.clinics.clinic import Clinic
 
 CARD = """
 title = "Hello"

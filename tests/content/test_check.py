@@ -8,8 +8,8 @@ from datetime import date
 import pytest
 
 from followup.content import Content
-from followup.content.check import NUMBER_CHECK, REPLIES, faults, reservations
-from followup.domain.protocol import Protocol
+from followup.content.check import NUMBER_CHECK, REPLIES, content_faults, content_reservations
+from followup.domain.protocols.protocol import Protocol
 from tests.content.conftest import CARD, PAGE, Folder
 
 TODAY = date(2026, 11, 22)
@@ -32,19 +32,19 @@ def protocol(catalogue) -> Protocol:
 
 
 def check(folder: Folder, clinic, *protocols: Protocol) -> str:
-    return "\n".join(faults(folder.load(), clinics=[clinic], protocols=protocols))
+    return "\n".join(content_faults(folder.load(), clinics=[clinic], protocols=protocols))
 
 
 def test_the_shipped_messages_have_no_fault(content: Content, catalogue, one_way):
     clinics = [*catalogue.clinics.values(), one_way]
 
-    assert faults(content, clinics=clinics, protocols=catalogue.protocols.values()) == ()
+    assert content_faults(content, clinics=clinics, protocols=catalogue.protocols.values()) == ()
 
 
 def test_the_shipped_messages_await_approval_and_nothing_else(content: Content, catalogue, one_way):
     clinics = [*catalogue.clinics.values(), one_way]
 
-    arabic, english, unwritten, *page = reservations(content, clinics=clinics, today=TODAY)
+    arabic, english, unwritten, *page = content_reservations(content, clinics=clinics, today=TODAY)
 
     assert english.startswith("messages in en: no clinician has approved the words of ")
     assert all(name in english for name in content.cards)
@@ -136,7 +136,7 @@ def test_a_first_language_whose_words_nobody_approved_is_a_fault(folder: Folder,
 def test_a_further_language_without_words_is_told_and_no_fault(folder: Folder, clinic, protocol):
     bilingual = replace(clinic, languages=("en", "cy"))
 
-    told = reservations(folder.load(), clinics=[bilingual], today=TODAY)
+    told = content_reservations(folder.load(), clinics=[bilingual], today=TODAY)
 
     assert check(folder, bilingual, protocol) == ""
     assert any(each.startswith("messages in cy: none of hello") for each in told)
@@ -182,7 +182,7 @@ def test_a_text_that_is_too_long_for_a_clinic_should_be_settled(folder: Folder, 
     content = folder.load()
     wordy = replace(clinic, key="wordy", short_name="Pain Management Service of the Coast")
 
-    found = "\n".join(reservations(content, clinics=[clinic, wordy], today=TODAY))
+    found = "\n".join(content_reservations(content, clinics=[clinic, wordy], today=TODAY))
 
     assert "clinic wordy: hello/en by sms at occurrence 1: takes 3 segments, where 2" in found
     assert "clinic derriford-pain: hello/en by sms at occurrence 1: takes" not in found
@@ -191,7 +191,7 @@ def test_a_text_that_is_too_long_for_a_clinic_should_be_settled(folder: Folder, 
 def test_a_text_that_leaves_gsm_7_for_a_clinic_should_be_settled(folder: Folder, clinic):
     welsh = replace(clinic, short_name="Clinig Poen Tŷ Gŵyr")
 
-    found = reservations(folder.load(), clinics=[welsh], today=TODAY)
+    found = content_reservations(folder.load(), clinics=[welsh], today=TODAY)
 
     assert any("hello/en by sms at occurrence 1: needs UCS-2" in sentence for sentence in found)
 
@@ -200,7 +200,7 @@ def test_a_text_that_leaves_gsm_7_for_a_clinic_should_be_settled(folder: Folder,
 def test_words_that_are_hard_to_read_should_be_settled(folder: Folder, clinic, part):
     folder.write(f"hello/en/{part}", "Please ensure that you rest.")
 
-    found = reservations(folder.load(), clinics=[clinic], today=TODAY)
+    found = content_reservations(folder.load(), clinics=[clinic], today=TODAY)
 
     channel = "sms" if part == "sms.txt" else "email"
     assert (
@@ -211,8 +211,8 @@ def test_words_that_are_hard_to_read_should_be_settled(folder: Folder, clinic, p
 def test_words_that_were_to_be_read_again_should_be_settled(folder: Folder, clinic):
     content = folder.load()
 
-    due = reservations(content, clinics=[clinic], today=date(2027, 11, 30))
-    overdue = reservations(content, clinics=[clinic], today=date(2027, 12, 1))
+    due = content_reservations(content, clinics=[clinic], today=date(2027, 11, 30))
+    overdue = content_reservations(content, clinics=[clinic], today=date(2027, 12, 1))
 
     assert "message hello: its words were to be read again by 30 November 2027" in "".join(overdue)
     assert "to be read again" not in "".join(due)
@@ -230,5 +230,5 @@ def test_words_changed_after_approval_should_be_settled_and_are_a_fault(
     assert "the words of hello in en for sms are changed" in check(folder, clinic, protocol)
     assert any(
         "messages in en: someone has changed since approval the words of hello" in sentence
-        for sentence in reservations(folder.load(), clinics=[clinic], today=TODAY)
+        for sentence in content_reservations(folder.load(), clinics=[clinic], today=TODAY)
     )

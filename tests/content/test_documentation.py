@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from followup.content.meta import ApprovalShape, Meta
+from followup.content.metadata import ApprovalShape, Meta
 from followup.content.rules import FACTS, VARIABLES
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "writing-messages.md").read_text("utf-8")

@@ -10,12 +10,12 @@ from itertools import pairwise
 
 import pytest
 
-from followup.catalogue import load_catalogue
+from followup.catalogue.load import load_catalogue
 from followup.content import Content, Form, Rendered
 from followup.content.check import REPLIES
 from followup.content.layout import visible_text, words
 from followup.domain.channel import ChannelKind
-from followup.domain.clinic import Clinic
+from followup.domain.clinics.clinic import Clinic
 
 SMS, EMAIL = ChannelKind.SMS, ChannelKind.EMAIL
 STOP_URL = "https://followup.example/u/abc?d=1&e=2"

@@ -6,13 +6,13 @@ import subprocess
 import sys
 
 from followup.content import Content
-from followup.content.__main__ import main
-from followup.content.read_through import read_through
 from followup.domain.channel import ChannelKind
+from scripts.read_messages import main
+from scripts.read_through import read_through_text
 
 
 def test_every_message_is_shown_to_every_audience(content: Content, catalogue, clinic):
-    page = read_through(content, clinic=clinic, protocols=catalogue.protocols.values())
+    page = read_through_text(content, clinic=clinic, protocols=catalogue.protocols.values())
 
     assert "Nerve root block: sugar, to diabetic and steroid given\n" in page
     assert "Nerve root block: dressing, to everyone\n" in page
@@ -26,13 +26,15 @@ def test_every_message_is_shown_to_every_audience(content: Content, catalogue, c
 def test_one_channel_can_be_read_by_itself(content: Content, catalogue, clinic):
     protocols = catalogue.protocols.values()
 
-    page = read_through(content, clinic=clinic, protocols=protocols, channels=[ChannelKind.SMS])
+    page = read_through_text(
+        content, clinic=clinic, protocols=protocols, channels=[ChannelKind.SMS]
+    )
 
     assert "email in en" not in page
 
 
 def test_a_text_looks_as_on_a_phone(content: Content, catalogue, clinic):
-    page = read_through(
+    page = read_through_text(
         content,
         clinic=clinic,
         protocols=[catalogue.protocols["nerve-root-block"]],

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from followup.catalogue import Catalogue, load_catalogue
-from followup.domain.clinic import Clinic
-from followup.domain.protocol import Protocol
+from followup.catalogue.load import Catalogue, load_catalogue
+from followup.domain.clinics.clinic import Clinic
+from followup.domain.protocols.protocol import Protocol
 
 
 @pytest.fixture(scope="session")

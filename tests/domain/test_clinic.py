@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from followup.domain.clinic import OfficeHours, OpenPeriod, SendingHours
+from followup.domain.clinics.clinic import OfficeHours, OpenPeriod, SendingHours
 
 LONDON = ZoneInfo("Europe/London")
 WEEKDAYS = OfficeHours((OpenPeriod(time(9), time(17)),) * 5 + (None, None))

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from followup.domain.clinic import Clinic, OfficeHours, OpenPeriod, SendingHours
-from followup.domain.clinic_file import office_hours_text, parse_clinic
+from followup.domain.clinics.clinic import Clinic, OfficeHours, OpenPeriod, SendingHours
+from followup.domain.clinics.clinic_file import office_hours_text, parse_clinic
 from followup.domain.errors import ProtocolError
 
 GOOD = """

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from followup.domain.clinic import OfficeHours, OpenPeriod
-from followup.domain.office_time import after_office_time
+from followup.domain.clinics.clinic import OfficeHours, OpenPeriod
+from followup.domain.clinics.office_time import after_office_time
 
 LONDON = ZoneInfo("Europe/London")
 DAYTIME = OpenPeriod(time(9), time(17))

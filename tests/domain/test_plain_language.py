@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from followup.domain.plain_language import MOST_LETTERS, MOST_WORDS, findings, reading_grade
-from followup.domain.plain_words import CAPITALS, LATIN, LONG_AND_KNOWN, PLAINER
+from followup.domain.text.plain_language import MOST_LETTERS, MOST_WORDS, findings, reading_grade
+from followup.domain.text.plain_words import CAPITALS, LATIN, LONG_AND_KNOWN, PLAINER
 
 PLAIN = (
     "Derriford Pain Clinic: you can take the small dressing off now. Do not worry if it fell off "

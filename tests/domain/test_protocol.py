@@ -9,7 +9,7 @@ import pytest
 
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import InvalidInput, NotFound, Problem
-from followup.domain.protocol import Missed
+from followup.domain.protocols.protocol import Missed
 
 
 def test_answered_attributes_are_returned(nerve_root_block):

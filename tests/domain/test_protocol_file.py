@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import ProtocolError
-from followup.domain.protocol import Attribute, Missed, Predicate, Protocol
-from followup.domain.protocol_file import parse_protocol
-from followup.domain.timing import (
+from followup.domain.protocols.protocol import Attribute, Missed, Predicate, Protocol
+from followup.domain.protocols.protocol_file import parse_protocol
+from followup.domain.protocols.timing import (
     After,
     FromProcedure,
     FromTarget,

@@ -7,31 +7,31 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, time, timedelta
 
-from followup.domain.clinic import SendingHours
-from followup.domain.review import reservations
-from followup.domain.timing import After, FromProcedure, FromTarget, OnDay
+from followup.domain.clinics.clinic import SendingHours
+from followup.domain.protocols.review import protocol_reservations
+from followup.domain.protocols.timing import After, FromProcedure, FromTarget, OnDay
 
 
 def test_a_source_that_is_overdue_for_review_is_named(nerve_root_block):
-    assert reservations([nerve_root_block], [], today=date(2026, 10, 1)) == (
+    assert protocol_reservations([nerve_root_block], [], today=date(2026, 10, 1)) == (
         "protocol nerve-root-block: its source (B-465/Pain Management/Nerve Root Block v3) was due for review by 31 August 2025: have the clinic confirm that it still holds, or bring its new version in",
     )
 
 
 def test_a_source_that_is_not_due_yet_is_not(nerve_root_block):
-    assert reservations([nerve_root_block], [], today=date(2025, 8, 31)) == ()
+    assert protocol_reservations([nerve_root_block], [], today=date(2025, 8, 31)) == ()
 
 
 def test_the_note_of_an_example_is_shown(catalogue):
     example = catalogue.protocols["facet-joint-injection"]
 
-    assert reservations([example], [], today=date(2025, 1, 1)) == (
+    assert protocol_reservations([example], [], today=date(2025, 1, 1)) == (
         "protocol facet-joint-injection: An example derived from another procedure's leaflet: replace it by the clinic's own before use.",
     )
 
 
 def test_clinic_facts_that_nobody_confirmed_are_named(derriford):
-    assert reservations([], [derriford], today=date(2025, 1, 1)) == (
+    assert protocol_reservations([], [derriford], today=date(2025, 1, 1)) == (
         'clinic derriford-pain: nobody at the clinic has confirmed office_hours, sending_hours, email: ask, correct the file, and shorten its list "unconfirmed"',
     )
 
@@ -39,7 +39,7 @@ def test_clinic_facts_that_nobody_confirmed_are_named(derriford):
 def test_a_clinic_whose_facts_are_confirmed_has_no_reservation(derriford, nerve_root_block):
     confirmed = replace(derriford, unconfirmed=())
 
-    assert reservations([nerve_root_block], [confirmed], today=date(2025, 1, 1)) == ()
+    assert protocol_reservations([nerve_root_block], [confirmed], today=date(2025, 1, 1)) == ()
 
 
 def test_a_message_that_no_sending_hour_can_carry_is_named(derriford, nerve_root_block):
@@ -52,7 +52,7 @@ def test_a_message_that_no_sending_hour_can_carry_is_named(derriford, nerve_root
     protocol = replace(nerve_root_block, steps=(in_the_night,))
     clinic = replace(derriford, unconfirmed=())
 
-    assert reservations([protocol], [clinic], today=date(2025, 1, 1)) == (
+    assert protocol_reservations([protocol], [clinic], today=date(2025, 1, 1)) == (
         'protocol nerve-root-block, step "flare", target 2: at clinic derriford-pain its window holds no hour in which messages may be sent: move it, or widen the sending hours',
     )
 
@@ -68,13 +68,13 @@ def test_a_message_that_only_some_hours_of_a_procedure_allow_is_not(derriford, n
     protocol = replace(nerve_root_block, steps=(half_a_day_later,))
     clinic = replace(derriford, unconfirmed=())
 
-    assert reservations([protocol], [clinic], today=date(2025, 1, 1)) == ()
+    assert protocol_reservations([protocol], [clinic], today=date(2025, 1, 1)) == ()
 
 
 def test_the_sending_hours_of_each_clinic_count(derriford, nerve_root_block):
     afternoons = replace(derriford, unconfirmed=(), sending_hours=SendingHours(time(14), time(17)))
 
-    complaints = reservations([nerve_root_block], [afternoons], today=date(2025, 1, 1))
+    complaints = protocol_reservations([nerve_root_block], [afternoons], today=date(2025, 1, 1))
 
     # Sugar at 08:30 is of use until 13:30, those in the evening until about midnight.
     assert [text.partition(": ")[0] for text in complaints] == [

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from followup.domain.sms import BASIC, EXTENSION, TYPOGRAPHY, SmsSize, downgrade, measure
+from followup.domain.text.sms import BASIC, EXTENSION, TYPOGRAPHY, SmsSize, downgrade, measure
 
 # 3GPP TS 23.038, 6.2.1: sixteen characters a line, from 0x00 on; 0x1B is the escape.
 DEFAULT_ALPHABET = (

@@ -8,10 +8,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from followup.domain.clinic import SendingHours
-from followup.domain.protocol import Protocol
-from followup.domain.timeline import Fate, Moved, PlannedMessage, next_sending_moment, plan
-from followup.domain.timing import OnDay, Procedure
+from followup.domain.clinics.clinic import SendingHours
+from followup.domain.protocols.protocol import Protocol
+from followup.domain.protocols.timeline import (
+    Fate,
+    Moved,
+    PlannedMessage,
+    next_sending_moment,
+    plan_timeline,
+)
+from followup.domain.protocols.timing import OnDay, Procedure
 
 LONDON = ZoneInfo("Europe/London")
 EVERYBODY = {"diabetic": False, "steroid_given": True}
@@ -32,7 +38,7 @@ def timeline(
     hours: SendingHours = USUAL_HOURS,
 ) -> dict[tuple[str, int], PlannedMessage]:
     """Return the plan by step and occurrence; without a time the patient is enrolled at once."""
-    messages = plan(
+    messages = plan_timeline(
         protocol,
         Procedure(at=at(procedure_at), zone=LONDON),
         attributes=attributes,
@@ -126,7 +132,7 @@ def test_messages_come_in_the_order_they_fall_due_and_then_in_that_of_the_protoc
     nerve_root_block,
 ):
     # Treated at 08:30, so that the second sugar message and the dressing are due together.
-    messages = plan(
+    messages = plan_timeline(
         nerve_root_block,
         Procedure(at=at("2026-06-10T08:30+01:00"), zone=LONDON),
         attributes=SUGAR,

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from followup.domain.channel import ChannelKind
-from followup.domain.clinic import SendingHours
-from followup.domain.protocol import Missed, Protocol, Source, Step
-from followup.domain.timeline import Fate, Moved, PlannedMessage, plan
-from followup.domain.timing import (
+from followup.domain.clinics.clinic import SendingHours
+from followup.domain.protocols.protocol import Missed, Protocol, Source, Step
+from followup.domain.protocols.timeline import Fate, Moved, PlannedMessage, plan_timeline
+from followup.domain.protocols.timing import (
     After,
     FromProcedure,
     FromTarget,
@@ -119,7 +119,9 @@ def cases(draw: st.DrawFn) -> tuple[Protocol, Procedure, datetime, SendingHours]
 
 def planned(case: tuple[Protocol, Procedure, datetime, SendingHours]) -> list[PlannedMessage]:
     protocol, procedure, enrolled_at, hours = case
-    return list(plan(protocol, procedure, attributes={}, enrolled_at=enrolled_at, hours=hours))
+    return list(
+        plan_timeline(protocol, procedure, attributes={}, enrolled_at=enrolled_at, hours=hours)
+    )
 
 
 def quarters(start: datetime, end: datetime) -> Iterator[datetime]:
@@ -233,7 +235,7 @@ def test_the_same_plan_comes_out_again_whatever_offset_the_times_were_given_in(c
     protocol, procedure, enrolled_at, hours = case
     elsewhere = timezone(timedelta(hours=offset))
 
-    again = plan(
+    again = plan_timeline(
         protocol,
         Procedure(at=procedure.at.astimezone(elsewhere), zone=procedure.zone),
         attributes={},
@@ -286,7 +288,7 @@ def test_enrolling_later_makes_no_message_earlier_and_none_possible_that_was_not
 def test_no_two_messages_of_one_step_reach_a_patient_at_once(
     nerve_root_block, procedure_at, delay, attributes
 ):
-    messages = plan(
+    messages = plan_timeline(
         nerve_root_block,
         Procedure(at=procedure_at, zone=ZoneInfo("Europe/London")),
         attributes=attributes,

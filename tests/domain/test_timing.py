@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from followup.domain.timing import (
+from followup.domain.protocols.timing import (
     After,
     FromProcedure,
     FromTarget,

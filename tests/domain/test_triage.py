@@ -8,12 +8,12 @@ from importlib.resources import files
 
 import pytest
 
-from followup.catalogue import load_catalogue
+from followup.catalogue.load import load_catalogue
 from followup.domain.errors import ProtocolError
-from followup.domain.phrases import parse_phrase
-from followup.domain.reply_words import Speller, distance, readings_of
-from followup.domain.triage import ReplyClass, sort_reply
-from followup.domain.triage_file import parse_triage
+from followup.domain.triage.phrases import parse_phrase
+from followup.domain.triage.tokens import Speller, distance, readings_of
+from followup.domain.triage.triage import ReplyClass, sort_reply
+from followup.domain.triage.triage_file import parse_triage
 
 TRIAGE = load_catalogue().triage
 

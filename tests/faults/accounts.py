@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from followup.store.models import Attempt
+from followup.store.models.messages import Attempt
 from tests.faults.cast import Cast
 from tests.faults.kills import ANSWERS, RECEIPTS, UNHURRIED, Plan
 from tests.faults.reckoning import Taken, taken_by_twilio
 from tests.faults.report import Result
 from tests.faults.scene import LISTED_AFTER, Scene
-from tests.kits import rows
 from tests.stand_ins.twilio import TwilioStandIn
+from tests.support.apps import rows
 
 SECOND_SID, SECOND_TOKEN = "AC" + "fedcba9876543210" * 2, "0123456789abcdef" * 2
 SECOND_SENDER = "+447700900997"
@@ -64,7 +64,7 @@ class TwoAccounts(Scene):
 
     def _strays(self) -> list[str]:
         """Return what an account took that was not the one written ahead, and an idle account."""
-        accounts = {one.id: one.account for one in rows(self.kit, Attempt)}
+        accounts = {one.id: one.account for one in rows(self.app, Attempt)}
         wrong = []
         for account in (self.twilio, self.second):
             taken = taken_by_twilio(account.messages())

@@ -21,15 +21,15 @@ from functools import partial
 from typing import NoReturn
 from uuid import UUID
 
-from config.logging import configure_logging
-from config.settings import Settings, load_settings
-from followup import wiring
-from followup.dispatch import claim_due
+from followup import bootstrap as wiring
+from followup.context import AppContext
 from followup.domain.errors import FollowupError
-from followup.health import watched
-from followup.kit import Kit
-from followup.send import deliver
-from followup.sweeps import JOBS
+from followup.jobs import JOBS
+from followup.monitoring.health import watched
+from followup.sending.claim import claim_due
+from followup.sending.send_batch import send_batch
+from followup.settings.logging import configure_logging
+from followup.settings.settings import Settings, load_settings
 
 CLAIM_EVERY = 0.2
 SWEEP_EVERY = 1.0
@@ -37,7 +37,7 @@ LONGEST_WAIT = 1.0
 """Seconds: between two claims, between two sweeps, and until a worker looks for its parent."""
 MOST_BYTES = 65_536
 
-Part = Callable[[Kit], None]
+Part = Callable[[AppContext], None]
 
 
 @dataclass(frozen=True)
@@ -53,43 +53,43 @@ class Broker:
         out_of.settimeout(LONGEST_WAIT)
         return cls(into, out_of)
 
-    def dispatch(self, kit: Kit) -> None:
+    def dispatch(self, app: AppContext) -> None:
         """Claim what is due, and hand it over."""
 
         def run() -> int:
-            batches = claim_due(kit)
+            batches = claim_due(app)
             for batch in batches:
                 self.into.send(
                     json.dumps([str(batch.token), *map(str, batch.message_ids)]).encode()
                 )
             return len(batches)
 
-        watched(kit, "dispatch", run)
+        watched(app, "dispatch", run)
         time.sleep(CLAIM_EVERY)
 
-    def work(self, kit: Kit, *, executor: ThreadPoolExecutor) -> None:
+    def work(self, app: AppContext, *, executor: ThreadPoolExecutor) -> None:
         """Send one batch, if one comes."""
         try:
             token, *ids = json.loads(self.out_of.recv(MOST_BYTES))
         except TimeoutError:
             return
-        deliver(kit, UUID(token), [UUID(one) for one in ids], executor=executor)
+        send_batch(app, UUID(token), [UUID(one) for one in ids], executor=executor)
 
 
-def sweep(kit: Kit) -> None:
+def sweep(app: AppContext) -> None:
     """Run every periodic job."""
     for job in JOBS:
-        job.until_empty(kit)
+        job.until_empty(app)
     time.sleep(SWEEP_EVERY)
 
 
 def main(workers: int) -> NoReturn:
     settings = load_settings()
     configure_logging(level=settings.log_level, log_format=settings.log_format)
-    handbook = wiring.read_handbook(settings)
+    handbook = wiring.read_content_context(settings)
     # Read and imported once, before the fork: a process that is replaced need not do it again.
-    wiring.build(settings).close()
-    wiring.read_handbook = lambda settings, *, clock=None: handbook
+    wiring.build_app(settings).close()
+    wiring.read_content_context = lambda settings, *, clock=None: handbook
     broker = Broker.make()
     executor = ThreadPoolExecutor(settings.send_concurrency)  # Its threads start at first use.
     parts: list[Part] = [broker.dispatch, sweep]
@@ -106,9 +106,9 @@ def _fork(settings: Settings, part: Part) -> int:
     child = os.fork()
     if not child:
         try:
-            kit = wiring.build(settings)
+            app = wiring.build_app(settings)
             while os.getppid() == parent:
-                _once(part, kit)
+                _once(part, app)
         except Exception:  # noqa: BLE001 - nothing is above it
             traceback.print_exc()
         finally:
@@ -116,9 +116,9 @@ def _fork(settings: Settings, part: Part) -> int:
     return child
 
 
-def _once(part: Part, kit: Kit) -> None:
+def _once(part: Part, app: AppContext) -> None:
     try:
-        part(kit)
+        part(app)
     except FollowupError as error:
         sys.stderr.write(f"{error}\n")
         time.sleep(CLAIM_EVERY)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.stacks import StackError
+from tests.support.stacks import StackError
 
 MISFIT = re.compile(r"^(AttributeError|TypeError|NameError|ImportError|ValueError): ", re.MULTILINE)
 BROKEN = Path(__file__).with_name("broken")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import psutil
 
 from tests.faults.scene import Scene
-from tests.stacks import Running
+from tests.support.stacks import Running
 
 LONGEST_START = 60
 """Seconds until a worker that was started on a busy machine has a process to kill."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from followup.enrol import Request
-from tests.people import EMAIL, SMS, person
+from followup.enrolment.enrol import EnrolmentRequest
+from tests.support.people import EMAIL, SMS, person
 
 PROTOCOL = "faults"
 CLINICS = ("fault-north", "fault-south")
@@ -116,13 +116,13 @@ def _at_midday() -> str:
 
 def request_due_at(
     serial: int, due_at: datetime, *, channels: tuple[str, ...] = ("sms",)
-) -> Request:
+) -> EnrolmentRequest:
     """Return the request of a patient whose first message falls due then.
 
     No two patients of one clinic share a number: number and words are those of one message alone.
     """
     clinic, number = divmod(serial, NUMBERS)
-    return Request(
+    return EnrolmentRequest(
         clinic=CLINICS[clinic],
         protocol=PROTOCOL,
         reference=f"FAULT-{serial}",

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from followup.domain.lifecycle import FINAL, State
-from followup.store.models import Message
+from followup.store.models.messages import Message
 from tests.faults.cast import Cast
 from tests.faults.clinics import Rules
 from tests.faults.kills import FEW_AT_ONCE, Plan
@@ -68,7 +68,7 @@ class MailScene(Scene):
         """
         settled = [state.value for state in FINAL | {State.SENT}]
         resting = (Message.state == State.UNKNOWN.value) & Message.lease_until.is_(None)
-        with self.kit.store.read() as session:
+        with self.app.store.read() as session:
             left = select(Message.id).where(Message.state.not_in(settled), ~resting)
             return len(session.scalars(left).all())
 
@@ -99,7 +99,7 @@ def _again(office: PostOffice) -> int:
 
 def _strange(scene: MailScene) -> list[str]:
     """Return every Message-ID that was offered and is none of a message of ours."""
-    with scene.kit.store.read() as session:
+    with scene.app.store.read() as session:
         known = set(session.scalars(select(Message.id)))
     return [
         f"an e-mail was offered as {one}"

@@ -13,7 +13,7 @@ from tests.faults.kills import ANSWERS, FEW_AT_ONCE, RECEIPTS, Plan
 from tests.faults.report import Result
 from tests.faults.scene import Scene
 from tests.faults.small_disk import SmallDisk
-from tests.stacks import Running, StackError
+from tests.support.stacks import Running, StackError
 
 DISK_MIB = 64
 """More than a run needs, and quick to fill."""
@@ -44,7 +44,7 @@ class EmbeddedScene(Scene):
 
     def run(self) -> Running:
         """Start the one process, with the database open nowhere else, as after a power cut."""
-        self.kit.store.close()
+        self.app.store.close()
         for _ in range(STARTS):
             running = self.stack.embedded("--port", str(self.web_port))
             try:

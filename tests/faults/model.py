@@ -1,4 +1,4 @@
-"""The state machine of `tests/test_model.py` as a long run: events in any order."""
+"""The state machine of `tests/test_state_machine.py` as a long run: events in any order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections import Counter
 from tests.faults.kills import Plan
 from tests.faults.reckoning import Reckoning
 from tests.faults.report import Result
-from tests.stacks import ROOT
+from tests.support.stacks import ROOT
 
 STEPS = 60
 """Events in one history, at most."""
@@ -23,7 +23,7 @@ def model(plan: Plan) -> Result:
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider"),
-            *("tests/test_model.py", f"--hypothesis-seed={plan.seed}"),
+            *("tests/test_state_machine.py", f"--hypothesis-seed={plan.seed}"),
         ],
         env=os.environ | {"MODEL_EXAMPLES": str(plan.messages), "MODEL_STEPS": str(STEPS)},
         cwd=ROOT,

@@ -13,7 +13,7 @@ from tests.faults.clinics import Rules
 from tests.faults.kills import Plan
 from tests.faults.report import Result
 from tests.faults.scene import Scene
-from tests.kits import messages
+from tests.support.apps import messages
 
 SPEED = 360
 """Service seconds a second: an hour passes in ten."""
@@ -38,13 +38,13 @@ def dispatcher_stopped(plan: Plan) -> Result:
         time.sleep(plan.over / 3)
         for beat in cast.beats:
             beat.kill()
-        stopped = scene.kit.clock.now()
+        stopped = scene.app.clock.now()
         time.sleep(3600 / SPEED)
         scene.kills["dispatcher stopped for an hour"] += 1
-        revived = scene.kit.clock.now()
+        revived = scene.app.clock.now()
         cast.revive()
-        scene.wait_until_running(since=scene.kit.clock.real_now())
-        resumed = scene.kit.clock.now()
+        scene.wait_until_running(since=scene.app.clock.real_now())
+        resumed = scene.app.clock.now()
         scene.settle(seconds=120)
         result = scene.result("dispatcher stopped for an hour", since=began)
         return result.with_wrong(_untold(scene, stopped=stopped, revived=revived, resumed=resumed))
@@ -57,7 +57,7 @@ def _untold(scene: Scene, *, stopped: datetime, revived: datetime, resumed: date
     """
     wrong = []
     expired = 0
-    for message in messages(scene.kit):
+    for message in messages(scene.app):
         # A tick that was on its way when the beats stopped still claims what is due by then.
         missed = message.due_at > stopped + timedelta(minutes=5)
         useless = missed and message.not_after <= revived

@@ -12,10 +12,12 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from followup.balance import balance
+from followup.context import AppContext
 from followup.domain.lifecycle import MOVES, State
-from followup.kit import Kit
-from followup.store.models import Attempt, AuditEvent, Message, Occurrence, WorklistItem
+from followup.monitoring.balance import balance
+from followup.store.models.audit import AuditEvent
+from followup.store.models.messages import Attempt, Message
+from followup.store.models.worklist import Occurrence, WorklistItem
 
 HANDED_OVER = frozenset({State.SENT.value, State.DELIVERED.value})
 LIMBO = frozenset({State.CLAIMED.value, State.SENDING.value, State.UNKNOWN.value})
@@ -76,19 +78,19 @@ class Reckoning:
         return "\n".join(lines)
 
 
-def reckon(kit: Kit, taken: Sequence[Taken]) -> Reckoning:
-    """Hold every message against what the providers took; `kit` only reads."""
-    books = _Books.read(kit)
+def reckon(app: AppContext, taken: Sequence[Taken]) -> Reckoning:
+    """Hold every message against what the providers took; `app` only reads."""
+    books = _Books.read(app)
     by_message: defaultdict[UUID, list[Taken]] = defaultdict(list)
     for one in taken:
         by_message[one.message_id].append(one)
-    now = kit.clock.now()
+    now = app.clock.now()
     due = [message for message in books.messages.values() if message.due_at <= now]
     return Reckoning(
         due=len(due),
         taken=len(taken),
         states=Counter(message.state for message in due),
-        remainder=balance(kit).remainder,
+        remainder=balance(app).remainder,
         lost=[
             books.describe(message)
             for message in due
@@ -99,7 +101,7 @@ def reckon(kit: Kit, taken: Sequence[Taken]) -> Reckoning:
             for id_, copies in by_message.items()
             if len(copies) > 1
         ],
-        wrong=[*books.illegal_moves(), *books.wrong_attempts(taken), *books.untimely(kit, taken)],
+        wrong=[*books.illegal_moves(), *books.wrong_attempts(taken), *books.untimely(app, taken)],
     )
 
 
@@ -113,9 +115,9 @@ class _Books:
     with_person: frozenset[UUID]
 
     @classmethod
-    def read(cls, kit: Kit) -> _Books:
-        with kit.store.read() as session:
-            if not kit.store.is_sqlite:
+    def read(cls, app: AppContext) -> _Books:
+        with app.store.read() as session:
+            if not app.store.is_sqlite:
                 # All as of one moment: receipts may still come in.
                 session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             asked = [
@@ -189,10 +191,10 @@ class _Books:
                 wrong.append(f"{id_} was accepted twice, and nobody was told")
         return wrong
 
-    def untimely(self, kit: Kit, taken: Sequence[Taken]) -> list[str]:
+    def untimely(self, app: AppContext, taken: Sequence[Taken]) -> list[str]:
         """Return what was taken before its window began or after it ended, in service time."""
-        ahead = kit.clock.now() - kit.clock.real_now()
-        if kit.clock.real_delay(timedelta(seconds=1)) != timedelta(seconds=1):
+        ahead = app.clock.now() - app.clock.real_now()
+        if app.clock.real_delay(timedelta(seconds=1)) != timedelta(seconds=1):
             return []  # Under a time-lapse clock the provider's times are not the service's.
         return [
             f"{self.describe(message)} taken at {one.at}, due {message.due_at}"

@@ -24,20 +24,21 @@ from typing import Self
 
 from sqlalchemy import ColumnElement, func, select
 
-from followup.catalogue import load_catalogue
+from followup.catalogue.load import load_catalogue
 from followup.clock import parse_clock
+from followup.context import AppContext
 from followup.domain.lifecycle import FINAL, State
-from followup.enrol import enrol
-from followup.kit import Kit
-from followup.store.models import Message, Sweep
+from followup.enrolment.enrol import enrol
+from followup.store.models.messages import Message
+from followup.store.models.operations import Sweep
 from tests.faults.breaking import broken, require_well_broken
 from tests.faults.clinics import Rules, request_due_at
 from tests.faults.reckoning import Reckoning, Taken, reckon, taken_by_twilio
 from tests.faults.report import Result
-from tests.kits import make_kit
-from tests.servers import PostgresServer, RedisServer, free_port
-from tests.stacks import Running, Stack, StackError
 from tests.stand_ins.twilio import TwilioStandIn
+from tests.support.apps import make_app
+from tests.support.servers import PostgresServer, RedisServer, free_port
+from tests.support.stacks import Running, Stack, StackError
 
 SECOND = timedelta(seconds=1)
 SENT = State.SENT.value
@@ -116,8 +117,8 @@ class Scene:
         self.stack.environment.update(broken(self.stack.environment["PYTHONPATH"]))
         config = self.rules.write(self.stack.folder / "config")
         self.stack.environment["FOLLOWUP_CONFIG_DIR"] = str(config)
-        self.kit = self._observer(places["FOLLOWUP_DATABASE_URL"], config, key)
-        self._open.callback(self.kit.close)
+        self.app = self._observer(places["FOLLOWUP_DATABASE_URL"], config, key)
+        self._open.callback(self.app.close)
 
     def _places(self) -> dict[str, str]:
         """Start the servers that the product needs, and return the settings with their addresses.
@@ -131,9 +132,9 @@ class Scene:
             "FOLLOWUP_BROKER_URL": self.redis.url(),
         }
 
-    def _observer(self, database: str, config: Path, key: bytes) -> Kit:
-        """Return a kit of the test's own, to enrol with and to look at the database."""
-        return make_kit(
+    def _observer(self, database: str, config: Path, key: bytes) -> AppContext:
+        """Return an app context of the test's own, to enrol with and to look at the database."""
+        return make_app(
             database,
             clock=parse_clock(self._settings.get("FOLLOWUP_CLOCK")),
             catalogue=load_catalogue(config),
@@ -157,13 +158,13 @@ class Scene:
 
         Seconds are of real time, also under a time-lapse clock.
         """
-        clock = self.kit.clock
+        clock = self.app.clock
         start = clock.now()
         second = SECOND / clock.real_delay(SECOND) * SECOND
         for place in range(patients):
             due_at = start + second * (begin + over * place / patients)
             request = request_due_at(self._enrolled, due_at, channels=self.rules.channels)
-            enrol(self.kit, request, actor="cli:test")
+            enrol(self.app, request, actor="cli:test")
             self._enrolled += 1
 
     def wait_until_running(self, *, since: datetime | None = None) -> None:
@@ -209,7 +210,7 @@ class Scene:
 
     def states(self) -> dict[str, int]:
         """Return how many messages are in each state."""
-        with self.kit.store.read() as session:
+        with self.app.store.read() as session:
             rows = session.execute(select(Message.state, func.count()).group_by(Message.state))
             return {row[0]: row[1] for row in rows}
 
@@ -222,13 +223,13 @@ class Scene:
         return self._count(Message.state != SENT)
 
     def _dispatched(self, since: datetime | None) -> bool:
-        with self.kit.store.read() as session:
+        with self.app.store.read() as session:
             tick = session.get(Sweep, "dispatch")
         return tick is not None and (since is None or tick.started_real_at > since)
 
     def _count(self, *conditions: ColumnElement[bool]) -> int:
         settled = [state.value for state in FINAL]
-        with self.kit.store.read() as session:
+        with self.app.store.read() as session:
             return session.scalars(
                 select(func.count()).where(Message.state.not_in(settled), *conditions)
             ).one()
@@ -239,7 +240,7 @@ class Scene:
 
     def reckon(self) -> Reckoning:
         """Return the account of all messages as it stands."""
-        return reckon(self.kit, self.taken())
+        return reckon(self.app, self.taken())
 
     def result(self, name: str, *, since: float) -> Result:
         """Return what the run came to; `since` is when it began, by `time.monotonic`."""

@@ -17,7 +17,10 @@ import psutil
 from sqlalchemy import func, select, text
 
 from followup.clock import TimeLapseClock
-from followup.store.models import Attempt, AuditEvent, Base, Enrolment
+from followup.store.models.audit import AuditEvent
+from followup.store.models.base import Base
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import Attempt
 from tests.faults.cast import Cast
 from tests.faults.clinics import Rules
 from tests.faults.kills import Plan
@@ -98,7 +101,7 @@ def _of_processes(cast: Cast) -> dict[str, float]:
 
 
 def _of_tables(scene: Scene) -> dict[str, float]:
-    with scene.kit.store.read() as session:
+    with scene.app.store.read() as session:
         rows = {
             f"rows of {name}": float(session.scalar(select(func.count()).select_from(table)) or 0)
             for name, table in Base.metadata.tables.items()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.breaking import BROKEN, breaking, require_well_broken
-from tests.stacks import StackError
+from tests.support.stacks import StackError
 
 FRAME = f'Traceback (most recent call last):\n  File "{BROKEN}/sitecustomize.py", line 66, in x\n'
 MISFIT = f"{FRAME}TypeError: prepared() got an unexpected keyword argument\n"

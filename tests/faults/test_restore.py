@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from followup.balance import balance
-from followup.catalogue import load_catalogue
-from followup.channels.twilio_hooks import INBOUND_PATH
+from followup.catalogue.load import load_catalogue
 from followup.clock import SystemClock
-from followup.enrol import enrol
+from followup.enrolment.enrol import enrol
+from followup.monitoring.balance import balance
+from followup.providers.twilio.webhooks import INBOUND_PATH
 from tests.faults.clinics import Rules, request_due_at
 from tests.faults.scene import QUICK, SENDER, Scene
-from tests.kits import make_kit
-from tests.servers import HOST, free_port
-from tests.stacks import Running, Stack
 from tests.stand_ins.twilio import TwilioStandIn
+from tests.support.apps import make_app
+from tests.support.servers import HOST, free_port
+from tests.support.stacks import Running, Stack
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
 
@@ -73,20 +73,20 @@ def test_postgresql_by_its_own_tools(tmp_path: Path):
         standing = scene.stack.followup(
             "after-restore", "--json", "--backup-taken-at", taken_at.isoformat()
         )
-        before = scene.kit
-        scene.kit = make_kit(
+        before = scene.app
+        scene.app = make_app(
             scene.postgres.url(new),
             clock=before.clock,
             catalogue=before.catalogue,
             master_keys=(_key(scene.stack),),
         )
-        with closing(scene.kit):
+        with closing(scene.app):
             resume_sending(scene.stack, standing)
             scene.web()
             scene.start(workers=1, concurrency=2)
             scene.settle()
-            sheet = balance(scene.kit)
-        scene.kit = before
+            sheet = balance(scene.app)
+        scene.app = before
 
         assert_made_good(scene.twilio)
         assert sheet.remainder == 0
@@ -131,7 +131,7 @@ def _tool(scene: Scene, program: str, *arguments: str) -> None:
 
 
 def _database(scene: Scene) -> str:
-    name = scene.kit.store.engine.url.database
+    name = scene.app.store.engine.url.database
     assert name is not None
     return name
 
@@ -165,14 +165,14 @@ def _start(stack: Stack) -> Running:
 
 
 def _enrol(stack: Stack) -> None:
-    kit = make_kit(
+    app = make_app(
         f"sqlite:///{stack.folder / 'data' / 'followup.db'}",
         clock=SystemClock(),
         catalogue=load_catalogue(Path(stack.environment["FOLLOWUP_CONFIG_DIR"])),
         master_keys=(_key(stack),),
     )
-    with closing(kit):
-        first = kit.clock.now() + timedelta(seconds=3)
+    with closing(app):
+        first = app.clock.now() + timedelta(seconds=3)
         for serial in range(PATIENTS):
             due_at = first + timedelta(seconds=OVER * serial / PATIENTS)
-            enrol(kit, request_due_at(serial, due_at), actor="cli:test")
+            enrol(app, request_due_at(serial, due_at), actor="cli:test")

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from followup.context import ContentContext
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import InvalidInput
 from followup.intake.csv_rows import Defaults, read_rows
-from followup.kit import Handbook
-from tests.kits import HandClock, shipped_catalogue, shipped_content
-from tests.people import nhs_number
+from tests.support.apps import HandClock, shipped_catalogue, shipped_content
+from tests.support.people import nhs_number
 
 DEFAULTS = Defaults("derriford-pain", "nerve-root-block")
 HEADER = "reference,procedure_at,nhs_number,mobile,diabetic,steroid"
@@ -20,7 +20,9 @@ RIGHT = f"REF-1,2026-10-19T14:30,{nhs_number(1)},07700 900123,yes,no"
 
 
 def rows(text, *, defaults=DEFAULTS):
-    handbook = Handbook(clock=HandClock(), catalogue=shipped_catalogue(), content=shipped_content())
+    handbook = ContentContext(
+        clock=HandClock(), catalogue=shipped_catalogue(), content=shipped_content()
+    )
     return list(read_rows(handbook, io.BytesIO(text.encode()), defaults=defaults))
 
 

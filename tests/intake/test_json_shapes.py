@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from followup.catalogue import Catalogue
+from followup.catalogue.load import Catalogue
+from followup.context import AppContext
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import InvalidInput
-from followup.enrol import Request
+from followup.enrolment.enrol import EnrolmentRequest
 from followup.intake.json_shapes import EnrolmentShape, read_enrolment
-from followup.kit import Kit
-from followup.store.patients import Person
-from tests.kits import HandClock, shipped_catalogue
+from followup.patients.records import Person
+from tests.support.apps import HandClock, shipped_catalogue
 
 PATIENT: dict[str, Any] = {
     "name": "Test Patient",
@@ -41,15 +41,15 @@ ABSENT = object()
 
 
 class Bare:
-    """As much of a kit as reading an enrolment takes."""
+    """As much of an app context as reading an enrolment takes."""
 
     def __init__(self, catalogue: Catalogue | None = None) -> None:
         self.clock = HandClock()
         self.catalogue = catalogue or shipped_catalogue()
 
 
-def read(data: object, kit: Any = None) -> Request:
-    bare: Any = kit or Bare()
+def read(data: object, app: Any = None) -> EnrolmentRequest:
+    bare: Any = app or Bare()
     return read_enrolment(bare, data)
 
 
@@ -75,7 +75,7 @@ def problems(data: object) -> dict[str, str]:
 
 
 def test_every_value_comes_out_normalised():
-    assert read(ENROLMENT) == Request(
+    assert read(ENROLMENT) == EnrolmentRequest(
         clinic="derriford-pain",
         protocol="nerve-root-block",
         reference="REF-1",
@@ -434,8 +434,8 @@ def test_whatever_is_sent_is_read_or_refused_by_field(changes, details):
     assert refusal is None or (refusal.problems and all(one.message for one in refusal.problems))
 
 
-def test_the_kit_of_the_product_will_do(sqlite_kit: Kit):
-    assert read(ENROLMENT, sqlite_kit) == read(ENROLMENT)
+def test_the_app_of_the_product_will_do(sqlite_app: AppContext):
+    assert read(ENROLMENT, sqlite_app) == read(ENROLMENT)
 
 
 def test_the_published_shape_names_no_field_that_is_not_read():

@@ -25,7 +25,7 @@ import httpx
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from tests.servers import free_port
+from tests.support.servers import free_port
 
 CLIENT_ID, CLIENT_SECRET = "followup-test", "issuer-test-secret"
 

@@ -23,7 +23,7 @@ from typing import Any, Self, cast
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from tests.servers import free_port
+from tests.support.servers import free_port
 
 RESET = "reset"
 CLOSE = "close"

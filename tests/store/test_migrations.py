@@ -13,16 +13,16 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, delete, inspect, text, update
 from sqlalchemy.exc import DBAPIError
 
-from followup.audit import seal_trail
+from followup.audit.seals import seal_trail
+from followup.context import AppContext
 from followup.domain.errors import ConfigurationError, StoreUnavailable
-from followup.kit import Kit
-from followup.store import staff_tables
-from followup.store.models import AuditEvent, AuditSeal
-from followup.store.revisions import newest_revision
-from followup.store.schema import migrate, require_current, revision_of
-from followup.store.session import make_engine
-from tests.kits import clock_of, enrol_one, make_kit, rows, run_until
-from tests.people import ENROLLED_AT
+from followup.store.engine.session import make_engine
+from followup.store.models import staff as staff_tables
+from followup.store.models.audit import AuditEvent, AuditSeal
+from followup.store.schema.current import migrate, require_current, revision_of
+from followup.store.schema.revisions import newest_revision
+from tests.support.apps import clock_of, enrol_one, make_app, rows, run_until
+from tests.support.people import ENROLLED_AT
 
 
 @pytest.fixture
@@ -55,33 +55,33 @@ def test_models_and_migrations_agree(engine: Engine):
 
 
 def test_a_database_with_data_goes_down_and_up_again(database_url: str):
-    with closing(make_kit(database_url)) as kit:
-        enrol_one(kit, diabetic=True)
-        run_until(kit, ENROLLED_AT + timedelta(days=2))
-        assert rows(kit, AuditEvent)
+    with closing(make_app(database_url)) as app:
+        enrol_one(app, diabetic=True)
+        run_until(app, ENROLLED_AT + timedelta(days=2))
+        assert rows(app, AuditEvent)
 
-        migrate(kit.store.engine, to="base")
-        assert tables(kit.store.engine) == set()
+        migrate(app.store.engine, to="base")
+        assert tables(app.store.engine) == set()
 
-        migrate(kit.store.engine)
-        assert tables(kit.store.engine) == set(staff_tables.Staff.metadata.tables)
-        assert rows(kit, AuditEvent) == []
+        migrate(app.store.engine)
+        assert tables(app.store.engine) == set(staff_tables.Staff.metadata.tables)
+        assert rows(app, AuditEvent) == []
 
 
-def test_migrating_twice_changes_nothing(kit: Kit):
-    enrol_one(kit)
-    before = len(rows(kit, AuditEvent))
+def test_migrating_twice_changes_nothing(app: AppContext):
+    enrol_one(app)
+    before = len(rows(app, AuditEvent))
 
-    migrate(kit.store.engine)
-    migrate(kit.store.engine, to="0001")
+    migrate(app.store.engine)
+    migrate(app.store.engine, to="0001")
 
-    assert len(rows(kit, AuditEvent)) == before
+    assert len(rows(app, AuditEvent)) == before
 
 
 def test_several_that_start_at_once_migrate_once(database_url: str):
     def start(_):
-        with closing(make_kit(database_url)) as kit:
-            return kit.keyring.audit_key
+        with closing(make_app(database_url)) as app:
+            return app.keyring.audit_key
 
     with ThreadPoolExecutor(4) as pool:
         keys = set(pool.map(start, range(4)))
@@ -121,16 +121,16 @@ def test_a_database_that_cannot_be_reached_says_what_to_check(url: str):
 
 
 @pytest.fixture
-def with_trail(kit: Kit) -> Kit:
-    """A kit with an audit trail that is sealed."""
-    enrol_one(kit)
-    clock_of(kit).advance(timedelta(hours=1))
-    assert seal_trail(kit) > 0
-    return kit
+def with_trail(app: AppContext) -> AppContext:
+    """An app context with an audit trail that is sealed."""
+    enrol_one(app)
+    clock_of(app).advance(timedelta(hours=1))
+    assert seal_trail(app) > 0
+    return app
 
 
 @pytest.mark.parametrize("table", [AuditEvent, AuditSeal], ids=lambda model: model.__tablename__)
-def test_the_audit_trail_refuses_to_be_changed(with_trail: Kit, table):
+def test_the_audit_trail_refuses_to_be_changed(with_trail: AppContext, table):
     before = len(rows(with_trail, table))
 
     for change in (update(table).values(id=table.id + 1000), delete(table)):
@@ -144,11 +144,11 @@ def test_the_audit_trail_refuses_to_be_changed(with_trail: Kit, table):
 
 
 @pytest.mark.parametrize("table", ["audit_events", "audit_seals"])
-def test_the_audit_trail_refuses_to_be_emptied(postgres_kit: Kit, table):
-    enrol_one(postgres_kit)
+def test_the_audit_trail_refuses_to_be_emptied(postgres_app: AppContext, table):
+    enrol_one(postgres_app)
 
     with (
         pytest.raises(DBAPIError, match="the audit trail is append-only"),
-        postgres_kit.store.write() as session,
+        postgres_app.store.write() as session,
     ):
         session.execute(text(f"TRUNCATE {table}"))

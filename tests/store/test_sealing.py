@@ -13,28 +13,32 @@ import pytest
 from sqlalchemy import text, update
 from sqlalchemy.engine import make_url
 
-from followup.channels.interface import ReportedStatus
+from followup.context import AppContext
+from followup.delivery.receipts import take_receipt
+from followup.delivery.sandbox_outbox import StoredOutbox
 from followup.domain.errors import WrongMasterKey
-from followup.kit import Kit
-from followup.receipts import take
-from followup.store.keys import load_keyring, rotate
-from followup.store.models import Base, ContentVersion, Enrolment, Patient, ServiceKey
-from followup.store.outbox import StoredOutbox
-from followup.store.patients import read
-from followup.store.sealing import BlindIndexes, MasterKeys, Sealer, WrappedKey
-from followup.withdrawing import reason_of, withdraw
-from tests.kits import (
+from followup.enrolment.withdraw import withdraw_enrolment, withdrawal_reason
+from followup.patients.records import read_patient
+from followup.providers.interface import ReportedStatus
+from followup.store.encryption.keyring import load_keyring, rotate_master_key
+from followup.store.encryption.sealing import BlindIndexes, MasterKeys, Sealer, WrappedKey
+from followup.store.models.base import Base
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import ContentVersion
+from followup.store.models.operations import ServiceKey
+from followup.store.models.patients import Patient
+from tests.support.apps import (
     MASTER_KEY,
     enrol_one,
-    make_kit,
+    make_app,
     messages,
     rows,
     run_until,
     sms_of,
     tick,
 )
-from tests.people import EMAIL, ENROLLED_AT, SMS, person
-from tests.scripted_channel import refuse
+from tests.support.people import EMAIL, ENROLLED_AT, SMS, person
+from tests.support.scripted_channel import refuse
 
 OTHER_KEY = bytes(range(1, 33))
 SOMEBODY = person(
@@ -56,20 +60,20 @@ SECRETS = {
 }
 
 
-def play(kit: Kit) -> None:
+def play(app: AppContext) -> None:
     """Let every table get a row of somebody's: sent, failed, fallen back, answered, withdrawn."""
     who = {name: getattr(SOMEBODY, name) for name in ("name", "mobile", "email")}
-    enrolment = enrol_one(kit, diabetic=True, **who)
-    enrol_one(kit, 2, channels=(EMAIL,))
-    sms_of(kit).script(refuse("30006", recipient=True))
-    run_until(kit, ENROLLED_AT + timedelta(days=3))
-    withdraw(kit, enrolment, reason="Wilhelmina's daughter rang", actor="cli:test")
+    enrolment = enrol_one(app, diabetic=True, **who)
+    enrol_one(app, 2, channels=(EMAIL,))
+    sms_of(app).script(refuse("30006", recipient=True))
+    run_until(app, ENROLLED_AT + timedelta(days=3))
+    withdraw_enrolment(app, enrolment, reason="Wilhelmina's daughter rang", actor="cli:test")
 
 
-def everything_in(kit: Kit) -> str:
+def everything_in(app: AppContext) -> str:
     """Return every value of every row of every table, as a dump would show it."""
     found = []
-    with kit.store.read() as session:
+    with app.store.read() as session:
         for table in Base.metadata.sorted_tables:
             for row in session.execute(text(f"SELECT * FROM {table.name}")):
                 found += [
@@ -81,14 +85,14 @@ def everything_in(kit: Kit) -> str:
     return "\n".join(found)
 
 
-def test_no_row_of_any_table_shows_who_somebody_is(kit: Kit):
-    play(kit)
+def test_no_row_of_any_table_shows_who_somebody_is(app: AppContext):
+    play(app)
 
-    dump = everything_in(kit)
+    dump = everything_in(app)
 
     assert "derriford-pain" in dump
     # Content versions hold the templates, of which nobody's message can be told.
-    sources = {str(row.sources) for row in _content(kit)}
+    sources = {str(row.sources) for row in _content(app)}
     for source in sources:
         dump = dump.replace(source, "")
     shown = {what for what, secret in SECRETS.items() if secret in dump and "words" not in what}
@@ -98,11 +102,11 @@ def test_no_row_of_any_table_shows_who_somebody_is(kit: Kit):
 
 def test_the_raw_file_shows_nothing_either(migrated_sqlite_url: str):
     file = Path(make_url(migrated_sqlite_url).database or "")
-    with closing(make_kit(migrated_sqlite_url, sandbox=True)) as kit:
+    with closing(make_app(migrated_sqlite_url, sandbox=True)) as app:
         who = {name: getattr(SOMEBODY, name) for name in ("name", "mobile", "email")}
-        enrol_one(kit, diabetic=True, **who)
-        run_until(kit, ENROLLED_AT + timedelta(days=1))
-        sent = next(text for text in _texts(kit) if "blood sugar" in text)
+        enrol_one(app, diabetic=True, **who)
+        run_until(app, ENROLLED_AT + timedelta(days=1))
+        sent = next(text for text in _texts(app) if "blood sugar" in text)
         raw = b"".join(each.read_bytes() for each in file.parent.glob(f"{file.name}*"))
 
     assert b"derriford-pain" in raw
@@ -164,17 +168,17 @@ def test_what_is_absent_stays_absent():
     assert sealer.open_if(None, column="t.c") is None
 
 
-def test_a_value_moved_to_another_patient_does_not_open(kit: Kit):
-    enrol_one(kit, 1)
-    enrol_one(kit, 2)
-    first, second = rows(kit, Patient)
+def test_a_value_moved_to_another_patient_does_not_open(app: AppContext):
+    enrol_one(app, 1)
+    enrol_one(app, 2)
+    first, second = rows(app, Patient)
 
-    with kit.store.write() as session:
+    with app.store.write() as session:
         session.execute(
             update(Patient).where(Patient.id == second.id).values(name_sealed=first.name_sealed)
         )
         with pytest.raises(WrongMasterKey):
-            read(session.get_one(Patient, second.id, populate_existing=True), kit.keyring)
+            read_patient(session.get_one(Patient, second.id, populate_existing=True), app.keyring)
 
 
 def test_indexes_find_equal_values_of_one_kind_and_tell_kinds_and_keys_apart():
@@ -190,7 +194,7 @@ def test_indexes_find_equal_values_of_one_kind_and_tell_kinds_and_keys_apart():
 
 def test_the_wrong_master_key_says_which_is_missing_and_where_to_put_it(migrated_url: str):
     with pytest.raises(WrongMasterKey) as refusal:
-        make_kit(migrated_url, master_keys=[OTHER_KEY])
+        make_app(migrated_url, master_keys=[OTHER_KEY])
 
     told = str(refusal.value)
     assert "FOLLOWUP_MASTER_KEYS" in told
@@ -208,90 +212,92 @@ def test_a_key_that_claims_another_s_name_does_not_unwrap():
         )
 
 
-def test_a_rotation_lets_the_old_key_go(kit: Kit, monkeypatch):
-    monkeypatch.setattr("followup.store.keys.ROTATE_BATCH", 2)
+def test_a_rotation_lets_the_old_key_go(app: AppContext, monkeypatch):
+    monkeypatch.setattr("followup.store.encryption.keyring.ROTATE_BATCH", 2)
     for serial in range(1, 6):
-        enrol_one(kit, serial)
+        enrol_one(app, serial)
     both = MasterKeys((OTHER_KEY, MASTER_KEY))
 
-    assert rotate(kit.store, both) == 4 + 5
-    assert rotate(kit.store, both) == 0
+    assert rotate_master_key(app.store, both) == 4 + 5
+    assert rotate_master_key(app.store, both) == 0
 
-    keyring = load_keyring(kit.store, MasterKeys((OTHER_KEY,)))
-    names = {getattr(read(patient, keyring), "name", None) for patient in rows(kit, Patient)}
+    keyring = load_keyring(app.store, MasterKeys((OTHER_KEY,)))
+    names = {
+        getattr(read_patient(patient, keyring), "name", None) for patient in rows(app, Patient)
+    }
     assert names == {person(serial).name for serial in range(1, 6)}
-    assert keyring.audit_key == kit.keyring.audit_key
+    assert keyring.audit_key == app.keyring.audit_key
 
 
-def test_a_rotation_leaves_an_erased_patient_erased(kit: Kit):
-    enrol_one(kit)
-    _erase(kit)
+def test_a_rotation_leaves_an_erased_patient_erased(app: AppContext):
+    enrol_one(app)
+    _erase(app)
 
-    rotate(kit.store, MasterKeys((OTHER_KEY, MASTER_KEY)))
+    rotate_master_key(app.store, MasterKeys((OTHER_KEY, MASTER_KEY)))
 
-    (patient,) = rows(kit, Patient)
+    (patient,) = rows(app, Patient)
     assert patient.data_key is None
 
 
-def test_after_an_erasure_nothing_opens_and_nothing_is_sent(kit: Kit):
-    enrol_one(kit)
-    _erase(kit)
+def test_after_an_erasure_nothing_opens_and_nothing_is_sent(app: AppContext):
+    enrol_one(app)
+    _erase(app)
 
-    tick(kit)
+    tick(app)
 
-    (patient,) = rows(kit, Patient)
-    assert read(patient, kit.keyring) is None
-    assert sms_of(kit).calls == []
-    (going_home,) = [one for one in messages(kit) if one.step == "going-home"]
+    (patient,) = rows(app, Patient)
+    assert read_patient(patient, app.keyring) is None
+    assert sms_of(app).calls == []
+    (going_home,) = [one for one in messages(app) if one.step == "going-home"]
     assert (going_home.state, going_home.reason) == ("cancelled", "erased")
 
 
-def test_a_late_receipt_for_an_erased_patient_is_kept_without_a_fuss(kit: Kit):
-    enrol_one(kit)
-    tick(kit)
-    (taken,) = sms_of(kit).taken.values()
-    _erase(kit)
+def test_a_late_receipt_for_an_erased_patient_is_kept_without_a_fuss(app: AppContext):
+    enrol_one(app)
+    tick(app)
+    (taken,) = sms_of(app).taken.values()
+    _erase(app)
 
-    report = sms_of(kit).reaches(taken.id, ReportedStatus.FAILED, code="30006", recipient=True)
-    take(kit, report, provider="scripted")
+    report = sms_of(app).reaches(taken.id, ReportedStatus.FAILED, code="30006", recipient=True)
+    take_receipt(app, report, provider="scripted")
 
-    assert [one.state for one in messages(kit) if one.step == "going-home"] == ["failed"]
+    assert [one.state for one in messages(app) if one.step == "going-home"] == ["failed"]
 
 
-def test_service_keys_are_made_once_however_many_start_at_once(kit: Kit):
-    with kit.store.write() as session:
+def test_service_keys_are_made_once_however_many_start_at_once(app: AppContext):
+    with app.store.write() as session:
         session.query(ServiceKey).delete()
 
     with ThreadPoolExecutor(4) as pool:
         keyrings = list(
-            pool.map(lambda _: load_keyring(kit.store, MasterKeys((MASTER_KEY,))), range(4))
+            pool.map(lambda _: load_keyring(app.store, MasterKeys((MASTER_KEY,))), range(4))
         )
 
     assert len({keyring.audit_key for keyring in keyrings}) == 1
-    assert len(rows(kit, ServiceKey)) == 4
+    assert len(rows(app, ServiceKey)) == 4
 
 
-def test_the_words_that_end_an_enrolment_are_sealed_and_can_be_read(kit: Kit):
-    enrolment_id = enrol_one(kit)
-    withdraw(kit, enrolment_id, reason=" moved to Cornwall ", actor="cli:test")
+def test_the_words_that_end_an_enrolment_are_sealed_and_can_be_read(app: AppContext):
+    enrolment_id = enrol_one(app)
+    withdraw_enrolment(app, enrolment_id, reason=" moved to Cornwall ", actor="cli:test")
 
-    (patient,), (enrolment,) = rows(kit, Patient), rows(kit, Enrolment)
-    assert reason_of(kit, enrolment, patient) == "moved to Cornwall"
-    _erase(kit)
-    (patient,) = rows(kit, Patient)
-    assert reason_of(kit, enrolment, patient) is None
+    (patient,), (enrolment,) = rows(app, Patient), rows(app, Enrolment)
+    assert withdrawal_reason(app, enrolment, patient) == "moved to Cornwall"
+    _erase(app)
+    (patient,) = rows(app, Patient)
+    assert withdrawal_reason(app, enrolment, patient) is None
 
 
-def _erase(kit: Kit) -> None:
-    with kit.store.write() as session:
+def _erase(app: AppContext) -> None:
+    with app.store.write() as session:
         session.execute(
-            update(Patient).values(data_key=None, master_key_id=None, erased_at=kit.clock.now())
+            update(Patient).values(data_key=None, master_key_id=None, erased_at=app.clock.now())
         )
 
 
-def _content(kit: Kit):
-    return rows(kit, ContentVersion)
+def _content(app: AppContext):
+    return rows(app, ContentVersion)
 
 
-def _texts(kit: Kit) -> list[str]:
-    return [one.body for one in StoredOutbox(kit.store, kit.keyring).entries(kind=SMS)]
+def _texts(app: AppContext) -> list[str]:
+    return [one.body for one in StoredOutbox(app.store, app.keyring).entries(kind=SMS)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
-from followup.store.server_time import server_time
-from followup.store.session import Store, make_engine
+from followup.store.engine.server_time import server_time
+from followup.store.engine.session import Store, make_engine
 
 
 def test_the_server_tells_its_time_in_utc(postgres_url: str):

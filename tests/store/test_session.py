@@ -12,18 +12,18 @@ import pytest
 from sqlalchemy import event, func, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from followup.context import AppContext
 from followup.domain.errors import StoreUnavailable
-from followup.kit import Kit
-from followup.store import session as store_session
-from followup.store.models import Switch
-from followup.store.session import Store, make_engine
-from followup.store.types import new_id
-from tests.people import ENROLLED_AT
+from followup.store.engine import session as store_session
+from followup.store.engine.session import Store, make_engine
+from followup.store.engine.types import new_id
+from followup.store.models.operations import Switch
+from tests.support.people import ENROLLED_AT
 
 
 @pytest.fixture
-def store(kit: Kit) -> Store:
-    return kit.store
+def store(app: AppContext) -> Store:
+    return app.store
 
 
 def a_switch(**columns) -> Switch:
@@ -94,8 +94,8 @@ def test_a_key_that_is_always_taken_is_an_error(store: Store):
     assert len(runs) == 2
 
 
-def test_two_that_lock_each_other_out_both_get_through(postgres_kit: Kit):
-    store = postgres_kit.store
+def test_two_that_lock_each_other_out_both_get_through(postgres_app: AppContext):
+    store = postgres_app.store
     ids = sorted(new_id(ENROLLED_AT) for _ in range(2))
     store.transact(lambda session: session.add_all([a_switch(id=id_) for id_ in ids]))
     both_hold_one, runs = threading.Barrier(2), []
@@ -120,8 +120,8 @@ def test_two_that_lock_each_other_out_both_get_through(postgres_kit: Kit):
     assert len(runs) == 3
 
 
-def test_a_connection_cut_off_before_the_commit_costs_nothing(postgres_kit: Kit):
-    store, runs = postgres_kit.store, []
+def test_a_connection_cut_off_before_the_commit_costs_nothing(postgres_app: AppContext):
+    store, runs = postgres_app.store, []
 
     def work(session):
         runs.append(1)
@@ -138,10 +138,10 @@ def test_a_connection_cut_off_before_the_commit_costs_nothing(postgres_kit: Kit)
 
 
 def test_where_the_commit_is_in_doubt_only_idempotent_work_is_run_again(
-    postgres_kit: Kit, monkeypatch
+    postgres_app: AppContext, monkeypatch
 ):
     monkeypatch.setattr(Store, "_pause", _quick(Store._pause))
-    store = postgres_kit.store
+    store = postgres_app.store
 
     def killing(runs):
         def work(session):
@@ -193,16 +193,16 @@ def test_a_full_pool_is_told_of_in_a_sentence(migrated_postgres_url: str):
             store.transact(lambda session: session.execute(text("SELECT 1")))
 
 
-def test_the_sentence_never_quotes_a_statement_or_its_values(sqlite_kit: Kit):
-    with pytest.raises(StoreUnavailable) as refusal, sqlite_kit.store.write() as session:
+def test_the_sentence_never_quotes_a_statement_or_its_values(sqlite_app: AppContext):
+    with pytest.raises(StoreUnavailable) as refusal, sqlite_app.store.write() as session:
         session.execute(text("SELECT :secret FROM nowhere"), {"secret": "Ada Lovelace"})
 
     assert "no such table" in str(refusal.value)
     assert "Ada" not in str(refusal.value)
 
 
-def test_sqlite_keeps_what_was_committed_through_a_power_cut(sqlite_kit: Kit):
-    with sqlite_kit.store.read() as session:
+def test_sqlite_keeps_what_was_committed_through_a_power_cut(sqlite_app: AppContext):
+    with sqlite_app.store.read() as session:
         pragmas = {
             name: session.scalar(text(f"PRAGMA {name}"))
             for name in ("journal_mode", "synchronous", "foreign_keys")
@@ -211,11 +211,11 @@ def test_sqlite_keeps_what_was_committed_through_a_power_cut(sqlite_kit: Kit):
     assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 
 
-def test_a_writer_of_sqlite_holds_the_lock_from_the_start(sqlite_kit: Kit, monkeypatch):
+def test_a_writer_of_sqlite_holds_the_lock_from_the_start(sqlite_app: AppContext, monkeypatch):
     monkeypatch.setattr(store_session, "SQLITE_BUSY_SECONDS", 0.05)
-    url = sqlite_kit.store.engine.url.render_as_string(hide_password=False)
+    url = sqlite_app.store.engine.url.render_as_string(hide_password=False)
 
-    with closing(Store(make_engine(url))) as rival, sqlite_kit.store.write() as session:
+    with closing(Store(make_engine(url))) as rival, sqlite_app.store.write() as session:
         session.execute(text("SELECT 1"))
         with pytest.raises(StoreUnavailable, match=r"locked.*look for a second stack"):
             rival.transact(lambda other: other.execute(text("SELECT 1")))
@@ -223,7 +223,7 @@ def test_a_writer_of_sqlite_holds_the_lock_from_the_start(sqlite_kit: Kit, monke
         rival.ping()
 
 
-def test_a_full_disk_leaves_nothing_half_done(sqlite_kit: Kit):
+def test_a_full_disk_leaves_nothing_half_done(sqlite_app: AppContext):
     def work(session):
         session.execute(text("PRAGMA max_page_count = 1"))
         for _ in range(200):
@@ -231,31 +231,31 @@ def test_a_full_disk_leaves_nothing_half_done(sqlite_kit: Kit):
         session.flush()
 
     with pytest.raises(StoreUnavailable) as refusal:
-        sqlite_kit.store.transact(work)
+        sqlite_app.store.transact(work)
 
     assert "(database or disk is full); nothing was changed: make room" in str(refusal.value)
     assert "goes by itself as soon as that is done" in str(refusal.value)
-    assert count(sqlite_kit.store) == 0
+    assert count(sqlite_app.store) == 0
 
 
-def test_a_disk_that_is_full_at_the_very_end_has_changed_nothing(sqlite_kit: Kit):
+def test_a_disk_that_is_full_at_the_very_end_has_changed_nothing(sqlite_app: AppContext):
     def full_at_commit(_connection):
         error = sqlite3.OperationalError("database or disk is full")
         error.sqlite_errorname = "SQLITE_FULL"
         raise OperationalError("COMMIT", {}, error)
 
-    event.listen(sqlite_kit.store.engine, "commit", full_at_commit)
+    event.listen(sqlite_app.store.engine, "commit", full_at_commit)
     try:
         with pytest.raises(StoreUnavailable, match="nothing was changed"):
-            sqlite_kit.store.transact(lambda session: session.add(a_switch()))
+            sqlite_app.store.transact(lambda session: session.add(a_switch()))
     finally:
-        event.remove(sqlite_kit.store.engine, "commit", full_at_commit)
+        event.remove(sqlite_app.store.engine, "commit", full_at_commit)
 
-    assert count(sqlite_kit.store) == 0
+    assert count(sqlite_app.store) == 0
 
 
-def test_postgres_sessions_are_in_utc_and_give_up_in_bounded_time(postgres_kit: Kit):
-    with postgres_kit.store.read() as session:
+def test_postgres_sessions_are_in_utc_and_give_up_in_bounded_time(postgres_app: AppContext):
+    with postgres_app.store.read() as session:
         settings = {
             name: session.scalar(text(f"SHOW {name}"))
             for name in ("timezone", "lock_timeout", "statement_timeout")
@@ -264,22 +264,22 @@ def test_postgres_sessions_are_in_utc_and_give_up_in_bounded_time(postgres_kit: 
     assert settings == {"timezone": "UTC", "lock_timeout": "10s", "statement_timeout": "1min"}
 
 
-def test_times_come_back_in_utc(kit: Kit):
+def test_times_come_back_in_utc(app: AppContext):
     summer = ENROLLED_AT + timedelta(microseconds=123)
-    kit.store.transact(lambda session: session.add(a_switch(thrown_at=summer)))
+    app.store.transact(lambda session: session.add(a_switch(thrown_at=summer)))
 
-    with kit.store.read() as session:
+    with app.store.read() as session:
         found = session.scalars(select(Switch.thrown_at)).one()
 
     assert found == summer
     assert found.utcoffset() == timedelta()
 
 
-def test_a_time_without_an_offset_is_refused(kit: Kit):
+def test_a_time_without_an_offset_is_refused(app: AppContext):
     naive = ENROLLED_AT.replace(tzinfo=None)
 
     with pytest.raises(Exception, match="a time without an offset"):
-        kit.store.transact(lambda session: session.add(a_switch(thrown_at=naive)))
+        app.store.transact(lambda session: session.add(a_switch(thrown_at=naive)))
 
 
 def _kill_others(store: Store, pid: object) -> None:

@@ -7,9 +7,9 @@ from functools import partial
 
 import pytest
 
-from followup.catalogue import load_catalogue
-from followup.domain.triage import ReplyClass, sort_reply
-from followup.triage_report import CORPUS, read_corpus, score
+from followup.catalogue.load import load_catalogue
+from followup.domain.triage.triage import ReplyClass, sort_reply
+from followup.replies.triage_evaluation import CORPUS, read_corpus, score_triage
 
 REPLIES, HELD_OUT = CORPUS / "replies.csv", CORPUS / "held-out.csv"
 FROZEN = "f8afe6595e93d9a97dd687fc6107f51e1b7c35479be1fc43a4653fcc00106c2f"
@@ -40,7 +40,7 @@ def test_the_held_out_replies_are_as_they_were_written():
 
 @pytest.mark.parametrize("path", [REPLIES, HELD_OUT], ids=lambda path: path.stem)
 def test_red_flags_are_found(path, sort):
-    report = score(path.stem, read_corpus(path), sort)
+    report = score_triage(path.stem, read_corpus(path), sort)
 
     sensitivity = report.scores[ReplyClass.RED_FLAG].sensitivity
     assert sensitivity is not None
@@ -49,14 +49,14 @@ def test_red_flags_are_found(path, sort):
 
 @pytest.mark.parametrize("path", [REPLIES, HELD_OUT], ids=lambda path: path.stem)
 def test_a_wish_to_stop_is_never_missed(path, sort):
-    report = score(path.stem, read_corpus(path), sort)
+    report = score_triage(path.stem, read_corpus(path), sort)
 
     assert report.scores[ReplyClass.STOP].sensitivity == 1
 
 
 @pytest.mark.parametrize("path", [REPLIES, HELD_OUT], ids=lambda path: path.stem)
 def test_a_denied_sign_seldom_raises_an_alarm(path, sort):
-    report = score(path.stem, read_corpus(path), sort)
+    report = score_triage(path.stem, read_corpus(path), sort)
 
     others = report.replies - report.scores[ReplyClass.RED_FLAG].labelled
     assert report.scores[ReplyClass.RED_FLAG].false_alarms <= 0.05 * others
@@ -66,7 +66,7 @@ def test_the_report_counts_what_is_missed_and_what_is_raised_in_vain(sort, tmp_p
     file = tmp_path / "few.csv"
     file.write_text("classes,text\nred-flag,all is well\nunclear,my leg is weak\nstop,STOP\n")
 
-    report = score("few", read_corpus(file), sort)
+    report = score_triage("few", read_corpus(file), sort)
 
     flag, stop = report.scores[ReplyClass.RED_FLAG], report.scores[ReplyClass.STOP]
     assert (flag.labelled, flag.found, flag.sensitivity, flag.false_alarms) == (1, 0, 0.0, 1)

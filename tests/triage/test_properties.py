@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from followup.catalogue import load_catalogue
-from followup.domain.triage import ReplyClass, sort_reply
-from followup.triage_report import CORPUS, Labelled, read_corpus
+from followup.catalogue.load import load_catalogue
+from followup.domain.triage.triage import ReplyClass, sort_reply
+from followup.replies.triage_evaluation import CORPUS, Labelled, read_corpus
 
 TRIAGE = load_catalogue().triage
 ALL = [one for name in ("replies", "held-out") for one in read_corpus(CORPUS / f"{name}.csv")]

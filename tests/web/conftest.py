@@ -16,13 +16,13 @@ import httpx
 import pytest
 import uvicorn
 
-from config.settings import Settings
-from followup.api_keys import add
-from followup.kit import Kit
+from followup.context import AppContext
+from followup.settings.settings import Settings
+from followup.staff.api_keys import add_api_key
 from followup.web.app import create_app
-from tests.kits import make_kit, rows
-from tests.people import CLINIC, PROTOCOL
-from tests.servers import PostgresServer, free_port
+from tests.support.apps import make_app, rows
+from tests.support.people import CLINIC, PROTOCOL
+from tests.support.servers import PostgresServer, free_port
 
 AUTH_TOKEN = "0123456789abcdef0123456789abcdef"
 PUBLIC_URL = "https://followup.example.com"
@@ -41,12 +41,12 @@ def settings_for(**given: Any) -> Settings:
 
 
 @contextmanager
-def served(kit: Kit, *, port: int | None = None, **given: Any) -> Iterator[httpx.Client]:
-    """Serve a kit in a thread, and yield a client of it."""
+def served(app: AppContext, *, port: int | None = None, **given: Any) -> Iterator[httpx.Client]:
+    """Serve an app context in a thread, and yield a client of it."""
     port = port or free_port()
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(kit, settings_for(**given)),
+            create_app(app, settings_for(**given)),
             host="127.0.0.1",
             port=port,
             log_config=None,
@@ -73,23 +73,23 @@ def served(kit: Kit, *, port: int | None = None, **given: Any) -> Iterator[httpx
 
 
 @pytest.fixture
-def client(kit: Kit) -> Iterator[httpx.Client]:
+def client(app: AppContext) -> Iterator[httpx.Client]:
     """Whoever calls the web process; once on each database."""
-    with served(kit) as made:
+    with served(app) as made:
         yield made
 
 
 @pytest.fixture
-def sqlite_client(sqlite_kit: Kit) -> Iterator[httpx.Client]:
+def sqlite_client(sqlite_app: AppContext) -> Iterator[httpx.Client]:
     """The same on SQLite alone, for tests that the database makes no difference to."""
-    with served(sqlite_kit) as made:
+    with served(sqlite_app) as made:
         yield made
 
 
 class Outage(NamedTuple):
-    """A kit, the database server that it alone uses, and who calls its web process."""
+    """An app context, the database server that it alone uses, and who calls its web process."""
 
-    kit: Kit
+    app: AppContext
     server: PostgresServer
     client: httpx.Client
 
@@ -99,10 +99,10 @@ def postgres_outage() -> Iterator[Outage]:
     """A PostgreSQL server that the test may stop and start."""
     with (
         PostgresServer() as server,
-        closing(make_kit(server.url(server.create_database()))) as kit,
-        served(kit) as client,
+        closing(make_app(server.url(server.create_database()))) as app,
+        served(app) as client,
     ):
-        yield Outage(kit, server, client)
+        yield Outage(app, server, client)
 
 
 # ------------------------------------------------------------------------------- Twilio
@@ -141,15 +141,15 @@ def sid(serial: int = 1) -> str:
 # --------------------------------------------------------------------------------- API
 
 
-def key_for(kit: Kit, *, clinic: str | None = None, name: str = "theatre") -> dict[str, str]:
+def key_for(app: AppContext, *, clinic: str | None = None, name: str = "theatre") -> dict[str, str]:
     """Return the header that opens the API."""
-    return {"Authorization": f"Bearer {add(kit, name, clinic=clinic, actor='cli:test')}"}
+    return {"Authorization": f"Bearer {add_api_key(app, name, clinic=clinic, actor='cli:test')}"}
 
 
 @pytest.fixture
-def key(kit: Kit) -> dict[str, str]:
+def key(app: AppContext) -> dict[str, str]:
     """The header of a key for every clinic."""
-    return key_for(kit)
+    return key_for(app)
 
 
 def enrolment(serial: int = 1, **changes: Any) -> dict[str, Any]:
@@ -173,5 +173,5 @@ def enrolment(serial: int = 1, **changes: Any) -> dict[str, Any]:
     return {**values, **changes}
 
 
-def count(kit: Kit, model: type[Any]) -> int:
-    return len(rows(kit, model))
+def count(app: AppContext, model: type[Any]) -> int:
+    return len(rows(app, model))

@@ -12,14 +12,18 @@ import httpx
 import pytest
 from sqlalchemy import update
 
-from followup.api_keys import revoke
+from followup.context import AppContext
 from followup.domain.lifecycle import State
-from followup.kit import Kit
-from followup.replies import take_inbound
-from followup.store.models import ApiKey, AuditEvent, Enrolment, Message, Patient
-from tests.kits import clock_of, enrol_one, make_kit, messages, rows, run_jobs
-from tests.people import CLINIC, PROCEDURE_AT
-from tests.test_replies import text
+from followup.replies.inbound import take_inbound
+from followup.staff.api_keys import revoke_api_key
+from followup.store.models.audit import AuditEvent
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import Message
+from followup.store.models.operations import ApiKey
+from followup.store.models.patients import Patient
+from tests.replies.test_inbound import text
+from tests.support.apps import clock_of, enrol_one, make_app, messages, rows, run_jobs
+from tests.support.people import CLINIC, PROCEDURE_AT
 from tests.web.conftest import count, enrolment, key_for, served
 
 SOME_ID = "01a15476-4700-7054-a37d-9e43c0f16f8c"
@@ -85,11 +89,11 @@ def test_without_a_key_in_force_nothing_is_told(sqlite_client, method, path):
         assert "Authorization: Bearer" in answer.json()["error"]
 
 
-def test_a_revoked_key_opens_nothing(sqlite_kit, sqlite_client):
-    key = key_for(sqlite_kit)
+def test_a_revoked_key_opens_nothing(sqlite_app, sqlite_client):
+    key = key_for(sqlite_app)
     assert sqlite_client.get(BALANCE, headers=key).status_code == 200
 
-    revoke(sqlite_kit, "theatre", actor="cli:test")
+    revoke_api_key(sqlite_app, "theatre", actor="cli:test")
 
     assert sqlite_client.get(BALANCE, headers=key).status_code == 401
 
@@ -103,11 +107,11 @@ def test_a_body_is_not_read_for_whom_we_do_not_know(sqlite_client):
 # ------------------------------------------------------------------------------ enrolling
 
 
-def test_a_patient_is_enrolled_and_the_timeline_comes_back(kit, client, key):
+def test_a_patient_is_enrolled_and_the_timeline_comes_back(app, client, key):
     answer = client.post(ENROLMENTS, json=enrolment(), headers=key)
 
     told = answer.json()
-    [row] = rows(kit, Enrolment)
+    [row] = rows(app, Enrolment)
     assert answer.status_code == 201
     assert answer.headers["location"] == f"{ENROLMENTS}/{row.id}"
     assert told["enrolment_id"] == str(row.id)
@@ -116,12 +120,12 @@ def test_a_patient_is_enrolled_and_the_timeline_comes_back(kit, client, key):
         1,
         "2026-10-19T13:30:00Z",
     )
-    assert len(told["messages"]) == len(messages(kit)) == 14
+    assert len(told["messages"]) == len(messages(app)) == 14
     assert {frozenset(one) for one in told["messages"]} == {frozenset(FIELDS)}
     assert row.created_by == "api:theatre"
 
 
-def test_a_message_in_json_has_utc_times_and_the_patients_own(kit, client, key):
+def test_a_message_in_json_has_utc_times_and_the_patients_own(app, client, key):
     told = enrol(client, key)["messages"]
 
     sugar = next(one for one in told if one["step"] == "sugar")
@@ -135,17 +139,17 @@ def test_a_message_in_json_has_utc_times_and_the_patients_own(kit, client, key):
     assert 1 <= sugar["segments"] <= 2
 
 
-def test_the_same_reference_returns_the_same_enrolment(kit, client, key):
+def test_the_same_reference_returns_the_same_enrolment(app, client, key):
     first = client.post(ENROLMENTS, json=enrolment(), headers=key)
     again = client.post(ENROLMENTS, json=enrolment(), headers=key)
 
     assert (first.status_code, again.status_code) == (201, 200)
     assert again.json() == first.json()
-    assert count(kit, Enrolment) == 1
-    assert len(messages(kit)) == 14
+    assert count(app, Enrolment) == 1
+    assert len(messages(app)) == 14
 
 
-def test_eight_at_once_with_one_reference_make_one_enrolment(kit, client, key):
+def test_eight_at_once_with_one_reference_make_one_enrolment(app, client, key):
     with ThreadPoolExecutor(8) as executor:
         answers = list(
             executor.map(lambda _: client.post(ENROLMENTS, json=enrolment(), headers=key), range(8))
@@ -153,11 +157,11 @@ def test_eight_at_once_with_one_reference_make_one_enrolment(kit, client, key):
 
     assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
     assert len({answer.json()["enrolment_id"] for answer in answers}) == 1
-    assert count(kit, Enrolment) == count(kit, Patient) == 1
-    assert len(messages(kit)) == 14
+    assert count(app, Enrolment) == count(app, Patient) == 1
+    assert len(messages(app)) == 14
 
 
-def test_the_same_patient_and_time_under_another_reference_is_refused_with_its_id(kit, client, key):
+def test_the_same_patient_and_time_under_another_reference_is_refused_with_its_id(app, client, key):
     first = enrol(client, key)
 
     answer = client.post(ENROLMENTS, json=enrolment(reference="OTHER"), headers=key)
@@ -165,20 +169,20 @@ def test_the_same_patient_and_time_under_another_reference_is_refused_with_its_i
     assert answer.status_code == 409
     assert answer.json()["enrolment_id"] == first["enrolment_id"]
     assert "already enrolled" in answer.json()["error"]
-    assert count(kit, Enrolment) == 1
+    assert count(app, Enrolment) == 1
 
 
-def test_a_reference_of_another_patient_is_refused(kit, client, key):
+def test_a_reference_of_another_patient_is_refused(app, client, key):
     enrol(client, key)
     other = enrolment(patient=patient(nhs_number="999 000 0026", mobile="07700 900002"))
 
     answer = client.post(ENROLMENTS, json=other, headers=key)
 
     assert answer.status_code == 409
-    assert count(kit, Patient) == 1
+    assert count(app, Patient) == 1
 
 
-def test_channels_left_out_follow_from_the_contact_details(kit, client, key):
+def test_channels_left_out_follow_from_the_contact_details(app, client, key):
     told = enrol(client, key, channels=None)
     assert told["channels"] == ["sms", "email"]
 
@@ -193,7 +197,7 @@ def test_channels_left_out_follow_from_the_contact_details(kit, client, key):
     assert {one["channel"] for one in only_email["messages"]} == {"email"}
 
 
-def test_every_field_that_is_wrong_is_named(kit, client, key):
+def test_every_field_that_is_wrong_is_named(app, client, key):
     answer = client.post(
         ENROLMENTS,
         json=enrolment(
@@ -221,7 +225,7 @@ def test_every_field_that_is_wrong_is_named(kit, client, key):
     }
     assert "2026-10-23T14:30:00+01:00" in told["procedure_at"]
     assert 'did you mean "email"?' in told["patient.e_mail"]
-    assert count(kit, Patient) == count(kit, Message) == 0
+    assert count(app, Patient) == count(app, Message) == 0
 
 
 @pytest.mark.parametrize(
@@ -245,18 +249,18 @@ def test_every_field_that_is_wrong_is_named(kit, client, key):
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_can_not_be_carried_out_is_refused_by_field(  # noqa: PLR0917 - pytest names them
-    kit, client, key, changes, field, words
+    app, client, key, changes, field, words
 ):
     answer = client.post(ENROLMENTS, json=enrolment(**changes), headers=key)
 
     assert answer.status_code == 422
     told = {problem["field"]: problem["message"] for problem in answer.json()}
     assert words in told[field]
-    assert count(kit, Patient) == 0
+    assert count(app, Patient) == 0
 
 
-def test_no_refusal_repeats_what_was_sent(sqlite_kit, sqlite_client):
-    key = key_for(sqlite_kit)
+def test_no_refusal_repeats_what_was_sent(sqlite_app, sqlite_client):
+    key = key_for(sqlite_app)
     private = {
         "name": "Zebedee\x00Quillfeather",
         "nhs_number": "4010232138",
@@ -296,9 +300,9 @@ def test_no_refusal_repeats_what_was_sent(sqlite_kit, sqlite_client):
          "plain", "untyped", "form", "huge"],
 )  # fmt: skip
 def test_a_body_that_is_no_enrolment_is_refused(
-    sqlite_kit, sqlite_client, content, content_type, expected
+    sqlite_app, sqlite_client, content, content_type, expected
 ):
-    headers = key_for(sqlite_kit) | ({"Content-Type": content_type} if content_type else {})
+    headers = key_for(sqlite_app) | ({"Content-Type": content_type} if content_type else {})
 
     answer = sqlite_client.post(ENROLMENTS, content=content, headers=headers)
 
@@ -312,7 +316,7 @@ def test_a_body_that_is_no_enrolment_is_refused(
 # ------------------------------------------------------------------------ one enrolment
 
 
-def test_an_enrolment_is_looked_at_by_its_id(kit, client, key):
+def test_an_enrolment_is_looked_at_by_its_id(app, client, key):
     created = enrol(client, key)
 
     answer = client.get(f"{ENROLMENTS}/{created['enrolment_id']}", headers=key)
@@ -321,8 +325,8 @@ def test_an_enrolment_is_looked_at_by_its_id(kit, client, key):
 
 
 @pytest.mark.parametrize("verb", ["", "/pause", "/resume", "/withdraw", "/reschedule"])
-def test_an_enrolment_that_there_is_not_is_404(sqlite_kit, sqlite_client, verb):
-    key = key_for(sqlite_kit)
+def test_an_enrolment_that_there_is_not_is_404(sqlite_app, sqlite_client, verb):
+    key = key_for(sqlite_app)
     sent = {
         "/withdraw": {"reason": "x"},
         "/reschedule": {"procedure_at": "2026-10-20T14:30:00Z"},
@@ -336,7 +340,7 @@ def test_an_enrolment_that_there_is_not_is_404(sqlite_kit, sqlite_client, verb):
         assert answer.json()["error"]
 
 
-def test_rescheduling_plans_anew_and_says_how_many(kit, client, key):
+def test_rescheduling_plans_anew_and_says_how_many(app, client, key):
     id_ = enrol(client, key)["enrolment_id"]
 
     answer = client.post(
@@ -369,17 +373,17 @@ def test_rescheduling_plans_anew_and_says_how_many(kit, client, key):
     ],
     ids=["nothing", "word", "naive", "far", "number", "unknown"],
 )
-def test_a_time_that_can_not_be_is_refused(kit, client, key, sent, field):
+def test_a_time_that_can_not_be_is_refused(app, client, key, sent, field):
     id_ = enrol(client, key)["enrolment_id"]
 
     answer = client.post(f"{ENROLMENTS}/{id_}/reschedule", json=sent, headers=key)
 
     assert answer.status_code == 422
     assert [problem["field"] for problem in answer.json()] == [field]
-    assert {one.state for one in messages(kit)} == {"planned"}
+    assert {one.state for one in messages(app)} == {"planned"}
 
 
-def test_withdrawing_cancels_and_is_done_once(kit, client, key):
+def test_withdrawing_cancels_and_is_done_once(app, client, key):
     id_ = enrol(client, key)["enrolment_id"]
     path = f"{ENROLMENTS}/{id_}/withdraw"
 
@@ -400,7 +404,7 @@ def test_withdrawing_cancels_and_is_done_once(kit, client, key):
     )
 
 
-def test_a_patient_who_died_is_written_to_no_more(kit, client, key):
+def test_a_patient_who_died_is_written_to_no_more(app, client, key):
     id_ = enrol(client, key)["enrolment_id"]
 
     answer = client.post(
@@ -408,11 +412,11 @@ def test_a_patient_who_died_is_written_to_no_more(kit, client, key):
     )
 
     assert answer.json()["messages"][0]["reason"] == "patient-died"
-    assert rows(kit, Patient)[0].deceased_at is not None
+    assert rows(app, Patient)[0].deceased_at is not None
 
 
 @pytest.mark.parametrize("sent", [{}, {"reason": ""}, {"reason": "  "}, {"reason": "x" * 201}])
-def test_withdrawing_wants_a_reason(kit, client, key, sent):
+def test_withdrawing_wants_a_reason(app, client, key, sent):
     id_ = enrol(client, key)["enrolment_id"]
 
     answer = client.post(f"{ENROLMENTS}/{id_}/withdraw", json=sent, headers=key)
@@ -421,7 +425,7 @@ def test_withdrawing_wants_a_reason(kit, client, key, sent):
     assert [problem["field"] for problem in answer.json()] == ["reason"]
 
 
-def test_pausing_holds_and_resuming_lets_go(kit, client, key):
+def test_pausing_holds_and_resuming_lets_go(app, client, key):
     id_ = enrol(client, key)["enrolment_id"]
 
     paused = client.post(f"{ENROLMENTS}/{id_}/pause", headers=key).json()
@@ -432,11 +436,11 @@ def test_pausing_holds_and_resuming_lets_go(kit, client, key):
     assert (resumed["state"], resumed["changed"]) == ("active", 14)
 
 
-def test_who_did_it_stands_in_the_audit_trail(kit, client, key):
+def test_who_did_it_stands_in_the_audit_trail(app, client, key):
     id_ = enrol(client, key)["enrolment_id"]
     client.post(f"{ENROLMENTS}/{id_}/pause", headers=key)
 
-    done = [one for one in rows(kit, AuditEvent) if one.action.startswith("enrolment.")]
+    done = [one for one in rows(app, AuditEvent) if one.action.startswith("enrolment.")]
 
     assert [(one.action, one.actor) for one in done] == [
         ("enrolment.created", "api:theatre"),
@@ -448,19 +452,19 @@ def test_who_did_it_stands_in_the_audit_trail(kit, client, key):
 
 
 @pytest.fixture
-def elsewhere(kit: Kit) -> dict[str, str]:
+def elsewhere(app: AppContext) -> dict[str, str]:
     """The header of a key for a clinic that was taken off the list since."""
-    key = key_for(kit, clinic=CLINIC, name="elsewhere")
-    with kit.store.write() as session:
+    key = key_for(app, clinic=CLINIC, name="elsewhere")
+    with app.store.write() as session:
         session.execute(
             update(ApiKey).where(ApiKey.name == "elsewhere").values(clinic="another-clinic")
         )
     return key
 
 
-def test_a_key_for_one_clinic_sees_nothing_of_another(kit, client, key, elsewhere):
+def test_a_key_for_one_clinic_sees_nothing_of_another(app, client, key, elsewhere):
     id_ = enrol(client, key)["enrolment_id"]
-    run_jobs(kit)
+    run_jobs(app)
     path = f"{ENROLMENTS}/{id_}"
     unknown = client.get(f"{ENROLMENTS}/{uuid4()}", headers=elsewhere)
 
@@ -479,17 +483,17 @@ def test_a_key_for_one_clinic_sees_nothing_of_another(kit, client, key, elsewher
     assert client.get(MESSAGES, headers=elsewhere).json()["messages"] == []
     assert client.get(BALANCE, headers=elsewhere).json()["due"] == 0
     assert client.get(BALANCE, headers=key).json()["due"] == 1
-    assert rows(kit, Enrolment)[0].state == "active"
+    assert rows(app, Enrolment)[0].state == "active"
 
 
-def test_a_key_for_one_clinic_enrols_at_that_clinic_alone(kit, client, elsewhere):
+def test_a_key_for_one_clinic_enrols_at_that_clinic_alone(app, client, elsewhere):
     answer = client.post(ENROLMENTS, json=enrolment(), headers=elsewhere)
 
     assert answer.status_code == 422
     assert answer.json()[0]["field"] == "clinic"
-    assert count(kit, Patient) == 0
+    assert count(app, Patient) == 0
 
-    own = key_for(kit, clinic=CLINIC, name="own")
+    own = key_for(app, clinic=CLINIC, name="own")
     assert client.post(ENROLMENTS, json=enrolment(), headers=own).status_code == 201
 
 
@@ -509,32 +513,32 @@ def all_pages(client: httpx.Client, key: dict[str, str], **query: Any) -> list[d
 
 
 @pytest.mark.parametrize("limit", [1, 7, 14, 28, 500])
-def test_pages_hold_every_message_once_in_the_order_due(kit, client, key, limit):
+def test_pages_hold_every_message_once_in_the_order_due(app, client, key, limit):
     # Two people enrolled at one moment have messages due together, apart by their ids alone.
     for serial in (1, 2):
-        enrol_one(kit, serial, diabetic=True)
+        enrol_one(app, serial, diabetic=True)
 
     found = all_pages(client, key, limit=limit)
 
-    assert [one["id"] for one in found] == [str(one.id) for one in messages(kit)]
+    assert [one["id"] for one in found] == [str(one.id) for one in messages(app)]
     assert len(found) == 28
     assert {frozenset(one) for one in found} == {frozenset(FIELDS)}
 
 
-def test_a_message_that_moves_while_pages_are_read_is_not_read_twice(kit, client, key):
-    enrol_one(kit, diabetic=True)
+def test_a_message_that_moves_while_pages_are_read_is_not_read_twice(app, client, key):
+    enrol_one(app, diabetic=True)
     first = client.get(MESSAGES, params={"limit": 3}, headers=key).json()
 
-    enrol_one(kit, 2, procedure_at=PROCEDURE_AT - timedelta(days=1))
+    enrol_one(app, 2, procedure_at=PROCEDURE_AT - timedelta(days=1))
     rest = all_pages(client, key, cursor=first["next_cursor"])
 
     ids = [one["id"] for one in first["messages"] + rest]
     assert len(set(ids)) == len(ids)
 
 
-def test_messages_are_chosen_by_state_and_due_time(kit, client, key):
-    enrol_one(kit)
-    run_jobs(kit)
+def test_messages_are_chosen_by_state_and_due_time(app, client, key):
+    enrol_one(app)
+    run_jobs(app)
 
     sent = all_pages(client, key, state="sent")
     both = all_pages(client, key, state=["sent", "planned"])
@@ -542,13 +546,13 @@ def test_messages_are_chosen_by_state_and_due_time(kit, client, key):
 
     assert [one["step"] for one in sent] == ["going-home"]
     assert (sent[0]["attempts"], sent[0]["provider_id"] is not None) == (1, True)
-    assert len(both) == len(messages(kit))
+    assert len(both) == len(messages(app))
     assert 0 < len(later) < len(both)
     assert min(one["due_at"] for one in later) >= "2026-10-21T23:00:00Z"
 
 
-def test_a_plus_that_arrived_as_a_space_is_understood(kit, client, key):
-    enrol_one(kit)
+def test_a_plus_that_arrived_as_a_space_is_understood(app, client, key):
+    enrol_one(app)
     right = client.get(MESSAGES, params={"since": "2026-10-22T00:00:00+01:00"}, headers=key)
 
     answer = client.get(f"{MESSAGES}?since=2026-10-22T00:00:00+01:00", headers=key)
@@ -579,26 +583,26 @@ def test_a_plus_that_arrived_as_a_space_is_understood(kit, client, key):
         ("limit=" + "9" * 5000, "limit"),
     ],
 )
-def test_a_query_that_can_not_be_is_refused_by_field(sqlite_kit, sqlite_client, query, field):
-    answer = sqlite_client.get(f"{MESSAGES}?{query}", headers=key_for(sqlite_kit))
+def test_a_query_that_can_not_be_is_refused_by_field(sqlite_app, sqlite_client, query, field):
+    answer = sqlite_client.get(f"{MESSAGES}?{query}", headers=key_for(sqlite_app))
 
     assert answer.status_code == 422
     assert [problem["field"] for problem in answer.json()] == [field]
 
 
-def test_a_state_that_there_is_not_is_answered_with_those_that_there_are(sqlite_kit, sqlite_client):
-    answer = sqlite_client.get(f"{MESSAGES}?state=lost", headers=key_for(sqlite_kit))
+def test_a_state_that_there_is_not_is_answered_with_those_that_there_are(sqlite_app, sqlite_client):
+    answer = sqlite_client.get(f"{MESSAGES}?state=lost", headers=key_for(sqlite_app))
 
     assert all(state in answer.json()[0]["message"] for state in State)
 
 
-def test_the_earliest_and_latest_of_times_are_no_trouble(kit, client, key):
+def test_the_earliest_and_latest_of_times_are_no_trouble(app, client, key):
     for since in ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"):
         assert client.get(MESSAGES, params={"since": since}, headers=key).status_code == 200
 
 
-def test_answers_to_texts_are_listed_without_an_enrolment(kit, client, key):
-    take_inbound(kit, text())
+def test_answers_to_texts_are_listed_without_an_enrolment(app, client, key):
+    take_inbound(app, text())
 
     [listed] = all_pages(client, key)
     assert (listed["step"], listed["enrolment_id"]) == ("reply-unwatched", None)
@@ -608,10 +612,10 @@ def test_answers_to_texts_are_listed_without_an_enrolment(kit, client, key):
 # ------------------------------------------------------------------------------- balance
 
 
-def test_the_balance_is_that_of_the_command_line(kit, client, key):
-    enrol_one(kit)
-    run_jobs(kit)
-    clock_of(kit).advance(timedelta(days=1))
+def test_the_balance_is_that_of_the_command_line(app, client, key):
+    enrol_one(app)
+    run_jobs(app)
+    clock_of(app).advance(timedelta(days=1))
 
     told = client.get(BALANCE, headers=key).json()
 
@@ -626,8 +630,8 @@ def test_the_balance_is_that_of_the_command_line(kit, client, key):
 
 
 def test_while_the_database_is_away_the_caller_is_told_to_try_again(postgres_outage):
-    kit, server, client = postgres_outage
-    key = key_for(kit)
+    app, server, client = postgres_outage
+    key = key_for(app)
     server.stop()
 
     answers = [
@@ -642,21 +646,21 @@ def test_while_the_database_is_away_the_caller_is_told_to_try_again(postgres_out
 
 
 def test_what_was_enrolled_is_there_after_a_restart_of_the_web_process(sqlite_url):
-    kit = make_kit(sqlite_url)
-    with served(kit) as client:
-        key = key_for(kit)
+    app = make_app(sqlite_url)
+    with served(app) as client:
+        key = key_for(app)
         first = enrol(client, key)
-    kit.close()
+    app.close()
 
-    kit = make_kit(sqlite_url)
-    with served(kit) as client:
+    app = make_app(sqlite_url)
+    with served(app) as client:
         answer = client.post(ENROLMENTS, json=enrolment(), headers=key)
         assert (answer.status_code, answer.json()) == (200, first)
-    kit.close()
+    app.close()
 
 
-def test_answers_are_json_that_no_browser_takes_for_a_page(sqlite_kit, sqlite_client):
-    answer = sqlite_client.get(BALANCE, headers=key_for(sqlite_kit))
+def test_answers_are_json_that_no_browser_takes_for_a_page(sqlite_app, sqlite_client):
+    answer = sqlite_client.get(BALANCE, headers=key_for(sqlite_app))
 
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["x-content-type-options"] == "nosniff"

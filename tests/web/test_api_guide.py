@@ -6,18 +6,18 @@ import json
 import re
 from pathlib import Path
 
-from followup.answers import ALIKE_A_DAY, ANSWERS_A_DAY
-from followup.channels.twilio_hooks import INBOUND_PATH, STATUS_PATH
+from followup.providers.twilio.webhooks import INBOUND_PATH, STATUS_PATH
+from followup.replies.auto_reply import ALIKE_A_DAY, ANSWERS_A_DAY
 from tests.web.conftest import key_for
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "the-api.md").read_text(encoding="utf-8")
 
 
-def test_the_request_in_the_guide_enrols_a_patient(sqlite_kit, sqlite_client):
+def test_the_request_in_the_guide_enrols_a_patient(sqlite_app, sqlite_client):
     [example] = re.findall(r"```json\n(.*?)```", GUIDE, flags=re.DOTALL)
 
     answer = sqlite_client.post(
-        "/api/v1/enrolments", json=json.loads(example), headers=key_for(sqlite_kit)
+        "/api/v1/enrolments", json=json.loads(example), headers=key_for(sqlite_app)
     )
 
     assert answer.status_code == 201, answer.text

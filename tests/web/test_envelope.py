@@ -12,7 +12,6 @@ from uuid import UUID
 
 import pytest
 
-from config.logging import configure_logging
 from followup.domain.errors import (
     AlreadyEnrolled,
     ChannelRefused,
@@ -27,10 +26,11 @@ from followup.domain.errors import (
     TemplateError,
     WrongMasterKey,
 )
-from followup.store.models import Attempt
+from followup.settings.logging import configure_logging
+from followup.store.models.messages import Attempt
 from followup.web.errors import STATUSES
-from tests.kits import enrol_one, rows, run_jobs
-from tests.people import nhs_number
+from tests.support.apps import enrol_one, rows, run_jobs
+from tests.support.people import nhs_number
 from tests.web.conftest import enrolment, key_for, served, sid, twilio_post
 
 PATHS = ("/healthz", "/readyz", "/metrics", "/u/x", "/nothing", "/api/v1/balance",
@@ -56,8 +56,8 @@ def test_every_answer_protects_whoever_reads_it(sqlite_client, path):
     assert "set-cookie" not in headers
 
 
-def test_a_rehearsal_over_http_asks_for_no_https(sqlite_kit):
-    with served(sqlite_kit, public_url="http://127.0.0.1:8000") as client:
+def test_a_rehearsal_over_http_asks_for_no_https(sqlite_app):
+    with served(sqlite_app, public_url="http://127.0.0.1:8000") as client:
         assert "strict-transport-security" not in client.get("/healthz").headers
 
 
@@ -94,11 +94,11 @@ def requests_in(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [line for line in lines if line["event"] == "web.request"]
 
 
-def test_a_line_tells_the_route_and_never_the_address(sqlite_kit, logged):
-    with served(sqlite_kit) as client:
+def test_a_line_tells_the_route_and_never_the_address(sqlite_app, logged):
+    with served(sqlite_app) as client:
         client.get("/u/some-token?name=Zebedee")
         client.get("/zebedee/quillfeather?to=07700900001")
-        client.get("/api/v1/messages?cursor=zebedee", headers=key_for(sqlite_kit))
+        client.get("/api/v1/messages?cursor=zebedee", headers=key_for(sqlite_app))
 
     lines = requests_in(logged())
     assert [(line["route"], line["status"]) for line in lines] == [
@@ -110,13 +110,13 @@ def test_a_line_tells_the_route_and_never_the_address(sqlite_kit, logged):
     assert all(line["milliseconds"] >= 0 for line in lines)
 
 
-def test_a_receipts_line_carries_our_ids_and_no_others(sqlite_kit, logged):
-    enrol_one(sqlite_kit)
-    run_jobs(sqlite_kit)
-    [attempt] = rows(sqlite_kit, Attempt)
+def test_a_receipts_line_carries_our_ids_and_no_others(sqlite_app, logged):
+    enrol_one(sqlite_app)
+    run_jobs(sqlite_app)
+    [attempt] = rows(sqlite_app, Attempt)
     ours = f"message={attempt.message_id}&attempt={attempt.id}"
     fields = {"MessageSid": sid(), "MessageStatus": "sent", "To": "+447700900001"}
-    with served(sqlite_kit) as client:
+    with served(sqlite_app) as client:
         twilio_post(client, f"/hooks/twilio/status?{ours}&to=zebedee", fields)
         twilio_post(client, "/hooks/twilio/status?message=zebedee&attempt=quill", fields)
 
@@ -126,24 +126,24 @@ def test_a_receipts_line_carries_our_ids_and_no_others(sqlite_kit, logged):
     assert not {"message_id", "attempt_id"} & set(second)
 
 
-def test_no_line_of_any_request_tells_of_a_patient(sqlite_kit, logged):
+def test_no_line_of_any_request_tells_of_a_patient(sqlite_app, logged):
     private = [
         "Test Patient", "9990000018", "999 000 0018", "1956", "7700 900001", "7700900001",
         "patient1", "legs", nhs_number(1),
     ]  # fmt: skip
-    key = key_for(sqlite_kit)
-    with served(sqlite_kit) as client:
+    key = key_for(sqlite_app)
+    with served(sqlite_app) as client:
         client.post("/api/v1/enrolments", json=enrolment(), headers=key)
         client.post("/api/v1/enrolments", json=enrolment(colour="legs"), headers=key)
         client.post("/api/v1/enrolments", content=b'{"legs', headers=key)
-        run_jobs(sqlite_kit)
+        run_jobs(sqlite_app)
         twilio_post(
             client,
             "/hooks/twilio/inbound",
             {"MessageSid": sid(), "From": "+447700900001", "To": "", "Body": "STOP my legs hurt"},
         )
         client.get("/api/v1/messages", headers=key)
-        run_jobs(sqlite_kit)
+        run_jobs(sqlite_app)
 
     told = json.dumps(logged())
     assert len(requests_in(logged())) == 5
@@ -151,8 +151,8 @@ def test_no_line_of_any_request_tells_of_a_patient(sqlite_kit, logged):
         assert part not in told
 
 
-def test_an_unusual_method_is_not_repeated(sqlite_kit, logged):
-    with served(sqlite_kit) as client:
+def test_an_unusual_method_is_not_repeated(sqlite_app, logged):
+    with served(sqlite_app) as client:
         client.request("ZEBEDEE", "/healthz")
 
     assert [line["method"] for line in requests_in(logged())] == ["-"]
@@ -187,10 +187,10 @@ class Broken:
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
-def test_each_error_has_its_status_and_its_words(sqlite_kit, error, status, told):
+def test_each_error_has_its_status_and_its_words(sqlite_app, error, status, told):
     catalogue: Any = Broken(error)
-    with served(replace(sqlite_kit, catalogue=catalogue)) as client:
-        answer = client.post("/api/v1/enrolments", json=enrolment(), headers=key_for(sqlite_kit))
+    with served(replace(sqlite_app, catalogue=catalogue)) as client:
+        answer = client.post("/api/v1/enrolments", json=enrolment(), headers=key_for(sqlite_app))
 
     assert answer.status_code == status
     if told is not None:
@@ -201,10 +201,10 @@ def test_each_error_has_its_status_and_its_words(sqlite_kit, error, status, told
         assert "internal" not in answer.text
 
 
-def test_a_patient_who_is_enrolled_already_is_told_of_by_id(sqlite_kit):
+def test_a_patient_who_is_enrolled_already_is_told_of_by_id(sqlite_app):
     catalogue: Any = Broken(AlreadyEnrolled(UUID(int=5)))
-    with served(replace(sqlite_kit, catalogue=catalogue)) as client:
-        answer = client.post("/api/v1/enrolments", json=enrolment(), headers=key_for(sqlite_kit))
+    with served(replace(sqlite_app, catalogue=catalogue)) as client:
+        answer = client.post("/api/v1/enrolments", json=enrolment(), headers=key_for(sqlite_app))
 
     assert answer.status_code == 409
     assert answer.json()["enrolment_id"] == str(UUID(int=5))
@@ -222,10 +222,10 @@ def test_every_error_of_the_tree_has_a_status():
     )
 
 
-def test_a_mistake_in_the_product_shows_nothing_of_itself(sqlite_kit, logged):
+def test_a_mistake_in_the_product_shows_nothing_of_itself(sqlite_app, logged):
     catalogue: Any = Broken(RuntimeError("the patient is Zebedee on 07700900001"))
-    with served(replace(sqlite_kit, catalogue=catalogue)) as client:
-        answer = client.post("/api/v1/enrolments", json=enrolment(), headers=key_for(sqlite_kit))
+    with served(replace(sqlite_app, catalogue=catalogue)) as client:
+        answer = client.post("/api/v1/enrolments", json=enrolment(), headers=key_for(sqlite_app))
         assert client.get("/healthz").status_code == 200
 
     assert answer.status_code == 500

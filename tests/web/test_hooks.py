@@ -16,23 +16,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from followup.channels.interface import Outgoing, Report, ReportedStatus
-from followup.channels.twilio import TwilioChannel
-from followup.kit import Kit
-from followup.store.models import Attempt, InboundMessage, Message, Objection, Receipt
-from tests.kits import enrol_one, message, messages, rows, run_jobs, sweep, tasks, tick
-from tests.people import EMAIL, SMS
-from tests.scripted_channel import LOST, ScriptedChannel, Taken
-from tests.servers import free_port
+from followup.context import AppContext
+from followup.providers.interface import Outgoing, ProviderReport, ReportedStatus
+from followup.providers.twilio.channel import TwilioChannel
+from followup.store.models.messages import Attempt, InboundMessage, Message, Receipt
+from followup.store.models.patients import Objection
 from tests.stand_ins.twilio import TwilioStandIn
-from tests.web.conftest import (
-    PUBLIC_URL,
-    count,
-    served,
-    sid,
-    signature,
-    twilio_post,
-)
+from tests.support.apps import enrol_one, message, messages, rows, run_jobs, sweep, tasks, tick
+from tests.support.people import EMAIL, SMS
+from tests.support.scripted_channel import LOST, ScriptedChannel, Taken
+from tests.support.servers import free_port
+from tests.web.conftest import PUBLIC_URL, count, served, sid, signature, twilio_post
 
 STATUS, INBOUND = "/hooks/twilio/status", "/hooks/twilio/inbound"
 EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
@@ -80,22 +74,24 @@ class LikeTwilio(ScriptedChannel):
     def _take(self, outgoing: Outgoing) -> Taken:
         with self._counting:
             type(self)._serial += 1
-        report = Report(provider_id=sid(10_000 + self._serial), status=ReportedStatus.ACCEPTED)
+        report = ProviderReport(
+            provider_id=sid(10_000 + self._serial), status=ReportedStatus.ACCEPTED
+        )
         taken = self.taken[report.provider_id] = Taken(report.provider_id, outgoing, report)
         return taken
 
 
 @pytest.fixture
-def kit(kit: Kit) -> Kit:
-    return replace(kit, channels={SMS: LikeTwilio(SMS), EMAIL: ScriptedChannel(EMAIL)})
+def app(app: AppContext) -> AppContext:
+    return replace(app, channels={SMS: LikeTwilio(SMS), EMAIL: ScriptedChannel(EMAIL)})
 
 
-def sent_one(kit: Kit) -> tuple[Message, Attempt]:
+def sent_one(app: AppContext) -> tuple[Message, Attempt]:
     """Enrol a patient, send the first text, and return it with its attempt."""
-    enrolment = enrol_one(kit)
-    tick(kit)
-    going_home = message(kit, enrolment, "going-home")
-    with kit.store.read() as session:
+    enrolment = enrol_one(app)
+    tick(app)
+    going_home = message(app, enrolment, "going-home")
+    with app.store.read() as session:
         attempt = session.scalars(select(Attempt).where(Attempt.message_id == going_home.id)).one()
     return going_home, attempt
 
@@ -116,45 +112,45 @@ def receipt_for(attempt: Attempt, status: str = "delivered", **more: str) -> dic
     }
 
 
-def state_now(kit: Kit, sent: Message) -> str:
-    return next(one.state for one in messages(kit) if one.id == sent.id)
+def state_now(app: AppContext, sent: Message) -> str:
+    return next(one.state for one in messages(app) if one.id == sent.id)
 
 
 # ---------------------------------------------------------------------------- receipts
 
 
-def test_a_receipt_with_our_ids_delivers_the_message(kit, client):
-    sent, attempt = sent_one(kit)
-    assert state_now(kit, sent) == "sent"
+def test_a_receipt_with_our_ids_delivers_the_message(app, client):
+    sent, attempt = sent_one(app)
+    assert state_now(app, sent) == "sent"
 
     answer = twilio_post(client, address_of(attempt), receipt_for(attempt))
 
     assert (answer.status_code, answer.content) == (204, b"")
-    assert state_now(kit, sent) == "delivered"
+    assert state_now(app, sent) == "delivered"
 
 
-def test_a_receipt_without_our_ids_is_matched_by_its_sid(kit, client):
-    sent, attempt = sent_one(kit)
+def test_a_receipt_without_our_ids_is_matched_by_its_sid(app, client):
+    sent, attempt = sent_one(app)
 
     answer = twilio_post(client, STATUS, receipt_for(attempt))
 
     assert answer.status_code == 204
-    assert state_now(kit, sent) == "delivered"
+    assert state_now(app, sent) == "delivered"
 
 
-def test_a_receipt_with_our_ids_settles_a_send_whose_answer_was_lost(kit, client):
-    channel = kit.channels[SMS]
+def test_a_receipt_with_our_ids_settles_a_send_whose_answer_was_lost(app, client):
+    channel = app.channels[SMS]
     assert isinstance(channel, LikeTwilio)
     channel.script(LOST)
-    sent, attempt = sent_one(kit)
+    sent, attempt = sent_one(app)
     [provider_id] = channel.taken
-    assert (state_now(kit, sent), attempt.provider_id) == ("unknown", None)
+    assert (state_now(app, sent), attempt.provider_id) == ("unknown", None)
 
     receipt = {**DELIVERED, "MessageSid": provider_id, "SmsSid": provider_id}
     answer = twilio_post(client, address_of(attempt), receipt)
 
     assert answer.status_code == 204
-    assert state_now(kit, sent) == "delivered"
+    assert state_now(app, sent) == "delivered"
 
 
 @pytest.mark.parametrize(
@@ -168,42 +164,42 @@ def test_a_receipt_with_our_ids_settles_a_send_whose_answer_was_lost(kit, client
     ],
     ids=["short", "empty", "one", "other", "broken"],
 )
-def test_a_query_that_is_not_ours_is_passed_over(kit, client, query):
-    sent, attempt = sent_one(kit)
+def test_a_query_that_is_not_ours_is_passed_over(app, client, query):
+    sent, attempt = sent_one(app)
 
     answer = twilio_post(client, STATUS + query, receipt_for(attempt))
 
     assert answer.status_code == 204
-    assert state_now(kit, sent) == "delivered"
+    assert state_now(app, sent) == "delivered"
 
 
-def test_ids_of_another_message_do_not_hide_whose_receipt_it_is(kit, client):
-    sent, attempt = sent_one(kit)
+def test_ids_of_another_message_do_not_hide_whose_receipt_it_is(app, client):
+    sent, attempt = sent_one(app)
 
     answer = twilio_post(
         client, f"{STATUS}?message={uuid4()}&attempt={uuid4()}", receipt_for(attempt)
     )
 
     assert answer.status_code == 204
-    assert state_now(kit, sent) == "delivered"
+    assert state_now(app, sent) == "delivered"
 
 
-def test_a_receipt_of_nothing_that_we_know_is_kept_and_applied_when_we_do(kit, client):
+def test_a_receipt_of_nothing_that_we_know_is_kept_and_applied_when_we_do(app, client):
     answer = twilio_post(client, STATUS, DELIVERED)
 
     assert answer.status_code == 204
-    [parked] = rows(kit, Receipt)
+    [parked] = rows(app, Receipt)
     assert (parked.provider, parked.provider_id, parked.attempt_id) == ("twilio", sid(), None)
 
-    sent, attempt = sent_one(kit)
-    with kit.store.write() as session:
+    sent, attempt = sent_one(app)
+    with app.store.write() as session:
         session.get_one(Attempt, attempt.id).provider_id = sid()
-    sweep(kit, "apply-parked")
-    assert state_now(kit, sent) == "delivered"
+    sweep(app, "apply-parked")
+    assert state_now(app, sent) == "delivered"
 
 
-def test_the_same_receipt_eight_times_at_once_counts_once(kit, client):
-    sent, attempt = sent_one(kit)
+def test_the_same_receipt_eight_times_at_once_counts_once(app, client):
+    sent, attempt = sent_one(app)
 
     with ThreadPoolExecutor(8) as executor:
         answers = list(
@@ -213,29 +209,29 @@ def test_the_same_receipt_eight_times_at_once_counts_once(kit, client):
         )
 
     assert {answer.status_code for answer in answers} == {204}
-    assert state_now(kit, sent) == "delivered"
-    assert count(kit, Receipt) == 1
+    assert state_now(app, sent) == "delivered"
+    assert count(app, Receipt) == 1
 
 
-def test_receipts_in_any_order_never_move_a_message_backwards(kit, client):
-    sent, attempt = sent_one(kit)
+def test_receipts_in_any_order_never_move_a_message_backwards(app, client):
+    sent, attempt = sent_one(app)
 
     for status in ("delivered", "sent", "queued", "sending", "delivered"):
         assert twilio_post(client, address_of(attempt), receipt_for(attempt, status)).is_success
 
-    assert state_now(kit, sent) == "delivered"
+    assert state_now(app, sent) == "delivered"
 
 
-def test_a_failure_with_its_code_opens_the_other_channel(kit, client):
-    sent, attempt = sent_one(kit)
+def test_a_failure_with_its_code_opens_the_other_channel(app, client):
+    sent, attempt = sent_one(app)
 
     answer = twilio_post(
         client, address_of(attempt), receipt_for(attempt, "undelivered", ErrorCode="30006")
     )
 
     assert answer.status_code == 204
-    fallbacks = [one for one in messages(kit) if one.fallback_of == sent.id]
-    assert state_now(kit, sent) == "failed"
+    fallbacks = [one for one in messages(app) if one.fallback_of == sent.id]
+    assert state_now(app, sent) == "failed"
     assert [one.channel for one in fallbacks] == ["email"]
 
 
@@ -258,13 +254,13 @@ def test_a_failure_with_its_code_opens_the_other_channel(kit, client):
     ids=["status", "code", "no-code", "endless-code", "long-code", "negative", "arabic", "nul-code",
          "nul-status", "long-status", "extras", "nameless"],
 )  # fmt: skip
-def test_whatever_twilio_says_of_a_message_is_kept(kit, client, more):
-    _, attempt = sent_one(kit)
+def test_whatever_twilio_says_of_a_message_is_kept(app, client, more):
+    _, attempt = sent_one(app)
 
     answer = twilio_post(client, address_of(attempt), {**receipt_for(attempt), **more})
 
     assert answer.status_code == 204
-    assert count(kit, Receipt) == 1
+    assert count(app, Receipt) == 1
 
 
 @pytest.mark.parametrize(
@@ -279,26 +275,26 @@ def test_whatever_twilio_says_of_a_message_is_kept(kit, client, more):
     ],
     ids=["empty", "no-status", "no-sid", "short-sid", "long-sid", "nul-sid"],
 )
-def test_a_signed_request_that_tells_of_no_message_is_400(kit, client, fields):
+def test_a_signed_request_that_tells_of_no_message_is_400(app, client, fields):
     answer = twilio_post(client, STATUS, fields)
 
     assert answer.status_code == 400
     assert "must be" in answer.json()["error"]
-    assert count(kit, Receipt) == 0
+    assert count(app, Receipt) == 0
 
 
 # -------------------------------------------------------------------------- signatures
 
 
-def test_a_forged_request_is_403_and_changes_nothing(kit, client):
-    sent, attempt = sent_one(kit)
+def test_a_forged_request_is_403_and_changes_nothing(app, client):
+    sent, attempt = sent_one(app)
 
     answer = twilio_post(client, address_of(attempt), receipt_for(attempt), token="guessed")
 
     assert answer.status_code == 403
     assert "not Twilio's" in answer.json()["error"]
-    assert state_now(kit, sent) == "sent"
-    assert count(kit, Receipt) == 0
+    assert state_now(app, sent) == "sent"
+    assert count(app, Receipt) == 0
 
 
 @pytest.mark.parametrize("header", ["", "AAAA", "é", "0" * 5000], ids=str.__len__)
@@ -331,9 +327,9 @@ def test_a_changed_parameter_or_query_is_403(sqlite_client):
     assert sqlite_client.post(f"{STATUS}?message=a", data=DELIVERED, headers=headers).is_success
 
 
-def test_the_signature_is_that_of_the_public_address_whatever_the_proxy_made_of_it(sqlite_kit):
+def test_the_signature_is_that_of_the_public_address_whatever_the_proxy_made_of_it(sqlite_app):
     for public_url in ("https://followup.example.com", "https://followup.example.com:8443"):
-        with served(sqlite_kit, public_url=public_url) as client:
+        with served(sqlite_app, public_url=public_url) as client:
             answer = twilio_post(client, STATUS, DELIVERED, public_url=public_url)
             assert answer.status_code == 204
             forwarded = {"Host": "internal:8000", "X-Forwarded-Proto": "http"}
@@ -361,8 +357,8 @@ def test_empty_repeated_and_unusual_fields_are_signed_too(sqlite_client):
     assert twilio_post(sqlite_client, STATUS, pairs).status_code == 204
 
 
-def test_without_a_twilio_account_nothing_is_believed(sqlite_kit):
-    with served(sqlite_kit, twilio_auth_token=None) as client:
+def test_without_a_twilio_account_nothing_is_believed(sqlite_app):
+    with served(sqlite_app, twilio_auth_token=None) as client:
         answer = twilio_post(client, STATUS, DELIVERED)
 
     assert answer.status_code == 403
@@ -372,38 +368,38 @@ def test_without_a_twilio_account_nothing_is_believed(sqlite_kit):
 # ------------------------------------------------------------------------- inbound texts
 
 
-def test_a_text_is_answered_with_empty_twiml_and_taken_in(kit, client):
-    enrol_one(kit)
+def test_a_text_is_answered_with_empty_twiml_and_taken_in(app, client):
+    enrol_one(app)
 
     answer = twilio_post(client, INBOUND, TEXT)
 
     assert (answer.status_code, answer.text) == (200, EMPTY_TWIML)
     assert answer.headers["content-type"].startswith("application/xml")
-    [kept] = rows(kit, InboundMessage)
+    [kept] = rows(app, InboundMessage)
     assert (kept.provider, kept.provider_id, kept.meaning) == ("twilio", sid(7), "other")
-    assert [item.kind for item in tasks(kit)] == ["reply"]
+    assert [item.kind for item in tasks(app)] == ["reply"]
 
 
-def test_stop_is_obeyed_and_confirmed_once(kit, client):
-    enrol_one(kit)
+def test_stop_is_obeyed_and_confirmed_once(app, client):
+    enrol_one(app)
     stop = {**TEXT, "Body": "STOP"}
 
     for _ in range(3):
         assert twilio_post(client, INBOUND, stop).status_code == 200
-    run_jobs(kit)
+    run_jobs(app)
 
-    assert count(kit, Objection) == 1
-    assert {one.state for one in messages(kit) if one.kind == "advice"} == {"cancelled"}
-    assert [one.state for one in messages(kit) if one.kind == "reply"] == ["sent"]
+    assert count(app, Objection) == 1
+    assert {one.state for one in messages(app) if one.kind == "advice"} == {"cancelled"}
+    assert [one.state for one in messages(app) if one.kind == "reply"] == ["sent"]
 
 
-def test_stop_that_twilio_has_confirmed_is_not_confirmed_again(kit, client):
-    enrol_one(kit)
+def test_stop_that_twilio_has_confirmed_is_not_confirmed_again(app, client):
+    enrol_one(app)
 
     twilio_post(client, INBOUND, {**TEXT, "Body": "Stop", "OptOutType": "STOP"})
 
-    assert count(kit, Objection) == 1
-    assert [one for one in messages(kit) if one.kind == "reply"] == []
+    assert count(app, Objection) == 1
+    assert [one for one in messages(app) if one.kind == "reply"] == []
 
 
 @pytest.mark.parametrize(
@@ -426,11 +422,11 @@ def test_stop_that_twilio_has_confirmed_is_not_confirmed_again(kit, client):
     ids=["emoji", "nul", "empty", "media", "words", "endless", "arabic", "short-code", "long-from",
          "nul-from", "whatsapp", "opt-out", "no-to"],
 )  # fmt: skip
-def test_whatever_a_text_says_is_kept(kit, client, more):
+def test_whatever_a_text_says_is_kept(app, client, more):
     answer = twilio_post(client, INBOUND, {**TEXT, **more})
 
     assert (answer.status_code, answer.text) == (200, EMPTY_TWIML)
-    assert count(kit, InboundMessage) == 1
+    assert count(app, InboundMessage) == 1
 
 
 def test_a_signed_request_without_a_sender_is_400(sqlite_client):
@@ -511,7 +507,7 @@ def test_nothing_that_is_signed_is_answered_with_a_server_error(sqlite_client, f
 
 
 def test_while_the_database_is_away_twilio_is_asked_to_come_again(postgres_outage):
-    kit, server, client = postgres_outage
+    app, server, client = postgres_outage
     server.stop()
 
     answers = [
@@ -525,13 +521,13 @@ def test_while_the_database_is_away_twilio_is_asked_to_come_again(postgres_outag
     server.start()
     assert twilio_post(client, STATUS, DELIVERED).status_code == 204
     assert twilio_post(client, INBOUND, TEXT).status_code == 200
-    assert count(kit, Receipt) == count(kit, InboundMessage) == 1
+    assert count(app, Receipt) == count(app, InboundMessage) == 1
 
 
 # ------------------------------------------------------------- the real channel, end to end
 
 
-def test_the_real_channel_and_its_callbacks_deliver_and_stop(sqlite_kit):
+def test_the_real_channel_and_its_callbacks_deliver_and_stop(sqlite_app):
     port = free_port()
     here = f"http://127.0.0.1:{port}"
     with (
@@ -546,21 +542,21 @@ def test_the_real_channel_and_its_callbacks_deliver_and_stop(sqlite_kit):
             )
         ) as channel,
     ):
-        kit = replace(sqlite_kit, channels={**sqlite_kit.channels, SMS: channel})
-        enrol_one(kit)
+        app = replace(sqlite_app, channels={**sqlite_app.channels, SMS: channel})
+        enrol_one(app)
         account = {
             "twilio_account_sid": twilio.account_sid,
             "twilio_auth_token": twilio.auth_token,
         }
-        with served(kit, port=port, public_url=here, **account):
-            tick(kit)
+        with served(app, port=port, public_url=here, **account):
+            tick(app)
             deadline = time.monotonic() + 10
-            while messages(kit)[0].state != "delivered" and time.monotonic() < deadline:
+            while messages(app)[0].state != "delivered" and time.monotonic() < deadline:
                 time.sleep(0.02)
             status = twilio.text_us(
                 f"{here}{INBOUND}", from_="+447700900001", to="+447700900500", body="STOP"
             )
 
-    states = {one.state for one in messages(kit) if one.kind == "advice"}
+    states = {one.state for one in messages(app) if one.kind == "advice"}
     assert status == 200
     assert states == {"delivered", "cancelled"}

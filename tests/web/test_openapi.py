@@ -84,9 +84,9 @@ def test_anybody_may_read_the_description(sqlite_client):
 
 
 @pytest.mark.slow
-def test_every_answer_to_made_up_requests_keeps_to_the_description(sqlite_kit, tmp_path):
-    key = key_for(sqlite_kit)
-    with served(sqlite_kit) as client:
+def test_every_answer_to_made_up_requests_keeps_to_the_description(sqlite_app, tmp_path):
+    key = key_for(sqlite_app)
+    with served(sqlite_app) as client:
         client.post("/api/v1/enrolments", json=enrolment(), headers=key)
         run = subprocess.run(
             [

@@ -12,16 +12,28 @@ from uuid import UUID
 import httpx
 import pytest
 
-from followup.changes import reschedule, withdraw
-from followup.domain.needs import Need
-from followup.kit import Kit
-from followup.objections import lodge
-from followup.page_links import replace_link, take_back, token_of
-from followup.store import patients
-from followup.store.models import AuditEvent, Enrolment, Objection, Patient
-from tests.kits import clock_of, email_of, enrol_one, make_kit, messages, rows, run_until, sms_of
-from tests.kits import tasks as worklist
-from tests.people import EMAIL, ENROLLED_AT, PROCEDURE_AT, SMS
+from followup.consent.objections import lodge_objection
+from followup.context import AppContext
+from followup.domain.needs import ReadingNeed
+from followup.enrolment.page_tokens import replace_page_token, revoke_page_token, token_of
+from followup.enrolment.reschedule import reschedule
+from followup.enrolment.withdraw import withdraw_enrolment
+from followup.patients import records as patients
+from followup.store.models.audit import AuditEvent
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.patients import Objection, Patient
+from tests.support.apps import (
+    clock_of,
+    email_of,
+    enrol_one,
+    make_app,
+    messages,
+    rows,
+    run_until,
+    sms_of,
+)
+from tests.support.apps import tasks as worklist
+from tests.support.people import EMAIL, ENROLLED_AT, PROCEDURE_AT, SMS
 from tests.web.conftest import served
 from tests.web.test_unsubscribe import Page
 
@@ -29,15 +41,15 @@ EVENING = ENROLLED_AT + timedelta(hours=4)
 PRIVATE = ("Test", "Patient-", "patient1", "@example.com", "7700900001", "07700", "9990000", "1951")
 
 
-def path_of(kit: Kit, enrolment_id: UUID) -> str:
-    with kit.store.read() as session:
+def path_of(app: AppContext, enrolment_id: UUID) -> str:
+    with app.store.read() as session:
         enrolment = session.get_one(Enrolment, enrolment_id)
         patient = session.get_one(Patient, enrolment.patient_id)
-        return f"/p/{token_of(kit, enrolment, patient)}"
+        return f"/p/{token_of(app, enrolment, patient)}"
 
 
-def patient_of(kit: Kit) -> Patient:
-    [patient] = rows(kit, Patient)
+def patient_of(app: AppContext) -> Patient:
+    [patient] = rows(app, Patient)
     return patient
 
 
@@ -48,12 +60,12 @@ def press(client: httpx.Client, path: str, do: str, **changes: Any) -> httpx.Res
 
 
 @pytest.fixture
-def opened(sqlite_kit):
-    """A patient's page on the evening of the injection: the kit, a client and the path."""
-    enrolment = enrol_one(sqlite_kit, diabetic=True)
-    run_until(sqlite_kit, EVENING)
-    with served(sqlite_kit) as client:
-        yield sqlite_kit, client, path_of(sqlite_kit, enrolment)
+def opened(sqlite_app):
+    """A patient's page on the evening of the injection: the app context, a client and the path."""
+    enrolment = enrol_one(sqlite_app, diabetic=True)
+    run_until(sqlite_app, EVENING)
+    with served(sqlite_app) as client:
+        yield sqlite_app, client, path_of(sqlite_app, enrolment)
 
 
 # ------------------------------------------------------------------------------ reading
@@ -89,12 +101,12 @@ def test_the_page_tells_red_flags_first_then_today_then_what_comes(opened):
     ],
     ids=["a Wednesday", "Christmas Day", "the Monday in lieu of Boxing Day"],
 )
-def test_the_clinic_is_closed_on_a_bank_holiday(sqlite_kit, at, closed):
-    clock_of(sqlite_kit).advance_to(at - timedelta(days=1))
-    path = path_of(sqlite_kit, enrol_one(sqlite_kit, procedure_at=at - timedelta(days=1)))
-    clock_of(sqlite_kit).advance_to(at)
+def test_the_clinic_is_closed_on_a_bank_holiday(sqlite_app, at, closed):
+    clock_of(sqlite_app).advance_to(at - timedelta(days=1))
+    path = path_of(sqlite_app, enrol_one(sqlite_app, procedure_at=at - timedelta(days=1)))
+    clock_of(sqlite_app).advance_to(at)
 
-    with served(sqlite_kit) as client:
+    with served(sqlite_app) as client:
         assert ("Closed now" in Page(client.get(path)).words) is closed
 
 
@@ -116,15 +128,15 @@ def test_nothing_on_the_page_says_who_the_patient_is(opened):
 
 
 def test_reading_changes_nothing_and_writes_nothing(opened):
-    kit, client, path = opened
-    before = len(rows(kit, AuditEvent))
+    app, client, path = opened
+    before = len(rows(app, AuditEvent))
 
     for method in ("GET", "HEAD"):
         for query in ("", "?do=stop-sms", "?done=stop-sms", "?language=ar"):
             assert client.request(method, path + query).status_code == 200
 
-    assert rows(kit, Objection) == []
-    assert len(rows(kit, AuditEvent)) == before
+    assert rows(app, Objection) == []
+    assert len(rows(app, AuditEvent)) == before
 
 
 def test_the_page_is_light_and_nothing_else_is_loaded(opened):
@@ -164,8 +176,8 @@ def test_nobody_keeps_finds_or_frames_the_page(opened):
 
 
 def test_what_was_said_before_stays_to_be_read(opened):
-    kit, client, path = opened
-    clock_of(kit).advance(timedelta(days=9))
+    app, client, path = opened
+    clock_of(app).advance(timedelta(days=9))
 
     page = Page(client.get(path))
 
@@ -176,34 +188,34 @@ def test_what_was_said_before_stays_to_be_read(opened):
 
 
 def test_the_advice_goes_on_after_a_stop(opened):
-    kit, client, path = opened
+    app, client, path = opened
     press(client, path, "stop-sms")
     press(client, path, "stop-email")
-    run_until(kit, EVENING + timedelta(days=1))
+    run_until(app, EVENING + timedelta(days=1))
 
     assert "You can take the small dressing off now" in Page(client.get(path)).words
 
 
-def test_a_moved_procedure_moves_the_advice(sqlite_kit):
-    enrolment = enrol_one(sqlite_kit)
-    run_until(sqlite_kit, EVENING)
-    reschedule(sqlite_kit, enrolment, PROCEDURE_AT + timedelta(days=3), actor="cli:test")
+def test_a_moved_procedure_moves_the_advice(sqlite_app):
+    enrolment = enrol_one(sqlite_app)
+    run_until(sqlite_app, EVENING)
+    reschedule(sqlite_app, enrolment, PROCEDURE_AT + timedelta(days=3), actor="cli:test")
 
-    with served(sqlite_kit) as client:
-        words = Page(client.get(path_of(sqlite_kit, enrolment))).words
+    with served(sqlite_app) as client:
+        words = Page(client.get(path_of(sqlite_app, enrolment))).words
 
     assert "Friday 23 October" in words
     assert "Tuesday 20 October" not in words
 
 
-def test_a_protocol_without_a_leaflet_shows_the_signs_of_the_e_mails(sqlite_kit):
+def test_a_protocol_without_a_leaflet_shows_the_signs_of_the_e_mails(sqlite_app):
     enrolment = enrol_one(
-        sqlite_kit, protocol="facet-joint-injection", attributes={"sugar_may_rise": False}
+        sqlite_app, protocol="facet-joint-injection", attributes={"sugar_may_rise": False}
     )
-    run_until(sqlite_kit, EVENING)
+    run_until(sqlite_app, EVENING)
 
-    with served(sqlite_kit) as client:
-        words = Page(client.get(path_of(sqlite_kit, enrolment))).words
+    with served(sqlite_app) as client:
+        words = Page(client.get(path_of(sqlite_app, enrolment))).words
 
     assert "Your advice after the procedure" in words
     assert "new leg weakness" in words
@@ -215,11 +227,11 @@ def test_a_protocol_without_a_leaflet_shows_the_signs_of_the_e_mails(sqlite_kit)
 
 @pytest.mark.parametrize("channel", ["sms", "email"])
 def test_stopping_and_starting_one_kind_of_message(opened, channel):
-    kit, client, path = opened
+    app, client, path = opened
 
     stopped = press(client, path, f"stop-{channel}")
     said = Page(client.get(stopped.headers["location"])).words
-    [objection] = rows(kit, Objection)
+    [objection] = rows(app, Objection)
     started = press(client, path, f"start-{channel}")
 
     assert (stopped.status_code, started.status_code) == (303, 303)
@@ -230,15 +242,17 @@ def test_stopping_and_starting_one_kind_of_message(opened, channel):
         "link",
         "patient",
     )
-    [lifted] = rows(kit, Objection)
+    [lifted] = rows(app, Objection)
     assert lifted.lifted_by == "patient"
 
 
 def test_who_stopped_everything_can_have_one_kind_again(opened):
-    kit, client, path = opened
-    with kit.store.write() as session:
+    app, client, path = opened
+    with app.store.write() as session:
         patient = session.query(Patient).one()
-        lodge(session, kit, kit.deed("patient"), patient=patient, channel=None, source="sms")
+        lodge_objection(
+            session, app, app.by("patient"), patient=patient, channel=None, source="sms"
+        )
     assert "We send you no emails" in Page(client.get(path)).words
 
     press(client, path, "start-sms")
@@ -246,14 +260,16 @@ def test_who_stopped_everything_can_have_one_kind_again(opened):
     page = Page(client.get(path)).words
     assert "We send you texts" in page
     assert "We send you no emails" in page
-    assert "planned" in {one.state for one in messages(kit)}
+    assert "planned" in {one.state for one in messages(app)}
 
 
 def test_what_the_phone_network_stopped_only_a_text_starts_again(opened):
-    kit, client, path = opened
-    with kit.store.write() as session:
+    app, client, path = opened
+    with app.store.write() as session:
         patient = session.query(Patient).one()
-        lodge(session, kit, kit.deed("worker"), patient=patient, channel=SMS, source="carrier")
+        lodge_objection(
+            session, app, app.by("worker"), patient=patient, channel=SMS, source="carrier"
+        )
 
     page = client.get(path)
 
@@ -262,41 +278,41 @@ def test_what_the_phone_network_stopped_only_a_text_starts_again(opened):
 
 
 def test_large_print_is_kept_sealed_and_honoured(opened):
-    kit, client, path = opened
+    app, client, path = opened
 
     press(client, path, "large")
 
     assert 'class="large"' in client.get(path).text
-    patient = patient_of(kit)
+    patient = patient_of(app)
     assert b"large" not in patient.needs_sealed
-    assert patients.read(patient, kit.keyring).needs == {Need.LARGE_PRINT}
-    clock_of(kit).advance(timedelta(hours=20))
+    assert patients.read_patient(patient, app.keyring).needs == {ReadingNeed.LARGE_PRINT}
+    clock_of(app).advance(timedelta(hours=20))
     press(client, path, "stop-sms")
-    run_until(kit, EVENING + timedelta(days=1))
-    assert "26px" in email_of(kit).calls[-1].html
+    run_until(app, EVENING + timedelta(days=1))
+    assert "26px" in email_of(app).calls[-1].html
 
     press(client, path, "normal")
 
     assert 'class="large"' not in client.get(path).text
-    assert patient_of(kit).needs_sealed is None
+    assert patient_of(app).needs_sealed is None
 
 
 def test_who_finds_the_words_hard_is_rung(opened):
-    kit, client, path = opened
+    app, client, path = opened
 
     press(client, path, "easy-read")
 
-    [item] = worklist(kit)
+    [item] = worklist(app)
     assert item.kind == "reading-need"
     assert "easy-read" not in client.get(path).text
 
 
 @pytest.mark.parametrize("choice", ["", "stop", "stop-fax", "language-xx", "language-", "delete"])
 def test_other_choices_are_refused(opened, choice):
-    kit, client, path = opened
+    app, client, path = opened
 
     assert press(client, path, choice).status_code == 422
-    assert rows(kit, Objection) == []
+    assert rows(app, Objection) == []
 
 
 @pytest.mark.parametrize(
@@ -311,19 +327,19 @@ def test_other_choices_are_refused(opened, choice):
     ids=["no key", "another key", "not ASCII", "another site", "typed in"],
 )
 def test_a_post_that_is_not_the_pages_own_changes_nothing(opened, changes, headers):
-    kit, client, path = opened
+    app, client, path = opened
     [key, *_] = re.findall(r'name="key" value="(\w+)"', client.get(path).text)
 
     answer = client.post(path, data={"do": "stop-sms", "key": key, **changes}, headers=headers)
 
     assert answer.status_code == 403
     assert "Nothing was changed" in answer.text
-    assert rows(kit, Objection) == []
+    assert rows(app, Objection) == []
 
 
 def test_the_key_of_one_page_opens_no_other(opened):
-    kit, client, path = opened
-    other = path_of(kit, enrol_one(kit, 2))
+    app, client, path = opened
+    other = path_of(app, enrol_one(app, 2))
     [key, *_] = re.findall(r'name="key" value="(\w+)"', client.get(path).text)
 
     assert client.post(other, data={"do": "stop-sms", "key": key}).status_code == 403
@@ -332,50 +348,50 @@ def test_the_key_of_one_page_opens_no_other(opened):
 # ------------------------------------------------------------------------------ the link
 
 
-def test_the_link_is_random_and_kept_as_a_hash(kit):
-    paths = {path_of(kit, enrol_one(kit, serial)) for serial in range(1, 6)}
+def test_the_link_is_random_and_kept_as_a_hash(app):
+    paths = {path_of(app, enrol_one(app, serial)) for serial in range(1, 6)}
 
     assert len(paths) == 5
     for path in paths:
         token = path.removeprefix("/p/")
         assert re.fullmatch(r"[1-9A-HJ-NP-Za-km-z]{16}", token)
-        for enrolment in rows(kit, Enrolment):
+        for enrolment in rows(app, Enrolment):
             assert token.encode() not in enrolment.page_token_sealed
             assert token.encode() not in enrolment.page_index
 
 
 def test_the_link_lasts_until_a_month_after_the_last_message(opened):
-    kit, client, path = opened
-    last = max(one.not_after for one in messages(kit))
+    app, client, path = opened
+    last = max(one.not_after for one in messages(app))
 
-    clock_of(kit).advance_to(last + timedelta(days=30) - timedelta(seconds=1))
+    clock_of(app).advance_to(last + timedelta(days=30) - timedelta(seconds=1))
     in_time = client.get(path).status_code
-    clock_of(kit).advance(timedelta(seconds=1))
+    clock_of(app).advance(timedelta(seconds=1))
 
     assert (in_time, client.get(path).status_code) == (200, 404)
 
 
 def test_a_link_that_was_taken_back_opens_nothing_and_a_new_one_does(opened):
-    kit, client, path = opened
-    [enrolment] = rows(kit, Enrolment)
+    app, client, path = opened
+    [enrolment] = rows(app, Enrolment)
 
-    assert take_back(kit, enrolment.id, actor="cli:test")
-    assert not take_back(kit, enrolment.id, actor="cli:test")
+    assert revoke_page_token(app, enrolment.id, actor="cli:test")
+    assert not revoke_page_token(app, enrolment.id, actor="cli:test")
     gone = client.get(path)
-    token = replace_link(kit, enrolment.id, actor="cli:test")
+    token = replace_page_token(app, enrolment.id, actor="cli:test")
 
     assert gone.status_code == 404
     assert client.get(path).status_code == 404
     assert client.get(f"/p/{token}").status_code == 200
-    done = [one.action for one in rows(kit, AuditEvent) if one.action.startswith("page.")]
+    done = [one.action for one in rows(app, AuditEvent) if one.action.startswith("page.")]
     assert done == ["page.taken-back", "page.new-link"]
 
 
 def test_all_links_that_open_nothing_are_answered_alike(opened):
-    kit, client, path = opened
+    app, client, path = opened
     unknown = client.get("/p/" + "1" * 16)
     answers = [client.get(f"{path}x"), client.get(path[:-1]), client.get("/p/é"), unknown]
-    withdraw(kit, rows(kit, Enrolment)[0].id, reason="x", actor="cli:test", deceased=True)
+    withdraw_enrolment(app, rows(app, Enrolment)[0].id, reason="x", actor="cli:test", deceased=True)
     answers += [client.get(path), client.post(path, data={"do": "stop-sms"})]
 
     assert {answer.status_code for answer in answers} == {404}
@@ -385,8 +401,8 @@ def test_all_links_that_open_nothing_are_answered_alike(opened):
 
 
 def test_after_the_end_the_leaflet_and_the_numbers_stay(opened):
-    kit, client, path = opened
-    withdraw(kit, rows(kit, Enrolment)[0].id, reason="x", actor="cli:test")
+    app, client, path = opened
+    withdraw_enrolment(app, rows(app, Enrolment)[0].id, reason="x", actor="cli:test")
 
     words = Page(client.get(path)).words
 
@@ -396,13 +412,13 @@ def test_after_the_end_the_leaflet_and_the_numbers_stay(opened):
 
 
 def test_whoever_tries_many_links_has_to_wait(opened):
-    kit, client, path = opened
+    app, client, path = opened
 
     answers = [client.get(f"/p/{serial:016d}").status_code for serial in range(31)]
 
     assert answers == [404] * 30 + [429]
     assert client.get(path).status_code == 429
-    clock_of(kit).advance(timedelta(minutes=10))
+    clock_of(app).advance(timedelta(minutes=10))
     assert client.get(path).status_code == 200
 
 
@@ -420,8 +436,8 @@ def test_a_page_is_changed_only_so_often(opened):
 
 
 def test_while_the_database_is_away_the_page_says_so(postgres_outage):
-    kit, server, client = postgres_outage
-    path = path_of(kit, enrol_one(kit))
+    app, server, client = postgres_outage
+    path = path_of(app, enrol_one(app))
     server.stop()
 
     answer = client.get(path)
@@ -434,36 +450,36 @@ def test_while_the_database_is_away_the_page_says_so(postgres_outage):
 
 
 def test_texts_and_e_mails_carry_the_link_where_patients_can_open_it(migrated_sqlite_url):
-    with closing(make_kit(migrated_sqlite_url)) as made:
-        kit = replace(made, public_url="https://followup.example.com")
-        enrolment = enrol_one(kit)
-        enrol_one(kit, 2, channels=(EMAIL,))
-        run_until(kit, ENROLLED_AT + timedelta(days=2))
+    with closing(make_app(migrated_sqlite_url)) as made:
+        app = replace(made, public_url="https://followup.example.com")
+        enrolment = enrol_one(app)
+        enrol_one(app, 2, channels=(EMAIL,))
+        run_until(app, ENROLLED_AT + timedelta(days=2))
 
-        first, dressing = (call.text for call in sms_of(kit).calls[:2])
-        token = path_of(kit, enrolment)
+        first, dressing = (call.text for call in sms_of(app).calls[:2])
+        token = path_of(app, enrolment)
         assert token in first
         assert token in dressing
         assert "new back pain or fever: ring your GP or NHS 111 at once" in first
-        [mail, *_] = email_of(kit).calls
+        [mail, *_] = email_of(app).calls
         assert "/p/" in mail.text
         assert "/p/" in mail.html
         assert token not in mail.text
 
 
-def test_without_a_public_address_no_message_carries_a_link(sqlite_kit):
-    enrol_one(sqlite_kit)
-    run_until(sqlite_kit, ENROLLED_AT + timedelta(days=45))
+def test_without_a_public_address_no_message_carries_a_link(sqlite_app):
+    enrol_one(sqlite_app)
+    run_until(sqlite_app, ENROLLED_AT + timedelta(days=45))
 
-    assert not any("/p/" in call.text for call in sms_of(sqlite_kit).calls)
+    assert not any("/p/" in call.text for call in sms_of(sqlite_app).calls)
 
 
 def test_after_the_link_was_taken_back_messages_go_without_it(migrated_sqlite_url):
-    with closing(make_kit(migrated_sqlite_url)) as made:
-        kit = replace(made, public_url="https://followup.example.com")
-        enrolment = enrol_one(kit)
-        take_back(kit, enrolment, actor="cli:test")
-        run_until(kit, ENROLLED_AT + timedelta(days=2))
+    with closing(make_app(migrated_sqlite_url)) as made:
+        app = replace(made, public_url="https://followup.example.com")
+        enrolment = enrol_one(app)
+        revoke_page_token(app, enrolment, actor="cli:test")
+        run_until(app, ENROLLED_AT + timedelta(days=2))
 
-        assert not any("/p/" in call.text for call in sms_of(kit).calls)
-        assert "We'll text you more advice" in sms_of(kit).calls[0].text
+        assert not any("/p/" in call.text for call in sms_of(app).calls)
+        assert "We'll text you more advice" in sms_of(app).calls[0].text

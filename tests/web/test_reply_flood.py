@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from followup.store.models import InboundMessage
-from followup.worklist import open_items
-from tests.kits import enrol_one, rows, tasks
-from tests.test_bounces import dsn
-from tests.test_replies import replies
+from followup.store.models.messages import InboundMessage
+from followup.worklist.items import open_items
+from tests.delivery.test_bounces import dsn
+from tests.replies.test_inbound import replies
+from tests.support.apps import enrol_one, rows, tasks
 from tests.web.conftest import served, sid, twilio_post
 
 INBOUND = "/hooks/twilio/inbound"
@@ -36,9 +36,9 @@ def form(serial: int) -> dict[str, str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_flood_of_replies_loses_none_and_puts_red_flags_first(kit):
-    enrol_one(kit)
-    with served(kit) as client:
+def test_a_flood_of_replies_loses_none_and_puts_red_flags_first(app):
+    enrol_one(app)
+    with served(app) as client:
         # Every tenth comes twice, as a provider repeats what it had no answer to in time.
         serials = [*range(REPLIES), *range(0, REPLIES, 10)]
         started = time.monotonic()
@@ -52,34 +52,34 @@ def test_a_flood_of_replies_loses_none_and_puts_red_flags_first(kit):
 
     flags = -(-REPLIES // ONE_IN)
     assert set(codes) == {200}
-    assert len(rows(kit, InboundMessage)) == REPLIES
-    with kit.store.read() as session:
+    assert len(rows(app, InboundMessage)) == REPLIES
+    with app.store.read() as session:
         first = [item.detail["cause"] for item in open_items(session)[:flags]]
     assert first == ["red-flag"] * flags
-    answered = {one.address_index for one in replies(kit)}
+    answered = {one.address_index for one in replies(app)}
     assert len(answered) <= SENDERS
-    assert len(replies(kit)) <= 6 * SENDERS
+    assert len(replies(app)) <= 6 * SENDERS
     print(f"{len(serials)} posts in {took:.1f} s: {len(serials) / took:.0f} a second")  # noqa: T201
 
 
-def test_a_bounce_is_taken_from_whoever_has_a_key_and_nobody_else(sqlite_kit):
-    with served(sqlite_kit) as client:
+def test_a_bounce_is_taken_from_whoever_has_a_key_and_nobody_else(sqlite_app):
+    with served(sqlite_app) as client:
         refused = client.post("/hooks/bounce", content=dsn("<one@example.com>"))
 
     assert refused.status_code == 401
 
 
-def test_a_forged_text_about_a_red_flag_moves_nobody(sqlite_kit):
-    with served(sqlite_kit) as client:
+def test_a_forged_text_about_a_red_flag_moves_nobody(sqlite_app):
+    with served(sqlite_app) as client:
         answer = twilio_post(client, INBOUND, form(0), token="another")
 
     assert answer.status_code == 403
-    assert tasks(sqlite_kit) == []
+    assert tasks(sqlite_app) == []
 
 
-def test_a_replayed_text_changes_nothing(sqlite_kit):
-    with served(sqlite_kit) as client:
+def test_a_replayed_text_changes_nothing(sqlite_app):
+    with served(sqlite_app) as client:
         codes = {twilio_post(client, INBOUND, form(0)).status_code for _ in range(5)}
 
     assert codes == {200}
-    assert len(tasks(sqlite_kit)) == len(replies(sqlite_kit)) == 1
+    assert len(tasks(sqlite_app)) == len(replies(sqlite_app)) == 1

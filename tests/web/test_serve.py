@@ -14,10 +14,10 @@ import httpx
 import pytest
 
 from followup.clock import SystemClock
-from followup.store.models import Heartbeat
-from followup.store.session import Store, make_engine
-from tests.servers import free_port
-from tests.stacks import Running, Stack
+from followup.store.engine.session import Store, make_engine
+from followup.store.models.operations import Heartbeat
+from tests.support.servers import free_port
+from tests.support.stacks import Running, Stack
 from tests.web.conftest import enrolment
 
 pytestmark = pytest.mark.slow

@@ -17,30 +17,31 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from followup.kit import Kit
-from followup.links import Links
-from followup.objections import lodge
-from followup.store.models import AuditEvent, Objection, Patient
-from tests.kits import clock_of, email_of, enrol_one, messages, rows, run_jobs, sms_of
-from tests.people import EMAIL, SMS
+from followup.consent.objections import lodge_objection
+from followup.context import AppContext
+from followup.signed_links import SignedLinks
+from followup.store.models.audit import AuditEvent
+from followup.store.models.patients import Objection, Patient
+from tests.support.apps import clock_of, email_of, enrol_one, messages, rows, run_jobs, sms_of
+from tests.support.people import EMAIL, SMS
 from tests.web.conftest import served
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 FORM = "application/x-www-form-urlencoded"
 
 
-def link_in_mail(kit: Kit) -> str:
+def link_in_mail(app: AppContext) -> str:
     """Enrol somebody who is reached by e-mail alone, and return the path of their link."""
-    enrol_one(kit, channels=(EMAIL,))
-    run_jobs(kit)
-    sent = email_of(kit).calls[-1]
+    enrol_one(app, channels=(EMAIL,))
+    run_jobs(app)
+    sent = email_of(app).calls[-1]
     assert sent.unsubscribe_url is not None
     assert sent.unsubscribe_url in sent.text
     return urlsplit(sent.unsubscribe_url).path
 
 
-def in_force(kit: Kit) -> list[Objection]:
-    return [one for one in rows(kit, Objection) if one.lifted_at is None]
+def in_force(app: AppContext) -> list[Objection]:
+    return [one for one in rows(app, Objection) if one.lifted_at is None]
 
 
 class Page(HTMLParser):
@@ -65,17 +66,17 @@ class Page(HTMLParser):
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_opening_the_link_changes_nothing_however_often(kit, client, method):
-    path = link_in_mail(kit)
+def test_opening_the_link_changes_nothing_however_often(app, client, method):
+    path = link_in_mail(app)
 
     answers = [client.request(method, path) for _ in range(3)]
 
     assert {answer.status_code for answer in answers} == {200}
-    assert rows(kit, Objection) == []
+    assert rows(app, Objection) == []
 
 
-def test_the_page_has_one_button_that_posts_to_itself(kit, client):
-    answer = client.get(link_in_mail(kit))
+def test_the_page_has_one_button_that_posts_to_itself(app, client):
+    answer = client.get(link_in_mail(app))
 
     page = Page(answer)
     assert answer.status_code == 200
@@ -84,10 +85,10 @@ def test_the_page_has_one_button_that_posts_to_itself(kit, client):
     assert "This page changes nothing by itself" in page.words
 
 
-def test_no_name_nor_address_stands_on_the_page(kit, client):
-    enrol_one(kit, channels=(EMAIL,))
-    run_jobs(kit)
-    path = urlsplit(str(email_of(kit).calls[-1].unsubscribe_url)).path
+def test_no_name_nor_address_stands_on_the_page(app, client):
+    enrol_one(app, channels=(EMAIL,))
+    run_jobs(app)
+    path = urlsplit(str(email_of(app).calls[-1].unsubscribe_url)).path
 
     for answer in (client.get(path), client.post(path, data=ONE_CLICK), client.get(path)):
         for private in ("Test", "Patient-", "patient1", "example.com", "447700900001", "999000"):
@@ -98,13 +99,13 @@ def test_no_name_nor_address_stands_on_the_page(kit, client):
 # ------------------------------------------------------------------------------ stopping
 
 
-def test_the_button_stops_e_mails_and_shows_that_it_did(kit, client):
-    path = link_in_mail(kit)
+def test_the_button_stops_e_mails_and_shows_that_it_did(app, client):
+    path = link_in_mail(app)
 
     pressed = client.post(path, content=b"", headers={"Content-Type": FORM})
     shown = client.get(path)
 
-    [objection] = in_force(kit)
+    [objection] = in_force(app)
     assert (pressed.status_code, pressed.headers["location"]) == (303, path)
     assert (objection.channel, objection.source, objection.lodged_by) == (
         "email",
@@ -116,8 +117,8 @@ def test_the_button_stops_e_mails_and_shows_that_it_did(kit, client):
 
 
 @pytest.mark.parametrize("multipart", [False, True], ids=["urlencoded", "multipart"])
-def test_one_click_of_a_mail_program_stops_e_mails_without_a_redirect(kit, client, multipart):
-    path = link_in_mail(kit)
+def test_one_click_of_a_mail_program_stops_e_mails_without_a_redirect(app, client, multipart):
+    path = link_in_mail(app)
 
     if multipart:
         answer = client.post(path, files={"List-Unsubscribe": (None, "One-Click")})
@@ -125,48 +126,50 @@ def test_one_click_of_a_mail_program_stops_e_mails_without_a_redirect(kit, clien
         answer = client.post(path, data=ONE_CLICK)
 
     assert answer.status_code == 200
-    assert [one.channel for one in in_force(kit)] == ["email"]
+    assert [one.channel for one in in_force(app)] == ["email"]
 
 
-def test_clicking_again_and_at_once_is_one_objection(kit, client):
-    path = link_in_mail(kit)
+def test_clicking_again_and_at_once_is_one_objection(app, client):
+    path = link_in_mail(app)
 
     with ThreadPoolExecutor(8) as executor:
         answers = list(executor.map(lambda _: client.post(path, data=ONE_CLICK), range(8)))
 
     assert {answer.status_code for answer in answers} == {200}
-    assert len(rows(kit, Objection)) == 1
-    lodged = [one for one in rows(kit, AuditEvent) if one.action == "objection.lodged"]
+    assert len(rows(app, Objection)) == 1
+    lodged = [one for one in rows(app, AuditEvent) if one.action == "objection.lodged"]
     assert len(lodged) == 1
 
 
-def test_after_the_click_no_e_mail_goes_and_texts_still_do(kit, client):
-    enrol_one(kit, channels=(EMAIL, SMS))
-    link = kit.links.stop_url(rows(kit, Patient)[0].id)
+def test_after_the_click_no_e_mail_goes_and_texts_still_do(app, client):
+    enrol_one(app, channels=(EMAIL, SMS))
+    link = app.links.stop_url(rows(app, Patient)[0].id)
     client.post(urlsplit(link).path, data=ONE_CLICK)
 
-    clock_of(kit).advance(timedelta(days=2))
-    run_jobs(kit)
+    clock_of(app).advance(timedelta(days=2))
+    run_jobs(app)
 
-    assert email_of(kit).calls == []
-    assert len(sms_of(kit).calls) > 0
-    assert "sent" in {one.state for one in messages(kit)}
+    assert email_of(app).calls == []
+    assert len(sms_of(app).calls) > 0
+    assert "sent" in {one.state for one in messages(app)}
 
 
-def test_an_objection_to_everything_counts_as_stopped(kit, client):
-    path = link_in_mail(kit)
-    with kit.store.write() as session:
+def test_an_objection_to_everything_counts_as_stopped(app, client):
+    path = link_in_mail(app)
+    with app.store.write() as session:
         [patient] = session.query(Patient).all()
-        lodge(session, kit, kit.deed("patient"), patient=patient, channel=None, source="sms")
+        lodge_objection(
+            session, app, app.by("patient"), patient=patient, channel=None, source="sms"
+        )
 
     assert "You will get no more emails" in client.get(path).text
     client.post(path, data=ONE_CLICK)
-    assert [one.channel for one in in_force(kit)] == [None]
+    assert [one.channel for one in in_force(app)] == [None]
 
 
-def test_a_link_works_for_as_long_as_the_mail_is_kept(kit, client):
-    path = link_in_mail(kit)
-    clock_of(kit).advance(timedelta(days=3650))
+def test_a_link_works_for_as_long_as_the_mail_is_kept(app, client):
+    path = link_in_mail(app)
+    clock_of(app).advance(timedelta(days=3650))
 
     assert client.post(path, data=ONE_CLICK).status_code == 200
 
@@ -175,12 +178,12 @@ def test_a_link_works_for_as_long_as_the_mail_is_kept(kit, client):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_a_link_that_we_never_made_is_a_page_that_says_what_to_do(kit, client, method):
-    right = link_in_mail(kit)
+def test_a_link_that_we_never_made_is_a_page_that_says_what_to_do(app, client, method):
+    right = link_in_mail(app)
     other_key = urlsplit(
-        Links("https://x.example.com", b"k" * 32).stop_url(rows(kit, Patient)[0].id)
+        SignedLinks("https://x.example.com", b"k" * 32).stop_url(rows(app, Patient)[0].id)
     )
-    unknown = urlsplit(kit.links.stop_url(UUID(int=7)))
+    unknown = urlsplit(app.links.stop_url(UUID(int=7)))
 
     for path in (right[:-1], right[:-1] + "~", f"{right}x", "/u/x", "/u/é", other_key.path,
                  unknown.path):  # fmt: skip
@@ -189,7 +192,7 @@ def test_a_link_that_we_never_made_is_a_page_that_says_what_to_do(kit, client, m
         assert answer.status_code == 404, path
         assert "This link does not work" in answer.text
         assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert rows(kit, Objection) == []
+    assert rows(app, Objection) == []
 
 
 @settings(
@@ -201,8 +204,8 @@ def test_no_made_up_token_is_a_server_error(sqlite_client, token):
 
 
 def test_while_the_database_is_away_the_page_says_so(postgres_outage):
-    kit, server, client = postgres_outage
-    path = link_in_mail(kit)
+    app, server, client = postgres_outage
+    path = link_in_mail(app)
     server.stop()
 
     for answer in (client.get(path), client.post(path, data=ONE_CLICK)):
@@ -214,9 +217,9 @@ def test_while_the_database_is_away_the_page_says_so(postgres_outage):
 # -------------------------------------------------------------------------------- pages
 
 
-def test_every_page_can_be_read_by_anybody(sqlite_kit):
-    with served(sqlite_kit) as client:
-        path = link_in_mail(sqlite_kit)
+def test_every_page_can_be_read_by_anybody(sqlite_app):
+    with served(sqlite_app) as client:
+        path = link_in_mail(sqlite_app)
         asked = client.get(path)
         answers = [asked, client.post(path, data=ONE_CLICK), client.get(path), client.get("/u/x")]
 

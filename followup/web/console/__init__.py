@@ -9,8 +9,8 @@ see it:
     def search(here: Here) -> Response:
         return here.page("patients.html", found=...)
 
-Its module is listed in `followup.web.console.site`, its template lies in `templates/pages` and uses
-the macros of `templates/components` only.
+Its module is listed in `followup.web.console.framework.app`; its template lies in `templates/pages`
+and uses the macros of `templates/components` only.
 """
 
 from __future__ import annotations

@@ -16,9 +16,9 @@ from starlette.concurrency import run_in_threadpool
 
 from followup.content.advice import Advice
 from followup.content.page_words import PageWords
+from followup.context import AppContext
 from followup.domain.errors import InvalidInput, NotFound
-from followup.kit import Kit
-from followup.patient_page import PatientPage, choose, read_page
+from followup.patient_page import PatientPage, change_choice, read_page
 from followup.web.forms import read_form
 from followup.web.patient_page.limits import CHANGES, WRONG_LINKS, Limit
 from followup.web.patient_page.view import Shown, gone, shown
@@ -33,18 +33,18 @@ TOO_MANY = 429
 class Desk:
     """What the page is made from, and how often it is asked for."""
 
-    kit: Kit
+    app: AppContext
     words: PageWords
     advice: Advice
     wrong_links: Limit
     changes: Limit
 
     @classmethod
-    def of(cls, kit: Kit) -> Desk:
+    def of(cls, app: AppContext) -> Desk:
         """Return the desk of a process."""
-        now = kit.clock.real_now
+        now = app.clock.real_now
         return cls(
-            kit, PageWords.load(), Advice(kit.content), Limit(WRONG_LINKS, now=now),
+            app, PageWords.load(), Advice(app.content), Limit(WRONG_LINKS, now=now),
             Limit(CHANGES, now=now),
         )  # fmt: skip
 
@@ -52,7 +52,7 @@ class Desk:
 async def _desk(request: Request, site: Here) -> Desk:
     state = request.app.state
     if not hasattr(state, "patient_desk"):
-        state.patient_desk = Desk.of(site.kit)
+        state.patient_desk = Desk.of(site.app)
     desk = state.patient_desk
     assert isinstance(desk, Desk)  # noqa: S101 - put there above
     return desk
@@ -68,16 +68,16 @@ def show(request: Request, desk: TheDesk, token: str) -> Response:
     if desk.wrong_links.reached(who):
         return gone(request, "too-many", status=TOO_MANY)
     try:
-        found = read_page(desk.kit, desk.advice, token)
+        found = read_page(desk.app, desk.advice, token)
         facts = _language(desk, found)
         if facts.draft or facts.language != found.wanted_language:
             found = read_page(
-                desk.kit, desk.advice, token, language=facts.language, drafts=facts.draft
+                desk.app, desk.advice, token, language=facts.language, drafts=facts.draft
             )
     except NotFound:
         desk.wrong_links.count(who)
         return gone(request, "gone", status=404)
-    return shown(request, desk.kit, desk.words, found, facts)
+    return shown(request, desk.app, desk.words, found, facts)
 
 
 @router.post("/p/{token}")
@@ -94,11 +94,11 @@ def _change(request: Request, desk: Desk, token: str, choice: str, key: str) -> 
     if desk.wrong_links.reached(who) or desk.changes.reached(token):
         return gone(request, "too-many", status=TOO_MANY)
     try:
-        found = read_page(desk.kit, desk.advice, token)
-        if not _is_from_the_page(request, desk.kit, found, key):
+        found = read_page(desk.app, desk.advice, token)
+        if not _is_from_the_page(request, desk.app, found, key):
             return gone(request, "stale", status=403)
         desk.changes.count(token)
-        choose(desk.kit, token, choice, languages=found.clinic.languages)
+        change_choice(desk.app, token, choice, languages=found.clinic.languages)
     except NotFound:
         desk.wrong_links.count(who)
         return gone(request, "gone", status=404)
@@ -108,9 +108,9 @@ def _change(request: Request, desk: Desk, token: str, choice: str, key: str) -> 
     return RedirectResponse(f"{request.url.path}?done={done}", status_code=303)
 
 
-def _is_from_the_page(request: Request, kit: Kit, found: PatientPage, key: str) -> bool:
+def _is_from_the_page(request: Request, app: AppContext, found: PatientPage, key: str) -> bool:
     site = request.headers.get("sec-fetch-site", "same-origin")
-    right = hmac.compare_digest(key.encode(), kit.links.form_key(found.index).encode())
+    right = hmac.compare_digest(key.encode(), app.links.form_key(found.index).encode())
     return site == "same-origin" and right
 
 
@@ -123,7 +123,7 @@ def _language(desk: Desk, found: PatientPage) -> Shown:
     known = wanted in desk.words.languages and wanted in found.clinic.languages
     if known and desk.words.shows(wanted):
         return Shown(language=wanted, draft=False)
-    practising = all(channel.provider == "sandbox" for channel in desk.kit.channels.values())
+    practising = all(channel.provider == "sandbox" for channel in desk.app.channels.values())
     if known and practising:
         return Shown(language=wanted, draft=True)
     return Shown(language="en", draft=False)

@@ -16,14 +16,14 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from followup.bank_holidays import office_is_open
+from followup.catalogue.bank_holidays import office_is_open
+from followup.content.languages import direction, locale_of, own_name
 from followup.content.page_words import Leaflet, PageWords
 from followup.content.rules import ClinicFacts
+from followup.context import AppContext
 from followup.domain.channel import ChannelKind
-from followup.domain.needs import Need
-from followup.kit import Kit
-from followup.languages import direction, locale_of, own_name
-from followup.patient_page import CARRIER, Dated, PatientPage, Standing
+from followup.domain.needs import ReadingNeed
+from followup.patient_page import CARRIER, ChannelStatus, DatedAdvice, PatientPage
 from followup.web.patient_page.words import BUTTONS, DONE, GONE, NOTES, STATES, TITLE
 
 FORWARD = "\u2066"
@@ -40,7 +40,7 @@ class Shown:
 
 
 def shown(
-    request: Request, kit: Kit, words: PageWords, found: PatientPage, facts: Shown
+    request: Request, app: AppContext, words: PageWords, found: PatientPage, facts: Shown
 ) -> HTMLResponse:
     """Return the page."""
     environment = _environment(words, facts.language)
@@ -51,13 +51,13 @@ def shown(
         language=facts.language,
         direction=direction(facts.language),
         draft=facts.draft,
-        large=Need.LARGE_PRINT in found.needs,
+        large=ReadingNeed.LARGE_PRINT in found.needs,
         title=leaflet.title if leaflet else say(TITLE),
         styles=_styles(),
         clinic=clinic,
         hours=clinic.office_hours_text,
-        closed=not office_is_open(found.clinic, kit.clock.now()),
-        urgent=leaflet.urgent if leaflet else _red_flags(kit, found, facts.language),
+        closed=not office_is_open(found.clinic, app.clock.now()),
+        urgent=leaflet.urgent if leaflet else _red_flags(app, found, facts.language),
         today=[_piece(one) for one in found.today],
         is_today=found.is_today,
         earlier=[_piece(one) for one in found.earlier],
@@ -73,7 +73,7 @@ def shown(
         languages=_languages(found),
         not_yet=[own_name(found.wanted_language)]
         if found.wanted_language != facts.language else [],
-        form_key=kit.links.form_key(found.index),
+        form_key=app.links.form_key(found.index),
         done=say(DONE[request.query_params["done"]])
         if request.query_params.get("done") in DONE else None,
     )  # fmt: skip
@@ -139,12 +139,12 @@ def _leaflet(words: PageWords, found: PatientPage, language: str) -> Leaflet | N
     return words.leaflet(found.protocol, language, found.clinic)
 
 
-def _red_flags(kit: Kit, found: PatientPage, language: str) -> Markup:
+def _red_flags(app: AppContext, found: PatientPage, language: str) -> Markup:
     """Return the signs as the e-mails name them, for a protocol without a leaflet of its own."""
-    return kit.content.red_flags(language, found.clinic)
+    return app.content.red_flags(language, found.clinic)
 
 
-def _piece(one: Dated) -> dict[str, Any]:
+def _piece(one: DatedAdvice) -> dict[str, Any]:
     piece = one.piece
     return {
         "heading": piece.heading,
@@ -154,7 +154,7 @@ def _piece(one: Dated) -> dict[str, Any]:
     }
 
 
-def _coming(one: Dated, found: PatientPage, language: str) -> dict[str, Any]:
+def _coming(one: DatedAdvice, found: PatientPage, language: str) -> dict[str, Any]:
     local = one.at.astimezone(found.clinic.zone)
     locale = locale_of("en-GB" if language == "en" else language)
     return {**_piece(one), "day": format_date(local, "EEEE d MMMM", locale=locale)}
@@ -163,14 +163,14 @@ def _coming(one: Dated, found: PatientPage, language: str) -> dict[str, Any]:
 def _choices(found: PatientPage) -> Iterator[dict[str, str]]:
     for standing in found.standing:
         yield _choice(standing)
-    large = Need.LARGE_PRINT in found.needs
+    large = ReadingNeed.LARGE_PRINT in found.needs
     yield {
         "state": STATES["large" if large else "normal"],
         "do": "normal" if large else "large",
         "button": BUTTONS["normal" if large else "large"],
         "note": "",
     }
-    if Need.EASY_READ not in found.needs:
+    if ReadingNeed.EASY_READ not in found.needs:
         yield {
             "state": STATES["easy-read"],
             "do": "easy-read",
@@ -179,7 +179,7 @@ def _choices(found: PatientPage) -> Iterator[dict[str, str]]:
         }
 
 
-def _choice(standing: Standing) -> dict[str, str]:
+def _choice(standing: ChannelStatus) -> dict[str, str]:
     channel = standing.channel.value
     if standing.stopped_by is None:
         do = f"stop-{channel}"

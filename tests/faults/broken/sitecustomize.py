@@ -22,10 +22,10 @@ from typing import Any
 def without_write_ahead(send: Any) -> None:
     """Call the provider before the attempt is committed, in the transaction that is open."""
 
-    def deliver(kit: Any, token: Any, portion: Any, *, executor: Any) -> int:
-        calls = send.Calls(kit, executor)
-        with kit.store.write() as session:
-            started = send._start(session, kit, token, portion)
+    def deliver(app: Any, token: Any, portion: Any, *, executor: Any) -> int:
+        calls = send.Calls(app, executor)
+        with app.store.write() as session:
+            started = send._start(session, app, token, portion)
             calls.begin(started)
             while len(calls._turns._done) < len(started):
                 time.sleep(0.005)
@@ -69,17 +69,17 @@ def without_lease_check(prepare: Any) -> None:
     prepare.prepare = prepared
 
 
-def without_own_account(kit: Any) -> None:
+def without_own_account(app: Any) -> None:
     """Look for an attempt at the second account, whichever was called for it."""
-    kit.Kit.line_of = lambda self, kind, **_: self.standby.get(kind) or self.channels[kind]
+    app.Kit.line_of = lambda self, kind, **_: self.standby.get(kind) or self.channels[kind]
 
 
 BREAKS: dict[str, tuple[str, Callable[[Any], None]]] = {
-    "write-ahead": ("followup.send", without_write_ahead),
-    "compare-and-set": ("followup.store.messages", without_compare_and_set),
-    "reconciliation-wait": ("followup.reconcile", without_reconciliation_wait),
-    "lease-check": ("followup.prepare", without_lease_check),
-    "own-account": ("followup.kit", without_own_account),
+    "write-ahead": ("followup.sending.send_batch", without_write_ahead),
+    "compare-and-set": ("followup.store.message_state", without_compare_and_set),
+    "reconciliation-wait": ("followup.delivery.reconcile", without_reconciliation_wait),
+    "lease-check": ("followup.sending.attempt", without_lease_check),
+    "own-account": ("followup.context", without_own_account),
 }
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from followup.domain.roles import Role
 from followup.staff.sessions import Stage
-from followup.web.console.registry import PUBLIC
-from followup.web.console.site import all_pages
+from followup.web.console.framework.app import all_pages
+from followup.web.console.framework.routes import PUBLIC
 from tests.web.console.visitors import Visitor, join
 
 PAGES = sorted(all_pages(), key=lambda page: (page.path, page.method))
@@ -71,8 +71,8 @@ def test_no_two_pages_answer_the_same_request():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=ids)
-def test_nobody_gets_further_than_the_sign_in_page(shared_app, page):
-    answer = ask(Visitor(shared_app), page)
+def test_nobody_gets_further_than_the_sign_in_page(shared_asgi, page):
+    answer = ask(Visitor(shared_asgi), page)
 
     if page.may is PUBLIC:
         assert not answer.headers.get("location", "").startswith("/sign-in?next")
@@ -84,8 +84,8 @@ def test_nobody_gets_further_than_the_sign_in_page(shared_app, page):
 
 @pytest.mark.parametrize("role", list(Role))
 @pytest.mark.parametrize("page", PAGES, ids=ids)
-def test_a_role_opens_its_own_pages_and_no_others(shared_kit, shared_app, page, role):
-    answer = ask(join(shared_kit, shared_app, role), page)
+def test_a_role_opens_its_own_pages_and_no_others(shared_app, shared_asgi, page, role):
+    answer = ask(join(shared_app, shared_asgi, role), page)
 
     if page.may is PUBLIC:
         assert answer.status_code in {200, 303, 404, 422}
@@ -99,8 +99,10 @@ def test_a_role_opens_its_own_pages_and_no_others(shared_kit, shared_app, page, 
 
 @pytest.mark.parametrize("stage", [Stage.CODE, Stage.ENROL_CODE])
 @pytest.mark.parametrize("page", PAGES, ids=ids)
-def test_a_password_alone_opens_nothing_while_the_code_is_owed(shared_kit, shared_app, page, stage):
-    answer = ask(join(shared_kit, shared_app, stage=stage), page)
+def test_a_password_alone_opens_nothing_while_the_code_is_owed(
+    shared_app, shared_asgi, page, stage
+):
+    answer = ask(join(shared_app, shared_asgi, stage=stage), page)
 
     if page.may is not PUBLIC and page.may is not stage:
         assert answer.status_code == 303
@@ -120,8 +122,8 @@ def test_a_password_alone_opens_nothing_while_the_code_is_owed(shared_kit, share
     ],
     ids=str,
 )
-def test_a_form_of_another_site_changes_nothing(shared_kit, shared_app, page, headers):
-    visitor = join(shared_kit, shared_app)
+def test_a_form_of_another_site_changes_nothing(shared_app, shared_asgi, page, headers):
+    visitor = join(shared_app, shared_asgi)
     del visitor.client.headers["Sec-Fetch-Site"]
 
     answer = visitor.client.post(address(page.path), headers=headers, follow_redirects=False)
@@ -130,8 +132,8 @@ def test_a_form_of_another_site_changes_nothing(shared_kit, shared_app, page, he
     assert "came from elsewhere" in answer.text
 
 
-def test_where_the_browser_does_not_say_the_origin_must_be_our_own(sqlite_kit, app):
-    visitor = join(sqlite_kit, app)
+def test_where_the_browser_does_not_say_the_origin_must_be_our_own(sqlite_app, asgi):
+    visitor = join(sqlite_app, asgi)
     del visitor.client.headers["Sec-Fetch-Site"]
 
     answer = visitor.client.post(
@@ -142,10 +144,10 @@ def test_where_the_browser_does_not_say_the_origin_must_be_our_own(sqlite_kit, a
 
 
 def test_the_navigation_leads_only_to_pages_that_are_there_and_may_be_opened(
-    shared_kit, shared_app
+    shared_app, shared_asgi
 ):
     for role in Role:
-        visitor = join(shared_kit, shared_app, role)
+        visitor = join(shared_app, shared_asgi, role)
         menu = visitor.get("/").page.one("nav", **{"aria-label": "Menu"})
         places = [link.attributes["href"] for link in menu.all("a")]
 

@@ -7,11 +7,13 @@ from datetime import timedelta
 import pytest
 
 from followup.domain.roles import Role
-from followup.store.models import AuditEvent, Patient, WorklistItem
-from followup.store.patients import read
-from followup.store.staff_tables import Call
-from followup.worklist import Task, open_item
-from tests.kits import (
+from followup.patients.records import read_patient
+from followup.store.models.audit import AuditEvent
+from followup.store.models.patients import Patient
+from followup.store.models.staff import Call
+from followup.store.models.worklist import WorklistItem
+from followup.worklist.items import NewItem, open_item
+from tests.support.apps import (
     actions,
     balance_is_even,
     clock_of,
@@ -22,29 +24,29 @@ from tests.kits import (
     sms_of,
     tasks,
 )
-from tests.people import CLINIC, ENROLLED_AT, SMS
-from tests.scripted_channel import refuse
+from tests.support.people import CLINIC, ENROLLED_AT, SMS
+from tests.support.scripted_channel import refuse
 from tests.web.console.test_patient import statements, write
 
 SOON = ENROLLED_AT + timedelta(minutes=5)
 
 
 @pytest.fixture
-def failed(sqlite_kit):
+def failed(sqlite_app):
     """Somebody who agreed to texts alone, or to both, and whose number does not exist."""
 
     def fail(serial=1, **given):
-        sms_of(sqlite_kit).script(refuse("21211", recipient=True))
-        enrol_one(sqlite_kit, serial, **{"channels": (SMS,), **given})
-        run_until(sqlite_kit, clock_of(sqlite_kit).now() + timedelta(minutes=1))
-        item = tasks(sqlite_kit)[-1]
+        sms_of(sqlite_app).script(refuse("21211", recipient=True))
+        enrol_one(sqlite_app, serial, **{"channels": (SMS,), **given})
+        run_until(sqlite_app, clock_of(sqlite_app).now() + timedelta(minutes=1))
+        item = tasks(sqlite_app)[-1]
         return f"/attention/{item.id}"
 
     return fail
 
 
-def item_of(kit, path):
-    (found,) = [one for one in tasks(kit) if str(one.id) == path.rpartition("/")[2]]
+def item_of(app, path):
+    (found,) = [one for one in tasks(app) if str(one.id) == path.rpartition("/")[2]]
     return found
 
 
@@ -78,10 +80,10 @@ def test_what_failed_is_told_with_what_to_do_until_when_and_whose_it_is(admin, f
         assert told in page.text
 
 
-def test_items_of_one_patient_stand_together(sqlite_kit, joined, failed):
+def test_items_of_one_patient_stand_together(sqlite_app, joined, failed):
     failed(1)
     failed(2)
-    write(sqlite_kit, "What is this?", serial=1)
+    write(sqlite_app, "What is this?", serial=1)
 
     page = joined().get("/attention")
 
@@ -92,9 +94,9 @@ def test_items_of_one_patient_stand_together(sqlite_kit, joined, failed):
     assert "What is this?" in page.text
 
 
-def test_what_is_overdue_is_said_and_can_be_asked_for(sqlite_kit, joined, failed):
+def test_what_is_overdue_is_said_and_can_be_asked_for(sqlite_app, joined, failed):
     failed(1)
-    run_until(sqlite_kit, ENROLLED_AT + timedelta(days=2))
+    run_until(sqlite_app, ENROLLED_AT + timedelta(days=2))
     failed(2)
 
     page = joined().get("/attention")
@@ -119,20 +121,20 @@ def test_an_item_of_another_clinic_is_not_there(joined, failed, what):
 
 
 @pytest.mark.parametrize("what", ["take", "reveal", "call", "contacts", "mail", "done"])
-def test_nothing_can_be_done_about_an_item_of_another_clinic(sqlite_kit, joined, failed, what):
+def test_nothing_can_be_done_about_an_item_of_another_clinic(sqlite_app, joined, failed, what):
     path = failed()
 
     joined(clinics=["elsewhere"]).post(f"{path}/{what}", {"outcome": "told"}, status=404)
 
-    assert item_of(sqlite_kit, path).state == "open"
+    assert item_of(sqlite_app, path).state == "open"
 
 
-def test_contacts_are_masked_until_somebody_asks(sqlite_kit, auditor, failed):
+def test_contacts_are_masked_until_somebody_asks(sqlite_app, auditor, failed):
     path = failed()
     assert "+447700900001" not in auditor.get(path).html
 
     assert "+447700900001" in auditor.post(f"{path}/reveal").text
-    assert actions(sqlite_kit)[-1] == "patient.revealed"
+    assert actions(sqlite_app)[-1] == "patient.revealed"
 
 
 def test_who_may_only_read_is_offered_nothing_to_do(auditor, failed):
@@ -143,10 +145,10 @@ def test_who_may_only_read_is_offered_nothing_to_do(auditor, failed):
         assert page.page.all("form", action=f"{path}/take") == []
 
 
-def test_a_text_of_a_shared_number_names_all_who_share_it(sqlite_kit, joined):
-    enrol_one(sqlite_kit, 1)
-    enrol_one(sqlite_kit, 2, mobile="+447700900001")
-    write(sqlite_kit, "Can I have a bath?")
+def test_a_text_of_a_shared_number_names_all_who_share_it(sqlite_app, joined):
+    enrol_one(sqlite_app, 1)
+    enrol_one(sqlite_app, 2, mobile="+447700900001")
+    write(sqlite_app, "Can I have a bath?")
 
     page = joined().get("/attention")
 
@@ -155,10 +157,10 @@ def test_a_text_of_a_shared_number_names_all_who_share_it(sqlite_kit, joined):
     assert "Can I have a bath?" in page.text
 
 
-def test_a_text_of_nobody_is_read_and_closed_with_a_note(sqlite_kit, joined):
-    write(sqlite_kit, "Who are you?", serial=77)
+def test_a_text_of_nobody_is_read_and_closed_with_a_note(sqlite_app, joined):
+    write(sqlite_app, "Who are you?", serial=77)
     admin = joined()
-    path = f"/attention/{tasks(sqlite_kit)[0].id}"
+    path = f"/attention/{tasks(sqlite_app)[0].id}"
     assert "Somebody who is not enrolled" in admin.get(path).text
 
     admin.post(f"{path}/done", {"outcome": "not-needed", "note": "A wrong number."})
@@ -168,25 +170,27 @@ def test_a_text_of_nobody_is_read_and_closed_with_a_note(sqlite_kit, joined):
     assert "A wrong number." in page.text
 
 
-def test_more_items_ask_no_more_of_the_database(sqlite_kit, joined, failed):
+def test_more_items_ask_no_more_of_the_database(sqlite_app, joined, failed):
     failed(1)
     joined().get("/attention")
     visitor = joined()
-    few = statements(sqlite_kit, lambda: visitor.get("/attention"))
+    few = statements(sqlite_app, lambda: visitor.get("/attention"))
     for serial in range(2, 9):
         failed(serial)
-        write(sqlite_kit, f"Hello {serial}", serial=serial)
+        write(sqlite_app, f"Hello {serial}", serial=serial)
     visitor = joined()
 
-    assert statements(sqlite_kit, lambda: visitor.get("/attention")) == few
+    assert statements(sqlite_app, lambda: visitor.get("/attention")) == few
 
 
-def test_beyond_what_a_page_shows_it_says_that_there_is_more(sqlite_kit, joined, monkeypatch):
-    monkeypatch.setattr("followup.store.attention.PAGE", 2)
-    with sqlite_kit.store.write() as session:
+def test_beyond_what_a_page_shows_it_says_that_there_is_more(sqlite_app, joined, monkeypatch):
+    monkeypatch.setattr("followup.worklist.queries.PAGE", 2)
+    with sqlite_app.store.write() as session:
         for serial in range(3):
-            task = Task(subject=f"s{serial}", kind="set-up", clinic=CLINIC, cause="TemplateError")
-            open_item(session, sqlite_kit, sqlite_kit.deed("cli:test"), task)
+            task = NewItem(
+                subject=f"s{serial}", kind="set-up", clinic=CLINIC, cause="TemplateError"
+            )
+            open_item(session, sqlite_app, sqlite_app.by("cli:test"), task)
 
     visitor = joined()
     page = visitor.get("/attention")
@@ -201,7 +205,7 @@ def test_beyond_what_a_page_shows_it_says_that_there_is_more(sqlite_kit, joined,
 
 
 @pytest.mark.parametrize("page", ["0", "-1", "x", "٣", "99999"])
-def test_a_page_that_is_none_is_the_first(sqlite_kit, joined, failed, page):
+def test_a_page_that_is_none_is_the_first(sqlite_app, joined, failed, page):
     failed()
 
     shown = joined().get("/attention", params={"page": page})
@@ -209,14 +213,16 @@ def test_a_page_that_is_none_is_the_first(sqlite_kit, joined, failed, page):
     assert len(shown.page.all("li", **{"class": "fu-item"})) == 1
 
 
-def test_each_view_is_counted_beyond_the_page_too(sqlite_kit, joined, monkeypatch):
-    monkeypatch.setattr("followup.store.attention.PAGE", 1)
-    with sqlite_kit.store.write() as session:
+def test_each_view_is_counted_beyond_the_page_too(sqlite_app, joined, monkeypatch):
+    monkeypatch.setattr("followup.worklist.queries.PAGE", 1)
+    with sqlite_app.store.write() as session:
         for serial in range(3):
-            task = Task(subject=f"s{serial}", kind="set-up", clinic=CLINIC, cause="TemplateError")
-            open_item(session, sqlite_kit, sqlite_kit.deed("cli:test"), task)
+            task = NewItem(
+                subject=f"s{serial}", kind="set-up", clinic=CLINIC, cause="TemplateError"
+            )
+            open_item(session, sqlite_app, sqlite_app.by("cli:test"), task)
     visitor = joined()
-    visitor.post(f"/attention/{tasks(sqlite_kit)[2].id}/take")
+    visitor.post(f"/attention/{tasks(sqlite_app)[2].id}/take")
 
     page = visitor.get("/attention?view=mine")
 
@@ -229,7 +235,7 @@ def test_each_view_is_counted_beyond_the_page_too(sqlite_kit, joined, monkeypatc
 # --------------------------------------------------------------------------------- doing
 
 
-def test_taking_makes_it_mine_and_another_can_take_it_over(sqlite_kit, joined, failed):
+def test_taking_makes_it_mine_and_another_can_take_it_over(sqlite_app, joined, failed):
     path = failed()
     first, second = joined(Role.ENROL), joined(Role.ENROL)
 
@@ -241,11 +247,11 @@ def test_taking_makes_it_mine_and_another_can_take_it_over(sqlite_kit, joined, f
     seen = second.get(path)
     assert f"{first.email} has it" in seen.text
     second.post(f"{path}/take", seen.values(f"{path}/take"))
-    assert item_of(sqlite_kit, path).owner == f"web:{second.email}"
+    assert item_of(sqlite_app, path).owner == f"web:{second.email}"
 
 
 def test_a_corrected_number_plans_anew_what_is_still_useful_and_closes_it(
-    sqlite_kit, joined, failed
+    sqlite_app, joined, failed
 ):
     path = failed()
     admin = joined()
@@ -256,24 +262,24 @@ def test_a_corrected_number_plans_anew_what_is_still_useful_and_closes_it(
     )
     assert "what is still useful is planned anew" in page.page.text
     assert "Good news" in page.text
-    run_until(sqlite_kit, clock_of(sqlite_kit).now() + timedelta(minutes=2))
+    run_until(sqlite_app, clock_of(sqlite_app).now() + timedelta(minutes=2))
 
-    assert item_of(sqlite_kit, path).outcome == "corrected"
-    assert read(rows(sqlite_kit, Patient)[0], sqlite_kit.keyring).mobile == "+447700900222"
-    assert sms_of(sqlite_kit).calls[-1].to == "+447700900222"
-    balance_is_even(sqlite_kit)
+    assert item_of(sqlite_app, path).outcome == "corrected"
+    assert read_patient(rows(sqlite_app, Patient)[0], sqlite_app.keyring).mobile == "+447700900222"
+    assert sms_of(sqlite_app).calls[-1].to == "+447700900222"
+    balance_is_even(sqlite_app)
 
 
-def test_a_correction_that_comes_too_late_leaves_it_on_the_list(sqlite_kit, joined, failed):
+def test_a_correction_that_comes_too_late_leaves_it_on_the_list(sqlite_app, joined, failed):
     path = failed()
-    run_until(sqlite_kit, ENROLLED_AT + timedelta(days=1))
+    run_until(sqlite_app, ENROLLED_AT + timedelta(days=1))
 
     page = joined().post(
         f"{path}/contacts", {"mobile": "07700 900222", "mobile_again": "07700 900222"}
     )
 
     assert "too late for this message" in page.page.text
-    assert item_of(sqlite_kit, path).state == "open"
+    assert item_of(sqlite_app, path).state == "open"
 
 
 def test_a_wrong_correction_is_refused(joined, failed):
@@ -282,19 +288,19 @@ def test_a_wrong_correction_is_refused(joined, failed):
     assert page.errors == ["Enter a mobile number or an e-mail address"]
 
 
-def test_it_is_sent_by_e_mail_where_the_patient_agreed(sqlite_kit, joined, failed):
+def test_it_is_sent_by_e_mail_where_the_patient_agreed(sqlite_app, joined, failed):
     path = failed()
     assert "Send by e-mail" not in joined().get(path).links()
     joined().get(f"{path}/mail", status=409)
 
 
-def test_sending_by_e_mail_closes_it(sqlite_kit, joined):
-    enrolment = enrol_one(sqlite_kit, 1)
-    run_until(sqlite_kit, SOON)
-    (sent,) = [one for one in messages(sqlite_kit, enrolment) if one.state == "sent"]
-    with sqlite_kit.store.write() as session:
-        task = Task.of_message(sent, kind="no-receipt", cause="no-receipt")
-        item = open_item(session, sqlite_kit, sqlite_kit.deed("reconciler"), task)
+def test_sending_by_e_mail_closes_it(sqlite_app, joined):
+    enrolment = enrol_one(sqlite_app, 1)
+    run_until(sqlite_app, SOON)
+    (sent,) = [one for one in messages(sqlite_app, enrolment) if one.state == "sent"]
+    with sqlite_app.store.write() as session:
+        task = NewItem.of_message(sent, kind="no-receipt", cause="no-receipt")
+        item = open_item(session, sqlite_app, sqlite_app.by("reconciler"), task)
     admin, path = joined(), f"/attention/{item}"
     asked = admin.get(admin.get(path).links()["Send by e-mail"])
     assert "would get it a second time" in asked.text
@@ -302,12 +308,12 @@ def test_sending_by_e_mail_closes_it(sqlite_kit, joined):
     page = admin.post(f"{path}/mail")
 
     assert "The message goes out by e-mail" in page.page.text
-    assert item_of(sqlite_kit, path).outcome == "sent-by-email"
-    assert [one.channel for one in messages(sqlite_kit) if one.fallback_of == sent.id] == ["email"]
+    assert item_of(sqlite_app, path).outcome == "sent-by-email"
+    assert [one.channel for one in messages(sqlite_app) if one.fallback_of == sent.id] == ["email"]
     admin.post(f"{path}/mail", status=409)
 
 
-def test_a_call_is_noted_sealed_and_closes_it_where_it_settled_it(sqlite_kit, joined, failed):
+def test_a_call_is_noted_sealed_and_closes_it_where_it_settled_it(sqlite_app, joined, failed):
     path = failed()
     admin = joined()
     refused = admin.post(f"{path}/call", {}, status=422)
@@ -318,15 +324,15 @@ def test_a_call_is_noted_sealed_and_closes_it_where_it_settled_it(sqlite_kit, jo
     )
     assert "Rang: no answer" in again.text
     assert "Rang twice." in again.text
-    assert item_of(sqlite_kit, path).state == "open"
+    assert item_of(sqlite_app, path).state == "open"
 
     admin.post(f"{path}/call", {"outcome": "spoke", "done": "yes", "note": ""})
-    assert item_of(sqlite_kit, path).outcome == "rang"
-    assert {one.item_id for one in rows(sqlite_kit, Call)} == {item_of(sqlite_kit, path).id}
-    assert b"Rang twice" not in rows(sqlite_kit, Call)[0].note_sealed
+    assert item_of(sqlite_app, path).outcome == "rang"
+    assert {one.item_id for one in rows(sqlite_app, Call)} == {item_of(sqlite_app, path).id}
+    assert b"Rang twice" not in rows(sqlite_app, Call)[0].note_sealed
 
 
-def test_saying_that_it_is_dealt_with_asks_what_came_of_it(sqlite_kit, joined, failed):
+def test_saying_that_it_is_dealt_with_asks_what_came_of_it(sqlite_app, joined, failed):
     path = failed()
     admin = joined()
     assert admin.post(f"{path}/done", {}, status=422).errors == ["Choose what came of it"]
@@ -334,7 +340,7 @@ def test_saying_that_it_is_dealt_with_asks_what_came_of_it(sqlite_kit, joined, f
     page = admin.post(f"{path}/done", {"outcome": "told", "note": "By her daughter."})
 
     assert "That is dealt with" in page.page.text
-    item = item_of(sqlite_kit, path)
+    item = item_of(sqlite_app, path)
     assert (item.state, item.outcome, item.closed_by) == ("closed", "told", f"web:{admin.email}")
     assert b"daughter" not in item.note_sealed
     assert "By her daughter." in admin.get(path).text
@@ -348,7 +354,7 @@ def test_a_note_that_is_too_long_is_refused(joined, failed):
     assert page.errors == ["use at most 2000 characters"]
 
 
-def test_everything_done_is_in_the_audit_trail(sqlite_kit, joined, failed):
+def test_everything_done_is_in_the_audit_trail(sqlite_app, joined, failed):
     path = failed()
     admin = joined()
     admin.get("/attention")
@@ -356,7 +362,7 @@ def test_everything_done_is_in_the_audit_trail(sqlite_kit, joined, failed):
     admin.post(f"{path}/take")
     admin.post(f"{path}/call", {"outcome": "spoke", "done": "yes"})
 
-    told = [e.action for e in rows(sqlite_kit, AuditEvent) if e.actor == f"web:{admin.email}"]
+    told = [e.action for e in rows(sqlite_app, AuditEvent) if e.actor == f"web:{admin.email}"]
     assert [action for action in told if action != "worklist.viewed"] == [
         "worklist.listed",
         "worklist.taken",
@@ -366,71 +372,71 @@ def test_everything_done_is_in_the_audit_trail(sqlite_kit, joined, failed):
     ]
 
 
-def test_the_number_in_the_menu_is_what_waits_for_me(joined, failed, sqlite_kit):
+def test_the_number_in_the_menu_is_what_waits_for_me(joined, failed, sqlite_app):
     failed()
 
     menu = joined().get("/").page.one("nav", **{"aria-label": "Menu"})
     assert "Needs attention 1" in menu.text
     elsewhere = joined(clinics=["elsewhere"]).get("/").page.one("nav", **{"aria-label": "Menu"})
     assert "Needs attention 1" not in elsewhere.text
-    assert len(rows(sqlite_kit, WorklistItem)) == 1
+    assert len(rows(sqlite_app, WorklistItem)) == 1
 
 
-def open_another(kit):
+def open_another(app):
     """Open an item of the same kind about the same patient that nothing gathers with the first."""
-    (first,) = tasks(kit)
-    task = Task(
+    (first,) = tasks(app)
+    task = NewItem(
         subject="failed:another",
         kind=first.kind,
         clinic=first.clinic,
         cause="30006",
         patient_id=first.patient_id,
     )
-    kit.store.transact(lambda session: open_item(session, kit, kit.deed("worker"), task))
+    app.store.transact(lambda session: open_item(session, app, app.by("worker"), task))
 
 
-def test_what_fails_later_for_the_same_patient_stands_with_the_first(sqlite_kit, joined, failed):
+def test_what_fails_later_for_the_same_patient_stands_with_the_first(sqlite_app, joined, failed):
     path = failed(1)
 
-    run_until(sqlite_kit, ENROLLED_AT + timedelta(days=1))
+    run_until(sqlite_app, ENROLLED_AT + timedelta(days=1))
 
-    assert len(tasks(sqlite_kit)) == 1
+    assert len(tasks(sqlite_app)) == 1
     assert "And 1 more message since:" in joined().get(path).text
 
 
 def test_what_is_alike_about_a_patient_stands_once_and_is_dealt_with_together(
-    sqlite_kit, joined, failed
+    sqlite_app, joined, failed
 ):
     failed(1)
-    open_another(sqlite_kit)
-    count = len(tasks(sqlite_kit))
+    open_another(sqlite_app)
+    count = len(tasks(sqlite_app))
     assert count > 1
     page = joined().get("/attention")
     assert len(page.page.all("li", **{"class": "fu-item"})) == 1
     assert f"{count - 1} other" in page.text
-    path = f"/attention/{tasks(sqlite_kit)[0].id}"
+    path = f"/attention/{tasks(sqlite_app)[0].id}"
 
     joined().post(f"{path}/call", {"outcome": "spoke", "done": "all", "note": "All explained."})
 
-    assert {one.outcome for one in tasks(sqlite_kit)} == {"rang"}
-    assert len(rows(sqlite_kit, Call)) == 1
+    assert {one.outcome for one in tasks(sqlite_app)} == {"rang"}
+    assert len(rows(sqlite_app, Call)) == 1
 
 
 @pytest.mark.parametrize(("others", "left"), [("one", 1), ("all", 0)])
-def test_closing_asks_whether_the_others_are_meant_too(sqlite_kit, joined, failed, others, left):
+def test_closing_asks_whether_the_others_are_meant_too(sqlite_app, joined, failed, others, left):
     path = failed(1)
-    open_another(sqlite_kit)
+    open_another(sqlite_app)
     assert "This and 1 other like it" in joined().get(f"{path}/done").text
 
     joined().post(f"{path}/done", {"outcome": "told", "others": others})
 
-    assert len([one for one in tasks(sqlite_kit) if one.state == "open"]) == left
+    assert len([one for one in tasks(sqlite_app) if one.state == "open"]) == left
 
 
-def test_a_reply_that_may_be_a_red_flag_is_first_and_says_to_ring_now(sqlite_kit, joined, failed):
+def test_a_reply_that_may_be_a_red_flag_is_first_and_says_to_ring_now(sqlite_app, joined, failed):
     failed(1)
-    enrol_one(sqlite_kit, 2)
-    write(sqlite_kit, "I can't feel when I need the toilet", serial=2)
+    enrol_one(sqlite_app, 2)
+    write(sqlite_app, "I can't feel when I need the toilet", serial=2)
 
     page = joined().get("/attention")
 

@@ -13,10 +13,11 @@ import pytest
 
 from followup.domain.lifecycle import State
 from followup.domain.roles import Role
-from followup.store.models import AuditEvent, Patient
-from followup.web.console.sentences import DEEDS, STATES
-from tests.kits import enrol_many, enrol_one, rows, run_until
-from tests.people import ENROLLED_AT
+from followup.store.models.audit import AuditEvent
+from followup.store.models.patients import Patient
+from followup.web.console.words.audit_sentences import DEEDS, STATES
+from tests.support.apps import enrol_many, enrol_one, rows, run_until
+from tests.support.people import ENROLLED_AT
 from tests.web.console.test_patient import statements, write
 from tests.web.console.visitors import join
 
@@ -65,11 +66,11 @@ def test_every_action_and_every_state_is_said_in_a_sentence():
     assert STATES.keys() == set(State)
 
 
-def test_it_says_who_did_what_to_whom_and_leads_to_the_report(sqlite_kit, app, auditor):
-    nurse = join(sqlite_kit, app, Role.ENROL, name="Nia Nurse")
-    enrolment = enrol_one(sqlite_kit, 1)
+def test_it_says_who_did_what_to_whom_and_leads_to_the_report(sqlite_app, asgi, auditor):
+    nurse = join(sqlite_app, asgi, Role.ENROL, name="Nia Nurse")
+    enrolment = enrol_one(sqlite_app, 1)
     nurse.post(f"/enrolments/{enrolment}/pause")
-    patient = rows(sqlite_kit, Patient)[0].id
+    patient = rows(sqlite_app, Patient)[0].id
 
     page = auditor.get("/audit")
 
@@ -78,10 +79,10 @@ def test_it_says_who_did_what_to_whom_and_leads_to_the_report(sqlite_kit, app, a
     assert "Mon 19 Oct 2026" in page.text
 
 
-def test_looking_is_itself_recorded_and_shown(sqlite_kit, app, auditor):
-    enrol_one(sqlite_kit, 1)
-    nurse = join(sqlite_kit, app, Role.ENROL, name="Nia Nurse")
-    nurse.get(f"/patients/{rows(sqlite_kit, Patient)[0].id}")
+def test_looking_is_itself_recorded_and_shown(sqlite_app, asgi, auditor):
+    enrol_one(sqlite_app, 1)
+    nurse = join(sqlite_app, asgi, Role.ENROL, name="Nia Nurse")
+    nurse.get(f"/patients/{rows(sqlite_app, Patient)[0].id}")
     auditor.get("/audit")
 
     page = auditor.get("/audit?what=looks")
@@ -91,9 +92,9 @@ def test_looking_is_itself_recorded_and_shown(sqlite_kit, app, auditor):
     assert "enrolled" not in page.page.one("main").text
 
 
-def test_it_is_narrowed_by_who_and_by_day(sqlite_kit, app, auditor):
-    enrol_one(sqlite_kit, 1)
-    nurse = join(sqlite_kit, app, Role.ENROL, name="Nia Nurse")
+def test_it_is_narrowed_by_who_and_by_day(sqlite_app, asgi, auditor):
+    enrol_one(sqlite_app, 1)
+    nurse = join(sqlite_app, asgi, Role.ENROL, name="Nia Nurse")
     nurse.get("/patients")
     chosen = auditor.get("/audit").page.one("select", name="who")
     (nia,) = [o.attributes["value"] for o in chosen.all("option") if o.text == "Nia Nurse"]
@@ -119,9 +120,9 @@ def test_wrong_dates_are_said(auditor, query, told):
     assert auditor.get(f"/audit?{query}", status=422).errors[0].startswith(told)
 
 
-def test_each_step_of_a_message_is_there_for_who_asks(sqlite_kit, joined):
-    enrol_one(sqlite_kit, 1)
-    run_until(sqlite_kit, ENROLLED_AT + timedelta(hours=1))
+def test_each_step_of_a_message_is_there_for_who_asks(sqlite_app, joined):
+    enrol_one(sqlite_app, 1)
+    run_until(sqlite_app, ENROLLED_AT + timedelta(hours=1))
     auditor = joined(Role.AUDIT)
 
     told = auditor.get("/audit").text
@@ -130,8 +131,8 @@ def test_each_step_of_a_message_is_there_for_who_asks(sqlite_kit, joined):
     assert "sent a message to Test Patient-00001" in auditor.get("/audit?what=messages").text
 
 
-def test_it_goes_on_page_by_page_without_a_gap_or_a_repeat(sqlite_kit, auditor):
-    enrol_many(sqlite_kit, 70)
+def test_it_goes_on_page_by_page_without_a_gap_or_a_repeat(sqlite_app, auditor):
+    enrol_many(sqlite_app, 70)
 
     path, seen = "/audit?what=patients", []
     while path:
@@ -142,8 +143,8 @@ def test_it_goes_on_page_by_page_without_a_gap_or_a_repeat(sqlite_kit, auditor):
     assert len(seen) == len(set(seen)) == 70
 
 
-def test_the_table_holds_all_of_the_choice_and_names_no_patient(sqlite_kit, auditor):
-    enrol_many(sqlite_kit, 70)
+def test_the_table_holds_all_of_the_choice_and_names_no_patient(sqlite_app, auditor):
+    enrol_many(sqlite_app, 70)
 
     answer = auditor.client.get("/audit.csv?what=patients")
 
@@ -152,29 +153,29 @@ def test_the_table_holds_all_of_the_choice_and_names_no_patient(sqlite_kit, audi
     assert len(found) == 70
     assert "Patient-" not in answer.text
     assert {row["action"] for row in found} == {"enrolment.created"}
-    assert {row["patient"] for row in found} == {str(p.id) for p in rows(sqlite_kit, Patient)}
-    assert "audit.exported" in [e.action for e in rows(sqlite_kit, AuditEvent)]
+    assert {row["patient"] for row in found} == {str(p.id) for p in rows(sqlite_app, Patient)}
+    assert "audit.exported" in [e.action for e in rows(sqlite_app, AuditEvent)]
 
 
-def test_somebody_of_another_clinic_sees_none_of_it(sqlite_kit, joined):
-    enrol_one(sqlite_kit, 1)
+def test_somebody_of_another_clinic_sees_none_of_it(sqlite_app, joined):
+    enrol_one(sqlite_app, 1)
     stranger = joined(Role.AUDIT, clinics=["elsewhere"])
 
     assert "Test Patient" not in stranger.get("/audit?what=all").text
     assert "enrolment.created" not in stranger.client.get("/audit.csv?what=all").text
 
 
-def test_a_text_of_a_stranger_is_told_too(sqlite_kit, auditor):
-    enrol_one(sqlite_kit, 1)
-    write(sqlite_kit, "Hello?", serial=555)
+def test_a_text_of_a_stranger_is_told_too(sqlite_app, auditor):
+    enrol_one(sqlite_app, 1)
+    write(sqlite_app, "Hello?", serial=555)
 
     assert "The patient sent us a text: " in auditor.get("/audit").text
 
 
-def test_more_events_ask_no_more_of_the_database(sqlite_kit, auditor):
-    enrol_many(sqlite_kit, 1)
+def test_more_events_ask_no_more_of_the_database(sqlite_app, auditor):
+    enrol_many(sqlite_app, 1)
     auditor.get("/audit")
-    few = statements(sqlite_kit, lambda: auditor.get("/audit"))
-    enrol_many(sqlite_kit, 30)
+    few = statements(sqlite_app, lambda: auditor.get("/audit"))
+    enrol_many(sqlite_app, 30)
 
-    assert statements(sqlite_kit, lambda: auditor.get("/audit")) == few
+    assert statements(sqlite_app, lambda: auditor.get("/audit")) == few

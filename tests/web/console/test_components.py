@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from followup.web.console.templates import environment
+from followup.web.console.framework.templates import environment
 
 OURS = """{% from "components/forms.html" import button, link_button %}
 {% from "components/show.html" import tag %}"""

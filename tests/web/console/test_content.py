@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from followup.domain.roles import Role
-from followup.web.console.policy import FRAMED_POLICY
-from tests.kits import clock_of, shipped_catalogue, shipped_content
+from followup.web.console.framework.csp import FRAMED_POLICY
+from tests.support.apps import clock_of, shipped_catalogue, shipped_content
 from tests.web.console.test_patient import statements
 from tests.web.console.visitors import join
 
@@ -25,9 +25,9 @@ def test_every_message_of_every_protocol_is_listed_with_its_review(manager):
     assert "Its source is overdue for review" in page.text
 
 
-def test_words_that_are_overdue_are_said_so(sqlite_kit, app):
-    clock_of(sqlite_kit).advance_to(datetime(2027, 12, 1, 12, tzinfo=UTC))
-    page = join(sqlite_kit, app, Role.MANAGE).get("/content")
+def test_words_that_are_overdue_are_said_so(sqlite_app, asgi):
+    clock_of(sqlite_app).advance_to(datetime(2027, 12, 1, 12, tzinfo=UTC))
+    page = join(sqlite_app, asgi, Role.MANAGE).get("/content")
 
     assert "These words should have been read again" in page.text
     assert "Tue 30 Nov 2027 Overdue" in page.text
@@ -109,6 +109,6 @@ def test_a_sample_may_lie_years_away(manager):
 def test_the_pages_ask_the_database_for_nothing_of_their_own(manager):
     manager.get("/accessibility")
 
-    assert statements(manager.kit, lambda: manager.get("/content")) == statements(
-        manager.kit, lambda: manager.get("/accessibility")
+    assert statements(manager.app, lambda: manager.get("/content")) == statements(
+        manager.app, lambda: manager.get("/accessibility")
     )

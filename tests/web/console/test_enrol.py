@@ -8,10 +8,13 @@ import pytest
 from sqlalchemy import func, select
 
 from followup.domain.roles import Role
-from followup.store.models import AuditEvent, Enrolment, Message, Patient
-from followup.store.patients import read
-from tests.kits import enrol_one, rows
-from tests.people import nhs_number
+from followup.patients.records import read_patient
+from followup.store.models.audit import AuditEvent
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import Message
+from followup.store.models.patients import Patient
+from tests.support.apps import enrol_one, rows
+from tests.support.people import nhs_number
 
 WHO = {"nhs_number": "999 000 0018"}
 NAME = {"name": "Ada  Larkin", "born": "17", "born-month": "5", "born-year": "1957"}
@@ -38,7 +41,7 @@ def submit(admin, page):
     return admin.post(page.path)
 
 
-def test_one_thing_a_page_leads_to_the_whole_timeline_and_then_to_the_patient(sqlite_kit, admin):
+def test_one_thing_a_page_leads_to_the_whole_timeline_and_then_to_the_patient(sqlite_app, admin):
     page = go_through(admin)
 
     assert page.heading.endswith("Check the answers before enrolling")
@@ -47,20 +50,20 @@ def test_one_thing_a_page_leads_to_the_whole_timeline_and_then_to_the_patient(sq
     assert page.text.count("Blood sugar, by text") == 4
     assert "Red flags" not in page.text
     assert submit(admin, page).path.startswith("/patients/")
-    (enrolment,) = rows(sqlite_kit, Enrolment)
+    (enrolment,) = rows(sqlite_app, Enrolment)
     assert enrolment.attributes == {"diabetic": True, "steroid_given": True}
     assert enrolment.procedure_at.isoformat() == "2026-10-19T13:30:00+00:00"
     assert enrolment.created_by == f"web:{admin.email}"
-    (patient,) = rows(sqlite_kit, Patient)
-    assert read(patient, sqlite_kit.keyring).name == "Ada Larkin"
+    (patient,) = rows(sqlite_app, Patient)
+    assert read_patient(patient, sqlite_app.keyring).name == "Ada Larkin"
 
 
-def test_the_quick_form_leads_to_the_same_check(sqlite_kit, admin):
+def test_the_quick_form_leads_to_the_same_check(sqlite_app, admin):
     page = admin.post("/enrol/quick", EVERYTHING)
 
     assert page.path.endswith("/check")
     assert submit(admin, page).path.startswith("/patients/")
-    assert len(rows(sqlite_kit, Enrolment)) == 1
+    assert len(rows(sqlite_app, Enrolment)) == 1
 
 
 def test_each_message_of_the_check_is_there_in_full_words_with_why_it_was_moved(admin):
@@ -74,31 +77,31 @@ def test_each_message_of_the_check_is_there_in_full_words_with_why_it_was_moved(
     assert "Already past when enrolled" in late.text
 
 
-def test_sending_the_check_twice_enrols_once(sqlite_kit, admin):
+def test_sending_the_check_twice_enrols_once(sqlite_app, admin):
     page = go_through(admin)
 
     first, second = submit(admin, page), submit(admin, page)
 
     assert first.path == second.path
-    assert len(rows(sqlite_kit, Enrolment)) == 1
+    assert len(rows(sqlite_app, Enrolment)) == 1
 
 
-def test_two_forms_of_the_same_patient_lead_to_the_same_enrolment(sqlite_kit, admin):
+def test_two_forms_of_the_same_patient_lead_to_the_same_enrolment(sqlite_app, admin):
     one, other = go_through(admin), admin.post("/enrol/quick", EVERYTHING)
 
     assert submit(admin, one).path == submit(admin, other).path
-    assert len(rows(sqlite_kit, Enrolment)) == 1
+    assert len(rows(sqlite_app, Enrolment)) == 1
 
 
-def test_somebody_enrolled_already_is_said_as_soon_as_the_nhs_number_is_there(sqlite_kit, admin):
-    enrol_one(sqlite_kit, 7)
+def test_somebody_enrolled_already_is_said_as_soon_as_the_nhs_number_is_there(sqlite_app, admin):
+    enrol_one(sqlite_app, 7)
 
     page = admin.post("/enrol", {"nhs_number": nhs_number(7)})
 
     assert "This patient is known here and enrolled already" in page.text
     assert "Nerve root block on Mon 19 Oct 2026" in page.links()
     assert page.values(page.path)["name"] == "Test Patient-00007"
-    viewed = [event for event in rows(sqlite_kit, AuditEvent) if event.action == "patient.viewed"]
+    viewed = [event for event in rows(sqlite_app, AuditEvent) if event.action == "patient.viewed"]
     assert len(viewed) == 1
 
 
@@ -140,7 +143,7 @@ def test_a_change_that_clashes_with_another_answer_asks_for_that_one(admin):
 NO_MOBILE = {"mobile": "", "mobile_again": ""}
 
 
-def test_the_answers_are_sealed_in_the_database(sqlite_kit, admin, tmp_path):
+def test_the_answers_are_sealed_in_the_database(sqlite_app, admin, tmp_path):
     go_through(admin)
 
     raw = b"".join(each.read_bytes() for each in tmp_path.iterdir() if each.is_file())
@@ -154,7 +157,7 @@ def test_nothing_of_a_patient_stands_in_an_address(admin):
     assert re.fullmatch(r"/enrol/[0-9a-f-]{36}/check", page.path)
 
 
-def test_the_answers_of_one_are_not_for_another(sqlite_kit, admin, joined):
+def test_the_answers_of_one_are_not_for_another(sqlite_app, admin, joined):
     page = go_through(admin)
 
     joined(Role.ENROL).get(page.path, status=404)
@@ -195,7 +198,7 @@ def test_neither_diabetes_nor_steroid_is_answered_by_itself(admin):
     ],
     ids=str,
 )
-def test_what_is_wrong_is_said_beside_it_and_the_rest_is_kept(sqlite_kit, admin, changed, told):
+def test_what_is_wrong_is_said_beside_it_and_the_rest_is_kept(sqlite_app, admin, changed, told):
     answers = {**EVERYTHING, **changed}
 
     page = admin.post("/enrol/quick", answers, status=422)
@@ -204,7 +207,7 @@ def test_what_is_wrong_is_said_beside_it_and_the_rest_is_kept(sqlite_kit, admin,
     shown = page.values("/enrol/quick")
     for name in ("name", "email", "reference"):
         assert shown[name] == answers[name].strip()
-    assert rows(sqlite_kit, Enrolment) == []
+    assert rows(sqlite_app, Enrolment) == []
 
 
 def test_a_page_complains_of_its_own_fields_alone(admin):
@@ -213,7 +216,7 @@ def test_a_page_complains_of_its_own_fields_alone(admin):
     assert len(page.errors) == 1
 
 
-def test_a_time_that_the_clocks_skip_or_repeat_is_asked_about(sqlite_kit, admin):
+def test_a_time_that_the_clocks_skip_or_repeat_is_asked_about(sqlite_app, admin):
     page = admin.post("/enrol/quick", {**EVERYTHING, "on": "25", "at": "01:30"}, status=422)
 
     assert "show this time twice" in page.errors[0]
@@ -224,34 +227,34 @@ def test_a_time_that_the_clocks_skip_or_repeat_is_asked_about(sqlite_kit, admin)
     [("14:30", "13:30"), ("2pm", "13:00"), ("9.05", "08:05"), ("1430", "13:30"),
      ("12:15 am", "23:15"), ("12pm", "11:00")],
 )  # fmt: skip
-def test_a_time_may_be_written_as_people_write_it(sqlite_kit, admin, written, meant):
+def test_a_time_may_be_written_as_people_write_it(sqlite_app, admin, written, meant):
     page = admin.post("/enrol/quick", {**EVERYTHING, "at": written})
 
     submit(admin, page)
 
-    (enrolment,) = rows(sqlite_kit, Enrolment)
+    (enrolment,) = rows(sqlite_app, Enrolment)
     assert f"{enrolment.procedure_at:%H:%M}" == meant
 
 
-def test_a_reference_of_another_patient_is_refused_in_words(sqlite_kit, admin):
-    enrol_one(sqlite_kit, 1, reference="H 123")
+def test_a_reference_of_another_patient_is_refused_in_words(sqlite_app, admin):
+    enrol_one(sqlite_app, 1, reference="H 123")
 
     page = admin.post("/enrol/quick", EVERYTHING, status=422)
 
     assert "belongs to enrolment" in page.errors[0]
 
 
-def test_nobody_can_enrol_at_a_clinic_that_is_not_theirs(sqlite_kit, joined):
+def test_nobody_can_enrol_at_a_clinic_that_is_not_theirs(sqlite_app, joined):
     stranger = joined(Role.ENROL, clinics=["elsewhere"])
 
     stranger.post("/enrol/quick", {**EVERYTHING, "clinic": "derriford-pain"}, status=404)
 
-    assert rows(sqlite_kit, Enrolment) == []
+    assert rows(sqlite_app, Enrolment) == []
 
 
-def test_what_is_enrolled_here_goes_out_as_anything_else(sqlite_kit, admin):
+def test_what_is_enrolled_here_goes_out_as_anything_else(sqlite_app, admin):
     submit(admin, go_through(admin))
 
-    with sqlite_kit.store.read() as session:
+    with sqlite_app.store.read() as session:
         count = session.scalar(select(func.count()).select_from(Message))
     assert count == 14

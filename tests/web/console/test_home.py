@@ -11,14 +11,14 @@ from followup.clock import TimeLapseClock
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.domain.roles import Role
-from followup.heart import beat
-from followup.store.overview import days
-from followup.store.switches import SwitchScope
-from followup.switches import throw
-from tests.kits import a_message, clock_of, enrol_one, make_kit, run_until, sms_of, sweep
-from tests.people import ENROLLED_AT, SMS
-from tests.scripted_channel import refuse
-from tests.web.console.conftest import make_app
+from followup.messages.kill_switch_queries import SwitchScope
+from followup.monitoring.heartbeats import record_heartbeat
+from followup.sending.kill_switches import activate_switch
+from followup.web.console.overview import recent_days
+from tests.support.apps import a_message, clock_of, enrol_one, make_app, run_until, sms_of, sweep
+from tests.support.people import ENROLLED_AT, SMS
+from tests.support.scripted_channel import refuse
+from tests.web.console.conftest import make_asgi
 from tests.web.console.test_patient import statements, write
 from tests.web.console.visitors import join
 
@@ -45,10 +45,10 @@ def test_where_nothing_waits_it_says_so(auditor):
     assert "No message is planned" in cards(page)["Due in the next 24 hours"]
 
 
-def test_what_waits_is_counted_with_the_oldest_and_leads_to_the_list(sqlite_kit, joined):
-    sms_of(sqlite_kit).script(refuse("21211", recipient=True))
-    enrol_one(sqlite_kit, 1, channels=(SMS,))
-    run_until(sqlite_kit, ENROLLED_AT + timedelta(hours=6))
+def test_what_waits_is_counted_with_the_oldest_and_leads_to_the_list(sqlite_app, joined):
+    sms_of(sqlite_app).script(refuse("21211", recipient=True))
+    enrol_one(sqlite_app, 1, channels=(SMS,))
+    run_until(sqlite_app, ENROLLED_AT + timedelta(hours=6))
 
     page = joined().get("/")
 
@@ -57,9 +57,9 @@ def test_what_waits_is_counted_with_the_oldest_and_leads_to_the_list(sqlite_kit,
     assert page.links()["See what needs attention"] == "/attention"
 
 
-def test_what_is_due_is_counted_by_message_and_channel(sqlite_kit, admin):
-    enrol_one(sqlite_kit, 1)
-    enrol_one(sqlite_kit, 2, channels=(ChannelKind.EMAIL,))
+def test_what_is_due_is_counted_by_message_and_channel(sqlite_app, admin):
+    enrol_one(sqlite_app, 1)
+    enrol_one(sqlite_app, 2, channels=(ChannelKind.EMAIL,))
 
     card = cards(admin.get("/"))["Due in the next 24 hours"]
 
@@ -68,7 +68,7 @@ def test_what_is_due_is_counted_by_message_and_channel(sqlite_kit, admin):
     assert "Taking the dressing off" in card
 
 
-def test_the_week_is_told_in_figures_by_the_clinics_days(sqlite_kit, auditor):
+def test_the_week_is_told_in_figures_by_the_clinics_days(sqlite_app, auditor):
     monday = ENROLLED_AT
     midnight = monday.replace(hour=23, minute=0) - timedelta(days=1)
     for due_at, state in (
@@ -82,7 +82,7 @@ def test_the_week_is_told_in_figures_by_the_clinics_days(sqlite_kit, auditor):
         (monday - timedelta(days=8), State.DELIVERED),
         (monday - timedelta(hours=1), State.CANCELLED),
     ):
-        a_message(sqlite_kit, state, due_at=due_at)
+        a_message(sqlite_app, state, due_at=due_at)
 
     page = auditor.get("/")
 
@@ -95,39 +95,39 @@ def test_the_week_is_told_in_figures_by_the_clinics_days(sqlite_kit, auditor):
     assert "None went" in cards(page)["E-mails"]
 
 
-def test_replies_count_on_the_day_they_came(sqlite_kit, auditor):
-    write(sqlite_kit, "Hello?")
+def test_replies_count_on_the_day_they_came(sqlite_app, auditor):
+    write(sqlite_app, "Hello?")
 
     assert by_day(auditor.get("/"), "Texts")[-1] == ["Mon 19", "0", "0", "0", "1"]
 
 
-def test_the_bars_add_up_to_what_was_sent(sqlite_kit):
+def test_the_bars_add_up_to_what_was_sent(sqlite_app):
     for state in (State.SENT, State.DELIVERED, State.DELIVERED, State.FAILED):
-        a_message(sqlite_kit, state)
-    now = sqlite_kit.clock.now()
-    with sqlite_kit.store.read() as session:
-        (day,) = days(session, None, [now, now + timedelta(days=1)])[SMS]
+        a_message(sqlite_app, state)
+    now = sqlite_app.clock.now()
+    with sqlite_app.store.read() as session:
+        (day,) = recent_days(session, None, [now, now + timedelta(days=1)])[SMS]
 
     assert (day.sent, day.delivered, day.failed, day.unconfirmed) == (4, 2, 1, 1)
 
 
-def test_signs_of_life_are_told(sqlite_kit, joined):
+def test_signs_of_life_are_told(sqlite_app, joined):
     page = joined().get("/")
     assert "Has never run" in page.text
     assert "Something is wrong with the service" in page.text
 
-    sweep(sqlite_kit)
-    beat(sqlite_kit, "worker", "one")
-    beat(sqlite_kit, "worker", "two")
+    sweep(sqlite_app)
+    record_heartbeat(sqlite_app, "worker", "one")
+    record_heartbeat(sqlite_app, "worker", "two")
     assert "2 at work" in joined().get("/").text
-    clock_of(sqlite_kit).advance_real(timedelta(minutes=3))
+    clock_of(sqlite_app).advance_real(timedelta(minutes=3))
     assert "2 at work" not in joined().get("/").text
 
 
-def test_the_figures_are_of_my_clinics_alone(sqlite_kit, joined):
-    a_message(sqlite_kit, State.DELIVERED, due_at=ENROLLED_AT - timedelta(hours=1))
-    write(sqlite_kit, "Hello?")
-    enrol_one(sqlite_kit, 1)
+def test_the_figures_are_of_my_clinics_alone(sqlite_app, joined):
+    a_message(sqlite_app, State.DELIVERED, due_at=ENROLLED_AT - timedelta(hours=1))
+    write(sqlite_app, "Hello?")
+    enrol_one(sqlite_app, 1)
 
     page = joined(clinics=["elsewhere"]).get("/")
 
@@ -137,9 +137,9 @@ def test_the_figures_are_of_my_clinics_alone(sqlite_kit, joined):
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_every_role_has_a_home_and_no_link_that_it_may_not_follow(sqlite_kit, joined, role):
-    write(sqlite_kit, "Hello?")
-    enrol_one(sqlite_kit, 1)
+def test_every_role_has_a_home_and_no_link_that_it_may_not_follow(sqlite_app, joined, role):
+    write(sqlite_app, "Hello?")
+    enrol_one(sqlite_app, 1)
     visitor = joined(role)
 
     links = visitor.get("/").links()
@@ -147,24 +147,24 @@ def test_every_role_has_a_home_and_no_link_that_it_may_not_follow(sqlite_kit, jo
     assert {visitor.get(href).status for href in links.values()} <= {200}
 
 
-def test_more_messages_ask_no_more_of_the_database(sqlite_kit, auditor):
-    enrol_one(sqlite_kit, 1)
+def test_more_messages_ask_no_more_of_the_database(sqlite_app, auditor):
+    enrol_one(sqlite_app, 1)
     auditor.get("/")
-    few = statements(sqlite_kit, lambda: auditor.get("/"))
+    few = statements(sqlite_app, lambda: auditor.get("/"))
     for serial in range(2, 8):
-        enrol_one(sqlite_kit, serial)
-        write(sqlite_kit, f"Hello {serial}", serial=serial)
+        enrol_one(sqlite_app, serial)
+        write(sqlite_app, f"Hello {serial}", serial=serial)
 
-    assert statements(sqlite_kit, lambda: auditor.get("/")) == few
+    assert statements(sqlite_app, lambda: auditor.get("/")) == few
 
 
 def test_every_page_says_what_is_stopped_practised_and_by_which_clock(sqlite_url):
     at = ENROLLED_AT
     clock = TimeLapseClock(at, at, speed=300, real=lambda: at)
-    with closing(make_kit(sqlite_url, clock=clock, sandbox=True)) as kit:
-        throw(kit, SwitchScope.CHANNEL, "sms", reason="a fault", actor="cli:test")
+    with closing(make_app(sqlite_url, clock=clock, sandbox=True)) as app:
+        activate_switch(app, SwitchScope.CHANNEL, "sms", reason="a fault", actor="cli:test")
 
-        notices = join(kit, make_app(kit)).get("/patients").page.one("aside").text
+        notices = join(app, make_asgi(app)).get("/patients").page.one("aside").text
 
     assert "Sending is stopped: all texts." in notices
     assert "Practice mode: no text or e-mail leaves this machine." in notices

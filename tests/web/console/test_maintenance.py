@@ -10,14 +10,14 @@ from followup.domain.errors import StoreUnavailable
 
 
 @pytest.fixture
-def away(monkeypatch, sqlite_kit, admin):
+def away(monkeypatch, sqlite_app, admin):
     """A console whose database has gone away since somebody signed in."""
 
     def refuse(*_args, **_given):
         raise StoreUnavailable("the database can't be used at present")
 
     for name in ("read", "write", "transact"):
-        monkeypatch.setattr(type(sqlite_kit.store), name, refuse)
+        monkeypatch.setattr(type(sqlite_app.store), name, refuse)
 
 
 @pytest.mark.parametrize("path", ["/", "/patients", "/team", "/system", "/audit", "/sign-in"])
@@ -38,15 +38,15 @@ def test_it_says_when_to_come_again(admin, away):
     ids=["at another schema", "at the right one"],
 )
 def test_a_table_that_is_not_there_is_our_mistake_only_at_the_right_schema(
-    sqlite_kit, admin, monkeypatch, revision, status
+    sqlite_app, admin, monkeypatch, revision, status
 ):
     def fail(*_args, **_given):
         raise ProgrammingError("SELECT", {}, Exception("relation does not exist"))
 
     if revision is not None:
-        with sqlite_kit.store.engine.begin() as connection:
+        with sqlite_app.store.engine.begin() as connection:
             connection.execute(text(f"UPDATE alembic_version SET version_num = '{revision}'"))
-    monkeypatch.setattr(type(sqlite_kit.store), "read", fail)
+    monkeypatch.setattr(type(sqlite_app.store), "read", fail)
 
     ours = admin.get("/patients", status=status).heading == "Something went wrong here"
     assert ours == (revision is None)

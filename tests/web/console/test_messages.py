@@ -8,25 +8,25 @@ from datetime import timedelta
 import pytest
 
 from followup.domain.lifecycle import State
-from followup.store.models import AuditEvent
-from followup.web.console import messages as listing
-from followup.web.console.messages import PILLS
-from tests.kits import a_message, clock_of, enrol_one, messages, rows, run_until, sms_of
-from tests.people import ENROLLED_AT, SMS
-from tests.scripted_channel import refuse
+from followup.store.models.audit import AuditEvent
+from followup.web.console.pages import messages as listing
+from followup.web.console.pages.messages import PILLS
+from tests.support.apps import a_message, clock_of, enrol_one, messages, rows, run_until, sms_of
+from tests.support.people import ENROLLED_AT, SMS
+from tests.support.scripted_channel import refuse
 from tests.web.console.test_patient import statements
 from tests.web.console.visitors import HOME
 
 
 @pytest.fixture
-def week(sqlite_kit):
+def week(sqlite_app):
     """Two patients, a day on: one's first text failed, the other's went."""
-    sms_of(sqlite_kit).script(refuse("30008"))
-    enrol_one(sqlite_kit, 1, channels=(SMS,), reference="=REF")
-    run_until(sqlite_kit, ENROLLED_AT + timedelta(minutes=5))
-    enrol_one(sqlite_kit, 2)
-    run_until(sqlite_kit, ENROLLED_AT + timedelta(minutes=10))
-    return sqlite_kit
+    sms_of(sqlite_app).script(refuse("30008"))
+    enrol_one(sqlite_app, 1, channels=(SMS,), reference="=REF")
+    run_until(sqlite_app, ENROLLED_AT + timedelta(minutes=5))
+    enrol_one(sqlite_app, 2)
+    run_until(sqlite_app, ENROLLED_AT + timedelta(minutes=10))
+    return sqlite_app
 
 
 def listed(page):
@@ -97,10 +97,10 @@ def test_a_date_that_does_not_exist_is_said_so(auditor):
     assert page.errors == ["There is no such date: check day, month and year"]
 
 
-def test_the_list_goes_on_page_by_page_latest_first(sqlite_kit, auditor):
-    at = sqlite_kit.clock.now()
+def test_the_list_goes_on_page_by_page_latest_first(sqlite_app, auditor):
+    at = sqlite_app.clock.now()
     for minutes in range(120):
-        a_message(sqlite_kit, State.DELIVERED, due_at=at - timedelta(minutes=1 + minutes // 2))
+        a_message(sqlite_app, State.DELIVERED, due_at=at - timedelta(minutes=1 + minutes // 2))
     seen, href = [], "/messages"
     while href:
         page = auditor.get(href)
@@ -109,15 +109,15 @@ def test_the_list_goes_on_page_by_page_latest_first(sqlite_kit, auditor):
         nexts = [to for text, to in page.links().items() if text.startswith("Next")]
         href = nexts[0] if nexts else None
 
-    every = {f"/messages/{one.id}": one.due_at for one in messages(sqlite_kit)}
+    every = {f"/messages/{one.id}": one.due_at for one in messages(sqlite_app)}
     assert sorted(seen) == sorted(every)
     assert [every[path] for path in seen] == sorted(every.values(), reverse=True)
 
 
-def test_beyond_a_thousand_it_says_so_and_stops_counting(sqlite_kit, auditor, monkeypatch):
+def test_beyond_a_thousand_it_says_so_and_stops_counting(sqlite_app, auditor, monkeypatch):
     monkeypatch.setattr(listing, "COUNTED", 3)
     for _ in range(5):
-        a_message(sqlite_kit, State.DELIVERED, due_at=ENROLLED_AT - timedelta(hours=1))
+        a_message(sqlite_app, State.DELIVERED, due_at=ENROLLED_AT - timedelta(hours=1))
 
     page = auditor.get("/messages")
 
@@ -175,11 +175,11 @@ def test_the_messages_of_another_clinic_are_not_there(week, joined):
     assert len(stranger.client.get(f"{HOME}/messages.csv").text.splitlines()) == 1
 
 
-def test_more_messages_ask_no_more_of_the_database(sqlite_kit, auditor):
-    enrol_one(sqlite_kit, 1)
+def test_more_messages_ask_no_more_of_the_database(sqlite_app, auditor):
+    enrol_one(sqlite_app, 1)
     auditor.get("/messages?when=ahead")
-    few = statements(sqlite_kit, lambda: auditor.get("/messages?when=ahead"))
+    few = statements(sqlite_app, lambda: auditor.get("/messages?when=ahead"))
     for serial in range(2, 12):
-        enrol_one(sqlite_kit, serial)
+        enrol_one(sqlite_app, serial)
 
-    assert statements(sqlite_kit, lambda: auditor.get("/messages?when=ahead")) == few
+    assert statements(sqlite_app, lambda: auditor.get("/messages?when=ahead")) == few

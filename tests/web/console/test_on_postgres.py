@@ -12,11 +12,11 @@ import pyotp
 import pytest
 
 from followup.domain.roles import Role
-from followup.staff.members import Particulars, add_member
-from followup.web.console.site import all_pages
-from tests.full_clinic import ANSWERS, FullClinic, begin_session, code_of_last_text, fill
-from tests.kits import clock_of, make_kit
-from tests.web.console.conftest import make_app
+from followup.staff.members import MemberDetails, add_member
+from followup.web.console.framework.app import all_pages
+from tests.support.apps import clock_of, make_app
+from tests.support.full_clinic import ANSWERS, FullClinic, begin_session, code_of_last_text, fill
+from tests.web.console.conftest import make_asgi
 from tests.web.console.visitors import Visitor
 
 PASSWORD = "walnut ladder frost"
@@ -84,20 +84,20 @@ WITH_A_CODE = "/account/code"
 
 
 @pytest.fixture
-def full(postgres_kit_with_sandbox) -> FullClinic:
-    return fill(postgres_kit_with_sandbox)
+def full(postgres_app_with_sandbox) -> FullClinic:
+    return fill(postgres_app_with_sandbox)
 
 
 @pytest.fixture
-def postgres_kit_with_sandbox(migrated_postgres_url):
-    with closing(make_kit(migrated_postgres_url, sandbox=True)) as made:
+def postgres_app_with_sandbox(migrated_postgres_url):
+    with closing(make_app(migrated_postgres_url, sandbox=True)) as made:
         yield made
 
 
 @pytest.fixture
 def sam(full) -> Visitor:
     """Somebody who may do everything."""
-    visitor = Visitor(make_app(full.kit))
+    visitor = Visitor(make_asgi(full.app))
     visitor.hold(full.token)
     return visitor
 
@@ -113,9 +113,9 @@ def test_every_deed_is_done(full, sam):
     assert routes == {*dict(DEEDS), WITH_A_CODE}
 
     key = sam.get(WITH_A_CODE).page.one("code").text.replace(" ", "")
-    code = pyotp.TOTP(key).at(clock_of(full.kit).real_now())
+    code = pyotp.TOTP(key).at(clock_of(full.app).real_now())
     sam.post(WITH_A_CODE, {"code": code})
-    sam.hold(begin_session(full.kit, full.staff_id))
+    sam.hold(begin_session(full.app, full.staff_id))
     for route, data in DEEDS:
         address = full.addresses(route)[0]
         told = {**data, "code": _code(full, address)} if "code" in data else data
@@ -125,20 +125,20 @@ def test_every_deed_is_done(full, sam):
 
 
 def _code(full: FullClinic, address: str) -> str:
-    return code_of_last_text(full.kit, UUID(ID.findall(address)[-1]))
+    return code_of_last_text(full.app, UUID(ID.findall(address)[-1]))
 
 
 def test_signing_in_and_joining(full):
-    who = Particulars(email="al@example.com", name="Al", roles=(Role.AUDIT,), clinics=None)
-    add_member(full.kit, who, password=PASSWORD, actor="cli:test")
-    guest = Visitor(make_app(full.kit, second_factor="all"))
+    who = MemberDetails(email="al@example.com", name="Al", roles=(Role.AUDIT,), clinics=None)
+    add_member(full.app, who, password=PASSWORD, actor="cli:test")
+    guest = Visitor(make_asgi(full.app, second_factor="all"))
 
     page = guest.post("/sign-in", {"email": who.email, "password": PASSWORD, "next": ""})
     key = page.page.one("code").text.replace(" ", "")
-    now: datetime = clock_of(full.kit).real_now()
+    now: datetime = clock_of(full.app).real_now()
     assert guest.post("/sign-in/set-up", {"code": pyotp.TOTP(key).at(now)}).heading == "Home"
 
     (join, *_) = full.addresses("/join/{token}")
     told = {"name": "Joan", "password": PASSWORD, "again": PASSWORD}
-    joined = Visitor(make_app(full.kit)).post(join, told)
+    joined = Visitor(make_asgi(full.app)).post(join, told)
     assert joined.heading == "Home"

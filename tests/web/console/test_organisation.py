@@ -9,15 +9,15 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from config.settings import load_settings
 from followup.domain.errors import ConfigurationError
 from followup.domain.roles import Role
-from followup.staff.members import Particulars, add_member, disable
-from followup.store.models import AuditEvent
-from followup.store.staff_tables import Staff
-from tests.kits import HandClock, make_kit, rows
+from followup.settings.settings import load_settings
+from followup.staff.members import MemberDetails, add_member, disable_member
+from followup.store.models.audit import AuditEvent
+from followup.store.models.staff import Staff
 from tests.stand_ins.issuer import CLIENT_ID, CLIENT_SECRET, running_issuer
-from tests.web.console.conftest import make_app
+from tests.support.apps import HandClock, make_app, rows
+from tests.web.console.conftest import make_asgi
 from tests.web.console.visitors import Visitor
 
 NIA = {"sub": "s-1", "email": "Nia@example.com", "email_verified": True}
@@ -31,31 +31,31 @@ def issuer():
 
 
 @pytest.fixture
-def kit(migrated_sqlite_url):
-    """A kit whose real time is the machine's, as the provider's is."""
-    made = make_kit(migrated_sqlite_url, clock=HandClock(real=datetime.now(UTC)))
+def app(migrated_sqlite_url):
+    """An app context whose real time is the machine's, as the provider's is."""
+    made = make_app(migrated_sqlite_url, clock=HandClock(real=datetime.now(UTC)))
     yield made
     made.close()
 
 
 @pytest.fixture
-def guest(kit, issuer):
+def guest(app, issuer):
     """Somebody at the sign-in page of a console that knows the provider."""
-    app = make_app(
-        kit,
+    asgi = make_asgi(
+        app,
         oidc_issuer=issuer.address,
         oidc_client_id=CLIENT_ID,
         oidc_client_secret=CLIENT_SECRET,
         oidc_name="NHSmail",
         second_factor="all",
     )
-    return Visitor(app)
+    return Visitor(asgi)
 
 
 @pytest.fixture
-def nia(kit):
-    who = Particulars(email=NIA["email"], name="Nia Nurse", roles=(Role.ENROL,), clinics=None)
-    return add_member(kit, who, password=PASSWORD, actor="cli:test")
+def nia(app):
+    who = MemberDetails(email=NIA["email"], name="Nia Nurse", roles=(Role.ENROL,), clinics=None)
+    return add_member(app, who, password=PASSWORD, actor="cli:test")
 
 
 def travel(guest):
@@ -68,14 +68,14 @@ def travel(guest):
 
 
 @contextmanager
-def nobody_added(kit):
-    before = len(rows(kit, Staff))
+def nobody_added(app):
+    before = len(rows(app, Staff))
     yield
-    assert len(rows(kit, Staff)) == before
+    assert len(rows(app, Staff)) == before
 
 
 def test_a_member_is_found_by_a_verified_address_and_from_then_on_by_who_they_are(
-    kit, issuer, guest, nia
+    app, issuer, guest, nia
 ):
     issuer.be(**NIA, amr=["pwd", "mfa"])
     assert guest.get("/sign-in").links()["Sign in with NHSmail"] == "/sign-in/organisation"
@@ -84,7 +84,7 @@ def test_a_member_is_found_by_a_verified_address_and_from_then_on_by_who_they_ar
 
     issuer.be(sub="s-1", email="married@example.com", email_verified=False, amr=["mfa"])
     assert guest.get(travel(guest)).heading == "Home"
-    done = [e.action for e in rows(kit, AuditEvent) if e.actor == "web:nia@example.com"]
+    done = [e.action for e in rows(app, AuditEvent) if e.actor == "web:nia@example.com"]
     assert done == ["staff.linked", "staff.signed-in", "staff.signed-in"]
 
 
@@ -113,10 +113,10 @@ def test_without_a_second_factor_there_ours_is_owed(issuer, guest, nia):
         "of two clients", "of another provider", "replayed", "too old", "denied",
     ],
 )  # fmt: skip
-def test_whoever_can_not_be_believed_or_is_not_known_stays_out(kit, issuer, guest, nia, person):
+def test_whoever_can_not_be_believed_or_is_not_known_stays_out(app, issuer, guest, nia, person):
     issuer.be(**{"amr": ["mfa"], **person})
 
-    with nobody_added(kit):
+    with nobody_added(app):
         page = guest.get(travel(guest), status=403)
 
     assert page.heading == "You can’t sign in with this account"
@@ -132,8 +132,8 @@ def test_one_account_is_never_taken_over_by_another_of_the_same_address(issuer, 
     guest.get(travel(guest), status=403)
 
 
-def test_who_was_switched_off_stays_out(kit, issuer, guest, nia):
-    disable(kit, nia, actor="cli:test")
+def test_who_was_switched_off_stays_out(app, issuer, guest, nia):
+    disable_member(app, nia, actor="cli:test")
     issuer.be(**NIA, amr=["mfa"])
 
     guest.get(travel(guest), status=403)
@@ -161,9 +161,9 @@ def test_a_code_works_once(issuer, guest, nia):
     guest.get(back, status=403)
 
 
-def test_a_provider_that_is_away_is_said_so(kit):
-    away = make_app(
-        kit,
+def test_a_provider_that_is_away_is_said_so(app):
+    away = make_asgi(
+        app,
         oidc_issuer="http://127.0.0.1:1",
         oidc_client_id=CLIENT_ID,
         oidc_client_secret=CLIENT_SECRET,

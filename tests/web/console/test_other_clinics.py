@@ -7,11 +7,11 @@ from contextlib import closing
 
 import pytest
 
-from followup.store.models import AuditEvent
-from followup.web.console.site import all_pages
-from tests.full_clinic import GAP, FullClinic, fill
-from tests.kits import make_kit, rows
-from tests.web.console.conftest import make_app
+from followup.store.models.audit import AuditEvent
+from followup.web.console.framework.app import all_pages
+from tests.support.apps import make_app, rows
+from tests.support.full_clinic import GAP, FullClinic, fill
+from tests.web.console.conftest import make_asgi
 from tests.web.console.visitors import join
 
 THEIRS = {"patient", "enrolment", "message", "item", "draft", "switch", "member", "invitation"}
@@ -20,14 +20,14 @@ THEIRS = {"patient", "enrolment", "message", "item", "draft", "switch", "member"
 
 @pytest.fixture
 def full(migrated_sqlite_url) -> Iterator[FullClinic]:
-    with closing(make_kit(migrated_sqlite_url, sandbox=True)) as kit:
-        yield fill(kit)
+    with closing(make_app(migrated_sqlite_url, sandbox=True)) as app:
+        yield fill(app)
 
 
 def test_nothing_of_another_clinic_is_seen_or_changed(full):
-    stranger = join(full.kit, make_app(full.kit), clinics=["elsewhere"])
+    stranger = join(full.app, make_asgi(full.app), clinics=["elsewhere"])
     stranger.get("/")
-    before = len(rows(full.kit, AuditEvent))
+    before = len(rows(full.app, AuditEvent))
     walked = 0
     for page in all_pages():
         if isinstance(page.may, tuple) and THEIRS & set(GAP.findall(page.path)):
@@ -38,11 +38,11 @@ def test_nothing_of_another_clinic_is_seen_or_changed(full):
             walked += 1
 
     assert walked > 40
-    assert len(rows(full.kit, AuditEvent)) == before
+    assert len(rows(full.app, AuditEvent)) == before
 
 
 def test_no_list_names_anybody_of_another_clinic(full):
-    stranger = join(full.kit, make_app(full.kit), clinics=["elsewhere"])
+    stranger = join(full.app, make_asgi(full.app), clinics=["elsewhere"])
 
     for page in all_pages():
         if page.method == "GET" and isinstance(page.may, tuple) and not GAP.search(page.path):

@@ -7,26 +7,28 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event
 
-from followup.channels.twilio_hooks import Inbound
 from followup.domain.roles import Role
-from followup.replies import take_inbound
-from followup.store.models import AuditEvent, Enrolment, Patient
-from followup.store.patients import read
-from followup.store.staff_tables import Call
-from tests.kits import actions, enrol_many, enrol_one, rows, run_until, sms_of, states
-from tests.people import ENROLLED_AT, nhs_number
-from tests.scripted_channel import refuse
+from followup.patients.records import read_patient
+from followup.providers.twilio.webhooks import InboundText
+from followup.replies.inbound import take_inbound
+from followup.store.models.audit import AuditEvent
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.patients import Patient
+from followup.store.models.staff import Call
+from tests.support.apps import actions, enrol_many, enrol_one, rows, run_until, sms_of, states
+from tests.support.people import ENROLLED_AT, nhs_number
+from tests.support.scripted_channel import refuse
 
 
 @pytest.fixture
-def enrolment(sqlite_kit):
-    return enrol_one(sqlite_kit, 1, diabetic=True)
+def enrolment(sqlite_app):
+    return enrol_one(sqlite_app, 1, diabetic=True)
 
 
 @pytest.fixture
-def patient(sqlite_kit, enrolment):
+def patient(sqlite_app, enrolment):
     """The path of the page of somebody who was just enrolled."""
-    return f"/patients/{rows(sqlite_kit, Patient)[0].id}"
+    return f"/patients/{rows(sqlite_app, Patient)[0].id}"
 
 
 def steps(page, kind):
@@ -52,8 +54,8 @@ def steps(page, kind):
         "patient-00007",
     ],
 )
-def test_a_patient_is_found_by_what_is_at_hand(sqlite_kit, admin, wanted):
-    enrol_many(sqlite_kit, 9)
+def test_a_patient_is_found_by_what_is_at_hand(sqlite_app, admin, wanted):
+    enrol_many(sqlite_app, 9)
 
     page = admin.post("/patients", {"wanted": wanted})
 
@@ -61,15 +63,15 @@ def test_a_patient_is_found_by_what_is_at_hand(sqlite_kit, admin, wanted):
     assert wanted not in page.path
 
 
-def test_a_part_of_a_name_finds_nobody_and_says_what_to_do(sqlite_kit, admin, enrolment):
+def test_a_part_of_a_name_finds_nobody_and_says_what_to_do(sqlite_app, admin, enrolment):
     page = admin.post("/patients", {"wanted": "Pat"})
 
     assert "Nobody was found" in page.text
     assert page.values("/patients")["wanted"] == "Pat"
 
 
-def test_the_list_goes_on_page_by_page(sqlite_kit, admin):
-    enrol_many(sqlite_kit, 53)
+def test_the_list_goes_on_page_by_page(sqlite_app, admin):
+    enrol_many(sqlite_app, 53)
 
     first = admin.get("/patients")
     second = admin.get(
@@ -94,8 +96,8 @@ def test_the_list_goes_on_page_by_page(sqlite_kit, admin):
     ],
     ids=str,
 )
-def test_the_list_is_narrowed_by_state_and_date(sqlite_kit, admin, given, count):
-    enrol_many(sqlite_kit, 3)
+def test_the_list_is_narrowed_by_state_and_date(sqlite_app, admin, given, count):
+    enrol_many(sqlite_app, 3)
 
     page = admin.post("/patients", {"wanted": "", **given})
 
@@ -110,17 +112,17 @@ def test_a_date_that_does_not_exist_is_said_so(admin):
     assert page.errors == ["There is no such date: check day, month and year"]
 
 
-def test_searching_is_recorded_without_what_was_searched_for(sqlite_kit, auditor, enrolment):
+def test_searching_is_recorded_without_what_was_searched_for(sqlite_app, auditor, enrolment):
     auditor.post("/patients", {"wanted": nhs_number(1)})
 
-    (event,) = [each for each in rows(sqlite_kit, AuditEvent) if each.action == "patients.listed"]
+    (event,) = [each for each in rows(sqlite_app, AuditEvent) if each.action == "patients.listed"]
     assert (event.actor, event.detail) == (f"web:{auditor.email}", {"shown": 1})
 
 
 # ------------------------------------------------------------------------------- looking
 
 
-def test_contacts_are_masked_until_somebody_asks_and_that_is_recorded(sqlite_kit, auditor, patient):
+def test_contacts_are_masked_until_somebody_asks_and_that_is_recorded(sqlite_app, auditor, patient):
     page = auditor.get(patient)
     assert "+447700900001" not in page.html
     assert "patient1@example.com" not in page.html
@@ -130,15 +132,15 @@ def test_contacts_are_masked_until_somebody_asks_and_that_is_recorded(sqlite_kit
 
     for told in ("+447700900001", "patient1@example.com", nhs_number(1)):
         assert told in shown.text
-    assert actions(sqlite_kit)[-2:] == ["patient.viewed", "patient.revealed"]
+    assert actions(sqlite_app)[-2:] == ["patient.viewed", "patient.revealed"]
 
 
 def test_no_patient_stands_in_a_title(admin, patient):
     assert admin.get(patient).page.one("title").text == "Patient – Follow-up"
 
 
-def test_what_was_sent_stands_before_now_and_the_rest_behind(sqlite_kit, joined, patient):
-    run_until(sqlite_kit, ENROLLED_AT + timedelta(days=1, hours=12))
+def test_what_was_sent_stands_before_now_and_the_rest_behind(sqlite_app, joined, patient):
+    run_until(sqlite_app, ENROLLED_AT + timedelta(days=1, hours=12))
 
     page = joined(Role.AUDIT).get(patient)
 
@@ -154,8 +156,8 @@ def test_what_was_sent_stands_before_now_and_the_rest_behind(sqlite_kit, joined,
     assert any("Taking the dressing off" in each for each in steps(page, "fu-past"))
 
 
-def test_texts_from_the_patient_stand_in_the_same_line(sqlite_kit, admin, patient):
-    write(sqlite_kit, "Can I have a bath?")
+def test_texts_from_the_patient_stand_in_the_same_line(sqlite_app, admin, patient):
+    write(sqlite_app, "Can I have a bath?")
 
     page = admin.get(patient)
 
@@ -163,10 +165,10 @@ def test_texts_from_the_patient_stand_in_the_same_line(sqlite_kit, admin, patien
     assert "The patient wrote, since" in page.text
 
 
-def write(kit, body, serial=1):
+def write(app, body, serial=1):
     take_inbound(
-        kit,
-        Inbound(
+        app,
+        InboundText(
             provider_id=f"SM{body}",
             from_=f"+447700900{serial:03d}",
             to="+447700900999",
@@ -185,10 +187,10 @@ def test_a_patient_of_another_clinic_is_not_there(joined, patient, what):
 
 
 @pytest.mark.parametrize("what", ["pause", "resume", "end", "time"])
-def test_an_enrolment_of_another_clinic_is_not_there(joined, sqlite_kit, enrolment, what):
+def test_an_enrolment_of_another_clinic_is_not_there(joined, sqlite_app, enrolment, what):
     joined(clinics=["elsewhere"]).post(f"/enrolments/{enrolment}/{what}", status=404)
 
-    assert set(states(sqlite_kit, enrolment).values()) == {"planned"}
+    assert set(states(sqlite_app, enrolment).values()) == {"planned"}
 
 
 def test_the_list_of_another_clinic_is_empty(joined, enrolment):
@@ -207,38 +209,38 @@ def test_who_may_only_read_is_offered_nothing_to_change(auditor, patient):
 # ------------------------------------------------------------------------------ changing
 
 
-def test_pausing_holds_everything_and_resuming_lets_it_go(sqlite_kit, admin, patient, enrolment):
+def test_pausing_holds_everything_and_resuming_lets_it_go(sqlite_app, admin, patient, enrolment):
     page = admin.post(f"/enrolments/{enrolment}/pause")
     assert "The follow-up is paused" in page.page.text
-    assert set(states(sqlite_kit, enrolment).values()) == {"held"}
+    assert set(states(sqlite_app, enrolment).values()) == {"held"}
 
     page = admin.post(f"/enrolments/{enrolment}/resume")
     assert "The follow-up goes on" in page.page.text
-    assert set(states(sqlite_kit, enrolment).values()) == {"planned"}
-    who = [e.actor for e in rows(sqlite_kit, AuditEvent) if e.action == "enrolment.paused"]
+    assert set(states(sqlite_app, enrolment).values()) == {"planned"}
+    who = [e.actor for e in rows(sqlite_app, AuditEvent) if e.action == "enrolment.paused"]
     assert who == [f"web:{admin.email}"]
 
 
-def test_a_changed_time_is_shown_before_and_after_and_only_then_done(sqlite_kit, admin, enrolment):
+def test_a_changed_time_is_shown_before_and_after_and_only_then_done(sqlite_app, admin, enrolment):
     asked = admin.get(f"/enrolments/{enrolment}/time")
     held = asked.values(f"/enrolments/{enrolment}/time")
     assert (held["on"], held["at"]) == ("19", "14:30")
 
     shown = admin.post(f"/enrolments/{enrolment}/time", {**held, "on": "20"})
     assert "from Mon 19 Oct 2026, 2:30pm to Tue 20 Oct 2026, 2:30pm" in shown.text
-    assert rows(sqlite_kit, Enrolment)[0].generation == 1
+    assert rows(sqlite_app, Enrolment)[0].generation == 1
 
     page = admin.post(
         f"/enrolments/{enrolment}/time", shown.values(f"/enrolments/{enrolment}/time")
     )
     assert "planned anew" in page.page.text
-    moved = rows(sqlite_kit, Enrolment)[0]
+    moved = rows(sqlite_app, Enrolment)[0]
     assert (moved.generation, moved.procedure_at.day) == (2, 20)
     assert "Procedure moved to Tue 20 Oct 2026, 2:30pm" in page.text
 
 
-def test_what_was_received_is_said_not_to_come_again(sqlite_kit, joined, enrolment):
-    run_until(sqlite_kit, ENROLLED_AT + timedelta(hours=1))
+def test_what_was_received_is_said_not_to_come_again(sqlite_app, joined, enrolment):
+    run_until(sqlite_app, ENROLLED_AT + timedelta(hours=1))
 
     shown = joined(Role.ENROL).post(
         f"/enrolments/{enrolment}/time",
@@ -258,37 +260,37 @@ def test_a_time_too_far_away_is_refused(admin, enrolment):
     assert page.errors == ["This is more than 7 days ahead: enrol nearer to the day"]
 
 
-def test_ending_asks_why_and_stops_everything(sqlite_kit, admin, enrolment):
+def test_ending_asks_why_and_stops_everything(sqlite_app, admin, enrolment):
     refused = admin.post(f"/enrolments/{enrolment}/end", {}, status=422)
     assert refused.errors == ["Choose why the follow-up ends"]
 
     page = admin.post(f"/enrolments/{enrolment}/end", {"why": "patient", "reason": "moving away"})
 
     assert "Nothing more goes out" in page.page.text
-    assert set(states(sqlite_kit, enrolment).values()) == {"cancelled"}
+    assert set(states(sqlite_app, enrolment).values()) == {"cancelled"}
     assert "Change time" not in page.text
 
 
-def test_a_death_is_recorded_and_said(sqlite_kit, admin, enrolment):
+def test_a_death_is_recorded_and_said(sqlite_app, admin, enrolment):
     page = admin.post(f"/enrolments/{enrolment}/end", {"why": "died"})
 
     assert "The patient has died. Nothing is sent." in page.text
-    assert rows(sqlite_kit, Patient)[0].deceased_at is not None
+    assert rows(sqlite_app, Patient)[0].deceased_at is not None
 
 
 def test_a_wish_to_stop_is_kept_until_the_patient_takes_it_back(
-    sqlite_kit, admin, patient, enrolment
+    sqlite_app, admin, patient, enrolment
 ):
     page = admin.post(f"{patient}/stop", {"channel": "all"})
     assert "The patient does not want any messages" in page.text
-    assert set(states(sqlite_kit, enrolment).values()) == {"cancelled"}
+    assert set(states(sqlite_app, enrolment).values()) == {"cancelled"}
 
     page = admin.post(f"{patient}/start")
     assert "does not want" not in page.links()
-    assert "planned" in states(sqlite_kit, enrolment).values()
+    assert "planned" in states(sqlite_app, enrolment).values()
 
 
-def test_a_wish_about_texts_alone_lets_mails_go_on(sqlite_kit, admin, patient):
+def test_a_wish_about_texts_alone_lets_mails_go_on(sqlite_app, admin, patient):
     page = admin.post(f"{patient}/stop", {"channel": "sms"})
 
     assert "The patient does not want texts" in page.text
@@ -301,10 +303,10 @@ def test_what_to_stop_must_be_chosen(admin, patient):
 
 
 def test_a_corrected_number_gets_what_failed_and_is_still_useful(
-    sqlite_kit, admin, patient, enrolment
+    sqlite_app, admin, patient, enrolment
 ):
-    sms_of(sqlite_kit).script(refuse("30005", recipient=True))
-    run_until(sqlite_kit, ENROLLED_AT + timedelta(minutes=5))
+    sms_of(sqlite_app).script(refuse("30005", recipient=True))
+    run_until(sqlite_app, ENROLLED_AT + timedelta(minutes=5))
 
     page = admin.post(
         f"{patient}/contacts",
@@ -312,7 +314,7 @@ def test_a_corrected_number_gets_what_failed_and_is_still_useful(
     )
 
     assert "contact details were changed" in page.page.text
-    person = read(rows(sqlite_kit, Patient)[0], sqlite_kit.keyring)
+    person = read_patient(rows(sqlite_app, Patient)[0], sqlite_app.keyring)
     assert person.mobile == "+447700900222"
     assert person.email == "patient1@example.com"
     assert "Changed: mobile number" in page.text
@@ -334,7 +336,7 @@ def test_a_wrong_correction_is_refused(admin, patient, given, told):
     assert page.errors[0].startswith(told)
 
 
-def test_a_call_is_noted_sealed_and_shown(sqlite_kit, admin, patient):
+def test_a_call_is_noted_sealed_and_shown(sqlite_app, admin, patient):
     admin.post(f"{patient}/call", {"outcome": "", "note": ""}, status=422)
 
     page = admin.post(f"{patient}/call", {"outcome": "spoke", "note": "All is well."})
@@ -343,8 +345,8 @@ def test_a_call_is_noted_sealed_and_shown(sqlite_kit, admin, patient):
         "Rang and spoke to the patient" in each and "All is well." in each
         for each in steps(page, "fu-line-call")
     )
-    assert b"All is well" not in rows(sqlite_kit, Call)[0].note_sealed
-    assert "patient.called" in actions(sqlite_kit)
+    assert b"All is well" not in rows(sqlite_app, Call)[0].note_sealed
+    assert "patient.called" in actions(sqlite_app)
 
 
 def test_an_ended_enrolment_says_in_words_that_it_can_not_be_paused(admin, enrolment):
@@ -355,28 +357,28 @@ def test_an_ended_enrolment_says_in_words_that_it_can_not_be_paused(admin, enrol
     assert page.heading == "This has changed meanwhile"
 
 
-def test_the_page_asks_no_more_of_the_database_where_there_is_more_to_show(sqlite_kit, admin):
-    enrol_one(sqlite_kit, 1)
-    enrol_one(sqlite_kit, 2, diabetic=True)
-    few, many = (f"/patients/{each.id}" for each in rows(sqlite_kit, Patient))
+def test_the_page_asks_no_more_of_the_database_where_there_is_more_to_show(sqlite_app, admin):
+    enrol_one(sqlite_app, 1)
+    enrol_one(sqlite_app, 2, diabetic=True)
+    few, many = (f"/patients/{each.id}" for each in rows(sqlite_app, Patient))
     for body in "abc":
-        write(sqlite_kit, body, serial=2)
+        write(sqlite_app, body, serial=2)
     for path in (few, many):
         admin.get(path)
 
-    assert statements(sqlite_kit, lambda: admin.get(many)) == statements(
-        sqlite_kit, lambda: admin.get(few)
+    assert statements(sqlite_app, lambda: admin.get(many)) == statements(
+        sqlite_app, lambda: admin.get(few)
     )
 
 
-def statements(kit, act):
+def statements(app, act):
     """Return how many statements the database gets while something is done."""
     seen = []
 
     def note(_connection, _cursor, statement, *_):
         seen.append(statement)
 
-    event.listen(kit.store.engine, "before_cursor_execute", note)
+    event.listen(app.store.engine, "before_cursor_execute", note)
     act()
-    event.remove(kit.store.engine, "before_cursor_execute", note)
+    event.remove(app.store.engine, "before_cursor_execute", note)
     return len(seen)

@@ -7,22 +7,25 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from followup.channels.twilio_hooks import Inbound
+from followup.context import AppContext
 from followup.domain.channel import ChannelKind
 from followup.domain.roles import Role
-from followup.kit import Kit
-from followup.replies import take_inbound
-from followup.staff.invitations import invite
-from followup.staff.members import Particulars, insert_member
-from followup.store.models import Enrolment, Message, Patient, WorklistItem
-from followup.store.staff_tables import Staff
-from followup.store.switches import SwitchScope
-from followup.switches import lift, throw
-from followup.web.console.site import all_pages
-from tests.kits import clock_of, enrol_one, run_until, sms_of
-from tests.people import nhs_number
-from tests.scripted_channel import refuse
-from tests.web.console.conftest import make_app
+from followup.messages.kill_switch_queries import SwitchScope
+from followup.providers.twilio.webhooks import InboundText
+from followup.replies.inbound import take_inbound
+from followup.sending.kill_switches import activate_switch, deactivate_switch
+from followup.staff.invitations import invite_member
+from followup.staff.members import MemberDetails, insert_member
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import Message
+from followup.store.models.patients import Patient
+from followup.store.models.staff import Staff
+from followup.store.models.worklist import WorklistItem
+from followup.web.console.framework.app import all_pages
+from tests.support.apps import clock_of, enrol_one, run_until, sms_of
+from tests.support.people import nhs_number
+from tests.support.scripted_channel import refuse
+from tests.web.console.conftest import make_asgi
 from tests.web.console.test_enrol import EVERYTHING, NAME, WHO
 from tests.web.console.test_patient import statements
 from tests.web.console.visitors import Visitor, join
@@ -38,42 +41,42 @@ FAILING, WRITING = 1, 2
 """Who is not reached, and who writes."""
 
 
-def more(kit: Kit, name: str, people: int) -> None:
+def more(app: AppContext, name: str, people: int) -> None:
     """Let there be more of everything, also about the two patients whom the pages show."""
-    clock = clock_of(kit)
+    clock = clock_of(app)
     texts = iter(range(1000))
     for serial in range(people):
-        enrol_one(kit, 100 + serial, reference=f"{name}{serial}", procedure_at=clock.now())
+        enrol_one(app, 100 + serial, reference=f"{name}{serial}", procedure_at=clock.now())
     for index in range(people):
-        sms_of(kit).for_recipient[f"+447700900{100 + index}"] = refuse("21211", recipient=True)
-    run_until(kit, clock.now() + timedelta(days=1))
+        sms_of(app).for_recipient[f"+447700900{100 + index}"] = refuse("21211", recipient=True)
+    run_until(app, clock.now() + timedelta(days=1))
     for _ in range(people):
         for serial in (WRITING, 100):
-            text = Inbound(
+            text = InboundText(
                 provider_id=f"SM{name}{next(texts)}",
                 from_=f"+447700900{serial:03d}",
                 to="+447700900999",
                 body="When can I drive?",
             )
-            take_inbound(kit, text, provider="sandbox")
+            take_inbound(app, text, provider="sandbox")
     for number in range(people):
-        who = Particulars(
+        who = MemberDetails(
             email=f"{name}{number}@example.com", name="Sam", roles=(Role.MANAGE,), clinics=None
         )
-        with kit.store.write() as session:
-            insert_member(session, kit.deed("cli:test"), who, password_hash=None)
-        invite(
-            kit, f"{name}-new{number}@example.com", roles=[Role.AUDIT], clinics=None,
+        with app.store.write() as session:
+            insert_member(session, app.by("cli:test"), who, password_hash=None)
+        invite_member(
+            app, f"{name}-new{number}@example.com", roles=[Role.AUDIT], clinics=None,
             actor="cli:test",
         )  # fmt: skip
         step = ("dressing", "flare", "moving", "sugar", "red-flags", "flare-over")[number]
-        lifted = throw(kit, SwitchScope.STEP, step, reason="a test", actor="cli:test")
-        lift(kit, lifted, actor="cli:test")
+        lifted = activate_switch(app, SwitchScope.STEP, step, reason="a test", actor="cli:test")
+        deactivate_switch(app, lifted, actor="cli:test")
 
 
-def addresses(kit: Kit, visitor: Visitor) -> dict[str, str]:
+def addresses(app: AppContext, visitor: Visitor) -> dict[str, str]:
     """Return an address of every page that shows what is kept, by the path of its route."""
-    with kit.store.read() as session:
+    with app.store.read() as session:
         by_reference = select(Enrolment).where(Enrolment.reference == f"REF-{FAILING}")
         enrolment = session.scalars(by_reference).one()
         messages = select(Message.id).where(Message.enrolment_id == enrolment.id)
@@ -112,25 +115,25 @@ def addresses(kit: Kit, visitor: Visitor) -> dict[str, str]:
     return {path: by_draft.get(path) or path.format_map(ids) for path in sorted(paths)}
 
 
-def asked(kit: Kit) -> dict[str, int]:
+def asked(app: AppContext) -> dict[str, int]:
     """Return how many statements each page takes."""
-    visitor = join(kit, make_app(kit))
+    visitor = join(app, make_asgi(app))
     found = {}
-    for path, address in addresses(kit, visitor).items():
+    for path, address in addresses(app, visitor).items():
         answer = visitor.client.get(address)
         assert answer.status_code in {200, 409}, f"{path}: {answer.status_code}"
-        found[path] = statements(kit, lambda at=address: visitor.client.get(at))
+        found[path] = statements(app, lambda at=address: visitor.client.get(at))
     return found
 
 
 @pytest.fixture
-def store(sqlite_kit: Kit) -> Kit:
+def store(sqlite_app: AppContext) -> AppContext:
     """A store with a little of everything."""
-    sms_of(sqlite_kit).for_recipient["+447700900001"] = refuse("21211", recipient=True)
+    sms_of(sqlite_app).for_recipient["+447700900001"] = refuse("21211", recipient=True)
     for serial in (FAILING, WRITING):
-        enrol_one(sqlite_kit, serial)
-    more(sqlite_kit, "few", 1)
-    return sqlite_kit
+        enrol_one(sqlite_app, serial)
+    more(sqlite_app, "few", 1)
+    return sqlite_app
 
 
 @pytest.mark.slow

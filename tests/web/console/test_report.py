@@ -7,31 +7,33 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from followup.audit import seal_trail, verify_events
+from followup.audit.seals import seal_trail, verify_events
 from followup.domain.roles import Role
-from followup.store.models import Attempt, AuditEvent, AuditSeal, Patient
-from followup.web.console.report_pdf import printable
-from tests.kits import clock_of, enrol_one, rows, run_until, sms_of
-from tests.people import ENROLLED_AT, nhs_number
-from tests.scripted_channel import refuse
+from followup.store.models.audit import AuditEvent, AuditSeal
+from followup.store.models.messages import Attempt
+from followup.store.models.patients import Patient
+from followup.web.console.words.report_pdf import printable
+from tests.support.apps import clock_of, enrol_one, rows, run_until, sms_of
+from tests.support.people import ENROLLED_AT, nhs_number
+from tests.support.scripted_channel import refuse
 from tests.web.console.test_patient import statements, write
 
 
 @pytest.fixture
-def told(sqlite_kit):
+def told(sqlite_app):
     """The path of the report on somebody who was told things, wrote, and could not be reached."""
-    enrol_one(sqlite_kit, 1, diabetic=True)
-    sms_of(sqlite_kit).script(refuse("30005", recipient=True))
-    run_until(sqlite_kit, ENROLLED_AT + timedelta(days=1, hours=12))
-    write(sqlite_kit, "Can I have a bath?")
-    clock_of(sqlite_kit).advance(timedelta(minutes=30))
-    seal_trail(sqlite_kit)
-    return f"/audit/patients/{rows(sqlite_kit, Patient)[0].id}"
+    enrol_one(sqlite_app, 1, diabetic=True)
+    sms_of(sqlite_app).script(refuse("30005", recipient=True))
+    run_until(sqlite_app, ENROLLED_AT + timedelta(days=1, hours=12))
+    write(sqlite_app, "Can I have a bath?")
+    clock_of(sqlite_app).advance(timedelta(minutes=30))
+    seal_trail(sqlite_app)
+    return f"/audit/patients/{rows(sqlite_app, Patient)[0].id}"
 
 
-def forge(kit):
+def forge(app):
     """Edit an audit event past the product's own guards, as somebody with the database could."""
-    with kit.store.engine.connect() as connection:
+    with app.store.engine.connect() as connection:
         for (name,) in connection.execute(
             text("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = :t"),
             {"t": "audit_events"},
@@ -44,11 +46,11 @@ def forge(kit):
 
 
 def test_it_answers_what_when_in_which_words_approved_by_whom_and_whether_it_arrived(
-    sqlite_kit, joined, told
+    sqlite_app, joined, told
 ):
     page = joined(Role.AUDIT).get(told)
 
-    attempts = rows(sqlite_kit, Attempt)
+    attempts = rows(sqlite_app, Attempt)
     for wanted in (
         "Test Patient-00001",
         f"{nhs_number(1)[:3]} {nhs_number(1)[3:6]} {nhs_number(1)[6:]}",
@@ -66,13 +68,13 @@ def test_it_answers_what_when_in_which_words_approved_by_whom_and_whether_it_arr
     assert page.page.one("title").text == "Report on a patient – Follow-up"
 
 
-def test_opening_it_and_taking_it_away_are_recorded(sqlite_kit, joined, told):
+def test_opening_it_and_taking_it_away_are_recorded(sqlite_app, joined, told):
     auditor = joined(Role.AUDIT)
 
     auditor.get(told)
     auditor.client.get(f"{told}/report.pdf")
 
-    done = [(e.action, e.actor) for e in rows(sqlite_kit, AuditEvent) if "report" in e.action]
+    done = [(e.action, e.actor) for e in rows(sqlite_app, AuditEvent) if "report" in e.action]
     assert done == [
         ("patient.reported", f"web:{auditor.email}"),
         ("patient.report-exported", f"web:{auditor.email}"),
@@ -80,45 +82,45 @@ def test_opening_it_and_taking_it_away_are_recorded(sqlite_kit, joined, told):
     assert "opened the report on the patient" in auditor.get(told).text
 
 
-def test_it_says_that_the_trail_is_intact_and_notices_when_it_is_not(sqlite_kit, joined, told):
+def test_it_says_that_the_trail_is_intact_and_notices_when_it_is_not(sqlite_app, joined, told):
     auditor = joined(Role.AUDIT)
     assert "Intact: the " in auditor.get(told).text
 
-    forge(sqlite_kit)
+    forge(sqlite_app)
 
     page = auditor.get(told)
     assert "Not intact: of the audit events 1 to" in page.text
     assert "The trail is not intact" in page.text
 
 
-def test_many_events_are_checked_when_that_is_asked_for(sqlite_kit, joined, told, monkeypatch):
-    monkeypatch.setattr("followup.patient_report.QUICKLY", 1)
+def test_many_events_are_checked_when_that_is_asked_for(sqlite_app, joined, told, monkeypatch):
+    monkeypatch.setattr("followup.audit.patient_evidence.QUICKLY", 1)
     auditor = joined(Role.AUDIT)
     assert "Intact" not in auditor.get(told).text
 
     assert "Intact" in auditor.post(f"{told}/seals").text
 
 
-def test_seals_are_checked_by_the_one_before_and_only_where_they_cover(sqlite_kit):
+def test_seals_are_checked_by_the_one_before_and_only_where_they_cover(sqlite_app):
     for serial in (1, 2, 3):
-        enrol_one(sqlite_kit, serial)
-        clock_of(sqlite_kit).advance(timedelta(hours=1))
-        seal_trail(sqlite_kit)
-    seals = rows(sqlite_kit, AuditSeal)
-    last = rows(sqlite_kit, AuditEvent)[-1].id
-    with sqlite_kit.store.read() as session:
-        verdict = verify_events(session, sqlite_kit, [last])
-        few = verify_events(session, sqlite_kit, [1, last, last + 99])
+        enrol_one(sqlite_app, serial)
+        clock_of(sqlite_app).advance(timedelta(hours=1))
+        seal_trail(sqlite_app)
+    seals = rows(sqlite_app, AuditSeal)
+    last = rows(sqlite_app, AuditEvent)[-1].id
+    with sqlite_app.store.read() as session:
+        verdict = verify_events(session, sqlite_app, [last])
+        few = verify_events(session, sqlite_app, [1, last, last + 99])
 
     assert (verdict.seals, verdict.intact, verdict.unsealed) == (1, True, 0)
     assert (few.seals, few.events, few.unsealed) == (2, seals[0].events + seals[-1].events, 1)
 
-    forge(sqlite_kit)
-    with sqlite_kit.store.read() as session:
-        assert not verify_events(session, sqlite_kit, [last]).intact
+    forge(sqlite_app)
+    with sqlite_app.store.read() as session:
+        assert not verify_events(session, sqlite_app, [last]).intact
 
 
-def test_the_pdf_carries_its_own_letters_and_names_nobody_in_its_name(sqlite_kit, joined, told):
+def test_the_pdf_carries_its_own_letters_and_names_nobody_in_its_name(sqlite_app, joined, told):
     answer = joined(Role.AUDIT).client.get(f"{told}/report.pdf")
 
     assert answer.headers["content-type"] == "application/pdf"
@@ -151,16 +153,16 @@ def test_nobody_but_an_auditor_of_the_clinic_gets_it(joined, told):
     stranger.post(f"{told}/seals", status=404)
 
 
-def test_more_messages_ask_no_more_of_the_database(sqlite_kit, joined, told):
-    enrol_one(sqlite_kit, 2)
-    other = f"/audit/patients/{rows(sqlite_kit, Patient)[1].id}"
-    run_until(sqlite_kit, clock_of(sqlite_kit).now() + timedelta(minutes=5))
-    clock_of(sqlite_kit).advance(timedelta(minutes=30))
-    seal_trail(sqlite_kit)
+def test_more_messages_ask_no_more_of_the_database(sqlite_app, joined, told):
+    enrol_one(sqlite_app, 2)
+    other = f"/audit/patients/{rows(sqlite_app, Patient)[1].id}"
+    run_until(sqlite_app, clock_of(sqlite_app).now() + timedelta(minutes=5))
+    clock_of(sqlite_app).advance(timedelta(minutes=30))
+    seal_trail(sqlite_app)
     auditor = joined(Role.AUDIT)
     for path in (told, other):
         auditor.get(path)
 
-    assert statements(sqlite_kit, lambda: auditor.get(told)) == statements(
-        sqlite_kit, lambda: auditor.get(other)
+    assert statements(sqlite_app, lambda: auditor.get(told)) == statements(
+        sqlite_app, lambda: auditor.get(other)
     )

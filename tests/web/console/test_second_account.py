@@ -7,25 +7,25 @@ from dataclasses import replace
 
 import pytest
 
-from followup.accounts import account_of
-from followup.channels.breaker import InProcessBreaker
-from followup.figures import figures
+from followup.monitoring.metrics import collect_metrics
+from followup.providers.resilience.circuit_breaker import InProcessCircuitBreaker
+from followup.routing.accounts import account_of
 from followup.web.metrics import Scrapes
-from tests.kits import enrol_one, make_kit, message, run_until
-from tests.people import EMAIL, ENROLLED_AT, SMS
-from tests.scripted_channel import ScriptedChannel
+from tests.support.apps import enrol_one, make_app, message, run_until
+from tests.support.people import EMAIL, ENROLLED_AT, SMS
+from tests.support.scripted_channel import ScriptedChannel
 
 
 @pytest.fixture
-def sqlite_kit(migrated_sqlite_url):
-    """A kit with two SMS accounts, of which the first is away."""
+def sqlite_app(migrated_sqlite_url):
+    """An app context with two SMS accounts, of which the first is away."""
     first = ScriptedChannel(SMS, account="AC-first")
     with closing(
-        make_kit(
+        make_app(
             migrated_sqlite_url,
             channels={SMS: first, EMAIL: ScriptedChannel(EMAIL)},
             standby={SMS: ScriptedChannel(SMS, account="AC-second", sender="+447700900600")},
-            breaker=InProcessBreaker(opens_after=1),
+            breaker=InProcessCircuitBreaker(opens_after=1),
         )
     ) as made:
         made.breaker.note(account_of(first), [False])
@@ -33,11 +33,11 @@ def sqlite_kit(migrated_sqlite_url):
 
 
 @pytest.fixture
-def sent(sqlite_kit):
+def sent(sqlite_app):
     """The first text of a patient, sent by the second account."""
-    enrolment = enrol_one(sqlite_kit)
-    run_until(sqlite_kit, ENROLLED_AT)
-    return message(sqlite_kit, enrolment, "going-home")
+    enrolment = enrol_one(sqlite_app)
+    run_until(sqlite_app, ENROLLED_AT)
+    return message(sqlite_app, enrolment, "going-home")
 
 
 def test_the_page_of_a_message_names_the_account_and_the_number(sent, auditor):
@@ -52,10 +52,10 @@ def test_the_report_of_a_patient_names_them_too(sent, auditor):
     assert "(second SMS account, from +447700900600)" in page.text
 
 
-def test_with_one_account_nothing_is_said_of_it(sqlite_kit, sent):
-    alone = replace(sqlite_kit, standby={})
+def test_with_one_account_nothing_is_said_of_it(sqlite_app, sent):
+    alone = replace(sqlite_app, standby={})
 
-    assert figures(alone).second_account == {}
+    assert collect_metrics(alone).second_account == {}
     assert "second_account_seconds{" not in Scrapes(alone).text().decode()
 
 
@@ -72,7 +72,7 @@ def test_the_trail_tells_of_it_in_words(sent, auditor):
     assert "let texts go through the second SMS account: the first was away" in page.text
 
 
-def test_figures_say_for_how_long(sqlite_kit, sent):
-    told = Scrapes(sqlite_kit).text().decode()
+def test_figures_say_for_how_long(sqlite_app, sent):
+    told = Scrapes(sqlite_app).text().decode()
 
     assert 'followup_second_account_seconds{channel="sms"} 0.0' in told

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from followup.web.console.static_files import static_files
+from followup.web.console.framework.static_files import static_files
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDERS = {

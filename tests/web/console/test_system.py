@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from config.settings import load_settings
-from followup.alarms import take_news
 from followup.domain.roles import Role
-from followup.health import Ailment, watched
-from followup.heart import beat
-from followup.store.models import AuditEvent
-from followup.store.switches import SwitchScope
-from followup.switches import throw
+from followup.messages.kill_switch_queries import SwitchScope
+from followup.monitoring.alarms import take_notifications
+from followup.monitoring.health import HealthProblem, watched
+from followup.monitoring.heartbeats import record_heartbeat
+from followup.sending.kill_switches import activate_switch
+from followup.settings.settings import load_settings
+from followup.store.models.audit import AuditEvent
 from followup.web.app import create_app
-from tests.kits import enrol_one, rows, run_until, states
-from tests.people import ENROLLED_AT
-from tests.servers import free_port
+from tests.support.apps import enrol_one, rows, run_until, states
+from tests.support.people import ENROLLED_AT
+from tests.support.servers import free_port
 from tests.web.conftest import settings_for
 from tests.web.console.test_patient import statements
 from tests.web.console.visitors import HOME, join
@@ -40,24 +40,24 @@ def test_stopping_needs_to_know_what_and_why(manager):
         ("step:nerve-root-block/dressing", "Nerve root block: Taking the dressing off"),
     ],
 )
-def test_sending_is_stopped_and_let_go_again(sqlite_kit, manager, what, said):
-    enrolment = enrol_one(sqlite_kit, 1)
+def test_sending_is_stopped_and_let_go_again(sqlite_app, manager, what, said):
+    enrolment = enrol_one(sqlite_app, 1)
 
     page = manager.post("/system/stop", {"what": what, "reason": "wrong words"})
 
     assert "held from now on" in page.page.text
     assert said in page.text
     assert "wrong words" in page.text
-    run_until(sqlite_kit, ENROLLED_AT)
+    run_until(sqlite_app, ENROLLED_AT)
     (lift,) = [f for f in page.page.all("form") if f.attributes["action"].endswith("/lift")]
 
     page = manager.post(lift.attributes["action"])
 
     assert "Lifted." in page.page.text
     assert "Nothing: every message goes out when it is due" in page.text
-    assert "held" not in states(sqlite_kit, enrolment).values()
+    assert "held" not in states(sqlite_app, enrolment).values()
     assert said in manager.get("/system/switches").text
-    told = [(e.action, e.actor) for e in rows(sqlite_kit, AuditEvent) if "switch." in e.action]
+    told = [(e.action, e.actor) for e in rows(sqlite_app, AuditEvent) if "switch." in e.action]
     assert told == [(f"switch.{it}", f"web:{manager.email}") for it in ("thrown", "lifted")]
 
 
@@ -69,9 +69,9 @@ def test_what_is_lifted_already_can_not_be_lifted_again(manager):
     manager.post(lift.attributes["action"], status=404)
 
 
-def test_a_manager_of_one_clinic_stops_that_clinic_alone(sqlite_kit, joined):
+def test_a_manager_of_one_clinic_stops_that_clinic_alone(sqlite_app, joined):
     local = joined(Role.MANAGE, clinics=["derriford-pain"])
-    switch = throw(sqlite_kit, SwitchScope.ALL, reason="a drill", actor="cli:test")
+    switch = activate_switch(sqlite_app, SwitchScope.ALL, reason="a drill", actor="cli:test")
 
     refused = local.post("/system/stop", {"what": "all", "reason": "a drill"}, status=422)
     assert refused.errors == ["Choose what is to stop"]
@@ -79,11 +79,11 @@ def test_a_manager_of_one_clinic_stops_that_clinic_alone(sqlite_kit, joined):
     local.post("/system/stop", {"what": "clinic:derriford-pain", "reason": "a drill"})
 
 
-def test_what_is_wrong_is_said_with_what_to_do(sqlite_kit, manager):
+def test_what_is_wrong_is_said_with_what_to_do(sqlite_app, manager):
     assert "The dispatcher has never run" in manager.get("/system").text
 
-    watched(sqlite_kit, "dispatch", lambda: 0)
-    beat(sqlite_kit, "web", "clinic:1")
+    watched(sqlite_app, "dispatch", lambda: 0)
+    record_heartbeat(sqlite_app, "web", "clinic:1")
 
     page = manager.get("/system")
     assert "All is well" in page.text
@@ -113,40 +113,40 @@ def test_the_settings_in_force_are_on_the_page(manager):
     assert "FOLLOWUP_SMS_CHANNEL" in page.text
 
 
-def test_more_switches_ask_no_more_of_the_database(sqlite_kit, manager):
-    enrol_one(sqlite_kit, 1)
-    throw(sqlite_kit, SwitchScope.CHANNEL, "sms", reason="one", actor="cli:test")
+def test_more_switches_ask_no_more_of_the_database(sqlite_app, manager):
+    enrol_one(sqlite_app, 1)
+    activate_switch(sqlite_app, SwitchScope.CHANNEL, "sms", reason="one", actor="cli:test")
     manager.get("/system")
-    few = statements(sqlite_kit, lambda: manager.get("/system"))
+    few = statements(sqlite_app, lambda: manager.get("/system"))
     for value in ("dressing", "flare", "moving"):
-        throw(sqlite_kit, SwitchScope.STEP, value, reason=value, actor="cli:test")
+        activate_switch(sqlite_app, SwitchScope.STEP, value, reason=value, actor="cli:test")
 
-    assert statements(sqlite_kit, lambda: manager.get("/system")) == few
+    assert statements(sqlite_app, lambda: manager.get("/system")) == few
 
 
-def test_what_waits_in_the_broker_is_told(sqlite_kit, redis_server, redis_url):
+def test_what_waits_in_the_broker_is_told(sqlite_app, redis_server, redis_url):
     redis_server.client().rpush("send", "a task", "another")
-    app = create_app(sqlite_kit, settings_for(public_url=HOME, broker_url=redis_url))
+    asgi = create_app(sqlite_app, settings_for(public_url=HOME, broker_url=redis_url))
 
-    page = join(sqlite_kit, app, Role.MANAGE).get("/system")
+    page = join(sqlite_app, asgi, Role.MANAGE).get("/system")
 
     assert "dispatch 0, send 2, sweeps 0" in page.text
 
 
-def test_a_broker_that_is_away_is_wrong_and_its_tasks_are_not_known(sqlite_kit):
+def test_a_broker_that_is_away_is_wrong_and_its_tasks_are_not_known(sqlite_app):
     away = f"redis://127.0.0.1:{free_port()}/0"
-    app = create_app(sqlite_kit, settings_for(public_url=HOME, broker_url=away))
+    asgi = create_app(sqlite_app, settings_for(public_url=HOME, broker_url=away))
 
-    page = join(sqlite_kit, app, Role.MANAGE).get("/system")
+    page = join(sqlite_app, asgi, Role.MANAGE).get("/system")
 
     assert "The broker can't be reached" in page.text
     assert "Not known: it can’t be reached" in page.text
 
 
-def test_an_alarm_that_is_up_is_told(sqlite_kit, manager):
-    found = [Ailment(code="many-failures", sentence="half of the texts fail")]
+def test_an_alarm_that_is_up_is_told(sqlite_app, manager):
+    found = [HealthProblem(code="many-failures", sentence="half of the texts fail")]
     for _ in range(2):
-        take_news(sqlite_kit, found)
+        take_notifications(sqlite_app, found)
 
     assert "Half of the texts fail." in manager.get("/system").text
 
@@ -159,8 +159,8 @@ def test_an_alarm_that_is_up_is_told(sqlite_kit, manager):
         (SwitchScope.STEP, "nerve-root-block/moving", "Nerve root block: Moving more"),
     ],
 )
-def test_every_page_says_what_is_stopped(sqlite_kit, manager, scope, value, told):
-    throw(sqlite_kit, scope, value, reason="a drill", actor="cli:test")
+def test_every_page_says_what_is_stopped(sqlite_app, manager, scope, value, told):
+    activate_switch(sqlite_app, scope, value, reason="a drill", actor="cli:test")
 
     notices = manager.get("/account").page.one("aside", **{"aria-label": "Please note"})
 

@@ -5,24 +5,24 @@ from __future__ import annotations
 import pytest
 
 from followup.domain.roles import Role
-from followup.store.models import AuditEvent
-from followup.store.staff_tables import Staff
-from tests.kits import rows
+from followup.store.models.audit import AuditEvent
+from followup.store.models.staff import Staff
+from tests.support.apps import rows
 from tests.web.console.visitors import Visitor, join
 
 
-def account(kit, visitor) -> str:
+def account(app, visitor) -> str:
     """Return the path of somebody's page."""
-    (staff,) = [each for each in rows(kit, Staff) if each.email == visitor.email]
+    (staff,) = [each for each in rows(app, Staff) if each.email == visitor.email]
     return f"/team/{staff.id}"
 
 
-def done(kit, action):
-    return [(e.actor, e.detail) for e in rows(kit, AuditEvent) if e.action == action]
+def done(app, action):
+    return [(e.actor, e.detail) for e in rows(app, AuditEvent) if e.action == action]
 
 
-def test_everybody_is_listed_with_what_they_may_do_in_verbs(sqlite_kit, app, manager):
-    join(sqlite_kit, app, Role.ENROL, name="Nia Nurse")
+def test_everybody_is_listed_with_what_they_may_do_in_verbs(sqlite_app, asgi, manager):
+    join(sqlite_app, asgi, Role.ENROL, name="Nia Nurse")
 
     page = manager.get("/team")
 
@@ -31,7 +31,7 @@ def test_everybody_is_listed_with_what_they_may_do_in_verbs(sqlite_kit, app, man
     assert "Too few managers" in page.text
 
 
-def test_somebody_invited_joins_with_the_roles_that_were_chosen(sqlite_kit, app, manager):
+def test_somebody_invited_joins_with_the_roles_that_were_chosen(sqlite_app, asgi, manager):
     refused = manager.post("/team/invite", {"email": "nia"}, status=422)
     assert refused.errors == ["Choose what they may do", "Choose where they work"]
 
@@ -42,18 +42,18 @@ def test_somebody_invited_joins_with_the_roles_that_were_chosen(sqlite_kit, app,
     assert link.startswith("http://127.0.0.1:8000/join/")
     assert "Nia@Example.com".lower() in manager.get("/team").text
 
-    guest = Visitor(app)
+    guest = Visitor(asgi)
     words = "walnut ladder frost"
     guest.post(
         link.removeprefix("http://127.0.0.1:8000"),
         {"name": "Nia Nurse", "password": words, "again": words},
     )
-    (nia,) = [each for each in rows(sqlite_kit, Staff) if each.email == "nia@example.com"]
+    (nia,) = [each for each in rows(sqlite_app, Staff) if each.email == "nia@example.com"]
     assert (nia.roles, nia.clinics) == (["audit"], None)
     assert "None: everybody who was invited has joined" in manager.get("/team").text
 
 
-def test_an_address_that_has_an_account_is_not_invited(sqlite_kit, manager):
+def test_an_address_that_has_an_account_is_not_invited(sqlite_app, manager):
     page = manager.post(
         "/team/invite", {"email": manager.email, "roles": "audit", "where": "all"}, status=422
     )
@@ -69,7 +69,7 @@ def test_a_wrong_address_is_said_beside_its_field(manager):
     assert page.errors[0].startswith("This is not an e-mail address")
 
 
-def test_a_withdrawn_invitation_opens_nothing(sqlite_kit, app, manager):
+def test_a_withdrawn_invitation_opens_nothing(sqlite_app, asgi, manager):
     page = manager.post(
         "/team/invite", {"email": "a@example.com", "roles": "audit", "where": "all"}
     )
@@ -80,13 +80,13 @@ def test_a_withdrawn_invitation_opens_nothing(sqlite_kit, app, manager):
     page = manager.post(form.attributes["action"])
 
     assert "opens nothing any more" in page.page.text
-    Visitor(app).get(link, status=404)
-    assert len(done(sqlite_kit, "staff.invitation-withdrawn")) == 1
+    Visitor(asgi).get(link, status=404)
+    assert len(done(sqlite_app, "staff.invitation-withdrawn")) == 1
 
 
-def test_roles_and_clinics_are_changed_and_that_is_recorded(sqlite_kit, app, manager):
-    nurse = join(sqlite_kit, app, Role.ENROL)
-    path = account(sqlite_kit, nurse)
+def test_roles_and_clinics_are_changed_and_that_is_recorded(sqlite_app, asgi, manager):
+    nurse = join(sqlite_app, asgi, Role.ENROL)
+    path = account(sqlite_app, nurse)
     held = manager.get(path).values(f"{path}/access")
     assert (held["roles"], held["where"]) == ("enrol", "all")
 
@@ -96,14 +96,14 @@ def test_roles_and_clinics_are_changed_and_that_is_recorded(sqlite_kit, app, man
 
     assert "What they may do was changed" in page.page.text
     nurse.get("/enrol", status=403)
-    ((actor, detail),) = done(sqlite_kit, "staff.changed")
+    ((actor, detail),) = done(sqlite_app, "staff.changed")
     assert (actor, detail["roles"]) == (f"web:{manager.email}", ["audit"])
 
 
 @pytest.mark.parametrize("what", ["access", "disable"])
-def test_the_last_two_managers_stay(sqlite_kit, app, manager, what):
-    other = join(sqlite_kit, app, Role.MANAGE)
-    path = account(sqlite_kit, other)
+def test_the_last_two_managers_stay(sqlite_app, asgi, manager, what):
+    other = join(sqlite_app, asgi, Role.MANAGE)
+    path = account(sqlite_app, other)
 
     page = manager.post(f"{path}/{what}", {"roles": "audit", "where": "all"}, status=422)
 
@@ -112,10 +112,10 @@ def test_the_last_two_managers_stay(sqlite_kit, app, manager, what):
 
 
 def test_an_account_that_is_switched_off_is_out_and_stays_out_when_switched_on(
-    sqlite_kit, app, manager
+    sqlite_app, asgi, manager
 ):
-    nurse = join(sqlite_kit, app, Role.ENROL)
-    path = account(sqlite_kit, nurse)
+    nurse = join(sqlite_app, asgi, Role.ENROL)
+    path = account(sqlite_app, nurse)
 
     assert "switched off" in manager.post(f"{path}/disable").page.text
     assert nurse.get("/patients").heading == "Sign in"
@@ -124,9 +124,9 @@ def test_an_account_that_is_switched_off_is_out_and_stays_out_when_switched_on(
     assert nurse.get("/patients").heading == "Sign in"
 
 
-def test_somebody_is_signed_out_everywhere(sqlite_kit, app, manager):
-    nurse = join(sqlite_kit, app, Role.ENROL)
-    path = account(sqlite_kit, nurse)
+def test_somebody_is_signed_out_everywhere(sqlite_app, asgi, manager):
+    nurse = join(sqlite_app, asgi, Role.ENROL)
+    path = account(sqlite_app, nurse)
     assert "Chrome on Linux" in manager.get(path).text
 
     page = manager.post(f"{path}/sign-out")
@@ -135,26 +135,26 @@ def test_somebody_is_signed_out_everywhere(sqlite_kit, app, manager):
     assert nurse.get("/patients").heading == "Sign in"
 
 
-def test_a_link_for_a_new_password_is_shown_once(sqlite_kit, app, manager):
-    nurse = join(sqlite_kit, app, Role.ENROL)
+def test_a_link_for_a_new_password_is_shown_once(sqlite_app, asgi, manager):
+    nurse = join(sqlite_app, asgi, Role.ENROL)
 
-    page = manager.post(f"{account(sqlite_kit, nurse)}/password-link")
+    page = manager.post(f"{account(sqlite_app, nurse)}/password-link")
 
     assert "/join/" in page.page.one("code").text
     assert "24 hours" in page.text
 
 
-def test_a_manager_of_one_clinic_sees_and_gives_nothing_beyond_it(sqlite_kit, app, joined):
-    everywhere = join(sqlite_kit, app, Role.ENROL, name="All Over")
-    here = join(sqlite_kit, app, Role.ENROL, clinics=["derriford-pain"], name="Only Here")
+def test_a_manager_of_one_clinic_sees_and_gives_nothing_beyond_it(sqlite_app, asgi, joined):
+    everywhere = join(sqlite_app, asgi, Role.ENROL, name="All Over")
+    here = join(sqlite_app, asgi, Role.ENROL, clinics=["derriford-pain"], name="Only Here")
     local = joined(Role.MANAGE, clinics=["derriford-pain"])
 
     page = local.get("/team")
     assert "Only Here" in page.text
     assert "All Over" not in page.text
-    local.get(account(sqlite_kit, everywhere), status=404)
-    local.post(f"{account(sqlite_kit, everywhere)}/disable", status=404)
-    local.get(account(sqlite_kit, here))
+    local.get(account(sqlite_app, everywhere), status=404)
+    local.post(f"{account(sqlite_app, everywhere)}/disable", status=404)
+    local.get(account(sqlite_app, here))
 
     refused = local.post(
         "/team/invite", {"email": "b@example.com", "roles": "manage", "where": "all"}, status=422

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from followup.web.console import words
-from followup.worklist import URGENCY
+from followup.web.console.words import labels as words
+from followup.worklist.items import URGENCY
 
 
 @pytest.mark.parametrize("kind", sorted(URGENCY))

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from followup.domain.roles import Role
-from tests.kits import enrol_one, messages, run_until, sms_of, tasks
-from tests.people import ENROLLED_AT, SMS
-from tests.scripted_channel import refuse
-from tests.web.console.conftest import make_app
+from tests.support.apps import enrol_one, messages, run_until, sms_of, tasks
+from tests.support.people import ENROLLED_AT, SMS
+from tests.support.scripted_channel import refuse
+from tests.web.console.conftest import make_asgi
 from tests.web.console.test_patient import write
 from tests.web.console.visitors import HOME, join
 
@@ -19,14 +19,14 @@ CORRECTED = {"mobile": "07700 900222", "mobile_again": "07700 900222"}
 
 
 @pytest.mark.slow
-def test_everything_that_waits_is_seen_and_worked_off(kit):
-    sms_of(kit).script(refuse("30008"), refuse("21211", recipient=True))
-    enrol_one(kit, 1, channels=(SMS,))
-    run_until(kit, SOON)
-    enrol_one(kit, 2, channels=(SMS,))
-    run_until(kit, SOON + timedelta(minutes=1))
-    write(kit, "Can I have a bath?", serial=2)
-    admin = join(kit, make_app(kit), Role.ENROL, clinics=["derriford-pain"])
+def test_everything_that_waits_is_seen_and_worked_off(app):
+    sms_of(app).script(refuse("30008"), refuse("21211", recipient=True))
+    enrol_one(app, 1, channels=(SMS,))
+    run_until(app, SOON)
+    enrol_one(app, 2, channels=(SMS,))
+    run_until(app, SOON + timedelta(minutes=1))
+    write(app, "Can I have a bath?", serial=2)
+    admin = join(app, make_asgi(app), Role.ENROL, clinics=["derriford-pain"])
 
     assert "Needs a person 3" in admin.get("/").text
     admin.get("/attention?view=late")
@@ -34,7 +34,7 @@ def test_everything_that_waits_is_seen_and_worked_off(kit):
         assert "Test Patient-0000" in admin.get(f"/messages{query}").text
     assert len(admin.client.get(f"{HOME}/messages.csv").text.splitlines()) == 3
 
-    first, second, question = tasks(kit)
+    first, second, question = tasks(app)
     failed = f"/messages/{first.message_id}"
     admin.get(failed)
     admin.get(f"{failed}/again?by=sms")
@@ -45,5 +45,5 @@ def test_everything_that_waits_is_seen_and_worked_off(kit):
     admin.post(f"/attention/{question.id}/call", {"outcome": "spoke", "done": "yes", "note": "No."})
 
     assert "Good news" in admin.get("/attention").text
-    assert [one.outcome for one in tasks(kit)] == ["told", "corrected", "rang"]
-    assert len([one for one in messages(kit) if one.fallback_of == first.message_id]) == 1
+    assert [one.outcome for one in tasks(app)] == ["told", "corrected", "rang"]
+    assert len([one for one in messages(app) if one.fallback_of == first.message_id]) == 1

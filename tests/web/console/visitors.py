@@ -11,10 +11,10 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from followup.context import AppContext
 from followup.domain.roles import Role
-from followup.kit import Kit
 from followup.staff import sessions
-from followup.staff.members import Particulars, insert_member
+from followup.staff.members import MemberDetails, insert_member
 from followup.staff.sessions import Stage
 from tests.web.console.markup import Element, breaches, parse
 
@@ -85,9 +85,9 @@ class Seen:
 class Visitor:
     """Somebody with a browser that keeps cookies and follows redirects."""
 
-    def __init__(self, app: FastAPI, *, kit: Kit | None = None) -> None:
-        self.client = TestClient(app, base_url=HOME, headers=SAME_ORIGIN)
-        self.kit = kit
+    def __init__(self, asgi: FastAPI, *, app: AppContext | None = None) -> None:
+        self.client = TestClient(asgi, base_url=HOME, headers=SAME_ORIGIN)
+        self.app = app
         self.email = ""
 
     def get(self, path: str, *, status: int = 200, **options: Any) -> Seen:
@@ -122,8 +122,8 @@ def _summary(page: Element) -> str:
 
 
 def join(
-    kit: Kit,
-    app: FastAPI,
+    app: AppContext,
+    asgi: FastAPI,
     *roles: Role,
     clinics: Iterable[str] | None = None,
     stage: Stage = Stage.FULL,
@@ -131,16 +131,16 @@ def join(
 ) -> Visitor:
     """Return somebody of these roles (or of all) who has signed in, past the password."""
     email = f"staff{next(_serials)}@example.com"
-    who = Particulars(
+    who = MemberDetails(
         email=email,
         name=name,
         roles=roles or ALL,
         clinics=None if clinics is None else tuple(clinics),
     )
-    visitor = Visitor(app, kit=kit)
-    with kit.store.write() as session:
-        staff = insert_member(session, kit.deed("cli:test"), who, password_hash=None)
-        token = sessions.begin(session, kit, staff, stage=stage, browser="Chrome on Linux")
+    visitor = Visitor(asgi, app=app)
+    with app.store.write() as session:
+        staff = insert_member(session, app.by("cli:test"), who, password_hash=None)
+        token = sessions.begin_session(session, app, staff, stage=stage, browser="Chrome on Linux")
     visitor.hold(token)
     visitor.email = email
     return visitor

@@ -1,0 +1,254 @@
+"""Putting the parts together from the settings: the one place that chooses the providers."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+
+from followup.catalogue.load import Catalogue, load_catalogue
+from followup.clock import Clock, SharedTime, parse_clock
+from followup.content import Content
+from followup.context import AlarmPolicy, AppContext, ContentContext, OnCall, Policy
+from followup.delivery.sandbox_outbox import StoredOutbox
+from followup.domain.channel import ChannelKind
+from followup.domain.errors import ConfigurationError
+from followup.monitoring.broker import broker_client
+from followup.monitoring.heartbeats import OwnHeartbeatStore
+from followup.monitoring.watchdog import Watchdog
+from followup.providers.interface import Channel
+from followup.providers.operator_alerts import EmailMessenger, Messenger, WebhookMessenger
+from followup.providers.resilience.circuit_breaker import (
+    CircuitBreaker,
+    InProcessCircuitBreaker,
+    RedisCircuitBreaker,
+)
+from followup.providers.resilience.rate_limiter import (
+    InProcessRateLimiter,
+    RateLimiter,
+    RedisRateLimiter,
+)
+from followup.providers.sandbox import SandboxChannel
+from followup.recovery.restore import require_no_pending_restore
+from followup.settings.paths import is_loopback
+from followup.settings.settings import Settings, TwilioAccount
+from followup.signed_links import SignedLinks
+from followup.store.encryption.keyring import load_keyring
+from followup.store.encryption.sealing import Keyring, MasterKeys
+from followup.store.engine.server_time import server_time
+from followup.store.engine.session import Store, make_engine
+from followup.store.schema.current import migrate, require_current
+
+
+def build_app(
+    settings: Settings, *, clock: Clock | None = None, restoring: bool = False
+) -> AppContext:
+    """Return everything that the use cases work with.
+
+    A SQLite database is made and brought up to date; any other must be current (`followup
+    migrate`). Where machines share a server, it tells all of them the real time. Raises
+    `ConfigurationError` or `StoreUnavailable` with what to do; also for a backup that was put in
+    place by hand, unless `restoring`.
+    """
+    handbook = read_content_context(settings, clock=clock)
+    require_answerable(settings, handbook.catalogue)
+    if settings.is_sqlite:
+        settings.make_data_dir()
+    engine = make_engine(settings.database_url)
+    if settings.is_sqlite:
+        migrate(engine)
+    else:
+        require_current(engine)
+        if clock is None:
+            real = SharedTime(partial(server_time, engine))
+            handbook = replace(handbook, clock=parse_clock(settings.clock, real=real))
+    store = Store(engine)
+    if not restoring:
+        require_no_pending_restore(store)
+    keyring = load_keyring(store, MasterKeys(settings.load_master_keys()))
+    return AppContext(
+        clock=handbook.clock,
+        catalogue=handbook.catalogue,
+        content=handbook.content,
+        public_url=handbook.public_url,
+        store=store,
+        keyring=keyring,
+        channels=_channels(settings, store, keyring, handbook.clock),
+        standby=_standby(settings),
+        pace=_pace(settings),
+        breaker=_breaker(settings),
+        links=SignedLinks(settings.public_url, keyring.links_key),
+        policy=_policy(settings),
+    )
+
+
+def read_content_context(settings: Settings, *, clock: Clock | None = None) -> ContentContext:
+    """Return what needs no database: protocols, clinics, words and the clock."""
+    return ContentContext(
+        clock=clock or parse_clock(settings.clock),
+        catalogue=load_catalogue(settings.config_dir),
+        content=Content.load(),
+        public_url=_reachable(settings.public_url),
+    )
+
+
+def _reachable(public_url: str) -> str | None:
+    """Return the address where patients can open it, and safely: by https, not on this machine."""
+    if not public_url.startswith("https:") or is_loopback(public_url):
+        return None
+    return public_url.rstrip("/")
+
+
+def _channels(
+    settings: Settings, store: Store, keyring: Keyring, clock: Clock
+) -> dict[ChannelKind, Channel]:
+    outbox = StoredOutbox(store, keyring)
+    return {
+        ChannelKind.SMS: _twilio(settings, settings.twilio)
+        if settings.twilio is not None
+        else SandboxChannel(ChannelKind.SMS, outbox, clock),
+        ChannelKind.EMAIL: _smtp(settings)
+        if settings.email_channel == "smtp"
+        else SandboxChannel(ChannelKind.EMAIL, outbox, clock),
+    }
+
+
+def require_answerable(settings: Settings, catalogue: Catalogue) -> None:
+    """Raise `ConfigurationError` where texts that ask for an answer could not be answered.
+
+    The words are the same by either account, so the second must be as answerable as the first.
+    """
+    sender = settings.twilio_fallback_from
+    asking = [key for key, clinic in sorted(catalogue.clinics.items()) if clinic.two_way]
+    if sender is not None and any(char.isalpha() for char in sender) and asking:
+        raise ConfigurationError(
+            f"FOLLOWUP_TWILIO_FALLBACK_FROM is {sender}, a name that can't be answered, and "
+            f"patients of {', '.join(asking)} are told to reply: set it to a number, or "
+            "FOLLOWUP_TWILIO_FALLBACK_MESSAGING_SERVICE_SID in its place"
+        )
+
+
+def _standby(settings: Settings) -> dict[ChannelKind, Channel]:
+    second = settings.twilio_fallback
+    return {} if second is None else {ChannelKind.SMS: _twilio(settings, second)}
+
+
+def _twilio(settings: Settings, account: TwilioAccount) -> Channel:
+    from followup.providers.twilio.channel import TwilioChannel  # noqa: PLC0415 - slow to import
+
+    return TwilioChannel(
+        account.sid,
+        account.auth_token.get_secret_value(),
+        public_url=settings.public_url,
+        sender=account.from_,
+        messaging_service_sid=account.messaging_service_sid,
+        api_url=account.api_url,
+        connect_timeout=settings.provider_connect_timeout,
+        read_timeout=settings.provider_timeout,
+        pool_size=settings.send_concurrency,
+    )
+
+
+def _smtp(settings: Settings) -> Channel:
+    from followup.providers.email.channel import SmtpChannel  # noqa: PLC0415 - slow to import
+
+    assert settings.smtp_url is not None  # noqa: S101 - `load_settings` has made sure
+    return SmtpChannel(
+        settings.smtp_url.get_secret_value(),
+        connect_timeout=settings.provider_connect_timeout,
+        read_timeout=settings.provider_timeout,
+    )
+
+
+def _pace(settings: Settings) -> RateLimiter:
+    return InProcessRateLimiter() if settings.is_embedded else RedisRateLimiter(settings.broker_url)
+
+
+def _breaker(settings: Settings) -> CircuitBreaker:
+    opens_after = settings.breaker_after
+    if settings.is_embedded:
+        return InProcessCircuitBreaker(opens_after=opens_after)
+    return RedisCircuitBreaker(settings.broker_url, opens_after=opens_after)
+
+
+def open_heartbeat_store(settings: Settings) -> OwnHeartbeatStore:
+    """Return where a process without an app context notes that it is alive."""
+    engine = make_engine(settings.database_url, pool_size=1)
+    if settings.is_sqlite:
+        return OwnHeartbeatStore(store=Store(engine), clock=parse_clock(settings.clock))
+    real = SharedTime(partial(server_time, engine))
+    return OwnHeartbeatStore(store=Store(engine), clock=parse_clock(settings.clock, real=real))
+
+
+def make_watchdog(settings: Settings, open_app: Callable[[], AppContext], *, name: str) -> Watchdog:
+    """Return a watchdog that tells the operator of the settings."""
+    return Watchdog(
+        open_app,
+        messengers(settings),
+        name=f"{name} {instance_name()}",
+        alarming=_alarming(settings),
+        clock=parse_clock(None),
+        broker=None if settings.is_embedded else broker_client(settings.broker_url),
+    )
+
+
+def messengers(settings: Settings) -> list[Messenger]:
+    """Return the ways in which the operator is told."""
+    ways: list[Messenger] = []
+    relay, email = settings.alert_relay, settings.alert_email
+    if email is not None and relay is not None:
+        to = email.split(",")
+        ways.append(
+            EmailMessenger(relay.get_secret_value(), sender=settings.alert_from or to[0], to=to)
+        )
+    if settings.alert_webhook is not None:
+        ways.append(WebhookMessenger(settings.alert_webhook.get_secret_value()))
+    return ways
+
+
+def _alarming(settings: Settings) -> AlarmPolicy:
+    return AlarmPolicy(
+        every=timedelta(seconds=settings.alert_every),
+        again=timedelta(seconds=settings.alert_again),
+        late=timedelta(seconds=settings.alert_late),
+        silent=timedelta(seconds=settings.alert_silent),
+        unsettled=timedelta(seconds=settings.alert_unknown),
+        failing=settings.alert_failing / 100,
+    )
+
+
+def instance_name() -> str:
+    """Return the name of this process in heartbeats: the machine and the process id."""
+    return f"{platform.node()}:{os.getpid()}"
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        lease=timedelta(seconds=settings.lease),
+        reconcile_after=timedelta(seconds=settings.reconcile_after),
+        batch_size=settings.batch_size,
+        in_flight_limit=settings.in_flight_limit,
+        send_concurrency=settings.send_concurrency,
+        per_second={
+            ChannelKind.SMS: settings.sms_per_second,
+            ChannelKind.EMAIL: settings.email_per_second,
+        },
+        version_per_minute=settings.version_per_minute,
+        patient_per_day=settings.patient_per_day,
+        # Enough to keep the workers busy until the next tick but one.
+        claim_ahead=timedelta(seconds=max(10.0, 2 * settings.tick)),
+        alarming=_alarming(settings),
+        on_call=_on_call(settings),
+    )
+
+
+def _on_call(settings: Settings) -> OnCall:
+    webhook = settings.on_call_webhook
+    return OnCall(
+        sms=tuple(settings.on_call_mobile.split(",")) if settings.on_call_mobile else (),
+        email=tuple(settings.on_call_email.split(",")) if settings.on_call_email else (),
+        webhook=webhook.get_secret_value() if webhook else None,
+    )

@@ -1,0 +1,1 @@
+"""Casework: what staff do about an item that needs a person."""

@@ -1,0 +1,1 @@
+"""The catalogue: protocols, clinics, triage and bank holidays, loaded from files."""

@@ -1,0 +1,136 @@
+"""The protocols and clinics that the product works with, read from their TOML files at start-up."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from followup.data_files import data_folder
+from followup.domain.clinics.clinic import Clinic
+from followup.domain.clinics.clinic_file import parse_clinic
+from followup.domain.errors import ProtocolError
+from followup.domain.protocols.protocol import Protocol
+from followup.domain.protocols.protocol_file import parse_protocol
+from followup.domain.protocols.review import protocol_reservations
+from followup.domain.triage.triage import Triage
+from followup.domain.triage.triage_file import parse_triage
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Everything that can be enrolled for, and with whom, by key."""
+
+    protocols: Mapping[str, Protocol]
+    clinics: Mapping[str, Clinic]
+    triage: tuple[Triage, ...] = ()
+    """The phrases by which replies are sorted, one of each language."""
+
+    def definition(self, protocol: str) -> dict[str, Any]:
+        """Return what the file of that protocol says, as JSON values."""
+        return dict(self.protocols[protocol].definition)
+
+    def reservations(self, today: date) -> tuple[str, ...]:
+        """Return what a person should settle, such as a source that is overdue for review."""
+        return protocol_reservations(self.protocols.values(), self.clinics.values(), today=today)
+
+
+Entry = TypeVar("Entry", Protocol, Clinic, Triage)
+
+
+def load_catalogue(config_dir: Path | None = None) -> Catalogue:
+    """Return what `config_dir` holds, or what was shipped where it is None.
+
+    Raises `ProtocolError` with a line for everything that is wrong in any of the files.
+    """
+    root: Traversable = data_folder("config") if config_dir is None else config_dir
+    problems: list[str] = []
+    protocols = _read_folder(root, "protocols", parse=parse_protocol, problems=problems)
+    clinics = _read_folder(root, "clinics", parse=parse_clinic, problems=problems)
+    # A folder from before replies were sorted goes by the phrases that are shipped.
+    of_triage = root if (root / "triage").is_dir() else data_folder("config")
+    triage = _read_folder(of_triage, "triage", parse=parse_triage, problems=problems)
+    if problems:
+        raise ProtocolError("\n".join(problems))
+    return Catalogue(MappingProxyType(protocols), MappingProxyType(clinics), tuple(triage.values()))
+
+
+def _read_folder(
+    root: Traversable,
+    folder: str,
+    *,
+    parse: Callable[..., Entry],
+    problems: list[str],
+) -> dict[str, Entry]:
+    found: dict[str, Entry] = {}
+    origin: dict[str, str] = {}
+    for file in _toml_files(root / folder, problems=problems):
+        name = str(file)
+        try:
+            entry = parse(_read_toml(file, name=name), file=name)
+        except ProtocolError as error:
+            problems.append(str(error))
+            continue
+        if entry.key in found:
+            problems.append(
+                f'{name}: has the key "{entry.key}", as {origin[entry.key]} has: give one another'
+            )
+        found[entry.key], origin[entry.key] = entry, name
+    return found
+
+
+def _toml_files(folder: Traversable, *, problems: list[str]) -> Iterator[Traversable]:
+    """Return the files of a folder by name, or note what it lacks."""
+    if not folder.is_dir():
+        problems.append(
+            f"{folder}: there is no such folder: make it, or correct FOLLOWUP_CONFIG_DIR"
+        )
+        return iter(())
+    found = [
+        file
+        for file in folder.iterdir()
+        if file.name.endswith(".toml") and not file.name.startswith(".")
+    ]
+    if not found:
+        problems.append(f"{folder}: holds no .toml file: put at least one there")
+    return iter(sorted(found, key=lambda file: file.name))
+
+
+def _read_toml(file: Traversable, *, name: str) -> dict[str, Any]:
+    """Return the content of a file; editors that begin it with a byte order mark are forgiven."""
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise ProtocolError(f"{name}: can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ProtocolError(
+            f"{name}, line {line}: is not UTF-8: save it in that encoding"
+        ) from error
+    try:
+        data = tomllib.loads(text)
+    # A number of thousands of digits is a plain ValueError.
+    except ValueError as error:
+        raise ProtocolError(_syntax_complaint(str(error), text=text, name=name)) from error
+    if not data:
+        raise ProtocolError(f"{name}: is empty: fill it in, or remove it")
+    return data
+
+
+def _syntax_complaint(message: str, *, text: str, name: str) -> str:
+    """Return tomllib's complaint with the place put first, as other complaints have it."""
+    match = re.fullmatch(r"(.+) \(at (?:line (\d+), column (\d+)|end of document)\)", message)
+    if match is None:
+        return f"{name}: is not valid TOML: {message}"
+    what, line, column = match.groups(default="")
+    at = f" (column {column})" if column else " (at the end)"
+    return (
+        f"{name}, line {line or len(text.splitlines())}: is not valid TOML: "
+        f"{what[:1].lower()}{what[1:]}{at}"
+    )

@@ -1,1 +1,0 @@
-"""Providers of text and e-mail, each behind the one small interface of `interface`."""

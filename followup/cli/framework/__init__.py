@@ -1,0 +1,1 @@
+"""What the commands share: registry, options, output and exit codes."""

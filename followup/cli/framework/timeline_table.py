@@ -1,0 +1,81 @@
+"""A timeline in print: local times with their weekday, words in full, and why a time was moved."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from followup.cli.framework.screen import Cell, Column, counted, is_terminal, table
+from followup.domain.lifecycle import State
+from followup.messages.view import MessageView
+from followup.wording.labels import STATES, channel_text, moved_text, reason_text, state_label
+
+STACK_WIDTH = 26
+"""Of the column that holds a message's time and all that belongs to it, on a terminal."""
+
+NEVER_SENT = frozenset({State.EXPIRED, State.SUPPRESSED, State.CANCELLED})
+
+
+def day_and_time(local: datetime) -> str:
+    """Return a local time as people read it."""
+    return f"{local:%a} {local.day} {local:%b %Y %H:%M}"
+
+
+def print_timeline(messages: Sequence[MessageView], *, with_state: bool) -> None:
+    """Print messages in the order they fall due, with what each says in full."""
+    if is_terminal():
+        # What belongs to a message stands below its time, so that its words get the width.
+        columns = [Column("When and how"), Column("What it says", wide=True)]
+        table(columns, ([_stack(it, with_state=with_state), _words(it)] for it in messages))
+        return
+    names = ("When", "Step", "How", "Remarks")
+    columns = [*(Column(name) for name in names), Column("What it says", wide=True)]
+    table(columns, (_row(message, with_state=with_state) for message in messages))
+
+
+def _row(message: MessageView, *, with_state: bool) -> list[str | Cell]:
+    return [
+        day_and_time(message.local),
+        step_title(message.step, message.occurrence),
+        channel_text(message.channel, message.segments),
+        _remarks(message, with_state=with_state),
+        _words(message),
+    ]
+
+
+def _stack(message: MessageView, *, with_state: bool) -> Cell:
+    lines = [
+        step_title(message.step, message.occurrence),
+        channel_text(message.channel, message.segments),
+        *textwrap.wrap(_remarks(message, with_state=with_state), STACK_WIDTH),
+    ]
+    colour = STATES[State(message.state)].colour
+    return Cell("\n".join(lines), colour, heading=day_and_time(message.local))
+
+
+def _words(message: MessageView) -> str:
+    if message.text is None:
+        return "(nothing)" if message.state in NEVER_SENT else "(the words are no longer kept)"
+    return f"{message.subject}\n\n{message.text}" if message.subject else message.text
+
+
+def step_title(step: str, occurrence: int) -> str:
+    """Return the step's key, with its occurrence from the second on."""
+    return step if occurrence == 1 else f"{step} ({occurrence})"
+
+
+def _remarks(message: MessageView, *, with_state: bool) -> str:
+    remarks = [moved_text(message.moved_because)]
+    if with_state or message.state != State.PLANNED:
+        told, why = state_label(message.state), reason_text(message.reason)
+        remarks.insert(0, f"{told}: {why}" if why else told)
+    return "; ".join(filter(None, remarks))
+
+
+def summary(messages: Iterable[MessageView]) -> str:
+    """Return how many messages there are, and how many of them will not be sent."""
+    listed = list(messages)
+    lost = sum(message.state in NEVER_SENT for message in listed)
+    text = counted(len(listed), "message")
+    return f"{text}, {lost} of which will not be sent" if lost else text

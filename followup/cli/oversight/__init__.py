@@ -1,0 +1,1 @@
+"""Commands of oversight: messages, worklist, balance, audit, sending stops."""

@@ -1,0 +1,1 @@
+"""Commands about patients: enrol, import, preview, timeline, change, stop."""

@@ -1,0 +1,162 @@
+"""`followup import`: the patients of a CSV file."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, BinaryIO
+
+import typer
+
+from followup.cli.framework.boundary import REFUSED, WrongUse
+from followup.cli.framework.choices import clinic_key, protocol_key
+from followup.cli.framework.opening import actor, opened
+from followup.cli.framework.options import AsJson, Clinic, Protocol
+from followup.cli.framework.screen import console, counted, note, say, say_json
+from followup.context import AppContext
+from followup.domain.errors import InvalidInput
+from followup.intake.csv_import import CsvImport, ImportProgress, ImportTally
+from followup.intake.csv_rows import Defaults
+
+CHUNK = 1 << 16
+LISTED = 100
+"""Complaints that a person is shown; JSON holds all."""
+
+
+def import_patients(
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="A CSV file, or standard input.")],
+    *,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Enrol the rows that are right; else all or none.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Look at every row, and enrol nobody.")
+    ] = False,
+    clinic: Clinic = None,
+    protocol: Protocol = None,
+    as_json: AsJson = False,
+) -> None:
+    """Enrol the patients of a CSV file.
+
+    The first row names the columns, in any order: procedure_at (2026-10-23T14:30 or 23/10/2026
+    14:30, by the clinic's clock), reference, nhs_number, name, date_of_birth, mobile, email,
+    language, channels (such as "sms email"), clinic, protocol, and a column for each question of
+    the protocol, such as diabetic and steroid, answered yes or no. An empty cell is absent.
+
+    Every row is looked at before the first is written; complaints name the line. Safe to run twice:
+    a reference that is there already is left as it is, and so is a patient with the same procedure.
+    Ends with 1 where a row was refused. A file of more than 200 patients is written in steps:
+    should the machine die in between, run it again.
+    """
+    with _opened_file(file) as source, opened() as app:
+        job = CsvImport(app, source, _defaults(app, clinic=clinic, protocol=protocol))
+        with _progress("Checking", _size(source)) as advance:
+            tally = job.examine(advance)
+        if tally.rows == 0:
+            raise InvalidInput.of("file", "this holds no patients below its first row")
+        if not dry_run and (partial or not tally.refused):
+            _write(job, partial=partial)
+    stopped = bool(tally.refused) and not partial
+    if as_json:
+        say_json(_as_json(tally, dry_run=dry_run, stopped=stopped))
+    else:
+        _show(tally, dry_run=dry_run, stopped=stopped)
+    if tally.refused:
+        raise typer.Exit(REFUSED)
+
+
+def _defaults(app: AppContext, *, clinic: str | None, protocol: str | None) -> Defaults:
+    """Return what rows mean that name no clinic or protocol; nothing where it can't be told."""
+
+    def default(choose: Callable[..., str], given: str | None) -> str | None:
+        try:
+            return choose(app.catalogue, given)
+        except InvalidInput:
+            if given is not None:
+                raise
+            return None
+
+    return Defaults(clinic=default(clinic_key, clinic), protocol=default(protocol_key, protocol))
+
+
+def _write(job: CsvImport, *, partial: bool) -> None:
+    try:
+        with _progress("Enrolling", job.tally.rows) as advance:
+            job.write(actor=actor(), partial=partial, advance=advance)
+    except KeyboardInterrupt:
+        done = counted(job.tally.enrolled, "patient")
+        note(f"Interrupted: {done} enrolled. Run it again to go on.")
+        raise
+
+
+@contextmanager
+def _opened_file(name: str) -> Iterator[BinaryIO]:
+    """Give the file, or standard input, as one that can be read twice."""
+    if name == "-":
+        # Piece by piece, so that Ctrl-C is heeded in between.
+        yield io.BytesIO(b"".join(iter(lambda: sys.stdin.buffer.read(CHUNK), b"")))
+        return
+    try:
+        file = open(name, "rb")  # noqa: PTH123, SIM115 - closed below
+    except OSError as error:
+        raise WrongUse(f"{name} can't be read: {error.strerror}") from None
+    with file:
+        yield file
+
+
+def _size(source: BinaryIO) -> int:
+    return source.seek(0, io.SEEK_END)
+
+
+@contextmanager
+def _progress(title: str, total: int) -> Iterator[ImportProgress]:
+    """Draw a bar on standard error, where that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.progress import Progress  # noqa: PLC0415 - slow to import, and pipes need none
+
+    with Progress(console=console(to_stderr=True), transient=True) as progress:
+        task = progress.add_task(title, total=total)
+        yield lambda done: progress.update(task, completed=done)
+
+
+def _as_json(tally: ImportTally, *, dry_run: bool, stopped: bool) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "rows": tally.rows,
+        "enrolled": tally.enrolled,
+        "already_enrolled": tally.already,
+        "refused": tally.refused,
+        "dry_run": dry_run,
+        "errors": [
+            {"line": line, "field": problem.field, "message": problem.message}
+            for line, problem in tally.in_order()
+        ],
+    }
+    if stopped:
+        told["error"] = "nothing was written, because rows were refused"
+    return told
+
+
+def _show(tally: ImportTally, *, dry_run: bool, stopped: bool) -> None:
+    for line, problem in tally.in_order()[:LISTED]:
+        note(f"line {line}: {problem.field}: {problem.message}")
+    if len(tally.complaints) > LISTED:
+        note(f"... and {len(tally.complaints) - LISTED} more; --json lists all.")
+    figures = f"{_count(tally.already, 'is', 'are')} enrolled already, {tally.refused} refused"
+    if stopped:
+        nobody = "nobody would be" if dry_run else "nobody was"
+        note(
+            f"Refused: {tally.refused} of {counted(tally.rows, 'patient')} need correcting, so "
+            f"{nobody} enrolled. --partial enrols the others."
+        )
+    elif dry_run:
+        say(f"{counted(tally.new, 'patient')} would be enrolled; {figures}. Nothing was written.")
+    else:
+        say(f"{counted(tally.enrolled, 'patient')} enrolled; {figures}.")
+
+
+def _count(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"

@@ -1,0 +1,76 @@
+"""The enrolments that can still be changed: found, locked, and their unsent messages cancelled.
+
+What waits for several locks takes them in one order, so that no two wait for each other: enrolments
+by rising id, then messages by rising id, then patients. PostgreSQL undoes what still crosses, and
+`Store.transact` runs it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from followup.domain.errors import Conflict, NotFound
+from followup.domain.lifecycle import State
+from followup.store.audit_log import AuditContext, AuditEntry, record_event
+from followup.store.message_state import lock_in, move_messages
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import Message
+
+STOPPABLE = (State.PLANNED, State.HELD, State.CLAIMED)
+"""What a change of mind still stops: the provider has not been called for these."""
+
+
+def find_enrolment_for_change(
+    session: Session, enrolment_id: UUID, *, lock: bool = False
+) -> Enrolment:
+    """Return an enrolment, locked if it is to be changed; raise `NotFound` if there is none."""
+    query = select(Enrolment).where(Enrolment.id == enrolment_id)
+    enrolment = session.scalar(query.with_for_update(key_share=True) if lock else query)
+    if enrolment is None:
+        message = f"there is no enrolment {enrolment_id}; list them with: followup messages"
+        raise NotFound(message)
+    return enrolment
+
+
+def must_be_open(enrolment: Enrolment) -> None:
+    """Raise `Conflict` for an enrolment that has ended."""
+    if enrolment.state == "withdrawn":
+        message = f"enrolment {enrolment.id} was withdrawn; enrol the patient anew if they return"
+        raise Conflict(message)
+
+
+def cancel_unsent(
+    session: Session, by: AuditContext, *, reason: str, enrolment_ids: Collection[UUID]
+) -> int:
+    """Cancel what the provider was not called for yet; return how many messages that was."""
+    found = lock_in(session, STOPPABLE, Message.enrolment_id.in_(enrolment_ids))
+    return sum(
+        len(move_messages(session, by, ids, expected=state, to=State.CANCELLED, reason=reason))
+        for state, ids in found.items()
+    )
+
+
+def note_on_enrolment(
+    session: Session,
+    by: AuditContext,
+    enrolment: Enrolment,
+    action: str,
+    *,
+    detail: dict[str, object] | None = None,
+) -> None:
+    """Write an audit event about an enrolment."""
+    record_event(
+        session,
+        by,
+        AuditEntry(
+            action=action,
+            clinic=enrolment.clinic,
+            patient_id=enrolment.patient_id,
+            enrolment_id=enrolment.id,
+            detail=detail,
+        ),
+    )

@@ -1,0 +1,130 @@
+"""What the use cases work with, gathered once at start-up by `followup.bootstrap`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from followup.catalogue.load import Catalogue
+from followup.clock import Clock
+from followup.content import Content
+from followup.domain.channel import ChannelKind
+from followup.providers.interface import Channel
+from followup.providers.resilience.circuit_breaker import CircuitBreaker
+from followup.providers.resilience.rate_limiter import RateLimiter
+from followup.signed_links import SignedLinks
+from followup.store.audit_log import AuditContext
+from followup.store.encryption.sealing import Keyring
+from followup.store.engine.session import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmPolicy:
+    """When the operator is alarmed. All spans are real time.
+
+    `every` is how often the watchdog looks; `again` after how long an alarm that is still up is
+    told again; `late` how long past its time a due message may wait to be claimed; `silent` how
+    long a process may give no sign of life; `unsettled` how long nobody may know whether a provider
+    has a message; `failing` the share of calls that may fail.
+    """
+
+    every: timedelta = timedelta(seconds=15)
+    again: timedelta = timedelta(hours=4)
+    late: timedelta = timedelta(minutes=5)
+    silent: timedelta = timedelta(minutes=1)
+    unsettled: timedelta = timedelta(minutes=30)
+    failing: float = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnCall:
+    """Who is told when nobody takes an item in time: mobiles in E.164, addresses, one webhook."""
+
+    sms: tuple[str, ...] = ()
+    email: tuple[str, ...] = ()
+    webhook: str | None = field(default=None, repr=False)
+
+    def of(self, route: str) -> tuple[str, ...]:
+        """Return whom this route reaches."""
+        ways = {"sms": self.sms, "email": self.email}
+        return ways.get(route, (self.webhook,) if self.webhook else ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The operator's choices that the use cases go by. All spans are real time.
+
+    `lease` is how long a claimed message belongs to a worker; `reconcile_after` how long a
+    provider may take before its "not there" is believed; `batch_size` how many ids a task carries;
+    `in_flight_limit` how many messages may be claimed or under way at once; `send_concurrency` how
+    many provider calls one process makes at once; `per_second` the pace of each channel's sender;
+    `claim_ahead` for how long ahead messages are claimed, by that pace. `version_per_minute` is how
+    many messages of one content may go out in a minute, `patient_per_day` how many to one patient
+    within a day (of service time); what is beyond is held. `alarming` is when the operator is told;
+    `on_call` are told what nobody takes in time.
+    """
+
+    lease: timedelta
+    reconcile_after: timedelta
+    batch_size: int
+    in_flight_limit: int
+    send_concurrency: int
+    per_second: Mapping[ChannelKind, float]
+    claim_ahead: timedelta = timedelta(seconds=10)
+    version_per_minute: int = 600
+    patient_per_day: int = 6
+    alarming: AlarmPolicy = AlarmPolicy()
+    on_call: OnCall = OnCall()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContentContext:
+    """What checking and previewing an enrolment take: no database, no keys, no provider.
+
+    `public_url` is where patients reach their own pages: None where they can't, as on a machine
+    that is not on the internet, so that no text holds a link that leads nowhere.
+    """
+
+    clock: Clock
+    catalogue: Catalogue
+    content: Content
+    public_url: str | None = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppContext(ContentContext):
+    """Everything that a use case may need. Safe to share between threads, not across a fork.
+
+    `standby` is what stands in for a channel whose provider is away: a second account, if any.
+    """
+
+    store: Store
+    keyring: Keyring
+    channels: Mapping[ChannelKind, Channel]
+    standby: Mapping[ChannelKind, Channel] = field(default_factory=dict)
+    pace: RateLimiter
+    breaker: CircuitBreaker
+    links: SignedLinks
+    policy: Policy
+
+    def by(self, actor: str) -> AuditContext:
+        """Return a deed of `actor`, done now."""
+        return AuditContext.of(actor, self.clock)
+
+    def lines(self, kind: ChannelKind) -> tuple[Channel, ...]:
+        """Return every account that reaches this kind of address, the first one first."""
+        return (self.channels[kind], *([self.standby[kind]] if kind in self.standby else []))
+
+    def line_of(self, kind: ChannelKind, *, provider: str, account: str) -> Channel | None:
+        """Return the account that an attempt went through; None where it is not set up any more."""
+        for line in self.lines(kind):
+            if (line.provider, line.account) == (provider, account):
+                return line
+        return None
+
+    def close(self) -> None:
+        """Give back every connection."""
+        for channel in (*self.channels.values(), *self.standby.values()):
+            channel.close()
+        self.store.close()

@@ -1,0 +1,1 @@
+"""Delivery: receipts, reconciliation with the provider, overdue receipts and bounces."""

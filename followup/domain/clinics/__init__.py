@@ -1,0 +1,1 @@
+"""Clinics: sending hours, office hours, and the files that state them."""

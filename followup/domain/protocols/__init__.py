@@ -1,0 +1,1 @@
+"""Protocols: steps, timing and the dated timeline."""

@@ -1,0 +1,141 @@
+"""A follow-up protocol: who is sent which advice, when, how, and on which sentence it rests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Any
+
+from followup.domain.channel import ChannelKind
+from followup.domain.errors import InvalidInput, NotFound, Problem
+from followup.domain.protocols.timing import Bound, Timing
+
+
+class Missed(StrEnum):
+    """What happens when a message could not be sent inside its window."""
+
+    DROP = "drop"
+    """Nothing more: late, the advice would be of no use."""
+    PERSON = "person"
+    """A person is asked to ring the patient."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A fact about the patient that is asked for at enrolment, as a question for yes or no.
+
+    `flag` is its name on the command line: `--steroid` and `--no-steroid`.
+    """
+
+    key: str
+    question: str
+    flag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """A condition on an attribute of the patient."""
+
+    attribute: str
+    equals: bool
+
+    def holds(self, attributes: Mapping[str, bool]) -> bool:
+        return attributes[self.attribute] is self.equals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One piece of advice. Its occurrences are numbered from 1; each is a message of its own.
+
+    `channels` are in order of preference. `fallback` lets a message that failed on one channel go
+    out once on the other. `priority` is 1 (most urgent) to 9. `source` is the sentence of the
+    leaflet that the advice rests on. Without a receipt by `receipt_deadline` after sending, a
+    person is asked to look. Where there is `reply_within`, the text asks for the reply 1 (all is
+    well) or 2 (please ring), and without one by then after sending a person is asked to ring.
+    """
+
+    key: str
+    audience: tuple[Predicate, ...]
+    occurrences: tuple[Timing, ...]
+    not_before: Bound
+    not_after: Bound
+    missed: Missed
+    channels: tuple[ChannelKind, ...]
+    fallback: bool
+    priority: int
+    template: str
+    source: str
+    receipt_deadline: timedelta
+    reply_within: timedelta | None = None
+
+    def applies_to(self, attributes: Mapping[str, bool]) -> bool:
+        """Say whether a patient with these checked attributes is sent this step."""
+        return all(predicate.holds(attributes) for predicate in self.audience)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The document that the protocol puts into messages."""
+
+    reference: str
+    title: str
+    version: str
+    issued: date
+    review_due: date
+    note: str | None = None
+
+    def overdue(self, today: date) -> bool:
+        """Say whether the document should have been reviewed before `today`."""
+        return today > self.review_due
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """The steps of one procedure's follow-up.
+
+    `definition` is what its file says, as JSON values, and `version` a digest of that: it changes
+    with every change of the content, and not with comments or layout.
+    """
+
+    key: str
+    name: str
+    version: str
+    definition: Mapping[str, Any] = field(compare=False, repr=False)
+    source: Source
+    attributes: tuple[Attribute, ...]
+    steps: tuple[Step, ...]
+
+    def step(self, key: str) -> Step:
+        """Return the step of that key, or raise `NotFound`."""
+        for step in self.steps:
+            if step.key == key:
+                return step
+        raise NotFound(f"protocol {self.key} has no step {key}")
+
+    def needed_attributes(self) -> tuple[Attribute, ...]:
+        """Return what must be answered at enrolment because a step depends on it."""
+        used = {predicate.attribute for step in self.steps for predicate in step.audience}
+        return tuple(attribute for attribute in self.attributes if attribute.key in used)
+
+    def check_attributes(self, given: Mapping[str, object]) -> dict[str, bool]:
+        """Return the answers, or raise `InvalidInput` with all that are missing or unknown."""
+        needed = {attribute.key: attribute for attribute in self.needed_attributes()}
+        problems = [
+            Problem(f"attributes.{key}", f"answer true or false: {attribute.question}")
+            for key, attribute in needed.items()
+            if not isinstance(given.get(key), bool)
+        ]
+        problems += [
+            Problem(f"attributes.{key}", f"{self.name} knows no such attribute; {_known(needed)}")
+            for key in given
+            if key not in needed
+        ]
+        if problems:
+            raise InvalidInput(*problems)
+        return {key: given[key] is True for key in needed}
+
+
+def _known(keys: Mapping[str, object]) -> str:
+    return f"it asks for {', '.join(keys)}" if keys else "it asks for none"

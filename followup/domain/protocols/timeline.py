@@ -1,0 +1,117 @@
+"""The dated timeline of one patient: every message of a protocol, with its window and due time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from followup.domain.clinics.clinic import SendingHours
+from followup.domain.protocols.protocol import Protocol, Step
+from followup.domain.protocols.timing import Procedure, bound_of, clock_changed, target_of
+
+__all__ = ["Fate", "Moved", "PlannedMessage", "Procedure", "next_sending_moment", "plan_timeline"]
+
+
+class Fate(StrEnum):
+    """What becomes of a message, as far as is known at enrolment."""
+
+    PLANNED = "planned"
+    PAST = "already-past"
+    """Its window was over when the patient was enrolled."""
+    NO_ROOM = "no-sending-hour"
+    """Its window holds no hour in which messages may be sent."""
+
+
+class Moved(StrEnum):
+    """Why a message is not due at the plain time of its target."""
+
+    CLOCK_CHANGE = "clock change"
+    NOT_BEFORE = "not before"
+    LATE_ENROLMENT = "late enrolment"
+    SENDING_HOURS = "sending hours"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedMessage:
+    """One occurrence of a step; times are UTC but `local`, which is `due_at` in the patient's zone.
+
+    Where it is `PLANNED`, it may be sent from `not_before` until just before `not_after`, and
+    `not_before <= due_at < not_after`. Otherwise `due_at` is when it would have been due.
+    """
+
+    step: Step
+    occurrence: int
+    target: datetime
+    due_at: datetime
+    not_before: datetime
+    not_after: datetime
+    local: datetime
+    moved_because: tuple[Moved, ...]
+    fate: Fate
+
+
+def plan_timeline(
+    protocol: Protocol,
+    procedure: Procedure,
+    *,
+    attributes: Mapping[str, bool],
+    enrolled_at: datetime,
+    hours: SendingHours,
+) -> tuple[PlannedMessage, ...]:
+    """Return every message that the protocol asks for, in the order it falls due.
+
+    Messages due at the same time keep the order of the protocol. `attributes` must have passed
+    `Protocol.check_attributes`.
+    """
+    messages = [
+        _plan_one(step, occurrence, procedure=procedure, enrolled_at=enrolled_at, hours=hours)
+        for step in protocol.steps
+        if step.applies_to(attributes)
+        for occurrence in range(1, len(step.occurrences) + 1)
+    ]
+    return tuple(sorted(messages, key=lambda message: message.due_at))
+
+
+def next_sending_moment(at: datetime, *, hours: SendingHours, zone: ZoneInfo) -> datetime:
+    """Return the first instant (UTC), from `at` on, at which a message may be sent in `zone`."""
+    return hours.next_opening(at.astimezone(zone)).astimezone(UTC)
+
+
+def _plan_one(
+    step: Step,
+    occurrence: int,
+    *,
+    procedure: Procedure,
+    enrolled_at: datetime,
+    hours: SendingHours,
+) -> PlannedMessage:
+    timing = step.occurrences[occurrence - 1]
+    target = target_of(timing, procedure, enrolled_at=enrolled_at)
+    not_before = bound_of(step.not_before, procedure, target=target)
+    not_after = bound_of(step.not_after, procedure, target=target)
+    due_at, decisive = (target, timing) if target >= not_before else (not_before, step.not_before)
+    moved = [Moved.CLOCK_CHANGE] if clock_changed(decisive, procedure) else []
+    if due_at > target:
+        moved.append(Moved.NOT_BEFORE)
+    fate = Fate.PAST
+    if not_after > enrolled_at:
+        if due_at < enrolled_at:
+            due_at, moved = enrolled_at.astimezone(UTC), [Moved.LATE_ENROLMENT]
+        sendable = next_sending_moment(due_at, hours=hours, zone=procedure.zone)
+        fate = Fate.PLANNED if sendable < not_after else Fate.NO_ROOM
+        if fate is Fate.PLANNED and sendable > due_at:
+            due_at, moved = sendable, [*moved, Moved.SENDING_HOURS]
+    return PlannedMessage(
+        step=step,
+        occurrence=occurrence,
+        target=target,
+        due_at=due_at,
+        not_before=not_before,
+        not_after=not_after,
+        local=due_at.astimezone(procedure.zone),
+        moved_because=tuple(moved),
+        fate=fate,
+    )

@@ -1,0 +1,1 @@
+"""Text rules: SMS size and plain language."""

@@ -1,0 +1,1 @@
+"""Triage of replies: what a text that came in is about."""

@@ -1,0 +1,1 @@
+"""Enrolment: enrol, preview, reschedule, pause, withdraw, contact details."""

@@ -1,0 +1,334 @@
+"""Enrolling a patient: checked whole, shown as a dated timeline, written in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from followup.context import AppContext, ContentContext
+from followup.domain.channel import ChannelKind
+from followup.domain.clinics.clinic import Clinic
+from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput, Problem
+from followup.domain.needs import ReadingNeed
+from followup.domain.number_confirmation import NumberConfirmation
+from followup.domain.protocols.protocol import Protocol
+from followup.domain.protocols.timeline import PlannedMessage, Procedure, plan_timeline
+from followup.enrolment.message_rows import TimelineRows, add_generations
+from followup.enrolment.missed_steps import ask_to_call
+from followup.enrolment.number_verification import keep_confirmed, verification_note
+from followup.enrolment.page_tokens import make_page_token
+from followup.enrolment.reading_needs import ask_for_help
+from followup.patients import records as patients
+from followup.patients.records import Person
+from followup.store.audit_log import AuditContext, AuditEntry, record_event
+from followup.store.engine.types import new_id
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import Message
+from followup.store.models.patients import Patient
+
+AHEAD = timedelta(days=7)
+BEHIND = timedelta(days=42)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrolmentRequest:
+    """A wish to enrol, in normalised values: `procedure_at` aware, contacts as `Person` has them.
+
+    `attributes` are as they came and checked against the protocol; `channels` are those that the
+    patient agreed to; `number` is how staff made sure of the mobile number, if anybody did.
+    """
+
+    clinic: str
+    protocol: str
+    reference: str | None
+    procedure_at: datetime
+    attributes: dict[str, object]
+    person: Person
+    channels: tuple[ChannelKind, ...]
+    number: NumberConfirmation | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolled:
+    """What came of it; `created` is false where the same reference was enrolled before."""
+
+    enrolment_id: UUID
+    created: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedEnrolment:
+    """A request that can be carried out, with its timeline."""
+
+    request: EnrolmentRequest
+    clinic: Clinic
+    protocol: Protocol
+    attributes: dict[str, bool]
+    procedure: Procedure
+    timeline: tuple[PlannedMessage, ...]
+
+
+def check_request(app: ContentContext, request: EnrolmentRequest) -> CheckedEnrolment:
+    """Return the request with its timeline; raise `InvalidInput` with all that is wrong with it."""
+    problems: list[Problem] = []
+    clinic = app.catalogue.clinics.get(request.clinic)
+    if clinic is None:
+        problems.append(_unknown("clinic", request.clinic, app.catalogue.clinics))
+    protocol = app.catalogue.protocols.get(request.protocol)
+    attributes: dict[str, bool] = {}
+    if protocol is None:
+        problems.append(_unknown("protocol", request.protocol, app.catalogue.protocols))
+    else:
+        try:
+            attributes = protocol.check_attributes(request.attributes)
+        except InvalidInput as error:
+            problems.extend(error.problems)
+    problems.extend(wrong_time(request.procedure_at, now=app.clock.now()))
+    problems.extend(_unreachable(request))
+    if clinic is not None and request.person.language not in clinic.languages:
+        problems.append(
+            Problem(
+                "patient.language",
+                f"{clinic.name} writes in {', '.join(clinic.languages)}; choose one of these",
+            )
+        )
+    if problems or clinic is None or protocol is None:
+        raise InvalidInput(*problems)
+    procedure = Procedure(at=request.procedure_at.astimezone(UTC), zone=clinic.zone)
+    timeline = plan_timeline(
+        protocol,
+        procedure,
+        attributes=attributes,
+        enrolled_at=app.clock.now(),
+        hours=clinic.sending_hours,
+    )
+    return CheckedEnrolment(
+        request=request,
+        clinic=clinic,
+        protocol=protocol,
+        attributes=attributes,
+        procedure=procedure,
+        timeline=timeline,
+    )
+
+
+def enrol(app: AppContext, request: EnrolmentRequest, *, actor: str) -> Enrolled:
+    """Enrol a patient, once per reference.
+
+    Raises `InvalidInput` for a request that can't be carried out, `AlreadyEnrolled` where the
+    patient has this procedure under another reference, and `Conflict` where the reference belongs
+    to another patient.
+    """
+    checked = check_request(app, request)
+    # Where somebody enrols the same patient at the same moment, `transact` runs it again, and then
+    # theirs is there to be found.
+    return app.store.transact(lambda session: enrol_in(session, app, checked, actor=actor))
+
+
+def dry_run(session: Session, app: AppContext, checked: CheckedEnrolment) -> UUID | None:
+    """Return the enrolment that is there already, or None where there would be a new one.
+
+    Raises what `enrol` would raise, and writes nothing.
+    """
+    patient = patients.find_by_identity(
+        session, app.keyring.indexes, checked.request.person, clinic=checked.request.clinic
+    )
+    already = _already(session, checked, patient)
+    if already is None and patient is not None:
+        _must_be_alive(patient)
+    return already
+
+
+def enrol_in(
+    session: Session, app: AppContext, checked: CheckedEnrolment, *, actor: str
+) -> Enrolled:
+    """Enrol a patient within a transaction; raises what `enrol` does, but for `InvalidInput`."""
+    request, by = checked.request, app.by(actor)
+    patient = patients.find_by_identity(
+        session, app.keyring.indexes, request.person, clinic=request.clinic
+    )
+    already = _already(session, checked, patient)
+    if already is not None:
+        return Enrolled(enrolment_id=already, created=False)
+    patient = _write_patient(session, app, patient, request, by=by)
+    keep_confirmed(session, app, by, patient, request.number)
+    enrolment = new_enrolment(app, checked, patient, by=by)
+    session.add(enrolment)
+    session.flush()
+    timelines = [timeline_of(enrolment, checked)]
+    add_generations(session, app, timelines, by=by)
+    record_event(session, by, new_enrolments(enrolment, checked))
+    ask_to_call(session, app, by, timelines)
+    needs = request.person.needs
+    ask_for_help(session, app, by, patient, needs, enrolment_id=enrolment.id)
+    return Enrolled(enrolment_id=enrolment.id, created=True)
+
+
+def new_enrolment(
+    app: AppContext, checked: CheckedEnrolment, patient: Patient, *, by: AuditContext
+) -> Enrolment:
+    """Return the row of an enrolment with a page of its own, still to be written."""
+    request = checked.request
+    enrolment = Enrolment(
+        id=new_id(by.real_at),
+        clinic=request.clinic,
+        protocol=request.protocol,
+        protocol_version=checked.protocol.version,
+        reference=request.reference,
+        patient_id=patient.id,
+        procedure_at=checked.procedure.at,
+        zone=checked.clinic.zone.key,
+        attributes=dict(checked.attributes),
+        channels=[channel.value for channel in request.channels],
+        state="active",
+        generation=1,
+        created_at=by.at,
+        created_by=by.actor,
+    )
+    make_page_token(app, enrolment, patient, checked.timeline)
+    return enrolment
+
+
+def timeline_of(enrolment: Enrolment, checked: CheckedEnrolment) -> TimelineRows:
+    """Return the first timeline of an enrolment."""
+    return TimelineRows(
+        enrolment=enrolment,
+        protocol=checked.protocol,
+        messages=checked.timeline,
+        reachable=checked.request.channels,
+    )
+
+
+def new_enrolments(enrolment: Enrolment, checked: CheckedEnrolment) -> AuditEntry:
+    """Return what the audit trail says of a new enrolment."""
+    return AuditEntry(
+        action="enrolment.created",
+        clinic=enrolment.clinic,
+        patient_id=enrolment.patient_id,
+        enrolment_id=enrolment.id,
+        detail={
+            "protocol": enrolment.protocol,
+            "messages": len(checked.timeline),
+            **verification_note(checked.request.number),
+        },
+    )
+
+
+def _already(session: Session, checked: CheckedEnrolment, patient: Patient | None) -> UUID | None:
+    """Return the enrolment that has this reference; raise if it or the procedure clashes."""
+    request = checked.request
+    if request.reference is not None:
+        there = session.scalar(
+            select(Enrolment).where(
+                Enrolment.clinic == request.clinic, Enrolment.reference == request.reference
+            )
+        )
+        if there is not None:
+            if patient is None or there.patient_id != patient.id:
+                message = (
+                    f"the reference {request.reference} belongs to enrolment {there.id}, of "
+                    "another patient; give this one a reference of its own"
+                )
+                raise Conflict(message)
+            return there.id
+    if patient is not None:
+        same = session.scalar(
+            select(Enrolment.id).where(
+                Enrolment.patient_id == patient.id,
+                Enrolment.protocol == request.protocol,
+                Enrolment.procedure_at == checked.procedure.at,
+                Enrolment.state != "withdrawn",
+            )
+        )
+        if same is not None:
+            raise AlreadyEnrolled(same)
+    return None
+
+
+def _write_patient(
+    session: Session,
+    app: AppContext,
+    patient: Patient | None,
+    request: EnrolmentRequest,
+    *,
+    by: AuditContext,
+) -> Patient:
+    if patient is None:
+        patient = patients.add_patient(
+            session, app.keyring, request.person, clinic=request.clinic, at=by.at
+        )
+        # The rows that follow refer to it.
+        session.flush()
+        return patient
+    _must_be_alive(patient)
+    changed = patients.update_patient(patient, app.keyring, request.person)
+    if changed:
+        record_event(
+            session,
+            by,
+            AuditEntry(
+                action="patient.changed",
+                clinic=patient.clinic,
+                patient_id=patient.id,
+                detail={"fields": list(changed)},
+            ),
+        )
+    return patient
+
+
+def _must_be_alive(patient: Patient) -> None:
+    if patient.deceased_at is not None:
+        message = "this patient is recorded as having died; if that is wrong, correct it first"
+        raise Conflict(message)
+
+
+def _unknown(field: str, given: str, known: Iterable[str]) -> Problem:
+    names = ", ".join(sorted(known))
+    return Problem(field, f"there is no {field} {given!r}; choose one of: {names}")
+
+
+def wrong_time(procedure_at: datetime, *, now: datetime) -> list[Problem]:
+    """Return what is wrong with a procedure time: naive, too far ahead, too long ago."""
+    field = "procedure_at"
+    if procedure_at.tzinfo is None:
+        return [Problem(field, "the time has no offset; write it like 2026-10-23T14:30:00+01:00")]
+    if procedure_at > now + AHEAD:
+        return [
+            Problem(field, f"this is more than {AHEAD.days} days ahead; enrol nearer to the day")
+        ]
+    if procedure_at < now - BEHIND:
+        return [
+            Problem(field, f"this is more than {BEHIND.days} days ago: no advice would be useful")
+        ]
+    return []
+
+
+def _unreachable(request: EnrolmentRequest) -> list[Problem]:
+    no_texts = ReadingNeed.NO_TEXTS in request.person.needs
+    if no_texts and ChannelKind.SMS in request.channels:
+        return [Problem("channels", "texts are of no use to this patient: leave sms out")]
+    # Whom nothing reaches, a person rings: see `followup.enrolment.reading_needs`.
+    if not request.channels and not (no_texts and request.person.email is None):
+        return [Problem("channels", "name at least one of sms, email")]
+    return [
+        Problem(
+            f"patient.{'mobile' if channel is ChannelKind.SMS else 'email'}",
+            f"needed because {channel.value} is among the channels",
+        )
+        for channel in request.channels
+        if request.person.address(channel) is None
+    ]
+
+
+def message_rows(session: Session, enrolment_id: UUID) -> Sequence[Message]:
+    """Return the messages of an enrolment, of all generations, in the order they fall due."""
+    return session.scalars(
+        select(Message)
+        .where(Message.enrolment_id == enrolment_id)
+        .order_by(Message.due_at, Message.id)
+    ).all()

@@ -1,0 +1,32 @@
+"""Which messages a patient gets in their own language, and why the others are in another one."""
+
+from __future__ import annotations
+
+from followup.content.languages import staff_name
+from followup.context import ContentContext
+from followup.domain.clinics.clinic import Clinic
+from followup.domain.protocols.protocol import Protocol
+
+
+def language_note(
+    app: ContentContext, *, language: str, clinic: Clinic, protocol: Protocol
+) -> str | None:
+    """Return why some messages are not in a patient's language; None where all of them are."""
+    first = clinic.languages[0]
+    if language == first:
+        return None
+    held_back = [
+        step.key
+        for step in protocol.steps
+        for channel in step.channels
+        if app.content.language_for(step.template, wanted=language, channel=channel, clinic=clinic)
+        != language
+    ]
+    if not held_back:
+        return None
+    names = dict.fromkeys(held_back)
+    which = "the messages" if len(names) == len(protocol.steps) else ", ".join(names)
+    return (
+        f"No clinician has approved the words in {staff_name(language)} yet: {which} will be in "
+        f"{staff_name(first)} until then."
+    )

@@ -1,0 +1,164 @@
+"""Turning a dated timeline into message rows: the first generation and every later one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from followup.context import AppContext
+from followup.domain.channel import ChannelKind
+from followup.domain.lifecycle import State
+from followup.domain.protocols.protocol import Protocol, Step
+from followup.domain.protocols.timeline import Fate, PlannedMessage
+from followup.store.audit_log import AuditContext
+from followup.store.engine.types import new_id
+from followup.store.engine.upsert import insert_new
+from followup.store.models.enrolments import Enrolment, Generation, ProtocolVersion
+from followup.store.models.messages import Message
+
+STATE_OF_FATE = {
+    Fate.PLANNED: State.PLANNED,
+    Fate.PAST: State.EXPIRED,
+    Fate.NO_ROOM: State.EXPIRED,
+}
+
+
+def channel_for(step: Step, reachable: Collection[ChannelKind]) -> ChannelKind | None:
+    """Return the channel that a step prefers among those the patient can be reached by."""
+    return next((channel for channel in step.channels if channel in reachable), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineRows:
+    """A dated timeline of an enrolment, and the channels that reach its patient."""
+
+    enrolment: Enrolment
+    protocol: Protocol
+    messages: Sequence[PlannedMessage]
+    reachable: Collection[ChannelKind]
+
+
+def add_generation(
+    session: Session,
+    app: AppContext,
+    enrolment: Enrolment,
+    *,
+    protocol: Protocol,
+    timeline: Sequence[PlannedMessage],
+    reachable: Collection[ChannelKind],
+    by: AuditContext,
+) -> None:
+    """Write the messages of the enrolment's current generation, and the ledger of how many."""
+    one = TimelineRows(
+        enrolment=enrolment, protocol=protocol, messages=timeline, reachable=reachable
+    )
+    add_generations(session, app, [one], by=by)
+
+
+def add_generations(
+    session: Session, app: AppContext, timelines: Sequence[TimelineRows], *, by: AuditContext
+) -> None:
+    """Write the current generation of several enrolments, in as many statements as for one."""
+    for protocol in {each.protocol.version: each.protocol for each in timelines}.values():
+        _remember(session, app, protocol, by=by)
+    generations = [_generation(each, by=by) for each in timelines]
+    messages = [
+        _row(each, planned, two_way=_is_two_way(app, each.enrolment), by=by)
+        for each in timelines
+        for planned in each.messages
+    ]
+    # By table rather than by class: nothing of what is written here is read back as an object.
+    for table, rows in ((Generation.__table__, generations), (Message.__table__, messages)):
+        if rows:
+            session.execute(insert(table), rows)  # type: ignore[arg-type]
+
+
+def _generation(timeline: TimelineRows, *, by: AuditContext) -> dict[str, object]:
+    enrolment = timeline.enrolment
+    return {
+        "enrolment_id": enrolment.id,
+        "number": enrolment.generation,
+        "procedure_at": enrolment.procedure_at,
+        "protocol_version": timeline.protocol.version,
+        "planned": len(timeline.messages),
+        "created_at": by.at,
+        "created_by": by.actor,
+    }
+
+
+def _is_two_way(app: AppContext, enrolment: Enrolment) -> bool:
+    clinic = app.catalogue.clinics.get(enrolment.clinic)
+    return clinic is not None and clinic.two_way
+
+
+def answer_wait(step: Step, channel: ChannelKind | None, *, two_way: bool) -> int | None:
+    """Return how many seconds a message waits for its answer; None for one that asks nothing.
+
+    Only a text can be answered, and only where it comes from a number that takes answers.
+    """
+    if step.reply_within is None or channel is not ChannelKind.SMS or not two_way:
+        return None
+    return int(step.reply_within.total_seconds())
+
+
+def _row(
+    timeline: TimelineRows, planned: PlannedMessage, *, two_way: bool, by: AuditContext
+) -> dict[str, object]:
+    enrolment, reachable, step = timeline.enrolment, timeline.reachable, planned.step
+    channel = channel_for(step, reachable)
+    state, reason = STATE_OF_FATE[planned.fate], None
+    if planned.fate is not Fate.PLANNED:
+        reason = planned.fate.value
+    elif channel is None:
+        state, reason = State.SUPPRESSED, "no-channel"
+    others = [other for other in step.channels if other in reachable and other is not channel]
+    return {
+        "id": new_id(by.real_at),
+        "kind": "advice",
+        "clinic": enrolment.clinic,
+        "patient_id": enrolment.patient_id,
+        "enrolment_id": enrolment.id,
+        "generation": enrolment.generation,
+        "protocol": enrolment.protocol,
+        "step": step.key,
+        "occurrence": planned.occurrence,
+        "template": step.template,
+        "channel": (channel or step.channels[0]).value,
+        "priority": step.priority,
+        "missed": step.missed.value,
+        "may_fall_back": step.fallback and bool(others),
+        "superseded": False,
+        "receipt_wait": int(step.receipt_deadline.total_seconds()),
+        "answer_wait": answer_wait(step, channel, two_way=two_way),
+        "due_at": planned.due_at,
+        "not_before": planned.not_before,
+        "not_after": planned.not_after,
+        "zone": enrolment.zone,
+        "moved_because": [str(why) for why in planned.moved_because] or None,
+        "state": state.value,
+        "reason": reason,
+        "state_since": by.at,
+        "state_since_real": by.real_at,
+        "claimable_at": planned.due_at,
+        "attempt_count": 0,
+        "created_at": by.at,
+    }
+
+
+def _remember(session: Session, app: AppContext, protocol: Protocol, *, by: AuditContext) -> None:
+    """Keep the protocol's definition the first time that something is planned by this version."""
+    known = session.scalar(select(ProtocolVersion.id).where(ProtocolVersion.id == protocol.version))
+    if known is None:
+        insert_new(
+            session,
+            ProtocolVersion,
+            {
+                "id": protocol.version,
+                "protocol": protocol.key,
+                "definition": app.catalogue.definition(protocol.key),
+                "first_used_at": by.at,
+            },
+        )

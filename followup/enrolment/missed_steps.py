@@ -1,0 +1,54 @@
+"""Advice that was too late from the start: its window over, or no sending hour in it, at enrolment.
+
+Whoever enrols sees it in the timeline. Where the step says that a person is to ring for what was
+missed, that is asked as for a message that expired later: nobody has to remember it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from followup.context import AppContext
+from followup.domain.lifecycle import State
+from followup.domain.protocols.protocol import Missed
+from followup.domain.protocols.timeline import Fate, PlannedMessage
+from followup.enrolment.message_rows import TimelineRows
+from followup.store.audit_log import AuditContext
+from followup.store.models.messages import Message
+from followup.worklist.items import NewItem, open_item
+
+URGENCY = 3
+"""A day's work: the patient has just been seen, and a list of many may have been brought in."""
+
+
+def ask_to_call(
+    session: Session, app: AppContext, by: AuditContext, timelines: Iterable[TimelineRows]
+) -> None:
+    """Ask a person about what the first timelines of enrolments, just written, could not hold."""
+    concerned = [
+        timeline.enrolment.id
+        for timeline in timelines
+        if any(_is_missed(planned) for planned in timeline.messages)
+    ]
+    if not concerned:
+        return
+    missed = session.scalars(
+        select(Message)
+        .where(
+            Message.enrolment_id.in_(concerned),
+            Message.state == State.EXPIRED.value,
+            Message.missed == Missed.PERSON.value,
+        )
+        .order_by(Message.id)
+    ).all()
+    for message in missed:
+        task = NewItem.of_message(message, kind="missed", cause=message.reason or Fate.PAST.value)
+        open_item(session, app, by, replace(task, urgency=URGENCY))
+
+
+def _is_missed(planned: PlannedMessage) -> bool:
+    return planned.fate is not Fate.PLANNED and planned.step.missed is Missed.PERSON

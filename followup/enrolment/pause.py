@@ -1,0 +1,76 @@
+"""Holding the messages of an enrolment for a while, and letting them go again."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from followup.consent.cancel_unsent import (
+    find_enrolment_for_change,
+    must_be_open,
+    note_on_enrolment,
+)
+from followup.context import AppContext
+from followup.domain.lifecycle import State
+from followup.sending.volume_limits import HELD
+from followup.store.audit_log import AuditContext
+from followup.store.message_state import lock_in, move_messages
+from followup.store.models.messages import Message
+
+
+def pause_enrolment(app: AppContext, enrolment_id: UUID, *, actor: str) -> int:
+    """Hold every unsent message of an enrolment; return how many. Windows go on running out."""
+    return app.store.transact(lambda session: _pause(session, app, enrolment_id, actor=actor))
+
+
+def resume_enrolment(app: AppContext, enrolment_id: UUID, *, actor: str) -> int:
+    """Let the messages of a paused enrolment go again; return how many are still useful.
+
+    The next tick sends those whose time came meanwhile, or puts them off to the next sending hour
+    inside their window; one whose window is over expires.
+    """
+    return app.store.transact(lambda session: _resume(session, app, enrolment_id, actor=actor))
+
+
+def hold_messages(session: Session, by: AuditContext, enrolment_id: UUID) -> int:
+    """Hold what is planned or waits for a worker; return how many messages that was."""
+    found = lock_in(session, (State.PLANNED, State.CLAIMED), Message.enrolment_id == enrolment_id)
+    return sum(
+        len(move_messages(session, by, ids, expected=state, to=State.HELD, reason="paused"))
+        for state, ids in found.items()
+    )
+
+
+def _pause(session: Session, app: AppContext, enrolment_id: UUID, *, actor: str) -> int:
+    by = app.by(actor)
+    enrolment = find_enrolment_for_change(session, enrolment_id, lock=True)
+    must_be_open(enrolment)
+    if enrolment.state == "paused":
+        return 0
+    enrolment.state = "paused"
+    note_on_enrolment(session, by, enrolment, "enrolment.paused")
+    return hold_messages(session, by, enrolment.id)
+
+
+def _resume(session: Session, app: AppContext, enrolment_id: UUID, *, actor: str) -> int:
+    by = app.by(actor)
+    enrolment = find_enrolment_for_change(session, enrolment_id, lock=True)
+    must_be_open(enrolment)
+    if enrolment.state == "active":
+        return 0
+    enrolment.state = "active"
+    note_on_enrolment(session, by, enrolment, "enrolment.resumed")
+    # What a limit holds is for a person to let go, who looks at that.
+    paused = (Message.enrolment_id == enrolment.id, Message.reason.is_distinct_from(HELD))
+    held = lock_in(session, [State.HELD], *paused)[State.HELD]
+    useful = move_messages(
+        session,
+        by,
+        held,
+        expected=State.HELD,
+        to=State.PLANNED,
+        reason="resumed",
+        only=Message.not_after > by.at,
+    )
+    return len(useful)

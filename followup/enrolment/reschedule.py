@@ -1,0 +1,282 @@
+"""Reschedule of an enrolment: a new generation of its timeline, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy.orm import Session
+
+from followup.consent.cancel_unsent import (
+    cancel_unsent,
+    find_enrolment_for_change,
+    must_be_open,
+    note_on_enrolment,
+)
+from followup.context import AppContext
+from followup.domain.channel import ChannelKind
+from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput
+from followup.domain.lifecycle import State
+from followup.domain.protocols.protocol import Protocol
+from followup.domain.protocols.timeline import Fate, PlannedMessage, Procedure, plan_timeline
+from followup.enrolment.enrol import wrong_time
+from followup.enrolment.message_rows import add_generation
+from followup.enrolment.page_tokens import extend_page_token
+from followup.enrolment.pause import hold_messages
+from followup.patients import records as patients
+from followup.store.audit_log import AuditContext
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import Message
+from followup.store.models.patients import Patient
+
+OBJECTION = "objection"
+"""The reason of messages that an objection cancelled."""
+
+CORRECTED = "address-corrected"
+"""The reason of messages that are planned anew because an address was corrected."""
+
+LOST = (State.FAILED, State.SUPPRESSED)
+"""States of messages that a right address may still bring to the patient."""
+
+RECEIVED = frozenset({State.SENDING, State.UNKNOWN, State.SENT, State.DELIVERED})
+"""States in which the patient has the advice, or may have it: it is not sent a second time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rescheduled:
+    """A changed timeline: what is planned now, and which advice is not repeated."""
+
+    timeline: tuple[PlannedMessage, ...]
+    received: frozenset[tuple[str, int]]
+
+
+def reschedule(
+    app: AppContext, enrolment_id: UUID, procedure_at: datetime, *, actor: str
+) -> Rescheduled:
+    """Plan an enrolment anew for another procedure time, in one transaction.
+
+    Unsent messages are cancelled and planned afresh; advice already received is not repeated.
+    Raises `NotFound`, `InvalidInput` for a time that enrolment would refuse, and `Conflict` for an
+    enrolment that has ended.
+    """
+    return app.store.transact(
+        lambda session: _reschedule(session, app, enrolment_id, procedure_at, actor=actor)
+    )
+
+
+def preview_reschedule(app: AppContext, enrolment_id: UUID, procedure_at: datetime) -> Rescheduled:
+    """Return what `reschedule` would make, and change nothing."""
+    with app.store.read() as session:
+        enrolment = find_enrolment_for_change(session, enrolment_id)
+        return _replan(session, app, enrolment, procedure_at)
+
+
+def _reschedule(
+    session: Session, app: AppContext, enrolment_id: UUID, procedure_at: datetime, *, actor: str
+) -> Rescheduled:
+    by = app.by(actor)
+    enrolment = find_enrolment_for_change(session, enrolment_id, lock=True)
+    changed = _replan(session, app, enrolment, procedure_at)
+    procedure_at = procedure_at.astimezone(UTC)
+    clash = session.scalar(
+        select(Enrolment.id).where(
+            Enrolment.patient_id == enrolment.patient_id,
+            Enrolment.protocol == enrolment.protocol,
+            Enrolment.procedure_at == procedure_at,
+            Enrolment.id != enrolment.id,
+            Enrolment.state != "withdrawn",
+        )
+    )
+    if clash is not None:
+        raise AlreadyEnrolled(clash)
+    before = enrolment.procedure_at
+    _write(session, app, by, enrolment, changed, procedure_at=procedure_at, reason="rescheduled")
+    note_on_enrolment(
+        session,
+        by,
+        enrolment,
+        "enrolment.rescheduled",
+        detail={
+            "from": before.isoformat(),
+            "to": procedure_at.isoformat(),
+            "generation": enrolment.generation,
+            "planned": len(changed.timeline),
+            "not_repeated": len(changed.received),
+        },
+    )
+    return changed
+
+
+def plan_again(session: Session, app: AppContext, by: AuditContext, *, patient_id: UUID) -> int:
+    """Plan again what an objection cancelled, once it is lifted; return how much is to come.
+
+    What is past stays past, what was received is not repeated, and an enrolment of which nothing
+    useful was cancelled is left as it is.
+    """
+    cancelled = (Message.state == State.CANCELLED.value) & (Message.reason == OBJECTION)
+    enrolments = _still_useful(session, by, cancelled, patient_id=patient_id)
+    return sum(
+        _plan_again(session, app, by, enrolment, reason="planned-again") for enrolment in enrolments
+    )
+
+
+def plan_lost_again(
+    session: Session, app: AppContext, by: AuditContext, *, patient_id: UUID
+) -> int:
+    """Plan again what did not arrive, once an address is corrected; return how much is to come.
+
+    As `plan_again` does. An enrolment that can't be planned anew, because its protocol has changed
+    and asks for more, stays as it is, with the person who was asked about what failed.
+    """
+    lost = Message.state.in_([state.value for state in LOST])
+    to_come = 0
+    for enrolment in _still_useful(session, by, lost, patient_id=patient_id):
+        with suppress(Conflict):
+            to_come += _plan_again(session, app, by, enrolment, reason=CORRECTED)
+    return to_come
+
+
+def _still_useful(
+    session: Session, by: AuditContext, which: ColumnElement[bool], *, patient_id: UUID
+) -> Sequence[Enrolment]:
+    """Return the patient's open enrolments with such messages inside their windows, locked."""
+    useful = exists().where(
+        Message.enrolment_id == Enrolment.id,
+        Message.generation == Enrolment.generation,
+        Message.not_after > by.at,
+        which,
+    )
+    return session.scalars(
+        select(Enrolment)
+        .where(Enrolment.patient_id == patient_id, Enrolment.state != "withdrawn", useful)
+        .order_by(Enrolment.id)
+        .with_for_update(key_share=True)
+    ).all()
+
+
+def _plan_again(
+    session: Session, app: AppContext, by: AuditContext, enrolment: Enrolment, *, reason: str
+) -> int:
+    at = enrolment.procedure_at
+    known = enrolment.clinic in app.catalogue.clinics
+    if not known or enrolment.protocol not in app.catalogue.protocols:
+        return 0
+    if wrong_time(at, now=by.at):
+        return 0
+    changed = _replan(session, app, enrolment, at)
+    to_come = sum(planned.fate is Fate.PLANNED for planned in changed.timeline)
+    if to_come:
+        _write(session, app, by, enrolment, changed, procedure_at=at, reason=reason)
+        note_on_enrolment(
+            session,
+            by,
+            enrolment,
+            "enrolment.planned-again",
+            detail={"generation": enrolment.generation, "to_come": to_come},
+        )
+    return to_come
+
+
+def _write(
+    session: Session,
+    app: AppContext,
+    by: AuditContext,
+    enrolment: Enrolment,
+    changed: Rescheduled,
+    *,
+    procedure_at: datetime,
+    reason: str,
+) -> None:
+    """Make the next generation: what is unsent of the last is cancelled for `reason`."""
+    cancel_unsent(session, by, reason=reason, enrolment_ids=[enrolment.id])
+    protocol = _protocol(app, enrolment)
+    enrolment.generation += 1
+    enrolment.procedure_at = procedure_at
+    enrolment.zone = app.catalogue.clinics[enrolment.clinic].zone.key
+    enrolment.protocol_version = protocol.version
+    session.flush()
+    add_generation(
+        session,
+        app,
+        enrolment,
+        protocol=protocol,
+        timeline=changed.timeline,
+        reachable=_reachable(session, app, enrolment),
+        by=by,
+    )
+    extend_page_token(enrolment, (planned.not_after for planned in changed.timeline))
+    if enrolment.state == "paused":
+        hold_messages(session, by, enrolment.id)
+
+
+def _replan(
+    session: Session, app: AppContext, enrolment: Enrolment, procedure_at: datetime
+) -> Rescheduled:
+    must_be_open(enrolment)
+    now = app.clock.now()
+    problems = wrong_time(procedure_at, now=now)
+    if problems:
+        raise InvalidInput(*problems)
+    clinic = app.catalogue.clinics.get(enrolment.clinic)
+    if clinic is None:
+        message = f"the clinic {enrolment.clinic} is no longer configured; put its file back"
+        raise Conflict(message)
+    received = frozenset(
+        (row.step, row.occurrence)
+        for row in session.execute(
+            select(Message.step, Message.occurrence).where(
+                Message.enrolment_id == enrolment.id,
+                Message.state.in_([state.value for state in RECEIVED]),
+            )
+        )
+    )
+    timeline = plan_timeline(
+        _protocol(app, enrolment),
+        Procedure(at=procedure_at.astimezone(UTC), zone=clinic.zone),
+        attributes=_attributes(app, enrolment),
+        enrolled_at=now,
+        hours=clinic.sending_hours,
+    )
+    return Rescheduled(
+        timeline=tuple(
+            planned
+            for planned in timeline
+            if (planned.step.key, planned.occurrence) not in received
+        ),
+        received=received,
+    )
+
+
+def _protocol(app: AppContext, enrolment: Enrolment) -> Protocol:
+    protocol = app.catalogue.protocols.get(enrolment.protocol)
+    if protocol is None:
+        message = f"the protocol {enrolment.protocol} is no longer configured; put its file back"
+        raise Conflict(message)
+    return protocol
+
+
+def _reachable(session: Session, app: AppContext, enrolment: Enrolment) -> list[ChannelKind]:
+    patient = session.get_one(Patient, enrolment.patient_id)
+    person = patients.read_patient(patient, app.keyring)
+    agreed = [ChannelKind(channel) for channel in enrolment.channels]
+    return [channel for channel in agreed if person and person.address(channel)]
+
+
+def _attributes(app: AppContext, enrolment: Enrolment) -> dict[str, bool]:
+    """Return the answers given at enrolment that the protocol, as it is now, asks for."""
+    protocol = _protocol(app, enrolment)
+    asked = {attribute.key for attribute in protocol.needed_attributes()}
+    try:
+        return protocol.check_attributes(
+            {key: value for key, value in enrolment.attributes.items() if key in asked}
+        )
+    except InvalidInput as error:
+        message = (
+            f"the protocol {protocol.key} has changed and asks for more than was answered at "
+            f"enrolment ({error}); withdraw this enrolment and enrol the patient anew"
+        )
+        raise Conflict(message) from error

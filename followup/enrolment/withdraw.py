@@ -1,0 +1,110 @@
+"""Ending an enrolment: by the wish of the patient or the clinic, or because the patient died."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from followup.consent.cancel_unsent import (
+    cancel_unsent,
+    find_enrolment_for_change,
+    note_on_enrolment,
+)
+from followup.context import AppContext
+from followup.domain.errors import InvalidInput
+from followup.store.audit_log import AuditContext
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.patients import Patient
+
+MAX_REASON = 200
+
+
+def withdraw_enrolment(
+    app: AppContext, enrolment_id: UUID, *, reason: str, actor: str, deceased: bool = False
+) -> int:
+    """End an enrolment and cancel what is not sent yet; return how many messages that was.
+
+    With `deceased` the patient is recorded as having died and every enrolment of theirs ends.
+    """
+    if not reason.strip():
+        raise InvalidInput.of("reason", "say why, in a few words: they are kept, sealed")
+    if len(reason) > MAX_REASON:
+        raise InvalidInput.of("reason", f"use at most {MAX_REASON} characters")
+    return app.store.transact(
+        lambda session: _withdraw(
+            session, app, enrolment_id, reason=reason.strip(), actor=actor, deceased=deceased
+        )
+    )
+
+
+def withdrawal_reason(app: AppContext, enrolment: Enrolment, patient: Patient) -> str | None:
+    """Return the words with which an enrolment was ended; None if it was not, or after erasure."""
+    sealer = app.keyring.patient(patient.data_key, patient.master_key_id)
+    if sealer is None:
+        return None
+    return sealer.open_if(enrolment.ended_reason_sealed, column="enrolments.ended_reason")
+
+
+def _withdraw(
+    session: Session,
+    app: AppContext,
+    enrolment_id: UUID,
+    *,
+    reason: str,
+    actor: str,
+    deceased: bool,
+) -> int:
+    by = app.by(actor)
+    enrolment = find_enrolment_for_change(session, enrolment_id, lock=True)
+    if enrolment.state == "withdrawn" and not deceased:
+        return 0
+    ending = _open_enrolments(session, enrolment.patient_id) if deceased else [enrolment]
+    cancelled = cancel_unsent(
+        session,
+        by,
+        reason="patient-died" if deceased else "withdrawn",
+        enrolment_ids=[one.id for one in ending],
+    )
+    patient = session.get_one(Patient, enrolment.patient_id)
+    if deceased:
+        patient.deceased_at = patient.deceased_at or by.at
+    for one in ending:
+        _end(session, app, by, one, patient=patient, reason=reason)
+        note_on_enrolment(
+            session,
+            by,
+            one,
+            "enrolment.withdrawn",
+            detail={"why": "patient-died" if deceased else "by-staff"},
+        )
+    return cancelled
+
+
+def _end(
+    session: Session,
+    app: AppContext,
+    by: AuditContext,
+    enrolment: Enrolment,
+    *,
+    patient: Patient,
+    reason: str,
+) -> None:
+    sealer = app.keyring.patient(patient.data_key, patient.master_key_id)
+    enrolment.state = "withdrawn"
+    enrolment.ended_at = by.at
+    if sealer is not None:
+        enrolment.ended_reason_sealed = sealer.seal(reason, column="enrolments.ended_reason")
+    session.flush()
+
+
+def _open_enrolments(session: Session, patient_id: UUID) -> list[Enrolment]:
+    return list(
+        session.scalars(
+            select(Enrolment)
+            .where(Enrolment.patient_id == patient_id, Enrolment.state != "withdrawn")
+            .order_by(Enrolment.id)
+            .with_for_update(key_share=True)
+        )
+    )

@@ -1,0 +1,84 @@
+"""Looking at many enrolments without writing: what would come of each, and which stand twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from followup.context import AppContext
+from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput, Problem
+from followup.enrolment.enrol import CheckedEnrolment, EnrolmentRequest, check_request, dry_run
+from followup.enrolment.existing import PatientKey, known_patients, patient_keys
+from followup.patients.records import identity_of
+
+
+@dataclass(frozen=True, slots=True)
+class DryRunResult:
+    """What enrolling would come to: new, there already (`enrolment_id`), or refused."""
+
+    enrolment_id: UUID | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+class DryRun:
+    """Looks at the requests of one file, batch by batch, and remembers a few bytes of each."""
+
+    def __init__(self, app: AppContext) -> None:
+        self._app = app
+        self._references: dict[int, int] = {}
+        self._procedures: dict[int, int] = {}
+
+    def examine(
+        self, requests: Sequence[tuple[int, EnrolmentRequest]]
+    ) -> Iterator[tuple[int, DryRunResult]]:
+        """Yield what would come of each request; the number beside it is its line."""
+        keys = {line: self._keys(request) for line, request in requests}
+        with self._app.store.read() as session:
+            known = known_patients(session, (key for each in keys.values() for key in each))
+            for line, request in requests:
+                is_known = not known.isdisjoint(keys[line])
+                yield line, self._examine(session, line, request, is_known=is_known)
+
+    def _keys(self, request: EnrolmentRequest) -> frozenset[PatientKey]:
+        indexes = self._app.keyring.indexes
+        return patient_keys(
+            indexes, request.person, clinic=request.clinic, reference=request.reference
+        )
+
+    def _examine(
+        self, session: Session, line: int, request: EnrolmentRequest, *, is_known: bool
+    ) -> DryRunResult:
+        try:
+            checked = check_request(self._app, request)
+        except InvalidInput as error:
+            return DryRunResult(problems=error.problems)
+        twice = self._stands_twice(line, checked)
+        if twice is not None:
+            return DryRunResult(problems=(twice,))
+        return self._foresee(session, checked) if is_known else DryRunResult()
+
+    def _foresee(self, session: Session, checked: CheckedEnrolment) -> DryRunResult:
+        try:
+            return DryRunResult(dry_run(session, self._app, checked))
+        except AlreadyEnrolled as error:
+            if checked.request.reference is None:
+                return DryRunResult(error.enrolment_id)
+            return DryRunResult(problems=(Problem("row", str(error)),))
+        except Conflict as error:
+            return DryRunResult(problems=(Problem("row", str(error)),))
+
+    def _stands_twice(self, line: int, checked: CheckedEnrolment) -> Problem | None:
+        request = checked.request
+        if request.reference is not None:
+            first = self._references.setdefault(hash((request.clinic, request.reference)), line)
+            if first != line:
+                return Problem("reference", f"line {first} has the same: give each one its own")
+        who = identity_of(request.person)
+        key = hash((request.clinic, who, request.protocol, checked.procedure.at))
+        first = self._procedures.setdefault(key, line)
+        if first != line:
+            return Problem("row", f"this patient and procedure stand on line {first} already")
+        return None

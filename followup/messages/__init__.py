@@ -1,0 +1,1 @@
+"""Messages: the words, the state and the outcome of one message."""

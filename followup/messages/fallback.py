@@ -1,0 +1,277 @@
+"""What follows when a message will not arrive: the other channel, or a person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from followup.consent.objections import lodge_objection, lodge_objection_of_address
+from followup.context import AppContext
+from followup.domain.channel import ChannelKind
+from followup.domain.lifecycle import State
+from followup.domain.protocols.protocol import Missed
+from followup.domain.protocols.timeline import next_sending_moment
+from followup.patients.records import address_index
+from followup.store.audit_log import AuditContext, AuditEntry, record_event
+from followup.store.engine.types import new_id
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import Attempt, Message
+from followup.store.models.patients import Patient
+from followup.wording.failure_reasons import BOUNCED_TWICE, BOUNCES
+from followup.worklist.items import NewItem, open_item
+
+OBJECTION_TO_CHANNEL = "objection-to-channel"
+
+
+def handle_undeliverable(
+    session: Session,
+    app: AppContext,
+    by: AuditContext,
+    message_ids: Sequence[UUID],
+    *,
+    code: str,
+    unreachable: bool = False,
+) -> None:
+    """Open the fallback of each message that failed or can't go on its channel, else ask a person.
+
+    `unreachable` says that the provider just found the address unusable, which a person mends.
+    `code` is the cause: the provider's code, or a reason of ours. An answer that can't be
+    delivered asks nobody: the text that it answers is before a person already. Nor does a test
+    text, for whose code somebody waits, nor a wish not to be texted, where there is no other
+    channel: it is the patient's own.
+    """
+    for message in _messages(session, message_ids):
+        if message.kind != "advice":
+            continue
+        stopped = code in BOUNCES and _bounced_again(session, app, by, message)
+        if not _fall_back(session, app, by, message):
+            if code != OBJECTION_TO_CHANNEL:
+                open_item(session, app, by, NewItem.of_message(message, kind="failed", cause=code))
+        elif stopped or unreachable:
+            # The advice goes another way, but the number wants correcting all the same.
+            cause = BOUNCED_TWICE if stopped else code
+            open_item(
+                session, app, by, NewItem.of_message(message, kind="unreachable", cause=cause)
+            )
+
+
+def handle_expired(
+    session: Session, app: AppContext, by: AuditContext, message_ids: Sequence[UUID]
+) -> None:
+    """Ask a person to ring for each missed message whose step says so."""
+    for message in _messages(session, message_ids):
+        if message.missed == Missed.PERSON.value:
+            open_item(
+                session, app, by, NewItem.of_message(message, kind="missed", cause="window-over")
+            )
+
+
+def recipient_at_fault(
+    session: Session,
+    app: AppContext,
+    by: AuditContext,
+    attempt_id: UUID,
+    *,
+    code: str,
+    opted_out: bool,
+) -> None:
+    """Stop writing to an address that the provider says is unusable, or whose owner opted out.
+
+    It is the address of the attempt: if the patient's has been corrected since, the new one is
+    good until it proves otherwise.
+    """
+    attempt = session.get_one(Attempt, attempt_id)
+    message = session.get_one(Message, attempt.message_id)
+    if message.patient_id is None:
+        if opted_out and message.address_index is not None:
+            # An answer to a number that is nobody's, or that several patients share.
+            lodge_objection_of_address(
+                session, by, contact_index=message.address_index, source="carrier"
+            )
+        return
+    patient = session.get_one(Patient, message.patient_id, with_for_update={"key_share": True})
+    channel = ChannelKind(message.channel)
+    index = _index_of(app, patient, attempt, channel)
+    is_theirs = index == (
+        patient.mobile_index if channel is ChannelKind.SMS else patient.email_index
+    )
+    if opted_out and is_theirs:
+        lodge_objection(session, app, by, patient=patient, channel=channel, source="carrier")
+    elif opted_out and index is not None:
+        lodge_objection_of_address(session, by, contact_index=index, source="carrier")
+    if opted_out or not is_theirs:
+        return
+    _mark_unusable(session, by, patient, message, code=code)
+
+
+def _mark_unusable(
+    session: Session, by: AuditContext, patient: Patient, message: Message, *, code: str
+) -> None:
+    channel = ChannelKind(message.channel)
+    field = "mobile_unusable" if channel is ChannelKind.SMS else "email_unusable"
+    if getattr(patient, field) is None:
+        setattr(patient, field, code)
+        record_event(
+            session,
+            by,
+            AuditEntry(
+                action="patient.address-unusable",
+                clinic=patient.clinic,
+                patient_id=patient.id,
+                message_id=message.id,
+                detail={"channel": channel.value, "code": code},
+            ),
+        )
+
+
+def _bounced_again(session: Session, app: AppContext, by: AuditContext, message: Message) -> bool:
+    """Stop writing to a number from which two texts in a row came back; say whether it was so.
+
+    One that was corrected in between begins anew.
+    """
+    if message.patient_id is None or message.channel != ChannelKind.SMS.value:
+        return False
+    patient = session.get_one(Patient, message.patient_id, with_for_update={"key_share": True})
+    last = session.scalars(
+        select(Attempt)
+        .join(Message, Message.id == Attempt.message_id)
+        .where(
+            Message.patient_id == patient.id,
+            Message.channel == message.channel,
+            # The same advice once more, within the hour, proves nothing about the number.
+            or_(Message.step != message.step, Message.occurrence != message.occurrence),
+            Message.state.in_([State.DELIVERED.value, State.FAILED.value]),
+            Attempt.number == Message.attempt_count,
+        )
+        .order_by(Attempt.started_real_at.desc())
+        .limit(1)
+    ).first()
+    if last is None or session.get_one(Message, last.message_id).reason not in BOUNCES:
+        return False
+    if _index_of(app, patient, last, ChannelKind.SMS) != patient.mobile_index:
+        return False
+    _mark_unusable(session, by, patient, message, code=BOUNCED_TWICE)
+    return True
+
+
+def _index_of(
+    app: AppContext, patient: Patient, attempt: Attempt, channel: ChannelKind
+) -> bytes | None:
+    """Return the blind index of the address that an attempt went to; None after an erasure."""
+    sealer = app.keyring.patient(patient.data_key, patient.master_key_id)
+    if sealer is None or attempt.address_sealed is None:
+        return None
+    address = sealer.open(attempt.address_sealed, column="attempts.address", row=attempt.id)
+    return address_index(app.keyring.indexes, channel, address)
+
+
+def _messages(session: Session, message_ids: Sequence[UUID]) -> Sequence[Message]:
+    return session.scalars(
+        select(Message)
+        .where(Message.id.in_(message_ids))
+        .order_by(Message.id)
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def _fall_back(session: Session, app: AppContext, by: AuditContext, message: Message) -> bool:
+    """Open the message on the other channel, once; say whether that was possible."""
+    if not message.may_fall_back or message.fallback_of is not None or message.superseded:
+        return message.superseded
+    other = _other_channel(session, message)
+    moment = _moment(app, message, at=by.at)
+    if other is None or moment is None:
+        return False
+    fallback = replacement_for(message, channel=other, due_at=moment, by=by)
+    session.add(fallback)
+    message.superseded = True
+    session.flush()
+    record_event(
+        session,
+        by,
+        AuditEntry(
+            action="message.fallback",
+            clinic=message.clinic,
+            patient_id=message.patient_id,
+            enrolment_id=message.enrolment_id,
+            message_id=message.id,
+            detail={"channel": other.value, "opened": str(fallback.id)},
+        ),
+    )
+    return True
+
+
+def _other_channel(session: Session, message: Message) -> ChannelKind | None:
+    """Return the channel that the patient agreed to beside this one, if it can be used."""
+    if message.enrolment_id is None or message.patient_id is None:
+        return None
+    enrolment = session.get_one(Enrolment, message.enrolment_id)
+    patient = session.get_one(Patient, message.patient_id)
+    if patient.data_key is None:
+        return None
+    usable = {
+        ChannelKind.SMS: patient.mobile_sealed is not None and not patient.mobile_unusable,
+        ChannelKind.EMAIL: patient.email_sealed is not None and not patient.email_unusable,
+    }
+    return next(
+        (
+            channel
+            for channel in map(ChannelKind, enrolment.channels)
+            if channel.value != message.channel and usable[channel]
+        ),
+        None,
+    )
+
+
+def _moment(app: AppContext, message: Message, *, at: datetime) -> datetime | None:
+    """Return when the fallback may go, if that is inside the window of the message."""
+    clinic = app.catalogue.clinics.get(message.clinic)
+    if clinic is None:
+        return None
+    moment = next_sending_moment(
+        max(at, message.not_before), hours=clinic.sending_hours, zone=ZoneInfo(message.zone)
+    )
+    return moment if moment < message.not_after else None
+
+
+def replacement_for(
+    message: Message, *, channel: ChannelKind, due_at: datetime, by: AuditContext
+) -> Message:
+    """Return a message of the same advice that is to go instead of `message`, or once more."""
+    return Message(
+        id=new_id(by.real_at),
+        kind=message.kind,
+        clinic=message.clinic,
+        patient_id=message.patient_id,
+        enrolment_id=message.enrolment_id,
+        generation=message.generation,
+        protocol=message.protocol,
+        step=message.step,
+        occurrence=message.occurrence,
+        template=message.template,
+        channel=channel.value,
+        priority=message.priority,
+        missed=message.missed,
+        may_fall_back=False,
+        fallback_of=message.id,
+        superseded=False,
+        receipt_wait=message.receipt_wait,
+        # A question is one on its own channel only: an e-mail can't be answered with 1 or 2.
+        answer_wait=message.answer_wait if channel.value == message.channel else None,
+        due_at=due_at,
+        not_before=message.not_before,
+        not_after=message.not_after,
+        zone=message.zone,
+        moved_because=None,
+        state=State.PLANNED.value,
+        state_since=by.at,
+        state_since_real=by.real_at,
+        claimable_at=due_at,
+        attempt_count=0,
+        created_at=by.at,
+    )

@@ -1,0 +1,78 @@
+"""Kill switches: which are in force, and what each of them covers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, select, true
+from sqlalchemy.orm import Session
+
+from followup.store.engine.types import AnyRow
+from followup.store.models.messages import Message
+from followup.store.models.operations import Switch
+
+
+class SwitchScope(StrEnum):
+    """What one kill switch stops. A step is named alone, or as PROTOCOL/STEP."""
+
+    ALL = "all"
+    CLINIC = "clinic"
+    PROTOCOL = "protocol"
+    STEP = "step"
+    CHANNEL = "channel"
+
+
+Cover = tuple[str, str | None]
+"""The scope of a switch, and which clinic, protocol, step or channel it is; None for all."""
+
+
+def covers_in_force(session: Session) -> frozenset[Cover]:
+    """Return what is stopped at present."""
+    rows = session.execute(select(Switch.scope, Switch.value).where(Switch.lifted_at.is_(None)))
+    return frozenset((row.scope, row.value) for row in rows)
+
+
+def is_covered(covers: Collection[Cover], row: AnyRow | Message) -> bool:
+    """Say whether one of these switches stops a message: any row with the columns that count."""
+    if not covers:
+        return False
+    concerning: set[Cover] = {
+        (SwitchScope.ALL.value, None),
+        (SwitchScope.CLINIC.value, row.clinic),
+        (SwitchScope.PROTOCOL.value, row.protocol),
+        (SwitchScope.STEP.value, row.step),
+        (SwitchScope.STEP.value, f"{row.protocol}/{row.step}"),
+        (SwitchScope.CHANNEL.value, row.channel),
+    }
+    return not concerning.isdisjoint(covers)
+
+
+def covered(cover: Cover) -> ColumnElement[bool]:
+    """Return the condition that a message is stopped by this switch."""
+    scope, value = SwitchScope(cover[0]), cover[1]
+    if scope is SwitchScope.ALL:
+        return true()
+    if scope is SwitchScope.STEP and value is not None and "/" in value:
+        protocol, _, step = value.partition("/")
+        return Message.protocol.is_not_distinct_from(protocol) & (Message.step == step)
+    column = {
+        SwitchScope.CLINIC: Message.clinic,
+        SwitchScope.PROTOCOL: Message.protocol,
+        SwitchScope.STEP: Message.step,
+        SwitchScope.CHANNEL: Message.channel,
+    }[scope]
+    # An answer has no protocol: a plain comparison would be neither true nor false of it.
+    return column.is_not_distinct_from(value)
+
+
+def find_switch(session: Session, switch_id: UUID) -> Switch | None:
+    """Return a switch, locked."""
+    return session.get(Switch, switch_id, with_for_update=True)
+
+
+def list_switches(session: Session, *, lifted: bool = False) -> Sequence[Switch]:
+    """Return the switches in force, the newest first; with `lifted` also those that were."""
+    query = select(Switch).order_by(Switch.thrown_at.desc(), Switch.id.desc())
+    return session.scalars(query if lifted else query.where(Switch.lifted_at.is_(None))).all()

@@ -1,0 +1,66 @@
+"""Texts of their own, outside any timeline: an answer to a text, a test of a number.
+
+They are rows of `messages`, so that they go out through the same dispatcher, are proved by the same
+receipts and stand in the same balance as everything else.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from followup.domain.channel import ChannelKind
+from followup.domain.clinics.clinic import Clinic
+from followup.domain.lifecycle import State
+from followup.domain.protocols.protocol import Missed
+from followup.store.audit_log import AuditContext
+from followup.store.encryption.sealing import Sealer
+from followup.store.engine.types import new_id
+from followup.store.models.messages import Message
+
+
+def one_off_text(
+    by: AuditContext,
+    *,
+    kind: str,
+    template: str,
+    clinic: Clinic,
+    address: str,
+    index: bytes,
+    sealer: Sealer,
+    owner: UUID | None,
+    not_after: datetime,
+) -> Message:
+    """Return a text to go at once, still to be written.
+
+    `sealer` is that of the patient `owner`, or the system's where it is nobody's.
+    """
+    return Message(
+        id=new_id(by.real_at),
+        kind=kind,
+        clinic=clinic.key,
+        patient_id=owner,
+        generation=0,
+        step=template,
+        occurrence=1,
+        template=template,
+        channel=ChannelKind.SMS.value,
+        # Before any advice: somebody is waiting.
+        priority=0,
+        missed=Missed.DROP.value,
+        may_fall_back=False,
+        superseded=False,
+        receipt_wait=0,
+        address_sealed=sealer.seal(address, column="messages.address"),
+        address_index=index,
+        due_at=by.at,
+        not_before=by.at,
+        not_after=not_after,
+        zone=clinic.zone.key,
+        state=State.PLANNED.value,
+        state_since=by.at,
+        state_since_real=by.real_at,
+        claimable_at=by.at,
+        attempt_count=0,
+        created_at=by.at,
+    )

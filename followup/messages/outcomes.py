@@ -1,0 +1,255 @@
+"""Committing what became of an attempt, from whichever side the news comes first.
+
+The call's own answer, a receipt and a look-up may each settle an attempt; the later ones find it
+settled and change nothing. News of an attempt that is no longer the message's latest never moves
+the message as if it were.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from followup.context import AppContext
+from followup.domain.errors import ChannelError, ChannelRefused, ChannelUnavailable, OutcomeUnknown
+from followup.domain.lifecycle import State
+from followup.messages.fallback import handle_expired, handle_undeliverable, recipient_at_fault
+from followup.messages.provider_report import (
+    LIMBO,
+    MAX_CODE,
+    apply_report,
+    lock_attempts,
+    mark_sent,
+)
+from followup.providers.interface import ProviderReport, ReportedStatus
+from followup.store.audit_log import AuditContext
+from followup.store.engine.bulk import update_many
+from followup.store.engine.types import AnyRow
+from followup.store.message_state import move_messages
+from followup.store.models.messages import Attempt, Message
+
+FIRST_BACK_OFF = timedelta(seconds=2)
+LONGEST_BACK_OFF = timedelta(minutes=10)
+MAX_REASON = 300
+
+
+log = structlog.get_logger()
+
+
+class NotCalled(Enum):
+    """The provider was not called: its lease was over, or it was stopped, before its turn came."""
+
+    NOT_CALLED = "not-called"
+
+
+NOT_CALLED: Final = NotCalled.NOT_CALLED
+
+CallResult = ProviderReport | ChannelError | NotCalled
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedCall:
+    """One attempt, and what the call of the provider came to."""
+
+    message_id: UUID
+    attempt_id: UUID
+    result: CallResult
+
+
+def settle_attempt(app: AppContext, outcomes: Sequence[CompletedCall], *, actor: str) -> None:
+    """Commit the outcomes of provider calls, in one transaction.
+
+    Tried for long, because what is known of a call is known here alone until it is committed.
+    """
+    try:
+        app.store.transact(
+            lambda session: _settle(session, app, outcomes, app.by(actor)), idempotent=True
+        )
+    except IntegrityError:
+        if len(outcomes) == 1 and isinstance(outcomes[0].result, OutcomeUnknown):
+            raise
+        for one in outcomes:
+            settle_attempt(app, [one if len(outcomes) > 1 else _disbelieved(one)], actor=actor)
+
+
+def _disbelieved(called: CompletedCall) -> CompletedCall:
+    """Return an outcome without the provider's id, which another attempt has already."""
+    log.error("provider.id_given_twice", attempt_id=str(called.attempt_id))
+    unknown = OutcomeUnknown("id-given-twice", "the provider gave one id to two messages")
+    return CompletedCall(called.message_id, called.attempt_id, unknown)
+
+
+def _settle(
+    session: Session, app: AppContext, outcomes: Sequence[CompletedCall], by: AuditContext
+) -> None:
+    rows = {
+        row.attempt_id: row
+        for row in lock_attempts(session, [called.attempt_id for called in outcomes])
+    }
+    _note_attempts(session, [_note(called, by) for called in outcomes])
+    plain = [rows[called.attempt_id] for called in outcomes if _plain(called, rows)]
+    mark_sent(session, app, by, plain)
+    for called in outcomes:
+        row = rows[called.attempt_id]
+        if _plain(called, rows):
+            continue
+        if isinstance(called.result, ProviderReport):
+            apply_report(session, app, by, row, called.result)
+        elif row.latest:
+            _not_taken(session, app, by, row, called.result)
+
+
+def _plain(called: CompletedCall, rows: Mapping[UUID, AnyRow]) -> bool:
+    """Say whether an outcome is the usual one: taken, and nothing else heard meanwhile."""
+    row = rows[called.attempt_id]
+    return (
+        isinstance(called.result, ProviderReport)
+        and called.result.status in {ReportedStatus.ACCEPTED, ReportedStatus.SENT}
+        and bool(row.latest)
+        and not row.rival
+        and State(row.state) in LIMBO
+        and row.provider_id in {None, called.result.provider_id}
+    )
+
+
+def _not_taken(
+    session: Session,
+    app: AppContext,
+    by: AuditContext,
+    row: AnyRow,
+    result: ChannelError | NotCalled,
+) -> None:
+    """Move a message that the provider did not take, or of which nobody knows."""
+    if isinstance(result, ChannelRefused):
+        _refuse(session, app, by, row, result)
+    elif isinstance(result, ChannelUnavailable):
+        again = back_off(row.attempt_count, jitter=_jitter(), asked=result.retry_after)
+        schedule_retry(session, app, by, row, at=app.clock.after_real(again), why=code_of(result))
+    elif result is NOT_CALLED:
+        schedule_retry(session, app, by, row, at=by.at, why=NOT_CALLED.value)
+    elif State(row.state) is State.SENDING:
+        move_messages(
+            session,
+            by,
+            [row.message_id],
+            expected=State.SENDING,
+            to=State.UNKNOWN,
+            reason=code_of(result),
+            # In `unknown` this is when to look for it, in real time: at once.
+            lease_until=by.real_at,
+        )
+
+
+def _refuse(
+    session: Session, app: AppContext, by: AuditContext, row: AnyRow, refused: ChannelRefused
+) -> None:
+    code = code_of(refused)
+    if not _move_from_limbo(session, by, row, to=State.FAILED, reason=code):
+        return
+    if refused.recipient or refused.opted_out:
+        recipient_at_fault(session, app, by, row.attempt_id, code=code, opted_out=refused.opted_out)
+    handle_undeliverable(
+        session, app, by, [row.message_id], code=code, unreachable=refused.recipient
+    )
+
+
+def schedule_retry(
+    session: Session, app: AppContext, by: AuditContext, row: AnyRow, *, at: datetime, why: str
+) -> None:
+    """Plan a message again that the provider provably does not have, or expire it if too late."""
+    if at >= row.not_after:
+        if _move_from_limbo(session, by, row, to=State.EXPIRED, reason="too-late-to-try-again"):
+            handle_expired(session, app, by, [row.message_id])
+        return
+    _move_from_limbo(session, by, row, to=State.PLANNED, reason=why, claimable_at=at)
+
+
+def _move_from_limbo(
+    session: Session,
+    by: AuditContext,
+    row: AnyRow,
+    *,
+    to: State,
+    reason: str,
+    **values: Any,  # noqa: ANN401 - columns of many types
+) -> bool:
+    """Move a message out of `sending`, or out of `unknown` if a sweep had put it there."""
+    state = State(row.state)
+    return state in LIMBO and bool(
+        move_messages(session, by, [row.message_id], expected=state, to=to, reason=reason, **values)
+    )
+
+
+def back_off(attempts: int, *, jitter: float, asked: timedelta | None = None) -> timedelta:
+    """Return how long (real time) to wait before the next attempt: doubling, with jitter.
+
+    `attempts` have been made; `jitter` is from 0 to 1. Never less than the provider asked for.
+    """
+    ceiling = min(FIRST_BACK_OFF * (1 << min(attempts, 12)), LONGEST_BACK_OFF)
+    return max(ceiling * (0.5 + jitter / 2), asked or timedelta())
+
+
+def _jitter() -> float:
+    return random.random()  # noqa: S311
+
+
+def _note(called: CompletedCall, by: AuditContext) -> dict[str, Any]:
+    """Return what the attempt's row keeps of an outcome."""
+    result = called.result
+    noted: dict[str, Any] = {
+        "id": called.attempt_id,
+        "finished_at": by.at,
+        # The call has ended: whatever the provider has of it is on its way into its lists.
+        "over_real_at": by.real_at,
+        "provider_id": None,
+        "code": None,
+        "reason": None,
+    }
+    if isinstance(result, ProviderReport):
+        noted["outcome"] = "refused" if result.status is ReportedStatus.FAILED else "accepted"
+        noted |= {"provider_id": result.provider_id, "code": result.code}
+    elif isinstance(result, NotCalled):
+        noted["outcome"] = result.value
+    else:
+        noted["outcome"] = _word(result)
+        noted |= {"code": code_of(result), "reason": result.reason[:MAX_REASON]}
+    return noted
+
+
+def code_of(error: ChannelError) -> str:
+    """Return a provider's code, no longer than there is room for."""
+    return error.code[:MAX_CODE]
+
+
+def _word(error: ChannelError) -> str:
+    if isinstance(error, ChannelRefused):
+        return "refused"
+    return "unavailable" if isinstance(error, ChannelUnavailable) else "unknown"
+
+
+def _note_attempts(session: Session, noted: Sequence[dict[str, Any]]) -> None:
+    """Write outcomes to attempts that nothing else has settled meanwhile."""
+    update_many(session, Attempt, noted, only=_UNSETTLED)
+
+
+_UNSETTLED = Attempt.outcome.is_(None) | (Attempt.outcome == "unknown")
+
+
+def look_again_later(session: Session, message_id: UUID, *, at: datetime | None) -> None:
+    """Set when (real time) an unknown outcome is looked for again; None is never."""
+    session.execute(
+        update(Message)
+        .where(Message.id == message_id, Message.state == State.UNKNOWN.value)
+        .values(lease_until=at)
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,140 @@
+"""The words of one message for one patient, and the version of the template that they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from followup.catalogue.bank_holidays import office_is_open
+from followup.content import PAGE_TOKEN, ContentVersion, Form
+from followup.context import AppContext
+from followup.domain.channel import ChannelKind
+from followup.domain.clinics.clinic import Clinic
+from followup.domain.errors import TemplateError
+from followup.domain.needs import ReadingNeed
+from followup.domain.text.sms import SmsSize
+from followup.messages.verification_code import KIND as NUMBER_CHECK
+from followup.messages.verification_code import code_of
+from followup.store.engine.types import AnyRow
+from followup.store.engine.upsert import insert_new
+from followup.store.models.messages import ContentVersion as StoredVersion
+from followup.store.models.messages import Message
+
+SOME_TOKEN = "x" * PAGE_TOKEN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedMessage:
+    """What a patient gets, complete. `size` is for texts, `subject` and `html` for e-mails."""
+
+    text: str
+    subject: str | None
+    html: str | None
+    size: SmsSize | None
+    version: ContentVersion
+    stop_url: str | None
+
+
+def render_message(
+    app: AppContext,
+    row: AnyRow | Message,
+    *,
+    language: str | None,
+    page_token: str | None = SOME_TOKEN,
+    needs: frozenset[ReadingNeed] = frozenset(),
+) -> RenderedMessage:
+    """Return the words of a message row as they stand now, or raise `TemplateError`.
+
+    Words that are not approved in the patient's language stand in the clinic's first one. Without
+    the `page_token` of the patient, one of the same length stands in; None leaves the link out.
+    """
+    clinic = app.catalogue.clinics.get(row.clinic)
+    if clinic is None:
+        message = f"the clinic {row.clinic} is no longer configured; put its file back"
+        raise TemplateError(message)
+    channel = ChannelKind(row.channel)
+    stop_url = _stop_url(app, row.patient_id) if channel is ChannelKind.EMAIL else None
+    rendered = app.content.render(
+        row.template,
+        language=app.content.language_for(
+            row.template, wanted=language, channel=channel, clinic=clinic
+        ),
+        channel=channel,
+        clinic=clinic,
+        occurrence=row.occurrence,
+        form=Form(
+            asks_reply=row.answer_wait is not None,
+            large_print=channel is ChannelKind.EMAIL and ReadingNeed.LARGE_PRINT in needs,
+            office_open=_office_open(app, row, clinic),
+        ),
+        extra=_own(app, row, stop_url=stop_url, page_token=page_token),
+    )
+    return RenderedMessage(
+        text=rendered.text,
+        subject=rendered.subject,
+        html=rendered.html,
+        size=rendered.size,
+        version=rendered.version,
+        stop_url=stop_url,
+    )
+
+
+def _office_open(app: AppContext, row: AnyRow | Message, clinic: Clinic) -> bool:
+    # Advice does not depend on the hour; an answer names whom to ring now.
+    return row.kind != "reply" or office_is_open(clinic, app.clock.now())
+
+
+def _own(
+    app: AppContext, row: AnyRow | Message, *, stop_url: str | None, page_token: str | None
+) -> dict[str, str]:
+    """Return the patient's own addresses, or the code of a test text.
+
+    Answers to texts have no page, for they may be anyone's. The link is left out where patients
+    can't reach this server.
+    """
+    if row.kind == NUMBER_CHECK:
+        return {"code": code_of(app.keyring.indexes, row.id)}
+    found = {"stop_url": stop_url} if stop_url else {}
+    if app.public_url is not None and page_token is not None and row.kind == "advice":
+        found["page_url"] = app.links.page_url(page_token)
+    return found
+
+
+def _stop_url(app: AppContext, patient_id: UUID | None) -> str | None:
+    return None if patient_id is None else app.links.stop_url(patient_id)
+
+
+def remember_versions(
+    session: Session, versions: Collection[ContentVersion], *, at: datetime
+) -> None:
+    """Keep template versions exactly as they are, the first time that they are sent by."""
+    by_id = {version.id: version for version in versions}
+    known = set(session.scalars(select(StoredVersion.id).where(StoredVersion.id.in_(by_id))))
+    for new in sorted(by_id.keys() - known):
+        _remember(session, by_id[new], at=at)
+
+
+def _remember(session: Session, version: ContentVersion, *, at: datetime) -> None:
+    approved = version.approved
+    insert_new(
+        session,
+        StoredVersion,
+        {
+            "id": version.id,
+            "template": version.template,
+            "language": version.language,
+            "channel": version.channel.value,
+            "sources": dict(version.sources),
+            "approval": {
+                "standing": version.standing.value,
+                "by_role": approved.by_role if approved else None,
+                "on": approved.on.isoformat() if approved else None,
+            },
+            "first_used_at": at,
+        },
+    )

@@ -1,0 +1,1 @@
+"""Monitoring: heartbeats, health, anomalies, alarms, metrics and the balance."""

@@ -1,0 +1,265 @@
+"""What shows over time: calls that fail, receipts that stay out, what is held, an uneven sheet.
+
+Together with `followup.monitoring.health` these are what an alarm is raised for.
+Counts and codes only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from followup.context import AppContext
+from followup.domain.channel import ChannelKind
+from followup.domain.lifecycle import State
+from followup.monitoring.balance import balance
+from followup.monitoring.health import HealthProblem
+from followup.providers.interface import Channel
+from followup.routing.accounts import account_of
+from followup.routing.failover import failover_periods
+from followup.sending.attempt import NEEDS_OPERATOR
+from followup.sending.volume_limits import held_by_limits
+from followup.store.engine.types import first_id
+from followup.store.message_state import state_is
+from followup.store.models.messages import Attempt, Message, Receipt
+
+Count = Callable[[Session, str, datetime, datetime], tuple[int, int]]
+"""What counts a provider's calls or reports from one time until another: all, and the failed."""
+
+RECENT, BEFORE = timedelta(minutes=15), timedelta(days=1)
+FEWEST = 20
+"""Fewer calls or receipts tell nothing of a share."""
+JUMP, WORST = 3, 0.9
+"""Alarming is a share of failures that is too high, and three times what is usual."""
+
+RECEIPTS_DUE, RECEIPTS_SINCE = timedelta(minutes=15), timedelta(minutes=75)
+FEWEST_TAKEN = 10
+"""Texts that were taken a while ago and should have brought some receipt by now."""
+
+WHAT = {ChannelKind.SMS: "texts", ChannelKind.EMAIL: "e-mails"}
+
+
+def delayed_messages(app: AppContext) -> list[HealthProblem]:
+    """Return what waits for a person or a provider, as of now."""
+    with app.store.read() as session:
+        return [*_beyond(session), *_broken(session), *_away(app), *_standing_in(session, app)]
+
+
+def detect_anomalies(app: AppContext) -> list[HealthProblem]:
+    """Return what the last quarter of an hour, and the last hour, show: it counts many rows."""
+    with app.store.read() as session:
+        return [
+            *_failing(session, app),
+            *_undelivered(session, app),
+            *_without_receipts(session, app),
+        ]
+
+
+def find_imbalance(app: AppContext) -> list[HealthProblem]:
+    """Return what the balance sheet leaves over: it counts every message, so ask it rarely."""
+    remainder = balance(app).remainder
+    if remainder == 0:
+        return []
+    return [
+        HealthProblem(
+            code="balance-remainder",
+            sentence=f"{abs(remainder)} messages are unaccounted for: see followup balance",
+        )
+    ]
+
+
+def _beyond(session: Session) -> list[HealthProblem]:
+    beyond = sum(one.held for one in held_by_limits(session))
+    if not beyond:
+        return []
+    return [
+        HealthProblem(
+            code="blast-radius",
+            sentence=f"{beyond} messages are held because they were more than may go at once: "
+            "see followup let-go",
+        )
+    ]
+
+
+def _broken(session: Session) -> list[HealthProblem]:
+    broken = session.scalar(
+        select(func.count()).where(state_is(State.HELD), Message.reason == NEEDS_OPERATOR)
+    )
+    if not broken:
+        return []
+    return [
+        HealthProblem(
+            code="messages-broken",
+            sentence=f"{broken} messages can't be made: see followup check and the worklist",
+        )
+    ]
+
+
+def providers_away(app: AppContext) -> dict[ChannelKind, bool]:
+    """Say of each channel whether its provider is being left alone, by its circuit breaker."""
+    return {kind: _is_away(app, channel) for kind, channel in app.channels.items()}
+
+
+def _away(app: AppContext) -> list[HealthProblem]:
+    return [
+        HealthProblem(
+            code=f"provider-down:{(provider := app.channels[kind].provider)}",
+            sentence=f"{provider} can't be reached or turns everything away: "
+            + (
+                "its messages go through the second account"
+                if kind in app.standby
+                else "its messages wait until it is back"
+            ),
+        )
+        for kind, is_away in providers_away(app).items()
+        if is_away
+    ] + [
+        HealthProblem(
+            code=f"second-account-down:{channel.provider}",
+            sentence=f"the second account at {channel.provider} can't be reached or turns "
+            "everything away: nothing can stand in for the first",
+        )
+        for channel in app.standby.values()
+        if _is_away(app, channel)
+    ]
+
+
+def _is_away(app: AppContext, channel: Channel) -> bool:
+    return app.breaker.look(account_of(channel), 1).granted == 0
+
+
+def _standing_in(session: Session, app: AppContext) -> list[HealthProblem]:
+    return [
+        HealthProblem(
+            code=f"second-account:{spell.channel.value}",
+            sentence=f"{WHAT[spell.channel]} have been going through the second account since "
+            f"{spell.since:%H:%M} UTC on {spell.since:%-d %B %Y}, because the first was away: it "
+            "is tried again and again by itself, and this ends with the first that it takes",
+        )
+        for spell in (failover_periods(session) if app.standby else ())
+    ]
+
+
+def _failing(session: Session, app: AppContext) -> list[HealthProblem]:
+    return [
+        HealthProblem(
+            code=f"failures:{jump.provider}",
+            sentence=f"{jump.failed} of the last {jump.all} calls of {jump.provider} failed "
+            f"({jump.shares}): see the codes in followup messages --state failed",
+        )
+        for jump in _jumps(session, app, _calls)
+    ]
+
+
+def _undelivered(session: Session, app: AppContext) -> list[HealthProblem]:
+    return [
+        HealthProblem(
+            code=f"undelivered:{jump.provider}",
+            sentence=f"of the last {jump.all} messages that {jump.provider} reported on, "
+            f"{jump.failed} did not arrive ({jump.shares}): see the codes in "
+            "followup messages --state failed",
+        )
+        for jump in _jumps(session, app, _reports)
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Jump:
+    """A provider of which much more than usual fails."""
+
+    provider: str
+    all: int
+    failed: int
+    usual: float
+
+    @property
+    def shares(self) -> str:
+        return f"{_share(self.all, self.failed):.0%}; before that {self.usual:.0%}"
+
+
+def _jumps(session: Session, app: AppContext, count: Count) -> list[_Jump]:
+    now = app.clock.real_now()
+    found = []
+    for provider in _providers(app):
+        all_, failed = count(session, provider, now - RECENT, now)
+        usual = _share(*count(session, provider, now - BEFORE, now - RECENT))
+        if _jumped(app, all_, failed, usual):
+            found.append(_Jump(provider=provider, all=all_, failed=failed, usual=usual))
+    return found
+
+
+def _jumped(app: AppContext, all_: int, failed: int, usual: float) -> bool:
+    worst = max(app.policy.alarming.failing, min(JUMP * usual, WORST))
+    return all_ >= FEWEST and _share(all_, failed) >= worst
+
+
+def _share(all_: int, failed: int) -> float:
+    return failed / all_ if all_ else 0.0
+
+
+def _calls(session: Session, provider: str, since: datetime, until: datetime) -> tuple[int, int]:
+    """Return how many calls of a provider ended, and how many of those failed."""
+    rows = session.execute(
+        select(Attempt.outcome, func.count())
+        .where(
+            # Ids begin with the time: they are the index.
+            Attempt.id >= first_id(since),
+            Attempt.id < first_id(until),
+            Attempt.provider == provider,
+            Attempt.outcome.in_(["accepted", "refused", "unavailable", "unknown", "absent"]),
+        )
+        .group_by(Attempt.outcome)
+    )
+    counts = {row[0]: row[1] for row in rows}
+    total = sum(counts.values())
+    return total, total - counts.get("accepted", 0)
+
+
+def _reports(session: Session, provider: str, since: datetime, until: datetime) -> tuple[int, int]:
+    """Return how many messages were reported to have ended, and how many of those badly."""
+    rows = session.execute(
+        select(Receipt.status, func.count())
+        .where(
+            Receipt.id >= first_id(since),
+            Receipt.id < first_id(until),
+            Receipt.provider == provider,
+            Receipt.status.in_([State.DELIVERED.value, State.FAILED.value]),
+        )
+        .group_by(Receipt.status)
+    )
+    counts = {row[0]: row[1] for row in rows}
+    return sum(counts.values()), counts.get(State.FAILED.value, 0)
+
+
+def _without_receipts(session: Session, app: AppContext) -> list[HealthProblem]:
+    now = app.clock.real_now()
+    found = []
+    # One that can't be asked reports nothing either.
+    for provider in sorted({one.provider for one in app.channels.values() if one.can_look}):
+        taken = session.scalar(
+            select(func.count()).where(
+                Attempt.id >= first_id(now - RECEIPTS_SINCE),
+                Attempt.id < first_id(now - RECEIPTS_DUE),
+                Attempt.provider == provider,
+                Attempt.outcome == "accepted",
+            )
+        )
+        if (taken or 0) < FEWEST_TAKEN:
+            continue
+        since = first_id(now - RECEIPTS_SINCE)
+        heard = select(Receipt.id).where(Receipt.id >= since, Receipt.provider == provider).limit(1)
+        if session.scalar(heard) is None:
+            sentence = (
+                f"{provider} took {taken} messages and has reported on none: can it reach "
+                "FOLLOWUP_PUBLIC_URL?"
+            )
+            found.append(HealthProblem(code=f"receipts-dry:{provider}", sentence=sentence))
+    return found
+
+
+def _providers(app: AppContext) -> list[str]:
+    return sorted({channel.provider for channel in app.channels.values()})

@@ -1,0 +1,220 @@
+"""Signs of life: heartbeats of processes, last runs of the periodic jobs, and what is overdue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from followup.context import AppContext
+from followup.domain.lifecycle import State
+from followup.jobs import JOBS
+from followup.monitoring.heartbeats import latest_heartbeats, missed_heartbeats
+from followup.store.engine.session import Store
+from followup.store.message_state import oldest_claimable, state_is
+from followup.store.models.messages import Message
+from followup.store.models.operations import Sweep
+
+QUIET = timedelta(minutes=1)
+"""How long (real time) the dispatcher may be silent before an alarm."""
+STUCK = timedelta(minutes=10)
+NOTE_EVERY = timedelta(seconds=5)
+"""How often (real time) an idle job notes that it ran."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthProblem:
+    """One thing that is wrong, as a code for metrics and a sentence for the operator."""
+
+    code: str
+    sentence: str
+
+
+def watched(app: AppContext, name: str, run: Callable[[], int]) -> int:
+    """Run a periodic job and note when it ran, what it found, and how it ended."""
+    started = app.clock.real_now()
+    found, error = 0, None
+    try:
+        found = run()
+    except Exception as failure:
+        error = type(failure).__name__
+        raise
+    finally:
+        noted = _noted.setdefault(app.store, {})
+        # An idle job notes itself now and then only: each note costs a disk flush.
+        if found or error or name not in noted or started - noted[name] >= NOTE_EVERY:
+            _note(app, name, started=started, found=found, error=error)
+            noted[name] = started
+    return found
+
+
+_noted: WeakKeyDictionary[Store, dict[str, datetime]] = WeakKeyDictionary()
+"""When each job last noted itself in this process."""
+
+
+def _note(app: AppContext, name: str, *, started: datetime, found: int, error: str | None) -> None:
+    finished = None if error else app.clock.real_now()
+    row = {
+        "name": name,
+        "started_real_at": started,
+        "finished_real_at": finished,
+        "service_at": app.clock.now(),
+        "found": found,
+        "done": found,
+        "error": error,
+    }
+    changed = {key: value for key, value in row.items() if key != "name"}
+    if finished is None:
+        # When it last ended well is worth keeping.
+        del changed["finished_real_at"]
+    insert = sqlite.insert if app.store.is_sqlite else postgresql.insert
+    with app.store.write() as session:
+        session.execute(
+            insert(Sweep).values(**row).on_conflict_do_update(index_elements=["name"], set_=changed)
+        )
+
+
+def last_sweeps(session: Session) -> Sequence[Sweep]:
+    """Return the last run of each periodic job."""
+    return session.scalars(select(Sweep).order_by(Sweep.name)).all()
+
+
+def health_problems(app: AppContext) -> list[HealthProblem]:
+    """Return what is wrong now; raise `StoreUnavailable` if even that can't be known."""
+    found: list[HealthProblem] = []
+    with app.store.read() as session:
+        for look in (_silent, _quiet, _sweeps, _late, _stuck, _unsettled):
+            found.extend(look(session, app))
+    return found
+
+
+def oldest_overdue(session: Session, app: AppContext) -> timedelta:
+    """Return how long (real time) the oldest claimable message has been waiting."""
+    oldest = oldest_claimable(session)
+    late = app.clock.now() - oldest if oldest is not None else timedelta()
+    return max(app.clock.real_delay(late), timedelta())
+
+
+def states_now(session: Session) -> Mapping[str, int]:
+    """Return how many messages are in each state."""
+    rows = session.execute(select(Message.state, func.count()).group_by(Message.state))
+    counts = {row[0]: row[1] for row in rows}
+    return {state.value: counts.get(state.value, 0) for state in State}
+
+
+def _silent(session: Session, app: AppContext) -> list[HealthProblem]:
+    now = app.clock.real_now()
+    by_component: dict[str, list[str]] = {}
+    for one in missed_heartbeats(
+        latest_heartbeats(session), now=now, silent=app.policy.alarming.silent
+    ):
+        seconds = int((now - one.at).total_seconds())
+        by_component.setdefault(one.component, []).append(f"{one.instance} for {seconds} s")
+    return [
+        HealthProblem(
+            code=f"{component}-silent",
+            sentence=f"{component} gives no sign of life: {', '.join(those)}: look whether it runs",
+        )
+        for component, those in by_component.items()
+    ]
+
+
+def _quiet(session: Session, app: AppContext) -> list[HealthProblem]:
+    tick = session.get(Sweep, "dispatch")
+    if tick is None or tick.finished_real_at is None:
+        return [
+            HealthProblem(
+                code="dispatcher-never-ran",
+                sentence="the dispatcher has never run: start celery beat and a worker",
+            )
+        ]
+    silent = app.clock.real_now() - tick.finished_real_at
+    if silent <= QUIET:
+        return []
+    return [
+        HealthProblem(
+            code="dispatcher-quiet",
+            sentence=f"the dispatcher last ended well {int(silent.total_seconds())} s ago: "
+            "look at celery beat and the workers",
+        )
+    ]
+
+
+def _sweeps(session: Session, app: AppContext) -> list[HealthProblem]:
+    """Return which periodic jobs have not ended well for long; one that never ran has not begun."""
+    now = app.clock.real_now()
+    limits = {job.name: QUIET + 3 * job.every for job in JOBS}
+    late = [
+        sweep.name
+        for sweep in last_sweeps(session)
+        if sweep.name in limits
+        and (sweep.finished_real_at or sweep.started_real_at) < now - limits[sweep.name]
+    ]
+    if not late:
+        return []
+    return [
+        HealthProblem(
+            code="sweeps-late",
+            sentence=f"these jobs have not ended well for some minutes: {', '.join(late)}: "
+            "look at celery beat, the workers and their log",
+        )
+    ]
+
+
+def _late(session: Session, app: AppContext) -> list[HealthProblem]:
+    late = oldest_overdue(session, app)
+    if late <= app.policy.alarming.late:
+        return []
+    return [
+        HealthProblem(
+            code="messages-late",
+            sentence=f"the oldest due message has waited {int(late.total_seconds())} s: "
+            "are there enough workers, and does the provider answer?",
+        )
+    ]
+
+
+def _stuck(session: Session, app: AppContext) -> list[HealthProblem]:
+    since = app.clock.real_now() - STUCK
+    stuck = session.scalar(
+        select(func.count()).where(
+            state_is(State.CLAIMED, State.SENDING), Message.state_since_real <= since
+        )
+    )
+    if not stuck:
+        return []
+    return [
+        HealthProblem(
+            code="messages-stuck",
+            sentence=f"{stuck} messages have been on their way for over "
+            f"{int(STUCK.total_seconds() // 60)} minutes: do the sweeps run?",
+        )
+    ]
+
+
+def _unsettled(session: Session, app: AppContext) -> list[HealthProblem]:
+    since = app.clock.real_now() - app.policy.alarming.unsettled
+    # Without a next look a person has it.
+    unsettled = session.scalar(
+        select(func.count()).where(
+            state_is(State.UNKNOWN),
+            Message.lease_until.is_not(None),
+            Message.state_since_real <= since,
+        )
+    )
+    if not unsettled:
+        return []
+    minutes = int(app.policy.alarming.unsettled.total_seconds() // 60)
+    return [
+        HealthProblem(
+            code="outcomes-unknown",
+            sentence=f"of {unsettled} messages it has not been known for over "
+            f"{minutes} minutes whether the provider has them: "
+            "does it answer look-ups?",
+        )
+    ]

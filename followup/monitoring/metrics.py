@@ -1,0 +1,134 @@
+"""The figures by which an operator watches the service: counts and ages, and nobody's data.
+
+They are read from the database, so that any process can tell them, however many there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from followup.context import AppContext
+from followup.domain.lifecycle import State
+from followup.messages.kill_switch_queries import covers_in_force
+from followup.monitoring.alarms import open_alarms
+from followup.monitoring.anomalies import providers_away
+from followup.monitoring.health import last_sweeps, oldest_overdue, states_now
+from followup.monitoring.heartbeats import latest_heartbeats, missed_heartbeats
+from followup.routing.failover import failover_periods
+from followup.store.message_state import state_is
+from followup.store.models.messages import Message
+from followup.store.models.worklist import WorklistItem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepMetrics:
+    """The last run of a periodic job. `age` is that of the last one that ended well, if any did."""
+
+    name: str
+    age: timedelta | None
+    found: int
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceMetrics:
+    """All ages are real time. `worklist` counts what is not closed, by kind and urgency.
+
+    `providers` says by channel and provider whether it is being left alone; `switches` are the kill
+    switches that are on, by scope and by what of it they stop.
+    `second_account` is for how long a second account has stood in, by channel.
+    """
+
+    messages: Mapping[str, int]
+    oldest_overdue: timedelta
+    oldest_unknown: timedelta
+    sweeps: Sequence[SweepMetrics]
+    worklist: Mapping[tuple[str, int], int]
+    worklist_late: int
+    heartbeats: Mapping[tuple[str, str], timedelta]
+    alarms: Sequence[str]
+    switches: Sequence[tuple[str, str]]
+    providers: Mapping[tuple[str, str], bool]
+    second_account: Mapping[str, timedelta]
+
+
+def collect_metrics(app: AppContext) -> ServiceMetrics:
+    """Return the figures as of now."""
+    # Asked of Redis, so before any transaction is open.
+    providers = {
+        (kind.value, app.channels[kind].provider): is_away
+        for kind, is_away in providers_away(app).items()
+    }
+    with app.store.read() as session:
+        return ServiceMetrics(
+            messages=states_now(session),
+            oldest_overdue=oldest_overdue(session, app),
+            oldest_unknown=_oldest_unknown(session, app),
+            sweeps=_sweeps(session, app),
+            worklist=_worklist(session),
+            worklist_late=_worklist_late(session, app),
+            heartbeats=_heartbeats(session, app),
+            alarms=[alarm.code for alarm in open_alarms(session)],
+            switches=sorted((scope, value or "") for scope, value in covers_in_force(session)),
+            providers=providers,
+            second_account=_second_account(session, app),
+        )
+
+
+def _oldest_unknown(session: Session, app: AppContext) -> timedelta:
+    since = session.scalar(
+        select(func.min(Message.state_since_real)).where(state_is(State.UNKNOWN))
+    )
+    return _age(app, since) if since is not None else timedelta()
+
+
+def _sweeps(session: Session, app: AppContext) -> list[SweepMetrics]:
+    return [
+        SweepMetrics(
+            name=sweep.name,
+            age=_age(app, sweep.finished_real_at) if sweep.finished_real_at else None,
+            found=sweep.found,
+            failed=sweep.error is not None,
+        )
+        for sweep in last_sweeps(session)
+    ]
+
+
+def _worklist(session: Session) -> dict[tuple[str, int], int]:
+    rows = session.execute(
+        select(WorklistItem.kind, WorklistItem.urgency, func.count())
+        .where(WorklistItem.state != "closed")
+        .group_by(WorklistItem.kind, WorklistItem.urgency)
+    )
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
+def _worklist_late(session: Session, app: AppContext) -> int:
+    late = select(func.count()).where(
+        WorklistItem.state != "closed", WorklistItem.due_at <= app.clock.now()
+    )
+    return session.scalar(late) or 0
+
+
+def _second_account(session: Session, app: AppContext) -> dict[str, timedelta]:
+    if not app.standby:
+        return {}
+    return {spell.channel.value: _age(app, spell.since) for spell in failover_periods(session)}
+
+
+def _heartbeats(session: Session, app: AppContext) -> dict[tuple[str, str], timedelta]:
+    now = app.clock.real_now()
+    found = latest_heartbeats(session)
+    gone = missed_heartbeats(found, now=now, silent=app.policy.alarming.silent)
+    # One that was replaced is told of no more.
+    told = [one for one in found if one in gone or now - one.at <= app.policy.alarming.silent]
+    return {(one.component, one.instance): _age(app, one.at) for one in told}
+
+
+def _age(app: AppContext, since: datetime) -> timedelta:
+    return max(app.clock.real_now() - since, timedelta())

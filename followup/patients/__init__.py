@@ -1,0 +1,1 @@
+"""Patients: records with sealed columns, search and history."""

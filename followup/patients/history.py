@@ -1,0 +1,101 @@
+"""Everything that happened with one patient, for the page that shows it in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from followup.store.models.audit import AuditEvent
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import InboundMessage, Message
+from followup.store.models.patients import Objection, Patient
+from followup.store.models.staff import Call
+from followup.store.models.worklist import WorklistItem
+
+REPLACED = "rescheduled"
+"""The reason of messages in whose place others were planned."""
+
+DEEDS = (
+    "enrolment.created",
+    "enrolment.paused",
+    "enrolment.resumed",
+    "enrolment.rescheduled",
+    "enrolment.withdrawn",
+    "objection.lodged",
+    "objection.lifted",
+    "patient.changed",
+    "patient.address-unusable",
+)
+"""What of the audit trail belongs into a patient's line."""
+
+
+def find_patient(session: Session, patient_id: UUID) -> Patient | None:
+    """Return a patient."""
+    return session.get(Patient, patient_id)
+
+
+def enrolments_of(session: Session, patient_id: UUID) -> Sequence[Enrolment]:
+    """Return the enrolments of a patient, the latest first."""
+    return session.scalars(
+        select(Enrolment)
+        .where(Enrolment.patient_id == patient_id)
+        .order_by(Enrolment.procedure_at.desc(), Enrolment.id.desc())
+    ).all()
+
+
+def messages_of(session: Session, patient_id: UUID) -> Sequence[Message]:
+    """Return the messages of a patient, without those that others took the place of."""
+    replaced = (Message.state == "cancelled") & (Message.reason == REPLACED)
+    return session.scalars(
+        select(Message)
+        .where(Message.patient_id == patient_id, ~replaced)
+        .order_by(Message.due_at, Message.id)
+    ).all()
+
+
+def texts_of(session: Session, patient: Patient) -> Sequence[InboundMessage]:
+    """Return the texts that came from a patient, or from a number that several share."""
+    mine = [InboundMessage.patient_id == patient.id]
+    if patient.mobile_index is not None:
+        shared = InboundMessage.patient_id.is_(None)
+        mine.append(shared & (InboundMessage.address_index == patient.mobile_index))
+    return session.scalars(
+        select(InboundMessage).where(or_(*mine)).order_by(InboundMessage.received_at)
+    ).all()
+
+
+def calls_of(session: Session, patient_id: UUID) -> Sequence[Call]:
+    """Return the calls that staff noted."""
+    return session.scalars(
+        select(Call).where(Call.patient_id == patient_id).order_by(Call.at, Call.id)
+    ).all()
+
+
+def deeds_of(session: Session, patient_id: UUID) -> Sequence[AuditEvent]:
+    """Return what was decided about a patient, in order."""
+    return session.scalars(
+        select(AuditEvent)
+        .where(AuditEvent.patient_id == patient_id, AuditEvent.action.in_(DEEDS))
+        .order_by(AuditEvent.id)
+    ).all()
+
+
+def objections_of(session: Session, patient: Patient) -> Sequence[Objection]:
+    """Return the wishes in force of a patient, and of their addresses."""
+    indexes = [index for index in (patient.mobile_index, patient.email_index) if index is not None]
+    mine = [Objection.patient_id == patient.id, Objection.contact_index.in_(indexes)]
+    return session.scalars(
+        select(Objection).where(Objection.lifted_at.is_(None), or_(*mine)).order_by(Objection.id)
+    ).all()
+
+
+def items_of(session: Session, patient_id: UUID) -> Sequence[WorklistItem]:
+    """Return what waits for a person about a patient, the oldest first."""
+    return session.scalars(
+        select(WorklistItem)
+        .where(WorklistItem.patient_id == patient_id, WorklistItem.state != "closed")
+        .order_by(WorklistItem.opened_at)
+    ).all()

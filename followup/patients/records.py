@@ -1,0 +1,221 @@
+"""Patients: found by keyed hashes, written and read sealed."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import Session
+
+from followup.domain.channel import ChannelKind
+from followup.domain.errors import NotFound
+from followup.domain.needs import ReadingNeed
+from followup.domain.needs import parse_needs as read_needs
+from followup.domain.needs import write_needs as needs_text
+from followup.domain.number_confirmation import ConfirmationMethod
+from followup.store.encryption.sealing import BlindIndexes, Keyring, Sealer
+from followup.store.engine.types import new_id
+from followup.store.models.patients import Objection, Patient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Who a patient is and how to reach them, in the clear: normalised values, nothing sealed.
+
+    `mobile` is E.164, `nhs_number` ten digits, `language` a BCP 47 tag.
+    """
+
+    name: str | None
+    nhs_number: str | None
+    date_of_birth: date | None
+    mobile: str | None
+    email: str | None
+    language: str
+    needs: frozenset[ReadingNeed] = frozenset()
+
+    def address(self, channel: ChannelKind) -> str | None:
+        """Return where this channel reaches the person."""
+        return self.mobile if channel is ChannelKind.SMS else self.email
+
+
+SEALED = ("name", "nhs_number", "date_of_birth", "mobile", "email")
+
+
+def column(name: str) -> str:
+    """Return the associated data under which a patient's column is sealed."""
+    return f"patients.{name}"
+
+
+def surname_of(name: str) -> str:
+    """Return the last word of a name, without case or accents: what a search by surname matches."""
+    words = unicodedata.normalize("NFKD", name).split() or [""]
+    bare = "".join(letter for letter in words[-1] if not unicodedata.combining(letter))
+    return bare.casefold()
+
+
+def identity_of(person: Person) -> str:
+    """Return what makes a person the same one at a clinic: NHS number, else name and birth date."""
+    if person.nhs_number:
+        return f"nhs {person.nhs_number}"
+    name = " ".join((person.name or "").casefold().split())
+    return f"person {name} {person.date_of_birth}"
+
+
+def find_by_identity(
+    session: Session, indexes: BlindIndexes, person: Person, *, clinic: str
+) -> Patient | None:
+    """Return the patient that this person already is at the clinic."""
+    identity = indexes.of("identity", identity_of(person))
+    return session.scalar(
+        select(Patient).where(Patient.clinic == clinic, Patient.identity_index == identity)
+    )
+
+
+def find_by_address(
+    session: Session, indexes: BlindIndexes, channel: ChannelKind, address: str
+) -> Sequence[Patient]:
+    """Return the patients who are reached at this address, the latest first."""
+    index = address_index(indexes, channel, address)
+    matches = Patient.mobile_index if channel is ChannelKind.SMS else Patient.email_index
+    return session.scalars(
+        select(Patient).where(matches == index).order_by(Patient.created_at.desc())
+    ).all()
+
+
+def address_index(indexes: BlindIndexes, channel: ChannelKind, address: str) -> bytes:
+    """Return the blind index of an address; e-mail addresses are compared without case."""
+    return indexes.of(channel.value, address.casefold())
+
+
+def add_patient(
+    session: Session, keyring: Keyring, person: Person, *, clinic: str, at: datetime
+) -> Patient:
+    """Add a patient with a data key of their own."""
+    key, wrapped = keyring.masters.new_data_key()
+    patient = Patient(
+        id=new_id(at),
+        clinic=clinic,
+        data_key=wrapped.wrapped,
+        master_key_id=wrapped.master_key_id,
+        language=person.language,
+        created_at=at,
+    )
+    _write(patient, Sealer(key), keyring.indexes, person)
+    session.add(patient)
+    return patient
+
+
+def update_patient(patient: Patient, keyring: Keyring, person: Person) -> tuple[str, ...]:
+    """Write what is new about a patient; return the names of the fields that changed.
+
+    A contact detail that is absent in `person` is kept, and so are needs where none are given. A
+    changed address is usable again, and a changed number was not confirmed yet.
+    """
+    sealer = keyring.patient(patient.data_key, patient.master_key_id)
+    if sealer is None:
+        raise NotFound("this patient's data was erased")
+    before = _read(patient, sealer)
+    merged = Person(
+        **{name: getattr(person, name) or getattr(before, name) for name in SEALED},
+        language=person.language,
+        needs=person.needs or before.needs,
+    )
+    changed = tuple(
+        name
+        for name in (*SEALED, "language", "needs")
+        if getattr(merged, name) != getattr(before, name)
+    )
+    if "mobile" in changed:
+        patient.mobile_unusable = None
+        patient.mobile_confirmed = patient.mobile_confirmed_by = None
+        patient.mobile_confirmed_at = None
+    if "email" in changed:
+        patient.email_unusable = None
+    if changed:
+        patient.language = merged.language
+        _write(patient, sealer, keyring.indexes, merged)
+    return changed
+
+
+def confirm_mobile(patient: Patient, *, way: ConfirmationMethod, at: datetime, by: str) -> None:
+    """Note how staff made sure that the number which stands there is the patient's."""
+    patient.mobile_confirmed = way.value
+    patient.mobile_confirmed_at, patient.mobile_confirmed_by = at, by
+
+
+def set_needs(patient: Patient, keyring: Keyring, needs: frozenset[ReadingNeed]) -> bool:
+    """Write what the patient needs, or that there is nothing; return False if that stood there."""
+    sealer = keyring.patient(patient.data_key, patient.master_key_id)
+    if sealer is None:
+        raise NotFound("this patient's data was erased")
+    if needs_of(patient.needs_sealed, sealer) == needs:
+        return False
+    patient.needs_sealed = sealer.seal_if(needs_text(needs), column=column("needs"))
+    return True
+
+
+def needs_of(sealed: bytes | None, sealer: Sealer) -> frozenset[ReadingNeed]:
+    """Return a patient's needs."""
+    return read_needs(sealer.open_if(sealed, column=column("needs")))
+
+
+def read_patient(patient: Patient, keyring: Keyring) -> Person | None:
+    """Return who a patient is, or None if they were erased."""
+    sealer = keyring.patient(patient.data_key, patient.master_key_id)
+    return None if sealer is None else _read(patient, sealer)
+
+
+def open_objections(
+    session: Session, *, patient_ids: Sequence[UUID], contact_indexes: Sequence[bytes]
+) -> Sequence[Objection]:
+    """Return the objections in force of any of these patients or addresses."""
+    matches: list[ColumnElement[bool]] = []
+    if patient_ids:
+        matches.append(Objection.patient_id.in_(patient_ids))
+    if contact_indexes:
+        matches.append(Objection.contact_index.in_(contact_indexes))
+    if not matches:
+        return []
+    return session.scalars(
+        select(Objection).where(Objection.lifted_at.is_(None), or_(*matches))
+    ).all()
+
+
+def _write(patient: Patient, sealer: Sealer, indexes: BlindIndexes, person: Person) -> None:
+    for name in SEALED:
+        value = getattr(person, name)
+        text = value.isoformat() if isinstance(value, date) else value
+        setattr(patient, f"{name}_sealed", sealer.seal_if(text, column=column(name)))
+    patient.needs_sealed = sealer.seal_if(needs_text(person.needs), column=column("needs"))
+    patient.identity_index = indexes.of("identity", identity_of(person))
+    patient.nhs_number_index = indexes.of_if("nhs number", person.nhs_number)
+    patient.surname_index = indexes.of_if(
+        "surname", surname_of(person.name) if person.name else None
+    )
+    patient.mobile_index = (
+        address_index(indexes, ChannelKind.SMS, person.mobile) if person.mobile else None
+    )
+    patient.email_index = (
+        address_index(indexes, ChannelKind.EMAIL, person.email) if person.email else None
+    )
+
+
+def _read(patient: Patient, sealer: Sealer) -> Person:
+    opened = {
+        name: sealer.open_if(getattr(patient, f"{name}_sealed"), column=column(name))
+        for name in SEALED
+    }
+    born = opened["date_of_birth"]
+    return Person(
+        name=opened["name"],
+        nhs_number=opened["nhs_number"],
+        date_of_birth=date.fromisoformat(born) if born else None,
+        mobile=opened["mobile"],
+        email=opened["email"],
+        language=patient.language,
+        needs=needs_of(patient.needs_sealed, sealer),
+    )

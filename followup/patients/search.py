@@ -1,0 +1,69 @@
+"""Finding patients by what staff have at hand: exact, over the keyed hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, select, tuple_
+from sqlalchemy.orm import Session
+
+from followup.store.engine.types import AnyRow
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.patients import Patient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchTerms:
+    """Which enrolments: every condition that is set must hold.
+
+    The hashes are those of `BlindIndexes`; `clinics` are those that may be seen. `before` is the
+    procedure time and id of the last enrolment of the page before.
+    """
+
+    clinics: Collection[str]
+    nhs_number: bytes | None = None
+    mobile: bytes | None = None
+    email: bytes | None = None
+    surname: bytes | None = None
+    reference: str | None = None
+    states: Collection[str] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    before: tuple[datetime, UUID] | None = None
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        """Yield the conditions on an enrolment and its patient."""
+        yield Enrolment.clinic.in_(list(self.clinics))
+        hashes = {
+            Patient.nhs_number_index: self.nhs_number,
+            Patient.mobile_index: self.mobile,
+            Patient.email_index: self.email,
+            Patient.surname_index: self.surname,
+        }
+        for column, wanted in hashes.items():
+            if wanted is not None:
+                yield column == wanted
+        if self.reference is not None:
+            yield Enrolment.reference == self.reference
+        if self.states:
+            yield Enrolment.state.in_(list(self.states))
+        if self.since is not None:
+            yield Enrolment.procedure_at >= self.since
+        if self.until is not None:
+            yield Enrolment.procedure_at < self.until
+        if self.before is not None:
+            yield tuple_(Enrolment.procedure_at, Enrolment.id) < tuple_(*self.before)
+
+
+def search_patients(session: Session, sought: SearchTerms, *, limit: int) -> Sequence[AnyRow]:
+    """Return pairs of enrolment and patient, the latest procedure first."""
+    return session.execute(
+        select(Enrolment, Patient)
+        .join(Patient, Patient.id == Enrolment.patient_id)
+        .where(*sought.conditions())
+        .order_by(Enrolment.procedure_at.desc(), Enrolment.id.desc())
+        .limit(limit)
+    ).all()

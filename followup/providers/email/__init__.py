@@ -1,0 +1,1 @@
+"""E-mail over SMTP: channel, composed message, reply codes and bounces."""

@@ -1,0 +1,1 @@
+"""HTTP to providers: pooled connections with a total deadline."""

@@ -1,0 +1,89 @@
+"""Telling the operator, by e-mail or webhook: short calls of their own, apart from all sending."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.message import EmailMessage
+from email.utils import format_datetime, make_msgid
+from typing import Any, Protocol
+
+import urllib3
+
+from followup.providers.email.relay import MailRelay, RelayConnection
+from followup.providers.http import deadlines as bounded
+
+SECONDS = 15.0
+"""How long telling somebody may take, all in all."""
+_OK = range(200, 300)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorAlert:
+    """What an operator is told: sentences without any patient in them."""
+
+    title: str
+    lines: Sequence[str]
+    details: Sequence[dict[str, Any]] = field(default_factory=tuple)
+    at: datetime
+
+
+class Messenger(Protocol):
+    """A way to reach the operator. `OSError` is raised where it does not."""
+
+    kind: str
+
+    def tell(self, alert: OperatorAlert) -> None:
+        """Tell the operator; return when they were reached as far as can be known."""
+
+
+class EmailMessenger:
+    """Tells by e-mail, through the mail server of the settings."""
+
+    kind = "e-mail"
+
+    def __init__(self, url: str, *, sender: str, to: Sequence[str]) -> None:
+        self._relay = MailRelay.parse(url)
+        self._sender, self._to = sender, tuple(to)
+
+    def tell(self, alert: OperatorAlert) -> None:
+        message = EmailMessage()
+        message["From"], message["To"] = self._sender, ", ".join(self._to)
+        message["Subject"] = alert.title
+        message["Date"] = format_datetime(alert.at)
+        message["Message-ID"] = make_msgid(domain=self._sender.rpartition("@")[2])
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content("\n\n".join(alert.lines) + "\n")
+        left = bounded.after(SECONDS)
+        # Its errors of every kind are OSErrors.
+        with RelayConnection(self._relay, left, tls=ssl.create_default_context()) as session:
+            session.send_message(message, self._sender, list(self._to))
+
+
+class WebhookMessenger:
+    """Tells by a POST of JSON: `text` for a chat, and the alarms one by one for programs."""
+
+    kind = "webhook"
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._pool = urllib3.PoolManager(num_pools=1, maxsize=1)
+
+    def tell(self, alert: OperatorAlert) -> None:
+        text = "\n".join([alert.title, *alert.lines])
+        body = {"text": text, "alarms": list(alert.details)}
+        try:
+            answer = self._pool.request(
+                "POST",
+                self._url,
+                json=body,
+                timeout=urllib3.Timeout(total=SECONDS),
+                retries=False,
+                redirect=False,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise OSError(type(error).__name__) from error
+        if answer.status not in _OK:
+            raise OSError(f"the webhook answered {answer.status}")

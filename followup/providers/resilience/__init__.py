@@ -1,0 +1,1 @@
+"""Resilience of provider calls: circuit breaker and rate limiter."""

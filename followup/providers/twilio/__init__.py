@@ -1,0 +1,1 @@
+"""Twilio: texts through the official client, receipts and webhooks."""

@@ -1,0 +1,1 @@
+"""Recovery: backup, restore and catching up with the provider afterwards."""

@@ -1,0 +1,176 @@
+"""Going on from a backup: sending stops, and what may have gone out since it was taken is in doubt.
+
+Between backup and restore messages were sent that the database no longer knows of. Nothing that
+could be one of them goes out before its provider was asked, or a person has looked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from followup.context import AppContext
+from followup.domain.errors import ConfigurationError, Conflict
+from followup.domain.lifecycle import State
+from followup.messages.kill_switch_queries import SwitchScope
+from followup.messages.outcomes import look_again_later
+from followup.recovery.backup import last_heartbeat_in
+from followup.sending.eligibility import RESTORED, Stop, check_eligibility, load_for_sending
+from followup.sending.kill_switches import activate_switch
+from followup.sending.presumed_sent import FORGETFUL, hand_to_person, presume_sent
+from followup.store.audit_log import AuditContext, AuditEntry, record_event
+from followup.store.engine.session import Store
+from followup.store.message_state import move_messages, state_is
+from followup.store.models.messages import Attempt, Message
+from followup.store.models.operations import Restore, Sweep
+
+BATCH = 500
+UNSENT = (State.PLANNED, State.HELD, State.CLAIMED)
+UNDER_WAY = (State.SENDING, State.UNKNOWN)
+A_WHILE = timedelta(seconds=8)
+"""A stack that runs, even one with nothing to do, notes that more often than this."""
+
+REASON = "a backup was restored: see followup after-restore"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkedRestore:
+    """A restore that the database knows of: since when, and how much it put in doubt."""
+
+    taken_at: datetime
+    in_doubt: int
+
+
+def require_no_pending_restore(store: Store) -> None:
+    """Raise `ConfigurationError` where the database is a backup that was put in place by hand."""
+    with store.read() as session:
+        pending = session.scalar(select(Restore.id).where(Restore.restored_real_at.is_(None)))
+    if pending is not None:
+        raise ConfigurationError(
+            "this database is a backup, and messages may have gone out since it was taken; "
+            "before anything is started, run: followup after-restore"
+        )
+
+
+def require_stopped(app: AppContext, *, rest: Callable[[timedelta], None]) -> None:
+    """Raise `Conflict` if the dispatcher or a sweep works on this database; `rest` waits."""
+    before = _last_run(app)
+    rest(A_WHILE)
+    if _last_run(app) != before:
+        raise Conflict(
+            "something works on this database: stop every worker, beat and web process first"
+        )
+
+
+def _last_run(app: AppContext) -> datetime | None:
+    with app.store.read() as session:
+        return session.scalar(select(func.max(Sweep.started_real_at)))
+
+
+def mark_restored(app: AppContext, *, taken_at: datetime | None, actor: str) -> MarkedRestore:
+    """Let the database know that it was restored from a backup, and stop all sending.
+
+    `taken_at` (real time) is when the backup was taken; the database's own last sign of life counts
+    where that is earlier. Everything that fell due before now is in doubt from here on.
+    """
+    # Before anything is written here, which is a sign of life too.
+    alive = last_heartbeat_in(app.store)
+    activate_switch(app, SwitchScope.ALL, reason=REASON, actor=actor)
+    return app.store.transact(
+        lambda session: _mark(session, app, app.by(actor), taken_at=taken_at, alive=alive)
+    )
+
+
+def last_restore(session: Session) -> Restore | None:
+    """Return the restore that this database is the outcome of, if it ever was restored."""
+    return session.scalar(
+        select(Restore)
+        .where(Restore.restored_real_at.is_not(None))
+        .order_by(Restore.id.desc())
+        .limit(1)
+    )
+
+
+def _mark(
+    session: Session,
+    app: AppContext,
+    by: AuditContext,
+    *,
+    taken_at: datetime | None,
+    alive: datetime | None,
+) -> MarkedRestore:
+    pending = session.scalars(select(Restore).where(Restore.restored_real_at.is_(None))).all()
+    known = [at for at in (taken_at, alive, *(one.taken_real_at for one in pending)) if at]
+    for one in pending:
+        session.delete(one)
+    restore = Restore(
+        taken_real_at=min([*known, by.real_at]),
+        restored_at=by.at,
+        restored_real_at=by.real_at,
+        restored_by=by.actor,
+    )
+    session.add(restore)
+    session.flush()
+    record_event(
+        session,
+        by,
+        AuditEntry(
+            action="database.restored", detail={"taken_at": restore.taken_real_at.isoformat()}
+        ),
+    )
+    _distrust(session, app, by)
+    return MarkedRestore(taken_at=restore.taken_real_at, in_doubt=_put_in_doubt(session, app, by))
+
+
+def _distrust(session: Session, app: AppContext, by: AuditContext) -> None:
+    """Let what was under way when the backup was taken be no surer than the rest."""
+    under_way = select(Message.id).where(state_is(*UNDER_WAY))
+    session.execute(
+        update(Attempt)
+        .where(Attempt.message_id.in_(under_way), Attempt.over_real_at < by.real_at)
+        # It may have been tried again until now: "not there" counts only from here on.
+        .values(over_real_at=by.real_at)
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(
+        update(Message)
+        # Should it have failed meanwhile, its other channel may have been used.
+        .where(state_is(*UNDER_WAY, State.SENT), Message.may_fall_back.is_(True))
+        .values(may_fall_back=False)
+        .execution_options(synchronize_session=False)
+    )
+    forgetful = [kind.value for kind, one in app.channels.items() if one.provider in FORGETFUL]
+    for state in UNDER_WAY:
+        ids = session.scalars(
+            select(Message.id).where(state_is(state), Message.channel.in_(forgetful))
+        ).all()
+        if state is State.SENDING:
+            move_messages(session, by, ids, expected=state, to=State.UNKNOWN, reason=RESTORED)
+        for id_ in ids:
+            look_again_later(session, id_, at=None)
+            hand_to_person(session, app, by, id_)
+
+
+def _put_in_doubt(session: Session, app: AppContext, by: AuditContext) -> int:
+    ids = session.scalars(
+        select(Message.id)
+        .where(state_is(*UNSENT), Message.due_at <= by.at)
+        .order_by(Message.id)
+        .with_for_update(key_share=True)
+    ).all()
+    return sum(
+        _presume(session, app, by, ids[start : start + BATCH])
+        for start in range(0, len(ids), BATCH)
+    )
+
+
+def _presume(session: Session, app: AppContext, by: AuditContext, ids: Sequence[UUID]) -> int:
+    rows = load_for_sending(session, ids)
+    verdicts = check_eligibility(session, app, rows, now=by.at)
+    wanted = Stop(State.UNKNOWN, RESTORED)
+    return presume_sent(session, app, by, [row for row in rows if verdicts[row.id] == wanted])

@@ -1,0 +1,1 @@
+"""Replies: inbound texts, triage, automatic replies and check-in questions."""

@@ -1,0 +1,115 @@
+"""Automatic answers to texts that came in: which one, how often, and as a message like any other.
+
+An answer is a row of `messages`, so that it goes out through the same dispatcher, is proved by the
+same receipts and stands in the same balance. It is seldom enough that two robots which answer each
+other soon fall silent.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from followup.domain.clinics.clinic import Clinic
+from followup.domain.triage.triage import Found, ReplyClass
+from followup.messages.one_off import one_off_text
+from followup.store.audit_log import AuditContext
+from followup.store.encryption.sealing import Sealer
+from followup.store.models.messages import InboundMessage, Message
+
+UNWATCHED, STOPPED, STARTED = "reply-unwatched", "reply-stopped", "reply-started"
+CALLING = "reply-calling"
+"""To a patient who answered that they want to be rung."""
+
+EMERGENCY, RED_FLAG = "reply-emergency", "reply-red-flag"
+RED_FLAG_STOPPED = "reply-red-flag-stopped"
+WRONG_PERSON = "reply-wrong-person"
+FOR_SAFETY = frozenset({EMERGENCY, RED_FLAG, RED_FLAG_STOPPED})
+"""What to do now: never left out because other answers went out before."""
+
+TO_CLASS = {
+    ReplyClass.EMERGENCY: EMERGENCY,
+    ReplyClass.RED_FLAG: RED_FLAG,
+    # Whoever tells of a death is rung by a person; a machine says nothing.
+    ReplyClass.DECEASED: None,
+    ReplyClass.WRONG_PERSON: WRONG_PERSON,
+    ReplyClass.WOUND: "reply-wound",
+    ReplyClass.SUGAR: "reply-sugar",
+    ReplyClass.PAIN: "reply-pain",
+}
+"""The answer to each class, the first that applies; to any other text, that nobody watches."""
+
+USEFUL_FOR = timedelta(hours=1)
+"""An answer that could not be sent by then would only puzzle."""
+
+DAY = timedelta(days=1)
+APART = timedelta(hours=1)
+"""One conversation: within it, the same advice is given once."""
+ALIKE_A_DAY = 3
+ANSWERS_A_DAY = 6
+"""Confirmations included: a machine that says STOP and START in turn must not go on for ever."""
+WISHES = frozenset({STOPPED, STARTED})
+
+
+def answer_to(found: Found) -> str | None:
+    """Return the template that answers a reply about these classes; None where none should."""
+    for each, template in TO_CLASS.items():
+        if each in found.classes:
+            return template
+    return UNWATCHED
+
+
+def may_answer(session: Session, template: str, *, index: bytes, now: datetime) -> bool:
+    """Say whether the number of this index has not had enough answers yet.
+
+    Advice on what to do now is held back by nothing but its own kind: at most once in one
+    conversation and three times a day.
+    """
+    given = session.execute(
+        select(Message.template, Message.created_at)
+        .join(InboundMessage, InboundMessage.answer_id == Message.id)
+        .where(InboundMessage.address_index == index, Message.created_at > now - DAY)
+    ).all()
+    for_safety = template in FOR_SAFETY
+    if not for_safety and sum(row.template not in FOR_SAFETY for row in given) >= ANSWERS_A_DAY:
+        return False
+    if template in WISHES:
+        return True
+    # All that is not about safety says first of all that nobody watches: once is enough.
+    alike = [
+        row.created_at
+        for row in given
+        if row.template not in WISHES and (row.template in FOR_SAFETY) == for_safety
+    ]
+    return len(alike) < ALIKE_A_DAY and all(at <= now - APART for at in alike)
+
+
+def write_answer(
+    session: Session,
+    by: AuditContext,
+    *,
+    template: str,
+    clinic: Clinic,
+    address: str,
+    index: bytes,
+    sealer: Sealer,
+    owner: UUID | None,
+) -> UUID:
+    """Plan an answer to go at once. `sealer` is that of the patient `owner`, or the system's."""
+    message = one_off_text(
+        by,
+        kind="reply",
+        template=template,
+        clinic=clinic,
+        address=address,
+        index=index,
+        sealer=sealer,
+        owner=owner,
+        not_after=by.at + USEFUL_FOR,
+    )
+    session.add(message)
+    session.flush()
+    return message.id

@@ -1,0 +1,140 @@
+"""Texts that ask for a reply: the answer is kept, and silence past the deadline asks a person.
+
+A text of a step with `reply_within` asks for 1 (all is well) or 2 (please ring). A number shared by
+several patients answers for none of them: nobody knows who wrote, so a person reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from followup.context import AppContext
+from followup.domain.lifecycle import State
+from followup.domain.triage.check_in_answer import CheckInAnswer
+from followup.store.audit_log import AuditContext, AuditEntry, record_event
+from followup.store.message_state import state_is
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import Message
+from followup.store.models.patients import Objection, Patient
+from followup.worklist.items import NewItem, open_item, settle_open_items
+
+ACTOR = "sweeper"
+NO_ANSWER, CALL_WANTED = "no-answer", "call-wanted"
+"""Kinds of worklist items."""
+
+OPEN_FOR = timedelta(days=14)
+"""A number that comes later than this after the question fell due may be about anything."""
+CHANGE_OF_MIND = timedelta(days=1)
+"""For so long an answer may be given again, or another one."""
+
+REACHED = (State.SENDING, State.UNKNOWN, State.SENT, State.DELIVERED)
+"""The patient has the question, or may have it: an answer can be here before our own record."""
+
+
+def open_check_in(session: Session, of: Sequence[Patient], *, now: datetime) -> UUID | None:
+    """Return the message whose question is open to the one patient who has this number."""
+    if len(of) != 1:
+        return None
+    return session.scalar(
+        select(Message.id)
+        .where(
+            Message.patient_id == of[0].id,
+            Message.answer_wait.is_not(None),
+            state_is(*REACHED),
+            Message.due_at > now - OPEN_FOR,
+            or_(Message.answer.is_(None), Message.answered_at > now - CHANGE_OF_MIND),
+        )
+        .order_by(Message.due_at.desc(), Message.id.desc())
+        .limit(1)
+    )
+
+
+def record_check_in_answer(
+    session: Session,
+    app: AppContext,
+    by: AuditContext,
+    *,
+    message_id: UUID,
+    answer: CheckInAnswer,
+    inbound_id: UUID,
+) -> None:
+    """Keep what the patient answered; one who wants a call gets a worklist item."""
+    message = session.get_one(Message, message_id, with_for_update={"key_share": True})
+    message.answer, message.answered_at, message.answer_due_at = answer.value, by.at, None
+    session.flush()
+    record_event(
+        session,
+        by,
+        AuditEntry(
+            action="message.answered",
+            clinic=message.clinic,
+            patient_id=message.patient_id,
+            enrolment_id=message.enrolment_id,
+            message_id=message.id,
+            detail={"answer": answer.value, "inbound": str(inbound_id)},
+        ),
+    )
+    settle_open_items(session, by, message.id, kinds=(NO_ANSWER,), outcome="answered")
+    if answer is CheckInAnswer.CALL:
+        task = NewItem.of_message(message, kind=CALL_WANTED, cause="asked-for-a-call")
+        open_item(session, app, by, replace(task, inbound_id=inbound_id))
+
+
+def chase_check_ins(app: AppContext, *, limit: int = 100) -> int:
+    """Ask a person to ring each patient who has not answered in time; return how many were due.
+
+    Nobody is asked about a patient who has died, was withdrawn, or has said that they want no more
+    messages: they are not silent.
+    """
+
+    def work(session: Session) -> int:
+        by = app.by(ACTOR)
+        overdue = session.scalars(
+            select(Message)
+            .where(Message.answer_due_at.is_not(None), Message.answer_due_at <= by.at)
+            .order_by(Message.answer_due_at)
+            .limit(limit)
+            .with_for_update(skip_locked=True, key_share=True)
+        ).all()
+        for message in overdue:
+            # Asked about once only.
+            message.answer_due_at = None
+            if _is_silent(session, message):
+                task = NewItem.of_message(message, kind=NO_ANSWER, cause=NO_ANSWER)
+                open_item(session, app, by, task)
+        session.flush()
+        return len(overdue)
+
+    return app.store.transact(work)
+
+
+def _is_silent(session: Session, message: Message) -> bool:
+    """Say whether an answer was to be expected, and did not come."""
+    if message.answer is not None or State(message.state) not in REACHED:
+        return False
+    going_on = session.scalar(
+        select(Enrolment.id)
+        .join(Patient, Patient.id == Enrolment.patient_id)
+        .where(
+            Enrolment.id == message.enrolment_id,
+            Enrolment.state != "withdrawn",
+            Patient.deceased_at.is_(None),
+            Patient.data_key.is_not(None),
+        )
+    )
+    objected = session.scalar(
+        select(Objection.id)
+        .where(
+            Objection.patient_id == message.patient_id,
+            Objection.channel.is_(None),
+            Objection.lifted_at.is_(None),
+        )
+        .limit(1)
+    )
+    return going_on is not None and objected is None

@@ -1,0 +1,456 @@
+"""Texts that come in: kept once, obeyed where they say stop or start, and put before a person.
+
+Nobody watches the number that patients answer to, so each text that is more than a wish to stop or
+thanks opens a worklist item, and its sender is told whom to ring. Fixed phrases say how soon a
+person should look, and which standing advice goes out (`followup.domain.triage.triage`).
+
+A text belongs to a patient where one alone has the number that it came from. Where several share it
+(a couple, or one person at two clinics) nobody knows who wrote: every one of them is stopped or
+started, and the item names them all. Where nobody has it, an objection is kept for the number
+itself, and the item goes to the clinic whose number was written to, or to the first one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import attrgetter
+from threading import Lock
+from uuid import UUID
+
+import structlog
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from followup.consent.objections import (
+    lift_objection,
+    lift_objection_of_address,
+    lodge_objection,
+    lodge_objection_of_address,
+)
+from followup.context import AppContext
+from followup.domain.channel import ChannelKind
+from followup.domain.clinics.clinic import Clinic
+from followup.domain.contact import parse_mobile
+from followup.domain.errors import InvalidInput
+from followup.domain.triage.check_in_answer import CheckInAnswer, check_in_answer
+from followup.domain.triage.intent import ReplyIntent, reply_intent
+from followup.domain.triage.triage import Found, ReplyClass, sort_reply
+from followup.enrolment.reschedule import plan_again
+from followup.patients import records as patients
+from followup.providers.twilio.webhooks import InboundText
+from followup.replies.auto_reply import (
+    CALLING,
+    FOR_SAFETY,
+    RED_FLAG,
+    RED_FLAG_STOPPED,
+    STARTED,
+    STOPPED,
+    answer_to,
+    may_answer,
+    write_answer,
+)
+from followup.replies.check_in import open_check_in, record_check_in_answer
+from followup.store.audit_log import AuditContext, AuditEntry, record_event
+from followup.store.encryption.sealing import Sealer
+from followup.store.engine.types import new_id
+from followup.store.engine.upsert import insert_new
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import InboundMessage
+from followup.store.models.patients import Patient
+from followup.worklist.items import NewItem, open_item
+
+ACTOR = "patient"
+SOURCE = "sms"
+STOPS = frozenset({ReplyIntent.STOP, ReplyIntent.STOP_AND_MORE})
+
+URGENT = 1
+
+MOST_KEPT = 10_000
+"""Characters of a text that are kept: several times what the longest can hold."""
+
+_IN_TURN = Lock()
+"""SQLite lets one write at a time, and those that wait for it in no order: some would wait for ever
+in a flood. So the texts of one process wait here."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenInbound:
+    """What became of a text. `answer` is the template that its sender gets, if any."""
+
+    inbound_id: UUID
+    meaning: ReplyIntent
+    classes: tuple[str, ...]
+    repeated: bool
+    answer: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Text:
+    """A text as it is worked on.
+
+    `of` are the patients who have the number, `clinic` is the one that answers, and `owner` the
+    patient whose `sealer` it is, if one alone has the number.
+    """
+
+    id: UUID
+    address: str
+    index: bytes
+    can_be_answered: bool
+    words: str
+    media_count: int
+    opt_out_type: str | None
+    meaning: ReplyIntent
+    found: Found
+    of: Sequence[Patient]
+    clinic: Clinic | None
+    sealer: Sealer
+    owner: UUID | None
+    question: UUID | None
+    chosen: CheckInAnswer | None
+
+
+def take_inbound(
+    app: AppContext, inbound: InboundText, *, provider: str | None = None, answered: bool = False
+) -> TakenInbound:
+    """Take in one text, once however often the provider posts it. Never raises for what it says.
+
+    Nothing is said to the sender of one that was `answered` before (and the database lost it).
+    """
+    provider = provider or app.channels[ChannelKind.SMS].provider
+    # Before the transaction, so that nobody waits for it.
+    words = _sayable(inbound.body)[:MOST_KEPT]
+    found = sort_reply(app.catalogue.triage, words, opt_out_type=inbound.opt_out_type)
+    inbound = replace(inbound, body=words)
+    with _IN_TURN if app.store.is_sqlite else nullcontext():
+        taken = app.store.transact(
+            lambda session: _take(
+                session, app, inbound, found=found, provider=provider, answered=answered
+            )
+        )
+    log.info(
+        "inbound.taken",
+        inbound_id=str(taken.inbound_id),
+        meaning=taken.meaning.value,
+        repeated=taken.repeated,
+        answer=taken.answer,
+    )
+    return taken
+
+
+def _take(
+    session: Session,
+    app: AppContext,
+    inbound: InboundText,
+    *,
+    found: Found,
+    provider: str,
+    answered: bool,
+) -> TakenInbound:
+    by = app.by(ACTOR)
+    text = _read(session, app, inbound, found=found, by=by)
+    if not _keep(session, text, inbound.provider_id, provider=provider, by=by):
+        return _taken_before(session, inbound.provider_id, provider=provider)
+    if text.question is not None and text.chosen is not None:
+        record_check_in_answer(
+            session, app, by, message_id=text.question, answer=text.chosen, inbound_id=text.id
+        )
+        thanks = _answer(session, by, text, CALLING if text.chosen is CheckInAnswer.CALL else None)
+        _record(session, by, text, thanks)
+        return _taken(text, thanks)
+    changed = _obey(session, app, by, text)
+    # A wish to start where nothing was stopped is a text like any other: it may mean anything.
+    starts = text.meaning is ReplyIntent.START and (changed or text.opt_out_type == "START")
+    if starts:
+        for patient in text.of:
+            plan_again(session, app, by, patient_id=patient.id)
+    if not _needs_nobody(text, starts=bool(starts)):
+        _ask_a_person(session, app, by, text, starts=bool(starts))
+    wanted = None if answered else _choose(text, changed=changed, starts=bool(starts))
+    answer = _answer(session, by, text, wanted)
+    _record(session, by, text, answer)
+    return _taken(text, answer)
+
+
+def _taken(text: _Text, answer: str | None) -> TakenInbound:
+    return TakenInbound(
+        inbound_id=text.id,
+        meaning=text.meaning,
+        classes=_classes(text),
+        repeated=False,
+        answer=answer,
+    )
+
+
+def _read(
+    session: Session, app: AppContext, inbound: InboundText, *, found: Found, by: AuditContext
+) -> _Text:
+    address, is_mobile = _address(inbound.from_)
+    index = patients.address_index(app.keyring.indexes, ChannelKind.SMS, address)
+    _one_at_a_time(session, app, index)
+    words = inbound.body
+    of = patients.find_by_address(session, app.keyring.indexes, ChannelKind.SMS, address)
+    sealer, owner = _sealer(app, of)
+    chosen = check_in_answer(words) if not inbound.media_count else None
+    question = open_check_in(session, of, now=by.at) if chosen else None
+    meaning = _meaning(words, found, opt_out_type=inbound.opt_out_type)
+    return _Text(
+        id=new_id(by.real_at),
+        address=address,
+        index=index,
+        # Whoever holds the phone of a patient who died is not to be written to by a machine.
+        can_be_answered=is_mobile and (not of or any(one.deceased_at is None for one in of)),
+        words=words,
+        media_count=min(inbound.media_count, 99),
+        opt_out_type=inbound.opt_out_type,
+        meaning=ReplyIntent.ANSWER if question else meaning,
+        found=found,
+        of=of,
+        clinic=_clinic(app, of, to=inbound.to),
+        sealer=sealer,
+        owner=owner,
+        question=question,
+        chosen=chosen,
+    )
+
+
+def _meaning(words: str, found: Found, *, opt_out_type: str | None) -> ReplyIntent:
+    """Return what is done about a text; a phrase about stopping the texts counts among more."""
+    meaning = reply_intent(words, opt_out_type=opt_out_type)
+    if meaning is ReplyIntent.OTHER and ReplyClass.STOP in found.classes:
+        return ReplyIntent.STOP_AND_MORE
+    return meaning
+
+
+def _address(sender: str) -> tuple[str, bool]:
+    """Return the sender's number in E.164, and whether it is one that can be texted back.
+
+    Short codes and names are machines, and a landline would read an answer out: what came from
+    those is kept as it came.
+    """
+    written = _sayable(sender).strip()[:120]
+    try:
+        return parse_mobile(written), True
+    except InvalidInput:
+        return written, False
+
+
+def _sayable(text: str) -> str:
+    """Return the text without half characters, which can't be written as UTF-8."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _clinic(app: AppContext, of: Sequence[Patient], *, to: str) -> Clinic | None:
+    """Return the clinic whose number was written to, else that of the patients, else the first."""
+    clinics = app.catalogue.clinics
+    named = [clinic for clinic in clinics.values() if clinic.sms_sender and clinic.sms_sender == to]
+    others = [clinics[one.clinic] for one in of if one.clinic in clinics]
+    if not of:
+        others = [clinics[key] for key in sorted(clinics)]
+    return next(iter([*named, *others]), None)
+
+
+def _one_at_a_time(session: Session, app: AppContext, index: bytes) -> None:
+    """Let texts of one number be taken in turn: else two at once would both be answered."""
+    if not app.store.is_sqlite:
+        key = int.from_bytes(index[:8], "big", signed=True)
+        session.execute(select(func.pg_advisory_xact_lock(key)))
+
+
+def _sealer(app: AppContext, of: Sequence[Patient]) -> tuple[Sealer, UUID | None]:
+    """Return what seals a text, and whose it is: the patient's, or nobody's and so the system's."""
+    if len(of) == 1:
+        sealer = app.keyring.patient(of[0].data_key, of[0].master_key_id)
+        if sealer is not None:
+            return sealer, of[0].id
+    return app.keyring.system, None
+
+
+def _keep(
+    session: Session, text: _Text, provider_id: str, *, provider: str, by: AuditContext
+) -> bool:
+    """Keep the text sealed; return False if it is there already."""
+    row = {
+        "id": text.id,
+        "provider": provider,
+        "provider_id": provider_id,
+        "clinic": text.clinic.key if text.clinic else None,
+        "patient_id": text.owner,
+        "address_index": text.index,
+        "address_sealed": text.sealer.seal(
+            text.address, column="inbound_messages.address", row=text.id
+        ),
+        "body_sealed": text.sealer.seal(text.words, column="inbound_messages.body", row=text.id),
+        "media_count": text.media_count,
+        "meaning": text.meaning.value,
+        "classes": [*_classes(text)],
+        "sorted_by": text.found.version[:80],
+        "received_at": by.at,
+        "received_real_at": by.real_at,
+    }
+    return insert_new(session, InboundMessage, row)
+
+
+def _taken_before(session: Session, provider_id: str, *, provider: str) -> TakenInbound:
+    row = session.execute(
+        select(InboundMessage.id, InboundMessage.meaning, InboundMessage.classes).where(
+            InboundMessage.provider == provider, InboundMessage.provider_id == provider_id
+        )
+    ).one()
+    return TakenInbound(
+        inbound_id=row.id,
+        meaning=ReplyIntent(row.meaning),
+        classes=tuple(row.classes),
+        repeated=True,
+        answer=None,
+    )
+
+
+def _classes(text: _Text) -> tuple[str, ...]:
+    return tuple(each.value for each in text.found.classes)
+
+
+def _obey(session: Session, app: AppContext, by: AuditContext, text: _Text) -> int:
+    """Lodge or lift the objections that the text asks for; return how many that changed."""
+    if text.meaning in STOPS:
+        if not text.of:
+            return lodge_objection_of_address(session, by, contact_index=text.index, source=SOURCE)
+        return sum(
+            lodge_objection(session, app, by, patient=patient, channel=None, source=SOURCE)
+            for patient in text.of
+        )
+    if text.meaning is ReplyIntent.START:
+        # Those about e-mail alone stay: this was a text.
+        lifted = lift_objection_of_address(
+            session, by, contact_index=text.index, source=SOURCE, channel=ChannelKind.SMS
+        )
+        return lifted + sum(
+            lift_objection(session, by, patient=patient, source=SOURCE, channel=ChannelKind.SMS)
+            for patient in text.of
+        )
+    return 0
+
+
+def _needs_nobody(text: _Text, *, starts: bool) -> bool:
+    """Say whether all that the text asks for is done: a wish obeyed, or thanks and nothing else."""
+    if text.meaning is ReplyIntent.STOP or (starts and text.of):
+        return True
+    return text.found.classes == (ReplyClass.THANKS,) and not text.media_count
+
+
+def _ask_a_person(
+    session: Session, app: AppContext, by: AuditContext, text: _Text, *, starts: bool
+) -> None:
+    """Open an item at every clinic whose patient may have written."""
+    if not text.of and text.clinic is not None:
+        open_item(session, app, by, _task(session, text, text.clinic.key, starts=starts))
+    by_clinic = attrgetter("clinic")
+    for clinic, group in groupby(sorted(text.of, key=by_clinic), key=by_clinic):
+        task = _task(session, text, clinic, of=tuple(group), starts=starts)
+        open_item(session, app, by, task)
+
+
+def _task(
+    session: Session,
+    text: _Text,
+    clinic: str,
+    *,
+    of: Sequence[Patient] = (),
+    starts: bool,
+) -> NewItem:
+    more: dict[str, object] = {"classes": [*_classes(text)]}
+    if text.media_count:
+        more["media"] = text.media_count
+    if len(text.of) > 1:
+        more["shared_by"] = [str(patient.id) for patient in of]
+    patient = of[0] if len(of) == 1 else None
+    return NewItem(
+        subject=f"reply:{text.id}:{clinic}",
+        kind="restart" if starts else "reply",
+        clinic=clinic,
+        # Nobody is enrolled with this number: a person finds out who wants to be.
+        cause="started-again" if starts else _cause(text),
+        urgency=URGENT if text.found.classes[0] is ReplyClass.RED_FLAG else None,
+        patient_id=patient.id if patient else None,
+        enrolment_id=_enrolment_of(session, patient) if patient else None,
+        inbound_id=text.id,
+        more=more,
+    )
+
+
+def _cause(text: _Text) -> str:
+    """Return the gravest thing that the text is about, or else what it wishes."""
+    gravest = text.found.gravest
+    if gravest in {ReplyClass.STOP, ReplyClass.START, ReplyClass.THANKS}:
+        return text.meaning.value
+    return gravest.value
+
+
+def _enrolment_of(session: Session, patient: Patient) -> UUID | None:
+    """Return the enrolment that a text is most likely about: an open one before an ended one."""
+    return session.scalar(
+        select(Enrolment.id)
+        .where(Enrolment.patient_id == patient.id)
+        .order_by(Enrolment.state == "withdrawn", Enrolment.procedure_at.desc())
+        .limit(1)
+    )
+
+
+def _choose(text: _Text, *, changed: int, starts: bool) -> str | None:
+    """Return the template of the answer, or None where none is wanted."""
+    standing = answer_to(text.found)
+    if text.meaning not in STOPS:
+        return STARTED if starts and standing not in FOR_SAFETY else standing
+    if text.opt_out_type == "STOP":
+        # The carrier has confirmed it, and lets nothing more through.
+        return None
+    if standing in FOR_SAFETY:
+        return RED_FLAG_STOPPED if changed and standing == RED_FLAG else standing
+    if changed:
+        return STOPPED
+    return None if text.meaning is ReplyIntent.STOP else standing
+
+
+def _answer(session: Session, by: AuditContext, text: _Text, template: str | None) -> str | None:
+    if template is None or text.clinic is None or not text.can_be_answered:
+        return None
+    if not may_answer(session, template, index=text.index, now=by.at):
+        return None
+    answer_id = write_answer(
+        session,
+        by,
+        template=template,
+        clinic=text.clinic,
+        address=text.address,
+        index=text.index,
+        sealer=text.sealer,
+        owner=text.owner,
+    )
+    session.execute(
+        update(InboundMessage).where(InboundMessage.id == text.id).values(answer_id=answer_id)
+    )
+    return template
+
+
+def _record(session: Session, by: AuditContext, text: _Text, answer: str | None) -> None:
+    record_event(
+        session,
+        by,
+        AuditEntry(
+            action="inbound.taken",
+            clinic=text.clinic.key if text.clinic else None,
+            patient_id=text.owner,
+            detail={
+                "inbound": str(text.id),
+                "meaning": text.meaning.value,
+                "classes": [*_classes(text)],
+                "sorted_by": text.found.version,
+                "patients": len(text.of),
+                "answer": answer,
+            },
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Routing: which provider account and sender a message goes by, and failover."""

@@ -1,0 +1,1 @@
+"""Runtime: Celery worker and beat inside the embedded stack."""

@@ -1,0 +1,1 @@
+"""Sending: claim, eligibility, attempt, throttle and provider call of due messages."""

@@ -1,0 +1,174 @@
+"""Making one attempt of a claimed message: the words, the address, and the row that precedes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from sqlalchemy.orm import Session
+
+from followup.content import ContentVersion
+from followup.context import AppContext
+from followup.domain.channel import ChannelKind
+from followup.domain.errors import TemplateError, WrongMasterKey
+from followup.domain.lifecycle import State
+from followup.messages.rendering import RenderedMessage, render_message
+from followup.patients.records import column, needs_of
+from followup.providers.interface import Channel, Outgoing
+from followup.routing.accounts import sender_of
+from followup.sending.eligibility import address_of
+from followup.store.audit_log import AuditContext
+from followup.store.encryption.columns import PAGE_TOKEN_COLUMN
+from followup.store.encryption.sealing import Sealer
+from followup.store.engine.types import AnyRow, new_id
+from followup.store.message_state import move_messages
+from followup.worklist.items import NewItem, open_item
+
+NEEDS_OPERATOR = "needs-operator"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedAttempt:
+    """An attempt (a row of `attempts`) that may be called, once committed, until `call_before`.
+
+    `channel` is the account that it is for, and no other may be called for it.
+    """
+
+    attempt: dict[str, object]
+    outgoing: Outgoing
+    row: AnyRow
+    channel: Channel
+    sender: str
+    version: ContentVersion
+    call_before: datetime
+
+
+def prepare_attempt(
+    session: Session, app: AppContext, by: AuditContext, row: AnyRow, *, by_standby: bool = False
+) -> StartedAttempt | None:
+    """Render one message of `standing.load` and return its attempt with the call to make.
+
+    By the first account of its channel, or the second where that one stands in.
+
+    One that can't be rendered or opened is held, and the operator told: a broken template must not
+    stop the others.
+    """
+    sealer = app.keyring.system
+    try:
+        sealer = app.keyring.patient(row.data_key, row.master_key_id) or sealer
+        words = render_message(
+            app,
+            row,
+            language=row.language,
+            page_token=sealer.open_if(row.page_token_sealed, column=PAGE_TOKEN_COLUMN),
+            needs=needs_of(row.needs_sealed, sealer),
+        )
+        address = _address(sealer, row)
+    except (TemplateError, WrongMasterKey) as error:
+        _hold(session, app, by, row, cause=type(error).__name__)
+        return None
+    attempt_id = new_id(by.real_at)
+    call_before = by.real_at + app.policy.lease
+    channel = (app.standby if by_standby else app.channels)[ChannelKind(row.channel)]
+    sender = sender_of(app, channel, row.clinic)
+    return StartedAttempt(
+        attempt=_attempt(sealer, row, words, by=by, id_=attempt_id, to=address)
+        | _way(channel, sender, call_before=call_before),
+        outgoing=_outgoing(
+            app, row, words, by=by, attempt_id=attempt_id, to=address, sender=sender
+        ),
+        row=row,
+        channel=channel,
+        sender=sender,
+        version=words.version,
+        call_before=call_before,
+    )
+
+
+def _address(sealer: Sealer, row: AnyRow) -> str:
+    sealed, _ = address_of(row)
+    assert sealed is not None  # noqa: S101 - `judge` lets no other through
+    if row.address_sealed is not None:
+        return sealer.open(sealed, column="messages.address")
+    sms = row.channel == ChannelKind.SMS.value
+    return sealer.open(sealed, column=column("mobile" if sms else "email"))
+
+
+def _way(channel: Channel, sender: str, *, call_before: datetime) -> dict[str, object]:
+    """Return what an attempt keeps of the way it goes, by which it is found again."""
+    return {
+        "provider": channel.provider,
+        "account": channel.account,
+        "sender": sender,
+        "over_real_at": call_before + channel.longest_call,
+    }
+
+
+def _outgoing(
+    app: AppContext,
+    row: AnyRow,
+    words: RenderedMessage,
+    *,
+    by: AuditContext,
+    attempt_id: UUID,
+    to: str,
+    sender: str,
+) -> Outgoing:
+    clinic = app.catalogue.clinics[row.clinic]
+    sms = row.channel == ChannelKind.SMS.value
+    return Outgoing(
+        message_id=row.id,
+        attempt_id=attempt_id,
+        to=to,
+        text=words.text,
+        subject=words.subject,
+        html=words.html,
+        sender=sender,
+        reply_to=None if sms else clinic.email_reply_to,
+        valid_for=app.clock.real_delay(row.not_after - by.at),
+        rfc_message_id=f"<{row.id}@{app.links.mail_domain}>",
+        unsubscribe_url=words.stop_url,
+    )
+
+
+def _attempt(
+    sealer: Sealer, row: AnyRow, words: RenderedMessage, *, by: AuditContext, id_: UUID, to: str
+) -> dict[str, object]:
+    return {
+        "id": id_,
+        "message_id": row.id,
+        "number": row.attempt_count + 1,
+        "address_sealed": sealer.seal(to, column="attempts.address", row=id_),
+        "subject_sealed": sealer.seal_if(words.subject, column="attempts.subject", row=id_),
+        "body_sealed": sealer.seal(words.text, column="attempts.body", row=id_),
+        "html_sealed": sealer.seal_if(words.html, column="attempts.html", row=id_),
+        "content_version": words.version.id,
+        "segments": words.size.segments if words.size else None,
+        "encoding": words.size.encoding if words.size else None,
+        "started_at": by.at,
+        "started_real_at": by.real_at,
+    }
+
+
+def _hold(session: Session, app: AppContext, by: AuditContext, row: AnyRow, *, cause: str) -> None:
+    log.error("message.cannot_be_prepared", message_id=str(row.id), cause=cause)
+    move_messages(
+        session, by, [row.id], expected=State.CLAIMED, to=State.HELD, reason=NEEDS_OPERATOR
+    )
+    # One item for all messages with the same fault: the operator mends it once.
+    open_item(
+        session,
+        app,
+        by,
+        NewItem(
+            subject=f"set-up:{row.clinic}:{row.template}:{row.language}:{row.channel}:{by.at:%F}",
+            kind="set-up",
+            clinic=row.clinic,
+            cause=cause,
+            more={"template": row.template, "language": row.language, "channel": row.channel},
+        ),
+    )

@@ -1,0 +1,170 @@
+"""The tick: what is due is claimed in batches, checked, and handed on as batches of ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+from uuid import UUID, uuid4
+
+from sqlalchemy.orm import Session
+
+from followup.context import AppContext
+from followup.domain.lifecycle import State
+from followup.messages.fallback import handle_expired, handle_undeliverable
+from followup.sending.capacity import SendCapacity
+from followup.sending.eligibility import (
+    Go,
+    Stop,
+    Verdict,
+    Wait,
+    check_eligibility,
+    load_for_sending,
+)
+from followup.sending.presumed_sent import presume_sent
+from followup.store.audit_log import AuditContext
+from followup.store.engine.types import AnyRow
+from followup.store.message_state import (
+    PriorityQueue,
+    due_queues,
+    lock_due,
+    move_messages,
+    postpone,
+)
+
+ACTOR = "dispatcher"
+CLAIM_SIZE = 500
+"""How many rows one transaction claims: large enough to be quick, small enough to be short."""
+
+MOST_CLAIMS = 200
+"""How many such transactions one tick makes at most: what is left waits for the next."""
+
+UNDELIVERABLE = frozenset({"address-unusable", "no-address", "objection-to-channel"})
+"""Reasons of suppression that leave the other channel open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Claimed messages for one worker: the lease's token, and ids only."""
+
+    token: UUID
+    message_ids: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Claimed:
+    """What one transaction of the tick did: how many rows it looked at, and what it claimed."""
+
+    looked_at: int
+    batches: tuple[Batch, ...]
+
+
+def claim_due(app: AppContext) -> list[Batch]:
+    """Claim what is due, as `claims` does, and return it all at once."""
+    return list(claim_batches(app))
+
+
+def claim_batches(app: AppContext) -> Iterator[Batch]:
+    """Claim what is due, most urgent first, and yield it in batches for the workers.
+
+    Each batch comes as soon as its claim is committed: its sending need not wait for the others.
+    Idempotent and safe to run twice at once: a row is claimed by one tick only, and what a worker
+    never takes up returns when its lease is over. Claims no more than the workers can have in
+    flight, or than their pace and the health of their providers let go, so that an urgent message
+    never queues behind a backlog; two ticks at once may go over that limit by as much again.
+    """
+    with app.store.read() as session:
+        lanes = list(due_queues(session, now=app.clock.now()))
+        if not lanes:
+            return
+        room = SendCapacity.now(session, app)
+    for _ in range(MOST_CLAIMS):
+        lanes = [lane for lane in lanes if room.of(lane) > 0]
+        if not lanes:
+            break
+        lane, limit = lanes[0], min(room.of(lanes[0]), CLAIM_SIZE)
+        claimed = _claim(app, lane, limit=limit)
+        yield from claimed.batches
+        room.fill(lane, sum(len(batch.message_ids) for batch in claimed.batches))
+        if claimed.looked_at < limit:
+            lanes.remove(lane)
+
+
+def _claim(app: AppContext, lane: PriorityQueue, *, limit: int) -> _Claimed:
+    by = app.by(ACTOR)
+
+    def work(session: Session) -> _Claimed:
+        ids = lock_due(session, lane, now=by.at, limit=limit)
+        rows = load_for_sending(session, ids) if ids else []
+        verdicts = check_eligibility(session, app, rows, now=by.at) if rows else {}
+        apply_stops(session, app, by, rows, verdicts, expected=State.PLANNED)
+        _postpone(session, verdicts)
+        # In the order due, which is not the order of locking.
+        going = [id_ for id_ in ids if isinstance(verdicts.get(id_), Go)]
+        return _Claimed(looked_at=len(ids), batches=_lease(session, app, by, going))
+
+    return app.store.transact(work)
+
+
+def _lease(
+    session: Session, app: AppContext, by: AuditContext, message_ids: Sequence[UUID]
+) -> tuple[Batch, ...]:
+    batches = []
+    size = app.policy.batch_size
+    for start in range(0, len(message_ids), size):
+        token = uuid4()
+        chunk = message_ids[start : start + size]
+        moved = move_messages(
+            session,
+            by,
+            chunk,
+            expected=State.PLANNED,
+            to=State.CLAIMED,
+            lease_token=token,
+            lease_until=by.real_at + app.policy.lease,
+        )
+        if moved:
+            batches.append(
+                Batch(token=token, message_ids=tuple(id_ for id_ in chunk if id_ in moved))
+            )
+    return tuple(batches)
+
+
+def apply_stops(
+    session: Session,
+    app: AppContext,
+    by: AuditContext,
+    rows: Sequence[AnyRow],
+    verdicts: dict[UUID, Verdict],
+    *,
+    expected: State,
+) -> None:
+    """Carry out every `Stop` among the verdicts, with what follows from it."""
+    stops = [
+        (verdict.to, verdict.reason, row.id)
+        for row in rows
+        if isinstance(verdict := verdicts[row.id], Stop)
+    ]
+    for (to, reason), group in groupby(sorted(stops), key=itemgetter(0, 1)):
+        if to is State.UNKNOWN:
+            doubted = {id_ for _, _, id_ in group}
+            presume_sent(session, app, by, [row for row in rows if row.id in doubted])
+            continue
+        moved = move_messages(
+            session, by, [id_ for _, _, id_ in group], expected=expected, to=to, reason=reason
+        )
+        if to is State.EXPIRED:
+            handle_expired(session, app, by, list(moved))
+        elif reason in UNDELIVERABLE:
+            handle_undeliverable(session, app, by, list(moved), code=reason)
+
+
+def _postpone(session: Session, verdicts: dict[UUID, Verdict]) -> None:
+    waits: dict[datetime, list[UUID]] = {}
+    for message_id, verdict in verdicts.items():
+        if isinstance(verdict, Wait):
+            waits.setdefault(verdict.until, []).append(message_id)
+    for until, message_ids in waits.items():
+        postpone(session, message_ids, until=until)

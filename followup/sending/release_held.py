@@ -1,0 +1,129 @@
+"""Letting held messages go again once nothing holds them: a switch lifted, a template mended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, false, or_, select
+from sqlalchemy.orm import Session
+
+from followup.context import AppContext
+from followup.domain.channel import ChannelKind
+from followup.domain.errors import TemplateError
+from followup.domain.lifecycle import State
+from followup.messages.kill_switch_queries import covered, covers_in_force
+from followup.sending.attempt import NEEDS_OPERATOR
+from followup.sending.volume_limits import HELD
+from followup.store.audit_log import AuditContext
+from followup.store.engine.types import AnyRow
+from followup.store.message_state import move_messages, state_is
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import Message
+from followup.store.models.patients import Patient
+
+ACTOR = "sweeper"
+TRY_AFTER = timedelta(minutes=10)
+"""How long (real time) a message rests that could not be prepared, before that is tried again."""
+
+
+def release_held(app: AppContext, *, limit: int = 500) -> int:
+    """Plan again what is held though nothing holds it any more; return how many that was.
+
+    The next tick judges them again and keeps to sending hours and windows.
+    """
+
+    def work(session: Session) -> int:
+        by = app.by(ACTOR)
+        ids = [*_unheld(session, app, by, limit=limit), *_mended(session, app, by, limit=limit)]
+        return len(
+            move_messages(
+                session, by, ids, expected=State.HELD, to=State.PLANNED, reason="released"
+            )
+        )
+
+    return app.store.transact(work)
+
+
+def _unheld(session: Session, app: AppContext, by: AuditContext, *, limit: int) -> Sequence[UUID]:
+    """Return messages held by no pause, switch or limit, whose clinic is configured."""
+    return _lock(
+        session,
+        by,
+        Message.reason.is_distinct_from(NEEDS_OPERATOR),
+        Message.reason.is_distinct_from(HELD),
+        Message.clinic.in_(app.catalogue.clinics),
+        *(~covered(cover) for cover in covers_in_force(session)),
+        limit=limit,
+    )
+
+
+def _mended(session: Session, app: AppContext, by: AuditContext, *, limit: int) -> Sequence[UUID]:
+    """Return messages that could not be prepared, and whose words can be made by now."""
+    rested = (
+        Message.reason == NEEDS_OPERATOR,
+        Message.state_since_real <= by.real_at - TRY_AFTER,
+    )
+    kinds = session.execute(
+        select(
+            Message.clinic,
+            Message.template,
+            Message.channel,
+            Message.occurrence,
+            Patient.language,
+        )
+        .outerjoin(Patient, Patient.id == Message.patient_id)
+        .where(state_is(State.HELD), *rested)
+        .distinct()
+    ).all()
+    good = [kind for kind in kinds if _can_be_made(app, kind)]
+    return _lock(session, by, *rested, or_(false(), *map(_is_kind, good)), limit=limit)
+
+
+def _lock(
+    session: Session, by: AuditContext, *conditions: ColumnElement[bool], limit: int
+) -> Sequence[UUID]:
+    """Return held messages that are still useful, on enrolments that go on, locked."""
+    goes_on = or_(Enrolment.id.is_(None), Enrolment.state == "active")
+    return session.scalars(
+        select(Message.id)
+        .outerjoin(Enrolment, Enrolment.id == Message.enrolment_id)
+        .outerjoin(Patient, Patient.id == Message.patient_id)
+        .where(state_is(State.HELD), Message.not_after > by.at, goes_on, *conditions)
+        .order_by(Message.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True, key_share=True, of=Message)
+    ).all()
+
+
+def _can_be_made(app: AppContext, kind: AnyRow) -> bool:
+    clinic = app.catalogue.clinics.get(kind.clinic)
+    if clinic is None:
+        return False
+    try:
+        app.content.render(
+            kind.template,
+            language=app.content.language_for(
+                kind.template,
+                wanted=kind.language,
+                channel=ChannelKind(kind.channel),
+                clinic=clinic,
+            ),
+            channel=ChannelKind(kind.channel),
+            clinic=clinic,
+            occurrence=kind.occurrence,
+        )
+    except TemplateError:
+        return False
+    return True
+
+
+def _is_kind(kind: AnyRow) -> ColumnElement[bool]:
+    return and_(
+        Message.clinic == kind.clinic,
+        Message.template == kind.template,
+        Message.channel == kind.channel,
+        Message.occurrence == kind.occurrence,
+        Patient.language.is_not_distinct_from(kind.language),
+    )

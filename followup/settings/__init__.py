@@ -1,0 +1,1 @@
+"""Settings: what one installation decides, read once from the environment."""

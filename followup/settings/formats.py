@@ -1,0 +1,137 @@
+"""The forms in which settings may be written; each raises `ValueError` with what a value is not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+
+from followup.clock import parse_clock
+from followup.domain.errors import ConfigurationError
+from followup.domain.roles import Role
+from followup.settings.master_keys import parse_master_keys
+from followup.settings.paths import is_loopback
+
+
+def _database_url(url: str) -> str:
+    # Platforms hand out the short forms; SQLAlchemy wants to be told the driver.
+    url = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
+    if url.startswith("sqlite:///") and len(url) > len("sqlite:///") and ":memory:" not in url:
+        return url
+    if url.startswith("postgresql+psycopg://"):
+        return url
+    raise ValueError("is no database that followup knows")
+
+
+def _broker_url(url: str) -> str:
+    if url == "memory://" or (urlsplit(url).scheme in {"redis", "rediss"} and urlsplit(url).netloc):
+        return url
+    raise ValueError("is no broker that followup knows")
+
+
+def _web_address(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("is not a web address")
+    if parts.scheme == "http" and not is_loopback(url):
+        raise ValueError("is not encrypted: only this machine itself may be reached by http")
+    return url.rstrip("/")
+
+
+def _smtp_url(url: SecretStr) -> SecretStr:
+    parts = urlsplit(url.get_secret_value())
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+        raise ValueError("is not the address of a mail server")
+    return url
+
+
+def _sender(text: str) -> str:
+    """Accept an E.164 number, a short code, or a name (which patients can't reply to)."""
+    if re.fullmatch(r"\+[1-9]\d{7,14}|\d{5,6}|(?=.*[A-Za-z])[A-Za-z0-9 &_+-]{1,11}", text):
+        return text
+    raise ValueError("is not a sender of texts")
+
+
+def _alert_webhook(url: SecretStr) -> SecretStr:
+    parts = urlsplit(url.get_secret_value())
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("is not a web address")
+    return url
+
+
+def _addresses(text: str) -> str:
+    """Accept e-mail addresses with commas between them."""
+    addresses = [one.strip() for one in text.split(",")]
+    if not all(re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", one) for one in addresses):
+        raise ValueError("holds something else than e-mail addresses")
+    return ",".join(addresses)
+
+
+def _mobiles(text: str) -> str:
+    """Accept mobile numbers in E.164 with commas between them."""
+    numbers = [number.strip() for number in text.split(",")]
+    if all(re.fullmatch(r"\+[1-9]\d{7,14}", number) for number in numbers):
+        return ",".join(numbers)
+    raise ValueError("holds something else than numbers")
+
+
+def _folder(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as error:
+        raise ValueError("means a home folder, and this account has none") from error
+
+
+def _existing_folder(path: Path) -> Path:
+    if not (path := _folder(path)).is_dir():
+        raise ValueError("is not a folder")
+    return path
+
+
+def _clock(text: str) -> str:
+    try:
+        parse_clock(text)
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
+def _master_keys(text: SecretStr) -> SecretStr:
+    parse_master_keys(text.get_secret_value())
+    return text
+
+
+def _roles(text: str) -> str:
+    """Accept `none`, `all`, or roles of the console with commas between them."""
+    names = {name.strip() for name in text.lower().split(",")}
+    if names in ({"none"}, {"all"}) or names <= {role.value for role in Role}:
+        return ",".join(sorted(names))
+    raise ValueError("names something else than roles")
+
+
+def _lower(value: Any) -> Any:  # noqa: ANN401 - whatever the environment or a caller gave.
+    return value.lower() if isinstance(value, str) else value
+
+
+Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
+DaySeconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+PerSecond = Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)]
+Million = Annotated[int, Field(ge=1, le=1_000_000)]
+Thousand = Annotated[int, Field(ge=1, le=1000)]
+Lower = BeforeValidator(_lower)
+Folder = Annotated[Path, AfterValidator(_folder)]
+ExistingFolder = Annotated[Path, AfterValidator(_existing_folder)]
+DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
+BrokerUrl = Annotated[str, AfterValidator(_broker_url)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+SmtpUrl = Annotated[SecretStr, AfterValidator(_smtp_url)]
+WebhookUrl = Annotated[SecretStr, AfterValidator(_alert_webhook)]
+Addresses = Annotated[str, AfterValidator(_addresses)]
+Sender = Annotated[str, AfterValidator(_sender)]
+Mobiles = Annotated[str, AfterValidator(_mobiles)]
+Roles = Annotated[str, AfterValidator(_roles)]
+ClockText = Annotated[str, AfterValidator(_clock)]
+MasterKeysText = Annotated[SecretStr, AfterValidator(_master_keys)]

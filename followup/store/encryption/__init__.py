@@ -1,0 +1,1 @@
+"""Encryption at rest: sealed columns, the keyring and its check."""

@@ -1,0 +1,163 @@
+"""Many rows in one statement, whose text stays the same however many there are.
+
+A list in the text, as `IN` makes it, is another statement for each length: PostgreSQL parses and
+plans it every time. An array is one parameter. SQLite, in this process, takes rows one by one as
+quickly.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Insert,
+    LargeBinary,
+    TableValuedAlias,
+    Text,
+    TypeDecorator,
+    Update,
+    Uuid,
+    bindparam,
+    column,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
+
+from followup.store.engine.pg_arrays import ArrayOf
+from followup.store.models.base import Base
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+class is_among(FunctionElement[bool]):  # noqa: N801 - reads as the condition that it is
+    """The condition that a column of UUIDs or of bytes has one of these values."""
+
+    # Without a type: a Boolean is compared with 1 on SQLite, which hides the column's index.
+    inherit_cache = True
+
+    def __init__(
+        self,
+        column: InstrumentedAttribute[Any] | ColumnElement[Any],
+        values: Collection[UUID] | Collection[bytes] | BindParameter[Any],
+    ) -> None:
+        self.binary = isinstance(column.type, LargeBinary)
+        type_ = _Values(binary=self.binary)
+        if isinstance(values, BindParameter):
+            values.type = type_
+        else:
+            values = bindparam(None, values, type_=type_)
+        super().__init__(column, values)
+
+
+@compiles(is_among)
+def _in_json(element: is_among, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    key, values = (compiler.process(clause, **options) for clause in element.clauses)
+    if element.binary:
+        # JSON holds no bytes. No index serves this, and the tables that it is asked of are small.
+        key = f"lower(hex({key}))"
+    return f"({key} IN (SELECT value FROM json_each({values})))"  # noqa: S608 - parameters only
+
+
+@compiles(is_among, "postgresql")
+def _any(element: is_among, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    key, values = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"({key} = ANY ({values}))"
+
+
+class _Values(TypeDecorator[Collection[Any]]):
+    """UUIDs or bytes in one parameter: an array, or JSON of what SQLite keeps of them."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, *, binary: bool) -> None:
+        super().__init__()
+        self.binary = binary
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name != "postgresql":
+            return Text()
+        return ArrayOf(LargeBinary() if self.binary else Uuid())
+
+    def process_bind_param(self, value: Collection[Any] | None, dialect: Dialect) -> Any:  # noqa: ANN401
+        if value is None or dialect.name == "postgresql":
+            return value
+        return json.dumps([one.hex() if self.binary else one.hex for one in value])
+
+
+def insert_many(session: Session, model: type[Base], rows: Rows) -> None:
+    """Insert rows that all have the same columns."""
+    if not rows:
+        return
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        connection.execute(_insertion(model, tuple(rows[0])), _arrays(rows))
+    else:
+        connection.execute(insert(model), list(rows))
+
+
+def update_many(
+    session: Session, model: type[Base], rows: Rows, *, only: ColumnElement[bool]
+) -> None:
+    """Set, in the row of each `id`, the other columns given, where `only` holds.
+
+    `only` is a constant: a statement is made for it once, and kept.
+    """
+    if not rows:
+        return
+    connection = session.connection()
+    names = tuple(rows[0])
+    if connection.dialect.name == "postgresql":
+        connection.execute(_change(model, names, only), _arrays(rows))
+    else:
+        one_by_one = [{f"new_{name}": row[name] for name in names} for row in rows]
+        connection.execute(_change_of_one(model, names, only), one_by_one)
+
+
+@cache
+def _insertion(model: type[Base], names: tuple[str, ...]) -> Insert:
+    given = _given(model, names)
+    return insert(model).from_select(names, select(*given.c))
+
+
+@cache
+def _change(model: type[Base], names: tuple[str, ...], only: ColumnElement[bool]) -> Update:
+    given = _given(model, names)
+    return (
+        update(model)
+        .where(model.__table__.c.id == given.c.id, only)
+        .values({name: given.c[name] for name in names if name != "id"})
+    )
+
+
+@cache
+def _change_of_one(model: type[Base], names: tuple[str, ...], only: ColumnElement[bool]) -> Update:
+    columns = model.__table__.c
+    new = {name: bindparam(f"new_{name}", type_=columns[name].type) for name in names}
+    return update(model).where(columns.id == new.pop("id"), only).values(new)
+
+
+def _given(model: type[Base], names: tuple[str, ...]) -> TableValuedAlias:
+    """Return rows as PostgreSQL can select from them; `_arrays` are its parameters."""
+    types = {name: model.__table__.c[name].type for name in names}
+    arrays = [bindparam(f"all_{name}", type_=ArrayOf(type_)) for name, type_ in types.items()]
+    columns = [column(name, type_) for name, type_ in types.items()]
+    return func.unnest(*arrays).table_valued(*columns).render_derived(name="given")
+
+
+def _arrays(rows: Rows) -> dict[str, list[Any]]:
+    return {f"all_{name}": [row[name] for row in rows] for name in rows[0]}

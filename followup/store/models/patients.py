@@ -1,0 +1,69 @@
+"""Tables of patients and their objections."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import (
+    ForeignKey,
+    String,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from followup.store.models.base import ACTOR, Base
+
+
+class Patient(Base):
+    """One person at one clinic. Without its data key (erasure) the sealed columns are noise."""
+
+    __tablename__ = "patients"
+    __table_args__ = (UniqueConstraint("clinic", "identity_index"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    clinic: Mapped[str] = mapped_column(String(80))
+    data_key: Mapped[bytes | None]
+    master_key_id: Mapped[str | None] = mapped_column(String(16))
+    identity_index: Mapped[bytes | None]
+    nhs_number_index: Mapped[bytes | None] = mapped_column(index=True)
+    surname_index: Mapped[bytes | None] = mapped_column(index=True)
+    mobile_index: Mapped[bytes | None] = mapped_column(index=True)
+    email_index: Mapped[bytes | None] = mapped_column(index=True)
+    name_sealed: Mapped[bytes | None]
+    nhs_number_sealed: Mapped[bytes | None]
+    date_of_birth_sealed: Mapped[bytes | None]
+    mobile_sealed: Mapped[bytes | None]
+    email_sealed: Mapped[bytes | None]
+    language: Mapped[str] = mapped_column(String(12))
+    # The provider's code for why this address is given up, until it is corrected.
+    mobile_unusable: Mapped[str | None] = mapped_column(String(40))
+    # How staff confirmed the number, when and who (`followup.domain.number_confirmation`); null of
+    # one that another system gave.
+    mobile_confirmed: Mapped[str | None] = mapped_column(String(12))
+    mobile_confirmed_at: Mapped[datetime | None]
+    mobile_confirmed_by: Mapped[str | None] = mapped_column(String(ACTOR))
+    email_unusable: Mapped[str | None] = mapped_column(String(40))
+    # What helps the patient to read what we send (`followup.domain.needs`): it tells of their
+    # health, so it is sealed.
+    needs_sealed: Mapped[bytes | None]
+    created_at: Mapped[datetime]
+    deceased_at: Mapped[datetime | None]
+    erased_at: Mapped[datetime | None]
+
+
+class Objection(Base):
+    """A wish not to be written to: of a patient, and of an address whoever it belongs to."""
+
+    __tablename__ = "objections"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patients.id"), index=True)
+    contact_index: Mapped[bytes | None] = mapped_column(index=True)
+    # Null is "every channel".
+    channel: Mapped[str | None] = mapped_column(String(8))
+    source: Mapped[str] = mapped_column(String(40))
+    lodged_at: Mapped[datetime]
+    lodged_by: Mapped[str] = mapped_column(String(ACTOR))
+    lifted_at: Mapped[datetime | None]
+    lifted_by: Mapped[str | None] = mapped_column(String(ACTOR))

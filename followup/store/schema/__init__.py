@@ -1,0 +1,1 @@
+"""The database schema: migrations, revisions and append-only guards."""

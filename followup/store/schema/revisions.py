@@ -1,0 +1,28 @@
+"""Which revision a database is at, and which one this code needs: without Alembic, so at once."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from sqlalchemy import Connection, inspect, text
+
+
+def known_revisions() -> frozenset[str]:
+    """Return every revision that there is: the file of each migration begins with its own."""
+    names = [
+        file.name for file in (files("followup") / "store/schema/migrations/versions").iterdir()
+    ]
+    return frozenset(name.partition("_")[0] for name in names if name[:1].isdigit())
+
+
+def newest_revision() -> str:
+    """Return the revision that the code needs."""
+    return max(known_revisions())
+
+
+def current_revision(connection: Connection) -> str | None:
+    """Return the revision of a database, or None where it has no tables yet."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision

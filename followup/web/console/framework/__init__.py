@@ -1,0 +1,1 @@
+"""What the console's pages share: routing, layout, forms and static files."""

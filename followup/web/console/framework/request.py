@@ -1,0 +1,204 @@
+"""What a page handler gets: the console it belongs to, who asks, and what was posted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import redis
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from followup.context import AppContext
+from followup.domain.errors import NotFound
+from followup.domain.protocols.protocol import Protocol
+from followup.domain.roles import Role
+from followup.staff.members import Member
+from followup.staff.oidc import IdentityProvider
+from followup.staff.sessions import SignedInSession
+from followup.store.audit_log import AuditEntry, record_event
+from followup.web.console.framework.csp import content_policy
+from followup.web.console.framework.forms import EMPTY, Form
+from followup.web.console.framework.templates import environment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Console:
+    """What all pages share, gathered once. `providers` say by which each channel goes.
+
+    `code_roles` must have a second factor; `nhs_identity` turns the neutral theme into the NHS's.
+    `paths` are those of all pages, so that nothing leads to one that is not there. `identity` is
+    the organisation's own sign-in, where one is set up; `broker` is None for the embedded one.
+    """
+
+    app: AppContext
+    version: str
+    is_https: bool
+    public_url: str
+    nhs_identity: bool
+    code_roles: frozenset[Role]
+    settings_in_force: Mapping[str, str]
+    paths: frozenset[str]
+    identity: IdentityProvider | None = None
+    broker: redis.Redis | None = None
+
+    @property
+    def cookie(self) -> str:
+        """The name of the session's cookie: browsers hold `__Host-` to https and one host."""
+        return "__Host-followup" if self.is_https else "followup"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Here:
+    """One request. `presence` is None for somebody who has not signed in."""
+
+    console: Console
+    request: Request
+    presence: SignedInSession | None
+    form: Form
+    nonce: str
+    chrome: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def app(self) -> AppContext:
+        return self.console.app
+
+    @property
+    def member(self) -> Member:
+        """Who asks; only for pages that need somebody signed in."""
+        assert self.presence is not None  # noqa: S101 - the registry let nobody else in
+        return self.presence.member
+
+    @property
+    def clinics(self) -> Sequence[str]:
+        """The clinics whose patients this member of staff may see, in order."""
+        known = self.app.catalogue.clinics
+        return tuple(key for key in sorted(known) if self.member.may_see(key))
+
+    def require_clinic(self, clinic: str | None) -> None:
+        """Raise `NotFound` for what belongs to a clinic that is not theirs: it does not exist."""
+        if not self.member.may_see(clinic):
+            raise NotFound("there is no such thing here")
+
+    def record(self, entry: AuditEntry) -> None:
+        """Write what the member of staff did into the audit trail, in a transaction of its own."""
+        with self.app.store.write() as session:
+            record_event(session, self.app.by(self.member.actor), entry)
+
+    def id(self, name: str) -> UUID:
+        """Return an identifier of the path; raise `NotFound` for what is none."""
+        try:
+            return UUID(self.request.path_params[name])
+        except ValueError:
+            raise NotFound("there is nothing at this address") from None
+
+    def title_of(self, template: str) -> str:
+        """Return what a message is called, for people: the title on its card."""
+        card = self.app.content.cards.get(template)
+        return card.title if card is not None else template.replace("-", " ")
+
+    def titles(self, protocol: Protocol) -> Callable[[str], str]:
+        """Return what gives a step of a protocol its title."""
+        templates = {step.key: step.template for step in protocol.steps}
+        return lambda step: self.title_of(templates.get(step, step))
+
+    def protocol_name(self, key: str | None) -> str:
+        """Return what a protocol is called, also where it is no longer configured."""
+        protocol = self.app.catalogue.protocols.get(key or "")
+        return protocol.name if protocol is not None else key or ""
+
+    def question_of(self, protocol: str, attribute: str) -> str:
+        """Return the question whose answer an attribute is."""
+        found = self.app.catalogue.protocols.get(protocol)
+        asked = {each.key: each.question for each in found.attributes} if found else {}
+        return asked.get(attribute, f"{attribute}:")
+
+    def zone_of(self, clinic: str | None) -> ZoneInfo:
+        """Return the zone by whose clocks times of a clinic are shown."""
+        clinics = self.app.catalogue.clinics
+        found = clinics.get(clinic or "") or next(iter(clinics.values()))
+        return found.zone
+
+    def query(self, name: str) -> str:
+        """Return a value of the address; it never holds a patient's data."""
+        return self.request.query_params.get(name, "").strip()
+
+    @property
+    def page_number(self) -> int:
+        """Which page of a list is asked for: 1 unless the address names another one."""
+        text = self.query("page")
+        return max(int(text), 1) if re.fullmatch("[0-9]{1,4}", text) else 1
+
+    def page(
+        self, name: str, *, status: int = 200, form: Form = EMPTY, **facts: object
+    ) -> Response:
+        """Return a page of `templates/pages`: 422 where its form has problems."""
+        if form.problems and status == 200:  # noqa: PLR2004 - the status of success
+            status = 422
+        html = (
+            environment()
+            .get_template(f"pages/{name}")
+            .render({**self._always(), **self.chrome, "here": self, "form": form, **facts})
+        )
+        return HTMLResponse(
+            html,
+            status_code=status,
+            headers={"Content-Security-Policy": content_policy(self.nonce)},
+        )
+
+    def _always(self) -> dict[str, object]:
+        """Return what even a page needs that is shown before anything is known."""
+        return {
+            "nonce": self.nonce,
+            "nhs_identity": self.console.nhs_identity,
+            "version": self.console.version,
+        }
+
+    def go(self, address: str) -> Response:
+        """Send the browser on after a post: 303, so that reloading repeats nothing."""
+        if self.request.headers.get("hx-request"):
+            return Response(status_code=204, headers={"HX-Redirect": address})
+        return RedirectResponse(address, status_code=303)
+
+    def remember(self, response: Response, token: str) -> Response:
+        """Put the session's token into the cookie."""
+        response.set_cookie(
+            self.console.cookie,
+            token,
+            path="/",
+            secure=self.console.is_https,
+            httponly=True,
+            samesite="lax",
+        )
+        return response
+
+    def forget(self, response: Response) -> Response:
+        """Take the cookie away."""
+        response.delete_cookie(
+            self.console.cookie,
+            path="/",
+            secure=self.console.is_https,
+            httponly=True,
+            samesite="lax",
+        )
+        return response
+
+    @property
+    def address(self) -> str:
+        """The network address that the request came from."""
+        return self.request.client.host if self.request.client else "unknown"
+
+    @property
+    def browser(self) -> str:
+        """What the browser calls itself, in short."""
+        told = self.request.headers.get("user-agent", "")
+        makers = ("Edg", "OPR", "Firefox", "Chrome", "Safari")
+        systems = ("Windows", "Android", "iPhone", "iPad", "Mac OS", "Linux")
+        maker = next((name for name in makers if name in told), "a browser")
+        system = next((name for name in systems if name in told), None)
+        called = {"Edg": "Edge", "OPR": "Opera"}.get(maker, maker)
+        return f"{called} on {system}" if system else called

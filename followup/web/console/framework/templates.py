@@ -1,0 +1,30 @@
+"""The templates of the console: an environment of their own, apart from that of the messages."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader
+
+from followup.web.console.framework.static_files import address_of
+from followup.web.console.words import labels as words
+
+
+@cache
+def environment() -> Environment:
+    """Return the environment; the design system's macros need undefined values that chain."""
+    made = Environment(
+        loader=ChoiceLoader(
+            [PackageLoader("templates", "."), PackageLoader("nhsuk_frontend_jinja")]
+        ),
+        autoescape=True,
+        undefined=ChainableUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        # A page imports a dozen files: looking each time whether they have changed costs much.
+        auto_reload=False,
+        cache_size=-1,
+    )
+    made.globals.update(static=address_of, words=words)
+    made.filters.update(words.FILTERS)
+    return made

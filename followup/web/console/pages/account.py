@@ -1,0 +1,38 @@
+"""One's own account: what one may do, the second factor, and where one is signed in."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from followup.staff.sessions import open_sessions
+from followup.web.console.framework.request import Here
+from followup.web.console.framework.routes import SIGNED_IN, Pages
+from followup.web.console.pages.sign_in import set_up_page, take_set_up
+
+SET_UP = "/account/code"
+pages = Pages()
+
+
+@pages.get("/account", may=SIGNED_IN)
+def show(here: Here) -> Response:
+    assert here.presence is not None  # noqa: S101 - only those who are signed in come here
+    with here.app.store.read() as session:
+        found = open_sessions(session, here.app, here.member.id)
+    clinics = here.app.catalogue.clinics
+    return here.page(
+        "account.html",
+        presence=here.presence,
+        sessions=found,
+        clinic_names=[clinics[key].name for key in here.clinics],
+        real_now=here.app.clock.real_now(),
+    )
+
+
+@pages.get(SET_UP, may=SIGNED_IN)
+def show_set_up(here: Here) -> Response:
+    return set_up_page(here, SET_UP)
+
+
+@pages.post(SET_UP, may=SIGNED_IN)
+def enter_set_up(here: Here) -> Response:
+    return take_set_up(here, SET_UP, then="/account")

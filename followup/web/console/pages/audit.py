@@ -1,0 +1,214 @@
+"""The audit trail: by day, who did what, to which patient, in a sentence; and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import groupby
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from starlette.responses import Response, StreamingResponse
+
+from followup.audit.queries import AuditTrail, audit_trail
+from followup.domain.errors import Problem
+from followup.domain.protocols.timing import instant_at
+from followup.staff.members import all_members
+from followup.store.audit_log import AuditEntry
+from followup.store.models.staff import Staff
+from followup.web.console.framework.forms import Form
+from followup.web.console.framework.request import Here
+from followup.web.console.framework.routes import AUDIT, Pages
+from followup.web.console.framework.table_export import written
+from followup.web.console.words.audit_sentences import Sentence, sentences
+
+PAGE = 50
+BATCH = 1000
+PARTS = ("", "-month", "-year")
+DATES = tuple(f"{name}{part}" for name in ("since", "until") for part in PARTS)
+FIELDS = ("who", "what")
+COLUMNS = ("event", "at", "who", "what", "patient", "enrolment", "message", "clinic", "action")
+LOOKS = (
+    "patient.viewed", "patient.revealed", "patient.reported", "patient.report-exported",
+    "patients.listed", "message.viewed", "messages.listed", "messages.exported", "audit.",
+    "worklist.viewed", "worklist.listed",
+)  # fmt: skip
+WHAT: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+    "": ("All but the steps of messages", (), ("message.",)),
+    "looks": ("Who looked at what", LOOKS, ()),
+    "patients": ("Patients and their follow-up", ("enrolment.", "objection.", "patient."), ()),
+    "messages": ("Each step of each message", ("message.",), ()),
+    "attention": ("What needed a person", ("worklist.",), ()),
+    "team": ("Team, keys and switches", ("staff.", "switch.", "api-key.", "keys."), ()),
+    "all": ("Everything", (), ()),
+}
+"""What can be chosen: its words, the kinds of events, and those that are left out."""
+WHO: Mapping[str, tuple[str, str | None]] = {
+    "": ("Anybody", None),
+    "team": ("Anybody in the team", "web:"),
+    "service": ("The service itself", ""),
+    "patients": ("Patients", "patient"),
+    "providers": ("Providers", "provider"),
+    "systems": ("Other systems", "api:"),
+    "command-line": ("Command line", "cli:"),
+}
+pages = Pages()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """What was asked for, as it stands in the address."""
+
+    form: Form
+    wanted: AuditTrail
+
+    def address(self, path: str, **more: str) -> str:
+        """Return an address with the same choice."""
+        values = {name: self.form.text(name) for name in (*FIELDS, *DATES)}
+        pairs = {name: value for name, value in {**values, **more}.items() if value}
+        return f"{path}?{urlencode(pairs)}"
+
+
+@pages.get("/audit", may=AUDIT)
+def show(here: Here) -> Response:
+    staff = _staff(here)
+    chosen = read(here, staff)
+    found: list[Sentence] = []
+    if not chosen.form.problems:
+        wanted = replace(chosen.wanted, before=_cursor(here.query("before")))
+        with here.app.store.read() as session:
+            events = audit_trail(session, wanted, limit=PAGE + 1)
+        found = sentences(here, events)
+        _record(here, "audit.viewed", {"shown": min(len(found), PAGE)})
+    zone = _zone(here)
+    last = found[PAGE - 1].event if len(found) > PAGE else None
+    return here.page(
+        "audit.html",
+        form=chosen.form,
+        days=[
+            (day, list(group))
+            for day, group in groupby(
+                found[:PAGE], key=lambda one: one.event.at.astimezone(zone).date()
+            )
+        ],
+        zone=zone,
+        who=[*((key, text) for key, (text, _) in WHO.items()), *_people(staff)],
+        what=[(key, text) for key, (text, _, _) in WHAT.items()],
+        next=chosen.address("/audit", before=_mark(last.at, last.id)) if last else None,
+        csv=chosen.address("/audit.csv"),
+    )
+
+
+@pages.get("/audit.csv", may=AUDIT)
+def download(here: Here) -> Response:
+    """Answer with the same choice as a table, written while it is read; it names no patient."""
+    chosen = read(here, _staff(here))
+    if chosen.form.problems:
+        return here.go(chosen.address("/audit"))
+    _record(here, "audit.exported", {name: chosen.form.text(name) for name in (*FIELDS, *DATES)})
+    headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
+    lines = _lines(here, chosen.wanted)
+    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def read(here: Here, staff: Mapping[str, Staff]) -> Chosen:
+    """Return the choice of the address; without dates it is today, where the clinic is."""
+    zone = _zone(here)
+    today = here.app.clock.now().astimezone(zone).date()
+    form = Form.of(**{name: here.query(name) or None for name in (*FIELDS, *DATES)})
+    problems = []
+    days: dict[str, date] = {}
+    for name in ("since", "until"):
+        try:
+            days[name] = _day(form, name) or days.get("since", today)
+        except ValueError:
+            told = "There is no such date: check day, month and year"
+            problems.append(Problem(name, told))
+            days[name] = today
+    if not problems and days["until"] < days["since"]:
+        problems.append(Problem("until", "This is before the first day: turn the two round"))
+    _, kinds, but = WHAT.get(form.text("what"), WHAT[""])
+    wanted = AuditTrail(
+        since=instant_at(days["since"], time.min, zone=zone),
+        until=instant_at(days["until"] + timedelta(days=1), time.min, zone=zone),
+        clinics=None if here.member.clinics is None else here.clinics,
+        by=_by(form.text("who"), staff),
+        kinds=kinds,
+        but=but,
+    )
+    return Chosen(form=_dated(form, days).refused(*problems), wanted=wanted)
+
+
+def _dated(form: Form, days: Mapping[str, date]) -> Form:
+    """Return the form with the days that count filled in; what was typed wrong stays as it is."""
+    values = dict(form.values)
+    for name, day in days.items():
+        if not any(form.text(f"{name}{part}") for part in PARTS):
+            parts = (day.day, day.month, day.year)
+            values |= {f"{name}{part}": (str(it),) for part, it in zip(PARTS, parts, strict=True)}
+    return Form(values=values)
+
+
+def _day(form: Form, name: str) -> date | None:
+    parts = [form.text(f"{name}{part}") for part in reversed(PARTS)]
+    if not any(parts):
+        return None
+    year, month, day = (int(part) for part in parts)
+    return date(year, month, day)
+
+
+def _by(who: str, staff: Mapping[str, Staff]) -> str | None:
+    if who in staff:
+        return f"web:{staff[who].email}"
+    return WHO.get(who, WHO[""])[1]
+
+
+def _staff(here: Here) -> Mapping[str, Staff]:
+    with here.app.store.read() as session:
+        return {str(one.id): one for one in all_members(session)}
+
+
+def _people(staff: Mapping[str, Staff]) -> list[tuple[str, str]]:
+    return [(key, one.name) for key, one in staff.items()]
+
+
+def _zone(here: Here) -> ZoneInfo:
+    return here.zone_of(next(iter(here.clinics), None))
+
+
+def _lines(here: Here, wanted: AuditTrail) -> Iterator[str]:
+    yield written([COLUMNS])
+    while True:
+        with here.app.store.read() as session:
+            events = audit_trail(session, wanted, limit=BATCH)
+        if not events:
+            return
+        yield written([_cells(here, one) for one in sentences(here, events)])
+        wanted = wanted.after(events[-1])
+
+
+def _cells(here: Here, told: Sentence) -> list[str]:
+    event = told.event
+    at = event.at.astimezone(here.zone_of(event.clinic)).isoformat(timespec="seconds")
+    ids = (event.patient_id, event.enrolment_id, event.message_id)
+    return [
+        str(event.id), at, event.actor, told.text, *(str(it or "") for it in ids),
+        event.clinic or "", event.action,
+    ]  # fmt: skip
+
+
+def _mark(at: datetime, event_id: int) -> str:
+    return f"{at:%Y%m%dT%H%M%S%f}_{event_id}"
+
+
+def _cursor(text: str) -> tuple[datetime, int] | None:
+    at, _, last = text.partition("_")
+    try:
+        return datetime.strptime(at, "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC), int(last)
+    except ValueError:
+        return None
+
+
+def _record(here: Here, action: str, detail: dict[str, object]) -> None:
+    here.record(AuditEntry(action=action, detail=detail))

@@ -1,0 +1,204 @@
+"""One patient: who they are, what they got and will get, and everything that can be done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from followup.domain.contact import mask_email, mask_mobile, mask_nhs_number
+from followup.domain.errors import NotFound
+from followup.messages.view import message_views
+from followup.patients import history
+from followup.patients import records as patients
+from followup.store.audit_log import AuditEntry
+from followup.store.encryption.columns import CALL_NOTE_COLUMN
+from followup.store.encryption.sealing import Sealer
+from followup.store.models.audit import AuditEvent
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import InboundMessage
+from followup.store.models.patients import Patient
+from followup.web.console.framework.request import Here
+from followup.web.console.framework.routes import CHANGE_PATIENTS, SEE_PATIENTS, Pages
+from followup.web.console.words import labels as words
+
+DONE = {
+    "enrolled": "The patient is enrolled. Below is what they will get.",
+    "paused": "The follow-up is paused. Nothing goes out until you resume it.",
+    "resumed": "The follow-up goes on.",
+    "ended": "The follow-up has ended. Nothing more goes out.",
+    "moved": "The timeline was planned anew.",
+    "corrected": "The contact details were changed. What is still useful will be sent.",
+    "unchanged": "The contact details were right already.",
+    "stopped": "The wish is noted. Nothing more goes out that it covers.",
+    "started": "The wish was lifted. What is still useful will be sent.",
+    "called": "The call is noted.",
+    "needs": "The language and reading needs are kept.",
+    "page-new": "The patient’s page has a new link. Messages from now on carry it.",
+    "page-off": "The link to the patient’s page is switched off.",
+    "again": "The message will be sent again.",
+}
+pages = Pages()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """Something in a patient's line: a message, a text from them, a call, or a decision.
+
+    `view` is a message's; the others have their `words`, and who did it.
+    """
+
+    at: datetime
+    kind: str
+    view: object = None
+    heading: str = ""
+    words: str | None = None
+    who: str | None = None
+
+
+@pages.get("/patients/{patient}", may=SEE_PATIENTS)
+def show(here: Here) -> Response:
+    patient = find(here)
+    record_look(here, patient, "patient.viewed")
+    return page(here, patient)
+
+
+@pages.post("/patients/{patient}/reveal", may=SEE_PATIENTS)
+def reveal(here: Here) -> Response:
+    """Show the contact details in full, this once; the audit trail says who looked."""
+    patient = find(here)
+    record_look(here, patient, "patient.revealed")
+    return page(here, patient, revealed=True)
+
+
+def find(here: Here, name: str = "patient") -> Patient:
+    """Return the patient of the address; raise `NotFound` for one of another clinic."""
+    with here.app.store.read() as session:
+        patient = history.find_patient(session, here.id(name))
+    if patient is None:
+        raise NotFound("there is no such patient")
+    here.require_clinic(patient.clinic)
+    return patient
+
+
+def find_enrolment(here: Here) -> Enrolment:
+    """Return the enrolment of the address; raise `NotFound` for one of another clinic."""
+    with here.app.store.read() as session:
+        enrolment = session.get(Enrolment, here.id("enrolment"))
+    if enrolment is None:
+        raise NotFound("there is no such enrolment")
+    here.require_clinic(enrolment.clinic)
+    return enrolment
+
+
+def page(here: Here, patient: Patient, *, revealed: bool = False) -> Response:
+    """Return the page of a patient."""
+    person = patients.read_patient(patient, here.app.keyring)
+    zone = here.zone_of(patient.clinic)
+    with here.app.store.read() as session:
+        enrolments = history.enrolments_of(session, patient.id)
+        facts: dict[str, Any] = {
+            "enrolments": enrolments,
+            "objections": history.objections_of(session, patient),
+            "items": history.items_of(session, patient.id),
+            "lines": lines_of(session, here, patient),
+        }
+    return here.page(
+        "patient.html",
+        patient=patient,
+        person=person,
+        contacts=_contacts(person, revealed=revealed) if person else {},
+        revealed=revealed,
+        zone=zone,
+        now=here.app.clock.now(),
+        done=DONE.get(here.query("done")),
+        may_change=here.member.may(CHANGE_PATIENTS),
+        **facts,
+    )
+
+
+def lines_of(session: Session, here: Here, patient: Patient) -> list[Line]:
+    """Return everything that happened and will happen, in one line."""
+    sealer = here.app.keyring.patient(patient.data_key, patient.master_key_id)
+    rows = history.messages_of(session, patient.id)
+    lines = [
+        Line(
+            at=row.sent_at or row.due_at,
+            kind="message",
+            view=view,
+            heading=here.title_of(row.template),
+        )
+        for row, view in zip(rows, message_views(session, here.app, rows), strict=True)
+    ]
+    lines += [
+        Line(
+            at=text.received_at,
+            kind="text",
+            heading="The patient wrote",
+            words=_opened(text, sealer or here.app.keyring.system),
+        )
+        for text in history.texts_of(session, patient)
+    ]
+    lines += [
+        Line(
+            at=call.at,
+            kind="call",
+            heading=words.CALLS[call.outcome],
+            words=sealer.open_if(call.note_sealed, column=CALL_NOTE_COLUMN) if sealer else None,
+            who=call.made_by,
+        )
+        for call in history.calls_of(session, patient.id)
+    ]
+    lines += [
+        Line(
+            at=event.at,
+            kind="deed",
+            heading=_by(event, here),
+            who=event.actor,
+        )
+        for event in history.deeds_of(session, patient.id)
+    ]
+    # What was done comes before the messages that it made, at the same moment.
+    return sorted(lines, key=lambda line: (line.at, line.kind != "deed"))
+
+
+def _opened(text: InboundMessage, sealer: Sealer) -> str | None:
+    # A text of a number that several share belongs to none of them, and its words neither.
+    if text.patient_id is None:
+        return None
+    return sealer.open_if(text.body_sealed, column="inbound_messages.body", row=text.id)
+
+
+def _by(event: AuditEvent, here: Here) -> str:
+    detail: Mapping[str, Any] = event.detail or {}
+    if event.action == "enrolment.rescheduled":
+        at = datetime.fromisoformat(detail["to"])
+        if detail["from"] == detail["to"]:
+            return "Planned again"
+        return f"Procedure moved to {words.moment(at, here.zone_of(event.clinic))}"
+    if event.action == "patient.changed":
+        changed = ", ".join(words.FIELDS.get(each, each) for each in detail.get("fields", ()))
+        return f"Changed: {changed}"
+    told = words.DEEDS.get(event.action, event.action)
+    if event.action.startswith("objection."):
+        return f"{told}: {words.covered(detail.get('channel'))}"
+    if event.action == "enrolment.created":
+        return f"{told}: {here.protocol_name(detail.get('protocol'))}"
+    return told
+
+
+def _contacts(person: patients.Person, *, revealed: bool) -> dict[str, str | None]:
+    values = {"nhs_number": person.nhs_number, "mobile": person.mobile, "email": person.email}
+    if revealed:
+        return values
+    masks = {"nhs_number": mask_nhs_number, "mobile": mask_mobile, "email": mask_email}
+    return {name: masks[name](value) if value else None for name, value in values.items()}
+
+
+def record_look(here: Here, patient: Patient, action: str) -> None:
+    """Write into the audit trail that the member of staff looked at a patient."""
+    here.record(AuditEntry(action=action, clinic=patient.clinic, patient_id=patient.id))

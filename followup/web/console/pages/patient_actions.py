@@ -1,0 +1,273 @@
+"""What can be done about a patient's follow-up: pause, move, end, correct, stop, start, call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from followup.casework.phone_calls import CallOutcome, record_call
+from followup.consent.objections import lift_objection, lodge_objection
+from followup.domain.channel import ChannelKind
+from followup.domain.contact import parse_email, parse_mobile
+from followup.domain.errors import InvalidInput, Problem
+from followup.domain.number_confirmation import RETYPED, NumberConfirmation
+from followup.enrolment import reschedule as changes
+from followup.enrolment.contact_details import correct_contacts
+from followup.enrolment.pause import pause_enrolment, resume_enrolment
+from followup.enrolment.queries import messages_of
+from followup.enrolment.withdraw import withdraw_enrolment
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.patients import Patient
+from followup.web.console.framework.forms import Form
+from followup.web.console.framework.request import Here
+from followup.web.console.framework.routes import CHANGE_PATIENTS, Pages
+from followup.web.console.pages.enrolment_form import (
+    WHEN,
+    Reading,
+    fields_of_check,
+    nothing_confirmed,
+    retyped_wrong,
+    sentence,
+)
+from followup.web.console.pages.number_verification import before_test, send_for_patient, wants_test
+from followup.web.console.pages.patient import find, find_enrolment
+from followup.web.console.words import labels as words
+
+pages = Pages()
+
+
+@pages.post("/enrolments/{enrolment}/pause", may=CHANGE_PATIENTS)
+def pause(here: Here) -> Response:
+    enrolment = find_enrolment(here)
+    pause_enrolment(here.app, enrolment.id, actor=here.member.actor)
+    return _back(here, enrolment, "paused")
+
+
+@pages.post("/enrolments/{enrolment}/resume", may=CHANGE_PATIENTS)
+def resume(here: Here) -> Response:
+    enrolment = find_enrolment(here)
+    resume_enrolment(here.app, enrolment.id, actor=here.member.actor)
+    return _back(here, enrolment, "resumed")
+
+
+@pages.get("/enrolments/{enrolment}/end", may=CHANGE_PATIENTS)
+def ask_end(here: Here) -> Response:
+    return here.page("end.html", enrolment=find_enrolment(here))
+
+
+@pages.post("/enrolments/{enrolment}/end", may=CHANGE_PATIENTS)
+def end(here: Here) -> Response:
+    enrolment, form = find_enrolment(here), here.form
+    why = form.text("why")
+    problems = [] if why in words.ENDINGS else [Problem("why", "Choose why the follow-up ends")]
+    try:
+        if not problems:
+            told = form.text("reason") or words.ENDINGS[why]
+            withdraw_enrolment(
+                here.app,
+                enrolment.id,
+                reason=told,
+                actor=here.member.actor,
+                deceased=why == "died",
+            )
+            return _back(here, enrolment, "ended")
+    except InvalidInput as error:
+        problems = [Problem(each.field, sentence(each.message)) for each in error.problems]
+    return here.page("end.html", enrolment=enrolment, form=form.refused(*problems))
+
+
+@pages.get("/enrolments/{enrolment}/time", may=CHANGE_PATIENTS)
+def ask_time(here: Here) -> Response:
+    enrolment = find_enrolment(here)
+    local = enrolment.procedure_at.astimezone(ZoneInfo(enrolment.zone))
+    form = Form.of(at=f"{local:%H:%M}")
+    given = {
+        WHEN: (str(local.day),),
+        f"{WHEN}-month": (str(local.month),),
+        f"{WHEN}-year": (str(local.year),),
+    }
+    return _time_page(here, enrolment, replace(form, values={**form.values, **given}))
+
+
+@pages.post("/enrolments/{enrolment}/time", may=CHANGE_PATIENTS)
+def change_time(here: Here) -> Response:
+    """Show the timeline before and after, and change it once that is confirmed."""
+    enrolment, form = find_enrolment(here), here.form
+    form = replace(form, values={**form.values, "clinic": (enrolment.clinic,)})
+    reading = Reading(here.app, form, here.clinics)
+    reading.request()
+    problems = [told for told in reading.problems if told.field in {WHEN, "at"}]
+    at = reading.procedure_at
+    if problems or at is None:
+        return _time_page(here, enrolment, form.refused(*problems))
+    try:
+        if form.text("confirmed") == "yes":
+            changes.reschedule(here.app, enrolment.id, at, actor=here.member.actor)
+            return _back(here, enrolment, "moved")
+        planned = changes.preview_reschedule(here.app, enrolment.id, at)
+    except InvalidInput as error:
+        return _time_page(here, enrolment, form.refused(*map(fields_of_check, error.problems)))
+    return _difference_page(here, enrolment, form, at=at, planned=planned)
+
+
+@pages.get("/patients/{patient}/contacts", may=CHANGE_PATIENTS)
+def ask_contacts(here: Here) -> Response:
+    return here.page("contacts.html", patient=find(here))
+
+
+@pages.post("/patients/{patient}/contacts", may=CHANGE_PATIENTS)
+def correct(here: Here) -> Response:
+    patient, form = find(here), here.form
+    mobile, email, problems = read_contacts(form)
+    if wants_test(form):
+        problems = before_test(form, problems)
+        if not problems:
+            draft_id, problems = send_for_patient(here, patient, form)
+            if not problems:
+                return here.go(f"/patients/{patient.id}/contacts/{draft_id}")
+    if problems:
+        return here.page("contacts.html", patient=patient, form=form.refused(*problems))
+    changed = correct_contacts(
+        here.app,
+        patient.id,
+        mobile=mobile,
+        email=email,
+        number=RETYPED if mobile else None,
+        actor=here.member.actor,
+    )
+    return here.go(f"/patients/{patient.id}?done={'corrected' if changed else 'unchanged'}")
+
+
+@pages.get("/patients/{patient}/stop", may=CHANGE_PATIENTS)
+def ask_stop(here: Here) -> Response:
+    return here.page("stop-messages.html", patient=find(here))
+
+
+@pages.post("/patients/{patient}/stop", may=CHANGE_PATIENTS)
+def stop(here: Here) -> Response:
+    patient, form = find(here), here.form
+    wanted = form.text("channel")
+    if wanted not in {"all", *ChannelKind}:
+        form = form.refused(Problem("channel", "Choose what the patient does not want"))
+        return here.page("stop-messages.html", patient=patient, form=form)
+    channel = None if wanted == "all" else ChannelKind(wanted)
+
+    def work(session: Session) -> None:
+        locked = session.get_one(Patient, patient.id, with_for_update=True)
+        by = here.app.by(here.member.actor)
+        lodge_objection(session, here.app, by, patient=locked, channel=channel, source="staff")
+
+    here.app.store.transact(work)
+    return here.go(f"/patients/{patient.id}?done=stopped")
+
+
+@pages.post("/patients/{patient}/start", may=CHANGE_PATIENTS)
+def start(here: Here) -> Response:
+    """Lift every wish of the patient, at their own word, and plan what it had cancelled."""
+    patient = find(here)
+
+    def work(session: Session) -> None:
+        locked = session.get_one(Patient, patient.id, with_for_update=True)
+        by = here.app.by(here.member.actor)
+        lift_objection(session, by, patient=locked, source="staff")
+        changes.plan_again(session, here.app, by, patient_id=patient.id)
+
+    here.app.store.transact(work)
+    return here.go(f"/patients/{patient.id}?done=started")
+
+
+@pages.get("/patients/{patient}/call", may=CHANGE_PATIENTS)
+def ask_call(here: Here) -> Response:
+    return here.page("call.html", patient=find(here))
+
+
+@pages.post("/patients/{patient}/call", may=CHANGE_PATIENTS)
+def call(here: Here) -> Response:
+    patient, form = find(here), here.form
+    outcome = form.text("outcome")
+    if outcome not in set(CallOutcome):
+        form = form.refused(Problem("outcome", "Choose how the call ended"))
+        return here.page("call.html", patient=patient, form=form)
+    try:
+        record_call(
+            here.app,
+            patient.id,
+            outcome=CallOutcome(outcome),
+            note=form.text("note"),
+            actor=here.member.actor,
+        )
+    except InvalidInput as error:
+        return here.page("call.html", patient=patient, form=form.refused_by(error))
+    return here.go(f"/patients/{patient.id}?done=called")
+
+
+def _back(here: Here, enrolment: Enrolment, done: str) -> Response:
+    return here.go(f"/patients/{enrolment.patient_id}?done={done}")
+
+
+def _time_page(here: Here, enrolment: Enrolment, form: Form) -> Response:
+    return here.page("change-time.html", enrolment=enrolment, form=form)
+
+
+def _difference_page(
+    here: Here,
+    enrolment: Enrolment,
+    form: Form,
+    *,
+    at: datetime,
+    planned: changes.Rescheduled,
+) -> Response:
+    with here.app.store.read() as session:
+        rows = messages_of(session, enrolment)
+    before = {
+        (row.step, row.occurrence): row
+        for row in rows
+        if row.generation == enrolment.generation and row.fallback_of is None
+    }
+    after = {(each.step.key, each.occurrence): each for each in planned.timeline}
+    keys = sorted(
+        {*before, *after},
+        key=lambda key: after[key].due_at if key in after else before[key].due_at,
+    )
+    return here.page(
+        "change-time-check.html",
+        enrolment=enrolment,
+        form=form,
+        at=at,
+        zone=here.zone_of(enrolment.clinic),
+        title_of=here.titles(here.app.catalogue.protocols[enrolment.protocol]),
+        rows=[(key, before.get(key), after.get(key), key in planned.received) for key in keys],
+    )
+
+
+def read_contacts(
+    form: Form, by_text: Callable[[str], NumberConfirmation | None] = nothing_confirmed
+) -> tuple[str | None, str | None, list[Problem]]:
+    """Return the mobile number and the e-mail address of a form, and what is wrong with them.
+
+    `by_text` says of a number whether a test text has confirmed it.
+    """
+    mobile: str | None = None
+    email: str | None = None
+    problems: list[Problem] = []
+    if form.text("mobile"):
+        try:
+            mobile = parse_mobile(form.text("mobile"), field="mobile")
+            told = retyped_wrong(mobile, form.text("mobile_again"))
+            if told and by_text(mobile) is None:
+                problems.append(Problem("mobile_again", told))
+        except InvalidInput as error:
+            problems += [Problem(each.field, sentence(each.message)) for each in error.problems]
+    if form.text("email"):
+        try:
+            email = parse_email(form.text("email"), field="email")
+        except InvalidInput as error:
+            problems += [Problem(each.field, sentence(each.message)) for each in error.problems]
+    if not form.text("mobile") and not form.text("email"):
+        problems.append(Problem("mobile", "Enter a mobile number or an e-mail address"))
+    return mobile, email, problems

@@ -1,0 +1,177 @@
+"""What needs a person, by patient: what went wrong, what to do, until when, and who has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+from starlette.responses import Response
+
+from followup.casework.resend import Resend, check_resend
+from followup.domain.channel import ChannelKind
+from followup.domain.contact import mask_email, mask_mobile
+from followup.domain.errors import Conflict, NotFound
+from followup.patients.history import calls_of
+from followup.patients.records import Person
+from followup.store.audit_log import AuditEntry
+from followup.store.encryption.columns import CALL_NOTE_COLUMN
+from followup.store.models.patients import Patient
+from followup.store.models.worklist import WorklistItem
+from followup.web.console.framework.request import Here
+from followup.web.console.framework.routes import CHANGE_PATIENTS, SEE_PATIENTS, Pages
+from followup.web.console.pages.worklist_items import Matter, find, matter_of
+from followup.worklist import items as worklist
+from followup.worklist.queries import WorklistItemView, belongs, views_of, waiting_items
+
+DONE = {
+    "taken": "This is yours now.",
+    "rang": "The call is noted.",
+    "closed": "That is dealt with.",
+    "corrected": "The contact details were changed, and what is still useful is planned anew.",
+    "late": "The contact details were changed. It is too late for this message: ring the patient "
+    "about what they missed.",
+    "unchanged": "The contact details were right already.",
+    "mailed": "The message goes out by e-mail.",
+}
+VIEWS: Mapping[WorklistItemView, str] = {
+    WorklistItemView.ALL: "All",
+    WorklistItemView.MINE: "Mine",
+    WorklistItemView.FREE: "Nobody’s yet",
+    WorklistItemView.LATE: "Overdue",
+}
+pages = Pages()
+
+
+@pages.get("/attention", may=SEE_PATIENTS)
+def show(here: Here) -> Response:
+    view = (
+        WorklistItemView(here.query("view"))
+        if here.query("view") in set(WorklistItemView)
+        else WorklistItemView.ALL
+    )
+    actor, now, page = here.member.actor, here.app.clock.now(), here.page_number
+    with here.app.store.read() as session:
+        counts = views_of(session, _clinics(here), actor=actor, now=now)
+        which = belongs(view, actor=actor, now=now)
+        found = waiting_items(session, _clinics(here), which, page=page)
+    matters = [matter_of(here, found, item) for item in found.items]
+    here.record(AuditEntry(action="worklist.listed", detail={"shown": len(matters)}))
+    return here.page(
+        "attention.html",
+        groups=_by_patient(matters),
+        nothing=not counts[WorklistItemView.ALL],
+        views=[
+            {"text": text, "count": counts[key], "href": _address(key), "current": key is view}
+            for key, text in VIEWS.items()
+        ],
+        previous=_address(view, page - 1) if page > 1 else None,
+        next=_address(view, page + 1) if found.more else None,
+        done=DONE.get(here.query("done")),
+        may_change=here.member.may(CHANGE_PATIENTS),
+    )
+
+
+def _address(view: WorklistItemView, page: int = 1) -> str:
+    pairs = {"view": view.value, "page": str(page) if page > 1 else ""}
+    query = urlencode({name: value for name, value in pairs.items() if value})
+    return f"/attention?{query}" if query else "/attention"
+
+
+@pages.get("/attention/{item}", may=SEE_PATIENTS)
+def look(here: Here) -> Response:
+    matter = find(here)
+    _looked(here, matter, "worklist.viewed")
+    return _page(here, matter)
+
+
+@pages.post("/attention/{item}/reveal", may=SEE_PATIENTS)
+def reveal(here: Here) -> Response:
+    """Show the contact details in full, this once; the audit trail says who looked."""
+    matter = find(here)
+    _looked(here, matter, "patient.revealed")
+    return _page(here, matter, revealed=True)
+
+
+def _page(here: Here, matter: Matter, *, revealed: bool = False) -> Response:
+    with here.app.store.read() as session:
+        calls = calls_of(session, matter.patient.id) if matter.patient else []
+        note = _note(session, here, matter.item)
+        by_mail = _by_mail(session, here, matter)
+    about = [one for one in calls if one.item_id == matter.item.id]
+    return here.page(
+        "attention-item.html",
+        matter=matter,
+        item=matter.item,
+        revealed=revealed,
+        contacts=_contacts(matter.person, revealed=revealed),
+        calls=[(one, _call_note(here, matter.patient, one.note_sealed)) for one in about],
+        note=note,
+        by_mail=by_mail,
+        clinic=here.app.catalogue.clinics.get(matter.item.clinic),
+        zone=here.zone_of(matter.item.clinic),
+        done=DONE.get(here.query("done")),
+        may_change=here.member.may(CHANGE_PATIENTS) and matter.item.state != "closed",
+    )
+
+
+def _by_mail(session: Session, here: Here, matter: Matter) -> Resend | None:
+    """Return what sending it by e-mail would come to; None where that is not to be had."""
+    message = matter.message
+    if message is None or message.channel == ChannelKind.EMAIL.value:
+        return None
+    try:
+        return check_resend(session, here.app, message.id, channel=ChannelKind.EMAIL)
+    except Conflict:
+        return None
+
+
+def _note(session: Session, here: Here, item: WorklistItem) -> str | None:
+    if item.note_sealed is None:
+        return None
+    try:
+        sealer = worklist.sealer_of(session, here.app, item)
+    except NotFound:
+        return None
+    return sealer.open(item.note_sealed, column=worklist.NOTE_COLUMN)
+
+
+def _call_note(here: Here, patient: Patient | None, sealed: bytes | None) -> str | None:
+    if patient is None:
+        return None
+    sealer = here.app.keyring.patient(patient.data_key, patient.master_key_id)
+    return sealer.open_if(sealed, column=CALL_NOTE_COLUMN) if sealer else None
+
+
+def _contacts(person: Person | None, *, revealed: bool) -> dict[str, str | None]:
+    if person is None:
+        return {}
+    if revealed:
+        return {"mobile": person.mobile, "email": person.email}
+    return {
+        "mobile": mask_mobile(person.mobile) if person.mobile else None,
+        "email": mask_email(person.email) if person.email else None,
+    }
+
+
+def _by_patient(matters: Sequence[Matter]) -> list[list[list[Matter]]]:
+    """Return the items of each patient together, and of those the ones of a kind together.
+
+    Both stand in the order of the most urgent in each.
+    """
+    groups: dict[UUID, dict[str, list[Matter]]] = {}
+    for matter in matters:
+        item = matter.item
+        alike = item.kind if matter.said is None else str(item.id)
+        by_kind = groups.setdefault(item.patient_id or item.id, {})
+        by_kind.setdefault(alike, []).append(matter)
+    return [list(by_kind.values()) for by_kind in groups.values()]
+
+
+def _clinics(here: Here) -> Sequence[str] | None:
+    return None if here.member.clinics is None else here.clinics
+
+
+def _looked(here: Here, matter: Matter, action: str) -> None:
+    here.record(worklist.entry_of(matter.item, action))

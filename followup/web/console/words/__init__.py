@@ -1,0 +1,1 @@
+"""The console's words: labels, audit sentences and reports."""

@@ -1,0 +1,47 @@
+"""When a step is due and until when it is useful, in words."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from followup.domain.protocols.protocol import Step
+from followup.domain.protocols.timing import After, Bound, FromProcedure, OnDay, StartOfDay, Timing
+from followup.web.console.words import labels as words
+
+ANY_DAY = datetime(2026, 1, 1)  # noqa: DTZ001 - lends its date to a time of day
+
+
+def when(step: Step) -> str:
+    """Return when each occurrence of a step is due: `day 2 at 10am, day 5 at 10am`."""
+    told = ", ".join(map(_due, step.occurrences))
+    return told[:1].upper() + told[1:]
+
+
+def useful(step: Step) -> str:
+    """Return from when and until when a step may be sent."""
+    return f"From {_bound(step.not_before)} until {_bound(step.not_after)}"
+
+
+def _due(timing: Timing) -> str:
+    if isinstance(timing, OnDay):
+        at = words.clock(datetime.combine(ANY_DAY, timing.at))
+        return f"on the day at {at}" if timing.day == 0 else f"day {timing.day} at {at}"
+    if isinstance(timing, After):
+        return f"{_span(timing.elapsed)} after the procedure"
+    return "at once on enrolment"
+
+
+def _bound(bound: Bound) -> str:
+    if isinstance(bound, StartOfDay):
+        return f"the beginning of day {bound.day}"
+    if isinstance(bound, FromProcedure):
+        return f"{_span(bound.elapsed)} after the procedure" if bound.elapsed else "the procedure"
+    return f"{_span(bound.elapsed)} after it is due"
+
+
+def _span(elapsed: timedelta) -> str:
+    hours = int(elapsed.total_seconds() // 3600)
+    days, rest = divmod(hours, 24)
+    if days >= 2 and not rest:  # noqa: PLR2004 - a day and more is said in hours
+        return words.count(days, "day")
+    return words.count(hours, "hour") if hours else words.span(elapsed)

@@ -1,0 +1,1 @@
+"""Wording: one dictionary of labels and meanings for codes that people read."""

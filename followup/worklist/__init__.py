@@ -1,0 +1,1 @@
+"""The worklist: items that need a person, opened, gathered and closed."""

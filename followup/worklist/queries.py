@@ -1,0 +1,152 @@
+"""What waits for a person, with everything that its list and its pages show."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, literal_column, select, true
+from sqlalchemy.orm import Session, load_only
+
+from followup.store.models.messages import InboundMessage, Message
+from followup.store.models.patients import Patient
+from followup.store.models.worklist import Occurrence, WorklistItem
+
+PAGE = 40
+"""So many items one page shows."""
+
+
+class WorklistItemView(StrEnum):
+    """Which items are looked at; the values stand in addresses."""
+
+    ALL = ""
+    MINE = "mine"
+    FREE = "free"
+    LATE = "late"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingItems:
+    """Items with their patients, messages and texts, by id. `more` says that others wait too.
+
+    `gathered` are all messages that an item is about, by the id of the item.
+    """
+
+    items: Sequence[WorklistItem]
+    more: bool
+    patients: Mapping[UUID, Patient]
+    messages: Mapping[UUID, Message]
+    texts: Mapping[UUID, InboundMessage]
+    gathered: Mapping[UUID, Sequence[Message]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorklistTally:
+    """How much waits, since when, and how much of it for longer than it should."""
+
+    count: int
+    oldest: datetime | None
+    overdue: int
+
+
+def is_open() -> ColumnElement[bool]:
+    """Return the condition that an item is not closed, as its partial index has it."""
+    return WorklistItem.state != literal_column("'closed'")
+
+
+def of_clinics(clinics: Collection[str] | None) -> list[ColumnElement[bool]]:
+    """Return the condition that an item belongs to one of these clinics; None is every clinic."""
+    return [] if clinics is None else [WorklistItem.clinic.in_(clinics)]
+
+
+def worklist_tally(
+    session: Session, clinics: Collection[str] | None, *, now: datetime
+) -> WorklistTally:
+    """Return how much waits for a person."""
+    row = session.execute(
+        select(
+            func.count(),
+            func.min(WorklistItem.opened_at),
+            func.count().filter(WorklistItem.due_at <= now),
+        ).where(is_open(), *of_clinics(clinics))
+    ).one()
+    return WorklistTally(count=row[0], oldest=row[1], overdue=row[2])
+
+
+def views_of(
+    session: Session, clinics: Collection[str] | None, *, actor: str, now: datetime
+) -> Mapping[WorklistItemView, int]:
+    """Return how much waits in each view of a member of staff, in one query."""
+    counts = [
+        func.count().filter(belongs(view, actor=actor, now=now)).label(view.name)
+        for view in WorklistItemView
+    ]
+    row = session.execute(select(*counts).where(is_open(), *of_clinics(clinics))).one()
+    return dict(zip(WorklistItemView, row, strict=True))
+
+
+def belongs(view: WorklistItemView, *, actor: str, now: datetime) -> ColumnElement[bool]:
+    """Return the condition that an item belongs to a view."""
+    return {
+        WorklistItemView.ALL: true(),
+        WorklistItemView.MINE: WorklistItem.owner == actor,
+        WorklistItemView.FREE: WorklistItem.owner.is_(None),
+        WorklistItemView.LATE: WorklistItem.due_at <= now,
+    }[view]
+
+
+def waiting_items(
+    session: Session, clinics: Collection[str] | None, which: ColumnElement[bool], *, page: int = 1
+) -> WaitingItems:
+    """Return a page of what waits, the most urgent first: five queries, however much it is."""
+    items = session.scalars(
+        select(WorklistItem)
+        .where(is_open(), which, *of_clinics(clinics))
+        .order_by(WorklistItem.urgency, WorklistItem.due_at, WorklistItem.id)
+        .offset((page - 1) * PAGE)
+        .limit(PAGE + 1)
+    ).all()
+    return _with_all(session, items[:PAGE], more=len(items) > PAGE)
+
+
+def one_item(session: Session, item_id: UUID) -> WaitingItems | None:
+    """Return one item with all that belongs to it, closed or not."""
+    item = session.get(WorklistItem, item_id)
+    return None if item is None else _with_all(session, [item], more=False)
+
+
+def _with_all(session: Session, items: Sequence[WorklistItem], *, more: bool) -> WaitingItems:
+    shared = [UUID(each) for item in items for each in item.detail.get("shared_by", ())]
+    people = {item.patient_id for item in items if item.patient_id} | set(shared)
+    patients = session.scalars(select(Patient).where(Patient.id.in_(people)))
+    messages = session.scalars(
+        select(Message).where(
+            Message.id.in_({item.message_id for item in items if item.message_id})
+        )
+    )
+    texts = session.scalars(
+        select(InboundMessage).where(
+            InboundMessage.id.in_({item.inbound_id for item in items if item.inbound_id})
+        )
+    )
+    gathered: dict[UUID, list[Message]] = {}
+    for row in session.execute(
+        select(Occurrence.item_id, Message)
+        .join(Message, Message.id == Occurrence.message_id)
+        # A title, a time and a link are all that is shown of these, and there may be many.
+        .options(load_only(Message.id, Message.template, Message.due_at))
+        .where(Occurrence.item_id.in_([item.id for item in items]), Occurrence.settled.is_(False))
+        .order_by(Message.due_at, Message.id)
+    ):
+        gathered.setdefault(row[0], []).append(row[1])
+    return WaitingItems(
+        items=items,
+        more=more,
+        patients={one.id: one for one in patients},
+        messages={one.id: one for one in messages},
+        texts={one.id: one for one in texts},
+        gathered=gathered,
+    )

@@ -1,0 +1,339 @@
+"""Keeping each sender to its pace, within a process and across processes."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from redis import Redis
+
+from followup.providers.resilience.rate_limiter import (
+    ALONE,
+    CALM,
+    LEAST,
+    RECOVERY,
+    Grant,
+    InProcessRateLimiter,
+    RedisRateLimiter,
+)
+from followup.providers.resilience.shared_redis import LEFT_ALONE
+from tests.support.servers import RedisServer, free_port
+
+NO_WAIT = timedelta(0)
+SENDER = "+447700900999"
+OTHER = "+447700900998"
+
+
+@pytest.fixture
+def pace(seconds):
+    return InProcessRateLimiter(seconds=seconds)
+
+
+def test_a_quiet_sender_may_start_with_a_seconds_worth(pace):
+    first = pace.take(SENDER, 15, per_second=10)
+    second = pace.take(SENDER, 1, per_second=10)
+
+    assert first == Grant(10, timedelta(seconds=0.5))
+    assert second == Grant(0, timedelta(seconds=0.1))
+
+
+def test_a_sender_gets_its_pace_back_as_time_passes(pace, seconds):
+    pace.take(SENDER, 10, per_second=10)
+    seconds.passed += 0.35
+
+    assert pace.take(SENDER, 10, per_second=10).granted == 3
+
+
+def test_no_more_than_a_seconds_worth_is_ever_saved_up(pace, seconds):
+    pace.take(SENDER, 10, per_second=10)
+    seconds.passed += 3600
+
+    assert pace.take(SENDER, 100, per_second=10).granted == 10
+
+
+def test_senders_do_not_slow_each_other(pace):
+    pace.take(SENDER, 10, per_second=10)
+
+    assert pace.take(OTHER, 10, per_second=10) == Grant(10, NO_WAIT)
+
+
+def test_a_slow_sender_may_send_one_at_a_time(pace, seconds):
+    grants = []
+    for _ in range(4):
+        grants.append(pace.take(SENDER, 1, per_second=0.5).granted)
+        seconds.passed += 1.0
+
+    assert grants == [1, 0, 1, 0]
+
+
+def test_after_the_wait_that_is_told_the_rest_may_go_and_not_before(pace, seconds):
+    pace.take(SENDER, 10, per_second=10)
+    wait = pace.take(SENDER, 4, per_second=10).wait
+
+    seconds.passed += wait.total_seconds() - 0.001
+    early = pace.take(SENDER, 4, per_second=10)
+    seconds.passed += early.wait.total_seconds()
+
+    assert early.granted == 3
+    assert pace.take(SENDER, 1, per_second=10).granted == 1
+
+
+def test_over_a_minute_the_pace_is_kept_to_whoever_asks_how_often(pace, seconds):
+    granted = 0
+    for _ in range(6000):
+        granted += pace.take(SENDER, 7, per_second=20).granted
+        seconds.passed += 0.01
+
+    assert 60 * 20 <= granted <= 61 * 20 + 1
+
+
+def test_a_sender_that_was_told_to_slow_down_waits_and_starts_gently(pace, seconds):
+    pace.slow_down(SENDER, timedelta(seconds=5))
+
+    held = pace.take(SENDER, 3, per_second=10)
+    seconds.passed += 5.25
+    after = pace.take(SENDER, 10, per_second=10)
+
+    assert held == Grant(0, timedelta(seconds=5))
+    assert after.granted == 1
+
+
+def test_a_shorter_hold_does_not_end_a_longer_one(pace, seconds):
+    pace.slow_down(SENDER, timedelta(seconds=60))
+    pace.slow_down(SENDER, timedelta(seconds=1))
+    seconds.passed += 30
+
+    assert pace.take(SENDER, 1, per_second=10) == Grant(0, timedelta(seconds=30))
+
+
+def sent_over(pace, seconds, span, *, per_second=100):
+    """Ask for everything, ten times a second; return how much may go."""
+    granted = 0
+    for _ in range(round(span * 10)):
+        seconds.passed += 0.1
+        granted += pace.take(SENDER, 10_000, per_second=per_second).granted
+    return granted
+
+
+def test_a_sender_that_was_told_to_slow_down_goes_on_at_half_its_pace_and_recovers(pace, seconds):
+    pace.take(SENDER, 100, per_second=100)
+    pace.slow_down(SENDER, timedelta(seconds=1))
+    seconds.passed += 1
+
+    first = sent_over(pace, seconds, 1)
+    later = sent_over(pace, seconds, 30)
+    whole = sent_over(pace, seconds, 1)
+
+    assert 50 <= first <= 52
+    # It rises from half to all of 100 a second.
+    assert 2150 <= later <= 2350
+    assert 99 <= whole <= 101
+
+
+def test_answers_to_calls_made_side_by_side_slow_a_sender_once(pace, seconds):
+    for _ in range(32):
+        pace.slow_down(SENDER, timedelta(seconds=0.2))
+    seconds.passed += 0.2
+
+    assert pace.take(SENDER, 0, per_second=100).per_second == pytest.approx(50)
+
+
+def test_a_sender_told_again_and_again_never_stops(pace, seconds):
+    for _ in range(10):
+        pace.slow_down(SENDER, timedelta(seconds=0.1))
+        seconds.passed += CALM + 0.1
+    rate = pace.take(SENDER, 0, per_second=100).per_second
+
+    assert LEAST * 100 <= rate <= LEAST * 100 + 5
+
+
+def test_a_sender_whose_provider_was_away_begins_again_slowly(pace, seconds):
+    pace.take(SENDER, 1, per_second=100)
+    pace.slow_down(SENDER, timedelta(0))
+    pace.begin_again(SENDER)
+
+    first = sent_over(pace, seconds, 1)
+    seconds.passed += RECOVERY
+    again = pace.take(SENDER, 1000, per_second=100)
+
+    assert 5 <= first <= 7
+    assert again.granted == 100
+
+
+def test_how_much_could_go_is_told_and_not_taken(pace, seconds):
+    span = timedelta(seconds=10)
+
+    assert pace.ahead(SENDER, span, per_second=10) == 110
+    pace.take(SENDER, 10, per_second=10)
+    assert pace.ahead(SENDER, span, per_second=10) == 100
+    pace.slow_down(SENDER, timedelta(seconds=5))
+    held = pace.ahead(SENDER, span, per_second=10)
+    assert 25 <= held <= 28
+    seconds.passed += 5
+    assert pace.ahead(SENDER, timedelta(seconds=5), per_second=10) == held
+    assert pace.ahead(SENDER, timedelta(0), per_second=10) == 0
+
+
+def test_threads_together_get_no_more_than_the_pace(pace):
+    with ThreadPoolExecutor(16) as threads:
+        grants = threads.map(lambda _: pace.take(SENDER, 3, per_second=100), range(200))
+
+    assert sum(grant.granted for grant in grants) == 100
+
+
+# ---------------------------------------------------------------------------------- with Redis
+
+
+@pytest.fixture
+def shared(redis_url):
+    """Two processes' worth of pace on one Redis."""
+    paces = [RedisRateLimiter(redis_url), RedisRateLimiter(redis_url)]
+    yield paces
+    for one in paces:
+        one.close()
+
+
+def test_processes_share_one_pace(shared):
+    one, other = shared
+
+    first = one.take(SENDER, 6, per_second=10)
+    second = other.take(SENDER, 6, per_second=10)
+
+    assert first == Grant(6, NO_WAIT)
+    assert second.granted == 4
+    assert timedelta(seconds=0.1) < second.wait < timedelta(seconds=0.2)
+
+
+def test_a_shared_pace_is_given_back_as_time_passes(shared):
+    one, other = shared
+    began = time.monotonic()
+    granted = one.take(SENDER, 50, per_second=50).granted
+
+    while time.monotonic() - began < 0.5:
+        granted += other.take(SENDER, 50, per_second=50).granted
+        granted += one.take(SENDER, 50, per_second=50).granted
+
+    passed = time.monotonic() - began
+    assert 50 + 50 * 0.5 - 2 <= granted <= 50 + 50 * passed + 1
+
+
+def test_a_shared_sender_that_was_told_to_slow_down_waits_everywhere(shared):
+    one, other = shared
+    one.take(OTHER, 1, per_second=10)
+
+    one.slow_down(SENDER, timedelta(seconds=30))
+    one.slow_down(SENDER, timedelta(seconds=1))
+
+    for pace in shared:
+        held = pace.take(SENDER, 3, per_second=10)
+        assert held.granted == 0
+        assert timedelta(seconds=29) < held.wait <= timedelta(seconds=30)
+    assert other.take(OTHER, 1, per_second=10).granted == 1
+
+
+@pytest.mark.slow
+def test_a_shared_pace_recovers_as_one_in_a_process_does(shared):
+    one, other = shared
+    alone = InProcessRateLimiter()
+    for pace in (one, alone):
+        pace.take(SENDER, 1000, per_second=1000)
+        pace.slow_down(SENDER, timedelta(seconds=0.2))
+        pace.slow_down(SENDER, timedelta(seconds=0.2))
+    granted = {one: 0, alone: 0}
+    began = time.monotonic()
+
+    while time.monotonic() - began < 1.5:
+        for pace in granted:
+            granted[pace] += pace.take(SENDER, 1000, per_second=1000).granted
+    rates = [each.take(SENDER, 0, per_second=1000).per_second for each in (one, other, alone)]
+
+    assert granted[one] == pytest.approx(granted[alone], abs=15)
+    assert rates == pytest.approx([rates[2]] * 3, rel=0.01)
+    assert 515 < rates[0] < 530
+    ahead = [
+        each.ahead(SENDER, timedelta(seconds=60), per_second=1000) for each in (one, other, alone)
+    ]
+    assert ahead == pytest.approx([ahead[2]] * 3, rel=0.01)
+
+
+def test_a_shared_sender_begins_again_slowly_everywhere(shared):
+    one, other = shared
+    one.begin_again(SENDER)
+
+    assert other.take(SENDER, 0, per_second=100).per_second == pytest.approx(LEAST * 100, rel=0.1)
+
+
+def test_a_shared_hold_ends_without_a_burst(shared):
+    one, other = shared
+    one.slow_down(SENDER, timedelta(seconds=0.05))
+    time.sleep(0.06)
+
+    assert other.take(SENDER, 20, per_second=20).granted <= 1
+
+
+def test_threads_of_processes_together_get_no_more_than_the_pace(shared):
+    def take(number: int) -> int:
+        return shared[number % 2].take(SENDER, 3, per_second=0.001 * 1000 + 99).granted
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(16) as threads:
+        granted = sum(threads.map(take, range(200)))
+
+    assert 100 <= granted <= 100 + 100 * (time.monotonic() - began) + 1
+
+
+def test_what_redis_keeps_of_a_sender_is_soon_gone_and_names_no_patient(shared, redis_url):
+    shared[0].take(SENDER, 5, per_second=10)
+
+    with Redis.from_url(redis_url) as redis:
+        (key,) = redis.keys()
+        assert key == f"followup:pace:{SENDER}".encode()
+        assert 0 < redis.ttl(key) <= 2
+
+
+def test_a_flushed_redis_only_gives_the_pace_back(shared, redis_url):
+    shared[0].take(SENDER, 10, per_second=10)
+    with Redis.from_url(redis_url) as redis:
+        redis.flushall()
+        redis.script_flush()
+
+    assert shared[0].take(SENDER, 10, per_second=10).granted == 10
+
+
+def test_without_redis_a_process_goes_on_alone_at_a_part_of_the_pace(seconds):
+    pace = RedisRateLimiter(f"redis://127.0.0.1:{free_port()}/0", seconds=seconds)
+
+    first = pace.take(SENDER, 100, per_second=40)
+    pace.slow_down(OTHER, timedelta(seconds=5))
+
+    assert first.granted == 40 * ALONE
+    assert pace.take(OTHER, 1, per_second=40).granted == 0
+    pace.close()
+
+
+def test_a_sender_is_slowed_down_also_without_redis(seconds):
+    pace = RedisRateLimiter(f"redis://127.0.0.1:{free_port()}/0", seconds=seconds)
+
+    pace.slow_down(SENDER, timedelta(seconds=5))
+
+    assert pace.take(SENDER, 1, per_second=40) == Grant(0, timedelta(seconds=5))
+    pace.close()
+
+
+def test_a_redis_that_does_not_answer_is_left_alone_for_a_while(seconds):
+    with RedisServer() as server:
+        pace = RedisRateLimiter(server.url(), seconds=seconds)
+        pace.take(SENDER, 1, per_second=1000)
+        server.kill()
+        assert pace.take(SENDER, 1000, per_second=1000).granted == 1000 * ALONE
+        server.start()
+
+        meanwhile = pace.take(OTHER, 1000, per_second=1000)
+        seconds.passed += LEFT_ALONE
+        again = pace.take(OTHER, 1000, per_second=1000)
+
+        assert meanwhile.granted == 1000 * ALONE
+        assert again.granted == 1000
+        pace.close()

@@ -1,0 +1,150 @@
+"""A text "STOP cant feel my legs" through the real processes, on both ways to run the product.
+
+It is at the top of the worklist within five seconds with the right answer sent; nobody takes it, so
+those on call are told; and the audit tells the whole story. The clock runs 60 times as fast, so
+that fifteen minutes take fifteen seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from followup.store.engine.session import Store, make_engine
+from followup.store.models.messages import Message
+from followup.worklist.items import open_items
+from tests.cli.conftest import document
+from tests.support.servers import PostgresServer, RedisServer, free_port
+from tests.support.stacks import Stack
+from tests.web.conftest import AUTH_TOKEN, sid, twilio_post
+
+ON_CALL = "+447700900700"
+PATIENT = "+447700900001"
+SPEED = 60
+IN_TIME = 5.0
+
+pytestmark = pytest.mark.slow
+
+
+def rehearsal() -> dict[str, str]:
+    now = datetime.now(UTC)
+    return {
+        "FOLLOWUP_CLOCK": f"2026-10-19T14:00:00Z={now:%Y-%m-%dT%H:%M:%SZ}@{SPEED}",
+        "FOLLOWUP_ON_CALL_MOBILE": ON_CALL,
+        "FOLLOWUP_ON_CALL_EMAIL": "on-call@example.com",
+    }
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A running stack, where its web process listens, and its database."""
+
+    stack: Stack
+    url: str
+    store: Store
+
+
+@pytest.fixture(params=["embedded", "servers"])
+def scene(request) -> Iterator[Scene]:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    environment = {
+        **rehearsal(), "FOLLOWUP_PUBLIC_URL": url, "FOLLOWUP_TWILIO_AUTH_TOKEN": AUTH_TOKEN
+    }  # fmt: skip
+    with ExitStack() as servers:
+        if request.param == "embedded":
+            stack = servers.enter_context(Stack(environment))
+            stack.migrate()
+            running = stack.embedded("--port", str(port))
+            stack.wait_for(lambda: answers(url), what="the web server", of=running)
+            database_url = f"sqlite:///{stack.environment['FOLLOWUP_DATA_DIR']}/followup.db"
+        else:
+            database = servers.enter_context(PostgresServer())
+            broker = servers.enter_context(RedisServer())
+            database_url = database.url(database.create_database())
+            urls = {"FOLLOWUP_DATABASE_URL": database_url, "FOLLOWUP_BROKER_URL": broker.url()}
+            stack = servers.enter_context(Stack({**environment, **urls}))
+            stack.migrate()
+            stack.worker(concurrency=2)
+            stack.beat()
+            stack.web(port=port)
+        store = Store(make_engine(database_url))
+        yield Scene(stack, url, store)
+        store.close()
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/healthz", timeout=1).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def texted(scene: Scene, serial: int, body: str) -> None:
+    """Bring a text as Twilio does: by HTTP, signed."""
+    form = {"MessageSid": sid(serial), "From": PATIENT, "To": "+447700900500", "Body": body}
+    with httpx.Client(base_url=scene.url) as client:
+        answer = twilio_post(client, "/hooks/twilio/inbound", form, public_url=scene.url)
+    assert answer.status_code == 200
+
+
+def seen(scene: Scene) -> tuple[str | None, str | None]:
+    """Return the cause at the top of the worklist, and the state of the answer to the red flag."""
+    with scene.store.read() as session:
+        items = open_items(session)
+        answer = session.scalar(
+            select(Message.state).where(Message.template == "reply-red-flag-stopped")
+        )
+    return (items[0].detail["cause"] if items else None), answer
+
+
+def lines(stack: Stack, *arguments: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stack.followup(*arguments, "--json").splitlines()]
+
+
+def texts_to(stack: Stack, number: str) -> list[str]:
+    return [one["body"] for one in lines(stack, "outbox", "--to", number)]
+
+
+@pytest.mark.timeout(240)
+def test_a_red_flag_beside_stop_finds_a_person_and_the_audit_tells_how(scene):
+    stack = scene.stack
+    enrolled = json.loads(stack.followup("enrol", "--json", "-", given=json.dumps(document())))
+    stack.wait_for(lambda: bool(texts_to(stack, PATIENT)), what="the first advice", seconds=60)
+    texted(scene, 1, "please ring me about parking")
+
+    started = time.monotonic()
+    texted(scene, 2, "STOP cant feel my legs")
+    stack.wait_for(lambda: seen(scene)[0] == "red-flag", what="the item", seconds=IN_TIME)
+    stack.wait_for(
+        lambda: seen(scene)[1] in {"sent", "delivered"}, what="the answer", seconds=IN_TIME
+    )
+    assert time.monotonic() - started < IN_TIME
+
+    [answer] = [body for body in texts_to(stack, PATIENT) if "get help now" in body]
+    for words in ("nobody watches this number", "ring 999", "no more of these texts"):
+        assert words in answer
+
+    stack.wait_for(lambda: bool(texts_to(stack, ON_CALL)), what="the escalation", seconds=60)
+    assert "URGENT" in texts_to(stack, ON_CALL)[0]
+    assert "legs" not in texts_to(stack, ON_CALL)[0]
+    story = stack.followup("audit", enrolled["enrolment_id"], "--json")
+    for step in (
+        "inbound.taken", "objection.lodged", "worklist.opened", "worklist.escalated",
+        "worklist.told", "reply-red-flag-stopped",
+    ):  # fmt: skip
+        assert step in story, step
+    first = lines(stack, "worklist")[0]
+    assert (first["cause"], first["urgency"]) == ("red-flag", 1)
+    stack.followup("worklist", "take", first["id"])
+    stack.followup("worklist", "close", first["id"], "--outcome", "rang")
+    assert "rang" in stack.followup("audit", enrolled["enrolment_id"])

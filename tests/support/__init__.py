@@ -1,0 +1,1 @@
+"""Shared support for the tests: apps on databases, people, servers, processes."""

@@ -1,0 +1,361 @@
+"""A clinic where everything has happened, so that each page has something to show in each state.
+
+    clinic = fill(app context)                        # an app context with the product's sandbox
+    clinic.addresses("/patients/{patient}")   # where a route is to be looked at
+
+A route with a gap that nothing here fills raises `KeyError`: a new page is not forgotten.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import product
+from uuid import UUID
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from followup.audit.seals import seal_trail
+from followup.consent.objections import lodge_objection
+from followup.context import AppContext
+from followup.domain.lifecycle import State
+from followup.domain.needs import ReadingNeed
+from followup.domain.roles import Role
+from followup.enrolment.number_verification import send_test_text
+from followup.enrolment.pause import pause_enrolment
+from followup.enrolment.reading_needs import change_needs
+from followup.enrolment.withdraw import withdraw_enrolment
+from followup.messages.kill_switch_queries import SwitchScope
+from followup.messages.verification_code import code_of
+from followup.monitoring.heartbeats import record_heartbeat
+from followup.providers.twilio.webhooks import InboundText
+from followup.replies.inbound import take_inbound
+from followup.sending.kill_switches import activate_switch, deactivate_switch
+from followup.staff import sessions
+from followup.staff.invitations import invite_member, open_invitations, reset_link
+from followup.staff.members import MemberDetails, disable_member, insert_member
+from followup.staff.sessions import Stage
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import Message
+from followup.store.models.patients import Patient
+from followup.store.models.staff import NumberCheck, Staff
+from followup.store.models.worklist import WorklistItem
+from followup.web.console.framework.drafts import begin_draft
+from followup.web.console.words import labels as words
+from followup.worklist.items import NewItem, close_item, open_item, take_over_item
+from tests.support.apps import clock_of, enrol_one, messages, rows, run_until
+from tests.support.people import CLINIC, EMAIL, ENROLLED_AT, SMS, nhs_number
+
+BY = "web:sam@example.com"
+GAP = re.compile(r"\{(\w+)\}")
+ANSWERS: Mapping[str, tuple[str, ...]] = {
+    "nhs_number": (nhs_number(0),), "name": ("Ada Larkin",), "born": ("17",),
+    "born-month": ("5",), "born-year": ("1957",), "mobile": ("07700 900123",),
+    "mobile_again": ("07700 900123",), "email": ("ada@example.com",),
+    "protocol": ("nerve-root-block",), "on": ("19",), "on-month": ("10",), "on-year": ("2026",),
+    "at": ("2:30pm",), "attribute-diabetic": ("yes",), "attribute-steroid_given": ("yes",),
+    "channels": ("sms", "email"), "language": ("en",),
+}  # fmt: skip
+"""A whole enrolment as the quick form has it, of somebody who is not enrolled yet."""
+AGAIN: Mapping[str, tuple[str, ...]] = {
+    **ANSWERS, "nhs_number": (nhs_number(1),), "name": ("Test Patient-00001",), "born": ("2",),
+    "born-month": ("2",), "born-year": ("1951",),
+}  # fmt: skip
+"""The same of somebody who is."""
+
+TOLD_OF = ("silent", "died", "erased")
+"""Whose report for the audit is looked at."""
+
+QUERIES: Mapping[str, tuple[str, ...]] = {
+    "/sign-in": ("", "?ended=1", "?out=1"),
+    "/attention": ("", "?view=mine", "?view=late"),
+    "/messages": ("", "?state=failed&channel=sms", "?state=cancelled&channel=email&step=moving"),
+    "/messages/{message}/again": ("?by=sms",),
+    "/audit": (
+        "", "?what=looks", "?who=providers&what=team",
+        "?since=31&since-month=2&since-year=2026",
+    ),
+    "/content/{template}": ("?occurrence=4",),
+    "/protocols/{protocol}": (
+        "", "?on=23&on-month=10&on-year=2026&at=14:30", "?on=31&on-month=2&on-year=2026",
+    ),
+    "/enrol/quick": ("", "?protocol=facet-joint-injection"),
+}  # fmt: skip
+"""What follows the path of a route, to show it in each of its states."""
+
+
+@dataclass(frozen=True, slots=True)
+class FullClinic:
+    """What is there. The member of staff may do everything, and `token` is their session.
+
+    `fills` says what goes into the gaps of a path: of one route, or in general, under "".
+    """
+
+    app: AppContext
+    staff_id: UUID
+    token: str
+    enrolments: Mapping[str, UUID]
+    fills: dict[str, dict[str, Sequence[object]]] = field(default_factory=dict)
+
+    def patient(self, name: str) -> UUID:
+        """Return who was enrolled under this name."""
+        with self.app.store.read() as session:
+            return session.get_one(Enrolment, self.enrolments[name]).patient_id
+
+    def addresses(self, route: str) -> list[str]:
+        """Return where to look at a route, the plainest first.
+
+        A route that ends in a gap is looked at with all that may stand there.
+        """
+        gaps, special = GAP.findall(route), self.fills.get(route, {})
+        choices = [
+            special.get(gap) or self.fills[""][gap][: None if route.endswith(f"{{{gap}}}") else 1]
+            for gap in gaps
+        ]
+        paths = [
+            route.format(**dict(zip(gaps, chosen, strict=True))) for chosen in product(*choices)
+        ]
+        return [path + query for path in paths for query in QUERIES.get(route, ("",))]
+
+
+def fill(app: AppContext) -> FullClinic:
+    """Let everything happen, up to twenty minutes after the enrolments."""
+    made = _enrolments(app)
+    run_until(app, ENROLLED_AT + timedelta(minutes=20))
+    staff_id = add_staff(app, "sam@example.com", *Role)
+    clinic = FullClinic(app, staff_id, begin_session(app, staff_id), made)
+    _happen(clinic)
+    _write_in(app)
+    clinic.fills.update(_fills(clinic))
+    _seal(app)
+    return clinic
+
+
+def add_staff(app: AppContext, email: str, *roles: Role) -> UUID:
+    """Add somebody to the team who signs in without a password; return who it is."""
+    who = MemberDetails(
+        email=email, name=f"Test {email.partition('@')[0]}", roles=roles, clinics=None
+    )
+    with app.store.write() as session:
+        return insert_member(session, app.by("cli:test"), who, password_hash=None).id
+
+
+def begin_session(app: AppContext, staff_id: UUID, *, stage: Stage = Stage.FULL) -> str:
+    """Return another session of a member of staff."""
+    with app.store.write() as session:
+        staff = session.get_one(Staff, staff_id)
+        return sessions.begin_session(session, app, staff, stage=stage, browser="Chrome on Linux")
+
+
+def _enrolments(app: AppContext) -> dict[str, UUID]:
+    return {
+        # The first is what pages are looked at with that have one state only.
+        "silent": enrol_one(app, 3, mobile="+447700900777"),
+        "active": enrol_one(app, 1, diabetic=True),
+        "failed": enrol_one(app, 2, channels=(SMS,), mobile="+447700900111"),
+        "paused": enrol_one(app, 4),
+        "ended": enrol_one(app, 5),
+        "finished": enrol_one(app, 6),
+        "stopped": enrol_one(app, 7),
+        "arabic": enrol_one(app, 8, language="ar"),
+        "welsh": enrol_one(app, 9),
+        "died": enrol_one(app, 10),
+        "erased": enrol_one(app, 11, reference=None),
+        "mailed": enrol_one(app, 12, channels=(EMAIL,)),
+    }
+
+
+def _happen(clinic: FullClinic) -> None:
+    app, made = clinic.app, clinic.enrolments
+    pause_enrolment(app, made["paused"], actor=BY)
+    withdraw_enrolment(app, made["ended"], reason="They moved away", actor=BY)
+    withdraw_enrolment(app, made["died"], reason="Told by the GP", actor=BY, deceased=True)
+    with app.store.write() as session:
+        stopped = session.get_one(Patient, clinic.patient("stopped"))
+        lodge_objection(session, app, app.by(BY), patient=stopped, channel=None, source="sms")
+        arabic = session.get_one(Patient, clinic.patient("arabic"))
+        needs = frozenset({ReadingNeed.LARGE_PRINT, ReadingNeed.EASY_READ})
+        change_needs(session, app, app.by(BY), arabic, needs, enrolment_id=made["arabic"])
+        _set(session, Enrolment, made["finished"], state="finished")
+        _set(session, Patient, clinic.patient("welsh"), language="cy")
+        _set(session, Patient, clinic.patient("erased"), data_key=None)
+    for component in ("worker", "beat", "web"):
+        record_heartbeat(app, component, f"{component}-1")
+
+
+def _write_in(app: AppContext) -> None:
+    for serial, said in ((1, "Can I have a bath?"), (4, "My leg feels weak"), (77, "Who is this?")):
+        text = InboundText(
+            provider_id=f"SM{serial}",
+            from_=f"+447700900{serial:03d}",
+            to="+447700900999",
+            body=said,
+        )
+        take_inbound(app, text, provider="sandbox")
+
+
+def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
+    app, made = clinic.app, clinic.enrolments
+    failed = _first(app, made["failed"], state="failed")
+    mailed = _first(app, made["mailed"], state="delivered", channel="email")
+    arrived = _first(app, made["active"], state="delivered", channel="sms")
+    whole, again, known = (
+        begin_draft(app, clinic.staff_id, kind="enrolment", answers=answers)
+        for answers in (ANSWERS, AGAIN, {"nhs_number": AGAIN["nhs_number"]})
+    )
+    found, lost = (
+        begin_draft(app, clinic.staff_id, kind="patient search", answers={"wanted": (wanted,)})
+        for wanted in (nhs_number(1), "Nobody")
+    )
+    items = _items(app, _first(app, made["silent"], state="sent", channel="sms"))
+    general: dict[str, Sequence[object]] = {
+        "patient": [clinic.patient(name) for name in made],
+        "enrolment": [made["silent"]],
+        "message": [failed.id, mailed.id, *_messages(app, made["active"])],
+        "item": [items["no-receipt"], *_one_of_each_make(app)],
+        "template": ["sugar", "reply-red-flag", "facet-going-home"],
+        "language": ["en"],
+        "protocol": ["nerve-root-block"],
+        "step": ["who", "name", "reach", "procedure", "about", "wishes"],
+        "draft": [whole],
+        "switch": [_switches(app)],
+        **_team(app),
+    }
+    return {
+        "": general,
+        **_number_checks(clinic, whole, items["unreachable"]),
+        "/enrol/{draft}/check": {"draft": [whole, again]},
+        "/enrol/{draft}/{step}": {"draft": [known]},
+        "/patients/found/{draft}": {"draft": [found, lost]},
+        "/messages/{message}/mail": {"message": [mailed.id]},
+        "/messages/{message}/again": {"message": [arrived.id]},
+        "/audit/patients/{patient}": {"patient": [clinic.patient(one) for one in TOLD_OF]},
+        "/attention/{item}/contacts": {"item": [items["failed"]]},
+        "/attention/{item}/done": {"item": [items["call-wanted"]]},
+        "/enrolments/{enrolment}/resume": {"enrolment": [made["paused"]]},
+    }
+
+
+def _number_checks(
+    clinic: FullClinic, enrolling: UUID, item: UUID
+) -> dict[str, dict[str, Sequence[object]]]:
+    """Send a test text to each number that is to be confirmed."""
+    app = clinic.app
+    correcting, attending = (
+        begin_draft(app, clinic.staff_id, kind="contacts", answers={"mobile": (mobile,)})
+        for mobile in ("07700 900321", "07700 900322")
+    )
+    numbers = {enrolling: "123", correcting: "321", attending: "322"}
+    with app.store.read() as session:
+        silent = session.get_one(Patient, clinic.patient("silent"))
+    for draft, ends in numbers.items():
+        send_test_text(
+            app,
+            draft,
+            clinic=app.catalogue.clinics[CLINIC],
+            mobile=f"+447700900{ends}",
+            patient=None if draft == enrolling else silent,
+            actor=BY,
+        )
+    at_patient: dict[str, Sequence[object]] = {"draft": [correcting]}
+    at_item: dict[str, Sequence[object]] = {"item": [item], "draft": [attending]}
+    return {
+        "/patients/{patient}/contacts/{draft}": {**at_patient, "patient": [silent.id]},
+        "/patients/{patient}/contacts/{draft}/again": at_patient,
+        "/attention/{item}/contacts/{draft}": at_item,
+        "/attention/{item}/contacts/{draft}/again": at_item,
+    }
+
+
+def code_of_last_text(app: AppContext, draft: UUID) -> str:
+    """Return the code that confirms the number of a form."""
+    checks = [one for one in rows(app, NumberCheck) if one.draft_id == draft]
+    last = max(checks, key=lambda one: (one.asked_real_at, one.id))
+    return code_of(app.keyring.indexes, last.message_id)
+
+
+def _messages(app: AppContext, enrolment: UUID) -> list[UUID]:
+    """Put a message of the enrolment into each state that none is in; return one of each."""
+    there = {one.state: one.id for one in messages(app, enrolment)}
+    spare = [one.id for one in messages(app, enrolment) if one.state == "planned"]
+    reasons = {State.HELD: "switch", State.EXPIRED: "window-over", State.SUPPRESSED: "objection"}
+    for state in State:
+        if state.value not in there:
+            there[state.value] = spare.pop()
+            with app.store.write() as session:
+                reason = reasons.get(state)
+                _set(session, Message, there[state.value], state=state.value, reason=reason)
+    return [there[state.value] for state in State]
+
+
+def _items(app: AppContext, message: Message) -> dict[str, UUID]:
+    """Open an item of each kind, most of them about the message; return one of each."""
+    nobody = {
+        kind: NewItem(subject=kind, kind=kind, clinic=CLINIC, cause="TemplateError")
+        for kind in ("set-up", "blast-radius")
+    }
+    about = {kind: NewItem.of_message(message, kind=kind, cause="30006") for kind in words.KINDS}
+    by = app.by("worker")
+    with app.store.write() as session:
+        opened = {
+            kind: open_item(session, app, by, task) for kind, task in {**about, **nobody}.items()
+        }
+    close_item(app, opened["duplicate"], outcome="told", actor=BY)
+    take_over_item(app, opened["unknown"], actor="web:nia@example.com")
+    return opened
+
+
+def _one_of_each_make(app: AppContext) -> list[UUID]:
+    """Return items that look different: closed, somebody's, of a message, of a text, of nobody."""
+    makes = {
+        (one.state, one.message_id is None, one.inbound_id is None, one.patient_id is None): one.id
+        for one in rows(app, WorklistItem)
+    }
+    return list(makes.values())
+
+
+def _switches(app: AppContext) -> UUID:
+    """Stop one thing, and another that goes again already; return the first."""
+    past = activate_switch(app, SwitchScope.CHANNEL, "email", reason="A drill", actor=BY)
+    deactivate_switch(app, past, actor=BY)
+    step = "nerve-root-block/moving"
+    return activate_switch(app, SwitchScope.STEP, step, reason="The words are wrong", actor=BY)
+
+
+def _team(app: AppContext) -> dict[str, Sequence[object]]:
+    nia, left, _ = (
+        add_staff(app, f"{name}@example.com", Role.MANAGE, Role.ENROL)
+        for name in ("nia", "left", "max")
+    )
+    with app.store.write() as session:
+        _set(session, Staff, nia, code_key_sealed=b"there is one")
+    disable_member(app, left, actor=BY)
+    joining = invite_member(app, "new@example.com", roles=[Role.AUDIT], clinics=[CLINIC], actor=BY)
+    with app.store.read() as session:
+        invitation = open_invitations(session, app)[0].id
+    return {
+        "member": [nia, left],
+        "invitation": [invitation],
+        "token": [joining, reset_link(app, nia, actor=BY)],
+    }
+
+
+def _seal(app: AppContext) -> None:
+    clock_of(app).advance_real(timedelta(minutes=15))
+    seal_trail(app)
+    clock_of(app).advance_real(timedelta(minutes=-15))
+
+
+def _first(app: AppContext, enrolment: UUID, **columns: str) -> Message:
+    return next(
+        one
+        for one in messages(app, enrolment)
+        if all(getattr(one, name) == value for name, value in columns.items())
+    )
+
+
+def _set(session: Session, table: type, row_id: UUID, **values: object) -> None:
+    session.execute(update(table).where(table.id == row_id).values(**values))

@@ -1,0 +1,224 @@
+"""The real product as real processes on loopback: workers, beats and web, started and killed.
+
+with Stack(environment) as stack:
+stack.migrate()
+worker = stack.worker()
+stack.beat()
+worker.kill()        # SIGKILL, children included
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import psutil
+
+from tests.support.processes import kill_family
+from tests.support.servers import free_port
+
+START_SECONDS = 60.0
+STOP_SECONDS = 40.0
+COMMAND_SECONDS = 300.0
+POLL_SECONDS = 0.05
+BIN = Path(sys.executable).parent
+ROOT = Path(__file__).parent.parent
+
+
+class StackError(Exception):
+    """A process of the product did not do what it should; the message holds the end of its log."""
+
+
+class Running:
+    """One process of the product, with its log."""
+
+    def __init__(self, name: str, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.name = name
+        self.process = process
+        self.log = log
+
+    @property
+    def is_running(self) -> bool:
+        return self.process.poll() is None
+
+    @property
+    def pids(self) -> list[int]:
+        """The process and its children: a prefork worker sends from these."""
+        if not self.is_running:
+            return []
+        family = psutil.Process(self.process.pid).children(recursive=True)
+        return [self.process.pid, *(child.pid for child in family)]
+
+    def kill(self) -> None:
+        """SIGKILL, to the process and all its children."""
+        kill_family(self.process, seconds=STOP_SECONDS)
+
+    def stop(self) -> int:
+        """SIGTERM, and wait; return the exit code."""
+        if self.is_running:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired as late:
+            self.kill()
+            raise StackError(f"{self.name} did not stop:\n{self.end_of_log()}") from late
+
+    def end_of_log(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")[-4000:]
+
+
+class Stack:
+    """Processes of the product that share one environment; all are killed at the end."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="followup-stack-"))
+        self.environment = {
+            "PATH": os.defpath,
+            "PYTHONPATH": str(ROOT),
+            # Tests send in minutes what a clinic sends in months.
+            "FOLLOWUP_VERSION_PER_MINUTE": "1000000",
+            "FOLLOWUP_DATA_DIR": str(self.folder / "data"),
+            "FOLLOWUP_MASTER_KEYS": base64.b64encode(secrets.token_bytes(32)).decode(),
+            **environment,
+        }
+        self.running: list[Running] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for one in self.running:
+            one.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def worker(
+        self, *, concurrency: int = 1, queues: str | None = None, **environment: str
+    ) -> Running:
+        """Start a Celery worker with so many processes."""
+        name = f"worker-{len(self.running)}"
+        command = ["-m", "celery", "-A", "tasks", "worker", "-c", str(concurrency)]
+        command += ["-n", f"{name}@%h", "-l", "warning", "--without-gossip", "--without-mingle"]
+        if queues:
+            command += ["-Q", queues]
+        return self._start(name, command, **environment)
+
+    def beat(self) -> Running:
+        """Start a Celery beat."""
+        return self._start(
+            f"beat-{len(self.running)}", ["-m", "celery", "-A", "tasks", "beat", "-l", "warning"]
+        )
+
+    def web(self, *, port: int | None = None) -> Running:
+        """Start the web process and wait until it answers."""
+        port = port or free_port()
+        running = self._start("web", ["-m", "followup.cli", "web"], FOLLOWUP_PORT=str(port))
+        self.wait_until_answers(port, of=running)
+        return running
+
+    def wait_until_answers(self, port: int, *, of: Running) -> None:
+        """Wait until the web process answers there."""
+        self.wait_for(lambda: _answers(port), what="the web process to answer", of=of)
+
+    def watch(self) -> Running:
+        """Start a watchdog of its own."""
+        return self._start("watch", ["-m", "followup.cli", "watch"])
+
+    def embedded(self, *arguments: str, **environment: str) -> Running:
+        """Start the embedded stack."""
+        return self._start("run", ["-m", "followup.cli", "run", *arguments], **environment)
+
+    def module(self, name: str, *arguments: str) -> Running:
+        """Start a module of the tests in the product's environment."""
+        return self._start(name.rpartition(".")[2], ["-m", name, *arguments])
+
+    def migrate(self) -> None:
+        """Make or update the tables."""
+        self.followup("migrate")
+
+    def followup(
+        self, *arguments: str, given: str | None = None, seconds: float = COMMAND_SECONDS
+    ) -> str:
+        """Run a command of the product to its end; return what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "followup.cli", *arguments],
+            env=self.environment,
+            cwd=self.folder,
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
+        )
+        if done.returncode != 0:
+            raise StackError(
+                f"followup {' '.join(arguments)} ended with {done.returncode}:\n"
+                f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+            )
+        return done.stdout
+
+    def balance(self) -> dict[str, int]:
+        """Return the balance sheet, whatever the exit code."""
+        done = subprocess.run(
+            [sys.executable, "-m", "followup.cli", "balance", "--json"],
+            env=self.environment,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return {str(key): int(value) for key, value in answer.items()}
+
+    def wait_for(
+        self,
+        condition: Callable[[], bool],
+        *,
+        what: str,
+        seconds: float = START_SECONDS,
+        of: Running | None = None,
+    ) -> None:
+        """Wait until a condition holds; raise with the logs if it does not in time."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            dead = of is not None and not of.is_running
+            if dead or time.monotonic() > deadline:
+                logs = "\n".join(f"--- {one.name}\n{one.end_of_log()}" for one in self.running)
+                raise StackError(f"waited in vain for {what}:\n{logs}")
+            time.sleep(POLL_SECONDS)
+
+    def _start(self, name: str, command: list[str], **environment: str) -> Running:
+        log = self.folder / f"{name}-{len(self.running)}.log"
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, *command],
+                env={**self.environment, **environment},
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        running = Running(name, process, log)
+        self.running.append(running)
+        return running
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=1) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False

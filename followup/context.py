@@ -109,7 +109,7 @@ class AppContext(ContentContext):
     policy: Policy
 
     def by(self, actor: str) -> AuditContext:
-        """Return a deed of `actor`, done now."""
+        """Return who acts, and when: now."""
         return AuditContext.of(actor, self.clock)
 
     def lines(self, kind: ChannelKind) -> tuple[Channel, ...]:

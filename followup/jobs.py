@@ -6,9 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import exists, select
-from sqlalchemy.orm import Session
-
 from followup.audit.seals import seal_trail
 from followup.casework.escalation import escalate_overdue
 from followup.context import AppContext
@@ -17,16 +14,11 @@ from followup.delivery.receipts import apply_parked_receipts
 from followup.delivery.reconcile import abandon_sending, settle_unknown_outcomes
 from followup.delivery.sandbox_receipts import deliver_sandbox_receipts
 from followup.domain.lifecycle import State
-from followup.messages.fallback import handle_expired
 from followup.replies.check_in import chase_check_ins
 from followup.sending.release_held import release_held
+from followup.sending.repair import cancel_ended, expire_overdue, release_leases
 from followup.sending.volume_limits import forget_minutes
-from followup.store.message_state import move_messages, state_is
-from followup.store.models.enrolments import Enrolment
-from followup.store.models.messages import Message
 
-ACTOR = "sweeper"
-BATCH = 500
 MOST_BATCHES = 40
 LONGEST_RUN = timedelta(seconds=20)
 """A run stops after so many batches or so long: what is left waits for the next, a moment later."""
@@ -54,77 +46,6 @@ class PeriodicJob:
             if found == 0 or app.clock.real_now() - started > LONGEST_RUN:
                 break
         return total
-
-
-def expire_overdue(app: AppContext, *, limit: int = BATCH) -> int:
-    """Expire unsent messages whose window is over, and ask a person where the step says so."""
-
-    def work(session: Session) -> int:
-        by = app.by(ACTOR)
-        found = session.execute(
-            select(Message.id, Message.state)
-            .where(
-                state_is(State.PLANNED, State.HELD),
-                Message.not_after <= by.at,
-            )
-            .order_by(Message.not_after)
-            .limit(limit)
-            .with_for_update(skip_locked=True, key_share=True)
-        ).all()
-        for state in (State.PLANNED, State.HELD):
-            ids = [row.id for row in found if row.state == state.value]
-            moved = move_messages(
-                session, by, ids, expected=state, to=State.EXPIRED, reason="window-over"
-            )
-            handle_expired(session, app, by, list(moved))
-        return len(found)
-
-    return app.store.transact(work)
-
-
-def release_leases(app: AppContext, *, limit: int = BATCH) -> int:
-    """Put claimed messages back whose lease is over: nobody was called, so nothing is in doubt."""
-
-    def work(session: Session) -> int:
-        by = app.by(ACTOR)
-        ids = session.scalars(
-            select(Message.id)
-            .where(state_is(State.CLAIMED), Message.lease_until <= by.real_at)
-            .order_by(Message.lease_until)
-            .limit(limit)
-            .with_for_update(skip_locked=True, key_share=True)
-        ).all()
-        moved = move_messages(
-            session,
-            by,
-            ids,
-            expected=State.CLAIMED,
-            to=State.PLANNED,
-            reason="lease-over",
-        )
-        return len(moved)
-
-    return app.store.transact(work)
-
-
-def cancel_ended(app: AppContext, *, limit: int = BATCH) -> int:
-    """Cancel unsent messages whose enrolment has ended: none should be left, but none may stay."""
-
-    def work(session: Session) -> int:
-        by = app.by(ACTOR)
-        ended = exists().where(Enrolment.id == Message.enrolment_id, Enrolment.state == "withdrawn")
-        found = session.execute(
-            select(Message.id, Message.state)
-            .where(state_is(State.PLANNED, State.HELD), ended)
-            .limit(limit)
-            .with_for_update(skip_locked=True, key_share=True, of=Message)
-        ).all()
-        for state in (State.PLANNED, State.HELD):
-            ids = [row.id for row in found if row.state == state.value]
-            move_messages(session, by, ids, expected=state, to=State.CANCELLED, reason="withdrawn")
-        return len(found)
-
-    return app.store.transact(work)
 
 
 JOBS: tuple[PeriodicJob, ...] = (

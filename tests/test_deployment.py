@@ -14,7 +14,13 @@ import yaml
 from followup.settings.settings import Settings
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("followup", "tasks", "config", "templates")
+CARRIED = {
+    "followup": "followup",
+    "tasks": "tasks",
+    "config": "followup/_data/config",
+    "templates": "followup/_data/templates",
+}
+"""Folders of the checkout, and where a wheel has their files."""
 COMPOSE = ROOT / "docker-compose.yml"
 
 
@@ -29,11 +35,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         return set(archive.namelist())
 
 
-@pytest.mark.parametrize("package", PACKAGES)
-def test_the_wheel_carries_every_file_of_each_package(wheel, package):
+@pytest.mark.parametrize("folder", CARRIED)
+def test_the_wheel_carries_every_file_of_each_folder(wheel, folder):
     files = {
-        path.relative_to(ROOT).as_posix()
-        for path in (ROOT / package).rglob("*")
+        f"{CARRIED[folder]}/{path.relative_to(ROOT / folder).as_posix()}"
+        for path in (ROOT / folder).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith(".")
     }
 
@@ -44,7 +50,7 @@ def test_the_wheel_carries_every_file_of_each_package(wheel, package):
 def test_the_wheel_carries_nothing_else(wheel):
     folders = {name.split("/")[0] for name in wheel}
 
-    assert {it for it in folders if not it.endswith(".dist-info")} == set(PACKAGES)
+    assert {it for it in folders if not it.endswith(".dist-info")} == {"followup", "tasks"}
 
 
 def test_compose_accepts_its_file():

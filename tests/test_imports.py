@@ -1,79 +1,101 @@
-"""Imports point inwards, for modules that nobody has listed anywhere too.
-
-The import linter's contracts name the parts of the product; a new use case is in none of them. Here
-each inner part says what it may know, and everything else is thereby forbidden.
-"""
+"""The import contract: every unit has its tier, and an import that points upwards fails."""
 
 from __future__ import annotations
 
-import grimp
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
 import pytest
 
-ROOTS = ("followup", "tasks", "config", "templates")
-
-# What each inner part may import, beside itself.
-MAY_IMPORT = {
-    "followup.domain": set(),
-    "followup.clock": {"followup.domain"},
-    "followup.providers": {"followup.domain", "followup.clock"},
-    "followup.content": {
-        "followup.domain",
-        "followup.clock",
-        "followup.content.languages",
-        "templates",
-    },
-    "followup.store": {"followup.domain", "followup.clock", "followup.providers"},
-    "config": {"followup.domain", "followup.clock"},
-}
-
-
-OUTERMOST = (
-    "tasks",
-    "followup.web",
-    "followup.cli",
-    "followup.demo",
-    "followup.cli.service.run_stack",
-    "followup.runtime.embedded",
-    "followup.bootstrap",
+ROOT = Path(__file__).parents[1]
+CONTRACT = next(
+    contract
+    for contract in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"][
+        "contracts"
+    ]
+    if contract["type"] == "layers"
 )
+TIERS = [
+    [unit.strip() for unit in layer.replace("|", ":").split(":")] for layer in CONTRACT["layers"]
+]
+MOST_AT_THE_TOP = 10
+MOST_FILES = 25
 
 
-@pytest.fixture(scope="module")
-def graph() -> grimp.ImportGraph:
-    return grimp.build_graph(*ROOTS, cache_dir=None)
+def _lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder), "COLUMNS": "400"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
 
 
-def belongs(module: str, part: str) -> bool:
-    return module == part or module.startswith(f"{part}.")
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the packages and their contract, to be broken."""
+    for package in ("followup", "tasks"):
+        shutil.copytree(
+            ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
 
 
-def is_program(module: str) -> bool:
-    """Tell whether a module is an entry point of its own, which nobody imports."""
-    return module.endswith(".__main__")
+def _module_of(folder: Path, unit: str) -> Path:
+    package = folder / "followup" / unit
+    return package / "__init__.py" if package.is_dir() else package.with_suffix(".py")
 
 
-@pytest.mark.parametrize("part", MAY_IMPORT)
-def test_an_inner_part_knows_nothing_further_out(graph, part):
-    allowed = {part, *MAY_IMPORT[part]}
+@pytest.mark.slow
+def test_an_import_that_points_upwards_fails_whichever_unit_has_it(copy):
+    broken = []
+    for above, layer in zip(TIERS, TIERS[1:], strict=False):
+        for unit in layer:
+            with _module_of(copy, unit).open("a") as file:
+                file.write(f"\nimport followup.{above[0]}\n")
+            broken.append(f"followup.{unit} is not allowed to import followup.{above[0]}")
 
-    strays = {
-        f"{module} imports {imported}"
-        for module in graph.modules
-        if belongs(module, part) and not is_program(module)
-        for imported in graph.find_modules_directly_imported_by(module)
-        if not any(belongs(imported, it) for it in allowed)
+    linted = _lint(copy)
+
+    assert linted.returncode == 1
+    said = " ".join(linted.stdout.split())
+    assert [line for line in broken if line not in said] == []
+
+
+@pytest.mark.slow
+def test_a_unit_that_stands_in_no_tier_fails(copy):
+    (copy / "followup" / "newcomer.py").write_text('"""A unit that nobody gave a tier."""\n')
+
+    linted = _lint(copy)
+
+    assert linted.returncode == 1
+    assert "newcomer" in linted.stdout
+
+
+def test_few_entries_lie_at_the_top_besides_packages():
+    entries = [path for path in (ROOT / "followup").iterdir() if path.suffix == ".py"]
+
+    assert len(entries) <= MOST_AT_THE_TOP
+
+
+@pytest.mark.parametrize("top", ["followup", "tasks", "tests", "scripts"])
+def test_no_folder_holds_more_files_than_one_takes_in(top):
+    folders = {
+        folder.relative_to(ROOT).as_posix(): len([it for it in folder.iterdir() if it.is_file()])
+        for folder in [ROOT / top, *(ROOT / top).rglob("*/")]
+        if "__pycache__" not in folder.parts
     }
 
-    assert strays == set()
+    assert {name: count for name, count in folders.items() if count > MOST_FILES} == {}
 
 
-def test_only_the_outermost_parts_import_one_another(graph):
-    strays = {
-        f"{module} imports {imported}"
-        for module in graph.modules
-        if not any(belongs(module, it) for it in OUTERMOST)
-        for imported in graph.find_modules_directly_imported_by(module)
-        if any(belongs(imported, it) for it in OUTERMOST)
-    }
-
-    assert strays == set()
+@pytest.mark.parametrize("folder", ["config", "templates"])
+def test_data_folders_hold_no_code(folder):
+    assert list((ROOT / folder).rglob("*.py")) == []

@@ -13,8 +13,9 @@ from followup import jobs as sweeps
 from followup.context import AppContext
 from followup.domain.lifecycle import FINAL, State
 from followup.enrolment.pause import pause_enrolment
-from followup.jobs import JOBS, PeriodicJob, cancel_ended, expire_overdue, release_leases
+from followup.jobs import JOBS, PeriodicJob
 from followup.sending.claim import claim_due
+from followup.sending.repair import cancel_ended, expire_overdue, release_leases
 from followup.store.engine.types import new_id
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message

@@ -100,7 +100,7 @@ def test_the_commands_for_postgresql_run_as_they_stand(
 
 def test_no_alarm_is_left_out():
     codes = set()
-    for call in calls_of("Ailment"):
+    for call in calls_of("HealthProblem"):
         for keyword in call.keywords:
             # What is passed on from an alarm that was raised before is no code of its own.
             if keyword.arg == "code" and not isinstance(keyword.value, ast.Attribute):

@@ -10,7 +10,7 @@ from pathlib import Path
 from followup.domain.errors import FollowupError, InvalidInput
 from followup.domain.triage.triage import Found, ReplyClass
 
-CORPUS = Path(__file__).resolve().parents[1] / "tests" / "triage"
+CORPUS = Path(__file__).resolve().parents[2] / "tests" / "triage"
 """Where a checkout keeps the labelled replies; an installed copy is given a file."""
 
 

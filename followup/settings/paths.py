@@ -7,9 +7,10 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from followup.data_files import CHECKOUT
 from followup.domain.errors import ConfigurationError
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = CHECKOUT
 
 
 def is_checkout() -> bool:

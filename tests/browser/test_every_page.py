@@ -177,7 +177,7 @@ def test_every_page_that_says_what_went_wrong(window, full, monkeypatch, problem
     def fail(*_args: object) -> None:
         raise problem
 
-    monkeypatch.setattr(home, "ailments", fail)
+    monkeypatch.setattr(home, "health_problems", fail)
     screen = window(full.site, token=full.clinic.token, width=NARROW)
     screen.may_fail = True
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from followup.catalogue.load import load_catalogue
+from followup.data_files import data_folder
 from followup.domain.errors import ConfigurationError, ProtocolError
 
-SHIPPED = Path(str(files("config")))
+SHIPPED = Path(str(data_folder("config")))
 
 
 @pytest.fixture

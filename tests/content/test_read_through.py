@@ -69,7 +69,7 @@ def test_the_command_says_what_is_wrong(capsys, tmp_path):
 
 def test_the_command_runs_from_anywhere(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "followup.content"],
+        [sys.executable, "-m", "scripts.read_messages"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from followup.domain.channel import ChannelKind
 from followup.domain.consent import COURTESIES, STARTING, STOPPING, is_start, is_stop, permitted
-from followup.store import models
+from followup.store.models import patients as models
 
 LIFTED = datetime(2026, 10, 30, 9, tzinfo=UTC)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 import tomllib
-from importlib.resources import files
 
 import pytest
 
 from followup.catalogue.load import load_catalogue
+from followup.data_files import data_folder
 from followup.domain.errors import ProtocolError
 from followup.domain.triage.phrases import parse_phrase
 from followup.domain.triage.tokens import Speller, distance, readings_of
@@ -71,7 +71,7 @@ def test_what_the_carrier_made_of_a_text_counts():
 
 
 def test_no_file_can_switch_off_the_wish_to_stop():
-    data = tomllib.loads((files("config") / "triage" / "en.toml").read_text(encoding="utf-8"))
+    data = tomllib.loads((data_folder("config") / "triage" / "en.toml").read_text(encoding="utf-8"))
     data["rules"] = [rule for rule in data["rules"] if rule["code"] not in {"stop", "start"}]
     triage = parse_triage(data, file="en.toml")
 
@@ -80,7 +80,7 @@ def test_no_file_can_switch_off_the_wish_to_stop():
 
 
 def test_the_words_at_which_carriers_stop_are_in_the_file():
-    data = tomllib.loads((files("config") / "triage" / "en.toml").read_text(encoding="utf-8"))
+    data = tomllib.loads((data_folder("config") / "triage" / "en.toml").read_text(encoding="utf-8"))
     [rule] = [rule for rule in data["rules"] if rule["code"] == "stop"]
 
     assert {"stop", "quit", "end", "revoke", "opt out", "cancel", "unsubscribe"} <= set(
@@ -111,7 +111,7 @@ def test_a_text_with_hidden_characters_is_read_both_ways():
 
 
 def spoiled(**changes: object) -> dict[str, object]:
-    data = tomllib.loads((files("config") / "triage" / "en.toml").read_text(encoding="utf-8"))
+    data = tomllib.loads((data_folder("config") / "triage" / "en.toml").read_text(encoding="utf-8"))
     return {**copy.deepcopy(data), **changes}
 
 

@@ -557,7 +557,7 @@ def test_a_mail_server_has_its_usual_ports(url, name):
 
 
 def test_a_mail_server_elsewhere_must_encrypt_unless_told_otherwise():
-    assert smtp.Relay.parse("smtp://mail.example.org").starttls == "required"
-    assert smtp.Relay.parse("smtp://localhost").starttls == "opportunistic"
-    assert smtp.Relay.parse("smtp://mailpit:1025?starttls=never").starttls == "never"
-    assert "secret" not in repr(smtp.Relay.parse("smtps://user:secret@mail.example.org"))
+    assert smtp.MailRelay.parse("smtp://mail.example.org").starttls == "required"
+    assert smtp.MailRelay.parse("smtp://localhost").starttls == "opportunistic"
+    assert smtp.MailRelay.parse("smtp://mailpit:1025?starttls=never").starttls == "never"
+    assert "secret" not in repr(smtp.MailRelay.parse("smtps://user:secret@mail.example.org"))

@@ -5,16 +5,16 @@ from __future__ import annotations
 import copy
 import json
 import tomllib
-from importlib.resources import files
 from pathlib import Path
 
 import jsonschema_rs
 import pytest
 
 from followup.catalogue.load import load_catalogue
+from followup.data_files import data_folder
 from scripts.config_schemas import PUBLISHED, schema_text, write_schemas
 
-CONFIG = Path(str(files("config")))
+CONFIG = Path(str(data_folder("config")))
 SHIPPED = {
     "protocols/protocol.schema.json": sorted((CONFIG / "protocols").glob("*.toml")),
     "clinics/clinic.schema.json": sorted((CONFIG / "clinics").glob("*.toml")),

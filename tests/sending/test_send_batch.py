@@ -481,7 +481,7 @@ def test_outcomes_are_committed_in_groups(app: AppContext, monkeypatch):
         if next(calls) >= 4:
             assert a_group_is_settled.wait(10)
 
-    monkeypatch.setattr(calling, "settle", counting)
+    monkeypatch.setattr(calling, "settle_attempt", counting)
     sms_of(app).during_call = dawdle
     enrol_many(app, 10)
 

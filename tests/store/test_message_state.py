@@ -279,7 +279,7 @@ def test_nothing_but_move_writes_the_state_of_a_message():
         if "migrations" not in path.parts
     }
 
-    assert {path for path, _ in writers} == {"store/messages.py"}
+    assert {path for path, _ in writers} == {"store/message_state.py"}
     assert len(writers) == 1
 
 

@@ -47,7 +47,7 @@ def spawn(
 
 def watch(folders: list[Path]) -> subprocess.Popen[bytes]:
     """Start the watchdog that outlives this process and cleans up after it."""
-    watchdog = Path(__file__).with_name("watchdog.py")
+    watchdog = Path(__file__).with_name("watchdog_process.py")
     return subprocess.Popen(
         [sys.executable, "-I", "-S", str(watchdog), str(os.getpid()), *map(str, folders)],
         stdin=subprocess.DEVNULL,

@@ -34,7 +34,7 @@ STOP_SECONDS = 40.0
 COMMAND_SECONDS = 300.0
 POLL_SECONDS = 0.05
 BIN = Path(sys.executable).parent
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 class StackError(Exception):

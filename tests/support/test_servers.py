@@ -46,7 +46,7 @@ def owner() -> Iterator[subprocess.Popen[str]]:
     """A process that owns two servers, and waits."""
     with subprocess.Popen(
         [sys.executable, "-c", OWNER],
-        cwd=Path(__file__).parents[1],
+        cwd=Path(__file__).parents[2],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

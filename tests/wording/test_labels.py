@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import followup
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.domain.protocols.timeline import Fate, Moved
@@ -14,7 +15,7 @@ from followup.domain.triage.intent import ReplyIntent
 from followup.wording import labels as wording
 from followup.worklist.items import URGENCY
 
-SOURCES = [path for path in Path(wording.__file__).parent.rglob("*.py") if "web" not in path.parts]
+SOURCES = [path for path in Path(followup.__file__).parent.rglob("*.py") if "web" not in path.parts]
 
 
 def literals(*names):

@@ -36,6 +36,6 @@ def _is_ahead(connection: Connection, to: str) -> bool:
 
 def _config(connection: Connection) -> Config:
     config = Config()
-    config.set_main_option("script_location", "followup:store/migrations")
+    config.set_main_option("script_location", "followup:store/schema/migrations")
     config.attributes["connection"] = connection
     return config

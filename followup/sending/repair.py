@@ -1,0 +1,87 @@
+"""Repair of messages that got stuck: expired windows, leases that ran out, ended enrolments."""
+
+from __future__ import annotations
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from followup.context import AppContext
+from followup.domain.lifecycle import State
+from followup.messages.fallback import handle_expired
+from followup.store.message_state import move_messages, state_is
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import Message
+
+ACTOR = "sweeper"
+REPAIR_BATCH = 500
+
+
+def expire_overdue(app: AppContext, *, limit: int = REPAIR_BATCH) -> int:
+    """Expire unsent messages whose window is over, and ask a person where the step says so."""
+
+    def work(session: Session) -> int:
+        by = app.by(ACTOR)
+        found = session.execute(
+            select(Message.id, Message.state)
+            .where(
+                state_is(State.PLANNED, State.HELD),
+                Message.not_after <= by.at,
+            )
+            .order_by(Message.not_after)
+            .limit(limit)
+            .with_for_update(skip_locked=True, key_share=True)
+        ).all()
+        for state in (State.PLANNED, State.HELD):
+            ids = [row.id for row in found if row.state == state.value]
+            moved = move_messages(
+                session, by, ids, expected=state, to=State.EXPIRED, reason="window-over"
+            )
+            handle_expired(session, app, by, list(moved))
+        return len(found)
+
+    return app.store.transact(work)
+
+
+def release_leases(app: AppContext, *, limit: int = REPAIR_BATCH) -> int:
+    """Put claimed messages back whose lease is over: nobody was called, so nothing is in doubt."""
+
+    def work(session: Session) -> int:
+        by = app.by(ACTOR)
+        ids = session.scalars(
+            select(Message.id)
+            .where(state_is(State.CLAIMED), Message.lease_until <= by.real_at)
+            .order_by(Message.lease_until)
+            .limit(limit)
+            .with_for_update(skip_locked=True, key_share=True)
+        ).all()
+        moved = move_messages(
+            session,
+            by,
+            ids,
+            expected=State.CLAIMED,
+            to=State.PLANNED,
+            reason="lease-over",
+        )
+        return len(moved)
+
+    return app.store.transact(work)
+
+
+def cancel_ended(app: AppContext, *, limit: int = REPAIR_BATCH) -> int:
+    """Cancel unsent messages whose enrolment has ended: none should be left, but none may stay."""
+
+    def work(session: Session) -> int:
+        by = app.by(ACTOR)
+        ended = exists().where(Enrolment.id == Message.enrolment_id, Enrolment.state == "withdrawn")
+        found = session.execute(
+            select(Message.id, Message.state)
+            .where(state_is(State.PLANNED, State.HELD), ended)
+            .limit(limit)
+            .with_for_update(skip_locked=True, key_share=True, of=Message)
+        ).all()
+        for state in (State.PLANNED, State.HELD):
+            ids = [row.id for row in found if row.state == state.value]
+            move_messages(session, by, ids, expected=state, to=State.CANCELLED, reason="withdrawn")
+        return len(found)
+
+    return app.store.transact(work)

@@ -1,4 +1,4 @@
-"""Putting the parts together from the settings: the one place that chooses the providers."""
+"""Composition root: builds the application context from the settings and chooses the providers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The only module that asks for the time: the system's clock, and two that play time faster.
+"""Clock: the only module that asks for the time, and two clocks that play time faster.
 
 *Service time* is what schedules, windows and states live in; *real time* is what leases, time-outs
 and providers live in. They differ only in a rehearsal, which never reaches a real provider.

@@ -1,4 +1,4 @@
-"""What the use cases work with, gathered once at start-up by `followup.bootstrap`."""
+"""Application context: what the use cases work with, gathered once by `followup.bootstrap`."""
 
 from __future__ import annotations
 

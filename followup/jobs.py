@@ -1,4 +1,4 @@
-"""The periodic jobs, by name: one for every state in which a message could get stuck."""
+"""Periodic jobs, by name: one for every state in which a message could get stuck."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands on a patient's own page, and what the patient may change there.
+"""Patient page: what stands on it, and what the patient may change there.
 
 The page tells the advice by the calendar, whether or not its message went: a patient who has
 stopped the texts still finds it here. It says nothing of who the patient is.

@@ -1,4 +1,4 @@
-"""Signed addresses that a patient may open: they carry an identifier and never a name."""
+"""Signed links that a patient may open: they carry an identifier and never a name."""
 
 from __future__ import annotations
 

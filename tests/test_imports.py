@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,7 @@ def _module_of(folder: Path, unit: str) -> Path:
 @pytest.mark.slow
 def test_an_import_that_points_upwards_fails_whichever_unit_has_it(copy):
     broken = []
-    for above, layer in zip(TIERS, TIERS[1:], strict=False):
+    for above, layer in pairwise(TIERS):
         for unit in layer:
             with _module_of(copy, unit).open("a") as file:
                 file.write(f"\nimport followup.{above[0]}\n")

@@ -1,4 +1,4 @@
-"""The answer to an auditor: what one patient was told, when, in which words; did it arrive."""
+"""Evidence of one enrolment: what the patient was told, when, in which words, and if it arrived."""
 
 from __future__ import annotations
 

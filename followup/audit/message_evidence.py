@@ -1,4 +1,4 @@
-"""What was kept of each message: attempts, receipts, and the exact versions of its words."""
+"""Evidence of one message: attempts, receipts, and the exact versions of its words."""
 
 from __future__ import annotations
 

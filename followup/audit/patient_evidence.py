@@ -1,4 +1,4 @@
-"""All that is known of one patient: what they were told, what they wrote, and what was done."""
+"""Evidence of one patient: what they were told, what they wrote, and what was done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Going through the audit trail: by time, by who did it, and by what was done."""
+"""Audit trail queries: by time, by who did it, and by what was done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answering the auditor: what was a patient told, and has anybody edited the answer."""
+"""Audit seals: a hash chain over the trail, and its verification."""
 
 from __future__ import annotations
 

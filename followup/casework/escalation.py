@@ -1,4 +1,4 @@
-"""What nobody takes in time is told to somebody else: by text, e-mail or webhook, without patients.
+"""Escalation of overdue items to those on call: by text, e-mail or webhook, without patients.
 
 An item that is open past its limit is escalated, and again while it stays open. Who is told is the
 operator's setting. Each telling is a row, committed before anybody is called: after a crash it is

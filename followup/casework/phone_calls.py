@@ -1,4 +1,4 @@
-"""Conversations with patients that staff note: when, with which outcome, and what was said."""
+"""Phone-call log: conversations with patients that staff note, with outcome and note."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sending a piece of advice again, or by the other channel, because a person decided so.
+"""Manual resend of a message, by the same or the other channel, because a person decided so.
 
 Everything is looked at anew, as it is when a message is claimed: wishes, death, pause, switches,
 address, window and sending hours. Each message is sent again at most once; the one that took its

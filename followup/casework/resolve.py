@@ -1,4 +1,4 @@
-"""Working off what waits for a person: ringing, correcting, sending by e-mail, saying it is done.
+"""Resolving a worklist item: log a call, correct a contact, send by e-mail, close.
 
 What is done about an item and the closing of the item are one transaction.
 """

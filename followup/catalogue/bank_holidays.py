@@ -1,4 +1,4 @@
-"""The bank holidays of the United Kingdom, from the list that came with the product.
+"""Bank-holiday calendar of the United Kingdom, from the list that ships with the product.
 
 No server is asked. The list reaches two to three years ahead; `followup check` says when it is
 about to end, and an update of the product brings the next.

@@ -1,4 +1,4 @@
-"""The protocols and clinics that the product works with, read from their TOML files at start-up."""
+"""Catalogue loader: protocols, clinics and triage, read from their TOML files at start-up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The enrolments that can still be changed: found, locked, and their unsent messages cancelled.
+"""Cancelling what is unsent of an enrolment that was found and locked.
 
 What waits for several locks takes them in one order, so that no two wait for each other: enrolments
 by rising id, then messages by rising id, then patients. PostgreSQL undoes what still crosses, and

@@ -1,4 +1,4 @@
-"""The ledger of who does not want to be written to: lodged once, lifted by the patient only."""
+"""Opt-out ledger: objections lodged once, lifted by the patient only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Listing the wishes not to be written to, with the enrolments that they bear on."""
+"""Objection listing, with the enrolments that they bear on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The advice of a message as it stands on the patient's own page: its heading and body alone.
+"""Advice of a message for the patient page: its heading and body alone.
 
 A page says once, at its top, when to get help at once: the red flags that messages repeat are left
 out, and so is what surrounds an e-mail.

@@ -1,4 +1,4 @@
-"""What is wrong with the messages as they would really be sent, and what a clinic should settle."""
+"""Content check: what is wrong with messages as they would be sent, and what is unsettled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names of languages, in English for staff and in their own script for patients."""
+"""Language names: in English for staff and in their own script for patients."""
 
 from __future__ import annotations
 

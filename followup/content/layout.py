@@ -1,4 +1,4 @@
-"""Turns what a template renders into what is sent, and HTML back into the words that it shows."""
+"""Message layout: rendered templates to what is sent, and HTML back to its words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loads all messages and renders them, each distinct message once."""
+"""Content library: loads all messages and renders each distinct one once."""
 
 from __future__ import annotations
 

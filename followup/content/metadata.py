@@ -1,4 +1,4 @@
-"""Reads meta.toml, the card of one message: its limits, what it rests on, and who approved it."""
+"""Message metadata (meta.toml): limits, sources, and who approved the words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Office hours as a reader of another language than English expects them."""
+"""Office hours in words, for languages other than English."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words of the patient's own page: leaflets, catalogues of its other words, and who approved.
+"""Patient-page words: leaflets, catalogues, and who approved them.
 
 English is what the page is written in, and may be shown as a draft. Any other language is shown to
 patients once a clinician has approved its exact words; `meta.toml` says so.

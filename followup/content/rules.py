@@ -1,4 +1,4 @@
-"""What a template may do: the sandbox it renders in, and rules that hold before it ever renders."""
+"""Template rules: the sandbox a template renders in, and checks before it renders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads the folder of messages: each source as exact text by its path, and each message's card."""
+"""Message sources: each template's exact text by path, and its metadata."""
 
 from __future__ import annotations
 

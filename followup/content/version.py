@@ -1,4 +1,4 @@
-"""The exact words of one message in one language on one channel, and who approved them."""
+"""Content version: the exact words of one message in one language on one channel."""
 
 from __future__ import annotations
 

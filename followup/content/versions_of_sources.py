@@ -1,4 +1,4 @@
-"""Puts sources and cards together: what is missing or goes round in circles, and every version."""
+"""Content versions of all sources: what is missing or circular, and every version's hash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""E-mails that came back: read from a file, a mailbox folder or a hook, and taken as receipts."""
+"""Bounce intake: e-mails that came back, read from a file, a maildir or a hook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking after messages whose receipt is overdue: the provider first, then a person."""
+"""Overdue delivery receipts: the provider is asked first, then a person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settling what nobody knows: the provider is asked, its "not there" waited for, then a person."""
+"""Reconciliation of unknown outcomes: the provider is asked, then a person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the sandbox carrier holds, in the database: sealed, and readable with `followup outbox`."""
+"""Sandbox outbox in the database: sealed, and readable with `followup outbox`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Feeding the sandbox carrier's receipts to where a real carrier's arrive."""
+"""Sandbox receipts: fed to where a real carrier's arrive."""
 
 from __future__ import annotations
 

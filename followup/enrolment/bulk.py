@@ -1,4 +1,4 @@
-"""Enrolling many patients in one transaction, in a fraction of the statements.
+"""Bulk enrolment: many patients in one transaction, in a fraction of the statements.
 
 More than some hundreds at once would hold up the dispatcher on SQLite, and no transaction may last
 so long that the audit trail is sealed before it ends.

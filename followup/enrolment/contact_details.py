@@ -1,4 +1,4 @@
-"""Correcting how a patient is reached, and planning again what failed and is still useful."""
+"""Contact details: corrected by staff, with what failed and is still useful planned again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Enrolling a patient: checked whole, shown as a dated timeline, written in one transaction."""
+"""Enrolment of a patient: checked whole, shown as a dated timeline, written in one transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the database knows of many people at once: references that are taken, patients it has."""
+"""Existing references and patients, looked up for many people at once."""
 
 from __future__ import annotations
 

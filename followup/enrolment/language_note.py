@@ -1,4 +1,4 @@
-"""Which messages a patient gets in their own language, and why the others are in another one."""
+"""Language note: which steps lack approved words in the patient's language."""
 
 from __future__ import annotations
 

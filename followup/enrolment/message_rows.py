@@ -1,4 +1,4 @@
-"""Turning a dated timeline into message rows: the first generation and every later one."""
+"""Message rows of a dated timeline: the first generation and every later one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Advice that was too late from the start: its window over, or no sending hour in it, at enrolment.
+"""Missed steps: advice whose window was over, or had no sending hour, at enrolment.
 
 Whoever enrols sees it in the timeline. Where the step says that a person is to ring for what was
 missed, that is asked as for a message that expired later: nobody has to remember it.

@@ -1,4 +1,4 @@
-"""Confirming a mobile number by a test text: the patient reads its code out to staff.
+"""Mobile-number verification by a test text: the patient reads its code out to staff.
 
 The text is a row of `messages`, so it goes by the same dispatcher, pace, kill switches and
 objections as any other, whichever process sends it. Its code is kept nowhere: it is a keyed hash of

@@ -1,4 +1,4 @@
-"""The link to a patient's own page: a random token that expires and can be taken back.
+"""Patient-page tokens: random, expiring and revocable.
 
 A look-up goes by a keyed hash. The token itself is kept sealed under the patient's key, because
 later messages carry it too, and goes with that key when the patient is erased.

@@ -1,4 +1,4 @@
-"""Holding the messages of an enrolment for a while, and letting them go again."""
+"""Pause and resume of an enrolment."""
 
 from __future__ import annotations
 

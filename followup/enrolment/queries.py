@@ -1,4 +1,4 @@
-"""Finding an enrolment by what a person has at hand."""
+"""Enrolment look-up by what a person has at hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeping what helps a patient to take in what we send, and doing what it asks for.
+"""Reading needs (accessible information): kept, and acted on.
 
 Large print is done by the messages themselves. What they can't do, a person does: where texts are
 of no use and there is no e-mail address, and where somebody needs easy-read words.

@@ -1,4 +1,4 @@
-"""Ending an enrolment: by the wish of the patient or the clinic, or because the patient died."""
+"""Withdrawal of an enrolment: by wish of patient or clinic, or because the patient died."""
 
 from __future__ import annotations
 

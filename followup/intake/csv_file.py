@@ -1,4 +1,4 @@
-"""A CSV file as rows of cells, whichever program saved it; a complaint says on which line."""
+"""CSV reader: rows of cells, whichever program saved the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Importing a CSV file: every row looked at first, then all enrolled, or those that are right."""
+"""CSV import: every row checked first, then enrolled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Patients from a CSV file, each row as what the JSON shape of an enrolment makes of it.
+"""CSV rows as enrolment requests.
 
 The first row names the columns, in any order; empty cells count as absent:
 

@@ -1,4 +1,4 @@
-"""Looking at many enrolments without writing: what would come of each, and which stand twice."""
+"""Dry run of many enrolments: what would come of each, writing nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON shape of an enrolment: the command line's and the API's, checked field by field.
+"""JSON shape of an enrolment, for command line and API, checked field by field.
 
 What a complaint says never repeats what was sent: it may be a patient's.
 """

@@ -1,4 +1,4 @@
-"""Times and dates as people and spreadsheets write them, by the clinic's clock unless they say."""
+"""Local times and dates as people and spreadsheets write them."""
 
 from __future__ import annotations
 

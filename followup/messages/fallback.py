@@ -1,4 +1,4 @@
-"""What follows when a message will not arrive: the other channel, or a person."""
+"""Fallback after a failed delivery: the other channel, or a person."""
 
 from __future__ import annotations
 

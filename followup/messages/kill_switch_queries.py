@@ -1,4 +1,4 @@
-"""Kill switches: which are in force, and what each of them covers."""
+"""Kill-switch queries: which are in force, and what each covers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts of their own, outside any timeline: an answer to a text, a test of a number.
+"""One-off texts outside any timeline: an answer to a text, a test of a number.
 
 They are rows of `messages`, so that they go out through the same dispatcher, are proved by the same
 receipts and stand in the same balance as everything else.

@@ -1,4 +1,4 @@
-"""Committing what became of an attempt, from whichever side the news comes first.
+"""Attempt outcomes: committed once, from whichever side the news comes first.
 
 The call's own answer, a receipt and a look-up may each settle an attempt; the later ones find it
 settled and change nothing. News of an attempt that is no longer the message's latest never moves

@@ -1,4 +1,4 @@
-"""Applying a provider's report to the message that it is about."""
+"""Provider status reports, applied to the message that they are about."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Going through messages by state, time, step and channel, a page at a time."""
+"""Message listing by state, time, step and channel, a page at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words of one message for one patient, and the version of the template that they came from."""
+"""Message rendering: the words for one patient, and their content version."""
 
 from __future__ import annotations
 

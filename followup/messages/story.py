@@ -1,4 +1,4 @@
-"""Everything that is known of one message, for the page that tells its story."""
+"""Message story: everything that is known of one message."""
 
 from __future__ import annotations
 

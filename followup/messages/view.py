@@ -1,4 +1,4 @@
-"""The message read model: the same fields in the command line, the API and the preview."""
+"""Message read model: the same fields in the command line, the API and the preview."""
 
 from __future__ import annotations
 

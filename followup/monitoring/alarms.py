@@ -1,4 +1,4 @@
-"""Alarms: raised once, told until somebody was reached, told again after hours, and cleared.
+"""Alarm states: raised once, notified until someone was reached, re-notified, and resolved.
 
 The table makes one alarm of what several processes see. Whoever takes the telling of an alarm has
 a minute for it; if it can't reach anybody, or dies, another one tells it.

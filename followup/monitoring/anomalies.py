@@ -1,4 +1,4 @@
-"""What shows over time: calls that fail, receipts that stay out, what is held, an uneven sheet.
+"""Anomaly checks over time: failing calls, missing receipts, held messages, a remainder.
 
 Together with `followup.monitoring.health` these are what an alarm is raised for.
 Counts and codes only.

@@ -1,4 +1,4 @@
-"""The balance sheet: every message that fell due is accounted for, or it shows as a remainder.
+"""Message reconciliation report: every message that fell due is accounted for, or it shows.
 
 The classes are not a mere count by state. A row counts only where something is still going to
 happen to it: one that failed without a person being asked, one that is planned though its window

@@ -1,4 +1,4 @@
-"""The broker: whether it can be reached, and what waits in it, asked in bounded time."""
+"""Broker health probe: whether it can be reached and what waits in it, in bounded time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signs of life: heartbeats of processes, last runs of the periodic jobs, and what is overdue."""
+"""Health checks: heartbeats, last runs of the periodic jobs, and what is overdue."""
 
 from __future__ import annotations
 

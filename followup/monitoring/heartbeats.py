@@ -1,4 +1,4 @@
-"""Signs of life: each process notes now and then that it lives, and who fell silent shows.
+"""Process heartbeats: upsert, and detection of silence.
 
 A process that ends in good order takes its sign away. One that is killed leaves it behind, and is
 missed until it, or another of its kind, comes in its place.

@@ -1,4 +1,4 @@
-"""The figures by which an operator watches the service: counts and ages, and nobody's data.
+"""Service metrics: counts and ages by which an operator watches the service.
 
 They are read from the database, so that any process can tell them, however many there are.
 """

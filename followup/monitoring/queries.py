@@ -1,4 +1,4 @@
-"""What the service has under way, and when its processes were last heard of."""
+"""Monitoring queries: what is under way, and when processes were last heard of."""
 
 from __future__ import annotations
 

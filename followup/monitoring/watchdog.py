@@ -1,4 +1,4 @@
-"""The watchdog: looks at the whole service every few seconds, and tells the operator what is wrong.
+"""Watchdog: checks the whole service every few seconds and notifies the operator.
 
 It runs in every web process, in the embedded stack, and as `followup watch`. It needs neither the
 broker nor a worker; while the database is away, or does not answer, it tells of that alone.

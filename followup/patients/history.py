@@ -1,4 +1,4 @@
-"""Everything that happened with one patient, for the page that shows it in one line."""
+"""Patient history: everything that happened with one patient."""
 
 from __future__ import annotations
 

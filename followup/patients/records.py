@@ -1,4 +1,4 @@
-"""Patients: found by keyed hashes, written and read sealed."""
+"""Patient records: found by keyed hashes, written and read sealed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding patients by what staff have at hand: exact, over the keyed hashes."""
+"""Patient search over keyed hashes."""
 
 from __future__ import annotations
 

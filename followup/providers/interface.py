@@ -1,4 +1,4 @@
-"""What a provider must offer: send one message, look for one, and say how one fared."""
+"""Provider interface: send one message, look one up, and report its status."""
 
 from __future__ import annotations
 

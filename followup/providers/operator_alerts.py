@@ -1,4 +1,4 @@
-"""Telling the operator, by e-mail or webhook: short calls of their own, apart from all sending."""
+"""Operator notifiers by e-mail or webhook: short calls, apart from all sending."""
 
 from __future__ import annotations
 

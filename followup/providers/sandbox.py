@@ -1,4 +1,4 @@
-"""The sandbox: plays a carrier, with receipts, delays and failures scripted by the recipient.
+"""Sandbox provider: plays a carrier, with receipts and failures scripted by the recipient.
 
 Nothing leaves the machine. What a number or address ends in decides how it fares:
 

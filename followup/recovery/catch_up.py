@@ -1,4 +1,4 @@
-"""After a restore: what the provider knows of the lost time is read, settled and accounted for.
+"""Catch-up after a restore: the provider is asked about the lost time, and its answers settled.
 
 Texts that came in are taken in again, so that nobody who said STOP is written to. What is in doubt
 is settled with the provider. What the provider sent, and no message here accounts for, was planned

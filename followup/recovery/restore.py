@@ -1,4 +1,4 @@
-"""Going on from a backup: sending stops, and what may have gone out since it was taken is in doubt.
+"""Restore from a backup: sending stops, and what may have gone out since is in doubt.
 
 Between backup and restore messages were sent that the database no longer knows of. Nothing that
 could be one of them goes out before its provider was asked, or a person has looked.

@@ -1,4 +1,4 @@
-"""Automatic answers to texts that came in: which one, how often, and as a message like any other.
+"""Automatic replies to inbound texts: which one, how often, and as a message like any other.
 
 An answer is a row of `messages`, so that it goes out through the same dispatcher, is proved by the
 same receipts and stands in the same balance. It is seldom enough that two robots which answer each

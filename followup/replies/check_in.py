@@ -1,4 +1,4 @@
-"""Texts that ask for a reply: the answer is kept, and silence past the deadline asks a person.
+"""Check-in questions: the reply is kept, and silence past the deadline asks a person.
 
 A text of a step with `reply_within` asks for 1 (all is well) or 2 (please ring). A number shared by
 several patients answers for none of them: nobody knows who wrote, so a person reads it.

@@ -1,4 +1,4 @@
-"""Texts that come in: kept once, obeyed where they say stop or start, and put before a person.
+"""Inbound texts: kept once, obeyed where they say stop or start, and put before a person.
 
 Nobody watches the number that patients answer to, so each text that is more than a wish to stop or
 thanks opens a worklist item, and its sender is told whom to ring. Fixed phrases say how soon a

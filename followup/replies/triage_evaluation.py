@@ -1,4 +1,4 @@
-"""How well the phrases find what labelled replies are about, class by class."""
+"""Triage evaluation: how well the phrases find what labelled replies are about."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What messages go by: the account at a provider, and the sender on it."""
+"""Routing of a message: the provider account it goes by, and the sender on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spells in which a second account stands in for the first one: since when, and until when.
+"""Failover to the second account: its periods, since when and until when.
 
 They are kept in the database, so that every process, the alarms and the console tell the same. A
 spell begins with the first message that goes by the second account, and ends with the next one

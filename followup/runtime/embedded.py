@@ -1,4 +1,4 @@
-"""Celery's worker and beat as threads of this process, over kombu's in-memory transport."""
+"""Embedded Celery: worker and beat as threads of this process, over an in-memory transport."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Making one attempt of a claimed message: the words, the address, and the row that precedes it."""
+"""Attempt builder: the words, the address, and the row committed before the call."""
 
 from __future__ import annotations
 

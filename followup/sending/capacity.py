@@ -1,4 +1,4 @@
-"""How much may be claimed: by what is in flight, each sender's pace, and who can be reached."""
+"""In-flight capacity: how much may be claimed, by what is under way and each sender's rate."""
 
 from __future__ import annotations
 

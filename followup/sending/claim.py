@@ -1,4 +1,4 @@
-"""The tick: what is due is claimed in batches, checked, and handed on as batches of ids."""
+"""Claim: the dispatcher's tick leases due messages in batches and hands on their ids."""
 
 from __future__ import annotations
 

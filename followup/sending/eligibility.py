@@ -1,4 +1,4 @@
-"""Whether a message may go, read from the database at the last moment: at claim and at send."""
+"""Send eligibility: whether a message may go, read at the last moment, at claim and at send."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stopping in the middle of a batch: kill switches are looked at while it is being sent."""
+"""Kill-switch check inside a running batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kill switches: stop sending at once, in whole or in part, and let what is still useful go again.
+"""Kill switches: stop sending at once, in whole or in part, and let it go again.
 
 A switch is read at claim, at send, and every second while a batch is being sent. What it covers is
 held; a provider's call that has begun can't be taken back.

@@ -1,4 +1,4 @@
-"""Messages that may have gone out after a backup that was restored: looked for before they go.
+"""Presumed-sent messages after a restore: looked up at the provider before they may go.
 
 Each gets the attempt that may have been made, with the words that it would have carried, and is
 `unknown`: the reconciler asks the provider about it like about any other. What can't be asked goes

@@ -1,4 +1,4 @@
-"""Calling providers for attempts that are committed, and committing the outcomes as they come."""
+"""Provider calls of committed attempts, with their outcomes committed as they come."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the outcomes of calls teach about a provider: whether it is there, and how fast it takes."""
+"""Provider feedback: outcomes of calls drive the circuit breaker and the rate limiter."""
 
 from __future__ import annotations
 

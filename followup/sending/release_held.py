@@ -1,4 +1,4 @@
-"""Letting held messages go again once nothing holds them: a switch lifted, a template mended."""
+"""Release of held messages once nothing holds them any more."""
 
 from __future__ import annotations
 

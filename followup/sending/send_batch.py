@@ -1,4 +1,4 @@
-"""Sending a claimed batch: check again, write ahead, call with no transaction open, commit."""
+"""Send a claimed batch: check again, write ahead, call outside any transaction, commit."""
 
 from __future__ import annotations
 

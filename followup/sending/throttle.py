@@ -1,4 +1,4 @@
-"""Letting a claimed batch go no faster than its senders may, and to no provider that is away.
+"""Send throttling: a claimed batch goes no faster than its senders may.
 
 Where a second account is set up, what the first one's circuit breaker keeps back goes through that
 one instead. So the account of an attempt is chosen here, before the attempt is written ahead.

@@ -1,4 +1,4 @@
-"""How far one mistake can reach: so many messages of one content a minute, so many to one patient.
+"""Volume limits: so many messages of one content a minute, so many to one patient a day.
 
 What is beyond a limit is held, and a person asked: they let it go (`let_go`), throw a kill switch,
 or leave it to expire. Answers to patients count by their content only, never by the patient.

@@ -1,4 +1,4 @@
-"""Work on many things by the threads of a shared pool, without a hand-over for each of them."""
+"""Bounded worker pool: many small pieces of work by the threads of one executor."""
 
 from __future__ import annotations
 

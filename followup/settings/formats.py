@@ -1,4 +1,4 @@
-"""The forms in which settings may be written; each raises `ValueError` with what a value is not."""
+"""Setting formats; each raises `ValueError` with what a value is not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Log lines: a fixed event name and identifiers, in UTC, and never a patient.
+"""Logging: a fixed event name and identifiers, in UTC, and never a patient.
 
 Structlog and the standard library's loggers come out alike, as JSON lines or for people. A line of
 ours that carries a field such as `mobile` or `body` is a mistake: tests raise on it, and production

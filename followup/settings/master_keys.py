@@ -1,4 +1,4 @@
-"""The keys that seal patients' data: read from a setting, or made once for an embedded stack."""
+"""Master keys: read from a setting, or made once for an embedded stack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an installation keeps its data, and which addresses never leave this machine."""
+"""Paths of an installation, and which addresses never leave this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings that are right by themselves and wrong together, and what an operator should know."""
+"""Rules between settings: right by themselves and wrong together."""
 
 from __future__ import annotations
 

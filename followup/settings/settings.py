@@ -1,4 +1,4 @@
-"""The one reader of the environment: typed, frozen, read once, and loud about what is wrong."""
+"""Settings: the one reader of the environment, typed, frozen, read once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that begin with FOLLOWUP_ and are no setting: a misspelt one must not pass in silence."""
+"""Unknown FOLLOWUP_ names: a misspelt setting must not pass in silence."""
 
 from __future__ import annotations
 

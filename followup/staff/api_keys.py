@@ -1,4 +1,4 @@
-"""The bearer keys of the JSON API: shown once, kept as a hash, bound to one clinic or to none.
+"""API keys: bearer keys shown once, kept as a hash, bound to one clinic or to none.
 
 A key is 256 random bits, so that a plain SHA-256 of it can't be turned back: there is no small set
 of likely keys to try, as there is with passwords.

@@ -1,4 +1,4 @@
-"""One-time links: to join the team, to make the first account, to set a new password."""
+"""Invitations and reset links: each works once."""
 
 from __future__ import annotations
 

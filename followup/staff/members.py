@@ -1,4 +1,4 @@
-"""Accounts of staff: made, changed, switched off, each with its line in the audit trail."""
+"""Staff accounts: made, changed, disabled, each with its audit event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signing in by the organisation's own accounts: OpenID Connect, by code with PKCE.
+"""OpenID Connect sign-in: authorization code with PKCE.
 
 It says who somebody is and nothing more: it finds a member of the team, and never makes one.
 """

@@ -1,4 +1,4 @@
-"""Passwords: argon2id, long rather than intricate, checked in the same time for nobody."""
+"""Passwords: argon2id, long rather than intricate, checked in constant time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is signed in: sessions on the server's side, found by the hash of a token.
+"""Sign-in sessions on the server's side, found by the hash of a token.
 
 All times are real. A session ends after a quarter of an hour without a request, after half a day
 whatever happens, when its owner signs out, and when the account is switched off. Its token changes

@@ -1,4 +1,4 @@
-"""Signing in: the password, the one-time code where there is one, and signing out."""
+"""Sign-in: the password, the one-time code, and signing out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often one may try to sign in: per account, whether it exists or not, and per address."""
+"""Sign-in throttle: per account, whether it exists or not, and per address."""
 
 from __future__ import annotations
 

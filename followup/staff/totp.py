@@ -1,4 +1,4 @@
-"""One-time codes of an authenticator app (RFC 6238): set up, checked, and each taken once."""
+"""One-time codes of an authenticator app (RFC 6238): set up, checked, each taken once."""
 
 from __future__ import annotations
 

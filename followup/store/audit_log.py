@@ -1,4 +1,4 @@
-"""Writing the audit trail: explicit, in the transaction of the change that it tells of."""
+"""Audit log writer: explicit, in the transaction of the change that it tells of."""
 
 from __future__ import annotations
 

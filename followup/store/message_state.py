@@ -1,4 +1,4 @@
-"""Messages: the one function that moves a state, and the queries of dispatch."""
+"""Message state transitions: the one function that moves a state, and the due queries."""
 
 from __future__ import annotations
 

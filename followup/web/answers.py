@@ -1,4 +1,4 @@
-"""The shapes of the API's answers, for its description: what is sent is what the views make."""
+"""Response shapes of the API, for its description."""
 
 from __future__ import annotations
 

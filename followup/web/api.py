@@ -1,4 +1,4 @@
-"""The JSON API: enrolments and their messages, for the systems of a clinic."""
+"""JSON API: enrolments and their messages, for the systems of a clinic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The web process: its app, for whoever serves it, and `serve`, which serves it by itself."""
+"""Web process: the ASGI application, and `serve`."""
 
 from __future__ import annotations
 

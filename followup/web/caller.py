@@ -1,4 +1,4 @@
-"""Who calls the API, and what they sent: the key first, then the body, field by field."""
+"""API caller: the key first, then the body, field by field."""
 
 from __future__ import annotations
 

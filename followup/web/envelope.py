@@ -1,4 +1,4 @@
-"""Around every request: protecting headers on the way out, and one log line without a patient."""
+"""Request middleware: protecting headers, and one log line without a patient."""
 
 from __future__ import annotations
 

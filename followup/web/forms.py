@@ -1,4 +1,4 @@
-"""Reading what was posted: forms as providers send them, and the API's JSON."""
+"""Posted bodies: forms as providers send them, and the API's JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signs of life: whether the process answers, whether the service does its work, and its figures.
+"""Health endpoints: liveness, readiness and metrics.
 
 `/healthz` is for whatever restarts or routes to this process. `/readyz` is for alarms: it tells of
 the whole service, so that a balancer which goes by it would also turn receipts away.

@@ -1,4 +1,4 @@
-"""Where providers post: receipts and texts that Twilio signed, and e-mails that came back.
+"""Provider webhooks: receipts and inbound texts from Twilio, and e-mails that came back.
 
 A request without Twilio's signature is refused before it is read any further. The use cases decide
 what a report means; while the database is away the answer is 503, so that Twilio knows.

@@ -1,4 +1,4 @@
-"""The socket that the web process listens on."""
+"""Listening socket of the web process."""
 
 from __future__ import annotations
 

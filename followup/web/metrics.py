@@ -1,4 +1,4 @@
-"""The service's figures in Prometheus's text format."""
+"""Prometheus exposition of the service's metrics."""
 
 from __future__ import annotations
 

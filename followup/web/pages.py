@@ -1,4 +1,4 @@
-"""The few pages for people: rendered from `templates/pages`, with a policy that lets nothing in."""
+"""Public pages, with a policy that lets nothing in."""
 
 from __future__ import annotations
 

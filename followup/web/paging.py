@@ -1,4 +1,4 @@
-"""Query parameters of the list of messages: times, states, and the cursor that goes on."""
+"""Paging parameters of the message list: times, states, and the cursor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the handlers work with, gathered once by `followup.web.app`."""
+"""Handler context, gathered once by `followup.web.app`."""
 
 from __future__ import annotations
 

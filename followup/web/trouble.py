@@ -1,4 +1,4 @@
-"""What is wrong with the service, told alike by `/readyz` and by the system's page."""
+"""Service problems, told alike by `/readyz` and the system page."""
 
 from __future__ import annotations
 

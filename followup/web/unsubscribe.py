@@ -1,4 +1,4 @@
-"""The page behind the link in every e-mail: a patient stops e-mails, with one click or with two.
+"""Unsubscribe page behind the link in every e-mail (RFC 8058).
 
 GET changes nothing, because mail scanners open every link. POST is either the button of the page,
 or a mail program's one-click (RFC 8058), which wants no redirect. No name is shown: whoever has the

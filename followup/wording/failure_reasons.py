@@ -1,4 +1,4 @@
-"""What went wrong, in a sentence, and what to do about it: for every code and reason of ours.
+"""Failure reasons: what went wrong, in a sentence, and what to do, for every code.
 
 Codes are the provider's (Twilio's numbers, a mail server's replies) or reasons of our own. What a
 person can do depends on whose fault it is: the number's, the patient's wish, the set-up's, or

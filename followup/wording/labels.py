@@ -1,4 +1,4 @@
-"""The words for codes that people read: states of messages, reasons, and why a time was moved."""
+"""Labels of states, reasons and kinds, as people read them."""
 
 from __future__ import annotations
 

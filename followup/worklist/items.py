@@ -1,4 +1,4 @@
-"""What a person must look at: opened once per subject, with the cause and what to do about it."""
+"""Worklist items: opened once per subject, with the cause and what to do about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What waits for a person, with everything that its list and its pages show."""
+"""Worklist queries: items with everything that their list and pages show."""
 
 from __future__ import annotations
 

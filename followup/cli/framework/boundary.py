@@ -1,4 +1,4 @@
-"""The edge between the product and a shell: exit codes, and every error as a sentence.
+"""Process boundary: exit codes, and every error as a sentence.
 
 0 is done, 1 is refused (with the reason on standard error), 2 is a wrong use of the command line.
 """

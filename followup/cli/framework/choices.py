@@ -1,4 +1,4 @@
-"""What options leave open: which clinic, which protocol, and the answers to its questions."""
+"""Option defaults: which clinic, which protocol, and the answers to its questions."""
 
 from __future__ import annotations
 

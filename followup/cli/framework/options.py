@@ -1,4 +1,4 @@
-"""Options that several commands share, with one wording."""
+"""Shared options, with one wording."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every command: where it lives, and a line about it, so that listing them imports none."""
+"""Command registry: where each lives, so that listing them imports none."""
 
 from __future__ import annotations
 

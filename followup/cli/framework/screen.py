@@ -1,4 +1,4 @@
-"""What a command prints: tables on a terminal, plain lines into a pipe, JSON for programs."""
+"""Command output: tables on a terminal, plain lines into a pipe, JSON for programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A timeline in print: local times with their weekday, words in full, and why a time was moved."""
+"""Timeline table: local times with their weekday, and why a time was moved."""
 
 from __future__ import annotations
 

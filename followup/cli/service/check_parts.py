@@ -1,4 +1,4 @@
-"""What `followup check` looks at, part by part; nothing is made or changed."""
+"""Parts of `followup check`, one by one; nothing is made or changed."""
 
 from __future__ import annotations
 

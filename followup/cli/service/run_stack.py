@@ -1,4 +1,4 @@
-"""The embedded stack: web, Celery worker and beat as threads of one process, over one database.
+"""Embedded stack: web, Celery worker and beat as threads of one process, over one database.
 
 The main thread owns the signals. Nothing that matters lives in the broker, which is kombu's
 in-memory transport: killed at any moment, the stack goes on at the next start where it was.

@@ -1,4 +1,4 @@
-"""E-mail through a mail server (SMTP), with every outcome sorted by what it proves.
+"""E-mail channel over SMTP, with every outcome sorted by what it proves.
 
 An e-mail is the relay's from the moment at which it answers the end of the content with 250. Before
 that end has left us it is provably not taken; between the end and the answer, nobody knows.

@@ -1,4 +1,4 @@
-"""What a mail server says of an e-mail that it could not deliver: a DSN of RFC 3464."""
+"""Delivery status notifications (RFC 3464): what a mail server could not deliver."""
 
 from __future__ import annotations
 

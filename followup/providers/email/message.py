@@ -1,4 +1,4 @@
-"""An e-mail as it goes out: text and HTML, and the headers that a careful sender sets."""
+"""E-mail message: text and HTML, and the headers that a careful sender sets."""
 
 from __future__ import annotations
 

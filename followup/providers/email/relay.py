@@ -1,4 +1,4 @@
-"""A mail server that takes our e-mails: its address in the settings, and a connection to it."""
+"""Mail relay: its address in the settings, and a connection to it."""
 
 from __future__ import annotations
 

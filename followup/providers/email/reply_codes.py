@@ -1,4 +1,4 @@
-"""What a mail server's replies prove, by class of code (RFC 5321) and enhanced code (RFC 3463).
+"""SMTP reply codes (RFC 5321) and enhanced codes (RFC 3463): what they prove.
 
 A server's own words are kept out of every reason: they often quote the address.
 """

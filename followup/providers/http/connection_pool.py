@@ -1,4 +1,4 @@
-"""HTTP requests over kept connections that say, when one fails, whether it can have arrived.
+"""Connection pool that says, when a request fails, whether it can have arrived.
 
 Nothing is ever repeated or redirected here, and nothing is logged: what is sent may tell of people.
 """

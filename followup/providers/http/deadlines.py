@@ -1,4 +1,4 @@
-"""Connections and answers whose time is bounded as a whole, not each wait for a byte by itself."""
+"""Deadlines of connections and answers as a whole, not of each wait for a byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading the answer to one HTTP/1.1 request: the whole of it, or nothing.
+"""HTTP/1.1 response reader: the whole answer, or nothing.
 
 The standard library's reader spends more time on one answer's headers, which hardly anybody asks
 for, than all the rest of a call takes.

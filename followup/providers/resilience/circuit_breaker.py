@@ -1,4 +1,4 @@
-"""A circuit breaker for each provider account: while it is open, nobody is called in vain.
+"""Circuit breaker for each provider account, in process or shared through Redis.
 
 Closed, everything goes. After some calls in a row that failed for the provider's sake it opens, and
 nothing goes for some seconds. Then a few messages go as probes: if one is taken it closes, and

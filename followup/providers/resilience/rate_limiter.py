@@ -1,4 +1,4 @@
-"""How fast each sender may send: a token bucket, in this process or shared through Redis.
+"""Rate limiter: a token bucket for each sender, in process or shared through Redis.
 
 Pace is in real time also in a rehearsal, because providers live in real time. A bucket holds one
 second's worth of messages, so a quiet sender may start with that many at once.

@@ -1,4 +1,4 @@
-"""A Redis that several processes share, and that any of them can do without for a while."""
+"""Shared Redis that any process can do without for a while."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Twilio: texts through the official client, with every outcome sorted by what it proves."""
+"""Twilio channel: texts through the official client, with every outcome sorted."""
 
 from __future__ import annotations
 

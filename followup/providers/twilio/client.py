@@ -1,4 +1,4 @@
-"""A lean HTTP layer behind the official Twilio client's `HttpClient` seam.
+"""Twilio HTTP client behind the official client's `HttpClient` seam.
 
 It costs less than half the processor time of the layer that the client comes with, its time-outs
 bound the whole call, and a failure says whether the request can have reached Twilio: `NotReached`

@@ -1,4 +1,4 @@
-"""Twilio's error codes as data: what each means for a message, in words for a person.
+"""Twilio error codes as data: what each means for a message, in words.
 
 Source of each row: Twilio's page on the code, https://www.twilio.com/docs/api/errors/<code>, read
 between April and November 2026. Twilio adds and splits codes without notice (its changelog of

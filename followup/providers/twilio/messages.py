@@ -1,4 +1,4 @@
-"""What Twilio's message resources say, and which of them is an attempt that is looked for."""
+"""Twilio message resources: what they say, and which is a sought attempt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading the answers of Twilio's REST API: failures, pages of a list, and what can't be read."""
+"""Twilio REST responses: failures, pages of a list, and what can't be read."""
 
 from __future__ import annotations
 

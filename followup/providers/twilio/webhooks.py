@@ -1,4 +1,4 @@
-"""What Twilio posts to us: receipts and inbound texts, and the proof that it was Twilio."""
+"""Twilio webhooks: receipts and inbound texts, and their signature."""
 
 from __future__ import annotations
 

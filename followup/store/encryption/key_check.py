@@ -1,4 +1,4 @@
-"""Whether the configured master keys open a database: looked at, and nothing made or changed."""
+"""Key check: whether the configured master keys open a database, changing nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loading the keyring, making the service's own keys once, and rotating the master key."""
+"""Keyring: loaded, its own keys made once, and the master key rotated."""
 
 from __future__ import annotations
 

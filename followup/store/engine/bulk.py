@@ -1,4 +1,4 @@
-"""Many rows in one statement, whose text stays the same however many there are.
+"""Bulk statements whose text stays the same however many rows there are.
 
 A list in the text, as `IN` makes it, is another statement for each length: PostgreSQL parses and
 plans it every time. An array is one parameter. SQLite, in this process, takes rows one by one as

@@ -1,4 +1,4 @@
-"""What to tell an operator when the database can't be used: what is the matter, and what to do."""
+"""Database errors in words: what is the matter, and what to do."""
 
 from __future__ import annotations
 

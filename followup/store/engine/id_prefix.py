@@ -1,4 +1,4 @@
-"""Ids as people give them: whole, or the beginning of one, with or without hyphens."""
+"""Identifier prefixes as people give them, with or without hyphens."""
 
 from __future__ import annotations
 

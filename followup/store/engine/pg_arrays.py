@@ -1,4 +1,4 @@
-"""Arrays for PostgreSQL, written as text here: the driver takes ten times as long over a list."""
+"""PostgreSQL arrays written as text: the driver takes ten times as long over a list."""
 
 from __future__ import annotations
 

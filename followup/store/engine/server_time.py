@@ -1,4 +1,4 @@
-"""The time by the database server's clock: the one that all machines have in common."""
+"""Server time: the one clock that all machines have in common."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file of the embedded database: copied while it is in use, looked into, and put in place."""
+"""SQLite file: copied while in use, inspected, and put in place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inserting a row unless one with the same key is there: on both databases."""
+"""Insert-if-absent on both databases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of the console: staff and how they sign in, and what they began or noted.
+"""Tables of the console: staff, sign-in, drafts, calls and number checks.
 
 Sessions, invitations and limits count in real time (`real` in the name), whatever the service's
 clock does. Tokens are kept as hashes only.

@@ -1,4 +1,4 @@
-"""Triggers that let a table grow and never change: for the audit trail, on both databases."""
+"""Append-only triggers for the audit trail, on both databases."""
 
 from __future__ import annotations
 

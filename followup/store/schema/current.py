@@ -1,4 +1,4 @@
-"""Bringing a database to the current schema, and saying whether it is there."""
+"""Schema of a database: brought up to date, and checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which revision a database is at, and which one this code needs: without Alembic, so at once."""
+"""Schema revisions: the database's and the code's, read without Alembic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running the migrations with Alembic, which is slow to import and rarely has anything to do."""
+"""Alembic runner: slow to import, and rarely with anything to do."""
 
 from __future__ import annotations
 

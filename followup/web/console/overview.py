@@ -1,4 +1,4 @@
-"""The figures of the home page: what is due, how the last days went, and when the carrier spoke."""
+"""Home-page figures: what is due, how the last days went, and the last receipt."""
 
 from __future__ import annotations
 

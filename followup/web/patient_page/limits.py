@@ -1,4 +1,4 @@
-"""How often a link may be tried, and a page be changed: by network address, and by page.
+"""Rate limits of the patient page: by network address, and by page.
 
 Counted in this process alone, so that reading a page writes nothing. A token is too long to be
 guessed however often; the limits keep the noise down.

@@ -1,4 +1,4 @@
-"""Where the patient's page is served and changed.
+"""Patient-page routes.
 
 GET changes nothing, because mail and text scanners open every link. A POST must come from the
 page's own form: it holds a key that another site can't know.

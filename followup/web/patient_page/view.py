@@ -1,4 +1,4 @@
-"""Turns what the patient's page tells into HTML, compressed, with a policy that lets nothing in."""
+"""Patient-page view: HTML, compressed, with a policy that lets nothing in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page's words that its template does not hold: what stands for each choice, and its outcome.
+"""Patient-page words that its template does not hold.
 
 They are marked for the catalogues by `_`, and translated where they are shown.
 """

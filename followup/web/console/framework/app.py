@@ -1,4 +1,4 @@
-"""Puts the console into the web process: its pages, its files, and its own way to say no."""
+"""Console application: its pages, its files, and its error answers."""
 
 from __future__ import annotations
 

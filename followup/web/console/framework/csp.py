@@ -1,4 +1,4 @@
-"""What a page of the console may load and be put into, and whose posts are believed."""
+"""Content security policy of the console, and whose posts are believed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What somebody has filled in of a form of several pages: sealed, their own, gone after half a day.
+"""Form drafts: sealed, their owner's alone, gone after half a day.
 
 It keeps patients' data out of addresses and cookies, and lets a search be found again by Back.
 """

@@ -1,4 +1,4 @@
-"""The pages that say what went wrong and what to do about it, without a word of a patient."""
+"""Error pages: what went wrong and what to do, without a word of a patient."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was posted, and what was wrong with it: one object that a page shows again."""
+"""Posted form with its problems, as a page shows it again."""
 
 from __future__ import annotations
 

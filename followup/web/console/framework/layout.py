@@ -1,4 +1,4 @@
-"""What every page shows around its content: where one can go, who one is, and warnings."""
+"""Page layout: navigation, account, and warnings around the content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a page handler gets: the console it belongs to, who asks, and what was posted."""
+"""Page request: the console, who asks, and what was posted."""
 
 from __future__ import annotations
 

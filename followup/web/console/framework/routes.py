@@ -1,4 +1,4 @@
-"""The register of pages: every route says who may use it, or it is not a route."""
+"""Route registry: every route says who may use it, or it is not a route."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The console's own CSS, scripts and images: held in memory, compressed, cached by their hash."""
+"""Static files of the console: in memory, compressed, cached by hash."""
 
 from __future__ import annotations
 

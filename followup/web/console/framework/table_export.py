@@ -1,4 +1,4 @@
-"""Lines of a table for spreadsheets, in which nothing that was written by others can calculate."""
+"""CSV export in which nothing that others wrote can calculate."""
 
 from __future__ import annotations
 

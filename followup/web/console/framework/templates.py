@@ -1,4 +1,4 @@
-"""The templates of the console: an environment of their own, apart from that of the messages."""
+"""Jinja environment of the console, apart from that of the messages."""
 
 from __future__ import annotations
 

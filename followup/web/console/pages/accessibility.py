@@ -1,4 +1,4 @@
-"""The accessibility statement: for anybody, signed in or not."""
+"""Accessibility statement, signed in or not."""
 
 from __future__ import annotations
 

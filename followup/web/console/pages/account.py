@@ -1,4 +1,4 @@
-"""One's own account: what one may do, the second factor, and where one is signed in."""
+"""Account page: permissions, second factor, and where one is signed in."""
 
 from __future__ import annotations
 

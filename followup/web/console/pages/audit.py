@@ -1,4 +1,4 @@
-"""The audit trail: by day, who did what, to which patient, in a sentence; and as a table."""
+"""Audit trail page: by day, who did what, to which patient; and as CSV."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words: each step in each language as patients get it, what it rests on, and its review."""
+"""Content page: each step in each language as patients get it, and its review."""
 
 from __future__ import annotations
 

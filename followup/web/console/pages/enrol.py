@@ -1,4 +1,4 @@
-"""Enrolling: one thing a page, or all on one; then the whole dated timeline; then yes."""
+"""Enrolment pages: step by step or on one page, then the dated timeline, then yes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads the answers of the enrolment form, one page's or all of them, into a request."""
+"""Enrolment form: reads the answers into a request."""
 
 from __future__ import annotations
 

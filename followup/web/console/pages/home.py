@@ -1,4 +1,4 @@
-"""The home page: what needs a person, what is due, how the last week went, and whether all runs."""
+"""Home page: what needs action, what is due, how the week went, service status."""
 
 from __future__ import annotations
 

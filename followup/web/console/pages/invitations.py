@@ -1,4 +1,4 @@
-"""One-time links: joining the team, making the first account, setting a new password."""
+"""One-time links: joining the team, the first account, a new password."""
 
 from __future__ import annotations
 

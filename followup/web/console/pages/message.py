@@ -1,4 +1,4 @@
-"""One message: as the patient saw it, how it went, who approved the words, and sending it again."""
+"""Message page: as the patient saw it, its delivery, and sending it again."""
 
 from __future__ import annotations
 

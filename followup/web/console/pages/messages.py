@@ -1,4 +1,4 @@
-"""Going through messages: how many stand where, filtered, a page at a time, and as a table."""
+"""Message list: counts by state, filters, pages, and CSV."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the code of a test text is entered: at enrolment, and where a number is corrected."""
+"""Code entry of a test text, at enrolment and at correction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Confirming a number by a test text: sending it, the page that asks for its code, and the code."""
+"""Number verification: sending a test text and checking its code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signing in by the organisation's account: there and back, with secrets that stay ours."""
+"""OIDC sign-in: there and back, with secrets that stay ours."""
 
 from __future__ import annotations
 

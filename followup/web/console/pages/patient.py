@@ -1,4 +1,4 @@
-"""One patient: who they are, what they got and will get, and everything that can be done."""
+"""Patient page for staff: who, what they got and will get, and actions."""
 
 from __future__ import annotations
 

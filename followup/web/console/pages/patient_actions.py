@@ -1,4 +1,4 @@
-"""What can be done about a patient's follow-up: pause, move, end, correct, stop, start, call."""
+"""Patient actions: pause, move, end, correct, stop, start, call."""
 
 from __future__ import annotations
 

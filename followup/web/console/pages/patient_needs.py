@@ -1,4 +1,4 @@
-"""What helps a patient to read what we send, and the link to their own page."""
+"""Reading needs of a patient, and the link to their own page."""
 
 from __future__ import annotations
 

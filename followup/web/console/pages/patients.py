@@ -1,4 +1,4 @@
-"""Finding patients: exact, by what staff have at hand; nothing of it stands in the address."""
+"""Patient search page: nothing of the search stands in the address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A protocol: its timetable, and the timeline of a sample patient on any date."""
+"""Protocol page: its timetable, and a sample timeline on any date."""
 
 from __future__ import annotations
 

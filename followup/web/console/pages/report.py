@@ -1,4 +1,4 @@
-"""The report on one patient: a page to read and print, and the same as a PDF."""
+"""Audit report on one patient: a page to print, and a PDF."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signing in and out: the password, the one-time code, and setting that up."""
+"""Sign-in and sign-out pages: password and one-time code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The system: what is wrong, what stops sending, what waits, and what is in force."""
+"""System page: what is wrong, what stops sending, what waits, what is in force."""
 
 from __future__ import annotations
 

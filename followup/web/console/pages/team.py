@@ -1,4 +1,4 @@
-"""The team: who may do what, invitations, and where everybody is signed in."""
+"""Team page: permissions, invitations, and where everybody is signed in."""
 
 from __future__ import annotations
 

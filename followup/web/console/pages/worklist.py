@@ -1,4 +1,4 @@
-"""What needs a person, by patient: what went wrong, what to do, until when, and who has it."""
+"""Needs attention: items by patient, with what went wrong and what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Working off what needs a person: take it, ring, correct the number, send an e-mail, close it."""
+"""Actions on a worklist item: assign, record a call, correct, e-mail, close."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What needs a person as staff read it: whose it is, what went wrong, and the patient's words."""
+"""Worklist items as staff read them: whose, what went wrong, the patient's words."""
 
 from __future__ import annotations
 

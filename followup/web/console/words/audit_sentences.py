@@ -1,4 +1,4 @@
-"""The audit trail in sentences: what each event says that somebody did, and to which patient."""
+"""Audit sentences: what each event says that somebody did, and to whom."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one dictionary of words and colours: how every state, kind and code is said to staff.
+"""Labels and colours of the console.
 
 A colour never stands alone: it is that of a tag which says the same in words.
 """

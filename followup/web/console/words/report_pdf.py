@@ -1,4 +1,4 @@
-"""A patient's report as a PDF, in letters of its own, so that names look alike everywhere."""
+"""Audit report as a PDF, with fonts of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A patient's report as sections and entries: the same words on the page and as a PDF."""
+"""Audit report as sections and entries, for page and PDF alike."""
 
 from __future__ import annotations
 

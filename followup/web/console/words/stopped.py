@@ -1,4 +1,4 @@
-"""What a kill switch stops, in words."""
+"""Kill switches in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a step is due and until when it is useful, in words."""
+"""Timing of a step in words."""
 
 from __future__ import annotations
 

@@ -13,9 +13,10 @@ from uuid import UUID
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, aliased
 
-from followup.casework.phone_calls import CallOutcome, add_call
+from followup.casework.phone_calls import add_call
 from followup.casework.resend import check_resend, plan_resend
 from followup.context import AppContext
+from followup.domain.call_outcome import CallOutcome
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import Conflict, NotFound
 from followup.domain.lifecycle import State

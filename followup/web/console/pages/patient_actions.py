@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from followup.casework.phone_calls import CallOutcome, record_call
+from followup.casework.phone_calls import record_call
 from followup.consent.objections import lift_objection, lodge_objection
+from followup.domain.call_outcome import CallOutcome
 from followup.domain.channel import ChannelKind
 from followup.domain.contact import parse_email, parse_mobile
 from followup.domain.errors import InvalidInput, Problem
@@ -36,7 +37,7 @@ from followup.web.console.pages.enrolment_form import (
 )
 from followup.web.console.pages.number_verification import before_test, send_for_patient, wants_test
 from followup.web.console.pages.patient import find, find_enrolment
-from followup.web.console.words import labels as words
+from followup.wording.enrolments import ENDINGS
 
 pages = Pages()
 
@@ -64,10 +65,10 @@ def ask_end(here: Here) -> Response:
 def end(here: Here) -> Response:
     enrolment, form = find_enrolment(here), here.form
     why = form.text("why")
-    problems = [] if why in words.ENDINGS else [Problem("why", "Choose why the follow-up ends")]
+    problems = [] if why in ENDINGS else [Problem("why", "Choose why the follow-up ends")]
     try:
         if not problems:
-            told = form.text("reason") or words.ENDINGS[why]
+            told = form.text("reason") or ENDINGS[why]
             withdraw_enrolment(
                 here.app,
                 enrolment.id,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from followup.domain.reasons import Reason
 from followup.providers.email.reply_codes import words_of
 from followup.providers.twilio.errors import ErrorClass, meaning_of
-from followup.wording.reasons import reason_text
+from followup.wording.reasons import known_reason
 
 BOUNCES = frozenset({"30003", "30004", "30008"})
 """A text that was not delivered: the next may be, but two in a row say that none is."""
@@ -99,8 +99,8 @@ def failure_reason_of(code: str | None, channel: str | None = None) -> FailureRe
     """
     if not code:
         return FailureReason("no reason was given", LOOK)
-    ours = _OF_CALLS.get(code) or reason_text(code, channel)
-    if ours != code:
+    ours = _OF_CALLS.get(code) or known_reason(code, channel)
+    if ours is not None:
         to_do = CORRECT_EMAIL if channel == "email" and _TO_DO.get(code) == CORRECT else ""
         return FailureReason(ours, to_do or _TO_DO.get(code, LOOK))
     if code.isdigit() and (meaning := meaning_of(int(code))) is not None:

@@ -25,7 +25,7 @@ REASONS: dict[Reason, str] = {
     Reason.PROVIDER_ABSENT: "planned again: the provider does not have it",
     Reason.PROVIDER_DOWN: "it waits until the provider is available",
     Reason.RELEASED: "released: nothing holds it any more",
-    Reason.RESUMED: "resumed",
+    Reason.RESUMED: "the follow-up was resumed",
     Reason.SWITCH_LIFTED: "released: the kill switch was lifted",
     Reason.NOT_CALLED: "planned again: its turn did not come in time",
     Reason.CLINIC_NOT_CONFIGURED: "its clinic is no longer configured",
@@ -83,12 +83,12 @@ MOVED: dict[Moved, str] = {
 
 
 def reason_text(reason: str | None, channel: str | None = None) -> str:
-    """Return the clause for a reason; a provider's own code is shown as it is.
+    """Return the clause for a reason; a provider's own code is shown as it is."""
+    return (known_reason(reason, channel) or reason) if reason else ""
 
-    An item's cause may also be what a reply asks for or is about.
-    """
-    if reason is None:
-        return ""
+
+def known_reason(reason: str, channel: str | None = None) -> str | None:
+    """Return the clause for a reason of ours, or for what a reply asks for or is about."""
     if reason in set(Reason):
         ours = Reason(reason)
         by_channel = BY_CHANNEL.get(ours, {})
@@ -96,7 +96,7 @@ def reason_text(reason: str | None, channel: str | None = None) -> str:
     # A class and an intent of one name say the same.
     if reason in set(ReplyClass):
         return class_text(reason)
-    return INTENTS[ReplyIntent(reason)] if reason in set(ReplyIntent) else reason
+    return INTENTS[ReplyIntent(reason)] if reason in set(ReplyIntent) else None
 
 
 def moved_text(moved: Collection[str] | None) -> str:

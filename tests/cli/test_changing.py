@@ -151,11 +151,11 @@ def test_a_wish_to_stop_cancels_and_is_listed_with_who_recorded_it(on_both):
 
     assert answer.out == "Recorded: no more messages.\n"
     assert states(on_both) == {"cancelled"}
-    (wish,) = on_both("objections", "--json").lines
-    assert wish["enrolment_ids"] == [identifier]
-    assert wish["channel"] is None
-    assert wish["source"] == "staff"
-    assert wish["lodged_by"].startswith("cli:")
+    (objection,) = on_both("objections", "--json").lines
+    assert objection["enrolment_ids"] == [identifier]
+    assert objection["channel"] is None
+    assert objection["source"] == "staff"
+    assert objection["lodged_by"].startswith("cli:")
     assert identifier in on_both("objections").out
     assert on_both("stop", "REF-1", "--json").json["lodged"] is False
 

@@ -186,22 +186,20 @@ def _heading(event: AuditEvent, here: Here) -> str:
 def _about(event: AuditEvent, here: Here) -> str:
     """Return what an action was about, where its label does not say it all."""
     detail: Mapping[str, Any] = event.detail or {}
+    about = ""
     match event.action:
         case "enrolment.created":
-            return here.protocol_name(detail.get("protocol"))
-        case "enrolment.rescheduled":
-            if detail["from"] == detail["to"]:
-                return ""
+            about = here.protocol_name(detail.get("protocol"))
+        case "enrolment.rescheduled" if detail["from"] != detail["to"]:
             at = datetime.fromisoformat(detail["to"])
-            return f"procedure on {moment(at, here.zone_of(event.clinic))}"
+            about = f"procedure on {moment(at, here.zone_of(event.clinic))}"
         case "patient.changed":
-            return ", ".join(FIELDS.get(each, each) for each in detail.get("fields", ()))
+            about = ", ".join(FIELDS.get(each, each) for each in detail.get("fields", ()))
         case "patient.address-unusable":
-            return ADDRESSES[ChannelKind(detail["channel"])]
+            about = ADDRESSES[ChannelKind(detail["channel"])]
         case "objection.lodged" | "objection.lifted":
-            return covered_text(detail.get("channel"))
-        case _:
-            return ""
+            about = covered_text(detail.get("channel"))
+    return about
 
 
 def _contacts(person: patients.Person, *, revealed: bool) -> dict[str, str | None]:

@@ -169,7 +169,7 @@ def stop(here: Here) -> Response:
 
 @pages.post("/patients/{patient}/start", may=CHANGE_PATIENTS)
 def start(here: Here) -> Response:
-    """Lift every wish of the patient, at their own word, and plan what it had cancelled."""
+    """Lift every objection of the patient, at their own word, and plan what it had cancelled."""
     patient = find(here)
 
     def work(session: Session) -> None:

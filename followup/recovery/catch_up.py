@@ -200,7 +200,7 @@ def _account(
 
 
 def _objects(session: Session, patient: Patient) -> bool:
-    """Say whether nothing goes to a patient anyway; what they got was the answer to their request."""
+    """Say whether nothing goes to a patient anyway; what they got confirmed it."""
     in_force = patients.open_objections(session, patient_ids=[patient.id], contact_indexes=[])
     return any(one.channel is None for one in in_force)
 

@@ -51,10 +51,13 @@ _BY_ITSELF = frozenset({ReplyClass.UNCLEAR, ReplyClass.STOP, ReplyClass.START, R
 
 
 def class_text(code: str) -> str:
-    """Return a class as a clause: `possible red flag`, `not recognised`."""
+    """Return a class as a clause: `possible red flag`, `thanks`."""
     each = ReplyClass(code)
-    label = small(REPLY_CLASSES[each].label)
-    return label if each in _BY_ITSELF else f"possible {label}"
+    term = REPLY_CLASSES[each]
+    label = small(term.label)
+    if each not in _BY_ITSELF:
+        return f"possible {label}"
+    return f"{label}: {term.meaning}" if term.meaning else label
 
 
 def possible_text(classes: Collection[str], phrases: Iterable[str] = ()) -> str:

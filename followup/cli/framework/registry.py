@@ -54,7 +54,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
             "oversight.triage:triage", "Show how a reply is sorted, and how well that works."
         ),
         "worklist": Entry(
-            "oversight.worklist:group", "List what waits for a person; take and close it."
+            "oversight.worklist:group", "List what needs action; assign and close items."
         ),
         "balance": Entry("oversight.balance:balance", "Account for every message that fell due."),
         "audit": Entry(

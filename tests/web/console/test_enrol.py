@@ -182,7 +182,7 @@ def test_neither_diabetes_nor_steroid_is_answered_by_itself(admin):
     [
         ({"nhs_number": "999 000 0019"}, "Enter a valid NHS number"),
         ({"name": " "}, "Enter the patient’s full name"),
-        ({"born": "31", "born-month": "2"}, "There is no such date: check the day, month and year"),
+        ({"born": "31", "born-month": "2"}, "Enter a real date"),
         ({"born": ""}, "Enter the date of birth"),
         ({"born-year": "2027"}, "Check the year of birth"),
         ({"mobile_again": "07700 900124"}, "The two mobile numbers differ: ask the patient again"),

@@ -21,5 +21,5 @@ def channel_text(channel: str, segments: int | None = None) -> str:
 
 
 def covered_text(channel: str | None) -> str:
-    """Return which messages an objection or a kill switch covers; None is every channel."""
-    return f"{CHANNELS[ChannelKind(channel)]}s" if channel else "all messages"
+    """Return which messages an objection or a kill switch covers: texts, e-mails, or messages."""
+    return f"{CHANNELS[ChannelKind(channel)]}s" if channel in set(ChannelKind) else "messages"

@@ -149,7 +149,7 @@ def test_a_wish_to_stop_cancels_and_is_listed_with_who_recorded_it(on_both):
 
     answer = on_both("stop", "REF-1")
 
-    assert answer.out == "All messages stopped.\n"
+    assert answer.out == "Messages stopped.\n"
     assert states(on_both) == {"cancelled"}
     (objection,) = on_both("objections", "--json").lines
     assert objection["enrolment_ids"] == [identifier]

@@ -128,8 +128,8 @@ def test_an_audit_tells_what_when_in_which_words_and_whether_it_arrived(on_both)
     }
     for words in (
         "DELIVERED: the provider confirmed that it arrived",
-        "Attempt 1 on Mon 19 Oct 2026 15:00, by sandbox from sandbox to 07… …001: accepted",
-        f"Words of version {attempt['content_version'][:12]}, draft: approved by nobody yet:",
+        "Attempt 1 on Mon 19 Oct 2026 15:00, by Practice carrier from sandbox to 07… …001: accepted",
+        f"Message text of version {attempt['content_version'][:12]}, draft: no clinician has",
         "| Derriford Pain Clinic: do not drive yourself home.",
         "Never handed to a provider: 12 planned.",
         "enrolment created (messages 14, protocol nerve-root-block)",
@@ -157,8 +157,8 @@ def test_an_audit_tells_of_failures_fallbacks_persons_and_staff(followup):
 
     assert "NOT DELIVERED" in answer.out
     assert "to b…@example.com" in answer.out
-    assert "WHAT A PERSON WAS ASKED TO DO" in answer.out
-    assert "open still" in answer.out
+    assert "WHAT NEEDED ACTION" in answer.out
+    assert "still open" in answer.out
     assert "Ended: Moved to Exeter" in answer.out
     assert "enrolment withdrawn (why by-staff)" in answer.out
     shown = followup("audit", "REF-1", "--json").json
@@ -243,8 +243,8 @@ def test_what_waits_for_a_person_is_listed_shown_taken_and_closed(on_both):
     assert on_both("worklist", "take", item["id"][:18]).code == 0
     assert on_both("worklist", "--json").lines[0]["owner"].startswith("cli:")
     closed = on_both("worklist", "close", item["id"], "--outcome", "rang")
-    assert closed.out == f"Item {item['id']} is closed: rang.\n"
-    assert on_both("worklist").out == "Nothing waits for a person.\n"
+    assert closed.out == f"Item {item['id']} is closed: phoned the patient.\n"
+    assert on_both("worklist").out == "Nothing needs action.\n"
     assert on_both("worklist", "close", item["id"], "--outcome", "rang").code == 1
 
 

@@ -53,7 +53,7 @@ def item_of(app, path):
 def view(page, text):
     (found,) = [
         link
-        for link in page.page.one("nav", **{"aria-label": "Whose"}).all("a")
+        for link in page.page.one("nav", **{"aria-label": "Assigned to"}).all("a")
         if link.text.startswith(text)
     ]
     return found
@@ -74,8 +74,8 @@ def test_what_failed_is_told_with_what_to_do_until_when_and_whose_it_is(admin, f
     for told in (
         "Test Patient-00001",
         "Message not delivered",
-        "Correct the number, send it by e-mail, or ring",
-        "Nobody has it yet",
+        "Ask the patient for the right number and correct it",
+        "Unassigned",
     ):
         assert told in page.text
 
@@ -166,7 +166,7 @@ def test_a_text_of_nobody_is_read_and_closed_with_a_note(sqlite_app, joined):
     admin.post(f"{path}/done", {"outcome": "not-needed", "note": "A wrong number."})
 
     page = admin.get(path)
-    assert "Nothing needs doing" in page.text
+    assert "No action needed" in page.text
     assert "A wrong number." in page.text
 
 
@@ -226,7 +226,7 @@ def test_each_view_is_counted_beyond_the_page_too(sqlite_app, joined, monkeypatc
 
     page = visitor.get("/attention?view=mine")
 
-    assert [view(page, text).text for text in ("All", "Mine", "Nobody", "Overdue")] == [
+    assert [view(page, text).text for text in ("All", "Assigned to you", "Unassigned", "Overdue")] == [
         "All 3", "Assigned to you 1", "Unassigned 2", "Overdue 0"
     ]  # fmt: skip
     assert len(page.page.all("li", **{"class": "fu-item"})) == 1
@@ -241,11 +241,11 @@ def test_taking_makes_it_mine_and_another_can_take_it_over(sqlite_app, joined, f
 
     page = first.post(f"{path}/take")
     assert "Assigned to you" in page.page.text
-    assert view(first.get("/attention"), "Mine").text == "Mine 1"
+    assert view(first.get("/attention"), "Assigned to you").text == "Assigned to you 1"
 
     assert second.post(f"{path}/take", status=409).heading == "This has changed meanwhile"
     seen = second.get(path)
-    assert f"{first.email} has it" in seen.text
+    assert f"Assigned to {first.email}" in seen.text
     second.post(f"{path}/take", seen.values(f"{path}/take"))
     assert item_of(sqlite_app, path).owner == f"web:{second.email}"
 
@@ -278,7 +278,7 @@ def test_a_correction_that_comes_too_late_leaves_it_on_the_list(sqlite_app, join
         f"{path}/contacts", {"mobile": "07700 900222", "mobile_again": "07700 900222"}
     )
 
-    assert "too late for this message" in page.page.text
+    assert "too late to send this message" in page.page.text
     assert item_of(sqlite_app, path).state == "open"
 
 
@@ -322,7 +322,7 @@ def test_a_call_is_noted_sealed_and_closes_it_where_it_settled_it(sqlite_app, jo
     again = admin.post(
         f"{path}/call", {"outcome": "no-answer", "done": "no", "note": "Rang twice."}
     )
-    assert "Rang: no answer" in again.text
+    assert "Phone call: no answer" in again.text
     assert "Rang twice." in again.text
     assert item_of(sqlite_app, path).state == "open"
 
@@ -335,7 +335,7 @@ def test_a_call_is_noted_sealed_and_closes_it_where_it_settled_it(sqlite_app, jo
 def test_saying_that_it_is_dealt_with_asks_what_came_of_it(sqlite_app, joined, failed):
     path = failed()
     admin = joined()
-    assert admin.post(f"{path}/done", {}, status=422).errors == ["Choose what came of it"]
+    assert admin.post(f"{path}/done", {}, status=422).errors == ["Choose the outcome"]
 
     page = admin.post(f"{path}/done", {"outcome": "told", "note": "By her daughter."})
 
@@ -442,5 +442,5 @@ def test_a_reply_that_may_be_a_red_flag_is_first_and_says_to_ring_now(sqlite_app
 
     first = page.page.all("section")[0].text
     assert "Test Patient-00002" in first
-    assert "Ring now: this may be one of the warning signs" in first
-    assert "may be about: a red flag" in first
+    assert "Phone now: this may be one of the warning signs" in first
+    assert "Possible red flag: “cant feel when i”" in first

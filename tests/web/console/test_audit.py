@@ -86,8 +86,8 @@ def test_looking_is_itself_recorded_and_shown(sqlite_app, asgi, auditor):
 
     page = auditor.get("/audit?what=looks")
 
-    assert "Nia Nurse looked at Test Patient-00001" in page.text
-    assert "Sam Staff looked at the audit trail" in page.text
+    assert "Nia Nurse viewed the record of Test Patient-00001" in page.text
+    assert "Sam Staff viewed the audit trail" in page.text
     assert "enrolled" not in page.page.one("main").text
 
 
@@ -99,7 +99,7 @@ def test_it_is_narrowed_by_who_and_by_day(sqlite_app, asgi, auditor):
     (nia,) = [o.attributes["value"] for o in chosen.all("option") if o.text == "Nia Nurse"]
 
     page = auditor.get(f"/audit?who={nia}")
-    assert "Nia Nurse looked at a list of patients" in page.text
+    assert "Nia Nurse viewed a list of patients" in page.text
     assert "Test Patient" not in page.text
     assert "@" not in page.path
 

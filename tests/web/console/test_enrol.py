@@ -80,7 +80,7 @@ def test_each_message_of_the_check_is_there_in_full_words_with_why_it_was_moved(
     assert "wel trouble, new back pain or fever: ring your GP" in steps[0].text
     assert "Planned" in steps[0].text
     late = admin.post("/enrol/quick", {**EVERYTHING, "on": "10"})
-    assert "Already past when enrolled" in late.text
+    assert "Its time had passed when the patient was enrolled" in late.text
 
 
 def test_sending_the_check_twice_enrols_once(sqlite_app, admin):

@@ -53,7 +53,7 @@ def test_sending_is_stopped_and_let_go_again(sqlite_app, manager, what, said):
 
     page = manager.post(lift.attributes["action"])
 
-    assert "Lifted." in page.page.text
+    assert "Sending is restarted." in page.page.text
     assert "Nothing: every message goes out when it is due" in page.text
     assert "held" not in states(sqlite_app, enrolment).values()
     assert said in manager.get("/system/switches").text

@@ -198,7 +198,8 @@ def _about(event: AuditEvent, here: Here) -> str:
         case "patient.address-unusable":
             about = ADDRESSES[ChannelKind(detail["channel"])]
         case "objection.lodged" | "objection.lifted":
-            about = covered_text(detail.get("channel"))
+            channel = detail.get("channel")
+            about = covered_text(channel) if channel in set(ChannelKind) else ""
     return about
 
 

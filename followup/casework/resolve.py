@@ -165,7 +165,7 @@ def _open_item(session: Session, item_id: UUID) -> WorklistItem:
     if item is None:
         raise NotFound("there is no such item")
     if item.state == "closed":
-        raise Conflict("This is dealt with already.")
+        raise Conflict("This item is closed already.")
     return item
 
 

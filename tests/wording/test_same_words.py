@@ -39,8 +39,9 @@ def printed(sqlite_app):
     """What a command prints on the same database."""
 
     def run(*args: object) -> str:
+        url = sqlite_app.store.engine.url
         environment = {
-            "FOLLOWUP_DATABASE_URL": sqlite_app.store.engine.url.render_as_string(False),
+            "FOLLOWUP_DATABASE_URL": url.render_as_string(hide_password=False),
             "FOLLOWUP_MASTER_KEYS": base64.b64encode(MASTER_KEY).decode(),
         }
         result = CliRunner().invoke(command_line, [str(it) for it in args], env=environment)

@@ -226,7 +226,8 @@ def test_each_view_is_counted_beyond_the_page_too(sqlite_app, joined, monkeypatc
 
     page = visitor.get("/attention?view=mine")
 
-    assert [view(page, text).text for text in ("All", "Assigned to you", "Unassigned", "Overdue")] == [
+    views = ("All", "Assigned to you", "Unassigned", "Overdue")
+    assert [view(page, text).text for text in views] == [
         "All 3", "Assigned to you 1", "Unassigned 2", "Overdue 0"
     ]  # fmt: skip
     assert len(page.page.all("li", **{"class": "fu-item"})) == 1

@@ -128,7 +128,7 @@ def test_an_audit_tells_what_when_in_which_words_and_whether_it_arrived(on_both)
     }
     for words in (
         "DELIVERED: the provider confirmed that it arrived",
-        "Attempt 1 on Mon 19 Oct 2026 15:00, by Practice carrier from sandbox to 07… …001: accepted",
+        "Attempt 1 on Mon 19 Oct 2026 15:00, by Practice carrier from sandbox to 07… …001: acc",
         f"Message text of version {attempt['content_version'][:12]}, draft: no clinician has",
         "| Derriford Pain Clinic: do not drive yourself home.",
         "Never handed to a provider: 12 planned.",

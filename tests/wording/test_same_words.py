@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import re
+from uuid import UUID
 
 import pytest
 from sqlalchemy import insert, update
 from typer.testing import CliRunner
 
 from followup.cli.framework.registry import app as command_line
+from followup.context import AppContext
 from followup.domain.item_kind import ItemKind
 from followup.domain.lifecycle import EnrolmentState, State
 from followup.domain.roles import Role
@@ -19,6 +21,7 @@ from followup.store.models.messages import Message
 from followup.store.models.worklist import WorklistItem
 from followup.web.app import create_app
 from followup.wording.enrolments import ENROLMENTS
+from followup.wording.failure_reasons import PHONE
 from followup.wording.states import STATES
 from followup.wording.worklist import KINDS
 from tests.support.apps import MASTER_KEY, enrol_one, rows
@@ -82,21 +85,7 @@ def test_an_enrolment_is_called_the_same_in_each_state(sqlite_app, staff, printe
 def test_an_item_of_the_worklist_is_called_the_same_and_asks_for_the_same(
     sqlite_app, staff, printed, kind
 ):
-    item = new_id(ENROLLED_AT)
-    with sqlite_app.store.write() as session:
-        session.execute(
-            insert(WorklistItem).values(
-                id=item,
-                subject=f"{kind}:1",
-                clinic=CLINIC,
-                kind=kind.value,
-                urgency=2,
-                detail={},
-                opened_at=ENROLLED_AT,
-                due_at=ENROLLED_AT,
-                state="open",
-            )
-        )
+    item = opened(sqlite_app, kind, {})
     term = KINDS[kind]
 
     page = staff.get(f"/attention/{item}")
@@ -109,6 +98,51 @@ def test_an_item_of_the_worklist_is_called_the_same_and_asks_for_the_same(
     assert f"What {term.label} " in shown
     assert term.to_do in shown
     assert "Unassigned" in shown
+
+
+@pytest.mark.parametrize(
+    ("about", "to_do"),
+    [
+        pytest.param((ItemKind.FAILED, {"cause": "30003"}), PHONE, id="by-its-cause"),
+        pytest.param(
+            (ItemKind.UNREACHABLE, {"channel": "email", "cause": "550 5.1.1"}),
+            "Correct the e-mail address.",
+            id="by-its-channel",
+        ),
+        pytest.param(
+            (ItemKind.REPLY, {"classes": ["red-flag"], "cause": "red-flag"}),
+            "Phone now",
+            id="by-class",
+        ),
+    ],
+)
+def test_what_to_do_is_the_same_where_it_depends_on_more_than_the_kind(
+    sqlite_app, staff, printed, about, to_do
+):
+    item = opened(sqlite_app, *about)
+
+    assert to_do in staff.get(f"/attention/{item}").text
+    assert to_do in printed("worklist", "show", item)
+
+
+def opened(app: AppContext, kind: ItemKind, detail: dict[str, object]) -> UUID:
+    """Put an item about nobody on the worklist; return its id."""
+    item = new_id(ENROLLED_AT)
+    with app.store.write() as session:
+        session.execute(
+            insert(WorklistItem).values(
+                id=item,
+                subject=f"{kind}:1",
+                clinic=CLINIC,
+                kind=kind.value,
+                urgency=2,
+                detail=detail,
+                opened_at=ENROLLED_AT,
+                due_at=ENROLLED_AT,
+                state="open",
+            )
+        )
+    return item
 
 
 def tags(page: Seen) -> list[str]:

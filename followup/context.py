@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+
+from sqlalchemy.orm import Session
 
 from followup.catalogue.load import Catalogue
 from followup.clock import Clock
@@ -16,7 +18,7 @@ from followup.providers.resilience.rate_limiter import RateLimiter
 from followup.signed_links import SignedLinks
 from followup.store.audit_log import AuditContext
 from followup.store.encryption.sealing import Keyring
-from followup.store.engine.session import Store
+from followup.store.engine.session import Result, Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,10 @@ class AppContext(ContentContext):
         """Return who acts, and when: now."""
         return AuditContext.of(actor, self.clock)
 
+    def transact(self, actor: str, work: Callable[[UnitOfWork], Result]) -> Result:
+        """Run `work` as `actor` in one transaction, again as `Store.transact` says."""
+        return self.store.transact(lambda session: work(UnitOfWork(session, self, self.by(actor))))
+
     def lines(self, kind: ChannelKind) -> tuple[Channel, ...]:
         """Return every account that reaches this kind of address, the first one first."""
         return (self.channels[kind], *([self.standby[kind]] if kind in self.standby else []))
@@ -128,3 +134,12 @@ class AppContext(ContentContext):
         for channel in (*self.channels.values(), *self.standby.values()):
             channel.close()
         self.store.close()
+
+
+@dataclass(frozen=True, slots=True)
+class UnitOfWork:
+    """One transaction: its session, the application context, and who acts in it, and when."""
+
+    session: Session
+    app: AppContext
+    by: AuditContext

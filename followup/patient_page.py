@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from followup.consent.objections import lift_objection, lodge_objection
 from followup.content.advice import Advice, Piece
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.errors import InvalidInput, NotFound
@@ -130,21 +130,20 @@ def change_choice(app: AppContext, token: str, choice: str, *, languages: Sequen
     `easy-read`, or `language-` and one of `languages`.
     """
 
-    def work(session: Session) -> None:
-        by = app.by(ACTOR)
-        enrolment = find_enrolment_by_token(session, app, token, lock=True)
-        patient = session.get_one(Patient, enrolment.patient_id, with_for_update=True)
+    def work(unit: UnitOfWork) -> None:
+        enrolment = find_enrolment_by_token(unit.session, app, token, lock=True)
+        patient = unit.session.get_one(Patient, enrolment.patient_id, with_for_update=True)
         verb, _, what = choice.partition("-")
         if choice in {"large", "normal", "easy-read"}:
-            _change_reading(session, app, by, enrolment, choice=choice)
+            _change_reading(unit, enrolment, choice=choice)
         elif verb == "language" and what in languages:
-            change_language(session, by, patient, what)
+            change_language(unit.session, unit.by, patient, what)
         elif verb in {"stop", "start"} and what in set(ChannelKind):
-            _change_messages(session, app, by, patient, ChannelKind(what), stop=verb == "stop")
+            _change_messages(unit, patient, ChannelKind(what), stop=verb == "stop")
         else:
             raise InvalidInput.of("do", "this is not one of the choices")
 
-    app.store.transact(work)
+    app.transact(ACTOR, work)
 
 
 def _clinic(app: AppContext, enrolment: Enrolment) -> Clinic:
@@ -213,26 +212,20 @@ def _stopped_by(in_force: Sequence[Objection], channel: ChannelKind) -> str | No
 
 
 def _change_messages(
-    session: Session,
-    app: AppContext,
-    by: AuditContext,
-    patient: Patient,
-    channel: ChannelKind,
-    *,
-    stop: bool,
+    unit: UnitOfWork, patient: Patient, channel: ChannelKind, *, stop: bool
 ) -> None:
     if stop:
-        lodge_objection(session, app, by, patient=patient, channel=channel, source=SOURCE)
+        lodge_objection(unit, patient=patient, channel=channel, source=SOURCE)
         return
-    in_force = open_objections(session, patient_ids=[patient.id], contact_indexes=[])
+    in_force = open_objections(unit.session, patient_ids=[patient.id], contact_indexes=[])
     to_all = any(objection.channel is None for objection in in_force)
-    if not lift_objection(session, by, patient=patient, source=SOURCE, channel=channel):
+    if not lift_objection(unit.session, unit.by, patient=patient, source=SOURCE, channel=channel):
         return
     if to_all:
         # They stopped everything, and want this much of it again.
         for other in set(ChannelKind) - {channel}:
-            lodge_objection(session, app, by, patient=patient, channel=other, source=SOURCE)
-    plan_again(session, app, by, patient_id=patient.id)
+            lodge_objection(unit, patient=patient, channel=other, source=SOURCE)
+    plan_again(unit, patient_id=patient.id)
 
 
 def change_language(session: Session, by: AuditContext, patient: Patient, language: str) -> None:
@@ -244,11 +237,9 @@ def change_language(session: Session, by: AuditContext, patient: Patient, langua
     record_event(session, by, _changed(patient, "language"))
 
 
-def _change_reading(
-    session: Session, app: AppContext, by: AuditContext, enrolment: Enrolment, *, choice: str
-) -> None:
-    patient = session.get_one(Patient, enrolment.patient_id)
-    sealer = app.keyring.patient(patient.data_key, patient.master_key_id)
+def _change_reading(unit: UnitOfWork, enrolment: Enrolment, *, choice: str) -> None:
+    patient = unit.session.get_one(Patient, enrolment.patient_id)
+    sealer = unit.app.keyring.patient(patient.data_key, patient.master_key_id)
     assert sealer is not None  # noqa: S101 - `find_page` finds no page without a key
     before = needs_of(patient.needs_sealed, sealer)
     wanted = (
@@ -258,7 +249,7 @@ def _change_reading(
     )
     if choice != "easy-read" and (ReadingNeed.LARGE_PRINT in before) is (choice == "large"):
         return
-    change_needs(session, app, by, patient, wanted, enrolment_id=enrolment.id)
+    change_needs(unit, patient, wanted, enrolment_id=enrolment.id)
 
 
 def _changed(patient: Patient, *fields: str) -> AuditEntry:

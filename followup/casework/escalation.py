@@ -14,13 +14,13 @@ from uuid import UUID, uuid5
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import ChannelError
 from followup.providers.interface import Outgoing
 from followup.providers.operator_alerts import OperatorAlert, WebhookMessenger
 from followup.routing.accounts import line_now, sender_of
-from followup.store.audit_log import AuditContext, record_event
+from followup.store.audit_log import record_event
 from followup.store.engine.types import new_id
 from followup.store.models.worklist import Escalation, WorklistItem
 from followup.worklist.items import entry_of
@@ -42,42 +42,41 @@ def escalate_overdue(app: AppContext, *, limit: int = BATCH) -> int:
 
 
 def _escalate(app: AppContext, *, limit: int) -> int:
-    def work(session: Session) -> int:
-        by = app.by(ACTOR)
-        overdue = session.scalars(
+    def work(unit: UnitOfWork) -> int:
+        overdue = unit.session.scalars(
             select(WorklistItem)
-            .where(WorklistItem.state == "open", WorklistItem.escalate_at <= by.at)
+            .where(WorklistItem.state == "open", WorklistItem.escalate_at <= unit.by.at)
             .order_by(WorklistItem.urgency, WorklistItem.escalate_at)
             .limit(limit)
             .with_for_update(skip_locked=True, key_share=True)
         ).all()
         for item in overdue:
-            _escalate_one(session, app, by, item)
+            _escalate_one(unit, item)
         return len(overdue)
 
-    return app.store.transact(work)
+    return app.transact(ACTOR, work)
 
 
-def _escalate_one(session: Session, app: AppContext, by: AuditContext, item: WorklistItem) -> None:
-    routes = [route for route in ROUTES if app.policy.on_call.of(route)]
+def _escalate_one(unit: UnitOfWork, item: WorklistItem) -> None:
+    routes = [route for route in ROUTES if unit.app.policy.on_call.of(route)]
     item.escalations += 1
     more = item.escalations < MOST_TIMES
-    item.escalate_at = by.at + AGAIN[item.urgency] if more else None
+    item.escalate_at = unit.by.at + AGAIN[item.urgency] if more else None
     for route in routes:
-        session.add(
+        unit.session.add(
             Escalation(
-                id=new_id(by.real_at),
+                id=new_id(unit.by.real_at),
                 item_id=item.id,
                 time=item.escalations,
                 route=route,
                 state="due",
                 tries=0,
-                next_try_real_at=by.real_at,
-                created_at=by.at,
+                next_try_real_at=unit.by.real_at,
+                created_at=unit.by.at,
             )
         )
     told = entry_of(item, "worklist.escalated", time=item.escalations, routes=routes)
-    record_event(session, by, told)
+    record_event(unit.session, unit.by, told)
 
 
 def tell_due(app: AppContext, *, limit: int = BATCH) -> int:

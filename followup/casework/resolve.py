@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, aliased
 
 from followup.casework.phone_calls import add_call
 from followup.casework.resend import check_resend, plan_resend
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.call_outcome import CallOutcome
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import Conflict, NotFound
@@ -48,9 +48,7 @@ def log_call(
     def work(session: Session) -> None:
         by, item = app.by(actor), _open_item(session, item_id)
         add_call(
-            session,
-            app,
-            by,
+            UnitOfWork(session, app, by),
             _patient_of(item),
             outcome=outcome,
             note=note,
@@ -58,7 +56,7 @@ def log_call(
         )
         if done:
             for one in (item.id, *(others_like(session, item) if others else ())):
-                close_item_in(session, app, by, one, outcome="rang")
+                close_item_in(UnitOfWork(session, app, by), one, outcome="rang")
 
     app.store.transact(work)
 
@@ -71,7 +69,7 @@ def settle_item(
     def work(session: Session) -> None:
         by, item = app.by(actor), _open_item(session, item_id)
         for one in (item.id, *(others_like(session, item) if others else ())):
-            close_item_in(session, app, by, one, outcome=outcome, note=note)
+            close_item_in(UnitOfWork(session, app, by), one, outcome=outcome, note=note)
 
     app.store.transact(work)
 
@@ -121,13 +119,13 @@ def correct_contact(
     def work(session: Session) -> CorrectedContact:
         by, patient_id = app.by(actor), _patient_of(_open_item(session, item_id))
         changed = correct_contacts_in(
-            session, app, by, patient_id, mobile=mobile, email=email, number=number
+            UnitOfWork(session, app, by), patient_id, mobile=mobile, email=email, number=number
         )
         if not changed:
             return CorrectedContact(changed=False, settled=False)
         settled = _planned_anew(session, patient_id)
         for one in settled:
-            close_item_in(session, app, by, one, outcome="corrected")
+            close_item_in(UnitOfWork(session, app, by), one, outcome="corrected")
         return CorrectedContact(changed=True, settled=item_id in settled)
 
     return app.store.transact(work)
@@ -149,7 +147,7 @@ def resend_by_email(app: AppContext, item_id: UUID, *, actor: str) -> UUID:
                 _mail(session, app, other.id, actor=actor)
                 done = settle_item_occurrence(session, item, other.id)
         if done:
-            close_item_in(session, app, app.by(actor), item.id, outcome="sent-by-email")
+            close_item_in(UnitOfWork(session, app, app.by(actor)), item.id, outcome="sent-by-email")
         return new
 
     return app.store.transact(work)

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from followup.consent.cancel_unsent import cancel_unsent
-from followup.context import AppContext
+from followup.context import UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.patients.records import open_objections
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
@@ -18,13 +18,7 @@ from followup.store.models.patients import Objection, Patient
 
 
 def lodge_objection(
-    session: Session,
-    app: AppContext,
-    by: AuditContext,
-    *,
-    patient: Patient,
-    channel: ChannelKind | None,
-    source: str,
+    unit: UnitOfWork, *, patient: Patient, channel: ChannelKind | None, source: str
 ) -> bool:
     """Keep a patient's objection and cancel what it covers; return False if it was there already.
 
@@ -32,25 +26,24 @@ def lodge_objection(
     `carrier`, `staff`. The address itself is noted too, so that it holds however often and under
     whichever name it is enrolled again.
     """
-    del app
     wanted = None if channel is None else channel.value
-    in_force = open_objections(session, patient_ids=[patient.id], contact_indexes=[])
+    in_force = open_objections(unit.session, patient_ids=[patient.id], contact_indexes=[])
     if any(objection.channel in (None, wanted) for objection in in_force):
         return False
-    session.add(
+    unit.session.add(
         Objection(
-            id=new_id(by.real_at),
+            id=new_id(unit.by.real_at),
             patient_id=patient.id,
             contact_index=_contact_index(patient, channel),
             channel=wanted,
             source=source,
-            lodged_at=by.at,
-            lodged_by=by.actor,
+            lodged_at=unit.by.at,
+            lodged_by=unit.by.actor,
         )
     )
     record_event(
-        session,
-        by,
+        unit.session,
+        unit.by,
         AuditEntry(
             action="objection.lodged",
             clinic=patient.clinic,
@@ -58,9 +51,9 @@ def lodge_objection(
             detail={"channel": wanted or "all", "source": source},
         ),
     )
-    session.flush()
+    unit.session.flush()
     if channel is None:
-        _cancel_all(session, by, patient)
+        _cancel_all(unit.session, unit.by, patient)
     return True
 
 

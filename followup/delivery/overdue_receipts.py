@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.delivery.reconcile import LookupResult, ask_provider
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
@@ -86,7 +86,7 @@ def _chase(session: Session, *, app: AppContext, chased: AnyRow, answer: LookupR
     if row.state != State.SENT.value:
         return
     if isinstance(answer, ProviderReport):
-        apply_report(session, app, by, row, answer)
+        apply_report(UnitOfWork(session, app, by), row, answer)
     message = session.get_one(Message, row.message_id, populate_existing=True)
     if message.state != State.SENT.value:
         return
@@ -96,7 +96,10 @@ def _chase(session: Session, *, app: AppContext, chased: AnyRow, answer: LookupR
         return
     # It stays `sent`: nothing is known against it. But it is asked about once only.
     _put_off(session, message.id, until=None)
-    open_item(session, app, by, NewItem.of_message(message, kind="no-receipt", cause="no-receipt"))
+    open_item(
+        UnitOfWork(session, app, by),
+        NewItem.of_message(message, kind="no-receipt", cause="no-receipt"),
+    )
 
 
 def _put_off(session: Session, message_id: UUID, *, until: datetime | None) -> None:

@@ -9,11 +9,10 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, literal, or_, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.messages.provider_report import apply_report, correct_account, lock_attempts
 from followup.providers.interface import ProviderReport, ReportedStatus
 from followup.sending.eligibility import RESTORED
-from followup.store.audit_log import AuditContext
 from followup.store.engine.types import AnyRow, new_id
 from followup.store.engine.upsert import insert_new
 from followup.store.models.messages import Attempt, Receipt
@@ -121,7 +120,7 @@ def _apply_one(app: AppContext, receipt_id: UUID, attempt_id: UUID) -> None:
         if receipt.attempt_id is None:
             receipt.attempt_id = attempt_id
             correct_account(session, app, attempt_id, account=receipt.account)
-            _apply(session, app, app.by(ACTOR), attempt_id, _report_of(receipt))
+            _apply(UnitOfWork(session, app, app.by(ACTOR)), attempt_id, _report_of(receipt))
 
     app.store.transact(work)
 
@@ -166,15 +165,13 @@ def _take(
         return TakenReceipt.PARKED
     if is_presumed:
         correct_account(session, app, attempt, account=account)
-    _apply(session, app, by, attempt, report)
+    _apply(UnitOfWork(session, app, by), attempt, report)
     return TakenReceipt.APPLIED
 
 
-def _apply(
-    session: Session, app: AppContext, by: AuditContext, attempt_id: UUID, report: ProviderReport
-) -> None:
-    (row,) = lock_attempts(session, [attempt_id])
-    apply_report(session, app, by, row, report)
+def _apply(unit: UnitOfWork, attempt_id: UUID, report: ProviderReport) -> None:
+    (row,) = lock_attempts(unit.session, [attempt_id])
+    apply_report(unit, row, report)
 
 
 def _attempt_of(

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import WrongMasterKey
 from followup.domain.lifecycle import State
@@ -30,7 +30,6 @@ from followup.providers.interface import (
 )
 from followup.routing.accounts import account_of
 from followup.sending.eligibility import RESTORED
-from followup.store.audit_log import AuditContext
 from followup.store.engine.types import AnyRow
 from followup.store.message_state import move_messages, state_is
 from followup.store.models.messages import Attempt, Message
@@ -226,75 +225,81 @@ def _apply(
     if isinstance(answer, ProviderReport):
         if line is not None and line.account != sought.account:
             correct_account(session, app, row.attempt_id, account=line.account)
-        apply_report(session, app, by, row, answer)
+        apply_report(UnitOfWork(session, app, by), row, answer)
     elif isinstance(answer, Absent):
-        _absent(session, app, by, row, asked_at=asked_at)
+        _absent(UnitOfWork(session, app, by), row, asked_at=asked_at)
     else:
-        _cannot_tell(session, app, by, row)
+        _cannot_tell(UnitOfWork(session, app, by), row)
 
 
-def _absent(
-    session: Session, app: AppContext, by: AuditContext, row: AnyRow, *, asked_at: datetime
-) -> None:
+def _absent(unit: UnitOfWork, row: AnyRow, *, asked_at: datetime) -> None:
     """Believe "not there" only when the call is surely over and the provider had time for it.
 
     What counts is when it was asked: a slow answer is as old as its question.
     """
-    believed_from = row.over_real_at + app.policy.reconcile_after
+    believed_from = row.over_real_at + unit.app.policy.reconcile_after
     if asked_at < believed_from:
-        look_again_later(session, row.message_id, at=min(believed_from, by.real_at + _pause(app)))
+        look_again_later(
+            unit.session, row.message_id, at=min(believed_from, unit.by.real_at + _pause(unit.app))
+        )
         return
-    session.execute(
+    unit.session.execute(
         update(Attempt)
         .where(Attempt.id == row.attempt_id, Attempt.provider_id.is_(None))
-        .values(outcome="absent", finished_at=by.at)
+        .values(outcome="absent", finished_at=unit.by.at)
         .execution_options(synchronize_session=False)
     )
-    schedule_retry(session, app, by, row, at=by.at, why="absent")
+    schedule_retry(unit, row, at=unit.by.at, why="absent")
 
 
-def _cannot_tell(session: Session, app: AppContext, by: AuditContext, row: AnyRow) -> None:
+def _cannot_tell(unit: UnitOfWork, row: AnyRow) -> None:
     """Ask a person once the provider can't help in time; a receipt may still settle it."""
-    can_look = app.channels[ChannelKind(row.channel)].can_look
-    given_up = by.real_at >= row.over_real_at + ASK_AFTER
-    too_late = by.at >= row.not_after
+    can_look = unit.app.channels[ChannelKind(row.channel)].can_look
+    given_up = unit.by.real_at >= row.over_real_at + ASK_AFTER
+    too_late = unit.by.at >= row.not_after
     if given_up or too_late or not can_look:
-        message = session.get_one(Message, row.message_id)
+        message = unit.session.get_one(Message, row.message_id)
         if message.kind == NUMBER_CHECK:
             # Staff who wanted its code know by now whether it came.
             ids = [message.id]
             move_messages(
-                session, by, ids, expected=State.UNKNOWN, to=State.FAILED, reason=NOT_KNOWN
+                unit.session,
+                unit.by,
+                ids,
+                expected=State.UNKNOWN,
+                to=State.FAILED,
+                reason=NOT_KNOWN,
             )
             return
-        open_item(session, app, by, NewItem.of_message(message, kind="unknown", cause=NOT_KNOWN))
+        open_item(unit, NewItem.of_message(message, kind="unknown", cause=NOT_KNOWN))
     # Nobody looks for ever: with a person on it, and no use in sending it again, it rests.
     rests = not can_look or (given_up and too_late)
-    look_again_later(session, row.message_id, at=None if rests else by.real_at + _pause(app))
+    look_again_later(
+        unit.session, row.message_id, at=None if rests else unit.by.real_at + _pause(unit.app)
+    )
 
 
 def abandon_sending(app: AppContext, *, limit: int = 500) -> int:
     """Mark as unknown what is still `sending` when its lease is over: its worker may be dead."""
 
-    def work(session: Session) -> int:
-        by = app.by(ACTOR)
-        ids = session.scalars(
+    def work(unit: UnitOfWork) -> int:
+        ids = unit.session.scalars(
             select(Message.id)
-            .where(state_is(State.SENDING), Message.lease_until <= by.real_at)
+            .where(state_is(State.SENDING), Message.lease_until <= unit.by.real_at)
             .order_by(Message.lease_until)
             .limit(limit)
             .with_for_update(skip_locked=True, key_share=True)
         ).all()
         moved = move_messages(
-            session,
-            by,
+            unit.session,
+            unit.by,
             ids,
             expected=State.SENDING,
             to=State.UNKNOWN,
             reason="worker-lost",
-            lease_until=by.real_at,
+            lease_until=unit.by.real_at,
         )
-        session.execute(
+        unit.session.execute(
             update(Attempt)
             .where(Attempt.message_id.in_(moved), Attempt.outcome.is_(None))
             .values(outcome="unknown", reason="worker-lost")
@@ -302,4 +307,4 @@ def abandon_sending(app: AppContext, *, limit: int = 500) -> int:
         )
         return len(moved)
 
-    return app.store.transact(work)
+    return app.transact(ACTOR, work)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.errors import AlreadyEnrolled
 from followup.enrolment.enrol import (
     CheckedEnrolment,
@@ -105,11 +105,11 @@ def _enrol_fresh(
     session.flush()
     pairs = list(zip(enrolments, all_checked, strict=True))
     timelines = [timeline_of(*pair) for pair in pairs]
-    add_generations(session, app, timelines, by=by)
+    add_generations(UnitOfWork(session, app, by), timelines)
     record_events(session, by, (new_enrolments(*pair) for pair in pairs))
-    ask_to_call(session, app, by, timelines)
+    ask_to_call(UnitOfWork(session, app, by), timelines)
     for enrolment, patient, each in zip(enrolments, people, all_checked, strict=True):
         needs = each.request.person.needs
         if needs:
-            ask_for_help(session, app, by, patient, needs, enrolment_id=enrolment.id)
+            ask_for_help(UnitOfWork(session, app, by), patient, needs, enrolment_id=enrolment.id)
     return [Enrolled(enrolment_id=enrolment.id, created=True) for enrolment in enrolments]

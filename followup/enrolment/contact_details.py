@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.errors import NotFound
 from followup.domain.number_confirmation import NumberConfirmation
 from followup.enrolment.number_verification import keep_confirmed, verification_note
 from followup.enrolment.reschedule import plan_lost_again
 from followup.patients import records as patients
-from followup.store.audit_log import AuditContext, AuditEntry, record_event
+from followup.store.audit_log import AuditEntry, record_event
 from followup.store.models.patients import Patient
 
 
@@ -32,17 +30,16 @@ def correct_contacts(
     planned again, in the same transaction: an address that is right never stays behind without the
     advice that it was corrected for.
     """
-    return app.store.transact(
-        lambda session: correct_contacts_in(
-            session, app, app.by(actor), patient_id, mobile=mobile, email=email, number=number
-        )
+    return app.transact(
+        actor,
+        lambda unit: correct_contacts_in(
+            unit, patient_id, mobile=mobile, email=email, number=number
+        ),
     )
 
 
 def correct_contacts_in(
-    session: Session,
-    app: AppContext,
-    by: AuditContext,
+    unit: UnitOfWork,
     patient_id: UUID,
     *,
     mobile: str | None,
@@ -50,36 +47,34 @@ def correct_contacts_in(
     number: NumberConfirmation | None = None,
 ) -> tuple[str, ...]:
     """Do what `correct_contacts` does, in the transaction of whoever does more with it."""
-    changed = _correct(session, app, by, patient_id, mobile=mobile, email=email, number=number)
+    changed = _correct(unit, patient_id, mobile=mobile, email=email, number=number)
     if changed:
-        plan_lost_again(session, app, by, patient_id=patient_id)
+        plan_lost_again(unit, patient_id=patient_id)
     return changed
 
 
 def _correct(
-    session: Session,
-    app: AppContext,
-    by: AuditContext,
+    unit: UnitOfWork,
     patient_id: UUID,
     *,
     mobile: str | None,
     email: str | None,
     number: NumberConfirmation | None,
 ) -> tuple[str, ...]:
-    patient = session.get(Patient, patient_id, with_for_update=True)
-    person = patients.read_patient(patient, app.keyring) if patient is not None else None
+    patient = unit.session.get(Patient, patient_id, with_for_update=True)
+    person = patients.read_patient(patient, unit.app.keyring) if patient is not None else None
     if patient is None or person is None:
         raise NotFound("there is no such patient, or their data was erased")
     changed = patients.update_patient(
         patient,
-        app.keyring,
+        unit.app.keyring,
         replace(person, mobile=mobile or person.mobile, email=email or person.email),
     )
-    keep_confirmed(session, app, by, patient, number if mobile else None)
+    keep_confirmed(unit, patient, number if mobile else None)
     if changed:
         record_event(
-            session,
-            by,
+            unit.session,
+            unit.by,
             AuditEntry(
                 action="patient.changed",
                 clinic=patient.clinic,
@@ -87,5 +82,5 @@ def _correct(
                 detail={"fields": list(changed), **verification_note(number if mobile else None)},
             ),
         )
-        session.flush()
+        unit.session.flush()
     return changed

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from followup.context import AppContext, ContentContext
+from followup.context import AppContext, ContentContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput, Problem
@@ -155,17 +155,17 @@ def enrol_in(
     already = _already(session, checked, patient)
     if already is not None:
         return Enrolled(enrolment_id=already, created=False)
-    patient = _write_patient(session, app, patient, request, by=by)
-    keep_confirmed(session, app, by, patient, request.number)
+    patient = _write_patient(UnitOfWork(session, app, by), patient, request)
+    keep_confirmed(UnitOfWork(session, app, by), patient, request.number)
     enrolment = new_enrolment(app, checked, patient, by=by)
     session.add(enrolment)
     session.flush()
     timelines = [timeline_of(enrolment, checked)]
-    add_generations(session, app, timelines, by=by)
+    add_generations(UnitOfWork(session, app, by), timelines)
     record_event(session, by, new_enrolments(enrolment, checked))
-    ask_to_call(session, app, by, timelines)
+    ask_to_call(UnitOfWork(session, app, by), timelines)
     needs = request.person.needs
-    ask_for_help(session, app, by, patient, needs, enrolment_id=enrolment.id)
+    ask_for_help(UnitOfWork(session, app, by), patient, needs, enrolment_id=enrolment.id)
     return Enrolled(enrolment_id=enrolment.id, created=True)
 
 
@@ -250,27 +250,20 @@ def _already(session: Session, checked: CheckedEnrolment, patient: Patient | Non
     return None
 
 
-def _write_patient(
-    session: Session,
-    app: AppContext,
-    patient: Patient | None,
-    request: EnrolmentRequest,
-    *,
-    by: AuditContext,
-) -> Patient:
+def _write_patient(unit: UnitOfWork, patient: Patient | None, request: EnrolmentRequest) -> Patient:
     if patient is None:
         patient = patients.add_patient(
-            session, app.keyring, request.person, clinic=request.clinic, at=by.at
+            unit.session, unit.app.keyring, request.person, clinic=request.clinic, at=unit.by.at
         )
         # The rows that follow refer to it.
-        session.flush()
+        unit.session.flush()
         return patient
     _must_be_alive(patient)
-    changed = patients.update_patient(patient, app.keyring, request.person)
+    changed = patients.update_patient(patient, unit.app.keyring, request.person)
     if changed:
         record_event(
-            session,
-            by,
+            unit.session,
+            unit.by,
             AuditEntry(
                 action="patient.changed",
                 clinic=patient.clinic,

@@ -6,9 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import insert, select
-from sqlalchemy.orm import Session
 
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.domain.protocols.protocol import Protocol, Step
@@ -42,38 +41,34 @@ class TimelineRows:
 
 
 def add_generation(
-    session: Session,
-    app: AppContext,
+    unit: UnitOfWork,
     enrolment: Enrolment,
     *,
     protocol: Protocol,
     timeline: Sequence[PlannedMessage],
     reachable: Collection[ChannelKind],
-    by: AuditContext,
 ) -> None:
     """Write the messages of the enrolment's current generation, and the ledger of how many."""
     one = TimelineRows(
         enrolment=enrolment, protocol=protocol, messages=timeline, reachable=reachable
     )
-    add_generations(session, app, [one], by=by)
+    add_generations(unit, [one])
 
 
-def add_generations(
-    session: Session, app: AppContext, timelines: Sequence[TimelineRows], *, by: AuditContext
-) -> None:
+def add_generations(unit: UnitOfWork, timelines: Sequence[TimelineRows]) -> None:
     """Write the current generation of several enrolments, in as many statements as for one."""
     for protocol in {each.protocol.version: each.protocol for each in timelines}.values():
-        _remember(session, app, protocol, by=by)
-    generations = [_generation(each, by=by) for each in timelines]
+        _remember(unit, protocol)
+    generations = [_generation(each, by=unit.by) for each in timelines]
     messages = [
-        _row(each, planned, two_way=_is_two_way(app, each.enrolment), by=by)
+        _row(each, planned, two_way=_is_two_way(unit.app, each.enrolment), by=unit.by)
         for each in timelines
         for planned in each.messages
     ]
     # By table rather than by class: nothing of what is written here is read back as an object.
     for table, rows in ((Generation.__table__, generations), (Message.__table__, messages)):
         if rows:
-            session.execute(insert(table), rows)  # type: ignore[arg-type]
+            unit.session.execute(insert(table), rows)  # type: ignore[arg-type]
 
 
 def _generation(timeline: TimelineRows, *, by: AuditContext) -> dict[str, object]:
@@ -148,17 +143,19 @@ def _row(
     }
 
 
-def _remember(session: Session, app: AppContext, protocol: Protocol, *, by: AuditContext) -> None:
+def _remember(unit: UnitOfWork, protocol: Protocol) -> None:
     """Keep the protocol's definition the first time that something is planned by this version."""
-    known = session.scalar(select(ProtocolVersion.id).where(ProtocolVersion.id == protocol.version))
+    known = unit.session.scalar(
+        select(ProtocolVersion.id).where(ProtocolVersion.id == protocol.version)
+    )
     if known is None:
         insert_new(
-            session,
+            unit.session,
             ProtocolVersion,
             {
                 "id": protocol.version,
                 "protocol": protocol.key,
-                "definition": app.catalogue.definition(protocol.key),
-                "first_used_at": by.at,
+                "definition": unit.app.catalogue.definition(protocol.key),
+                "first_used_at": unit.by.at,
             },
         )

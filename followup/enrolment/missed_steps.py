@@ -10,14 +10,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from followup.context import AppContext
+from followup.context import UnitOfWork
 from followup.domain.lifecycle import State
 from followup.domain.protocols.protocol import Missed
 from followup.domain.protocols.timeline import Fate, PlannedMessage
 from followup.enrolment.message_rows import TimelineRows
-from followup.store.audit_log import AuditContext
 from followup.store.models.messages import Message
 from followup.worklist.items import NewItem, open_item
 
@@ -25,9 +23,7 @@ URGENCY = 3
 """A day's work: the patient has just been seen, and a list of many may have been brought in."""
 
 
-def ask_to_call(
-    session: Session, app: AppContext, by: AuditContext, timelines: Iterable[TimelineRows]
-) -> None:
+def ask_to_call(unit: UnitOfWork, timelines: Iterable[TimelineRows]) -> None:
     """Ask a person about what the first timelines of enrolments, just written, could not hold."""
     concerned = [
         timeline.enrolment.id
@@ -36,7 +32,7 @@ def ask_to_call(
     ]
     if not concerned:
         return
-    missed = session.scalars(
+    missed = unit.session.scalars(
         select(Message)
         .where(
             Message.enrolment_id.in_(concerned),
@@ -47,7 +43,7 @@ def ask_to_call(
     ).all()
     for message in missed:
         task = NewItem.of_message(message, kind="missed", cause=message.reason or Fate.PAST.value)
-        open_item(session, app, by, replace(task, urgency=URGENCY))
+        open_item(unit, replace(task, urgency=URGENCY))
 
 
 def _is_missed(planned: PlannedMessage) -> bool:

@@ -17,7 +17,7 @@ from uuid import UUID
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.errors import InvalidInput
@@ -87,17 +87,16 @@ def send_test_text(
     """
     index = address_index(app.keyring.indexes, ChannelKind.SMS, mobile)
 
-    def work(session: Session) -> None:
-        by = app.by(actor)
-        _must_be_few(session, by, draft_id, index)
-        message = _message(app, by, clinic=clinic, mobile=mobile, index=index, patient=patient)
-        _must_be_allowed(session, message)
-        session.add(message)
-        session.flush()
-        session.add(_row(by, draft_id, message))
-        record_event(session, by, _entry("number.tested", message))
+    def work(unit: UnitOfWork) -> None:
+        _must_be_few(unit.session, unit.by, draft_id, index)
+        message = _message(app, unit.by, clinic=clinic, mobile=mobile, index=index, patient=patient)
+        _must_be_allowed(unit.session, message)
+        unit.session.add(message)
+        unit.session.flush()
+        unit.session.add(_row(unit.by, draft_id, message))
+        record_event(unit.session, unit.by, _entry("number.tested", message))
 
-    app.store.transact(work)
+    app.transact(actor, work)
 
 
 def verification_status(session: Session, draft_id: UUID) -> VerificationStatus | None:
@@ -119,20 +118,19 @@ def enter_code(app: AppContext, draft_id: UUID, code: str, *, actor: str) -> Ver
     """Try a code that was read out: that of the form's last text counts, and for minutes only."""
     digits = re.sub(r"\s", "", code)
 
-    def work(session: Session) -> VerificationResult:
-        by = app.by(actor)
-        row = _latest(session, draft_id, lock=True)
+    def work(unit: UnitOfWork) -> VerificationResult:
+        row = _latest(unit.session, draft_id, lock=True)
         if row is None:
             return VerificationResult.NONE
         if row.confirmed_at is not None:
             return VerificationResult.RIGHT
         if row.wrong >= MOST_WRONG:
             return VerificationResult.SPENT
-        if by.real_at >= row.expires_real_at:
+        if unit.by.real_at >= row.expires_real_at:
             return VerificationResult.EXPIRED
-        return _judge(session, app, by, row, digits)
+        return _judge(unit, row, digits)
 
-    return app.store.transact(work)
+    return app.transact(actor, work)
 
 
 def confirmed_by_text(app: AppContext, draft_id: UUID, mobile: str) -> NumberConfirmation | None:
@@ -172,23 +170,17 @@ def give_number_check_to(
         _seal_anew(attempt, "attempts", SEALED, app.keyring.system, sealer)
 
 
-def keep_confirmed(
-    session: Session,
-    app: AppContext,
-    by: AuditContext,
-    patient: Patient,
-    number: NumberConfirmation | None,
-) -> None:
+def keep_confirmed(unit: UnitOfWork, patient: Patient, number: NumberConfirmation | None) -> None:
     """Note with a patient how their number was confirmed, and make the test text theirs."""
     if number is None:
         return
     patients.confirm_mobile(
-        patient, way=number.way, at=number.at or by.at, by=number.by or by.actor
+        patient, way=number.way, at=number.at or unit.by.at, by=number.by or unit.by.actor
     )
     if number.message_id is not None:
         # The text refers to the patient.
-        session.flush()
-        give_number_check_to(session, app, number.message_id, patient)
+        unit.session.flush()
+        give_number_check_to(unit.session, unit.app, number.message_id, patient)
 
 
 def verification_note(number: NumberConfirmation | None) -> dict[str, str]:
@@ -196,17 +188,15 @@ def verification_note(number: NumberConfirmation | None) -> dict[str, str]:
     return {} if number is None else {"number": number.way.value}
 
 
-def _judge(
-    session: Session, app: AppContext, by: AuditContext, row: NumberCheck, digits: str
-) -> VerificationResult:
-    message = session.get_one(Message, row.message_id)
-    right = code_of(app.keyring.indexes, message.id)
+def _judge(unit: UnitOfWork, row: NumberCheck, digits: str) -> VerificationResult:
+    message = unit.session.get_one(Message, row.message_id)
+    right = code_of(unit.app.keyring.indexes, message.id)
     if not hmac.compare_digest(digits.encode(), right.encode()):
         row.wrong += 1
-        record_event(session, by, _entry("number.code-wrong", message))
+        record_event(unit.session, unit.by, _entry("number.code-wrong", message))
         return VerificationResult.WRONG if row.wrong < MOST_WRONG else VerificationResult.SPENT
-    row.confirmed_at, row.confirmed_by = by.at, by.actor
-    record_event(session, by, _entry("number.confirmed", message))
+    row.confirmed_at, row.confirmed_by = unit.by.at, unit.by.actor
+    record_event(unit.session, unit.by, _entry("number.confirmed", message))
     return VerificationResult.RIGHT
 
 

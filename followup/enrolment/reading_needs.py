@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
 from followup.consent.objections import lodge_objection
-from followup.context import AppContext
+from followup.context import UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.needs import ReadingNeed
 from followup.patients.records import needs_of, set_needs
-from followup.store.audit_log import AuditContext, AuditEntry, record_event
+from followup.store.audit_log import AuditEntry, record_event
 from followup.store.models.patients import Patient
 from followup.worklist.items import NewItem, open_item
 
@@ -24,26 +22,20 @@ KIND = "reading-need"
 
 
 def change_needs(
-    session: Session,
-    app: AppContext,
-    by: AuditContext,
-    patient: Patient,
-    needs: frozenset[ReadingNeed],
-    *,
-    enrolment_id: UUID | None,
+    unit: UnitOfWork, patient: Patient, needs: frozenset[ReadingNeed], *, enrolment_id: UUID | None
 ) -> bool:
     """Write what a patient needs, and act on what is new; return False if it stood there.
 
     One to whom texts are of no use gets none from now on. Raises `NotFound` after an erasure.
     """
-    sealer = app.keyring.patient(patient.data_key, patient.master_key_id)
+    sealer = unit.app.keyring.patient(patient.data_key, patient.master_key_id)
     before = needs_of(patient.needs_sealed, sealer) if sealer else frozenset()
-    if not set_needs(patient, app.keyring, needs):
+    if not set_needs(patient, unit.app.keyring, needs):
         return False
-    session.flush()
+    unit.session.flush()
     record_event(
-        session,
-        by,
+        unit.session,
+        unit.by,
         AuditEntry(
             action="patient.changed",
             clinic=patient.clinic,
@@ -52,19 +44,13 @@ def change_needs(
         ),
     )
     if ReadingNeed.NO_TEXTS in needs - before:
-        lodge_objection(session, app, by, patient=patient, channel=ChannelKind.SMS, source=SOURCE)
-    ask_for_help(session, app, by, patient, needs - before, enrolment_id=enrolment_id)
+        lodge_objection(unit, patient=patient, channel=ChannelKind.SMS, source=SOURCE)
+    ask_for_help(unit, patient, needs - before, enrolment_id=enrolment_id)
     return True
 
 
 def ask_for_help(
-    session: Session,
-    app: AppContext,
-    by: AuditContext,
-    patient: Patient,
-    new: frozenset[ReadingNeed],
-    *,
-    enrolment_id: UUID | None,
+    unit: UnitOfWork, patient: Patient, new: frozenset[ReadingNeed], *, enrolment_id: UUID | None
 ) -> None:
     """Ask a person to do for a patient what messages can't do."""
     unreached = ReadingNeed.NO_TEXTS in new and patient.email_index is None
@@ -74,9 +60,7 @@ def ask_for_help(
     ):
         if wanted:
             open_item(
-                session,
-                app,
-                by,
+                unit,
                 NewItem(
                     subject=f"{KIND}:{need}:{enrolment_id or patient.id}",
                     kind=KIND,

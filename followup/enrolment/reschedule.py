@@ -17,7 +17,7 @@ from followup.consent.cancel_unsent import (
     must_be_open,
     note_on_enrolment,
 )
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput
 from followup.domain.lifecycle import State
@@ -94,7 +94,13 @@ def _reschedule(
     if clash is not None:
         raise AlreadyEnrolled(clash)
     before = enrolment.procedure_at
-    _write(session, app, by, enrolment, changed, procedure_at=procedure_at, reason="rescheduled")
+    _write(
+        UnitOfWork(session, app, by),
+        enrolment,
+        changed,
+        procedure_at=procedure_at,
+        reason="rescheduled",
+    )
     note_on_enrolment(
         session,
         by,
@@ -111,22 +117,18 @@ def _reschedule(
     return changed
 
 
-def plan_again(session: Session, app: AppContext, by: AuditContext, *, patient_id: UUID) -> int:
+def plan_again(unit: UnitOfWork, *, patient_id: UUID) -> int:
     """Plan again what an objection cancelled, once it is lifted; return how much is to come.
 
     What is past stays past, what was received is not repeated, and an enrolment of which nothing
     useful was cancelled is left as it is.
     """
     cancelled = (Message.state == State.CANCELLED.value) & (Message.reason == OBJECTION)
-    enrolments = _still_useful(session, by, cancelled, patient_id=patient_id)
-    return sum(
-        _plan_again(session, app, by, enrolment, reason="planned-again") for enrolment in enrolments
-    )
+    enrolments = _still_useful(unit.session, unit.by, cancelled, patient_id=patient_id)
+    return sum(_plan_again(unit, enrolment, reason="planned-again") for enrolment in enrolments)
 
 
-def plan_lost_again(
-    session: Session, app: AppContext, by: AuditContext, *, patient_id: UUID
-) -> int:
+def plan_lost_again(unit: UnitOfWork, *, patient_id: UUID) -> int:
     """Plan again what did not arrive, once an address is corrected; return how much is to come.
 
     As `plan_again` does. An enrolment that can't be planned anew, because its protocol has changed
@@ -134,9 +136,9 @@ def plan_lost_again(
     """
     lost = Message.state.in_([state.value for state in LOST])
     to_come = 0
-    for enrolment in _still_useful(session, by, lost, patient_id=patient_id):
+    for enrolment in _still_useful(unit.session, unit.by, lost, patient_id=patient_id):
         with suppress(Conflict):
-            to_come += _plan_again(session, app, by, enrolment, reason=CORRECTED)
+            to_come += _plan_again(unit, enrolment, reason=CORRECTED)
     return to_come
 
 
@@ -158,22 +160,20 @@ def _still_useful(
     ).all()
 
 
-def _plan_again(
-    session: Session, app: AppContext, by: AuditContext, enrolment: Enrolment, *, reason: str
-) -> int:
+def _plan_again(unit: UnitOfWork, enrolment: Enrolment, *, reason: str) -> int:
     at = enrolment.procedure_at
-    known = enrolment.clinic in app.catalogue.clinics
-    if not known or enrolment.protocol not in app.catalogue.protocols:
+    known = enrolment.clinic in unit.app.catalogue.clinics
+    if not known or enrolment.protocol not in unit.app.catalogue.protocols:
         return 0
-    if wrong_time(at, now=by.at):
+    if wrong_time(at, now=unit.by.at):
         return 0
-    changed = _replan(session, app, enrolment, at)
+    changed = _replan(unit.session, unit.app, enrolment, at)
     to_come = sum(planned.fate is Fate.PLANNED for planned in changed.timeline)
     if to_come:
-        _write(session, app, by, enrolment, changed, procedure_at=at, reason=reason)
+        _write(unit, enrolment, changed, procedure_at=at, reason=reason)
         note_on_enrolment(
-            session,
-            by,
+            unit.session,
+            unit.by,
             enrolment,
             "enrolment.planned-again",
             detail={"generation": enrolment.generation, "to_come": to_come},
@@ -182,9 +182,7 @@ def _plan_again(
 
 
 def _write(
-    session: Session,
-    app: AppContext,
-    by: AuditContext,
+    unit: UnitOfWork,
     enrolment: Enrolment,
     changed: Rescheduled,
     *,
@@ -192,25 +190,23 @@ def _write(
     reason: str,
 ) -> None:
     """Make the next generation: what is unsent of the last is cancelled for `reason`."""
-    cancel_unsent(session, by, reason=reason, enrolment_ids=[enrolment.id])
-    protocol = _protocol(app, enrolment)
+    cancel_unsent(unit.session, unit.by, reason=reason, enrolment_ids=[enrolment.id])
+    protocol = _protocol(unit.app, enrolment)
     enrolment.generation += 1
     enrolment.procedure_at = procedure_at
-    enrolment.zone = app.catalogue.clinics[enrolment.clinic].zone.key
+    enrolment.zone = unit.app.catalogue.clinics[enrolment.clinic].zone.key
     enrolment.protocol_version = protocol.version
-    session.flush()
+    unit.session.flush()
     add_generation(
-        session,
-        app,
+        unit,
         enrolment,
         protocol=protocol,
         timeline=changed.timeline,
-        reachable=_reachable(session, app, enrolment),
-        by=by,
+        reachable=_reachable(unit.session, unit.app, enrolment),
     )
     extend_page_token(enrolment, (planned.not_after for planned in changed.timeline))
     if enrolment.state == "paused":
-        hold_messages(session, by, enrolment.id)
+        hold_messages(unit.session, unit.by, enrolment.id)
 
 
 def _replan(

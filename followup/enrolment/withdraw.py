@@ -12,9 +12,8 @@ from followup.consent.cancel_unsent import (
     find_enrolment_for_change,
     note_on_enrolment,
 )
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.errors import InvalidInput
-from followup.store.audit_log import AuditContext
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.patients import Patient
 
@@ -71,7 +70,7 @@ def _withdraw(
     if deceased:
         patient.deceased_at = patient.deceased_at or by.at
     for one in ending:
-        _end(session, app, by, one, patient=patient, reason=reason)
+        _end(UnitOfWork(session, app, by), one, patient=patient, reason=reason)
         note_on_enrolment(
             session,
             by,
@@ -82,21 +81,13 @@ def _withdraw(
     return cancelled
 
 
-def _end(
-    session: Session,
-    app: AppContext,
-    by: AuditContext,
-    enrolment: Enrolment,
-    *,
-    patient: Patient,
-    reason: str,
-) -> None:
-    sealer = app.keyring.patient(patient.data_key, patient.master_key_id)
+def _end(unit: UnitOfWork, enrolment: Enrolment, *, patient: Patient, reason: str) -> None:
+    sealer = unit.app.keyring.patient(patient.data_key, patient.master_key_id)
     enrolment.state = "withdrawn"
-    enrolment.ended_at = by.at
+    enrolment.ended_at = unit.by.at
     if sealer is not None:
         enrolment.ended_reason_sealed = sealer.seal(reason, column="enrolments.ended_reason")
-    session.flush()
+    unit.session.flush()
 
 
 def _open_enrolments(session: Session, patient_id: UUID) -> list[Enrolment]:

@@ -11,7 +11,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from followup.consent.objections import lodge_objection, lodge_objection_of_address
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.domain.protocols.protocol import Missed
@@ -30,13 +30,7 @@ OBJECTION_TO_CHANNEL = "objection-to-channel"
 
 
 def handle_undeliverable(
-    session: Session,
-    app: AppContext,
-    by: AuditContext,
-    message_ids: Sequence[UUID],
-    *,
-    code: str,
-    unreachable: bool = False,
+    unit: UnitOfWork, message_ids: Sequence[UUID], *, code: str, unreachable: bool = False
 ) -> None:
     """Open the fallback of each message that failed or can't go on its channel, else ask a person.
 
@@ -46,68 +40,54 @@ def handle_undeliverable(
     text, for whose code somebody waits, nor an objection to texts, where there is no other
     channel: it is the patient's own.
     """
-    for message in _messages(session, message_ids):
+    for message in _messages(unit.session, message_ids):
         if message.kind != "advice":
             continue
-        stopped = code in BOUNCES and _bounced_again(session, app, by, message)
-        if not _fall_back(session, app, by, message):
+        stopped = code in BOUNCES and _bounced_again(unit, message)
+        if not _fall_back(unit, message):
             if code != OBJECTION_TO_CHANNEL:
-                open_item(session, app, by, NewItem.of_message(message, kind="failed", cause=code))
+                open_item(unit, NewItem.of_message(message, kind="failed", cause=code))
         elif stopped or unreachable:
             # The advice goes another way, but the number wants correcting all the same.
             cause = Reason.BOUNCED_TWICE if stopped else code
-            open_item(
-                session, app, by, NewItem.of_message(message, kind="unreachable", cause=cause)
-            )
+            open_item(unit, NewItem.of_message(message, kind="unreachable", cause=cause))
 
 
-def handle_expired(
-    session: Session, app: AppContext, by: AuditContext, message_ids: Sequence[UUID]
-) -> None:
+def handle_expired(unit: UnitOfWork, message_ids: Sequence[UUID]) -> None:
     """Ask a person to ring for each missed message whose step says so."""
-    for message in _messages(session, message_ids):
+    for message in _messages(unit.session, message_ids):
         if message.missed == Missed.PERSON.value:
-            open_item(
-                session, app, by, NewItem.of_message(message, kind="missed", cause="window-over")
-            )
+            open_item(unit, NewItem.of_message(message, kind="missed", cause="window-over"))
 
 
-def recipient_at_fault(
-    session: Session,
-    app: AppContext,
-    by: AuditContext,
-    attempt_id: UUID,
-    *,
-    code: str,
-    opted_out: bool,
-) -> None:
+def recipient_at_fault(unit: UnitOfWork, attempt_id: UUID, *, code: str, opted_out: bool) -> None:
     """Stop writing to an address that the provider says is unusable, or whose owner opted out.
 
     It is the address of the attempt: if the patient's has been corrected since, the new one is
     good until it proves otherwise.
     """
-    attempt = session.get_one(Attempt, attempt_id)
-    message = session.get_one(Message, attempt.message_id)
+    attempt = unit.session.get_one(Attempt, attempt_id)
+    message = unit.session.get_one(Message, attempt.message_id)
     if message.patient_id is None:
         if opted_out and message.address_index is not None:
             # An answer to a number that is nobody's, or that several patients share.
             lodge_objection_of_address(
-                session, by, contact_index=message.address_index, source="carrier"
+                unit.session, unit.by, contact_index=message.address_index, source="carrier"
             )
         return
-    patient = session.get_one(Patient, message.patient_id, with_for_update={"key_share": True})
+    patient = unit.session.get_one(Patient, message.patient_id, with_for_update={"key_share": True})
     channel = ChannelKind(message.channel)
-    index = _index_of(app, patient, attempt, channel)
+    index = _index_of(unit.app, patient, attempt, channel)
     is_theirs = index == (
         patient.mobile_index if channel is ChannelKind.SMS else patient.email_index
     )
     if opted_out and is_theirs:
-        lodge_objection(session, app, by, patient=patient, channel=channel, source="carrier")
+        lodge_objection(unit, patient=patient, channel=channel, source="carrier")
     elif opted_out and index is not None:
-        lodge_objection_of_address(session, by, contact_index=index, source="carrier")
+        lodge_objection_of_address(unit.session, unit.by, contact_index=index, source="carrier")
     if opted_out or not is_theirs:
         return
-    _mark_unusable(session, by, patient, message, code=code)
+    _mark_unusable(unit.session, unit.by, patient, message, code=code)
 
 
 def _mark_unusable(
@@ -130,15 +110,15 @@ def _mark_unusable(
         )
 
 
-def _bounced_again(session: Session, app: AppContext, by: AuditContext, message: Message) -> bool:
+def _bounced_again(unit: UnitOfWork, message: Message) -> bool:
     """Stop writing to a number from which two texts in a row came back; say whether it was so.
 
     One that was corrected in between begins anew.
     """
     if message.patient_id is None or message.channel != ChannelKind.SMS.value:
         return False
-    patient = session.get_one(Patient, message.patient_id, with_for_update={"key_share": True})
-    last = session.scalars(
+    patient = unit.session.get_one(Patient, message.patient_id, with_for_update={"key_share": True})
+    last = unit.session.scalars(
         select(Attempt)
         .join(Message, Message.id == Attempt.message_id)
         .where(
@@ -152,11 +132,11 @@ def _bounced_again(session: Session, app: AppContext, by: AuditContext, message:
         .order_by(Attempt.started_real_at.desc())
         .limit(1)
     ).first()
-    if last is None or session.get_one(Message, last.message_id).reason not in BOUNCES:
+    if last is None or unit.session.get_one(Message, last.message_id).reason not in BOUNCES:
         return False
-    if _index_of(app, patient, last, ChannelKind.SMS) != patient.mobile_index:
+    if _index_of(unit.app, patient, last, ChannelKind.SMS) != patient.mobile_index:
         return False
-    _mark_unusable(session, by, patient, message, code=Reason.BOUNCED_TWICE)
+    _mark_unusable(unit.session, unit.by, patient, message, code=Reason.BOUNCED_TWICE)
     return True
 
 
@@ -180,21 +160,21 @@ def _messages(session: Session, message_ids: Sequence[UUID]) -> Sequence[Message
     ).all()
 
 
-def _fall_back(session: Session, app: AppContext, by: AuditContext, message: Message) -> bool:
+def _fall_back(unit: UnitOfWork, message: Message) -> bool:
     """Open the message on the other channel, once; say whether that was possible."""
     if not message.may_fall_back or message.fallback_of is not None or message.superseded:
         return message.superseded
-    other = _other_channel(session, message)
-    moment = _moment(app, message, at=by.at)
+    other = _other_channel(unit.session, message)
+    moment = _moment(unit.app, message, at=unit.by.at)
     if other is None or moment is None:
         return False
-    fallback = replacement_for(message, channel=other, due_at=moment, by=by)
-    session.add(fallback)
+    fallback = replacement_for(message, channel=other, due_at=moment, by=unit.by)
+    unit.session.add(fallback)
     message.superseded = True
-    session.flush()
+    unit.session.flush()
     record_event(
-        session,
-        by,
+        unit.session,
+        unit.by,
         AuditEntry(
             action="message.fallback",
             clinic=message.clinic,

@@ -20,7 +20,7 @@ from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.errors import ChannelError, ChannelRefused, ChannelUnavailable, OutcomeUnknown
 from followup.domain.lifecycle import State
 from followup.messages.fallback import handle_expired, handle_undeliverable, recipient_at_fault
@@ -73,7 +73,8 @@ def settle_attempt(app: AppContext, outcomes: Sequence[CompletedCall], *, actor:
     """
     try:
         app.store.transact(
-            lambda session: _settle(session, app, outcomes, app.by(actor)), idempotent=True
+            lambda session: _settle(UnitOfWork(session, app, app.by(actor)), outcomes),
+            idempotent=True,
         )
     except IntegrityError:
         if len(outcomes) == 1 and isinstance(outcomes[0].result, OutcomeUnknown):
@@ -89,24 +90,22 @@ def _disbelieved(called: CompletedCall) -> CompletedCall:
     return CompletedCall(called.message_id, called.attempt_id, unknown)
 
 
-def _settle(
-    session: Session, app: AppContext, outcomes: Sequence[CompletedCall], by: AuditContext
-) -> None:
+def _settle(unit: UnitOfWork, outcomes: Sequence[CompletedCall]) -> None:
     rows = {
         row.attempt_id: row
-        for row in lock_attempts(session, [called.attempt_id for called in outcomes])
+        for row in lock_attempts(unit.session, [called.attempt_id for called in outcomes])
     }
-    _note_attempts(session, [_note(called, by) for called in outcomes])
+    _note_attempts(unit.session, [_note(called, unit.by) for called in outcomes])
     plain = [rows[called.attempt_id] for called in outcomes if _plain(called, rows)]
-    mark_sent(session, app, by, plain)
+    mark_sent(unit, plain)
     for called in outcomes:
         row = rows[called.attempt_id]
         if _plain(called, rows):
             continue
         if isinstance(called.result, ProviderReport):
-            apply_report(session, app, by, row, called.result)
+            apply_report(unit, row, called.result)
         elif row.latest:
-            _not_taken(session, app, by, row, called.result)
+            _not_taken(unit, row, called.result)
 
 
 def _plain(called: CompletedCall, rows: Mapping[UUID, AnyRow]) -> bool:
@@ -122,56 +121,46 @@ def _plain(called: CompletedCall, rows: Mapping[UUID, AnyRow]) -> bool:
     )
 
 
-def _not_taken(
-    session: Session,
-    app: AppContext,
-    by: AuditContext,
-    row: AnyRow,
-    result: ChannelError | NotCalled,
-) -> None:
+def _not_taken(unit: UnitOfWork, row: AnyRow, result: ChannelError | NotCalled) -> None:
     """Move a message that the provider did not take, or of which nobody knows."""
     if isinstance(result, ChannelRefused):
-        _refuse(session, app, by, row, result)
+        _refuse(unit, row, result)
     elif isinstance(result, ChannelUnavailable):
         again = back_off(row.attempt_count, jitter=_jitter(), asked=result.retry_after)
-        schedule_retry(session, app, by, row, at=app.clock.after_real(again), why=code_of(result))
+        schedule_retry(unit, row, at=unit.app.clock.after_real(again), why=code_of(result))
     elif result is NOT_CALLED:
-        schedule_retry(session, app, by, row, at=by.at, why=NOT_CALLED.value)
+        schedule_retry(unit, row, at=unit.by.at, why=NOT_CALLED.value)
     elif State(row.state) is State.SENDING:
         move_messages(
-            session,
-            by,
+            unit.session,
+            unit.by,
             [row.message_id],
             expected=State.SENDING,
             to=State.UNKNOWN,
             reason=code_of(result),
             # In `unknown` this is when to look for it, in real time: at once.
-            lease_until=by.real_at,
+            lease_until=unit.by.real_at,
         )
 
 
-def _refuse(
-    session: Session, app: AppContext, by: AuditContext, row: AnyRow, refused: ChannelRefused
-) -> None:
+def _refuse(unit: UnitOfWork, row: AnyRow, refused: ChannelRefused) -> None:
     code = code_of(refused)
-    if not _move_from_limbo(session, by, row, to=State.FAILED, reason=code):
+    if not _move_from_limbo(unit.session, unit.by, row, to=State.FAILED, reason=code):
         return
     if refused.recipient or refused.opted_out:
-        recipient_at_fault(session, app, by, row.attempt_id, code=code, opted_out=refused.opted_out)
-    handle_undeliverable(
-        session, app, by, [row.message_id], code=code, unreachable=refused.recipient
-    )
+        recipient_at_fault(unit, row.attempt_id, code=code, opted_out=refused.opted_out)
+    handle_undeliverable(unit, [row.message_id], code=code, unreachable=refused.recipient)
 
 
-def schedule_retry(
-    session: Session, app: AppContext, by: AuditContext, row: AnyRow, *, at: datetime, why: str
-) -> None:
+def schedule_retry(unit: UnitOfWork, row: AnyRow, *, at: datetime, why: str) -> None:
     """Plan a message again that the provider provably does not have, or expire it if too late."""
     if at >= row.not_after:
-        if _move_from_limbo(session, by, row, to=State.EXPIRED, reason="too-late-to-try-again"):
-            handle_expired(session, app, by, [row.message_id])
+        if _move_from_limbo(
+            unit.session, unit.by, row, to=State.EXPIRED, reason="too-late-to-try-again"
+        ):
+            handle_expired(unit, [row.message_id])
         return
-    _move_from_limbo(session, by, row, to=State.PLANNED, reason=why, claimable_at=at)
+    _move_from_limbo(unit.session, unit.by, row, to=State.PLANNED, reason=why, claimable_at=at)
 
 
 def _move_from_limbo(

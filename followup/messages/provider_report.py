@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, bindparam, case, exists, false, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.messages.fallback import handle_undeliverable, recipient_at_fault
@@ -41,39 +41,37 @@ def lock_attempts(session: Session, attempt_ids: Sequence[UUID]) -> Sequence[Any
     return session.connection().execute(_LOCKED_ATTEMPTS, {"ids": attempt_ids}).all()
 
 
-def mark_sent(session: Session, app: AppContext, by: AuditContext, rows: Sequence[AnyRow]) -> None:
+def mark_sent(unit: UnitOfWork, rows: Sequence[AnyRow]) -> None:
     """Move messages to `sent` that were being sent, or that nobody knew of."""
 
     def alike(row: AnyRow) -> tuple[str, str, int, int]:
         return row.state, row.channel, row.receipt_wait, _wait_for_answer(row)
 
     for _, group in groupby(sorted(rows, key=alike), key=alike):
-        _to_sent(session, app, by, list(group))
+        _to_sent(unit, list(group))
 
 
-def apply_report(
-    session: Session, app: AppContext, by: AuditContext, row: AnyRow, report: ProviderReport
-) -> None:
+def apply_report(unit: UnitOfWork, row: AnyRow, report: ProviderReport) -> None:
     """Move a message as far as a report proves, and never backwards.
 
     `row` comes from `lock_attempts`, in this transaction.
     """
     if row.provider_id is not None and row.provider_id != report.provider_id:
-        _suspect_duplicate(session, app, by, row, report)
+        _suspect_duplicate(unit, row, report)
         return
-    _settle_attempt(session, by, row, report)
+    _settle_attempt(unit.session, unit.by, row, report)
     if report.status is ReportedStatus.FAILED:
-        _fail(session, app, by, row, report)
+        _fail(unit, row, report)
         return
     if row.rival:
-        _suspect_duplicate(session, app, by, row, report)
+        _suspect_duplicate(unit, row, report)
     state = State(row.state)
     if state not in REPORTED:
         # Whatever we thought meanwhile, the provider has it: there is nothing more to send.
-        _to_sent(session, app, by, [row])
+        _to_sent(unit, [row])
         state = State.SENT
     if report.status is ReportedStatus.DELIVERED and state is not State.DELIVERED:
-        _deliver(session, by, row, expected=state)
+        _deliver(unit.session, unit.by, row, expected=state)
 
 
 def correct_account(session: Session, app: AppContext, attempt_id: UUID, *, account: str) -> None:
@@ -141,24 +139,26 @@ _LOCKED_ATTEMPTS = (
 )
 
 
-def _to_sent(session: Session, app: AppContext, by: AuditContext, rows: Sequence[AnyRow]) -> None:
+def _to_sent(unit: UnitOfWork, rows: Sequence[AnyRow]) -> None:
     """Move messages to `sent` that are alike in state, channel and what they wait for."""
     first, answer_wait = rows[0], _wait_for_answer(rows[0])
     # A provider that can't be asked does not confirm either (SMTP): nothing is waited for.
-    confirms = app.channels[ChannelKind(first.channel)].can_look and first.receipt_wait
+    confirms = unit.app.channels[ChannelKind(first.channel)].can_look and first.receipt_wait
     move_messages(
-        session,
-        by,
+        unit.session,
+        unit.by,
         [row.message_id for row in rows],
         expected=State(first.state),
         to=State.SENT,
-        sent_at=by.at,
-        receipt_due_at=by.at + timedelta(seconds=first.receipt_wait) if confirms else None,
-        answer_due_at=by.at + timedelta(seconds=answer_wait) if answer_wait else None,
+        sent_at=unit.by.at,
+        receipt_due_at=unit.by.at + timedelta(seconds=first.receipt_wait) if confirms else None,
+        answer_due_at=unit.by.at + timedelta(seconds=answer_wait) if answer_wait else None,
     )
     if State(first.state) is State.UNKNOWN:
         for row in rows:
-            settle_open_items(session, by, row.message_id, kinds=("unknown",), outcome="found")
+            settle_open_items(
+                unit.session, unit.by, row.message_id, kinds=("unknown",), outcome="found"
+            )
 
 
 def _deliver(session: Session, by: AuditContext, row: AnyRow, *, expected: State) -> None:
@@ -195,21 +195,17 @@ def _take_back_fallback(session: Session, by: AuditContext, message_id: UUID) ->
         )
 
 
-def _fail(
-    session: Session, app: AppContext, by: AuditContext, row: AnyRow, report: ProviderReport
-) -> None:
+def _fail(unit: UnitOfWork, row: AnyRow, report: ProviderReport) -> None:
     """Let a message fail with its attempt, unless another attempt of it may fare better."""
     state, code = State(row.state), (report.code or "failed")[:MAX_CODE]
     in_question = row.latest if state in LIMBO else state is State.SENT and not row.rival
     if not in_question or not move_messages(
-        session, by, [row.message_id], expected=state, to=State.FAILED, reason=code
+        unit.session, unit.by, [row.message_id], expected=state, to=State.FAILED, reason=code
     ):
         return
     if report.recipient or report.opted_out:
-        recipient_at_fault(session, app, by, row.attempt_id, code=code, opted_out=report.opted_out)
-    handle_undeliverable(
-        session, app, by, [row.message_id], code=code, unreachable=report.recipient
-    )
+        recipient_at_fault(unit, row.attempt_id, code=code, opted_out=report.opted_out)
+    handle_undeliverable(unit, [row.message_id], code=code, unreachable=report.recipient)
 
 
 def _settle_attempt(
@@ -225,13 +221,11 @@ def _settle_attempt(
         )
 
 
-def _suspect_duplicate(
-    session: Session, app: AppContext, by: AuditContext, row: AnyRow, report: ProviderReport
-) -> None:
+def _suspect_duplicate(unit: UnitOfWork, row: AnyRow, report: ProviderReport) -> None:
     """Two provider messages for one of ours: nothing undoes that, but a person should know."""
     record_event(
-        session,
-        by,
+        unit.session,
+        unit.by,
         AuditEntry(
             action="message.duplicate-suspected",
             clinic=row.clinic,
@@ -242,9 +236,7 @@ def _suspect_duplicate(
         ),
     )
     open_item(
-        session,
-        app,
-        by,
+        unit,
         NewItem(
             subject=f"duplicate:{row.message_id}",
             kind="duplicate",

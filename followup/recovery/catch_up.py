@@ -242,4 +242,4 @@ def _look_at(app: AppContext, restore: Restore, patient: Patient, *, actor: str)
         patient_id=patient.id,
         enrolment_id=active[0] if active else None,
     )
-    app.store.transact(lambda session: open_item(session, app, app.by(actor), task))
+    app.transact(actor, lambda unit: open_item(unit, task))

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.errors import ConfigurationError, Conflict
 from followup.domain.lifecycle import State
 from followup.messages.kill_switch_queries import SwitchScope
@@ -23,7 +23,7 @@ from followup.recovery.backup import last_heartbeat_in
 from followup.sending.eligibility import RESTORED, Stop, check_eligibility, load_for_sending
 from followup.sending.kill_switches import activate_switch
 from followup.sending.presumed_sent import FORGETFUL, hand_to_person, presume_sent
-from followup.store.audit_log import AuditContext, AuditEntry, record_event
+from followup.store.audit_log import AuditEntry, record_event
 from followup.store.engine.session import Store
 from followup.store.message_state import move_messages, state_is
 from followup.store.models.messages import Attempt, Message
@@ -81,9 +81,7 @@ def mark_restored(app: AppContext, *, taken_at: datetime | None, actor: str) -> 
     # Before anything is written here, which is a heartbeat too.
     alive = last_heartbeat_in(app.store)
     activate_switch(app, SwitchScope.ALL, reason=REASON, actor=actor)
-    return app.store.transact(
-        lambda session: _mark(session, app, app.by(actor), taken_at=taken_at, alive=alive)
-    )
+    return app.transact(actor, lambda unit: _mark(unit, taken_at=taken_at, alive=alive))
 
 
 def last_restore(session: Session) -> Restore | None:
@@ -96,81 +94,73 @@ def last_restore(session: Session) -> Restore | None:
     )
 
 
-def _mark(
-    session: Session,
-    app: AppContext,
-    by: AuditContext,
-    *,
-    taken_at: datetime | None,
-    alive: datetime | None,
-) -> MarkedRestore:
-    pending = session.scalars(select(Restore).where(Restore.restored_real_at.is_(None))).all()
+def _mark(unit: UnitOfWork, *, taken_at: datetime | None, alive: datetime | None) -> MarkedRestore:
+    pending = unit.session.scalars(select(Restore).where(Restore.restored_real_at.is_(None))).all()
     known = [at for at in (taken_at, alive, *(one.taken_real_at for one in pending)) if at]
     for one in pending:
-        session.delete(one)
+        unit.session.delete(one)
     restore = Restore(
-        taken_real_at=min([*known, by.real_at]),
-        restored_at=by.at,
-        restored_real_at=by.real_at,
-        restored_by=by.actor,
+        taken_real_at=min([*known, unit.by.real_at]),
+        restored_at=unit.by.at,
+        restored_real_at=unit.by.real_at,
+        restored_by=unit.by.actor,
     )
-    session.add(restore)
-    session.flush()
+    unit.session.add(restore)
+    unit.session.flush()
     record_event(
-        session,
-        by,
+        unit.session,
+        unit.by,
         AuditEntry(
             action="database.restored", detail={"taken_at": restore.taken_real_at.isoformat()}
         ),
     )
-    _distrust(session, app, by)
-    return MarkedRestore(taken_at=restore.taken_real_at, in_doubt=_put_in_doubt(session, app, by))
+    _distrust(unit)
+    return MarkedRestore(taken_at=restore.taken_real_at, in_doubt=_put_in_doubt(unit))
 
 
-def _distrust(session: Session, app: AppContext, by: AuditContext) -> None:
+def _distrust(unit: UnitOfWork) -> None:
     """Let what was under way when the backup was taken be no surer than the rest."""
     under_way = select(Message.id).where(state_is(*UNDER_WAY))
-    session.execute(
+    unit.session.execute(
         update(Attempt)
-        .where(Attempt.message_id.in_(under_way), Attempt.over_real_at < by.real_at)
+        .where(Attempt.message_id.in_(under_way), Attempt.over_real_at < unit.by.real_at)
         # It may have been tried again until now: "not there" counts only from here on.
-        .values(over_real_at=by.real_at)
+        .values(over_real_at=unit.by.real_at)
         .execution_options(synchronize_session=False)
     )
-    session.execute(
+    unit.session.execute(
         update(Message)
         # Should it have failed meanwhile, its other channel may have been used.
         .where(state_is(*UNDER_WAY, State.SENT), Message.may_fall_back.is_(True))
         .values(may_fall_back=False)
         .execution_options(synchronize_session=False)
     )
-    forgetful = [kind.value for kind, one in app.channels.items() if one.provider in FORGETFUL]
+    forgetful = [kind.value for kind, one in unit.app.channels.items() if one.provider in FORGETFUL]
     for state in UNDER_WAY:
-        ids = session.scalars(
+        ids = unit.session.scalars(
             select(Message.id).where(state_is(state), Message.channel.in_(forgetful))
         ).all()
         if state is State.SENDING:
-            move_messages(session, by, ids, expected=state, to=State.UNKNOWN, reason=RESTORED)
+            move_messages(
+                unit.session, unit.by, ids, expected=state, to=State.UNKNOWN, reason=RESTORED
+            )
         for id_ in ids:
-            look_again_later(session, id_, at=None)
-            hand_to_person(session, app, by, id_)
+            look_again_later(unit.session, id_, at=None)
+            hand_to_person(unit, id_)
 
 
-def _put_in_doubt(session: Session, app: AppContext, by: AuditContext) -> int:
-    ids = session.scalars(
+def _put_in_doubt(unit: UnitOfWork) -> int:
+    ids = unit.session.scalars(
         select(Message.id)
-        .where(state_is(*UNSENT), Message.due_at <= by.at)
+        .where(state_is(*UNSENT), Message.due_at <= unit.by.at)
         .order_by(Message.id)
         .with_for_update(key_share=True)
     ).all()
-    return sum(
-        _presume(session, app, by, ids[start : start + BATCH])
-        for start in range(0, len(ids), BATCH)
-    )
+    return sum(_presume(unit, ids[start : start + BATCH]) for start in range(0, len(ids), BATCH))
 
 
-def _presume(session: Session, app: AppContext, by: AuditContext, ids: Sequence[UUID]) -> int:
-    rows = load_for_sending(session, ids)
-    verdicts = check_eligibility(session, app, rows, now=by.at)
+def _presume(unit: UnitOfWork, ids: Sequence[UUID]) -> int:
+    rows = load_for_sending(unit.session, ids)
+    verdicts = check_eligibility(unit.session, unit.app, rows, now=unit.by.at)
     wanted = Stop(State.UNKNOWN, RESTORED)
-    return presume_sent(session, app, by, [row for row in rows if verdicts[row.id] == wanted])
+    return presume_sent(unit, [row for row in rows if verdicts[row.id] == wanted])

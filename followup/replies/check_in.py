@@ -14,10 +14,10 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.lifecycle import State
 from followup.domain.triage.check_in_answer import CheckInAnswer
-from followup.store.audit_log import AuditContext, AuditEntry, record_event
+from followup.store.audit_log import AuditEntry, record_event
 from followup.store.message_state import state_is
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
@@ -56,21 +56,15 @@ def open_check_in(session: Session, of: Sequence[Patient], *, now: datetime) -> 
 
 
 def record_check_in_answer(
-    session: Session,
-    app: AppContext,
-    by: AuditContext,
-    *,
-    message_id: UUID,
-    answer: CheckInAnswer,
-    inbound_id: UUID,
+    unit: UnitOfWork, *, message_id: UUID, answer: CheckInAnswer, inbound_id: UUID
 ) -> None:
     """Keep what the patient answered; one who wants a call gets a worklist item."""
-    message = session.get_one(Message, message_id, with_for_update={"key_share": True})
-    message.answer, message.answered_at, message.answer_due_at = answer.value, by.at, None
-    session.flush()
+    message = unit.session.get_one(Message, message_id, with_for_update={"key_share": True})
+    message.answer, message.answered_at, message.answer_due_at = answer.value, unit.by.at, None
+    unit.session.flush()
     record_event(
-        session,
-        by,
+        unit.session,
+        unit.by,
         AuditEntry(
             action="message.answered",
             clinic=message.clinic,
@@ -80,10 +74,10 @@ def record_check_in_answer(
             detail={"answer": answer.value, "inbound": str(inbound_id)},
         ),
     )
-    settle_open_items(session, by, message.id, kinds=(NO_ANSWER,), outcome="answered")
+    settle_open_items(unit.session, unit.by, message.id, kinds=(NO_ANSWER,), outcome="answered")
     if answer is CheckInAnswer.CALL:
         task = NewItem.of_message(message, kind=CALL_WANTED, cause="asked-for-a-call")
-        open_item(session, app, by, replace(task, inbound_id=inbound_id))
+        open_item(unit, replace(task, inbound_id=inbound_id))
 
 
 def chase_check_ins(app: AppContext, *, limit: int = 100) -> int:
@@ -93,11 +87,10 @@ def chase_check_ins(app: AppContext, *, limit: int = 100) -> int:
     messages: they are not silent.
     """
 
-    def work(session: Session) -> int:
-        by = app.by(ACTOR)
-        overdue = session.scalars(
+    def work(unit: UnitOfWork) -> int:
+        overdue = unit.session.scalars(
             select(Message)
-            .where(Message.answer_due_at.is_not(None), Message.answer_due_at <= by.at)
+            .where(Message.answer_due_at.is_not(None), Message.answer_due_at <= unit.by.at)
             .order_by(Message.answer_due_at)
             .limit(limit)
             .with_for_update(skip_locked=True, key_share=True)
@@ -105,13 +98,13 @@ def chase_check_ins(app: AppContext, *, limit: int = 100) -> int:
         for message in overdue:
             # Asked about once only.
             message.answer_due_at = None
-            if _is_silent(session, message):
+            if _is_silent(unit.session, message):
                 task = NewItem.of_message(message, kind=NO_ANSWER, cause=NO_ANSWER)
-                open_item(session, app, by, task)
-        session.flush()
+                open_item(unit, task)
+        unit.session.flush()
         return len(overdue)
 
-    return app.store.transact(work)
+    return app.transact(ACTOR, work)
 
 
 def _is_silent(session: Session, message: Message) -> bool:

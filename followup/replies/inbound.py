@@ -30,7 +30,7 @@ from followup.consent.objections import (
     lodge_objection,
     lodge_objection_of_address,
 )
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.contact import parse_mobile
@@ -152,24 +152,27 @@ def _take(
     answered: bool,
 ) -> TakenInbound:
     by = app.by(ACTOR)
-    text = _read(session, app, inbound, found=found, by=by)
+    text = _read(UnitOfWork(session, app, by), inbound, found=found)
     if not _keep(session, text, inbound.provider_id, provider=provider, by=by):
         return _taken_before(session, inbound.provider_id, provider=provider)
     if text.question is not None and text.chosen is not None:
         record_check_in_answer(
-            session, app, by, message_id=text.question, answer=text.chosen, inbound_id=text.id
+            UnitOfWork(session, app, by),
+            message_id=text.question,
+            answer=text.chosen,
+            inbound_id=text.id,
         )
         thanks = _answer(session, by, text, CALLING if text.chosen is CheckInAnswer.CALL else None)
         _record(session, by, text, thanks)
         return _taken(text, thanks)
-    changed = _obey(session, app, by, text)
+    changed = _obey(UnitOfWork(session, app, by), text)
     # A request to start where nothing was stopped is a text like any other: it may mean anything.
     starts = text.meaning is ReplyIntent.START and (changed or text.opt_out_type == "START")
     if starts:
         for patient in text.of:
-            plan_again(session, app, by, patient_id=patient.id)
+            plan_again(UnitOfWork(session, app, by), patient_id=patient.id)
     if not _needs_nobody(text, starts=bool(starts)):
-        _ask_a_person(session, app, by, text, starts=bool(starts))
+        _ask_a_person(UnitOfWork(session, app, by), text, starts=bool(starts))
     wanted = None if answered else _choose(text, changed=changed, starts=bool(starts))
     answer = _answer(session, by, text, wanted)
     _record(session, by, text, answer)
@@ -186,20 +189,18 @@ def _taken(text: _Text, answer: str | None) -> TakenInbound:
     )
 
 
-def _read(
-    session: Session, app: AppContext, inbound: InboundText, *, found: Found, by: AuditContext
-) -> _Text:
+def _read(unit: UnitOfWork, inbound: InboundText, *, found: Found) -> _Text:
     address, is_mobile = _address(inbound.from_)
-    index = patients.address_index(app.keyring.indexes, ChannelKind.SMS, address)
-    _one_at_a_time(session, app, index)
+    index = patients.address_index(unit.app.keyring.indexes, ChannelKind.SMS, address)
+    _one_at_a_time(unit.session, unit.app, index)
     words = inbound.body
-    of = patients.find_by_address(session, app.keyring.indexes, ChannelKind.SMS, address)
-    sealer, owner = _sealer(app, of)
+    of = patients.find_by_address(unit.session, unit.app.keyring.indexes, ChannelKind.SMS, address)
+    sealer, owner = _sealer(unit.app, of)
     chosen = check_in_answer(words) if not inbound.media_count else None
-    question = open_check_in(session, of, now=by.at) if chosen else None
+    question = open_check_in(unit.session, of, now=unit.by.at) if chosen else None
     meaning = _meaning(words, found, opt_out_type=inbound.opt_out_type)
     return _Text(
-        id=new_id(by.real_at),
+        id=new_id(unit.by.real_at),
         address=address,
         index=index,
         # Whoever holds the phone of a patient who died is not to be written to by a machine.
@@ -210,7 +211,7 @@ def _read(
         meaning=ReplyIntent.ANSWER if question else meaning,
         found=found,
         of=of,
-        clinic=_clinic(app, of, to=inbound.to),
+        clinic=_clinic(unit.app, of, to=inbound.to),
         sealer=sealer,
         owner=owner,
         question=question,
@@ -314,22 +315,26 @@ def _classes(text: _Text) -> tuple[str, ...]:
     return tuple(each.value for each in text.found.classes)
 
 
-def _obey(session: Session, app: AppContext, by: AuditContext, text: _Text) -> int:
+def _obey(unit: UnitOfWork, text: _Text) -> int:
     """Lodge or lift the objections that the text asks for; return how many that changed."""
     if text.meaning in STOPS:
         if not text.of:
-            return lodge_objection_of_address(session, by, contact_index=text.index, source=SOURCE)
+            return lodge_objection_of_address(
+                unit.session, unit.by, contact_index=text.index, source=SOURCE
+            )
         return sum(
-            lodge_objection(session, app, by, patient=patient, channel=None, source=SOURCE)
+            lodge_objection(unit, patient=patient, channel=None, source=SOURCE)
             for patient in text.of
         )
     if text.meaning is ReplyIntent.START:
         # Those about e-mail alone stay: this was a text.
         lifted = lift_objection_of_address(
-            session, by, contact_index=text.index, source=SOURCE, channel=ChannelKind.SMS
+            unit.session, unit.by, contact_index=text.index, source=SOURCE, channel=ChannelKind.SMS
         )
         return lifted + sum(
-            lift_objection(session, by, patient=patient, source=SOURCE, channel=ChannelKind.SMS)
+            lift_objection(
+                unit.session, unit.by, patient=patient, source=SOURCE, channel=ChannelKind.SMS
+            )
             for patient in text.of
         )
     return 0
@@ -342,16 +347,14 @@ def _needs_nobody(text: _Text, *, starts: bool) -> bool:
     return text.found.classes == (ReplyClass.THANKS,) and not text.media_count
 
 
-def _ask_a_person(
-    session: Session, app: AppContext, by: AuditContext, text: _Text, *, starts: bool
-) -> None:
+def _ask_a_person(unit: UnitOfWork, text: _Text, *, starts: bool) -> None:
     """Open an item at every clinic whose patient may have written."""
     if not text.of and text.clinic is not None:
-        open_item(session, app, by, _task(session, text, text.clinic.key, starts=starts))
+        open_item(unit, _task(unit.session, text, text.clinic.key, starts=starts))
     by_clinic = attrgetter("clinic")
     for clinic, group in groupby(sorted(text.of, key=by_clinic), key=by_clinic):
-        task = _task(session, text, clinic, of=tuple(group), starts=starts)
-        open_item(session, app, by, task)
+        task = _task(unit.session, text, clinic, of=tuple(group), starts=starts)
+        open_item(unit, task)
 
 
 def _task(

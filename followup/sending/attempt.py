@@ -7,10 +7,9 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
-from sqlalchemy.orm import Session
 
 from followup.content import ContentVersion
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import TemplateError, WrongMasterKey
 from followup.domain.lifecycle import State
@@ -48,7 +47,7 @@ class StartedAttempt:
 
 
 def prepare_attempt(
-    session: Session, app: AppContext, by: AuditContext, row: AnyRow, *, by_standby: bool = False
+    unit: UnitOfWork, row: AnyRow, *, by_standby: bool = False
 ) -> StartedAttempt | None:
     """Render one message of `standing.load` and return its attempt with the call to make.
 
@@ -57,11 +56,11 @@ def prepare_attempt(
     One that can't be rendered or opened is held, and the operator told: a broken template must not
     stop the others.
     """
-    sealer = app.keyring.system
+    sealer = unit.app.keyring.system
     try:
-        sealer = app.keyring.patient(row.data_key, row.master_key_id) or sealer
+        sealer = unit.app.keyring.patient(row.data_key, row.master_key_id) or sealer
         words = render_message(
-            app,
+            unit.app,
             row,
             language=row.language,
             page_token=sealer.open_if(row.page_token_sealed, column=PAGE_TOKEN_COLUMN),
@@ -69,17 +68,17 @@ def prepare_attempt(
         )
         address = _address(sealer, row)
     except (TemplateError, WrongMasterKey) as error:
-        _hold(session, app, by, row, cause=type(error).__name__)
+        _hold(unit, row, cause=type(error).__name__)
         return None
-    attempt_id = new_id(by.real_at)
-    call_before = by.real_at + app.policy.lease
-    channel = (app.standby if by_standby else app.channels)[ChannelKind(row.channel)]
-    sender = sender_of(app, channel, row.clinic)
+    attempt_id = new_id(unit.by.real_at)
+    call_before = unit.by.real_at + unit.app.policy.lease
+    channel = (unit.app.standby if by_standby else unit.app.channels)[ChannelKind(row.channel)]
+    sender = sender_of(unit.app, channel, row.clinic)
     return StartedAttempt(
-        attempt=_attempt(sealer, row, words, by=by, id_=attempt_id, to=address)
+        attempt=_attempt(sealer, row, words, by=unit.by, id_=attempt_id, to=address)
         | _way(channel, sender, call_before=call_before),
         outgoing=_outgoing(
-            app, row, words, by=by, attempt_id=attempt_id, to=address, sender=sender
+            unit.app, row, words, by=unit.by, attempt_id=attempt_id, to=address, sender=sender
         ),
         row=row,
         channel=channel,
@@ -154,18 +153,21 @@ def _attempt(
     }
 
 
-def _hold(session: Session, app: AppContext, by: AuditContext, row: AnyRow, *, cause: str) -> None:
+def _hold(unit: UnitOfWork, row: AnyRow, *, cause: str) -> None:
     log.error("message.cannot_be_prepared", message_id=str(row.id), cause=cause)
     move_messages(
-        session, by, [row.id], expected=State.CLAIMED, to=State.HELD, reason=NEEDS_OPERATOR
+        unit.session,
+        unit.by,
+        [row.id],
+        expected=State.CLAIMED,
+        to=State.HELD,
+        reason=NEEDS_OPERATOR,
     )
     # One item for all messages with the same fault: the operator mends it once.
     open_item(
-        session,
-        app,
-        by,
+        unit,
         NewItem(
-            subject=f"set-up:{row.clinic}:{row.template}:{row.language}:{row.channel}:{by.at:%F}",
+            subject=f"set-up:{row.clinic}:{row.template}:{row.language}:{row.channel}:{unit.by.at:%F}",
             kind="set-up",
             clinic=row.clinic,
             cause=cause,

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy.orm import Session
 
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.lifecycle import State
 from followup.messages.fallback import handle_expired, handle_undeliverable
 from followup.sending.capacity import SendCapacity
@@ -24,7 +24,6 @@ from followup.sending.eligibility import (
     load_for_sending,
 )
 from followup.sending.presumed_sent import presume_sent
-from followup.store.audit_log import AuditContext
 from followup.store.engine.types import AnyRow
 from followup.store.message_state import (
     PriorityQueue,
@@ -99,31 +98,29 @@ def _claim(app: AppContext, lane: PriorityQueue, *, limit: int) -> _Claimed:
         ids = lock_due(session, lane, now=by.at, limit=limit)
         rows = load_for_sending(session, ids) if ids else []
         verdicts = check_eligibility(session, app, rows, now=by.at) if rows else {}
-        apply_stops(session, app, by, rows, verdicts, expected=State.PLANNED)
+        apply_stops(UnitOfWork(session, app, by), rows, verdicts, expected=State.PLANNED)
         _postpone(session, verdicts)
         # In the order due, which is not the order of locking.
         going = [id_ for id_ in ids if isinstance(verdicts.get(id_), Go)]
-        return _Claimed(looked_at=len(ids), batches=_lease(session, app, by, going))
+        return _Claimed(looked_at=len(ids), batches=_lease(UnitOfWork(session, app, by), going))
 
     return app.store.transact(work)
 
 
-def _lease(
-    session: Session, app: AppContext, by: AuditContext, message_ids: Sequence[UUID]
-) -> tuple[Batch, ...]:
+def _lease(unit: UnitOfWork, message_ids: Sequence[UUID]) -> tuple[Batch, ...]:
     batches = []
-    size = app.policy.batch_size
+    size = unit.app.policy.batch_size
     for start in range(0, len(message_ids), size):
         token = uuid4()
         chunk = message_ids[start : start + size]
         moved = move_messages(
-            session,
-            by,
+            unit.session,
+            unit.by,
             chunk,
             expected=State.PLANNED,
             to=State.CLAIMED,
             lease_token=token,
-            lease_until=by.real_at + app.policy.lease,
+            lease_until=unit.by.real_at + unit.app.policy.lease,
         )
         if moved:
             batches.append(
@@ -133,13 +130,7 @@ def _lease(
 
 
 def apply_stops(
-    session: Session,
-    app: AppContext,
-    by: AuditContext,
-    rows: Sequence[AnyRow],
-    verdicts: dict[UUID, Verdict],
-    *,
-    expected: State,
+    unit: UnitOfWork, rows: Sequence[AnyRow], verdicts: dict[UUID, Verdict], *, expected: State
 ) -> None:
     """Carry out every `Stop` among the verdicts, with what follows from it."""
     stops = [
@@ -150,15 +141,20 @@ def apply_stops(
     for (to, reason), group in groupby(sorted(stops), key=itemgetter(0, 1)):
         if to is State.UNKNOWN:
             doubted = {id_ for _, _, id_ in group}
-            presume_sent(session, app, by, [row for row in rows if row.id in doubted])
+            presume_sent(unit, [row for row in rows if row.id in doubted])
             continue
         moved = move_messages(
-            session, by, [id_ for _, _, id_ in group], expected=expected, to=to, reason=reason
+            unit.session,
+            unit.by,
+            [id_ for _, _, id_ in group],
+            expected=expected,
+            to=to,
+            reason=reason,
         )
         if to is State.EXPIRED:
-            handle_expired(session, app, by, list(moved))
+            handle_expired(unit, list(moved))
         elif reason in UNDELIVERABLE:
-            handle_undeliverable(session, app, by, list(moved), code=reason)
+            handle_undeliverable(unit, list(moved), code=reason)
 
 
 def _postpone(session: Session, verdicts: dict[UUID, Verdict]) -> None:

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import Conflict, InvalidInput, NotFound
 from followup.domain.lifecycle import State
@@ -92,7 +92,7 @@ def deactivate_switch(app: AppContext, switch_id: UUID, *, actor: str) -> Releas
     app.store.transact(lambda session: _lift(session, app.by(actor), switch_id))
     planned = gone = 0
     while True:
-        batch = app.store.transact(lambda session: _release(session, app, app.by(actor)))
+        batch = app.transact(actor, _release)
         planned, gone = planned + batch.planned, gone + batch.expired
         if batch.planned + batch.expired == 0:
             return ReleasedMessages(planned=planned, expired=gone)
@@ -175,10 +175,10 @@ def _lift(session: Session, by: AuditContext, switch_id: UUID) -> None:
     _record(session, by, switch, "switch.lifted")
 
 
-def _release(session: Session, app: AppContext, by: AuditContext) -> ReleasedMessages:
+def _release(unit: UnitOfWork) -> ReleasedMessages:
     """Plan a batch of held messages again that no switch covers, or expire them."""
-    conditions = [~covered(cover) for cover in covers_in_force(session)]
-    ids = session.scalars(
+    conditions = [~covered(cover) for cover in covers_in_force(unit.session)]
+    ids = unit.session.scalars(
         select(Message.id)
         .where(state_is(State.HELD), Message.reason == REASON, *conditions)
         .order_by(Message.id)
@@ -187,18 +187,18 @@ def _release(session: Session, app: AppContext, by: AuditContext) -> ReleasedMes
     ).all()
     # Whether an hour for sending is left in its window is judged at the claim, a tick later.
     planned = move_messages(
-        session,
-        by,
+        unit.session,
+        unit.by,
         ids,
         expected=State.HELD,
         to=State.PLANNED,
         reason="switch-lifted",
-        only=Message.not_after > by.at,
+        only=Message.not_after > unit.by.at,
     )
     gone = move_messages(
-        session, by, ids, expected=State.HELD, to=State.EXPIRED, reason="window-over"
+        unit.session, unit.by, ids, expected=State.HELD, to=State.EXPIRED, reason="window-over"
     )
-    handle_expired(session, app, by, list(gone))
+    handle_expired(unit, list(gone))
     return ReleasedMessages(planned=len(planned), expired=len(gone))
 
 

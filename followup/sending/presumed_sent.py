@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.messages.rendering import remember_versions
@@ -37,9 +37,7 @@ def can_be_asked(app: AppContext, channel: str) -> bool:
     return provider.can_look and provider.provider not in FORGETFUL
 
 
-def presume_sent(
-    session: Session, app: AppContext, by: AuditContext, rows: Sequence[AnyRow]
-) -> int:
+def presume_sent(unit: UnitOfWork, rows: Sequence[AnyRow]) -> int:
     """Put messages of `standing.load` in doubt that were not sent yet; return how many.
 
     What such a message would have led to, had it failed, may have gone out as well: from now on
@@ -47,36 +45,34 @@ def presume_sent(
     """
     if not rows:
         return 0
-    restore = session.get_one(Restore, rows[0].last_restore)
-    prepared = {
-        row.id: one for row in rows if (one := prepare_attempt(session, app, by, row)) is not None
-    }
+    restore = unit.session.get_one(Restore, rows[0].last_restore)
+    prepared = {row.id: one for row in rows if (one := prepare_attempt(unit, row)) is not None}
     moved: set[UUID] = set()
     ready = [row for row in rows if row.id in prepared]
     for (state, count, channel), group in groupby(sorted(ready, key=_shape), key=_shape):
         moved |= move_messages(
-            session,
-            by,
+            unit.session,
+            unit.by,
             [row.id for row in group],
             expected=State(state),
             to=State.UNKNOWN,
             reason=RESTORED,
-            lease_until=by.real_at if can_be_asked(app, channel) else None,
+            lease_until=unit.by.real_at if can_be_asked(unit.app, channel) else None,
             attempt_count=count + 1,
             may_fall_back=False,
             restore_id=restore.id,
         )
-    _write(session, by, [prepared[id_] for id_ in sorted(moved)], restore)
+    _write(unit.session, unit.by, [prepared[id_] for id_ in sorted(moved)], restore)
     for row in ready:
-        if row.id in moved and not can_be_asked(app, row.channel):
-            hand_to_person(session, app, by, row.id)
+        if row.id in moved and not can_be_asked(unit.app, row.channel):
+            hand_to_person(unit, row.id)
     return len(moved)
 
 
-def hand_to_person(session: Session, app: AppContext, by: AuditContext, message_id: UUID) -> None:
+def hand_to_person(unit: UnitOfWork, message_id: UUID) -> None:
     """Let a person find out what no provider can tell."""
-    message = session.get_one(Message, message_id, populate_existing=True)
-    open_item(session, app, by, NewItem.of_message(message, kind="unknown", cause="restored"))
+    message = unit.session.get_one(Message, message_id, populate_existing=True)
+    open_item(unit, NewItem.of_message(message, kind="unknown", cause="restored"))
 
 
 def _shape(row: AnyRow) -> tuple[str, int, str]:

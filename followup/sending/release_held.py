@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session
 
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import TemplateError
 from followup.domain.lifecycle import State
@@ -34,38 +34,37 @@ def release_held(app: AppContext, *, limit: int = 500) -> int:
     The next tick judges them again and keeps to sending hours and windows.
     """
 
-    def work(session: Session) -> int:
-        by = app.by(ACTOR)
-        ids = [*_unheld(session, app, by, limit=limit), *_mended(session, app, by, limit=limit)]
+    def work(unit: UnitOfWork) -> int:
+        ids = [*_unheld(unit, limit=limit), *_mended(unit, limit=limit)]
         return len(
             move_messages(
-                session, by, ids, expected=State.HELD, to=State.PLANNED, reason="released"
+                unit.session, unit.by, ids, expected=State.HELD, to=State.PLANNED, reason="released"
             )
         )
 
-    return app.store.transact(work)
+    return app.transact(ACTOR, work)
 
 
-def _unheld(session: Session, app: AppContext, by: AuditContext, *, limit: int) -> Sequence[UUID]:
+def _unheld(unit: UnitOfWork, *, limit: int) -> Sequence[UUID]:
     """Return messages held by no pause, switch or limit, whose clinic is configured."""
     return _lock(
-        session,
-        by,
+        unit.session,
+        unit.by,
         Message.reason.is_distinct_from(NEEDS_OPERATOR),
         Message.reason.is_distinct_from(HELD),
-        Message.clinic.in_(app.catalogue.clinics),
-        *(~covered(cover) for cover in covers_in_force(session)),
+        Message.clinic.in_(unit.app.catalogue.clinics),
+        *(~covered(cover) for cover in covers_in_force(unit.session)),
         limit=limit,
     )
 
 
-def _mended(session: Session, app: AppContext, by: AuditContext, *, limit: int) -> Sequence[UUID]:
+def _mended(unit: UnitOfWork, *, limit: int) -> Sequence[UUID]:
     """Return messages that could not be prepared, and whose words can be made by now."""
     rested = (
         Message.reason == NEEDS_OPERATOR,
-        Message.state_since_real <= by.real_at - TRY_AFTER,
+        Message.state_since_real <= unit.by.real_at - TRY_AFTER,
     )
-    kinds = session.execute(
+    kinds = unit.session.execute(
         select(
             Message.clinic,
             Message.template,
@@ -77,8 +76,8 @@ def _mended(session: Session, app: AppContext, by: AuditContext, *, limit: int) 
         .where(state_is(State.HELD), *rested)
         .distinct()
     ).all()
-    good = [kind for kind in kinds if _can_be_made(app, kind)]
-    return _lock(session, by, *rested, or_(false(), *map(_is_kind, good)), limit=limit)
+    good = [kind for kind in kinds if _can_be_made(unit.app, kind)]
+    return _lock(unit.session, unit.by, *rested, or_(false(), *map(_is_kind, good)), limit=limit)
 
 
 def _lock(

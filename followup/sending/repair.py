@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from sqlalchemy import exists, select
-from sqlalchemy.orm import Session
 
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.lifecycle import State
 from followup.messages.fallback import handle_expired
 from followup.store.message_state import move_messages, state_is
@@ -19,13 +18,12 @@ REPAIR_BATCH = 500
 def expire_overdue(app: AppContext, *, limit: int = REPAIR_BATCH) -> int:
     """Expire unsent messages whose window is over, and ask a person where the step says so."""
 
-    def work(session: Session) -> int:
-        by = app.by(ACTOR)
-        found = session.execute(
+    def work(unit: UnitOfWork) -> int:
+        found = unit.session.execute(
             select(Message.id, Message.state)
             .where(
                 state_is(State.PLANNED, State.HELD),
-                Message.not_after <= by.at,
+                Message.not_after <= unit.by.at,
             )
             .order_by(Message.not_after)
             .limit(limit)
@@ -34,29 +32,28 @@ def expire_overdue(app: AppContext, *, limit: int = REPAIR_BATCH) -> int:
         for state in (State.PLANNED, State.HELD):
             ids = [row.id for row in found if row.state == state.value]
             moved = move_messages(
-                session, by, ids, expected=state, to=State.EXPIRED, reason="window-over"
+                unit.session, unit.by, ids, expected=state, to=State.EXPIRED, reason="window-over"
             )
-            handle_expired(session, app, by, list(moved))
+            handle_expired(unit, list(moved))
         return len(found)
 
-    return app.store.transact(work)
+    return app.transact(ACTOR, work)
 
 
 def release_leases(app: AppContext, *, limit: int = REPAIR_BATCH) -> int:
     """Put claimed messages back whose lease is over: nobody was called, so nothing is in doubt."""
 
-    def work(session: Session) -> int:
-        by = app.by(ACTOR)
-        ids = session.scalars(
+    def work(unit: UnitOfWork) -> int:
+        ids = unit.session.scalars(
             select(Message.id)
-            .where(state_is(State.CLAIMED), Message.lease_until <= by.real_at)
+            .where(state_is(State.CLAIMED), Message.lease_until <= unit.by.real_at)
             .order_by(Message.lease_until)
             .limit(limit)
             .with_for_update(skip_locked=True, key_share=True)
         ).all()
         moved = move_messages(
-            session,
-            by,
+            unit.session,
+            unit.by,
             ids,
             expected=State.CLAIMED,
             to=State.PLANNED,
@@ -64,16 +61,15 @@ def release_leases(app: AppContext, *, limit: int = REPAIR_BATCH) -> int:
         )
         return len(moved)
 
-    return app.store.transact(work)
+    return app.transact(ACTOR, work)
 
 
 def cancel_ended(app: AppContext, *, limit: int = REPAIR_BATCH) -> int:
     """Cancel unsent messages whose enrolment has ended: none should be left, but none may stay."""
 
-    def work(session: Session) -> int:
-        by = app.by(ACTOR)
+    def work(unit: UnitOfWork) -> int:
         ended = exists().where(Enrolment.id == Message.enrolment_id, Enrolment.state == "withdrawn")
-        found = session.execute(
+        found = unit.session.execute(
             select(Message.id, Message.state)
             .where(state_is(State.PLANNED, State.HELD), ended)
             .limit(limit)
@@ -81,7 +77,9 @@ def cancel_ended(app: AppContext, *, limit: int = REPAIR_BATCH) -> int:
         ).all()
         for state in (State.PLANNED, State.HELD):
             ids = [row.id for row in found if row.state == state.value]
-            move_messages(session, by, ids, expected=state, to=State.CANCELLED, reason="withdrawn")
+            move_messages(
+                unit.session, unit.by, ids, expected=state, to=State.CANCELLED, reason="withdrawn"
+            )
         return len(found)
 
-    return app.store.transact(work)
+    return app.transact(ACTOR, work)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.lifecycle import State
 from followup.messages.rendering import remember_versions
 from followup.sending.attempt import StartedAttempt, prepare_attempt
@@ -72,7 +72,7 @@ def _start(session: Session, app: AppContext, token: UUID, portion: Chunk) -> li
     by = app.by(ACTOR)
     rows = load_leased_for_sending(session, portion.message_ids, token=token, now=by.real_at)
     verdicts = check_eligibility(session, app, rows, now=by.at) if rows else {}
-    apply_stops(session, app, by, rows, verdicts, expected=State.CLAIMED)
+    apply_stops(UnitOfWork(session, app, by), rows, verdicts, expected=State.CLAIMED)
     _return_to_plan(session, by, verdicts)
     by_id = {row.id: row for row in rows if isinstance(verdicts[row.id], Go)}
     # In the order claimed, which is not the order of locking.
@@ -82,11 +82,11 @@ def _start(session: Session, app: AppContext, token: UUID, portion: Chunk) -> li
         if id_ in by_id
         and (
             one := prepare_attempt(
-                session, app, by, by_id[id_], by_standby=id_ in portion.by_standby
+                UnitOfWork(session, app, by), by_id[id_], by_standby=id_ in portion.by_standby
             )
         )
     ]
-    prepared = within_limits(session, app, by, prepared)
+    prepared = within_limits(UnitOfWork(session, app, by), prepared)
     move_messages(
         session,
         by,

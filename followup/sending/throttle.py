@@ -18,7 +18,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.providers.interface import Answering
@@ -108,14 +108,13 @@ def put_back(
     at one moment they would only stand in each other's way again.
     """
 
-    def work(session: Session) -> None:
-        by = app.by(ACTOR)
+    def work(unit: UnitOfWork) -> None:
         mine = (is_among(Message.id, message_ids), Message.lease_token == token)
-        held = set(lock_in(session, [State.CLAIMED], *mine)[State.CLAIMED])
+        held = set(lock_in(unit.session, [State.CLAIMED], *mine)[State.CLAIMED])
         for wait, ids in spread_over_time([one for one in message_ids if one in held], grant):
             move_messages(
-                session,
-                by,
+                unit.session,
+                unit.by,
                 ids,
                 expected=State.CLAIMED,
                 to=State.PLANNED,
@@ -123,7 +122,7 @@ def put_back(
                 claimable_at=app.clock.after_real(wait),
             )
 
-    app.store.transact(work)
+    app.transact(ACTOR, work)
 
 
 def spread_over_time(

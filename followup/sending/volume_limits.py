@@ -21,7 +21,7 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.lifecycle import State
 from followup.replies.auto_reply import FOR_SAFETY
 from followup.sending.attempt import StartedAttempt
@@ -48,16 +48,14 @@ class HeldByLimit:
     oldest: datetime
 
 
-def within_limits(
-    session: Session, app: AppContext, by: AuditContext, prepared: Sequence[StartedAttempt]
-) -> list[StartedAttempt]:
+def within_limits(unit: UnitOfWork, prepared: Sequence[StartedAttempt]) -> list[StartedAttempt]:
     """Return what may be sent, in order; hold the rest, and ask a person about it."""
     bound = [one for one in prepared if not one.row.let_go and not _is_for_safety(one)]
-    too_many = _beyond_for_patients(session, app, by, bound)
+    too_many = _beyond_for_patients(unit, bound)
     rest = [one for one in bound if one.row.id not in too_many]
-    too_fast = _beyond_for_versions(session, app, by, rest)
-    _hold(session, app, by, prepared, too_many, whose="patient")
-    _hold(session, app, by, prepared, too_fast, whose="version")
+    too_fast = _beyond_for_versions(unit, rest)
+    _hold(unit, prepared, too_many, whose="patient")
+    _hold(unit, prepared, too_fast, whose="version")
     return [one for one in prepared if one.row.id not in too_many | too_fast]
 
 
@@ -77,17 +75,16 @@ def release_surplus(
     Those of an enrolment, of a template, or all. They count no more: a person has looked at them.
     """
 
-    def work(session: Session) -> int:
-        by = app.by(actor)
-        conditions = [Message.reason == HELD, Message.not_after > by.at]
+    def work(unit: UnitOfWork) -> int:
+        conditions = [Message.reason == HELD, Message.not_after > unit.by.at]
         if enrolment_id is not None:
             conditions.append(Message.enrolment_id == enrolment_id)
         if template is not None:
             conditions.append(Message.template == template)
-        held = lock_in(session, [State.HELD], *conditions)[State.HELD]
+        held = lock_in(unit.session, [State.HELD], *conditions)[State.HELD]
         moved = move_messages(
-            session,
-            by,
+            unit.session,
+            unit.by,
             held,
             expected=State.HELD,
             to=State.PLANNED,
@@ -96,13 +93,13 @@ def release_surplus(
         )
         detail = {"messages": len(moved), "template": template}
         record_event(
-            session,
-            by,
+            unit.session,
+            unit.by,
             AuditEntry(action="blast-radius.let-go", enrolment_id=enrolment_id, detail=detail),
         )
         return len(moved)
 
-    return app.store.transact(work)
+    return app.transact(actor, work)
 
 
 def held_by_limits(session: Session) -> list[HeldByLimit]:
@@ -125,20 +122,18 @@ def forget_minutes(app: AppContext) -> int:
     return 0
 
 
-def _beyond_for_patients(
-    session: Session, app: AppContext, by: AuditContext, prepared: Sequence[StartedAttempt]
-) -> frozenset[UUID]:
+def _beyond_for_patients(unit: UnitOfWork, prepared: Sequence[StartedAttempt]) -> frozenset[UUID]:
     """Return the messages by which a patient would get more in a day than they may."""
     advice = [one.row for one in prepared if one.row.kind == "advice"]
     if not advice:
         return frozenset()
-    others = _in_a_day(session, by, {row.patient_id for row in advice})
+    others = _in_a_day(unit.session, unit.by, {row.patient_id for row in advice})
     # These are claimed, and so among those that were counted.
     others.subtract(row.patient_id for row in advice)
     beyond = set()
     for row in advice:
         others[row.patient_id] += 1
-        if others[row.patient_id] > app.policy.patient_per_day:
+        if others[row.patient_id] > unit.app.policy.patient_per_day:
             beyond.add(row.id)
     return frozenset(beyond)
 
@@ -158,9 +153,7 @@ def _in_a_day(session: Session, by: AuditContext, patients: Collection[UUID]) ->
     return Counter({row[0]: row[1] for row in rows if row[0] is not None})
 
 
-def _beyond_for_versions(
-    session: Session, app: AppContext, by: AuditContext, prepared: Sequence[StartedAttempt]
-) -> frozenset[UUID]:
+def _beyond_for_versions(unit: UnitOfWork, prepared: Sequence[StartedAttempt]) -> frozenset[UUID]:
     """Return the messages by which a content would go out more often in a minute than it may."""
     by_version: dict[str, list[UUID]] = defaultdict(list)
     for one in prepared:
@@ -168,8 +161,8 @@ def _beyond_for_versions(
     beyond: set[UUID] = set()
     # In a fixed order, so that no two workers wait for each other's counts.
     for version, ids in sorted(by_version.items()):
-        before = _count(session, version, _minute(by.real_at), len(ids)) - len(ids)
-        beyond.update(ids[max(app.policy.version_per_minute - before, 0) :])
+        before = _count(unit.session, version, _minute(unit.by.real_at), len(ids)) - len(ids)
+        beyond.update(ids[max(unit.app.policy.version_per_minute - before, 0) :])
     return frozenset(beyond)
 
 
@@ -191,17 +184,11 @@ def _minute(at: datetime) -> int:
 
 
 def _hold(
-    session: Session,
-    app: AppContext,
-    by: AuditContext,
-    prepared: Sequence[StartedAttempt],
-    beyond: frozenset[UUID],
-    *,
-    whose: str,
+    unit: UnitOfWork, prepared: Sequence[StartedAttempt], beyond: frozenset[UUID], *, whose: str
 ) -> None:
     held = move_messages(
-        session,
-        by,
+        unit.session,
+        unit.by,
         [one.row.id for one in prepared if one.row.id in beyond],
         expected=State.CLAIMED,
         to=State.HELD,
@@ -210,7 +197,7 @@ def _hold(
     )
     for one in prepared:
         if one.row.id in held:
-            open_item(session, app, by, _task(app, by, one, whose=whose))
+            open_item(unit, _task(unit.app, unit.by, one, whose=whose))
 
 
 def _task(app: AppContext, by: AuditContext, one: StartedAttempt, *, whose: str) -> NewItem:

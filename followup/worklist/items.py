@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from followup.catalogue.bank_holidays import bank_holidays
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.clinics.office_time import after_office_time
 from followup.domain.errors import Conflict, InvalidInput, NotFound
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
@@ -108,14 +108,14 @@ def respond_by(app: AppContext, clinic: str, urgency: int, *, at: datetime) -> d
     return after_office_time(at, span, hours=facts.office_hours, zone=facts.zone, holidays=holidays)
 
 
-def open_item(session: Session, app: AppContext, by: AuditContext, task: NewItem) -> UUID:
+def open_item(unit: UnitOfWork, task: NewItem) -> UUID:
     """Open an item for a person, or return the one that is there for the same subject."""
-    if (known := _gathered(session, by, task)) is not None:
+    if (known := _gathered(unit.session, unit.by, task)) is not None:
         return known
-    item_id, urgency = new_id(by.real_at), task.urgency or URGENCY.get(task.kind, 3)
-    due_at = respond_by(app, task.clinic, urgency, at=by.at)
+    item_id, urgency = new_id(unit.by.real_at), task.urgency or URGENCY.get(task.kind, 3)
+    due_at = respond_by(unit.app, task.clinic, urgency, at=unit.by.at)
     is_new = insert_new(
-        session,
+        unit.session,
         WorklistItem,
         {
             "id": item_id,
@@ -128,7 +128,7 @@ def open_item(session: Session, app: AppContext, by: AuditContext, task: NewItem
             "message_id": task.message_id,
             "inbound_id": task.inbound_id,
             "detail": {"cause": task.cause, **task.more},
-            "opened_at": by.at,
+            "opened_at": unit.by.at,
             "due_at": due_at,
             "escalate_at": due_at,
             "escalations": 0,
@@ -136,13 +136,13 @@ def open_item(session: Session, app: AppContext, by: AuditContext, task: NewItem
         },
     )
     if not is_new:
-        return session.scalars(
+        return unit.session.scalars(
             select(WorklistItem.id).where(WorklistItem.subject == task.subject)
         ).one()
-    _add(session, by, item_id, task)
+    _add(unit.session, unit.by, item_id, task)
     record_event(
-        session,
-        by,
+        unit.session,
+        unit.by,
         AuditEntry(
             action="worklist.opened",
             clinic=task.clinic,
@@ -284,31 +284,21 @@ def close_item(app: AppContext, item_id: UUID, *, outcome: str, actor: str, note
     """
     if not OUTCOME.fullmatch(outcome):
         raise InvalidInput.of("outcome", "use a code of small letters and hyphens, such as rang")
-    app.store.transact(
-        lambda session: close_item_in(
-            session, app, app.by(actor), item_id, outcome=outcome, note=note
-        )
-    )
+    app.transact(actor, lambda unit: close_item_in(unit, item_id, outcome=outcome, note=note))
 
 
-def close_item_in(
-    session: Session,
-    app: AppContext,
-    by: AuditContext,
-    item_id: UUID,
-    *,
-    outcome: str,
-    note: str = "",
-) -> None:
+def close_item_in(unit: UnitOfWork, item_id: UUID, *, outcome: str, note: str = "") -> None:
     """Close an item in a transaction that is open, with what was done about it."""
     if len(note) > LONGEST_NOTE:
         raise InvalidInput.of("note", f"use at most {LONGEST_NOTE} characters")
-    item = _find(session, item_id)
+    item = _find(unit.session, item_id)
     if item.state == "closed":
         raise Conflict("this item is closed already")
     if note.strip():
-        item.note_sealed = sealer_of(session, app, item).seal(note.strip(), column=NOTE_COLUMN)
-    _close(session, by, item, outcome=outcome)
+        item.note_sealed = sealer_of(unit.session, unit.app, item).seal(
+            note.strip(), column=NOTE_COLUMN
+        )
+    _close(unit.session, unit.by, item, outcome=outcome)
 
 
 def sealer_of(session: Session, app: AppContext, item: WorklistItem) -> Sealer:

@@ -361,7 +361,7 @@ def test_a_failure_in_the_middle_leaves_nothing(app: AppContext, monkeypatch):
     def fail(*_args, **_more):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("followup.enrolment.enrol.record", fail)
+    monkeypatch.setattr("followup.enrolment.enrol.record_event", fail)
 
     with pytest.raises(ZeroDivisionError):
         enrol_one(app)

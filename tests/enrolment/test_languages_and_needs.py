@@ -17,7 +17,7 @@ from followup.content.library import shipped_messages
 from followup.content.metadata import ApprovalShape
 from followup.content.page_words import PageWords
 from followup.content.sources import read_sources
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.errors import InvalidInput
 from followup.domain.needs import ReadingNeed
 from followup.enrolment.enrol import check_request
@@ -242,7 +242,7 @@ def test_texts_that_turn_out_to_be_of_no_use_go_as_e_mails(sqlite_app: AppContex
         patient = session.get_one(Patient, of)
         by = sqlite_app.by("web:x")
         needs = frozenset({ReadingNeed.NO_TEXTS})
-        change_needs(session, sqlite_app, by, patient, needs, enrolment_id=enrolment)
+        change_needs(UnitOfWork(session, sqlite_app, by), patient, needs, enrolment_id=enrolment)
 
     sqlite_app.store.transact(work)
     run_until(sqlite_app, ENROLLED_AT + 2 * DAY)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from followup.consent.objections import lodge_objection
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.delivery.receipts import take_receipt
 from followup.domain.errors import ChannelRefused, ChannelUnavailable
 from followup.messages.outcomes import NOT_CALLED, CompletedCall, back_off, settle_attempt
@@ -377,7 +377,10 @@ def test_an_objection_to_the_other_channel_too_asks_nobody(app: AppContext):
     with app.store.write() as session:
         patient = session.query(Patient).one()
         lodge_objection(
-            session, app, app.by("patient"), patient=patient, channel=EMAIL, source="link"
+            UnitOfWork(session, app, app.by("patient")),
+            patient=patient,
+            channel=EMAIL,
+            source="link",
         )
     sms_of(app).script(refuse("21606"))
 

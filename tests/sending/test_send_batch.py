@@ -14,7 +14,7 @@ from sqlalchemy import update
 from sqlalchemy.event import listen
 
 from followup.consent.objections import lodge_objection
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import TemplateError
 from followup.enrolment.pause import pause_enrolment
@@ -221,7 +221,10 @@ def test_an_objection_between_claim_and_send_is_heeded(app: AppContext, channel)
     with app.store.write() as session:
         patient = session.query(Patient).one()
         lodge_objection(
-            session, app, app.by("patient"), patient=patient, channel=channel, source="sms"
+            UnitOfWork(session, app, app.by("patient")),
+            patient=patient,
+            channel=channel,
+            source="sms",
         )
 
     assert hand_over(app, batch) == 0

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from followup.audit.seals import seal_trail
 from followup.consent.objections import lodge_objection
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.item_kind import ItemKind
 from followup.domain.lifecycle import State
 from followup.domain.needs import ReadingNeed
@@ -175,10 +175,14 @@ def _happen(clinic: FullClinic) -> None:
     withdraw_enrolment(app, made["died"], reason="Told by the GP", actor=BY, deceased=True)
     with app.store.write() as session:
         stopped = session.get_one(Patient, clinic.patient("stopped"))
-        lodge_objection(session, app, app.by(BY), patient=stopped, channel=None, source="sms")
+        lodge_objection(
+            UnitOfWork(session, app, app.by(BY)), patient=stopped, channel=None, source="sms"
+        )
         arabic = session.get_one(Patient, clinic.patient("arabic"))
         needs = frozenset({ReadingNeed.LARGE_PRINT, ReadingNeed.EASY_READ})
-        change_needs(session, app, app.by(BY), arabic, needs, enrolment_id=made["arabic"])
+        change_needs(
+            UnitOfWork(session, app, app.by(BY)), arabic, needs, enrolment_id=made["arabic"]
+        )
         _set(session, Enrolment, made["finished"], state="finished")
         _set(session, Patient, clinic.patient("welsh"), language="cy")
         _set(session, Patient, clinic.patient("erased"), data_key=None)
@@ -303,7 +307,8 @@ def _items(app: AppContext, message: Message) -> dict[str, UUID]:
     by = app.by("worker")
     with app.store.write() as session:
         opened = {
-            kind: open_item(session, app, by, task) for kind, task in {**about, **nobody}.items()
+            kind: open_item(UnitOfWork(session, app, by), task)
+            for kind, task in {**about, **nobody}.items()
         }
     close_item(app, opened["duplicate"], outcome="told", actor=BY)
     take_over_item(app, opened["unknown"], actor="web:nia@example.com")

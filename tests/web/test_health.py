@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import delete
 
 from followup.consent.objections import lodge_objection
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.lifecycle import State
 from followup.messages.kill_switch_queries import SwitchScope
 from followup.monitoring.health import watched
@@ -302,7 +302,7 @@ def test_figures_tell_nobodys_data(app, client):
     with app.store.write() as session:
         [patient] = session.query(Patient).all()
         lodge_objection(
-            session, app, app.by("patient"), patient=patient, channel=None, source="sms"
+            UnitOfWork(session, app, app.by("patient")), patient=patient, channel=None, source="sms"
         )
         session.add(
             Switch(

@@ -27,7 +27,7 @@ def open_one(app: AppContext, subject: str = "failed:1", **more):
     task = NewItem(
         **{"subject": subject, "kind": "failed", "clinic": CLINIC, "cause": "21606", **more}
     )
-    return app.store.transact(lambda session: open_item(session, app, app.by("worker"), task))
+    return app.transact("worker", lambda unit: open_item(unit, task))
 
 
 def test_an_item_says_what_went_wrong_and_how_soon_to_look(app: AppContext):

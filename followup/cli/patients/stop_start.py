@@ -13,7 +13,7 @@ from followup.cli.framework.options import AsJson, Identifier
 from followup.cli.framework.screen import Column, say, say_json, say_lines, table
 from followup.consent.objections import lift_objection, lodge_objection
 from followup.consent.queries import ObjectionView, list_objections
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.enrolment.queries import find_enrolment, patient_of
 from followup.enrolment.reschedule import plan_again
@@ -41,7 +41,9 @@ def stop(identifier: Identifier, *, channel: OneChannel = None, as_json: AsJson 
 
         def work(session: Session) -> bool:
             patient = patient_of(session, find_enrolment(session, identifier))
-            return lodge_objection(session, app, by, patient=patient, channel=kind, source=SOURCE)
+            return lodge_objection(
+                UnitOfWork(session, app, by), patient=patient, channel=kind, source=SOURCE
+            )
 
         is_new = app.store.transact(work)
         listed = _objections_of(app, identifier)
@@ -65,7 +67,7 @@ def start(identifier: Identifier, *, channel: OneChannel = None, as_json: AsJson
         def work(session: Session) -> tuple[int, int]:
             patient = patient_of(session, find_enrolment(session, identifier))
             lifted = lift_objection(session, by, patient=patient, source=SOURCE, channel=kind)
-            again = plan_again(session, app, by, patient_id=patient.id) if lifted else 0
+            again = plan_again(UnitOfWork(session, app, by), patient_id=patient.id) if lifted else 0
             return lifted, again
 
         lifted, again = app.store.transact(work)

@@ -23,7 +23,7 @@ def without_write_ahead(send: Any) -> None:
     """Call the provider before the attempt is committed, in the transaction that is open."""
 
     def deliver(app: Any, token: Any, portion: Any, *, executor: Any) -> int:
-        calls = send.Calls(app, executor)
+        calls = send.ProviderCalls(app, executor)
         with app.store.write() as session:
             started = send._start(session, app, token, portion)
             calls.begin(started)
@@ -60,18 +60,18 @@ def without_reconciliation_wait(reconcile: Any) -> None:
 
 def without_lease_check(prepare: Any) -> None:
     """Call the provider though the lease may be over."""
-    right = prepare.prepare
+    right = prepare.prepare_attempt
 
     def prepared(*given: Any, **more: Any) -> Any:
         started = right(*given, **more)
         return started and replace(started, call_before=started.call_before + timedelta(days=1))
 
-    prepare.prepare = prepared
+    prepare.prepare_attempt = prepared
 
 
 def without_own_account(app: Any) -> None:
     """Look for an attempt at the second account, whichever was called for it."""
-    app.Kit.line_of = lambda self, kind, **_: self.standby.get(kind) or self.channels[kind]
+    app.AppContext.line_of = lambda self, kind, **_: self.standby.get(kind) or self.channels[kind]
 
 
 BREAKS: dict[str, tuple[str, Callable[[Any], None]]] = {

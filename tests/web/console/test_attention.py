@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from followup.context import UnitOfWork
 from followup.domain.roles import Role
 from followup.patients.records import read_patient
 from followup.store.models.audit import AuditEvent
@@ -190,7 +191,7 @@ def test_beyond_what_a_page_shows_it_says_that_there_is_more(sqlite_app, joined,
             task = NewItem(
                 subject=f"s{serial}", kind="set-up", clinic=CLINIC, cause="TemplateError"
             )
-            open_item(session, sqlite_app, sqlite_app.by("cli:test"), task)
+            open_item(UnitOfWork(session, sqlite_app, sqlite_app.by("cli:test")), task)
 
     visitor = joined()
     page = visitor.get("/attention")
@@ -220,7 +221,7 @@ def test_each_view_is_counted_beyond_the_page_too(sqlite_app, joined, monkeypatc
             task = NewItem(
                 subject=f"s{serial}", kind="set-up", clinic=CLINIC, cause="TemplateError"
             )
-            open_item(session, sqlite_app, sqlite_app.by("cli:test"), task)
+            open_item(UnitOfWork(session, sqlite_app, sqlite_app.by("cli:test")), task)
     visitor = joined()
     visitor.post(f"/attention/{tasks(sqlite_app)[2].id}/take")
 
@@ -301,7 +302,7 @@ def test_sending_by_e_mail_closes_it(sqlite_app, joined):
     (sent,) = [one for one in messages(sqlite_app, enrolment) if one.state == "sent"]
     with sqlite_app.store.write() as session:
         task = NewItem.of_message(sent, kind="no-receipt", cause="no-receipt")
-        item = open_item(session, sqlite_app, sqlite_app.by("reconciler"), task)
+        item = open_item(UnitOfWork(session, sqlite_app, sqlite_app.by("reconciler")), task)
     admin, path = joined(), f"/attention/{item}"
     asked = admin.get(admin.get(path).links()["Send by e-mail"])
     assert "would get it a second time" in asked.text
@@ -393,7 +394,7 @@ def open_another(app):
         cause="30006",
         patient_id=first.patient_id,
     )
-    app.store.transact(lambda session: open_item(session, app, app.by("worker"), task))
+    app.transact("worker", lambda unit: open_item(unit, task))
 
 
 def test_what_fails_later_for_the_same_patient_stands_with_the_first(sqlite_app, joined, failed):

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from followup.casework.phone_calls import record_call
 from followup.consent.objections import lift_objection, lodge_objection
+from followup.context import UnitOfWork
 from followup.domain.call_outcome import CallOutcome
 from followup.domain.channel import ChannelKind
 from followup.domain.contact import parse_email, parse_mobile
@@ -161,7 +162,9 @@ def stop(here: Here) -> Response:
     def work(session: Session) -> None:
         locked = session.get_one(Patient, patient.id, with_for_update=True)
         by = here.app.by(here.member.actor)
-        lodge_objection(session, here.app, by, patient=locked, channel=channel, source="staff")
+        lodge_objection(
+            UnitOfWork(session, here.app, by), patient=locked, channel=channel, source="staff"
+        )
 
     here.app.store.transact(work)
     return here.go(f"/patients/{patient.id}?done=stopped")
@@ -176,7 +179,7 @@ def start(here: Here) -> Response:
         locked = session.get_one(Patient, patient.id, with_for_update=True)
         by = here.app.by(here.member.actor)
         lift_objection(session, by, patient=locked, source="staff")
-        changes.plan_again(session, here.app, by, patient_id=patient.id)
+        changes.plan_again(UnitOfWork(session, here.app, by), patient_id=patient.id)
 
     here.app.store.transact(work)
     return here.go(f"/patients/{patient.id}?done=started")

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from followup.content.languages import staff_name
+from followup.context import UnitOfWork
 from followup.domain.errors import NotFound
 from followup.domain.needs import ReadingNeed
 from followup.enrolment.page_tokens import replace_page_token, revoke_page_token
@@ -48,7 +49,7 @@ def keep_needs(here: Here) -> Response:
         by = here.app.by(here.member.actor)
         enrolments = enrolments_of(session, row.id)
         of = enrolments[0].id if enrolments else None
-        change_needs(session, here.app, by, row, chosen, enrolment_id=of)
+        change_needs(UnitOfWork(session, here.app, by), row, chosen, enrolment_id=of)
         if language in _languages(here, patient):
             change_language(session, by, row, language)
 

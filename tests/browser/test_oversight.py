@@ -43,7 +43,7 @@ def test_what_was_this_patient_told_is_answered_and_taken_away(site, window, jav
     assert download.value.path().read_bytes().startswith(b"%PDF-")
 
     screen.go("/audit?what=looks")
-    assert "took the report on Test Patient-00001 away as a PDF" in screen.text
+    assert "downloaded the audit report on Test Patient-00001 as a PDF" in screen.text
     screen.look()
 
 

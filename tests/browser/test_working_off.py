@@ -55,15 +55,15 @@ def test_a_wrong_number_is_found_corrected_and_what_is_useful_planned_anew(
     assert "Assigned to you" in screen.page.content()
 
     screen.click("Correct number")
-    screen.click("Save and send what is still useful")
+    screen.click("Save and send again")
     assert "Enter a mobile number" in screen.text
     screen.look()
     screen.fill("New mobile number", "07700 900222")
     screen.fill("New mobile number again", "07700 900222")
-    screen.click("Save and send what is still useful")
+    screen.click("Save and send again")
 
     assert screen.heading == "Needs attention"
-    assert "imeline updated" in screen.text
+    assert "timeline updated" in screen.text
     screen.look()
     assert items(busy)["failed"].outcome == "corrected"
     planned = [one for one in rows(busy.app, Message) if one.generation == 2]
@@ -83,8 +83,8 @@ def test_a_question_is_read_the_patient_rung_and_the_list_is_shorter(window, bus
     screen.click("Save")
     assert "Choose how the call ended" in screen.text
     screen.look()
-    screen.page.get_by_label("Rang and spoke to the patient").check()
-    screen.page.get_by_label("Yes, take it off the list").check()
+    screen.page.get_by_label("Spoke to the patient").check()
+    screen.page.get_by_label("Yes", exact=True).check()
     screen.fill("What was said (optional)", "A shower is fine.")
     screen.click("Save")
 
@@ -102,7 +102,7 @@ def test_what_is_dealt_with_leaves_an_empty_list_that_is_good_news(window, busy,
         screen.go(f"/attention/{item.id}")
         screen.click("Close")
         screen.look()
-        screen.page.get_by_label("Nothing needs doing").check()
+        screen.page.get_by_label("No action needed").check()
         screen.click("Close")
 
     assert "Nothing needs action" in screen.text

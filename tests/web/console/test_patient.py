@@ -233,7 +233,7 @@ def test_a_changed_time_is_shown_before_and_after_and_only_then_done(sqlite_app,
     page = admin.post(
         f"/enrolments/{enrolment}/time", shown.values(f"/enrolments/{enrolment}/time")
     )
-    assert "imeline updated" in page.page.text
+    assert "Timeline updated" in page.page.text
     moved = rows(sqlite_app, Enrolment)[0]
     assert (moved.generation, moved.procedure_at.day) == (2, 20)
     assert "Timeline updated: procedure on Tue 20 Oct 2026, 2:30pm" in page.text

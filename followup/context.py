@@ -27,7 +27,7 @@ class AlarmPolicy:
 
     `every` is how often the watchdog looks; `again` after how long an alarm that is still up is
     told again; `late` how long past its time a due message may wait to be claimed; `silent` how
-    long a process may give no sign of life; `unsettled` how long nobody may know whether a provider
+    long a process may send no heartbeat; `unsettled` how long nobody may know whether a provider
     has a message; `failing` the share of calls that may fail.
     """
 

@@ -1,4 +1,4 @@
-"""Signs of life of Celery's processes: a beat that ticks, and a worker that takes up tasks.
+"""Heartbeats of Celery's processes: a beat that ticks, and a worker that takes up tasks.
 
 A prefork worker's children note it, because only they may hold connections; but they do so only as
 long as the main process, which hands them their tasks, goes round its loop.

@@ -236,3 +236,57 @@ def test_the_store_commits_nothing_by_itself():
     }
 
     assert committing == set()
+
+
+# ---------------------------------------------------------------------------------- wording
+
+CODES = {"State", "EnrolmentState", "ItemKind", "ItemOutcome", "AttemptOutcome"}
+"""Enums whose words stand in the dictionary alone."""
+
+
+def _tables_of_words(tree: ast.AST) -> list[int]:
+    """Return the lines of dictionaries that give words to codes: texts, or what is made of them."""
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Dict)
+        and any(isinstance(key, ast.Attribute) and _enum_of(key) in CODES for key in node.keys)
+        and any(
+            isinstance(each, ast.Constant) and isinstance(each.value, str)
+            for value in node.values
+            for each in ast.walk(value)
+        )
+    ]
+
+
+def _enum_of(key: ast.Attribute) -> str:
+    # `State.SENT` and `State.SENT.value` alike.
+    owner = key.value.value if isinstance(key.value, ast.Attribute) else key.value
+    return owner.id if isinstance(owner, ast.Name) else ""
+
+
+def test_only_the_dictionary_gives_words_to_codes():
+    found = [
+        f"{path}:{line}"
+        for path, tree in sources("followup", "tasks")
+        if not path.startswith("followup/wording/")
+        for line in _tables_of_words(tree)
+    ]
+
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        'LABELS = {State.SENT: "Sent", State.FAILED: "Failed"}',
+        'LABELS = {ItemKind.REPLY.value: ("A reply", "red")}',
+        'LABELS = {EnrolmentState.PAUSED: Tag("Paused", "yellow")}',
+    ],
+)
+def test_the_search_for_tables_of_words_finds_one(table: str):
+    assert _tables_of_words(ast.parse(table)) == [1]
+
+
+def test_a_table_of_figures_is_no_table_of_words():
+    assert _tables_of_words(ast.parse("URGENCY = {ItemKind.REPLY: 2}")) == []

@@ -52,7 +52,7 @@ class EvidenceMessage:
 class EnrolmentEvidence:
     """All that is known of one enrolment. `who` names the patient in masked form only.
 
-    `deeds` are the audit events that are no step of a message: what staff, the patient and the
+    `actions` are the audit events that are no step of a message: what staff, the patient and the
     product decided. `events` are all.
     """
 
@@ -64,7 +64,7 @@ class EnrolmentEvidence:
     events: Sequence[AuditEvent]
 
     @property
-    def deeds(self) -> list[AuditEvent]:
+    def actions(self) -> list[AuditEvent]:
         """The events that are no step of a message on its way."""
         return [event for event in self.events if not event.action.startswith("message.")]
 

@@ -58,7 +58,7 @@ class PatientReport:
     heard: Sequence[ReportedReply]
     rang: Sequence[ReportedCall]
     items: Sequence[WorklistItem]
-    wishes: Sequence[Objection]
+    objections: Sequence[Objection]
     events: Sequence[AuditEvent]
     verdict: TrailVerdict | None
 
@@ -99,7 +99,7 @@ def compile_patient_report(
             .where(WorklistItem.patient_id == patient.id)
             .order_by(WorklistItem.opened_at, WorklistItem.id)
         ).all(),
-        wishes=session.scalars(
+        objections=session.scalars(
             select(Objection).where(Objection.patient_id == patient.id).order_by(Objection.id)
         ).all(),
         events=events,

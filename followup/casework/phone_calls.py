@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from uuid import UUID
 
 from followup.context import AppContext, UnitOfWork
+from followup.domain.call_outcome import CallOutcome
 from followup.domain.errors import InvalidInput, NotFound
 from followup.store.audit_log import AuditEntry, record_event
 from followup.store.encryption.columns import CALL_NOTE_COLUMN
@@ -14,15 +14,6 @@ from followup.store.models.patients import Patient
 from followup.store.models.staff import Call
 
 LONGEST_NOTE = 2000
-
-
-class CallOutcome(StrEnum):
-    """How a call ended."""
-
-    SPOKE = "spoke"
-    LEFT_MESSAGE = "left-message"
-    NO_ANSWER = "no-answer"
-    WRONG_NUMBER = "wrong-number"
 
 
 def record_call(

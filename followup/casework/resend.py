@@ -1,6 +1,6 @@
 """Manual resend of a message, by the same or the other channel, because a person decided so.
 
-Everything is looked at anew, as it is when a message is claimed: wishes, death, pause, switches,
+Everything is checked again, as it is when a message is claimed: objections, death, pause, switches,
 address, window and sending hours. Each message is sent again at most once; the one that took its
 place can be sent again in its turn.
 """
@@ -27,7 +27,7 @@ from followup.store.audit_log import AuditEntry, record_event
 from followup.store.engine.types import AnyRow
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
-from followup.wording.labels import reason_text
+from followup.wording.reasons import reason_text
 
 UNDER_WAY = frozenset({State.PLANNED, State.HELD, State.CLAIMED, State.SENDING})
 HAD = (State.UNKNOWN, State.SENT, State.DELIVERED)

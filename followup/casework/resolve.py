@@ -13,9 +13,10 @@ from uuid import UUID
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, aliased
 
-from followup.casework.phone_calls import CallOutcome, add_call
+from followup.casework.phone_calls import add_call
 from followup.casework.resend import check_resend, plan_resend
 from followup.context import AppContext, UnitOfWork
+from followup.domain.call_outcome import CallOutcome
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import Conflict, NotFound
 from followup.domain.lifecycle import State
@@ -162,7 +163,7 @@ def _open_item(session: Session, item_id: UUID) -> WorklistItem:
     if item is None:
         raise NotFound("there is no such item")
     if item.state == "closed":
-        raise Conflict("This is dealt with already.")
+        raise Conflict("This item is closed already.")
     return item
 
 

@@ -22,7 +22,7 @@ def lodge_objection(
 ) -> bool:
     """Keep a patient's objection and cancel what it covers; return False if it was there already.
 
-    `channel` None means every channel. `source` is where the wish came from: `sms`, `link`,
+    `channel` None means every channel. `source` is where the objection came from: `sms`, `link`,
     `carrier`, `staff`. The address itself is noted too, so that it holds however often and under
     whichever name it is enrolled again.
     """

@@ -25,7 +25,7 @@ class ObjectionView:
 def list_objections(
     session: Session, *, patient_id: UUID | None = None, with_lifted: bool = False
 ) -> list[ObjectionView]:
-    """Return the wishes in force, of all or of one patient, in the order lodged."""
+    """Return the objections in force, of all or of one patient, in the order lodged."""
     query = select(Objection).order_by(Objection.lodged_at, Objection.id)
     if patient_id is not None:
         query = query.where(Objection.patient_id == patient_id)

@@ -28,23 +28,35 @@ from followup.providers.sandbox import CarriedMessage
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 from followup.store.models.worklist import WorklistItem
-from followup.wording.labels import reason_text
+from followup.wording.channels import channel_text
+from followup.wording.failure_reasons import failure_reason_of
+from followup.wording.formats import small
+from followup.wording.states import STATES, state_term
+from followup.wording.terminal_styles import STYLES
+from followup.wording.terms import Colour
+from followup.wording.worklist import item_term
 
 LATEST = 12
-MARKS: Mapping[State, tuple[str, str]] = {
-    State.PLANNED: ("○", "dim"),
-    State.HELD: ("‖", "yellow"),
-    State.CLAIMED: ("◌", "cyan"),
-    State.SENDING: ("◌", "cyan"),
-    State.UNKNOWN: ("?", "magenta"),
-    State.SENT: ("◐", "cyan"),
-    State.DELIVERED: ("●", "green"),
-    State.FAILED: ("✗", "red"),
-    State.EXPIRED: ("–", "dim"),
-    State.SUPPRESSED: ("⊘", "yellow"),
-    State.CANCELLED: ("⊘", "dim"),
+MARKS: Mapping[Colour, str] = {
+    Colour.INFO: "○",
+    Colour.PROGRESS: "◌",
+    Colour.NEUTRAL: "◐",
+    Colour.SUCCESS: "●",
+    Colour.CAUTION: "‖",
+    Colour.UNSURE: "?",
+    Colour.WARNING: "–",
+    Colour.DANGER: "✗",
+    Colour.MUTED: "⊘",
 }
 NOTED = frozenset({State.SENT, State.DELIVERED, State.FAILED, State.EXPIRED, State.SUPPRESSED})
+IN_LEGEND = (
+    State.PLANNED,
+    State.SENT,
+    State.DELIVERED,
+    State.FAILED,
+    State.CANCELLED,
+    State.EXPIRED,
+)
 PHONE_WIDTH = 46
 
 
@@ -93,10 +105,11 @@ class Screen:
         state = State(message.state)
         if before == message.state or state not in NOTED:
             return
-        mark, style = MARKS[state]
-        reason = f" ({message.reason})" if message.reason and state is not State.SENT else ""
-        words = f"{mark} {message.step} {message.channel} {state.value}{reason}"
-        self._tell(local, key, Text(words, style=style))
+        mark, style = _mark(state)
+        told = f"{mark} {message.step}, {channel_text(message.channel)}: {state_term(state).label}"
+        if message.reason and state is not State.SENT:
+            told += f", {failure_reason_of(message.reason, message.channel).happened}"
+        self._tell(local, key, Text(told, style=style))
 
     def _tell(self, local: datetime, key: str, what: Text) -> None:
         line = Text(f"{local:%a %d %b %H:%M}  {key}  ").append(what)
@@ -115,7 +128,7 @@ class Screen:
                 if message.reason == "rescheduled":
                     # Its place in the new timeline stands beside it.
                     continue
-                mark, style = MARKS[State(message.state)]
+                mark, style = _mark(State(message.state))
                 marks.append(mark, style=style).append(" ")
             table.add_row(part.key, part.who, marks)
         return Group(table, *self._latest, legend())
@@ -124,11 +137,16 @@ class Screen:
 def legend() -> Text:
     """Return what the marks of the table mean."""
     text = Text("\n", style="dim")
-    for state in (State.PLANNED, State.SENT, State.DELIVERED, State.FAILED, State.CANCELLED):
-        mark, style = MARKS[state]
-        text.append(mark, style=style).append(f" {state.value}   ", style="dim")
-    mark, style = MARKS[State.EXPIRED]
-    return text.append(mark, style=style).append(" not sent: its time was over", style="dim")
+    for state in IN_LEGEND:
+        mark, style = _mark(state)
+        text.append(mark, style=style).append(f" {small(state_term(state).label)}   ", style="dim")
+    return text
+
+
+def _mark(state: State) -> tuple[str, str]:
+    """Return the mark of a state, and its style."""
+    colour = STATES[state].colour
+    return MARKS[colour], STYLES[colour]
 
 
 def phone(app: AppContext, *, mobile: str, caption: str) -> RenderableType:
@@ -152,7 +170,7 @@ def accounts(app: AppContext, balance: Balance) -> RenderableType:
     for name, count in balance.as_dict().items():
         style = "bold" if name in {"due", "remainder"} else ""
         sheet.add_row(name.replace("_", " "), str(count), style=style)
-    waiting = Table(title="What waits for a person")
+    waiting = Table(title="What needs action")
     waiting.add_column("patient")
     waiting.add_column("what")
     waiting.add_column("why")
@@ -161,6 +179,8 @@ def accounts(app: AppContext, balance: Balance) -> RenderableType:
             enrolment = session.get(Enrolment, item.enrolment_id) if item.enrolment_id else None
             key = (enrolment.reference or "").removeprefix("DEMO-") if enrolment else ""
             step = str(item.detail.get("step", ""))
-            cause = str(item.detail.get("cause", ""))
-            waiting.add_row(key, f"{item.kind} {step}".strip(), reason_text(cause) or cause)
+            channel = item.detail.get("channel")
+            what = ", ".join(filter(None, (item_term(item.kind, channel).label, step)))
+            why = failure_reason_of(item.detail.get("cause"), channel).happened
+            waiting.add_row(key, what, why)
     return Columns([sheet, waiting], padding=(0, 4))

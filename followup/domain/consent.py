@@ -1,7 +1,7 @@
 """Who may be written to: what a patient's reply asks for, and what objections cover.
 
 Words are matched whole and nothing is guessed: "when can I stop the tablets" stops nothing. What is
-no known wish goes to a person, who reads it and lodges an objection if it is one.
+no known request goes to a person, who reads it and lodges an objection if it is one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Protocol
 from followup.domain.channel import ChannelKind
 
 # The first line holds the words at which carriers and Twilio stop a number by themselves
-# (https://help.twilio.com/articles/223134027); the others are how people put the same wish.
+# (https://help.twilio.com/articles/223134027); the others are how people put the same request.
 STOPPING = frozenset(
     {
         "stop", "stopall", "unsubscribe", "cancel", "end", "quit", "optout", "revoke",
@@ -49,7 +49,7 @@ SIGNATURE = re.compile(r"\n\s*(?:sent from|get outlook for)\b.*", re.IGNORECASE 
 
 
 class Objection(Protocol):
-    """A wish not to be written to: by one channel or, where that is None, by any.
+    """An objection to messages: by one channel or, where that is None, by any.
 
     It holds until it is lifted at the patient's own word.
     """
@@ -71,15 +71,15 @@ def permitted(objections: Iterable[Objection], channel: ChannelKind) -> bool:
 
 def is_stop(text: str) -> bool:
     """Say whether a reply asks for no more messages, and for nothing else."""
-    return _wish(text) in STOPPING
+    return _request(text) in STOPPING
 
 
 def is_start(text: str) -> bool:
     """Say whether a reply asks for messages to start again, and for nothing else."""
-    return _wish(text) in STARTING
+    return _request(text) in STARTING
 
 
-def _wish(text: str) -> str:
+def _request(text: str) -> str:
     """Return the bare words of a reply, without case, punctuation, courtesies and a signature."""
     plain = unicodedata.normalize("NFKC", SIGNATURE.sub("", text)).casefold()
     plain = re.sub(r"\bdon\W?t\b", "do not", plain)

@@ -119,7 +119,7 @@ def parse_nhs_number(text: str, *, field: str = "patient.nhs_number") -> str:
     if len(set(digits)) == 1:
         raise InvalidInput.of(field, "one digit ten times stands for none: leave the number out")
     if calculate_checksum(digits[:-1]) != int(digits[-1]):
-        raise InvalidInput.of(field, "this NHS number has a wrong digit: check it")
+        raise InvalidInput.of(field, "enter a valid NHS number")
     if not _is_allocated(digits):
         raise InvalidInput.of(field, "no NHS number like this was ever issued: check it")
     return digits

@@ -23,6 +23,15 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
+class EnrolmentState(StrEnum):
+    """Where an enrolment stands."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    WITHDRAWN = "withdrawn"
+    FINISHED = "finished"
+
+
 MOVES: dict[State, frozenset[State]] = {
     State.PLANNED: frozenset(
         {

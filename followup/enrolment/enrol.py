@@ -37,7 +37,7 @@ BEHIND = timedelta(days=42)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolmentRequest:
-    """A wish to enrol, in normalised values: `procedure_at` aware, contacts as `Person` has them.
+    """A request to enrol, normalised: `procedure_at` aware, contacts as `Person` has them.
 
     `attributes` are as they came and checked against the protocol; `channels` are those that the
     patient agreed to; `number` is how staff made sure of the mobile number, if anybody did.

@@ -1,4 +1,4 @@
-"""Withdrawal of an enrolment: by wish of patient or clinic, or because the patient died."""
+"""Withdrawal of an enrolment: asked for by patient or clinic, or because the patient died."""
 
 from __future__ import annotations
 

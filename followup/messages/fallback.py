@@ -16,13 +16,14 @@ from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.domain.protocols.protocol import Missed
 from followup.domain.protocols.timeline import next_sending_moment
+from followup.domain.reasons import Reason
 from followup.patients.records import address_index
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
 from followup.store.engine.types import new_id
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Attempt, Message
 from followup.store.models.patients import Patient
-from followup.wording.failure_reasons import BOUNCED_TWICE, BOUNCES
+from followup.wording.failure_reasons import BOUNCES
 from followup.worklist.items import NewItem, open_item
 
 OBJECTION_TO_CHANNEL = "objection-to-channel"
@@ -36,7 +37,7 @@ def handle_undeliverable(
     `unreachable` says that the provider just found the address unusable, which a person mends.
     `code` is the cause: the provider's code, or a reason of ours. An answer that can't be
     delivered asks nobody: the text that it answers is before a person already. Nor does a test
-    text, for whose code somebody waits, nor a wish not to be texted, where there is no other
+    text, for whose code somebody waits, nor an objection to texts, where there is no other
     channel: it is the patient's own.
     """
     for message in _messages(unit.session, message_ids):
@@ -48,7 +49,7 @@ def handle_undeliverable(
                 open_item(unit, NewItem.of_message(message, kind="failed", cause=code))
         elif stopped or unreachable:
             # The advice goes another way, but the number wants correcting all the same.
-            cause = BOUNCED_TWICE if stopped else code
+            cause = Reason.BOUNCED_TWICE if stopped else code
             open_item(unit, NewItem.of_message(message, kind="unreachable", cause=cause))
 
 
@@ -135,7 +136,7 @@ def _bounced_again(unit: UnitOfWork, message: Message) -> bool:
         return False
     if _index_of(unit.app, patient, last, ChannelKind.SMS) != patient.mobile_index:
         return False
-    _mark_unusable(unit.session, unit.by, patient, message, code=BOUNCED_TWICE)
+    _mark_unusable(unit.session, unit.by, patient, message, code=Reason.BOUNCED_TWICE)
     return True
 
 

@@ -118,7 +118,7 @@ def _silent(session: Session, app: AppContext) -> list[HealthProblem]:
     return [
         HealthProblem(
             code=f"{component}-silent",
-            sentence=f"{component} gives no sign of life: {', '.join(those)}: look whether it runs",
+            sentence=f"{component} sends no heartbeat: {', '.join(those)}: check that it runs",
         )
         for component, those in by_component.items()
     ]

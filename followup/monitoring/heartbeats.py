@@ -35,7 +35,7 @@ log = structlog.get_logger()
 
 
 class HeartbeatStore(Protocol):
-    """Where signs of life are noted, and by which clock. An app context is one."""
+    """Where heartbeats are stored, and by which clock. An app context is one."""
 
     @property
     def store(self) -> Store: ...
@@ -53,7 +53,7 @@ class OwnHeartbeatStore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeartbeatSign:
-    """The last sign of life of a process. `since` and `at` are real time."""
+    """The last heartbeat of a process. `since` and `at` are real time."""
 
     component: str
     instance: str
@@ -86,7 +86,7 @@ def end_heartbeat(ledger: HeartbeatStore, component: str, instance: str) -> None
 
 
 def latest_heartbeats(session: Session) -> list[HeartbeatSign]:
-    """Return the last sign of life of every process that has not ended in good order."""
+    """Return the last heartbeat of every process that has not ended in good order."""
     rows = session.scalars(select(Heartbeat).order_by(Heartbeat.component, Heartbeat.instance))
     return [
         HeartbeatSign(

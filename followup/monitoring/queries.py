@@ -58,7 +58,7 @@ def queues(session: Session, *, now: datetime) -> Queues:
 
 
 def heartbeats(session: Session) -> Sequence[Heartbeat]:
-    """Return the last sign of life of each process, the latest first."""
+    """Return the last heartbeat of each process, the latest first."""
     return session.scalars(select(Heartbeat).order_by(Heartbeat.real_at.desc())).all()
 
 

@@ -18,7 +18,7 @@ from followup.store.models.worklist import WorklistItem
 REPLACED = "rescheduled"
 """The reason of messages in whose place others were planned."""
 
-DEEDS = (
+PATIENT_ACTIONS = (
     "enrolment.created",
     "enrolment.paused",
     "enrolment.resumed",
@@ -29,7 +29,7 @@ DEEDS = (
     "patient.changed",
     "patient.address-unusable",
 )
-"""What of the audit trail belongs into a patient's line."""
+"""Actions of the audit trail that a patient's timeline shows."""
 
 
 def find_patient(session: Session, patient_id: UUID) -> Patient | None:
@@ -74,17 +74,17 @@ def calls_of(session: Session, patient_id: UUID) -> Sequence[Call]:
     ).all()
 
 
-def deeds_of(session: Session, patient_id: UUID) -> Sequence[AuditEvent]:
+def actions_of(session: Session, patient_id: UUID) -> Sequence[AuditEvent]:
     """Return what was decided about a patient, in order."""
     return session.scalars(
         select(AuditEvent)
-        .where(AuditEvent.patient_id == patient_id, AuditEvent.action.in_(DEEDS))
+        .where(AuditEvent.patient_id == patient_id, AuditEvent.action.in_(PATIENT_ACTIONS))
         .order_by(AuditEvent.id)
     ).all()
 
 
 def objections_of(session: Session, patient: Patient) -> Sequence[Objection]:
-    """Return the wishes in force of a patient, and of their addresses."""
+    """Return the objections in force of a patient, and of their addresses."""
     indexes = [index for index in (patient.mobile_index, patient.email_index) if index is not None]
     mine = [Objection.patient_id == patient.id, Objection.contact_index.in_(indexes)]
     return session.scalars(

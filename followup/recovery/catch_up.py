@@ -106,7 +106,7 @@ def _listed(app: AppContext, restore: Restore) -> tuple[Sequence[Listed], bool]:
         for line in app.lines(ChannelKind.SMS)
     ]
     texts = [one for listed in lists for one in listed or ()]
-    # A wish to stop at one number and to start at another count in the order they came.
+    # A request to stop at one number and to start at another count in the order they came.
     return sorted(texts, key=lambda one: one.created_at or since), None not in lists
 
 
@@ -200,7 +200,7 @@ def _account(
 
 
 def _objects(session: Session, patient: Patient) -> bool:
-    """Say whether nothing goes to a patient anyway; what they got was the answer to their wish."""
+    """Say whether nothing goes to a patient anyway; what they got confirmed it."""
     in_force = patients.open_objections(session, patient_ids=[patient.id], contact_indexes=[])
     return any(one.channel is None for one in in_force)
 

@@ -75,10 +75,10 @@ def _last_run(app: AppContext) -> datetime | None:
 def mark_restored(app: AppContext, *, taken_at: datetime | None, actor: str) -> MarkedRestore:
     """Let the database know that it was restored from a backup, and stop all sending.
 
-    `taken_at` (real time) is when the backup was taken; the database's own last sign of life counts
+    `taken_at` (real time) is when the backup was taken; the database's own last heartbeat counts
     where that is earlier. Everything that fell due before now is in doubt from here on.
     """
-    # Before anything is written here, which is a sign of life too.
+    # Before anything is written here, which is a heartbeat too.
     alive = last_heartbeat_in(app.store)
     activate_switch(app, SwitchScope.ALL, reason=REASON, actor=actor)
     return app.transact(actor, lambda unit: _mark(unit, taken_at=taken_at, alive=alive))

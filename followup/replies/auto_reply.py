@@ -51,7 +51,7 @@ APART = timedelta(hours=1)
 ALIKE_A_DAY = 3
 ANSWERS_A_DAY = 6
 """Confirmations included: a machine that says STOP and START in turn must not go on for ever."""
-WISHES = frozenset({STOPPED, STARTED})
+CONFIRMATIONS = frozenset({STOPPED, STARTED})
 
 
 def answer_to(found: Found) -> str | None:
@@ -76,13 +76,13 @@ def may_answer(session: Session, template: str, *, index: bytes, now: datetime) 
     for_safety = template in FOR_SAFETY
     if not for_safety and sum(row.template not in FOR_SAFETY for row in given) >= ANSWERS_A_DAY:
         return False
-    if template in WISHES:
+    if template in CONFIRMATIONS:
         return True
     # All that is not about safety says first of all that nobody watches: once is enough.
     alike = [
         row.created_at
         for row in given
-        if row.template not in WISHES and (row.template in FOR_SAFETY) == for_safety
+        if row.template not in CONFIRMATIONS and (row.template in FOR_SAFETY) == for_safety
     ]
     return len(alike) < ALIKE_A_DAY and all(at <= now - APART for at in alike)
 

@@ -1,8 +1,8 @@
 """Inbound texts: kept once, obeyed where they say stop or start, and put before a person.
 
-Nobody watches the number that patients answer to, so each text that is more than a wish to stop or
-thanks opens a worklist item, and its sender is told whom to ring. Fixed phrases say how soon a
-person should look, and which standing advice goes out (`followup.domain.triage.triage`).
+Nobody watches the number that patients answer to, so each text that is more than a request
+to stop or thanks opens a worklist item, and its sender is told whom to ring. Fixed phrases say how
+soon a person should look, and which standing advice goes out (`followup.domain.triage.triage`).
 
 A text belongs to a patient where one alone has the number that it came from. Where several share it
 (a couple, or one person at two clinics) nobody knows who wrote: every one of them is stopped or
@@ -166,7 +166,7 @@ def _take(
         _record(session, by, text, thanks)
         return _taken(text, thanks)
     changed = _obey(UnitOfWork(session, app, by), text)
-    # A wish to start where nothing was stopped is a text like any other: it may mean anything.
+    # A request to start where nothing was stopped is a text like any other: it may mean anything.
     starts = text.meaning is ReplyIntent.START and (changed or text.opt_out_type == "START")
     if starts:
         for patient in text.of:
@@ -341,7 +341,7 @@ def _obey(unit: UnitOfWork, text: _Text) -> int:
 
 
 def _needs_nobody(text: _Text, *, starts: bool) -> bool:
-    """Say whether all that the text asks for is done: a wish obeyed, or thanks and nothing else."""
+    """Say whether nothing is left to do: a request was carried out, or it says thanks alone."""
     if text.meaning is ReplyIntent.STOP or (starts and text.of):
         return True
     return text.found.classes == (ReplyClass.THANKS,) and not text.media_count
@@ -386,7 +386,7 @@ def _task(
 
 
 def _cause(text: _Text) -> str:
-    """Return the gravest thing that the text is about, or else what it wishes."""
+    """Return the gravest thing that the text is about, or else what it asks for."""
     gravest = text.found.gravest
     if gravest in {ReplyClass.STOP, ReplyClass.START, ReplyClass.THANKS}:
         return text.meaning.value

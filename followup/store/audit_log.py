@@ -25,7 +25,7 @@ class AuditContext:
 
     @classmethod
     def of(cls, actor: str, clock: Clock) -> AuditContext:
-        """Return a deed done now."""
+        """Return an action done now."""
         return cls(actor=actor, at=clock.now(), real_at=clock.real_now())
 
 
@@ -71,7 +71,7 @@ OF_MESSAGE = ("clinic", "patient_id", "enrolment_id", "id")
 
 
 def events_of(messages: FromClause, *conditions: ColumnElement[bool]) -> Insert:
-    """Return a statement that writes one event for each of these messages, all of one deed.
+    """Return a statement that writes one event for each of these messages, all of one action.
 
     `event_values` returns its parameters.
     """

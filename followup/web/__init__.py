@@ -1,4 +1,4 @@
-"""The web process: the JSON API, providers' hooks, signs of life, and the page that stops e-mails.
+"""The web process: the JSON API, providers' hooks, health checks, and the page that stops e-mails.
 
 Handlers are thin: read, call a use case, answer. Nothing here is logged that a patient wrote or is.
 """

@@ -159,7 +159,7 @@ def _of_people(read: ServiceMetrics) -> Iterator[Metric]:
 def _of_processes(read: ServiceMetrics) -> Iterator[Metric]:
     beats = _gauge(
         "heartbeat_age_seconds",
-        "Since a process last gave a sign of life.",
+        "Since the last heartbeat of a process.",
         "component",
         "instance",
     )

@@ -1,8 +1,8 @@
-"""Failure reasons: what went wrong, in a sentence, and what to do, for every code.
+"""Failure reasons: what went wrong, in a clause, and what to do, for every code.
 
 Codes are the provider's (Twilio's numbers, a mail server's replies) or reasons of our own. What a
-person can do depends on whose fault it is: the number's, the patient's wish, the set-up's, or
-nobody's.
+person can do depends on whose fault it is: the number's, the set-up's or nobody's, or whether the
+patient opted out.
 """
 
 from __future__ import annotations
@@ -10,19 +10,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from followup.domain.protocols.timeline import Fate
+from followup.domain.reasons import Reason
 from followup.providers.email.reply_codes import words_of
 from followup.providers.twilio.errors import ErrorClass, meaning_of
-from followup.wording.labels import REASONS
+from followup.wording.reasons import known_reason
 
-BOUNCED_TWICE = "bounced-twice"
 BOUNCES = frozenset({"30003", "30004", "30008"})
-"""A text that came back: the next may arrive, but two in a row say that none does."""
+"""A text that was not delivered: the next may be, but two in a row say that none is."""
 
 
 @dataclass(frozen=True, slots=True)
 class FailureReason:
-    """`happened` completes "It did not arrive:"; `to_do` is a sentence for staff."""
+    """`happened` goes on from "Not delivered:"; `to_do` is a sentence for staff."""
 
     happened: str
     to_do: str
@@ -30,76 +29,80 @@ class FailureReason:
 
 CORRECT = "Ask the patient for the right number and correct it: nothing more is sent to this one."
 CORRECT_EMAIL = "Ask the patient for the right address and correct it, or send texts instead."
-RING = "Ring and tell the patient what it says; the next message may well arrive."
-WISH = "Respect it: no more texts go to this number. Ring if the patient must know what it says."
-SET_UP = "Tell whoever looks after this service; ring the patients who must know meanwhile."
-ASK = "Ring and ask whether it came: the provider could not say."
-WAIT = "Nothing: it is tried again by itself. Ring if the patient must know at once."
+PHONE = (
+    "Phone the patient and tell them what it says, or send it again. The next message may arrive."
+)
+TELL = "Phone the patient and tell them what it says."
+OPTED_OUT = "Send no more texts to this number. Phone the patient if they must know what it says."
+SET_UP = "Tell whoever runs this service. Phone the patients who must know what it says meanwhile."
+ASK = "Phone the patient and ask whether it arrived: the provider could not say."
+WAIT = "Nothing: it is tried again automatically. Phone the patient if they must know at once."
+LIMIT = "Find out why there are so many. Release them, or stop them."
+LOOK = "Find out why, and phone the patient if they must know what it says."
 
 _BY_VERDICT: dict[ErrorClass, str] = {
     ErrorClass.RECIPIENT: CORRECT,
-    ErrorClass.OPTED_OUT: WISH,
+    ErrorClass.OPTED_OUT: OPTED_OUT,
     ErrorClass.SET_UP: SET_UP,
-    ErrorClass.DELIVERY: RING,
+    ErrorClass.DELIVERY: PHONE,
     ErrorClass.BUSY: WAIT,
     ErrorClass.ACCOUNT: SET_UP,
     ErrorClass.UNKNOWN: ASK,
 }
 
 _TO_DO: dict[str, str] = {
-    "address-unusable": CORRECT,
-    BOUNCED_TWICE: CORRECT,
-    "no-address": "Ask the patient how to reach them, and enter it.",
-    "no-channel": "Ask the patient how they want to be reached.",
-    "objection": "Respect it. Ring if the patient must know what it says.",
-    "objection-to-channel": "Respect it, or agree on the other channel with the patient.",
-    "window-over": "Ring and tell the patient what it says.",
-    Fate.PAST.value: "Ring and tell the patient what it says.",
-    Fate.NO_ROOM.value: "Ring and tell the patient what it says.",
-    "too-late-to-try-again": "Ring and tell the patient what it says.",
-    "outcome-unknown": "Ring and ask whether it came. Send it again if not.",
-    "no-receipt": "Ring if the patient must know. The number may be wrong.",
-    "sent-twice": "Ring if getting it twice could confuse the patient.",
-    "too-many-of-one-content": "Find out why there are so many; let them go, or stop them.",
-    "too-many-to-one-patient": "Find out why there are so many; let them go, or stop them.",
-    "clinic-not-configured": SET_UP,
-    "needs-operator": SET_UP,
+    Reason.ADDRESS_UNUSABLE: CORRECT,
+    Reason.BOUNCED_TWICE: CORRECT,
+    Reason.NO_ADDRESS: "Ask the patient how to contact them, and record it.",
+    Reason.NO_CHANNEL: "Ask the patient how they want to be contacted.",
+    Reason.OBJECTION: "Send no messages. Phone the patient if they must know what it says.",
+    Reason.OBJECTION_TO_CHANNEL: "Send nothing this way, or agree on the other way with them.",
+    Reason.WINDOW_OVER: TELL,
+    Reason.ALREADY_PAST: TELL,
+    Reason.NO_SENDING_HOUR: TELL,
+    Reason.TOO_LATE_TO_TRY_AGAIN: TELL,
+    Reason.OUTCOME_UNKNOWN: "Phone the patient and ask whether it arrived. Send it again if not.",
+    Reason.NO_RECEIPT: "Phone the patient if they must know. The number may be wrong.",
+    Reason.SENT_TWICE: "Phone the patient if getting it twice could confuse them.",
+    Reason.TOO_MANY_OF_ONE_CONTENT: LIMIT,
+    Reason.TOO_MANY_TO_ONE_PATIENT: LIMIT,
+    Reason.CLINIC_NOT_CONFIGURED: SET_UP,
+    Reason.NEEDS_OPERATOR: SET_UP,
+    Reason.BUG: SET_UP,
+    Reason.ID_GIVEN_TWICE: ASK,
     "not-reached": WAIT,
     "header": SET_UP,
-    "bug": SET_UP,
     "address": CORRECT_EMAIL,
     "answer-lost": ASK,
     "unreadable": ASK,
-    "id-given-twice": ASK,
     "TemplateError": SET_UP,
     "WrongMasterKey": SET_UP,
 }
-LOOK = "Look into it, and ring the patient if they need to know."
 
-_OURS: dict[str, str] = {
-    **REASONS,
-    BOUNCED_TWICE: "two texts in a row came back from this number",
-    "failed": "the provider says that it failed, and gives no reason",
-    "TemplateError": "its words can't be made: the template is broken",
-    "WrongMasterKey": "the patient's data can't be opened with the keys of this service",
-    "bug": "a fault of this service stopped it in mid-call",
-    "answer-lost": "the provider's answer was lost, so it may have been sent",
-    "unreadable": "the provider's answer made no sense, so it may have been sent",
+_OF_CALLS: dict[str, str] = {
+    "TemplateError": "the message can’t be made: its template is broken",
+    "WrongMasterKey": "the patient’s data can’t be opened with the keys of this service",
+    "answer-lost": "the provider’s answer was lost, so it may have been sent",
+    "unreadable": "the provider’s answer made no sense, so it may have been sent",
     "not-reached": "the provider could not be reached",
-    "not-called": "its turn had not come in time",
-    "sandbox-lost": "the practice carrier kept its answer to itself",
-    "header": "the e-mail's sender or subject is not allowed in an e-mail",
+    "sandbox-lost": "the practice carrier gave no answer",
+    "header": "the e-mail’s sender or subject is not allowed in an e-mail",
     "address": "this is not an e-mail address",
-    "id-given-twice": "the provider mixed it up with another message",
 }
+"""Codes of our own for what happened while a message was made or handed to its provider."""
 
 
-def failure_reason_of(code: str | None) -> FailureReason:
-    """Return what a code or reason means; of an unknown one, the code and whom to ask."""
+def failure_reason_of(code: str | None, channel: str | None = None) -> FailureReason:
+    """Return what a code or reason means; of an unknown one, the code and what to do.
+
+    `channel` is that of the message, where it is known.
+    """
     if not code:
-        return FailureReason("nobody said why", LOOK)
-    if code in _OURS:
-        return FailureReason(_OURS[code], _TO_DO.get(code, LOOK))
+        return FailureReason("no reason was given", LOOK)
+    ours = _OF_CALLS.get(code) or known_reason(code, channel)
+    if ours is not None:
+        to_do = CORRECT_EMAIL if channel == "email" and _TO_DO.get(code) == CORRECT else ""
+        return FailureReason(ours, to_do or _TO_DO.get(code, LOOK))
     if code.isdigit() and (meaning := meaning_of(int(code))) is not None:
         return FailureReason(f"{meaning.reason} (code {code})", _BY_VERDICT[meaning.verdict])
     if (reply := re.fullmatch(r"([245]\d\d)(?: ([245]\.\d{1,3}\.\d{1,3}))?", code)) is not None:
@@ -120,4 +123,4 @@ def _of_mail(name: str, code: int, enhanced: str | None) -> FailureReason:
     words, mailbox_at_fault = words_of(code, enhanced)
     if code < 500:  # noqa: PLR2004 - RFC 5321, 4.2.1
         return FailureReason(f"{words} ({name})", WAIT)
-    return FailureReason(f"{words} ({name})", CORRECT_EMAIL if mailbox_at_fault else RING)
+    return FailureReason(f"{words} ({name})", CORRECT_EMAIL if mailbox_at_fault else PHONE)

@@ -268,7 +268,7 @@ def take_over_item(
     def work(session: Session) -> None:
         item = _find(session, item_id)
         if item.state == "closed":
-            raise Conflict("this is dealt with already")
+            raise Conflict("this item is closed already")
         if item.state == "taken" and item.owner not in {actor, instead_of}:
             raise Conflict(f"{item.owner} has taken this; speak to them first")
         item.state, item.owner = "taken", actor
@@ -293,7 +293,7 @@ def close_item_in(unit: UnitOfWork, item_id: UUID, *, outcome: str, note: str = 
         raise InvalidInput.of("note", f"use at most {LONGEST_NOTE} characters")
     item = _find(unit.session, item_id)
     if item.state == "closed":
-        raise Conflict("this is dealt with already")
+        raise Conflict("this item is closed already")
     if note.strip():
         item.note_sealed = sealer_of(unit.session, unit.app, item).seal(
             note.strip(), column=NOTE_COLUMN

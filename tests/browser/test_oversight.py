@@ -29,21 +29,21 @@ def test_what_was_this_patient_told_is_answered_and_taken_away(site, window, jav
 
     screen.go("/patients")
     screen.click("Test Patient-00001")
-    screen.click("Report for the audit")
+    screen.click("Audit report")
     assert screen.heading == "Report on a patient"
     for told in (
         "take the small dressing off",
-        "A draft: no clinician has signed it off",
+        "Draft: no clinician has approved this text",
         "Intact",
     ):
         assert told in screen.text
     screen.look()
     with screen.page.expect_download() as download:
-        screen.page.get_by_role("button", name="Take it away as a PDF").click()
+        screen.page.get_by_role("button", name="Download PDF").click()
     assert download.value.path().read_bytes().startswith(b"%PDF-")
 
     screen.go("/audit?what=looks")
-    assert "took the report on Test Patient-00001 away as a PDF" in screen.text
+    assert "downloaded the audit report on Test Patient-00001 as a PDF" in screen.text
     screen.look()
 
 
@@ -61,7 +61,7 @@ def test_the_words_are_read_and_a_timeline_is_drawn(site, window):
     screen.go("/protocols/nerve-root-block")
     for label, value in (("Day", "23"), ("Month", "10"), ("Year", "2026")):
         screen.fill(label, value)
-    screen.click("Draw the timeline")
+    screen.click("Show")
     assert "Timeline of somebody enrolled on Fri 23 Oct 2026, 2:30pm" in screen.text
     screen.look()
 

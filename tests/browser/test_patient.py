@@ -68,19 +68,19 @@ def test_stopping_and_starting_messages(window, site, path, javascript):
     screen.go(path)
     screen.click("Stop messages")
     screen.look()
-    screen.click("Stop these")
+    screen.click("Stop messages")
     assert screen.page.title().startswith("Error: ")
     screen.look()
     screen.page.get_by_label("Any messages").check()
-    screen.click("Stop these")
+    screen.click("Stop messages")
 
     screen.look()
     assert "does not want" in screen.text
     assert "planned" not in states(site)
 
-    screen.click("The patient wants messages again")
+    screen.click("Restart messages")
     screen.look()
-    assert screen.page.get_by_text("The patient wants messages again").count() == 0
+    assert screen.page.get_by_text("Restart messages").count() == 0
     assert "planned" in states(site)
 
 

@@ -14,13 +14,13 @@ def test_somebody_is_invited_joins_and_is_signed_out_by_the_manager(site, window
     manager.look()
 
     manager.click("Invite somebody")
-    manager.click("Make the link")
+    manager.click("Create invitation")
     assert "Choose what they may do" in manager.text
     manager.look()
     manager.fill("E-mail address", "nia@example.com")
     manager.page.get_by_label("Enrol and manage").check()
     manager.page.get_by_label("In all clinics").check()
-    manager.click("Make the link")
+    manager.click("Create invitation")
     link = manager.page.locator("code").inner_text()
     manager.look()
 
@@ -59,8 +59,8 @@ def test_sending_is_stopped_and_let_go_again(site, window, javascript):
     assert "Sending is stopped: all texts" in screen.page.locator("aside").inner_text()
     screen.look()
 
-    screen.page.get_by_role("button", name="Let it go again").click()
+    screen.page.get_by_role("button", name="Restart sending").click()
     assert "Nothing: every message goes out when it is due" in screen.text
-    screen.click("Switches of the past")
+    screen.click("Previous stops")
     assert "The words are wrong" in screen.text
     screen.look()

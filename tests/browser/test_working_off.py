@@ -48,22 +48,22 @@ def test_a_wrong_number_is_found_corrected_and_what_is_useful_planned_anew(
     screen.click("See what needs attention")
     screen.look()
     screen.page.locator("section", has_text="Test Patient-00001").get_by_role(
-        "button", name="Deal with it", exact=False
+        "button", name="Open", exact=False
     ).first.click()
     screen.look()
-    screen.click("Take")
-    assert "This is yours now" in screen.page.content()
+    screen.click("Assign to me")
+    assert "Assigned to you" in screen.page.content()
 
     screen.click("Correct number")
-    screen.click("Save and send what is still useful")
+    screen.click("Save and send again")
     assert "Enter a mobile number" in screen.text
     screen.look()
     screen.fill("New mobile number", "07700 900222")
     screen.fill("New mobile number again", "07700 900222")
-    screen.click("Save and send what is still useful")
+    screen.click("Save and send again")
 
     assert screen.heading == "Needs attention"
-    assert "planned anew" in screen.text
+    assert "timeline updated" in screen.text
     screen.look()
     assert items(busy)["failed"].outcome == "corrected"
     planned = [one for one in rows(busy.app, Message) if one.generation == 2]
@@ -79,16 +79,16 @@ def test_a_question_is_read_the_patient_rung_and_the_list_is_shorter(window, bus
     assert "+447700900003" in screen.text
     screen.look()
 
-    screen.click("Rang the patient")
+    screen.click("Record a call")
     screen.click("Save")
     assert "Choose how the call ended" in screen.text
     screen.look()
-    screen.page.get_by_label("Rang and spoke to the patient").check()
-    screen.page.get_by_label("Yes, take it off the list").check()
+    screen.page.get_by_label("Spoke to the patient").check()
+    screen.page.get_by_label("Yes", exact=True).check()
     screen.fill("What was said (optional)", "A shower is fine.")
     screen.click("Save")
 
-    assert "The call is noted" in screen.text
+    assert "The call is recorded" in screen.text
     assert items(busy)["reply"].outcome == "rang"
     screen.go(f"/attention/{items(busy)['reply'].id}")
     assert "A shower is fine." in screen.text
@@ -100,15 +100,15 @@ def test_what_is_dealt_with_leaves_an_empty_list_that_is_good_news(window, busy,
     screen = window(busy, Role.ENROL, javascript=javascript)
     for item in items(busy).values():
         screen.go(f"/attention/{item.id}")
-        screen.click("Dealt with")
+        screen.click("Close")
         screen.look()
-        screen.page.get_by_label("Nothing needs doing").check()
-        screen.click("Take it off the list")
+        screen.page.get_by_label("No action needed").check()
+        screen.click("Close")
 
-    assert "Good news: nothing needs a person" in screen.text
+    assert "Nothing needs action" in screen.text
     screen.look()
     screen.go("/")
-    assert "Good news: nothing needs a person" in screen.text
+    assert "Nothing needs action" in screen.text
 
 
 @with_and_without
@@ -158,7 +158,7 @@ def test_messages_are_narrowed_and_taken_away(window, busy, javascript):
     assert "Taking the dressing off" in screen.text
     screen.look()
     with screen.page.expect_download() as taken:
-        screen.click("Download these as a table (CSV)")
+        screen.click("Download CSV")
     assert taken.value.suggested_filename == "messages.csv"
 
 
@@ -169,4 +169,4 @@ def test_an_auditor_sees_everything_and_is_offered_nothing_to_change(window, bus
         screen.go(path)
         screen.look()
         assert "Send again" not in screen.text
-        assert screen.page.get_by_role("button", name="Take").count() == 0
+        assert screen.page.get_by_role("button", name="Assign to me").count() == 0

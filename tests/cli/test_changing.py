@@ -84,7 +84,7 @@ def test_pausing_holds_and_resuming_lets_go(followup):
     assert states(followup) == {"held"}
     resumed = followup("resume", "REF-1", "--json")
 
-    assert "is paused: 14 messages held." in paused.out
+    assert "is paused: 14 messages on hold." in paused.out
     assert resumed.json["state"] == "active"
     assert resumed.json["planned"] == 14
     assert states(followup) == {"planned"}
@@ -98,7 +98,7 @@ def test_withdrawing_cancels_and_keeps_the_reason(followup):
     assert answer.json["state"] == "withdrawn"
     assert answer.json["cancelled"] == 14
     assert states(followup) == {"cancelled"}
-    assert "withdrawn: Moved to Exeter" in followup("timeline", "REF-1").out
+    assert "Ended: Moved to Exeter" in followup("timeline", "REF-1").out
     assert followup("withdraw", "REF-1", "--reason", "again", "--json").json["cancelled"] == 0
 
 
@@ -149,13 +149,13 @@ def test_a_wish_to_stop_cancels_and_is_listed_with_who_recorded_it(on_both):
 
     answer = on_both("stop", "REF-1")
 
-    assert answer.out == "Recorded: no more messages.\n"
+    assert answer.out == "Messages stopped.\n"
     assert states(on_both) == {"cancelled"}
-    (wish,) = on_both("objections", "--json").lines
-    assert wish["enrolment_ids"] == [identifier]
-    assert wish["channel"] is None
-    assert wish["source"] == "staff"
-    assert wish["lodged_by"].startswith("cli:")
+    (objection,) = on_both("objections", "--json").lines
+    assert objection["enrolment_ids"] == [identifier]
+    assert objection["channel"] is None
+    assert objection["source"] == "staff"
+    assert objection["lodged_by"].startswith("cli:")
     assert identifier in on_both("objections").out
     assert on_both("stop", "REF-1", "--json").json["lodged"] is False
 
@@ -171,7 +171,7 @@ def test_a_wish_to_start_again_lifts_it_and_plans_what_is_still_useful(on_both):
     assert on_both("objections").out == "There are none.\n"
     assert len(on_both("objections", "REF-1", "--all", "--json").lines) == 1
     assert "planned" in states(on_both)
-    assert on_both("start", "REF-1").out == "There was no objection to lift.\n"
+    assert on_both("start", "REF-1").out == "Messages were not stopped.\n"
 
 
 def test_a_wish_may_be_about_one_channel(followup):
@@ -179,7 +179,7 @@ def test_a_wish_may_be_about_one_channel(followup):
 
     answer = followup("stop", "REF-1", "--channel", "sms")
 
-    assert answer.out == "Recorded: no more texts.\n"
+    assert answer.out == "Texts stopped.\n"
     assert followup("objections", "--json").lines[0]["channel"] == "sms"
     assert states(followup) == {"planned"}
     assert followup("stop", "REF-1", "--channel", "pigeon").code == 2

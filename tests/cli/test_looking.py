@@ -81,7 +81,7 @@ def test_a_timeline_shows_what_was_sent_in_its_own_words(followup):
     assert messages[0]["attempts"] == 1
     assert messages[0]["provider_id"]
     assert messages[0]["text"].startswith("Derriford Pain Clinic: do not drive")
-    assert "delivered" in answer.out
+    assert "Delivered" in answer.out
     assert "Reference  REF-1" in answer.out
 
 

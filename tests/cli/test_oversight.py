@@ -127,9 +127,9 @@ def test_an_audit_tells_what_when_in_which_words_and_whether_it_arrived(on_both)
         "email": "p…@example.com",
     }
     for words in (
-        "DELIVERED: the carrier confirmed that it arrived",
-        "Attempt 1 on Mon 19 Oct 2026 15:00, by sandbox from sandbox to 07… …001: accepted",
-        f"Words of version {attempt['content_version'][:12]}, draft: approved by nobody yet:",
+        "DELIVERED: the provider confirmed that it arrived",
+        "Attempt 1 on Mon 19 Oct 2026 15:00, by Practice carrier from sandbox to 07… …001: acc",
+        f"Message text of version {attempt['content_version'][:12]}, draft: no clinician has",
         "| Derriford Pain Clinic: do not drive yourself home.",
         "Never handed to a provider: 12 planned.",
         "enrolment created (messages 14, protocol nerve-root-block)",
@@ -155,11 +155,11 @@ def test_an_audit_tells_of_failures_fallbacks_persons_and_staff(followup):
 
     answer = followup("audit", "REF-1")
 
-    assert "DID NOT ARRIVE" in answer.out
+    assert "NOT DELIVERED" in answer.out
     assert "to b…@example.com" in answer.out
-    assert "WHAT A PERSON WAS ASKED TO DO" in answer.out
-    assert "open still" in answer.out
-    assert "withdrawn: Moved to Exeter" in answer.out
+    assert "WHAT NEEDED ACTION" in answer.out
+    assert "still open" in answer.out
+    assert "Ended: Moved to Exeter" in answer.out
     assert "enrolment withdrawn (why by-staff)" in answer.out
     shown = followup("audit", "REF-1", "--json").json
     assert shown["why_ended"] == "Moved to Exeter"
@@ -237,14 +237,14 @@ def test_what_waits_for_a_person_is_listed_shown_taken_and_closed(on_both):
     assert item["enrolment_id"] == identifier
     assert item["look_by"].endswith("Z")
     assert item["id"] in listed.out
-    assert "did not arrive: ring the patient" in listed.out
+    assert "Message not delivered" in listed.out
     for words in ("Test Patient-00001", "+447700900222", "REF-1", "going-home"):
         assert words in shown.out
     assert on_both("worklist", "take", item["id"][:18]).code == 0
     assert on_both("worklist", "--json").lines[0]["owner"].startswith("cli:")
     closed = on_both("worklist", "close", item["id"], "--outcome", "rang")
-    assert closed.out == f"Item {item['id']} is closed: rang.\n"
-    assert on_both("worklist").out == "Nothing waits for a person.\n"
+    assert closed.out == f"Item {item['id']} is closed: phoned the patient.\n"
+    assert on_both("worklist").out == "Nothing needs action.\n"
     assert on_both("worklist", "close", item["id"], "--outcome", "rang").code == 1
 
 
@@ -316,7 +316,7 @@ def test_a_reply_is_taken_in_as_a_carrier_would_bring_it(on_both):
     assert answer.json["meaning"] == "stop"
     assert answer.json["answer"] == "reply-stopped"
     assert len(on_both("objections", "--json").lines) == 1
-    assert "understood as red-flag" in told.out
+    assert "possible red flag" in told.out
     (item,) = on_both("worklist", "--json").lines
     assert "my leg is weak" in on_both("worklist", "show", item["id"]).out
 

@@ -14,7 +14,7 @@ def test_a_reply_is_sorted_into_classes_with_the_words_that_were_found(followup)
 def test_for_people_it_is_put_in_words(followup):
     answer = followup("triage", "no weakness")
 
-    assert "not understood: read it" in answer.out
+    assert "Not recognised: staff must read it" in answer.out
 
 
 def test_the_report_shows_sensitivity_and_false_alarms_by_class(followup):

@@ -18,7 +18,7 @@ LIFTED = datetime(2026, 10, 30, 9, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Wish:
+class Objection:
     channel: ChannelKind | None
     lifted_at: datetime | None = None
 
@@ -67,7 +67,7 @@ def test_each_word_at_which_carriers_stop_stops_us_too(word):
         "Stop\nGet Outlook for Android",
     ],
 )
-def test_a_wish_to_stop_is_understood_however_it_is_put(text):
+def test_a_words_to_stop_is_understood_however_it_is_put(text):
     assert is_stop(text)
     assert not is_start(text)
 
@@ -105,7 +105,7 @@ def test_anything_else_is_left_for_a_person_to_read(text):
 
 
 @pytest.mark.parametrize("text", ["START", "Start please", "unstop", "Opt in", "start again."])
-def test_a_wish_to_start_again_is_understood(text):
+def test_a_words_to_start_again_is_understood(text):
     assert is_start(text)
     assert not is_stop(text)
 
@@ -125,8 +125,8 @@ def test_no_reply_asks_for_both():
     st.text(string.punctuation.replace("_", "") + " \n", max_size=5),
     st.booleans(),
 )
-def test_case_courtesy_and_punctuation_make_no_difference(wish, courtesies, marks, loud):
-    text = f"{marks} {' '.join([*courtesies, wish])} {marks}"
+def test_case_courtesy_and_punctuation_make_no_difference(words, courtesies, marks, loud):
+    text = f"{marks} {' '.join([*courtesies, words])} {marks}"
 
     assert is_stop(text.upper() if loud else text)
 
@@ -143,14 +143,14 @@ def test_whatever_comes_in_is_never_understood_as_both(text):
     ("objections", "sms", "email"),
     [
         ([], True, True),
-        ([Wish(ChannelKind.SMS)], False, True),
-        ([Wish(ChannelKind.EMAIL)], True, False),
-        ([Wish(None)], False, False),
-        ([Wish(ChannelKind.SMS, LIFTED)], True, True),
-        ([Wish(None, LIFTED)], True, True),
-        ([Wish(ChannelKind.SMS, LIFTED), Wish(ChannelKind.SMS)], False, True),
-        ([Wish(None, LIFTED), Wish(ChannelKind.EMAIL)], True, False),
-        ([Wish(ChannelKind.SMS), Wish(ChannelKind.EMAIL)], False, False),
+        ([Objection(ChannelKind.SMS)], False, True),
+        ([Objection(ChannelKind.EMAIL)], True, False),
+        ([Objection(None)], False, False),
+        ([Objection(ChannelKind.SMS, LIFTED)], True, True),
+        ([Objection(None, LIFTED)], True, True),
+        ([Objection(ChannelKind.SMS, LIFTED), Objection(ChannelKind.SMS)], False, True),
+        ([Objection(None, LIFTED), Objection(ChannelKind.EMAIL)], True, False),
+        ([Objection(ChannelKind.SMS), Objection(ChannelKind.EMAIL)], False, False),
     ],
     ids=[
         "none", "texts", "e-mails", "everything", "texts, lifted", "everything, lifted",

@@ -105,7 +105,7 @@ def test_blank_rows_are_passed_over_and_lines_counted_on():
     [
         pytest.param("procedure_at", "", "this is missing: fill it in", id="no-time"),
         pytest.param("procedure_at", "tomorrow", "this is not a date and time", id="bad-time"),
-        pytest.param("nhs_number", "9990000019", "wrong digit", id="nhs-number"),
+        pytest.param("nhs_number", "9990000019", "valid NHS number", id="nhs-number"),
         pytest.param("mobile", "01752 437706", "can't take texts", id="landline"),
         pytest.param("diabetic", "perhaps", "write yes or no: Does the patient", id="answer"),
         pytest.param("reference", "x" * 81, "at most 80", id="long-reference"),

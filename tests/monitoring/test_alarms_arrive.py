@@ -89,15 +89,15 @@ def scene(tmp_path) -> Iterator[Scene]:
 
 
 def components(scene: Scene) -> set[str]:
-    """Return whose signs of life there are."""
+    """Return whose heartbeats there are."""
     url = scene.stack.environment["FOLLOWUP_DATABASE_URL"].replace("+psycopg", "")
     with psycopg.connect(url) as connection:
         return {row[0] for row in connection.execute("SELECT component FROM heartbeats")}
 
 
 def beating(scene: Scene, *wanted: str) -> None:
-    """Wait until these have given a sign of life."""
-    said = f"signs of life of {wanted}"
+    """Wait until these have sent a heartbeat."""
+    said = f"heartbeats of {wanted}"
     scene.stack.wait_for(lambda: components(scene) >= set(wanted), what=said, seconds=SECONDS)
 
 

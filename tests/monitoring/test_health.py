@@ -1,4 +1,4 @@
-"""Signs of life: what is quiet, late or stuck shows by itself."""
+"""Health checks: what is quiet, late or stuck shows by itself."""
 
 from __future__ import annotations
 

@@ -404,7 +404,7 @@ def test_a_backup_in_place_lets_nothing_start_before_it_is_said_to_be_one(sqlite
 
 def test_when_the_backup_was_taken_is_never_believed_to_be_later_than_the_last_sign_of_life(app):
     alive = clock_of(app).real_now()
-    activate_switch(app, SwitchScope.ALL, reason="a sign of life", actor="cli:test")
+    activate_switch(app, SwitchScope.ALL, reason="a heartbeat", actor="cli:test")
     clock_of(app).advance(DAY)
 
     marked = mark_restored(app, taken_at=clock_of(app).real_now(), actor="cli:test")

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from followup.audit.seals import seal_trail
 from followup.consent.objections import lodge_objection
 from followup.context import AppContext, UnitOfWork
+from followup.domain.item_kind import ItemKind
 from followup.domain.lifecycle import State
 from followup.domain.needs import ReadingNeed
 from followup.domain.roles import Role
@@ -44,7 +45,6 @@ from followup.store.models.patients import Patient
 from followup.store.models.staff import NumberCheck, Staff
 from followup.store.models.worklist import WorklistItem
 from followup.web.console.framework.drafts import begin_draft
-from followup.web.console.words import labels as words
 from followup.worklist.items import NewItem, close_item, open_item, take_over_item
 from tests.support.apps import clock_of, enrol_one, messages, rows, run_until
 from tests.support.people import CLINIC, EMAIL, ENROLLED_AT, SMS, nhs_number
@@ -223,7 +223,7 @@ def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
         "template": ["sugar", "reply-red-flag", "facet-going-home"],
         "language": ["en"],
         "protocol": ["nerve-root-block"],
-        "step": ["who", "name", "reach", "procedure", "about", "wishes"],
+        "step": ["who", "name", "reach", "procedure", "about", "preferences"],
         "draft": [whole],
         "switch": [_switches(app)],
         **_team(app),
@@ -301,7 +301,9 @@ def _items(app: AppContext, message: Message) -> dict[str, UUID]:
         kind: NewItem(subject=kind, kind=kind, clinic=CLINIC, cause="TemplateError")
         for kind in ("set-up", "blast-radius")
     }
-    about = {kind: NewItem.of_message(message, kind=kind, cause="30006") for kind in words.KINDS}
+    about = {
+        kind.value: NewItem.of_message(message, kind=kind.value, cause="30006") for kind in ItemKind
+    }
     by = app.by("worker")
     with app.store.write() as session:
         opened = {

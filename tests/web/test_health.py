@@ -1,4 +1,4 @@
-"""Signs of life: the process, the service behind it, and figures that tell nobody's data."""
+"""Health endpoints: the process, the service behind it, and figures that tell nobody's data."""
 
 from __future__ import annotations
 

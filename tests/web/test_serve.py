@@ -60,7 +60,7 @@ def test_it_serves_and_gives_signs_of_life(stack, sqlite_url):
             with store.read() as session:
                 return [one.component for one in session.query(Heartbeat)]
 
-        stack.wait_for(lambda: components() == ["web"], what="a sign of life", of=running)
+        stack.wait_for(lambda: components() == ["web"], what="a heartbeat", of=running)
     assert httpx.get(f"http://127.0.0.1:{port}/healthz").json() == {"status": "ok"}
 
 

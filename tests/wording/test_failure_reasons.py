@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import pytest
 
+from followup.domain.reasons import Reason
 from followup.providers.email.reply_codes import SmtpReply, failure_of
 from followup.providers.twilio.errors import MEANINGS
-from followup.web.console.words import labels as words
 from followup.wording.failure_reasons import (
     BOUNCES,
     CORRECT,
     CORRECT_EMAIL,
     LOOK,
-    WISH,
+    OPTED_OUT,
     failure_reason_of,
     is_known_reason,
 )
-from followup.wording.labels import REASONS
-from tests.wording.test_labels import literals
+from tests.wording.literals import literals
 
-OURS = literals("reason", "cause") | set(REASONS)
+OURS = literals("reason", "cause") | set(Reason)
 RAISED = {"answer-lost", "unreadable", "header", "address", "bug", "not-reached", "HTTP 404"}
 
 
@@ -50,20 +49,21 @@ def test_every_reply_of_a_mail_server_has_words(code):
 def test_what_to_do_depends_on_whose_fault_it_is():
     assert failure_reason_of("21211").to_do == failure_reason_of("30006").to_do == CORRECT
     assert failure_reason_of("bounced-twice").to_do == CORRECT
-    assert failure_reason_of("21610").to_do == WISH
+    assert failure_reason_of("21610").to_do == OPTED_OUT
     assert failure_reason_of("550 5.1.1").to_do == CORRECT_EMAIL
 
 
 def test_an_unknown_code_is_told_as_it_is():
     assert failure_reason_of("12345").happened == "the provider gave the code 12345"
     assert not is_known_reason("12345")
-    assert failure_reason_of(None).happened == "nobody said why"
+    assert failure_reason_of(None).happened == "no reason was given"
 
 
 def test_what_comes_back_is_listed_by_the_carrier():
     assert {int(code) for code in BOUNCES} <= set(MEANINGS)
 
 
-def test_the_console_tells_it_as_the_beginning_of_a_sentence():
-    assert words.cause("30006").startswith("This is a landline")
-    assert words.cause(None) == ""
+def test_a_number_and_an_e_mail_address_are_named_where_the_channel_is_known():
+    assert failure_reason_of("address-unusable", "sms").happened == "number not working"
+    assert failure_reason_of("address-unusable", "email").happened == "e-mail address not working"
+    assert failure_reason_of("address-unusable", "email").to_do == CORRECT_EMAIL

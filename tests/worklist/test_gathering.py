@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from followup.domain.lifecycle import State
+from followup.domain.reasons import Reason
 from followup.store.models.patients import Patient
-from followup.wording.failure_reasons import BOUNCED_TWICE
 from followup.worklist.items import close_item, occurrences
 from tests.support.apps import (
     EMAIL,
@@ -84,7 +84,7 @@ def test_two_texts_in_a_row_that_come_back_stop_the_third(app):
     run_until(app, ENROLLED_AT + 15 * DAYS)
 
     (patient,) = rows(app, Patient)
-    assert patient.mobile_unusable == BOUNCED_TWICE
+    assert patient.mobile_unusable == Reason.BOUNCED_TWICE
     assert sms_of(app).taken == {}
     (item,) = items(app)
     causes = [cause for _, cause in gathered(app, item)]

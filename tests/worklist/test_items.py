@@ -82,7 +82,7 @@ def test_an_item_is_taken_by_one_and_closed_once(app: AppContext):
         lambda: take_over_item(app, item_id, actor="web:ada"),
         lambda: close_item(app, item_id, outcome="rang", actor="web:ada"),
     ):
-        with pytest.raises(Conflict, match="dealt with already"):
+        with pytest.raises(Conflict, match="closed already"):
             again()
 
 

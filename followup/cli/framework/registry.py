@@ -40,10 +40,8 @@ COMMANDS: dict[str, dict[str, Entry]] = {
             "patients.change:withdraw", "End an enrolment and cancel what is not sent."
         ),
         "stop": Entry("patients.stop_start:stop", "Record that a patient wants no more messages."),
-        "start": Entry("patients.stop_start:start", "Record that a patient wants messages again."),
-        "objections": Entry(
-            "patients.stop_start:objections", "List the wishes not to be written to."
-        ),
+        "start": Entry("patients.stop_start:start", "Restart the messages of a patient."),
+        "objections": Entry("patients.stop_start:objections", "List the opt-outs of patients."),
         "page": Entry(
             "patients.page:group", "Print, replace or revoke the link to a patient's page."
         ),
@@ -56,7 +54,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
             "oversight.triage:triage", "Show how a reply is sorted, and how well that works."
         ),
         "worklist": Entry(
-            "oversight.worklist:group", "List what waits for a person; take and close it."
+            "oversight.worklist:group", "List what needs action; assign and close items."
         ),
         "balance": Entry("oversight.balance:balance", "Account for every message that fell due."),
         "audit": Entry(

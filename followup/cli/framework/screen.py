@@ -77,11 +77,6 @@ def printable(text: str) -> str:
     )
 
 
-def counted(count: int, noun: str) -> str:
-    """Return a number with its noun: `1 message`, `2 messages`."""
-    return f"1 {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def table(columns: Sequence[Column], rows: Iterable[Sequence[str | Cell]]) -> None:
     """Print a table: drawn on a terminal; in a pipe one line a row, with nothing cut off."""
     listed = [[_cell(value) for value in row] for row in rows]

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
-from followup.cli.framework.screen import Cell, Column, counted, is_terminal, table
+from followup.cli.framework.screen import Cell, Column, is_terminal, table
 from followup.domain.lifecycle import State
 from followup.messages.view import MessageView
-from followup.wording.labels import STATES, channel_text, moved_text, reason_text, state_label
+from followup.wording.channels import channel_text
+from followup.wording.failure_reasons import failure_reason_of
+from followup.wording.formats import count, day_and_time
+from followup.wording.reasons import moved_text
+from followup.wording.states import state_term
+from followup.wording.terminal_styles import STYLES
 
 STACK_WIDTH = 26
 """Of the column that holds a message's time and all that belongs to it, on a terminal."""
 
 NEVER_SENT = frozenset({State.EXPIRED, State.SUPPRESSED, State.CANCELLED})
-
-
-def day_and_time(local: datetime) -> str:
-    """Return a local time as people read it."""
-    return f"{local:%a} {local.day} {local:%b %Y %H:%M}"
 
 
 def print_timeline(messages: Sequence[MessageView], *, with_state: bool) -> None:
@@ -50,13 +49,13 @@ def _stack(message: MessageView, *, with_state: bool) -> Cell:
         channel_text(message.channel, message.segments),
         *textwrap.wrap(_remarks(message, with_state=with_state), STACK_WIDTH),
     ]
-    colour = STATES[State(message.state)].colour
-    return Cell("\n".join(lines), colour, heading=day_and_time(message.local))
+    style = STYLES[state_term(message.state).colour]
+    return Cell("\n".join(lines), style, heading=day_and_time(message.local))
 
 
 def _words(message: MessageView) -> str:
     if message.text is None:
-        return "(nothing)" if message.state in NEVER_SENT else "(the words are no longer kept)"
+        return "(nothing)" if message.state in NEVER_SENT else "(the text is no longer kept)"
     return f"{message.subject}\n\n{message.text}" if message.subject else message.text
 
 
@@ -68,8 +67,9 @@ def step_title(step: str, occurrence: int) -> str:
 def _remarks(message: MessageView, *, with_state: bool) -> str:
     remarks = [moved_text(message.moved_because)]
     if with_state or message.state != State.PLANNED:
-        told, why = state_label(message.state), reason_text(message.reason)
-        remarks.insert(0, f"{told}: {why}" if why else told)
+        label = state_term(message.state).label
+        why = message.reason and failure_reason_of(message.reason, message.channel).happened
+        remarks.insert(0, f"{label}: {why}" if why else label)
     return "; ".join(filter(None, remarks))
 
 
@@ -77,5 +77,5 @@ def summary(messages: Iterable[MessageView]) -> str:
     """Return how many messages there are, and how many of them will not be sent."""
     listed = list(messages)
     lost = sum(message.state in NEVER_SENT for message in listed)
-    text = counted(len(listed), "message")
+    text = count(len(listed), "message")
     return f"{text}, {lost} of which will not be sent" if lost else text

@@ -20,12 +20,19 @@ from followup.cli.framework.boundary import REFUSED, WrongUse
 from followup.cli.framework.opening import opened
 from followup.cli.framework.options import AsJson
 from followup.cli.framework.screen import bullet, fields, note, paragraph, say, say_json
-from followup.cli.framework.timeline_table import day_and_time, step_title
+from followup.cli.framework.timeline_table import step_title
 from followup.cli.patients.timeline import about, print_enrolment
-from followup.domain.lifecycle import State
 from followup.enrolment.queries import find_enrolment
 from followup.store.models.audit import AuditEvent
-from followup.wording.labels import KINDS, STATES, channel_text, moved_text, reason_text
+from followup.wording.approvals import approval_text
+from followup.wording.channels import channel_text
+from followup.wording.failure_reasons import failure_reason_of
+from followup.wording.formats import day_and_time, small
+from followup.wording.providers import attempt_text, provider_text, report_text
+from followup.wording.reasons import moved_text
+from followup.wording.staff import actor_text
+from followup.wording.states import state_term
+from followup.wording.worklist import item_term, outcome_text
 
 
 def audit(
@@ -124,12 +131,14 @@ def _show(dossier: EnrolmentEvidence, *, everything: bool) -> None:
     unsent = Counter(told.view.state for told in dossier.told if not told.tries)
     if unsent:
         say()
-        listed = ", ".join(f"{number} {state}" for state, number in unsent.items())
-        say(f"Never handed to a provider: {listed}. They stand in: followup timeline")
+        listed = ", ".join(
+            f"{number} {small(state_term(state).label)}" for state, number in unsent.items()
+        )
+        say(f"Never handed to a provider: {listed}. See them with: followup timeline")
     _show_items(dossier, zone)
     say()
     say("WHAT WAS DONE")
-    for event in dossier.events if everything else dossier.deeds:
+    for event in dossier.events if everything else dossier.actions:
         bullet(_event(event, zone))
 
 
@@ -141,51 +150,53 @@ def _show_told(told: EvidenceMessage, zone: ZoneInfo) -> None:
         f"{step_title(view.step, view.occurrence)}, {channel_text(view.channel, view.segments)}, "
         f"due {day_and_time(view.local)}" + (f" ({moved})" if moved else "")
     )
-    state, why = STATES[State(view.state)], reason_text(view.reason)
-    say(f"  {state.label.upper()}: {why or state.meaning}")
+    term, why = (
+        state_term(view.state),
+        view.reason and failure_reason_of(view.reason, view.channel).happened,
+    )
+    say(f"  {term.label.upper()}: {why or term.meaning}")
     for each in told.tries:
         _show_try(each, zone)
 
 
 def _show_try(each: EvidenceAttempt, zone: ZoneInfo) -> None:
     attempt = each.attempt
-    outcome = attempt.outcome or "under way"
+    outcome = small(attempt_text(attempt.outcome))
     code = f" ({attempt.code}: {attempt.reason})" if attempt.code else ""
     say(
         f"  Attempt {attempt.number} on {day_and_time(attempt.started_at.astimezone(zone))}, by "
-        f"{attempt.provider} from {attempt.sender} to {each.to or '(erased)'}: {outcome}{code}"
+        f"{provider_text(attempt.provider)} from {attempt.sender} to {each.to or '(erased)'}: "
+        f"{outcome}{code}"
     )
     if attempt.provider_id:
         say(f"  Provider's id {attempt.provider_id}")
     for receipt in each.receipts:
         at = day_and_time(receipt.received_at.astimezone(zone))
-        say(f"  Receipt on {at}: {receipt.status}" + (f" ({receipt.code})" if receipt.code else ""))
-    say(f"  Words of version {attempt.content_version[:12]}, {_approval(each)}:")
+        say(
+            f"  Receipt on {at}: {small(report_text(receipt.status))}"
+            + (f" ({receipt.code})" if receipt.code else "")
+        )
+    approval = small(approval_text(each.version.approval if each.version else None))
+    say(f"  Message text of version {attempt.content_version[:12]}, {approval}:")
     words = "(erased)" if each.text is None else each.text
     paragraph(f"{each.subject}\n\n{words}" if each.subject else words, indent="    | ")
-
-
-def _approval(each: EvidenceAttempt) -> str:
-    approval = each.version.approval if each.version else None
-    if not approval:
-        return "approval not recorded"
-    if approval.get("by_role"):
-        return f"{approval['standing']} by {approval['by_role']} on {approval['on']}"
-    return f"{approval['standing']}: approved by nobody yet"
 
 
 def _show_items(dossier: EnrolmentEvidence, zone: ZoneInfo) -> None:
     if dossier.items:
         say()
-        say("WHAT A PERSON WAS ASKED TO DO")
+        say("WHAT NEEDED ACTION")
     for item in dossier.items:
         opened_on = day_and_time(item.opened_at.astimezone(zone))
-        closed = "open still"
+        closed = "still open"
         if item.closed_at:
             closed_on = day_and_time(item.closed_at.astimezone(zone))
-            closed = f"closed {closed_on} by {item.closed_by}: {item.outcome}"
-        what = KINDS.get(item.kind, item.kind)
-        bullet(f"{opened_on}: {what} ({reason_text(item.detail.get('cause'))}); {closed}")
+            who, outcome = actor_text(str(item.closed_by)), small(outcome_text(item.outcome))
+            closed = f"closed {closed_on} by {who}: {outcome}"
+        channel = item.detail.get("channel")
+        what = item_term(item.kind, channel).label
+        why = failure_reason_of(item.detail.get("cause"), channel).happened
+        bullet(f"{opened_on}: {what} ({why}); {closed}")
 
 
 def _event(event: AuditEvent, zone: ZoneInfo) -> str:

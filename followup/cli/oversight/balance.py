@@ -12,9 +12,10 @@ from followup.cli.framework.boundary import REFUSED
 from followup.cli.framework.choices import bound, clinic_key, protocol_key
 from followup.cli.framework.opening import opened
 from followup.cli.framework.options import AsJson, Clinic, Protocol, Since, Until
-from followup.cli.framework.screen import Column, counted, note, say_json, table
+from followup.cli.framework.screen import Column, note, say_json, table
 from followup.monitoring.balance import Balance, Scope, balance_by
 from followup.monitoring.balance import balance as taken
+from followup.wording.formats import count
 
 
 class Grouping(StrEnum):
@@ -71,7 +72,7 @@ def balance(
         _show(sheet)
     if sheet.remainder or any(one.remainder for one in sheets.values()):
         note(
-            f"Unaccounted for: {counted(sheet.remainder, 'message')}. `followup check` says if "
+            f"Unaccounted for: {count(sheet.remainder, 'message')}. `followup check` says if "
             "everything runs; where it does, a person must look: followup messages"
         )
         raise typer.Exit(REFUSED)

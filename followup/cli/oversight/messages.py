@@ -17,7 +17,10 @@ from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.messages.queries import MessageFilter, message_page, next_page
 from followup.messages.view import MessageView, message_views
-from followup.wording.labels import CHANNELS, STATES
+from followup.wording.channels import channel_text
+from followup.wording.failure_reasons import failure_reason_of
+from followup.wording.states import state_term
+from followup.wording.terminal_styles import STYLES
 
 PAGE = 500
 SHORT_ID = len("01a2041f-7822-755d")
@@ -96,12 +99,13 @@ def _pages(app: AppContext, wanted: MessageFilter, *, limit: int) -> Iterator[li
 
 
 def _row(message: MessageView) -> list[str | Cell]:
-    state = f"{message.state}, {message.reason}" if message.reason else message.state
+    term = state_term(message.state)
+    why = failure_reason_of(message.reason, message.channel).happened if message.reason else ""
     return [
         f"{message.local:%Y-%m-%d %H:%M}",
         step_title(message.step, message.occurrence),
-        CHANNELS[ChannelKind(message.channel)],
-        Cell(state, STATES[State(message.state)].colour),
+        channel_text(message.channel),
+        Cell(f"{term.label}: {why}" if why else term.label, STYLES[term.colour]),
         _short(str(message.enrolment_id or "(an answer)")),
     ]
 

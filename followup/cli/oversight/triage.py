@@ -21,7 +21,8 @@ from followup.replies.triage_evaluation import (
     read_corpus,
     score_triage,
 )
-from followup.wording.labels import CLASSES
+from followup.wording.formats import capital
+from followup.wording.replies import class_text
 
 
 def triage(
@@ -66,7 +67,7 @@ def _show(found: Found, *, as_json: bool) -> None:
         return
     fields(
         [
-            ("About", "; ".join(CLASSES[each] for each in found.classes)),
+            ("About", capital(", ".join(map(class_text, found.classes)))),
             ("Phrases", "; ".join(found.phrases)),
             ("Rules", ", ".join(found.codes)),
             ("Version", found.version),

@@ -1,4 +1,4 @@
-"""`followup worklist`: what waits for a person."""
+"""`followup worklist`: what needs action."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from followup.cli.framework.opening import actor, opened
 from followup.cli.framework.options import AsJson, Clinic
 from followup.cli.framework.registry import new_app
 from followup.cli.framework.screen import Cell, Column, fields, note, say, say_lines, table
-from followup.cli.framework.timeline_table import day_and_time, step_title
+from followup.cli.framework.timeline_table import step_title
 from followup.context import AppContext
 from followup.domain.errors import Conflict, InvalidInput, NotFound
 from followup.messages.view import utc_text
@@ -29,7 +29,9 @@ from followup.store.models.messages import InboundMessage, Message
 from followup.store.models.patients import Patient
 from followup.store.models.worklist import WorklistItem
 from followup.wording.failure_reasons import failure_reason_of
-from followup.wording.labels import KINDS
+from followup.wording.formats import day_and_time, small
+from followup.wording.staff import actor_text
+from followup.wording.worklist import assignment_text, item_term, item_to_do, outcome_text
 from followup.worklist import items as tasks
 
 group = new_app(cls=Group)
@@ -39,7 +41,7 @@ Item = Annotated[str, typer.Argument(metavar="ITEM", help="The id that the list 
 
 @group.callback(invoke_without_command=True)
 def listing(ctx: typer.Context, *, clinic: Clinic = None, as_json: AsJson = False) -> None:
-    """List what waits for a person; take and close it.
+    """List what needs action; assign and close items.
 
     The most urgent comes first. JSON is one object a line.
     """
@@ -52,14 +54,14 @@ def listing(ctx: typer.Context, *, clinic: Clinic = None, as_json: AsJson = Fals
         say_lines(_as_json(item) for item in items)
     elif items:
         _show_list(app, items)
-        note("More about one, and whom to ring: followup worklist show ITEM")
+        note("More about one, and whom to phone: followup worklist show ITEM")
     else:
-        say("Nothing waits for a person.")
+        say("Nothing needs action.")
 
 
 @group.command(cls=Command)
 def show(item: Item) -> None:
-    """Show whom to ring about an item, and what they wrote.
+    """Show whom to phone about an item, and what they wrote.
 
     Prints the patient's name and number.
     """
@@ -70,7 +72,7 @@ def show(item: Item) -> None:
         inbound = session.get(InboundMessage, found.inbound_id) if found.inbound_id else None
         person = patients.read_patient(patient, app.keyring) if patient else None
         wrote = _opened(app, inbound, patient) if inbound else None
-        look_by = _local(app, found)
+        respond_by = _local(app, found)
         gathered = [_gathered(message, cause) for message, cause in _others(session, found)]
     fields(
         [
@@ -78,9 +80,9 @@ def show(item: Item) -> None:
             ("What", _what(found)),
             ("About", _about(found)),
             ("And about", "; ".join(gathered)),
-            ("What to do", failure_reason_of(_cause(found)).to_do),
-            ("Look by", look_by),
-            ("State", f"taken by {found.owner}" if found.owner else found.state),
+            ("What to do", _to_do(found)),
+            ("Respond by", respond_by),
+            ("State", _state(found)),
             ("Patient", (person.name or "(no name given)") if person else "(not known)"),
             ("Mobile", (person.mobile or "") if person else ""),
             ("E-mail", (person.email or "") if person else ""),
@@ -94,12 +96,12 @@ def show(item: Item) -> None:
 
 @group.command(cls=Command)
 def take(item: Item) -> None:
-    """Make an item your own, so that nobody else rings too."""
+    """Assign an item to yourself, so that nobody else phones too."""
     with opened() as app:
         with app.store.read() as session:
             found = _find(session, item)
         tasks.take_over_item(app, found.id, actor=actor())
-    say(f"Item {found.id} is yours.")
+    say(f"Item {found.id} is assigned to you.")
 
 
 @group.command(cls=Command)
@@ -107,15 +109,15 @@ def close(
     item: Item,
     *,
     outcome: Annotated[
-        str, typer.Option(metavar="CODE", help="What came of it, such as rang or no-answer.")
+        str, typer.Option(metavar="CODE", help="The outcome, such as told or rang.")
     ],
 ) -> None:
-    """Close an item with what came of it."""
+    """Close an item with its outcome."""
     with opened() as app:
         with app.store.read() as session:
             found = _find(session, item)
         tasks.close_item(app, found.id, outcome=outcome, actor=actor())
-    say(f"Item {found.id} is closed: {outcome}.")
+    say(f"Item {found.id} is closed: {small(outcome_text(outcome))}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,13 @@ def _as_json(item: WorklistItem) -> dict[str, object]:
 
 
 def _show_list(app: AppContext, items: Sequence[WorklistItem]) -> None:
-    columns = [Column("Look by"), Column("What"), Column("About"), Column("State"), Column("Item")]
+    columns = [
+        Column("Respond by"),
+        Column("What"),
+        Column("About"),
+        Column("State"),
+        Column("Item"),
+    ]
     table(
         columns,
         (
@@ -180,7 +188,7 @@ def _show_list(app: AppContext, items: Sequence[WorklistItem]) -> None:
                 Cell(_local(app, item), "red" if item.due_at < app.clock.now() else None),
                 _what(item),
                 _about(item),
-                f"taken by {item.owner}" if item.owner else item.state,
+                _state(item),
                 str(item.id),
             ]
             for item in items
@@ -189,9 +197,26 @@ def _show_list(app: AppContext, items: Sequence[WorklistItem]) -> None:
 
 
 def _what(item: WorklistItem) -> str:
-    cause = failure_reason_of(_cause(item)).happened if _cause(item) else ""
-    what = KINDS.get(item.kind, item.kind)
-    return f"{what} ({cause})" if cause and cause != item.kind else what
+    what, cause = item_term(item.kind, item.detail.get("channel")).label, _cause(item)
+    if not cause or cause == item.kind:
+        return what
+    return f"{what} ({failure_reason_of(cause, item.detail.get('channel')).happened})"
+
+
+def _to_do(item: WorklistItem) -> str:
+    return item_to_do(
+        item.kind,
+        cause=_cause(item),
+        channel=item.detail.get("channel"),
+        classes=item.detail.get("classes", ()),
+    )
+
+
+def _state(item: WorklistItem) -> str:
+    if item.state == "closed":
+        return f"Closed: {small(outcome_text(item.outcome))}"
+    owner = actor_text(item.owner) if item.owner else None
+    return assignment_text(owner, is_mine=item.owner == actor())
 
 
 def _others(session: Session, item: WorklistItem) -> Sequence[tuple[Message, str]]:
@@ -202,7 +227,7 @@ def _others(session: Session, item: WorklistItem) -> Sequence[tuple[Message, str
 
 def _gathered(message: Message, cause: str) -> str:
     about = step_title(str(message.step), message.occurrence)
-    return f"{about} ({failure_reason_of(cause).happened})"
+    return f"{about} ({failure_reason_of(cause, message.channel).happened})"
 
 
 def _cause(item: WorklistItem) -> str:

@@ -11,10 +11,11 @@ import typer
 
 from followup.cli.framework.opening import actor, opened
 from followup.cli.framework.options import AsJson, Identifier, ProcedureAt
-from followup.cli.framework.screen import Cell, Column, counted, note, say, say_json, table
-from followup.cli.framework.timeline_table import NEVER_SENT, day_and_time, step_title
+from followup.cli.framework.screen import Cell, Column, note, say, say_json, table
+from followup.cli.framework.timeline_table import NEVER_SENT, step_title
 from followup.cli.patients.timeline import about
 from followup.context import AppContext
+from followup.domain.lifecycle import State
 from followup.domain.protocols.timeline import PlannedMessage
 from followup.enrolment import reschedule as changes
 from followup.enrolment.message_rows import STATE_OF_FATE
@@ -24,7 +25,10 @@ from followup.enrolment.withdraw import withdraw_enrolment
 from followup.intake.local_times import parse_time
 from followup.messages.view import MessageView, message_views, utc_text
 from followup.store.models.enrolments import Enrolment
-from followup.wording.labels import moved_text, reason_text, state_label
+from followup.wording.enrolments import enrolment_term
+from followup.wording.formats import count, day_and_time, small
+from followup.wording.reasons import moved_text, reason_text
+from followup.wording.states import state_term
 
 Key = tuple[str, int]
 
@@ -84,7 +88,7 @@ def pause(identifier: Identifier, *, as_json: AsJson = False) -> None:
     with opened() as app:
         enrolment, _ = _look(app, identifier)
         held = pause_enrolment(app, enrolment.id, actor=actor())
-        _report(app, enrolment.id, held, "held", as_json=as_json)
+        _report(app, enrolment.id, held, State.HELD, as_json=as_json)
 
 
 def resume(identifier: Identifier, *, as_json: AsJson = False) -> None:
@@ -96,7 +100,7 @@ def resume(identifier: Identifier, *, as_json: AsJson = False) -> None:
     with opened() as app:
         enrolment, _ = _look(app, identifier)
         planned = resume_enrolment(app, enrolment.id, actor=actor())
-        _report(app, enrolment.id, planned, "planned", as_json=as_json)
+        _report(app, enrolment.id, planned, State.PLANNED, as_json=as_json)
 
 
 def withdraw(
@@ -119,7 +123,7 @@ def withdraw(
         cancelled = withdraw_enrolment(
             app, enrolment.id, reason=reason, deceased=deceased, actor=actor()
         )
-        _report(app, enrolment.id, cancelled, "cancelled", as_json=as_json)
+        _report(app, enrolment.id, cancelled, State.CANCELLED, as_json=as_json)
 
 
 def _look(app: AppContext, identifier: str) -> tuple[Enrolment, list[MessageView]]:
@@ -128,12 +132,16 @@ def _look(app: AppContext, identifier: str) -> tuple[Enrolment, list[MessageView
         return enrolment, message_views(session, app, messages_of(session, enrolment))
 
 
-def _report(app: AppContext, enrolment_id: UUID, count: int, done: str, *, as_json: bool) -> None:
+def _report(
+    app: AppContext, enrolment_id: UUID, number: int, done: State, *, as_json: bool
+) -> None:
     enrolment, _ = _look(app, str(enrolment_id))
     if as_json:
-        say_json({**about(enrolment), done: count})
+        say_json({**about(enrolment), done.value: number})
         return
-    say(f"Enrolment {enrolment.id} is {enrolment.state}: {counted(count, 'message')} {done}.")
+    state = small(enrolment_term(enrolment.state).label)
+    told = small(state_term(done).label)
+    say(f"Enrolment {enrolment.id} is {state}: {count(number, 'message')} {told}.")
 
 
 def _compare(before: Sequence[MessageView], after: Sequence[PlannedMessage]) -> None:
@@ -155,10 +163,10 @@ def _comparison(
     name = step_title(*key)
     time_before = day_and_time(was.local) if was else "-"
     if will is None:
-        remark = f"{state_label(was.state)}: not repeated" if was else ""
+        remark = f"{state_term(was.state).label}: not repeated" if was else ""
         return [name, time_before, "-", Cell(remark, "dim")]
     state = STATE_OF_FATE[will.fate]
-    lost = f"{state_label(state)}: {reason_text(will.fate)}" if state in NEVER_SENT else ""
+    lost = f"{state_term(state).label}: {reason_text(will.fate)}" if state in NEVER_SENT else ""
     remarks = "; ".join(filter(None, [lost, moved_text(will.moved_because)]))
     return [name, time_before, day_and_time(will.local), Cell(remarks, "yellow" if lost else None)]
 

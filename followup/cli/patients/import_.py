@@ -14,11 +14,12 @@ from followup.cli.framework.boundary import REFUSED, WrongUse
 from followup.cli.framework.choices import clinic_key, protocol_key
 from followup.cli.framework.opening import actor, opened
 from followup.cli.framework.options import AsJson, Clinic, Protocol
-from followup.cli.framework.screen import console, counted, note, say, say_json
+from followup.cli.framework.screen import console, note, say, say_json
 from followup.context import AppContext
 from followup.domain.errors import InvalidInput
 from followup.intake.csv_import import CsvImport, ImportProgress, ImportTally
 from followup.intake.csv_rows import Defaults
+from followup.wording.formats import count
 
 CHUNK = 1 << 16
 LISTED = 100
@@ -86,7 +87,7 @@ def _write(job: CsvImport, *, partial: bool) -> None:
         with _progress("Enrolling", job.tally.rows) as advance:
             job.write(actor=actor(), partial=partial, advance=advance)
     except KeyboardInterrupt:
-        done = counted(job.tally.enrolled, "patient")
+        done = count(job.tally.enrolled, "patient")
         note(f"Interrupted: {done} enrolled. Run it again to go on.")
         raise
 
@@ -149,13 +150,13 @@ def _show(tally: ImportTally, *, dry_run: bool, stopped: bool) -> None:
     if stopped:
         nobody = "nobody would be" if dry_run else "nobody was"
         note(
-            f"Refused: {tally.refused} of {counted(tally.rows, 'patient')} need correcting, so "
+            f"Refused: {tally.refused} of {count(tally.rows, 'patient')} need correcting, so "
             f"{nobody} enrolled. --partial enrols the others."
         )
     elif dry_run:
-        say(f"{counted(tally.new, 'patient')} would be enrolled; {figures}. Nothing was written.")
+        say(f"{count(tally.new, 'patient')} would be enrolled; {figures}. Nothing was written.")
     else:
-        say(f"{counted(tally.enrolled, 'patient')} enrolled; {figures}.")
+        say(f"{count(tally.enrolled, 'patient')} enrolled; {figures}.")
 
 
 def _count(count: int, one: str, many: str) -> str:

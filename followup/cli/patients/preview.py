@@ -24,7 +24,7 @@ from followup.cli.framework.options import (
     Steroid,
 )
 from followup.cli.framework.screen import note, say, say_json
-from followup.cli.framework.timeline_table import day_and_time, print_timeline, summary
+from followup.cli.framework.timeline_table import print_timeline, summary
 from followup.clock import SteppingClock
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import InvalidInput
@@ -34,6 +34,7 @@ from followup.enrolment.preview import preview_enrolment as previewed
 from followup.intake.local_times import parse_time
 from followup.messages.view import MessageView, utc_text
 from followup.patients.records import Person
+from followup.wording.formats import day_and_time
 
 AT_THE_DESK = timedelta(days=7)
 """A procedure this near to today is previewed as it would be enrolled now."""

@@ -1,4 +1,4 @@
-"""`followup stop`, `start` and `objections`: wishes that patients tell staff."""
+"""`followup stop`, `start` and `objections`: opt-outs that patients tell staff."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from followup.domain.channel import ChannelKind
 from followup.enrolment.queries import find_enrolment, patient_of
 from followup.enrolment.reschedule import plan_again
 from followup.messages.view import utc_text
-from followup.wording.labels import CHANNELS
+from followup.wording.channels import covered_text
+from followup.wording.formats import capital
 
 SOURCE = "staff"
 
@@ -45,16 +46,16 @@ def stop(identifier: Identifier, *, channel: OneChannel = None, as_json: AsJson 
             )
 
         is_new = app.store.transact(work)
-        listed = _wishes_of(app, identifier)
+        listed = _objections_of(app, identifier)
     if as_json:
-        say_json({"lodged": is_new, "objections": [_as_json(wish) for wish in listed]})
+        say_json({"lodged": is_new, "objections": [_as_json(view) for view in listed]})
         return
-    what = CHANNELS[kind] + "s" if kind else "messages"
-    say(f"Recorded: no more {what}." if is_new else f"Recorded before: no more {what}.")
+    what = capital(covered_text(kind))
+    say(f"{what} stopped." if is_new else f"{what} were stopped before.")
 
 
 def start(identifier: Identifier, *, channel: OneChannel = None, as_json: AsJson = False) -> None:
-    """Record that a patient wants messages again.
+    """Restart the messages of a patient.
 
     Only at the patient's own word. What the objection cancelled is planned again, if it is still
     to come and was not received before.
@@ -70,20 +71,20 @@ def start(identifier: Identifier, *, channel: OneChannel = None, as_json: AsJson
             return lifted, again
 
         lifted, again = app.store.transact(work)
-        listed = _wishes_of(app, identifier)
+        listed = _objections_of(app, identifier)
     if as_json:
         say_json(
             {
                 "lifted": lifted,
                 "planned_again": again,
-                "objections": [_as_json(wish) for wish in listed],
+                "objections": [_as_json(view) for view in listed],
             }
         )
         return
     if not lifted:
-        say("There was no objection to lift.")
+        say("Messages were not stopped.")
         return
-    say(f"Recorded: messages are wanted again. Planned again: {again}.")
+    say(f"Messages restarted. Planned again: {again}.")
 
 
 def objections(
@@ -95,7 +96,7 @@ def objections(
     everything: Annotated[bool, typer.Option("--all", help="Those that were lifted, too.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the wishes not to be written to.
+    """List the opt-outs of patients.
 
     JSON is one object a line.
     """
@@ -103,7 +104,7 @@ def objections(
         patient_id = find_enrolment(session, identifier).patient_id if identifier else None
         listed = list_objections(session, patient_id=patient_id, with_lifted=everything)
     if as_json:
-        say_lines(_as_json(wish) for wish in listed)
+        say_lines(_as_json(view) for view in listed)
     elif listed:
         _show(listed)
     else:
@@ -115,13 +116,13 @@ def _kind(channel: str | None) -> ChannelKind | None:
     return chosen[0] if len(chosen) == 1 else None
 
 
-def _wishes_of(app: AppContext, identifier: str) -> list[ObjectionView]:
+def _objections_of(app: AppContext, identifier: str) -> list[ObjectionView]:
     with app.store.read() as session:
         return list_objections(session, patient_id=find_enrolment(session, identifier).patient_id)
 
 
-def _as_json(wish: ObjectionView) -> dict[str, object]:
-    objection = wish.objection
+def _as_json(view: ObjectionView) -> dict[str, object]:
+    objection = view.objection
     return {
         "id": str(objection.id),
         "channel": objection.channel,
@@ -130,7 +131,7 @@ def _as_json(wish: ObjectionView) -> dict[str, object]:
         "lodged_by": objection.lodged_by,
         "lifted_at": utc_text(objection.lifted_at) if objection.lifted_at else None,
         "lifted_by": objection.lifted_by,
-        "enrolment_ids": [str(enrolment.id) for enrolment in wish.enrolments],
+        "enrolment_ids": [str(enrolment.id) for enrolment in view.enrolments],
     }
 
 
@@ -141,13 +142,13 @@ def _show(listed: list[ObjectionView]) -> None:
         columns,
         (
             [
-                f"{wish.objection.lodged_at:%Y-%m-%d %H:%M} UTC",
-                CHANNELS[ChannelKind(wish.objection.channel)] if wish.objection.channel else "all",
-                wish.objection.source,
-                wish.objection.lodged_by,
-                f"{wish.objection.lifted_at:%Y-%m-%d %H:%M}" if wish.objection.lifted_at else "",
-                ", ".join(str(each.id) for each in wish.enrolments) or "(an address alone)",
+                f"{view.objection.lodged_at:%Y-%m-%d %H:%M} UTC",
+                capital(covered_text(view.objection.channel)),
+                view.objection.source,
+                view.objection.lodged_by,
+                f"{view.objection.lifted_at:%Y-%m-%d %H:%M}" if view.objection.lifted_at else "",
+                ", ".join(str(each.id) for each in view.enrolments) or "(an address alone)",
             ]
-            for wish in listed
+            for view in listed
         ),
     )

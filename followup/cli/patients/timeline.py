@@ -9,14 +9,15 @@ import typer
 
 from followup.cli.framework.opening import opened
 from followup.cli.framework.options import AsJson, Identifier
-from followup.cli.framework.screen import counted, fields, note, say, say_json
-from followup.cli.framework.timeline_table import day_and_time, print_timeline
+from followup.cli.framework.screen import fields, note, say, say_json
+from followup.cli.framework.timeline_table import print_timeline
 from followup.domain.lifecycle import State
 from followup.enrolment.queries import find_enrolment, messages_of, patient_of
 from followup.enrolment.withdraw import withdrawal_reason
 from followup.messages.view import MessageView, message_views, utc_text
 from followup.store.models.enrolments import Enrolment
-from followup.wording.labels import ENROLMENTS
+from followup.wording.enrolments import enrolment_term
+from followup.wording.formats import count, day_and_time
 
 
 def timeline(
@@ -46,7 +47,7 @@ def timeline(
     say()
     print_timeline(shown, with_state=True)
     if len(shown) < len(messages):
-        hidden = counted(len(messages) - len(shown), "message")
+        hidden = count(len(messages) - len(shown), "message")
         note(
             f"Not shown: {hidden} of an earlier procedure time, cancelled unsent. --all shows all."
         )
@@ -70,6 +71,7 @@ def about(enrolment: Enrolment) -> dict[str, object]:
 def print_enrolment(enrolment: Enrolment, *, why: str | None) -> None:
     """Print what an enrolment is, in a few lines, and `why` it was ended, where it was."""
     zone = ZoneInfo(enrolment.zone)
+    term = enrolment_term(enrolment.state)
     answers = (f"{key}: {'yes' if it else 'no'}" for key, it in enrolment.attributes.items())
     fields(
         [
@@ -78,7 +80,7 @@ def print_enrolment(enrolment: Enrolment, *, why: str | None) -> None:
             ("Protocol", f"{enrolment.protocol}, {enrolment.clinic}"),
             ("Procedure", f"{day_and_time(enrolment.procedure_at.astimezone(zone))} ({zone.key})"),
             ("Answers", ", ".join(answers)),
-            ("State", ENROLMENTS[enrolment.state] + (f": {why}" if why else "")),
+            ("State", f"{term.label}: {why or term.meaning}"),
         ]
     )
 

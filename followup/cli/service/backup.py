@@ -9,12 +9,13 @@ import typer
 from sqlalchemy.engine import make_url
 
 from followup.cli.framework.options import AsJson
-from followup.cli.framework.screen import counted, say, say_json
+from followup.cli.framework.screen import say, say_json
 from followup.clock import parse_clock
 from followup.domain.errors import ConfigurationError
 from followup.messages.view import utc_text
 from followup.recovery.backup import Backup, make_backup
 from followup.settings.settings import Settings, load_settings
+from followup.wording.formats import count
 
 
 def backup(
@@ -35,7 +36,7 @@ def backup(
         say_json(_as_json(made, settings))
         return
     say(f"{made.path} holds the database as of {utc_text(made.taken_at)}, and was checked.")
-    say(f"  schema {made.revision}   {counted(made.patients, 'patient')}   {made.size:,} bytes")
+    say(f"  schema {made.revision}   {count(made.patients, 'patient')}   {made.size:,} bytes")
     say(f"The master keys are not in it. They are in {keys_place(settings)}: keep a copy of them")
     say("in another place than the backups. To go back to it: followup restore FILE")
 

@@ -14,7 +14,7 @@ from followup.bootstrap import build_app
 from followup.cli.framework.boundary import REFUSED
 from followup.cli.framework.opening import actor, opened
 from followup.cli.framework.options import AsJson
-from followup.cli.framework.screen import counted, note, say, say_json
+from followup.cli.framework.screen import note, say, say_json
 from followup.cli.service.backup import database_file
 from followup.clock import parse_clock
 from followup.context import AppContext
@@ -36,6 +36,7 @@ from followup.store.engine.sqlite_file import (
     require_unused,
 )
 from followup.store.models.operations import Restore
+from followup.wording.formats import count
 
 
 def restore(
@@ -168,7 +169,7 @@ def _moment(text: str) -> datetime:
 
 def _say_what_next(marked: MarkedRestore) -> None:
     say(
-        f"Sending is stopped. {counted(marked.in_doubt, 'message')} may have gone out since: "
+        f"Sending is stopped. {count(marked.in_doubt, 'message')} may have gone out since: "
         "none goes before its provider was asked, or a person has looked."
     )
     say("Next:")
@@ -184,21 +185,21 @@ def _show(standing: CatchUpProgress) -> None:
             "written to. Look at the provider's own list before you let messages go."
         )
     else:
-        say(f"{counted(standing.texts_in, 'text')} of patients taken in that were lost.")
-    say(f"{counted(standing.with_a_person, 'item')} on the worklist to be found out by people.")
+        say(f"{count(standing.texts_in, 'text')} of patients taken in that were lost.")
+    say(f"{count(standing.with_a_person, 'item')} on the worklist to be found out by people.")
     if standing.unaccounted:
         say(
-            f"{counted(standing.unaccounted, 'patient')} paused: they were sent texts that were "
+            f"{count(standing.unaccounted, 'patient')} paused: they were sent texts that were "
             "planned after the backup."
         )
     if standing.strangers:
         say(
-            f"{counted(standing.strangers, 'text')} went to numbers that no patient here has: "
+            f"{count(standing.strangers, 'text')} went to numbers that no patient here has: "
             "enrol again who was enrolled since the backup."
         )
     if not standing.settled:
         note(
-            f"{counted(standing.unsettled, 'message')} still in doubt: the provider has not "
+            f"{count(standing.unsettled, 'message')} still in doubt: the provider has not "
             "answered. Run this again later."
         )
     elif standing.switch is not None:

@@ -13,7 +13,6 @@ from followup.cli.framework.opening import opened
 from followup.cli.framework.options import AsJson
 from followup.cli.framework.registry import new_app
 from followup.cli.framework.screen import Cell, Column, say, say_json, say_lines, table
-from followup.cli.framework.timeline_table import day_and_time
 from followup.context import AppContext
 from followup.delivery.sandbox_outbox import StoredOutbox
 from followup.domain.channel import ChannelKind
@@ -24,7 +23,10 @@ from followup.providers.sandbox import CarriedMessage
 from followup.providers.twilio.webhooks import InboundText
 from followup.replies.inbound import take_inbound
 from followup.store.engine.types import new_id
-from followup.wording.labels import CHANNELS
+from followup.wording.channels import channel_text
+from followup.wording.formats import day_and_time, small
+from followup.wording.providers import report_text
+from followup.wording.replies import class_text
 
 SANDBOX = "sandbox"
 
@@ -98,8 +100,8 @@ def reply(
         )
         return
     answer = f"; it is answered with {taken.answer}" if taken.answer else "; it gets no answer"
-    understood = ", ".join(taken.classes)
-    say(f"Taken in, understood as {understood}{answer}.")
+    understood = ", ".join(map(class_text, taken.classes))
+    say(f"Taken in: {understood}{answer}.")
 
 
 def _address(text: str | None) -> str | None:
@@ -127,14 +129,14 @@ def _show(app: AppContext, entries: Sequence[CarriedMessage]) -> None:
     catalogue = app.catalogue
     first = min(catalogue.clinics) if len(catalogue.clinics) > 1 else clinic_key(catalogue, None)
     zone = catalogue.clinics[first].zone
-    columns = [*(Column(name) for name in ("When", "To", "How")), Column("Words", wide=True)]
+    columns = [*(Column(name) for name in ("When", "To", "How")), Column("Message text", wide=True)]
     table(
         columns,
         (
             [
                 day_and_time(entry.accepted_at.astimezone(zone)),
                 entry.to,
-                Cell(f"{CHANNELS[entry.kind]}, {entry.status.value}"),
+                Cell(f"{channel_text(entry.kind)}, {small(report_text(entry.status))}"),
                 f"{entry.subject}\n\n{entry.body}" if entry.subject else entry.body,
             ]
             for entry in entries

@@ -23,7 +23,9 @@ class ReplyIntent(StrEnum):
 
 
 # Only words that can hardly be about a treatment: "no more" and "end" within a longer text may be.
-_PLAIN_WISH = re.compile(r"(?:please\s+)?(?:stop|stopall|unsubscribe|optout|opt)\b", re.IGNORECASE)
+_PLAIN_REQUEST = re.compile(
+    r"(?:please\s+)?(?:stop|stopall|unsubscribe|optout|opt)\b", re.IGNORECASE
+)
 _LEADING_STOP = re.compile(
     r"\W*(?:please\s+)?(stop|stopall|unsubscribe)\b[\W_]*(\w*)", re.IGNORECASE
 )
@@ -36,7 +38,7 @@ def reply_intent(text: str, *, opt_out_type: str | None = None) -> ReplyIntent:
 
     `opt_out_type` is what the provider made of it, and has acted on: STOP, START or HELP.
 
-    "STOP cant feel my legs" is both a wish and a cry for help. "Stop taking the tablets?" is a
+    "STOP cant feel my legs" is both a request and a cry for help. "Stop taking the tablets?" is a
     question: in doubt nothing is stopped, because the person who reads it can still do that, while
     nobody would notice advice that was stopped by mistake.
     """
@@ -44,7 +46,7 @@ def reply_intent(text: str, *, opt_out_type: str | None = None) -> ReplyIntent:
         return ReplyIntent.STOP
     if opt_out_type == "STOP":
         return ReplyIntent.STOP_AND_MORE if text.strip() else ReplyIntent.STOP
-    if _wishes_and_more(text):
+    if _asks_and_more(text):
         return ReplyIntent.STOP_AND_MORE
     if is_start(text) or opt_out_type == "START":
         return ReplyIntent.START
@@ -56,9 +58,9 @@ def _says_nothing_but_stop(text: str) -> bool:
     return bool(words) and all(is_stop(word) for word in words)
 
 
-def _wishes_and_more(text: str) -> bool:
+def _asks_and_more(text: str) -> bool:
     return _begins_with_stop(text) or any(
-        _PLAIN_WISH.match(clause.strip()) and is_stop(clause)
+        _PLAIN_REQUEST.match(clause.strip()) and is_stop(clause)
         for clause in re.split(r"[.,;:!?()\n]+|\s-+\s", text)
     )
 

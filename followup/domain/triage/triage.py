@@ -110,7 +110,7 @@ class Triage:
                 found.setdefault(rule.code, (rule, phrase))
             bare = bare and self._only_courtesies(words, found)
         classes = {each for rule, _ in found.values() for each in rule.classes}
-        classes |= _wishes(text, opt_out_type=opt_out_type)
+        classes |= _requests(text, opt_out_type=opt_out_type)
         if not classes - {ReplyClass.THANKS} and not (classes and bare):
             classes.add(ReplyClass.UNCLEAR)
         return Found(
@@ -177,8 +177,8 @@ class Triage:
         return all(word.readings & (thanks | self._courtesies) for word in words)
 
 
-def _wishes(text: str, *, opt_out_type: str | None) -> set[ReplyClass]:
-    """Return the wishes to stop and to start, which no file can switch off."""
+def _requests(text: str, *, opt_out_type: str | None) -> set[ReplyClass]:
+    """Return the requests to stop and to start, which no file can switch off."""
     meaning = reply_intent(text, opt_out_type=opt_out_type)
     if meaning in {ReplyIntent.STOP, ReplyIntent.STOP_AND_MORE}:
         return {ReplyClass.STOP}
@@ -196,8 +196,8 @@ def sort_reply(files: Iterable[Triage], text: str, *, opt_out_type: str | None =
     each = [triage.sort(text, opt_out_type=opt_out_type) for triage in files]
     classes = {one for found in each for one in found.classes}
     if not each:
-        # Without any phrases everything goes to a person, but for the wishes.
-        classes = _wishes(text, opt_out_type=opt_out_type) or {ReplyClass.UNCLEAR}
+        # Without any phrases everything goes to a person, but for the requests.
+        classes = _requests(text, opt_out_type=opt_out_type) or {ReplyClass.UNCLEAR}
     elif classes - {ReplyClass.UNCLEAR, ReplyClass.THANKS}:
         classes.discard(ReplyClass.UNCLEAR)
     return Found(

@@ -100,7 +100,7 @@ class Sweep(Base):
 
 
 class Heartbeat(Base):
-    """A sign of life of one process."""
+    """A heartbeat of one process."""
 
     __tablename__ = "heartbeats"
 

@@ -53,7 +53,7 @@ class Patient(Base):
 
 
 class Objection(Base):
-    """A wish not to be written to: of a patient, and of an address whoever it belongs to."""
+    """An objection to messages: of a patient, and of an address whoever it belongs to."""
 
     __tablename__ = "objections"
 

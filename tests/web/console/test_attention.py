@@ -54,7 +54,7 @@ def item_of(app, path):
 def view(page, text):
     (found,) = [
         link
-        for link in page.page.one("nav", **{"aria-label": "Whose"}).all("a")
+        for link in page.page.one("nav", **{"aria-label": "Assigned to"}).all("a")
         if link.text.startswith(text)
     ]
     return found
@@ -64,7 +64,7 @@ def view(page, text):
 
 
 def test_an_empty_list_is_good_news(auditor):
-    assert "Good news: nothing needs a person" in auditor.get("/attention").text
+    assert "Nothing needs action" in auditor.get("/attention").text
 
 
 def test_what_failed_is_told_with_what_to_do_until_when_and_whose_it_is(admin, failed):
@@ -74,9 +74,9 @@ def test_what_failed_is_told_with_what_to_do_until_when_and_whose_it_is(admin, f
 
     for told in (
         "Test Patient-00001",
-        "A message did not arrive",
-        "Correct the number, send it by e-mail, or ring",
-        "Nobody has it yet",
+        "Message not delivered",
+        "Ask the patient for the right number and correct it",
+        "Unassigned",
     ):
         assert told in page.text
 
@@ -111,7 +111,7 @@ def test_what_is_overdue_is_said_and_can_be_asked_for(sqlite_app, joined, failed
 def test_the_list_of_another_clinic_is_good_news(joined, failed):
     failed()
 
-    assert "Good news" in joined(clinics=["elsewhere"]).get("/attention").text
+    assert "Nothing needs action" in joined(clinics=["elsewhere"]).get("/attention").text
 
 
 @pytest.mark.parametrize("what", ["", "/call", "/contacts", "/mail", "/done"])
@@ -142,7 +142,7 @@ def test_who_may_only_read_is_offered_nothing_to_do(auditor, failed):
     path = failed()
 
     for page in (auditor.get("/attention"), auditor.get(path)):
-        assert not {"Take", "Dealt with", "Rang the patient"} & set(page.links())
+        assert not {"Assign to me", "Close", "Record a call"} & set(page.links())
         assert page.page.all("form", action=f"{path}/take") == []
 
 
@@ -167,7 +167,7 @@ def test_a_text_of_nobody_is_read_and_closed_with_a_note(sqlite_app, joined):
     admin.post(f"{path}/done", {"outcome": "not-needed", "note": "A wrong number."})
 
     page = admin.get(path)
-    assert "Nothing needs doing" in page.text
+    assert "No action needed" in page.text
     assert "A wrong number." in page.text
 
 
@@ -227,8 +227,9 @@ def test_each_view_is_counted_beyond_the_page_too(sqlite_app, joined, monkeypatc
 
     page = visitor.get("/attention?view=mine")
 
-    assert [view(page, text).text for text in ("All", "Mine", "Nobody", "Overdue")] == [
-        "All 3", "Mine 1", "Nobody’s yet 2", "Overdue 0"
+    views = ("All", "Assigned to you", "Unassigned", "Overdue")
+    assert [view(page, text).text for text in views] == [
+        "All 3", "Assigned to you 1", "Unassigned 2", "Overdue 0"
     ]  # fmt: skip
     assert len(page.page.all("li", **{"class": "fu-item"})) == 1
 
@@ -241,12 +242,12 @@ def test_taking_makes_it_mine_and_another_can_take_it_over(sqlite_app, joined, f
     first, second = joined(Role.ENROL), joined(Role.ENROL)
 
     page = first.post(f"{path}/take")
-    assert "This is yours now" in page.page.text
-    assert view(first.get("/attention"), "Mine").text == "Mine 1"
+    assert "Assigned to you" in page.page.text
+    assert view(first.get("/attention"), "Assigned to you").text == "Assigned to you 1"
 
     assert second.post(f"{path}/take", status=409).heading == "This has changed meanwhile"
     seen = second.get(path)
-    assert f"{first.email} has it" in seen.text
+    assert f"Assigned to {first.email}" in seen.text
     second.post(f"{path}/take", seen.values(f"{path}/take"))
     assert item_of(sqlite_app, path).owner == f"web:{second.email}"
 
@@ -261,8 +262,8 @@ def test_a_corrected_number_plans_anew_what_is_still_useful_and_closes_it(
     page = admin.post(
         f"{path}/contacts", {"mobile": "07700 900222", "mobile_again": "07700 900222"}
     )
-    assert "what is still useful is planned anew" in page.page.text
-    assert "Good news" in page.text
+    assert "the timeline updated" in page.page.text
+    assert "Nothing needs action" in page.text
     run_until(sqlite_app, clock_of(sqlite_app).now() + timedelta(minutes=2))
 
     assert item_of(sqlite_app, path).outcome == "corrected"
@@ -279,7 +280,7 @@ def test_a_correction_that_comes_too_late_leaves_it_on_the_list(sqlite_app, join
         f"{path}/contacts", {"mobile": "07700 900222", "mobile_again": "07700 900222"}
     )
 
-    assert "too late for this message" in page.page.text
+    assert "too late to send this message" in page.page.text
     assert item_of(sqlite_app, path).state == "open"
 
 
@@ -318,12 +319,12 @@ def test_a_call_is_noted_sealed_and_closes_it_where_it_settled_it(sqlite_app, jo
     path = failed()
     admin = joined()
     refused = admin.post(f"{path}/call", {}, status=422)
-    assert refused.errors == ["Choose how the call ended", "Choose whether this is dealt with"]
+    assert refused.errors == ["Choose how the call ended", "Choose whether to close this"]
 
     again = admin.post(
         f"{path}/call", {"outcome": "no-answer", "done": "no", "note": "Rang twice."}
     )
-    assert "Rang: no answer" in again.text
+    assert "Phone call: no answer" in again.text
     assert "Rang twice." in again.text
     assert item_of(sqlite_app, path).state == "open"
 
@@ -336,16 +337,16 @@ def test_a_call_is_noted_sealed_and_closes_it_where_it_settled_it(sqlite_app, jo
 def test_saying_that_it_is_dealt_with_asks_what_came_of_it(sqlite_app, joined, failed):
     path = failed()
     admin = joined()
-    assert admin.post(f"{path}/done", {}, status=422).errors == ["Choose what came of it"]
+    assert admin.post(f"{path}/done", {}, status=422).errors == ["Choose the outcome"]
 
     page = admin.post(f"{path}/done", {"outcome": "told", "note": "By her daughter."})
 
-    assert "That is dealt with" in page.page.text
+    assert "Closed" in page.page.text
     item = item_of(sqlite_app, path)
     assert (item.state, item.outcome, item.closed_by) == ("closed", "told", f"web:{admin.email}")
     assert b"daughter" not in item.note_sealed
     assert "By her daughter." in admin.get(path).text
-    assert "Dealt with" not in admin.get(path).links()
+    assert "Close" not in admin.get(path).links()
     admin.post(f"{path}/done", {"outcome": "told"}, status=409)
 
 
@@ -443,5 +444,5 @@ def test_a_reply_that_may_be_a_red_flag_is_first_and_says_to_ring_now(sqlite_app
 
     first = page.page.all("section")[0].text
     assert "Test Patient-00002" in first
-    assert "Ring now: this may be one of the warning signs" in first
-    assert "may be about: a red flag" in first
+    assert "Phone now: this may be one of the warning signs" in first
+    assert "Possible red flag: “cant feel when i”" in first

@@ -42,7 +42,7 @@ def test_each_message_is_shown_as_text_and_as_mail(manager, template):
     assert " ".join(card.source[0].split()) in page.text
     versions = [one for one in shipped_content().versions() if one.template == template]
     assert all(one.id in page.text for one in versions)
-    assert "A draft: no clinician has signed it off" in page.text
+    assert "Draft: no clinician has approved this text" in page.text
     for frame in page.page.all("iframe"):
         mail = manager.client.get(frame.attributes["src"])
         assert mail.status_code == 200
@@ -90,7 +90,7 @@ def test_a_sample_timeline_is_drawn_for_the_date_and_answers(manager):
 @pytest.mark.parametrize(
     ("query", "told"),
     [
-        ("on=31&on-month=2&on-year=2026&at=16:00", "There is no such date"),
+        ("on=31&on-month=2&on-year=2026&at=16:00", "Enter a real date"),
         ("on=23&on-month=10&on-year=2026&at=99", "Enter the time of the procedure"),
     ],
 )

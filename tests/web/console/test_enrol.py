@@ -23,9 +23,15 @@ PROCEDURE = {
     "protocol": "nerve-root-block", "on": "19", "on-month": "10", "on-year": "2026", "at": "2.30pm",
 }  # fmt: skip
 ABOUT = {"attribute-diabetic": "yes", "attribute-steroid_given": "yes"}
-WISHES = {"channels": ["sms", "email"], "reference": "H 123"}
-EVERYTHING = {**WHO, **NAME, **REACH, **PROCEDURE, **ABOUT, **WISHES}
-PAGES = {"name": NAME, "reach": REACH, "procedure": PROCEDURE, "about": ABOUT, "wishes": WISHES}
+PREFERENCES = {"channels": ["sms", "email"], "reference": "H 123"}
+EVERYTHING = {**WHO, **NAME, **REACH, **PROCEDURE, **ABOUT, **PREFERENCES}
+PAGES = {
+    "name": NAME,
+    "reach": REACH,
+    "procedure": PROCEDURE,
+    "about": ABOUT,
+    "preferences": PREFERENCES,
+}
 
 
 def go_through(admin, **changed):
@@ -74,7 +80,7 @@ def test_each_message_of_the_check_is_there_in_full_words_with_why_it_was_moved(
     assert "wel trouble, new back pain or fever: ring your GP" in steps[0].text
     assert "Planned" in steps[0].text
     late = admin.post("/enrol/quick", {**EVERYTHING, "on": "10"})
-    assert "Already past when enrolled" in late.text
+    assert "Its time had passed when the patient was enrolled" in late.text
 
 
 def test_sending_the_check_twice_enrols_once(sqlite_app, admin):
@@ -136,7 +142,7 @@ def test_a_change_that_clashes_with_another_answer_asks_for_that_one(admin):
         page.path.replace("check", "reach"), {**REACH, **NO_MOBILE, "then": "check"}, status=422
     )
 
-    assert "/wishes?" in asked.path
+    assert "/preferences?" in asked.path
     assert asked.errors == ["There is no mobile number to write to"]
 
 
@@ -174,9 +180,9 @@ def test_neither_diabetes_nor_steroid_is_answered_by_itself(admin):
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"nhs_number": "999 000 0019"}, "This NHS number has a wrong digit: check it"),
+        ({"nhs_number": "999 000 0019"}, "Enter a valid NHS number"),
         ({"name": " "}, "Enter the patient’s full name"),
-        ({"born": "31", "born-month": "2"}, "There is no such date: check the day, month and year"),
+        ({"born": "31", "born-month": "2"}, "Enter a real date"),
         ({"born": ""}, "Enter the date of birth"),
         ({"born-year": "2027"}, "Check the year of birth"),
         ({"mobile_again": "07700 900124"}, "The two mobile numbers differ: ask the patient again"),

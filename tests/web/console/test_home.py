@@ -41,7 +41,7 @@ def by_day(page, name):
 def test_where_nothing_waits_it_says_so(auditor):
     page = auditor.get("/")
 
-    assert "Good news: nothing needs a person" in cards(page)["Needs a person"]
+    assert "Nothing needs action" in cards(page)["Needs action"]
     assert "No message is planned" in cards(page)["Due in the next 24 hours"]
 
 
@@ -52,8 +52,8 @@ def test_what_waits_is_counted_with_the_oldest_and_leads_to_the_list(sqlite_app,
 
     page = joined().get("/")
 
-    assert "Needs a person 1" in cards(page)["Needs a person"]
-    assert "has waited for" in cards(page)["Needs a person"]
+    assert "Needs action 1" in cards(page)["Needs action"]
+    assert "has waited for" in cards(page)["Needs action"]
     assert page.links()["See what needs attention"] == "/attention"
 
 
@@ -92,7 +92,7 @@ def test_the_week_is_told_in_figures_by_the_clinics_days(sqlite_app, auditor):
     ]
     assert "5 sent" in cards(page)["Texts"]
     assert len(page.page.all("svg")) == 1
-    assert "None went" in cards(page)["E-mails"]
+    assert "None sent" in cards(page)["E-mails"]
 
 
 def test_replies_count_on_the_day_they_came(sqlite_app, auditor):
@@ -131,9 +131,9 @@ def test_the_figures_are_of_my_clinics_alone(sqlite_app, joined):
 
     page = joined(clinics=["elsewhere"]).get("/")
 
-    assert "None went" in cards(page)["Texts"]
+    assert "None sent" in cards(page)["Texts"]
     assert "No message is planned" in cards(page)["Due in the next 24 hours"]
-    assert "Good news" in cards(page)["Needs a person"]
+    assert "Nothing needs action" in cards(page)["Needs action"]
 
 
 @pytest.mark.parametrize("role", list(Role))

@@ -1,4 +1,4 @@
-"""Every page of the console on PostgreSQL: opened with data in it, and each deed done once."""
+"""Every page of the console on PostgreSQL: opened with data in it, and each action done once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOVED = {"on": "20", "on-month": "10", "on-year": "2026", "at": "2:30pm", "confi
 INSIDE = [page for page in all_pages() if isinstance(page.may, tuple)]
 GETS = [page.path for page in INSIDE if page.method == "GET"]
 
-DEEDS: tuple[tuple[str, Mapping[str, object]], ...] = (
+ACTIONS: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("/attention/{item}/take", {}),
     ("/attention/{item}/reveal", {}),
     ("/attention/{item}/call", {"outcome": "no-answer", "done": "no", "note": "Rang twice."}),
@@ -108,15 +108,15 @@ def test_every_page_opens_with_data(full, sam):
         assert sam.client.get(address).status_code == 200, address
 
 
-def test_every_deed_is_done(full, sam):
+def test_every_action_is_done(full, sam):
     routes = {page.path for page in INSIDE if page.method == "POST"}
-    assert routes == {*dict(DEEDS), WITH_A_CODE}
+    assert routes == {*dict(ACTIONS), WITH_A_CODE}
 
     key = sam.get(WITH_A_CODE).page.one("code").text.replace(" ", "")
     code = pyotp.TOTP(key).at(clock_of(full.app).real_now())
     sam.post(WITH_A_CODE, {"code": code})
     sam.hold(begin_session(full.app, full.staff_id))
-    for route, data in DEEDS:
+    for route, data in ACTIONS:
         address = full.addresses(route)[0]
         told = {**data, "code": _code(full, address)} if "code" in data else data
         answer = sam.client.post(address, data=told, follow_redirects=False)

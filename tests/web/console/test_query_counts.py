@@ -101,7 +101,7 @@ def addresses(app: AppContext, visitor: Visitor) -> dict[str, str]:
     by_draft = {
         "/patients/found/{draft}": found,
         "/enrol/{draft}/check": form,
-        "/enrol/{draft}/{step}": f"{step}/wishes",
+        "/enrol/{draft}/{step}": f"{step}/preferences",
         "/enrol/{draft}/code": visitor.post(f"{step}/reach", number).path,
         "/patients/{patient}/contacts/{draft}": visitor.post(
             f"/patients/{ids['patient']}/contacts", number

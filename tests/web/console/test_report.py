@@ -56,9 +56,9 @@ def test_it_answers_what_when_in_which_words_approved_by_whom_and_whether_it_arr
         f"{nhs_number(1)[:3]} {nhs_number(1)[3:6]} {nhs_number(1)[6:]}",
         "You can take the small dressing off now.",
         f"version {attempts[0].content_version[:12]}",
-        "A draft: no clinician has signed it off",
+        "Draft: no clinician has approved this text",
         "Refused",
-        "Not delivered: it did not arrive",
+        "Not delivered: the provider could not deliver it",
         "Can I have a bath?",
         "enrolled the patient: Nerve root block",
         "Signs that need help at once, by text. Planned",
@@ -79,7 +79,7 @@ def test_opening_it_and_taking_it_away_are_recorded(sqlite_app, joined, told):
         ("patient.reported", f"web:{auditor.email}"),
         ("patient.report-exported", f"web:{auditor.email}"),
     ]
-    assert "opened the report on the patient" in auditor.get(told).text
+    assert "opened the audit report on the patient" in auditor.get(told).text
 
 
 def test_it_says_that_the_trail_is_intact_and_notices_when_it_is_not(sqlite_app, joined, told):

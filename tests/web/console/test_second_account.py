@@ -69,7 +69,7 @@ def test_the_page_of_the_system_says_since_when(sent, manager):
 def test_the_trail_tells_of_it_in_words(sent, auditor):
     page = auditor.get("/audit")
 
-    assert "let texts go through the second SMS account: the first was away" in page.text
+    assert "switched texts to the second SMS account: the first was unavailable" in page.text
 
 
 def test_figures_say_for_how_long(sqlite_app, sent):

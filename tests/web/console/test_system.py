@@ -45,7 +45,7 @@ def test_sending_is_stopped_and_let_go_again(sqlite_app, manager, what, said):
 
     page = manager.post("/system/stop", {"what": what, "reason": "wrong words"})
 
-    assert "held from now on" in page.page.text
+    assert "on hold from now on" in page.page.text
     assert said in page.text
     assert "wrong words" in page.text
     run_until(sqlite_app, ENROLLED_AT)
@@ -53,7 +53,7 @@ def test_sending_is_stopped_and_let_go_again(sqlite_app, manager, what, said):
 
     page = manager.post(lift.attributes["action"])
 
-    assert "Lifted." in page.page.text
+    assert "Sending is restarted." in page.page.text
     assert "Nothing: every message goes out when it is due" in page.text
     assert "held" not in states(sqlite_app, enrolment).values()
     assert said in manager.get("/system/switches").text
@@ -140,7 +140,7 @@ def test_a_broker_that_is_away_is_wrong_and_its_tasks_are_not_known(sqlite_app):
     page = join(sqlite_app, asgi, Role.MANAGE).get("/system")
 
     assert "The broker can't be reached" in page.text
-    assert "Not known: it can’t be reached" in page.text
+    assert "Unknown: it can’t be reached" in page.text
 
 
 def test_an_alarm_that_is_up_is_told(sqlite_app, manager):

@@ -28,7 +28,7 @@ def test_everything_that_waits_is_seen_and_worked_off(app):
     write(app, "Can I have a bath?", serial=2)
     admin = join(app, make_asgi(app), Role.ENROL, clinics=["derriford-pain"])
 
-    assert "Needs a person 3" in admin.get("/").text
+    assert "Needs action 3" in admin.get("/").text
     admin.get("/attention?view=late")
     for query in ("", "?state=failed&channel=sms&step=going-home", "?when=ahead&state=planned"):
         assert "Test Patient-0000" in admin.get(f"/messages{query}").text
@@ -44,6 +44,6 @@ def test_everything_that_waits_is_seen_and_worked_off(app):
     admin.post(f"/attention/{second.id}/contacts", CORRECTED)
     admin.post(f"/attention/{question.id}/call", {"outcome": "spoke", "done": "yes", "note": "No."})
 
-    assert "Good news" in admin.get("/attention").text
+    assert "Nothing needs action" in admin.get("/attention").text
     assert [one.outcome for one in tasks(app)] == ["told", "corrected", "rang"]
     assert len([one for one in messages(app) if one.fallback_of == first.message_id]) == 1

@@ -16,8 +16,8 @@ from followup.staff.sessions import IDLE, Stage
 from followup.store.models.operations import Switch
 from followup.store.models.worklist import WorklistItem
 from followup.web.console.framework.request import Here
-from followup.web.console.words import labels as words
 from followup.web.console.words.stopped import stops
+from followup.wording.formats import span
 from followup.worklist.queries import is_open, of_clinics
 
 ENROL, AUDIT, MANAGE = Role.ENROL, Role.AUDIT, Role.MANAGE
@@ -106,7 +106,7 @@ def _notices(here: Here, switches: Collection[str]) -> list[str]:
         found.append("Partly in practice mode: one of the channels sends nothing.")
     clock = here.app.clock
     if isinstance(clock, TimeLapseClock) and clock.speed >= FAST:
-        passes = words.span(timedelta(seconds=clock.speed))
+        passes = span(timedelta(seconds=clock.speed))
         found.append(f"Time-lapse: {passes} pass here each second. Here it is {_at(here)}.")
     elif not isinstance(clock, SystemClock):
         found.append(f"The clock is not that of today: here it is {_at(here)}.")

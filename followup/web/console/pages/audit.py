@@ -123,7 +123,7 @@ def read(here: Here, staff: Mapping[str, Staff]) -> Chosen:
         try:
             days[name] = _day(form, name) or days.get("since", today)
         except ValueError:
-            told = "There is no such date: check day, month and year"
+            told = "Enter a real date"
             problems.append(Problem(name, told))
             days[name] = today
     if not problems and days["until"] < days["since"]:

@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse, Response
 
 from followup.content.library import Rendered
 from followup.content.metadata import Meta
-from followup.content.version import ContentVersion
+from followup.content.version import ApprovalStatus, ContentVersion
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.errors import NotFound
@@ -20,8 +20,9 @@ from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import SIGNED_IN, Pages
 from followup.web.console.pages.message import LINK
-from followup.web.console.words import labels as words
-from followup.web.console.words.timing import useful, when
+from followup.web.console.words.filters import Tag, tag_of
+from followup.web.console.words.timing import send_between, when
+from followup.wording.approvals import APPROVALS, approval_text
 
 pages = Pages()
 
@@ -87,7 +88,7 @@ def show_message(here: Here) -> Response:
         times=[(f"{time}", f"{time} of {card.occurrences}") for time in _times(card)],
         proofs=list(_proofs(here, template, clinic, occurrence)),
         steps=[
-            (protocol, step, list(_samples(protocol, step)), when(step), useful(step))
+            (protocol, step, list(_samples(protocol, step)), when(step), send_between(step))
             for protocol, step in steps
         ],
         approval=_approval,
@@ -157,7 +158,7 @@ def _version(
 
 def _approval(version: ContentVersion) -> str:
     approved = version.approved
-    return words.approval_words(
+    return approval_text(
         {
             "standing": version.standing.value,
             "by_role": approved.by_role if approved else None,
@@ -166,14 +167,14 @@ def _approval(version: ContentVersion) -> str:
     )
 
 
-def _standings(here: Here) -> Mapping[str, list[tuple[str, words.Tag]]]:
+def _standings(here: Here) -> Mapping[str, list[tuple[str, Tag]]]:
     """Return where the words of each message stand, in each of its languages."""
-    found: dict[str, dict[str, words.Tag]] = {}
+    found: dict[str, dict[str, Tag]] = {}
     for one in here.app.content.versions():
         tags = found.setdefault(one.template, {})
-        tag = words.STANDING_TAGS[one.standing.value]
+        tag = tag_of(APPROVALS[one.standing])
         # What is worst counts: a text may be signed off and the e-mail not.
-        if one.language not in tags or tag is not words.STANDING_TAGS["approved"]:
+        if one.language not in tags or one.standing is not ApprovalStatus.APPROVED:
             tags[one.language] = tag
     return {template: list(tags.items()) for template, tags in found.items()}
 

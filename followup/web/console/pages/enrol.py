@@ -45,7 +45,6 @@ from followup.web.console.pages.enrolment_form import (
 )
 from followup.web.console.pages.number_verification import before_test, by_text, send, wants_test
 from followup.web.console.pages.patient import record_look
-from followup.web.console.words import labels as words
 
 KIND = "enrolment"
 ORDER = tuple(STEPS)
@@ -56,7 +55,7 @@ TITLES = {
     "reach": "How can the patient be reached?",
     "procedure": "What was done, and when?",
     "about": "About the patient and the procedure",
-    "wishes": "How does the patient want to hear from us?",
+    "preferences": "How should we contact the patient?",
 }
 pages = Pages()
 
@@ -124,7 +123,7 @@ def confirm(here: Here) -> Response:
         problems = tuple(map(fields_of_check, error.problems))
         return _check_page(here, draft, problems=problems)
     except Conflict as error:
-        return _check_page(here, draft, problems=(Problem("wishes", f"{error}"),))
+        return _check_page(here, draft, problems=(Problem("preferences", f"{error}"),))
     close_draft(here.app, draft, enrolment_id=made)
     return _done(here, made)
 
@@ -399,7 +398,6 @@ def _choices(here: Here, form: Form) -> dict[str, Any]:
             (attribute_field(each.key), each.question)
             for each in (protocol.needed_attributes() if protocol else ())
         ],
-        "needs": list(words.NEEDS.values()),
         "languages": [
             (code, staff_name(code))
             for code in (clinics[shown].languages if shown in clinics else ())

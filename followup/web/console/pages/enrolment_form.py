@@ -37,7 +37,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "reach": ("mobile", "mobile_again", "email"),
     "procedure": ("protocol", WHEN, f"{WHEN}-month", f"{WHEN}-year", "at"),
     "about": (),
-    "wishes": ("channels", "language", "needs", "reference"),
+    "preferences": ("channels", "language", "needs", "reference"),
 }
 """The pages of the form, in order, and the fields of each; the protocol's questions are `about`."""
 
@@ -46,7 +46,7 @@ def step_of(name: str) -> str:
     """Return the page on which a field stands; what belongs to none is said on the last."""
     if name.startswith(QUESTION):
         return "about"
-    return next((step for step, names in STEPS.items() if name in names), "wishes")
+    return next((step for step, names in STEPS.items() if name in names), "preferences")
 
 
 def answers_on(step: str, form: Form) -> dict[str, tuple[str, ...]]:
@@ -228,7 +228,7 @@ class Reading:
             year, month, day = (int(part) for part in parts)
             return date(year, month, day)
         except ValueError:
-            self._wrong(name, "There is no such date: check the day, month and year")
+            self._wrong(name, "Enter a real date")
             return None
 
     def _attributes(self, protocol: Protocol | None) -> dict[str, bool]:

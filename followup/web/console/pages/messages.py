@@ -29,8 +29,10 @@ from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import SEE_PATIENTS, Pages
 from followup.web.console.framework.table_export import written
-from followup.web.console.words import labels as words
 from followup.web.paging import parse_cursor, write_cursor
+from followup.wording.channels import CHANNELS
+from followup.wording.formats import moment
+from followup.wording.states import STATES
 
 PAGE = 50
 BATCH = 1000
@@ -129,7 +131,7 @@ def read_filter(here: Here) -> Filter:
     try:
         since, until = _span_of(given, now=now, zone=zone)
     except ValueError:
-        told = "There is no such date: check day, month and year"
+        told = "Enter a real date"
         problems.append(Problem("since" if not _is_date(given, "since") else "until", told))
         since, until = None, None
     channels = [one for one in ChannelKind if one.value == given.get("channel")]
@@ -192,7 +194,7 @@ def _pills(chosen: Filter, counts: Mapping[State, int]) -> list[dict[str, object
         capped = any(counts.get(state, 0) > COUNTED for state in states or State)
         found.append(
             {
-                "text": words.STATES[states[0]].text if states else "All",
+                "text": STATES[states[0]].label if states else "All",
                 "count": f"{COUNTED:,}+" if capped else f"{number:,}",
                 "empty": not number,
                 "href": chosen.address("/messages", state=key),
@@ -204,8 +206,8 @@ def _pills(chosen: Filter, counts: Mapping[State, int]) -> list[dict[str, object
 
 def _span(here: Here, wanted: MessageFilter) -> str:
     zone = here.zone_of(next(iter(here.clinics), None))
-    since = f"from {words.moment(wanted.since, zone)}" if wanted.since else ""
-    until = f"to {words.moment(wanted.until, zone)}" if wanted.until else ""
+    since = f"from {moment(wanted.since, zone)}" if wanted.since else ""
+    until = f"to {moment(wanted.until, zone)}" if wanted.until else ""
     return " ".join(part for part in (since, until) if part)
 
 
@@ -216,7 +218,7 @@ def _choices(here: Here) -> dict[str, list[tuple[str, str]]]:
     }
     return {
         "when": list(SPANS.items()),
-        "channel": [("", "Any"), *((key.value, text) for key, text in words.CHANNELS.items())],
+        "channel": [("", "Any"), *((key.value, text) for key, text in CHANNELS.items())],
         "step": [("", "Any"), *sorted(steps.items(), key=lambda pair: pair[1])],
         "protocol": [("", "Any"), *((key, one.name) for key, one in protocols.items())],
     }

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
+from followup.domain.channel import ChannelKind
 from followup.domain.contact import mask_email, mask_mobile, mask_nhs_number
 from followup.domain.errors import NotFound
 from followup.messages.view import message_views
@@ -24,19 +25,23 @@ from followup.store.models.messages import InboundMessage
 from followup.store.models.patients import Patient
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import CHANGE_PATIENTS, SEE_PATIENTS, Pages
-from followup.web.console.words import labels as words
+from followup.wording.audit_verbs import PATIENT_ACTION_LABELS
+from followup.wording.calls import call_text
+from followup.wording.channels import ADDRESSES, covered_text
+from followup.wording.formats import moment
+from followup.wording.patients import FIELDS
 
 DONE = {
     "enrolled": "The patient is enrolled. Below is what they will get.",
     "paused": "The follow-up is paused. Nothing goes out until you resume it.",
-    "resumed": "The follow-up goes on.",
+    "resumed": "The follow-up is resumed.",
     "ended": "The follow-up has ended. Nothing more goes out.",
-    "moved": "The timeline was planned anew.",
+    "moved": "Timeline updated.",
     "corrected": "The contact details were changed. What is still useful will be sent.",
     "unchanged": "The contact details were right already.",
-    "stopped": "The wish is noted. Nothing more goes out that it covers.",
-    "started": "The wish was lifted. What is still useful will be sent.",
-    "called": "The call is noted.",
+    "stopped": "Messages stopped.",
+    "started": "Messages restarted. What is not yet too late will be sent.",
+    "called": "The call is recorded.",
     "needs": "The language and reading needs are kept.",
     "page-new": "The patient’s page has a new link. Messages from now on carry it.",
     "page-off": "The link to the patient’s page is switched off.",
@@ -147,7 +152,7 @@ def lines_of(session: Session, here: Here, patient: Patient) -> list[Line]:
         Line(
             at=call.at,
             kind="call",
-            heading=words.CALLS[call.outcome],
+            heading=call_text(call.outcome),
             words=sealer.open_if(call.note_sealed, column=CALL_NOTE_COLUMN) if sealer else None,
             who=call.made_by,
         )
@@ -156,14 +161,14 @@ def lines_of(session: Session, here: Here, patient: Patient) -> list[Line]:
     lines += [
         Line(
             at=event.at,
-            kind="deed",
-            heading=_by(event, here),
+            kind="action",
+            heading=_heading(event, here),
             who=event.actor,
         )
-        for event in history.deeds_of(session, patient.id)
+        for event in history.actions_of(session, patient.id)
     ]
     # What was done comes before the messages that it made, at the same moment.
-    return sorted(lines, key=lambda line: (line.at, line.kind != "deed"))
+    return sorted(lines, key=lambda line: (line.at, line.kind != "action"))
 
 
 def _opened(text: InboundMessage, sealer: Sealer) -> str | None:
@@ -173,22 +178,29 @@ def _opened(text: InboundMessage, sealer: Sealer) -> str | None:
     return sealer.open_if(text.body_sealed, column="inbound_messages.body", row=text.id)
 
 
-def _by(event: AuditEvent, here: Here) -> str:
+def _heading(event: AuditEvent, here: Here) -> str:
+    label, about = PATIENT_ACTION_LABELS[event.action], _about(event, here)
+    return f"{label}: {about}" if about else label
+
+
+def _about(event: AuditEvent, here: Here) -> str:
+    """Return what an action was about, where its label does not say it all."""
     detail: Mapping[str, Any] = event.detail or {}
-    if event.action == "enrolment.rescheduled":
-        at = datetime.fromisoformat(detail["to"])
-        if detail["from"] == detail["to"]:
-            return "Planned again"
-        return f"Procedure moved to {words.moment(at, here.zone_of(event.clinic))}"
-    if event.action == "patient.changed":
-        changed = ", ".join(words.FIELDS.get(each, each) for each in detail.get("fields", ()))
-        return f"Changed: {changed}"
-    told = words.DEEDS.get(event.action, event.action)
-    if event.action.startswith("objection."):
-        return f"{told}: {words.covered(detail.get('channel'))}"
-    if event.action == "enrolment.created":
-        return f"{told}: {here.protocol_name(detail.get('protocol'))}"
-    return told
+    about = ""
+    match event.action:
+        case "enrolment.created":
+            about = here.protocol_name(detail.get("protocol"))
+        case "enrolment.rescheduled" if detail["from"] != detail["to"]:
+            at = datetime.fromisoformat(detail["to"])
+            about = f"procedure on {moment(at, here.zone_of(event.clinic))}"
+        case "patient.changed":
+            about = ", ".join(FIELDS.get(each, each) for each in detail.get("fields", ()))
+        case "patient.address-unusable":
+            about = ADDRESSES[ChannelKind(detail["channel"])]
+        case "objection.lodged" | "objection.lifted":
+            channel = detail.get("channel")
+            about = covered_text(channel) if channel in set(ChannelKind) else ""
+    return about
 
 
 def _contacts(person: patients.Person, *, revealed: bool) -> dict[str, str | None]:

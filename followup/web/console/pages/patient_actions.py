@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
-from followup.casework.phone_calls import CallOutcome, record_call
+from followup.casework.phone_calls import record_call
 from followup.consent.objections import lift_objection, lodge_objection
 from followup.context import UnitOfWork
+from followup.domain.call_outcome import CallOutcome
 from followup.domain.channel import ChannelKind
 from followup.domain.contact import parse_email, parse_mobile
 from followup.domain.errors import InvalidInput, Problem
@@ -37,7 +38,7 @@ from followup.web.console.pages.enrolment_form import (
 )
 from followup.web.console.pages.number_verification import before_test, send_for_patient, wants_test
 from followup.web.console.pages.patient import find, find_enrolment
-from followup.web.console.words import labels as words
+from followup.wording.enrolments import ENDINGS
 
 pages = Pages()
 
@@ -65,10 +66,10 @@ def ask_end(here: Here) -> Response:
 def end(here: Here) -> Response:
     enrolment, form = find_enrolment(here), here.form
     why = form.text("why")
-    problems = [] if why in words.ENDINGS else [Problem("why", "Choose why the follow-up ends")]
+    problems = [] if why in ENDINGS else [Problem("why", "Choose why the follow-up ends")]
     try:
         if not problems:
-            told = form.text("reason") or words.ENDINGS[why]
+            told = form.text("reason") or ENDINGS[why]
             withdraw_enrolment(
                 here.app,
                 enrolment.id,
@@ -171,7 +172,7 @@ def stop(here: Here) -> Response:
 
 @pages.post("/patients/{patient}/start", may=CHANGE_PATIENTS)
 def start(here: Here) -> Response:
-    """Lift every wish of the patient, at their own word, and plan what it had cancelled."""
+    """Lift every objection of the patient, at their own word, and plan what it had cancelled."""
     patient = find(here)
 
     def work(session: Session) -> None:

@@ -19,7 +19,6 @@ from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import CHANGE_PATIENTS, Pages
 from followup.web.console.pages.patient import find, find_enrolment
-from followup.web.console.words import labels as words
 
 pages = Pages()
 
@@ -35,7 +34,6 @@ def ask_needs(here: Here) -> Response:
         "needs.html",
         patient=patient,
         form=Form(values=values),
-        needs=list(words.NEEDS.values()),
         languages=[(code, staff_name(code)) for code in _languages(here, patient)],
     )
 

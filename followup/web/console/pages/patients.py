@@ -23,7 +23,7 @@ from followup.web.console.framework.drafts import begin_draft, find_draft
 from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import SEE_PATIENTS, Pages
-from followup.web.console.words import labels as words
+from followup.wording.enrolments import ENROLMENTS
 
 KIND = "patient search"
 FIELDS = (
@@ -75,7 +75,7 @@ def _page(here: Here, form: Form, *, path: str) -> Response:
             for row in shown
         ],
         next=f"{path}?before={last.procedure_at:%Y%m%dT%H%M%S%f}_{last.id}" if last else None,
-        states=[("", "Any"), *((key, tag.text) for key, tag in words.ENROLMENTS.items())],
+        states=[("", "Any"), *((key.value, term.label) for key, term in ENROLMENTS.items())],
     )
 
 
@@ -104,7 +104,7 @@ def _filters(here: Here, form: Form) -> SearchTerms:
     state = form.text("state")
     return SearchTerms(
         clinics=here.clinics,
-        states=(state,) if state in words.ENROLMENTS else (),
+        states=(state,) if state in set(ENROLMENTS) else (),
         since=instant_at(since, time.min, zone=zone) if since else None,
         until=instant_at(until + timedelta(days=1), time.min, zone=zone) if until else None,
     )
@@ -116,7 +116,7 @@ def _date_problems(form: Form) -> list[Problem]:
         try:
             _day(form, name)
         except ValueError:
-            problems.append(Problem(name, "There is no such date: check day, month and year"))
+            problems.append(Problem(name, "Enter a real date"))
     return problems
 
 

@@ -25,7 +25,7 @@ from followup.web.console.pages.enrolment_form import (
     attribute_field,
     fields_of_check,
 )
-from followup.web.console.words.timing import useful, when
+from followup.web.console.words.timing import send_between, when
 
 ANYBODY = Person(
     name=None, nhs_number=None, date_of_birth=None,
@@ -52,7 +52,13 @@ def show(here: Here) -> Response:
         form=form.refused(*problems),
         protocol=protocol,
         rows=[
-            (step, here.title_of(step.template), audience(protocol, step), when(step), useful(step))
+            (
+                step,
+                here.title_of(step.template),
+                audience(protocol, step),
+                when(step),
+                send_between(step),
+            )
             for step in protocol.steps
         ],
         questions=[

@@ -9,8 +9,8 @@ from followup.store.models.patients import Patient
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import AUDIT, Pages
 from followup.web.console.pages.patient import find, record_look
-from followup.web.console.words import labels as words
 from followup.web.console.words.report_sheet import Sheet, sheet_of
+from followup.wording.formats import moment
 
 TITLE = "Report on a patient"
 pages = Pages()
@@ -41,7 +41,7 @@ def download(here: Here) -> Response:
     content = pdf_of(
         _sheet(here, patient, thoroughly=True),
         title=TITLE,
-        foot=f"Made {words.moment(now, zone)} by Follow-up {here.console.version}",
+        foot=f"Made {moment(now, zone)} by Follow-up {here.console.version}",
         made_at=here.app.clock.real_now(),
     )
     # The name of the file tells nothing of the patient.

@@ -26,9 +26,11 @@ from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import MANAGE, Pages
 from followup.web.console.pages.enrolment_form import sentence
-from followup.web.console.words import labels as words
 from followup.web.console.words.stopped import step_words, stops
 from followup.web.trouble import trouble
+from followup.wording.channels import covered_text
+from followup.wording.formats import count
+from followup.wording.providers import provider_text
 
 pages = Pages()
 
@@ -118,7 +120,7 @@ def _choices(here: Here) -> list[tuple[str, str]]:
     return [
         *start,
         ("all", "Everything"),
-        *((f"channel:{kind.value}", f"All {words.covered(kind)}") for kind in ChannelKind),
+        *((f"channel:{kind.value}", f"All {covered_text(kind)}") for kind in ChannelKind),
         *clinics,
         *((f"protocol:{key}", f"Procedure: {protocols[key].name}") for key in sorted(protocols)),
         *(
@@ -148,7 +150,7 @@ def _tasks(broker: redis.Redis | None) -> str:
         return "None is needed: everything runs in one process"
     lengths = queue_lengths(broker)
     if lengths is None:
-        return "Not known: it can’t be reached"
+        return "Unknown: it can’t be reached"
     return ", ".join(f"{name} {length:,}" for name, length in lengths.items())
 
 
@@ -161,12 +163,12 @@ def _versions(here: Here) -> list[tuple[str, str]]:
         ("Database", server_of(app.store.engine)),
         ("Schema", newest_revision()),
         *((f"Protocol “{protocols[key].name}”", protocols[key].version) for key in protocols),
-        ("Texts go by", words.provider_word(app.channels[ChannelKind.SMS].provider)),
+        ("Texts go by", provider_text(app.channels[ChannelKind.SMS].provider)),
         *(
-            (f"Second account for {words.covered(kind)}", _named(app.standby[kind]))
+            (f"Second account for {covered_text(kind)}", _named(app.standby[kind]))
             for kind in app.standby
         ),
-        ("E-mails go by", words.provider_word(app.channels[ChannelKind.EMAIL].provider)),
+        ("E-mails go by", provider_text(app.channels[ChannelKind.EMAIL].provider)),
     ]
 
 
@@ -177,12 +179,12 @@ def _named(channel: Channel) -> str:
 def _done(here: Here) -> str | None:
     match here.query("done"):
         case "stopped":
-            return "Stopped. Messages that it covers are held from now on."
+            return "Sending is stopped. Messages that this covers are on hold from now on."
         case "lifted":
             again, late = (_number(here.query(name)) for name in ("again", "late"))
             return (
-                f"Lifted. {words.count(again, 'message')} will go again, and for {late} it is "
-                "too late."
+                f"Sending is restarted. {count(again, 'message')} will be sent, and for {late} it "
+                "is too late."
             )
         case _:
             return None

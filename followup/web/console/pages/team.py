@@ -26,7 +26,8 @@ from followup.web.console.framework.forms import EMPTY, Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import MANAGE, Pages
 from followup.web.console.pages.enrolment_form import sentence
-from followup.web.console.words import labels as words
+from followup.wording.formats import count
+from followup.wording.staff import ROLES
 
 PAGE = 50
 EVERYWHERE, SOME = "all", "some"
@@ -212,7 +213,7 @@ def _form_of(staff: Staff) -> Form:
 def _choices(here: Here) -> dict[str, Any]:
     known = here.app.catalogue.clinics
     return {
-        "roles": [(role.value, text, words.ROLE_HINTS[role]) for role, text in words.ROLES.items()],
+        "roles": [(role.value, term.label, term.meaning) for role, term in ROLES.items()],
         "clinics": [(key, known[key].name) for key in here.clinics],
         "everywhere": here.member.clinics is None,
     }
@@ -224,7 +225,7 @@ def _invite_page(here: Here, form: Form) -> Response:
 
 def _link_page(here: Here, token: str, *, title: str, lasts: int, unit: str) -> Response:
     link = here.app.links.join_url(token)
-    return here.page("team-link.html", heading=title, link=link, lasts=words.count(lasts, unit))
+    return here.page("team-link.html", heading=title, link=link, lasts=count(lasts, unit))
 
 
 def _member_page(here: Here, staff: Staff, *, form: Form = EMPTY) -> Response:

@@ -26,19 +26,19 @@ from followup.worklist import items as worklist
 from followup.worklist.queries import WorklistItemView, belongs, views_of, waiting_items
 
 DONE = {
-    "taken": "This is yours now.",
-    "rang": "The call is noted.",
-    "closed": "That is dealt with.",
-    "corrected": "The contact details were changed, and what is still useful is planned anew.",
-    "late": "The contact details were changed. It is too late for this message: ring the patient "
-    "about what they missed.",
+    "taken": "Assigned to you.",
+    "rang": "The call is recorded.",
+    "closed": "Closed.",
+    "corrected": "The contact details were changed and the timeline updated.",
+    "late": "The contact details were changed. It is too late to send this message: phone the "
+    "patient and tell them what it says.",
     "unchanged": "The contact details were right already.",
     "mailed": "The message goes out by e-mail.",
 }
 VIEWS: Mapping[WorklistItemView, str] = {
     WorklistItemView.ALL: "All",
-    WorklistItemView.MINE: "Mine",
-    WorklistItemView.FREE: "Nobody’s yet",
+    WorklistItemView.MINE: "Assigned to you",
+    WorklistItemView.FREE: "Unassigned",
     WorklistItemView.LATE: "Overdue",
 }
 pages = Pages()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from followup.casework import resolve as attending
-from followup.casework.phone_calls import CallOutcome
 from followup.casework.resend import check_resend
+from followup.domain.call_outcome import CallOutcome
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import InvalidInput, NotFound, Problem
 from followup.domain.number_confirmation import RETYPED
@@ -16,7 +16,7 @@ from followup.web.console.framework.routes import CHANGE_PATIENTS, Pages
 from followup.web.console.pages.number_verification import before_test, send_for_patient, wants_test
 from followup.web.console.pages.patient_actions import read_contacts
 from followup.web.console.pages.worklist_items import Matter, find, with_patient
-from followup.web.console.words import labels as words
+from followup.wording.worklist import CLOSING_CHOICES
 from followup.worklist import items as worklist
 
 pages = Pages()
@@ -44,7 +44,7 @@ def call(here: Here) -> Response:
     if outcome not in set(CallOutcome):
         problems.append(Problem("outcome", "Choose how the call ended"))
     if done not in {"yes", "no", "all"}:
-        problems.append(Problem("done", "Choose whether this is dealt with"))
+        problems.append(Problem("done", "Choose whether to close this"))
     try:
         if not problems:
             attending.log_call(
@@ -97,7 +97,7 @@ def correct(here: Here) -> Response:
 
 
 def corrected_page(here: Here, matter: Matter, became: attending.CorrectedContact) -> Response:
-    """Go on after a correction: to the list where it settled the item."""
+    """Continue after a correction: to the list where it settled the item."""
     done = "unchanged" if not became.changed else "corrected" if became.settled else "late"
     return here.go(_after(matter.item, done, closed=became.settled))
 
@@ -132,8 +132,8 @@ def close(here: Here) -> Response:
     matter, form = find(here), here.form
     outcome = form.text("outcome")
     problems: list[Problem] = []
-    if outcome not in words.SETTLED:
-        problems.append(Problem("outcome", "Choose what came of it"))
+    if outcome not in CLOSING_CHOICES:
+        problems.append(Problem("outcome", "Choose the outcome"))
     try:
         if not problems:
             attending.settle_item(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from followup.domain.errors import NotFound
+from followup.domain.triage.triage import sort_reply
 from followup.patients import records as patients
 from followup.patients.records import Person
 from followup.store.models.messages import InboundMessage, Message
@@ -20,7 +21,8 @@ from followup.worklist.queries import WaitingItems, one_item
 class Matter:
     """One item as people read it.
 
-    `others` are what it gathered besides `message`; `said` are the patient's own words.
+    `others` are what it gathered besides `message`; `said` are the patient's own words, of which
+    `phrases` say what they may be about.
     """
 
     item: WorklistItem
@@ -30,6 +32,7 @@ class Matter:
     message: Message | None
     others: Sequence[Message]
     said: str | None
+    phrases: Sequence[str]
     late: bool
     is_mine: bool
 
@@ -54,6 +57,7 @@ def with_patient(here: Here) -> Matter:
 def matter_of(here: Here, found: WaitingItems, item: WorklistItem) -> Matter:
     patient = found.patients.get(item.patient_id or UUID(int=0))
     text = found.texts.get(item.inbound_id or UUID(int=0))
+    said = _said(here, text, patient) if text else None
     return Matter(
         item=item,
         patient=patient,
@@ -64,7 +68,8 @@ def matter_of(here: Here, found: WaitingItems, item: WorklistItem) -> Matter:
         ],
         message=found.messages.get(item.message_id or UUID(int=0)),
         others=[it for it in found.gathered.get(item.id, ()) if it.id != item.message_id],
-        said=_said(here, text, patient) if text else None,
+        said=said,
+        phrases=sort_reply(here.app.catalogue.triage, said).phrases if said else (),
         late=item.state != "closed" and item.due_at <= here.app.clock.now(),
         is_mine=item.owner == here.member.actor,
     )

@@ -13,8 +13,17 @@ from followup.audit.seals import TrailVerdict
 from followup.domain.channel import ChannelKind
 from followup.routing.accounts import way_words
 from followup.web.console.framework.request import Here
-from followup.web.console.words import labels as words
 from followup.web.console.words.audit_sentences import sentences
+from followup.web.console.words.filters import cause
+from followup.wording.approvals import approval_text
+from followup.wording.calls import call_text
+from followup.wording.channels import channel_text, covered_text
+from followup.wording.enrolments import enrolment_term
+from followup.wording.formats import count, day, moment
+from followup.wording.providers import attempt_text, provider_text, report_text
+from followup.wording.staff import actor_text
+from followup.wording.states import state_term
+from followup.wording.worklist import item_term, outcome_text
 
 Facts = tuple[tuple[str, str], ...]
 
@@ -78,7 +87,7 @@ def sheet_of(here: Here, report: PatientReport) -> Sheet:
                 heading="What the patient wrote",
                 entries=tuple(
                     Entry(
-                        when=words.moment(one.at, zone),
+                        when=moment(one.at, zone),
                         what="A text from the patient",
                         words=one.text or "(can’t be read any more)",
                     )
@@ -87,13 +96,13 @@ def sheet_of(here: Here, report: PatientReport) -> Sheet:
                 empty="The patient wrote nothing.",
             ),
             Section(
-                heading="What staff were asked to do, and calls",
+                heading="What needed action, and phone calls",
                 entries=tuple(_by_staff(report, zone)),
-                empty="Nothing needed a person, and nobody rang.",
+                empty="Nothing needed action, and nobody phoned.",
             ),
             Section(
                 heading="What was done, by whom",
-                entries=tuple(_deeds(here, report, zone)),
+                entries=tuple(_actions(here, report, zone)),
                 empty="Nothing is on record.",
             ),
         ),
@@ -105,18 +114,18 @@ def _about(here: Here, report: PatientReport, zone: ZoneInfo) -> Iterator[tuple[
     clinic = here.app.catalogue.clinics.get(report.patient.clinic)
     yield "Patient", (person.name or "Without a name") if person else "The data was erased"
     if person and person.date_of_birth:
-        yield "Date of birth", words.day(person.date_of_birth)
+        yield "Date of birth", day(person.date_of_birth)
     if person and person.nhs_number:
         yield "NHS number", _spaced(person.nhs_number)
     yield "Clinic", clinic.name if clinic else report.patient.clinic
-    for wish in report.wishes:
-        until = f" until {words.moment(wish.lifted_at, zone)}" if wish.lifted_at else ""
-        since = words.moment(wish.lodged_at, zone)
-        yield "Did not want", f"{words.covered(wish.channel)}, since {since}{until}"
+    for objection in report.objections:
+        until = f" until {moment(objection.lifted_at, zone)}" if objection.lifted_at else ""
+        since = moment(objection.lodged_at, zone)
+        yield "Did not want", f"{covered_text(objection.channel)}, since {since}{until}"
     if report.patient.deceased_at:
-        yield "Died", f"recorded on {words.day(report.patient.deceased_at, zone)}"
+        yield "Died", f"recorded on {day(report.patient.deceased_at, zone)}"
     yield "Times", f"by the clocks of {zone.key}"
-    yield "Made", f"{words.moment(report.made_at, zone)}, by {here.member.name}"
+    yield "Made", f"{moment(report.made_at, zone)}, by {here.member.name}"
 
 
 def _followups(here: Here, report: PatientReport, zone: ZoneInfo) -> Iterator[Entry]:
@@ -127,8 +136,8 @@ def _followups(here: Here, report: PatientReport, zone: ZoneInfo) -> Iterator[En
         ]
         reference = [("Reference", one.reference)] if one.reference else []
         yield Entry(
-            when=words.moment(one.procedure_at, zone),
-            what=f"{here.protocol_name(one.protocol)}: {words.enrolment_tag(one.state).text}",
+            when=moment(one.procedure_at, zone),
+            what=f"{here.protocol_name(one.protocol)}: {enrolment_term(one.state).label}",
             facts=(*asked, *reference),
         )
 
@@ -138,15 +147,13 @@ def _told(here: Here, told: EvidenceMessage, zone: ZoneInfo) -> Entry:
     facts: list[tuple[str, str]] = []
     for each in told.tries:
         facts.extend(_attempt(here, told, each, zone))
-    facts.append(("What became of it", _fate(told)))
+    facts.append(("Delivery status", _fate(told)))
     subject = f"{last.subject}\n\n" if last.subject else ""
     return Entry(
-        when=words.moment(last.attempt.started_at, zone),
-        what=f"{here.title_of(told.row.template)}, by {words.channel_word(view.channel)}",
+        when=moment(last.attempt.started_at, zone),
+        what=f"{here.title_of(told.row.template)}, by {channel_text(view.channel)}",
         facts=tuple(facts),
-        words="(The words can’t be read any more: the data was erased)"
-        if last.text is None
-        else f"{subject}{last.text}",
+        words="(Erased with the patient’s data)" if last.text is None else f"{subject}{last.text}",
     )
 
 
@@ -156,63 +163,65 @@ def _attempt(
     attempt, version = each.attempt, each.version
     kind = ChannelKind(told.view.channel)
     way = way_words(here.app, kind, account=attempt.account, sender=attempt.sender)
-    outcome = words.outcome_word(attempt.outcome)
-    why = f": {words.cause(attempt.code)}" if attempt.code else ""
-    provider = words.provider_word(attempt.provider) + (f" ({way})" if way else "")
+    outcome = attempt_text(attempt.outcome)
+    why = f": {cause(attempt.code)}" if attempt.code else ""
+    provider = provider_text(attempt.provider) + (f" ({way})" if way else "")
     where = f"by {provider} to {each.to or '(erased)'}"
-    at = words.moment(attempt.started_at, zone)
+    at = moment(attempt.started_at, zone)
     yield f"Attempt {attempt.number}", f"{at}, {where}: {outcome}{why}"
     if attempt.provider_id:
         yield "Provider’s number", attempt.provider_id
     for receipt in each.receipts:
-        code = f": {words.cause(receipt.code)}" if receipt.code else ""
-        at = words.moment(receipt.received_at, zone)
-        yield "Confirmation", f"{words.receipt_word(receipt.status)}{code}, {at}"
-    approval = words.approval_words(version.approval if version else None)
-    yield "Words", f"version {attempt.content_version[:12]}. {approval}"
+        code = f": {cause(receipt.code)}" if receipt.code else ""
+        at = moment(receipt.received_at, zone)
+        yield "Confirmation", f"{report_text(receipt.status)}{code}, {at}"
+    approval = approval_text(version.approval if version else None)
+    yield "Message text", f"version {attempt.content_version[:12]}. {approval}"
 
 
 def _fate(told: EvidenceMessage) -> str:
-    tag = words.state_tag(told.view.state)
-    why = words.cause(told.view.reason)
-    return f"{tag.text}: {tag.meaning}" + (f" ({why})" if why else "")
+    term = state_term(told.view.state)
+    why = cause(told.view.reason, told.view.channel)
+    return f"{term.label}: {term.meaning}" + (f" ({why})" if why else "")
 
 
 def _unsent(here: Here, told: EvidenceMessage) -> Entry:
     view = told.view
-    what = f"{here.title_of(told.row.template)}, by {words.channel_word(view.channel)}"
-    return Entry(when=words.moment(view.local), what=f"{what}. {_fate(told)}")
+    what = f"{here.title_of(told.row.template)}, by {channel_text(view.channel)}"
+    return Entry(when=moment(view.local), what=f"{what}. {_fate(told)}")
 
 
 def _by_staff(report: PatientReport, zone: ZoneInfo) -> Iterator[Entry]:
     found: list[tuple[datetime, Entry]] = []
     for item in report.items:
-        facts = [("Why", words.cause(str(item.detail.get("cause") or "")) or "Not said")]
+        facts = [("Why", cause(str(item.detail.get("cause") or "")) or "Not said")]
         if item.closed_at and item.closed_by:
-            at = words.moment(item.closed_at, zone)
-            outcome = (item.outcome or "").replace("-", " ")
-            facts.append(("Dealt with", f"{at}, by {words.actor(item.closed_by)}: {outcome}"))
+            at = moment(item.closed_at, zone)
+            outcome = outcome_text(item.outcome)
+            facts.append(("Closed", f"{at}, by {actor_text(item.closed_by)}: {outcome}"))
         else:
-            facts.append(("Dealt with", "Not yet"))
+            facts.append(("Closed", "Not yet"))
         entry = Entry(
-            when=words.moment(item.opened_at, zone), what=words.kind(item.kind), facts=tuple(facts)
+            when=moment(item.opened_at, zone),
+            what=item_term(item.kind, item.detail.get("channel")).label,
+            facts=tuple(facts),
         )
         found.append((item.opened_at, entry))
     for rang in report.rang:
         entry = Entry(
-            when=words.moment(rang.call.at, zone),
-            what=words.CALLS.get(rang.call.outcome, rang.call.outcome),
-            facts=(("By", words.actor(rang.call.made_by)),),
+            when=moment(rang.call.at, zone),
+            what=call_text(rang.call.outcome),
+            facts=(("By", actor_text(rang.call.made_by)),),
             words=rang.note,
         )
         found.append((rang.call.at, entry))
     yield from (entry for _, entry in sorted(found, key=lambda pair: pair[0]))
 
 
-def _deeds(here: Here, report: PatientReport, zone: ZoneInfo) -> Iterator[Entry]:
+def _actions(here: Here, report: PatientReport, zone: ZoneInfo) -> Iterator[Entry]:
     done = [event for event in report.events if not _is_step(event.action)]
     for told in sentences(here, done):
-        yield Entry(when=words.moment(told.event.at, zone), what=told.text)
+        yield Entry(when=moment(told.event.at, zone), what=told.text)
 
 
 def _is_step(action: str) -> bool:
@@ -227,7 +236,7 @@ def _verdict(verdict: TrailVerdict) -> str:
             "or slipped in. Keep the database as it is, and tell whoever answers for it."
         )
     told = (
-        f"Intact: the {words.count(verdict.seals, 'seal')} over {verdict.events:,} events, among "
+        f"Intact: the {count(verdict.seals, 'seal')} over {verdict.events:,} events, among "
         "them those about this patient, are as they were written."
     )
     if not verdict.seals:

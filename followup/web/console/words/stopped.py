@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from followup.messages.kill_switch_queries import SwitchScope
 from followup.web.console.framework.request import Here
-from followup.web.console.words import labels as words
+from followup.wording.channels import covered_text
 
 
 def stops(here: Here, scope: str, value: str | None) -> str:
@@ -18,7 +18,7 @@ def stops(here: Here, scope: str, value: str | None) -> str:
         case SwitchScope.PROTOCOL:
             return here.protocol_name(value)
         case SwitchScope.CHANNEL:
-            return f"All {words.covered(value)}"
+            return f"All {covered_text(value)}"
         case SwitchScope.STEP:
             return step_words(here, value or "")
 

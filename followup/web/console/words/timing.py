@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from followup.domain.protocols.protocol import Step
 from followup.domain.protocols.timing import After, Bound, FromProcedure, OnDay, StartOfDay, Timing
-from followup.web.console.words import labels as words
+from followup.wording.formats import capital, clock, count, span
 
 ANY_DAY = datetime(2026, 1, 1)  # noqa: DTZ001 - lends its date to a time of day
 
@@ -14,17 +14,17 @@ ANY_DAY = datetime(2026, 1, 1)  # noqa: DTZ001 - lends its date to a time of day
 def when(step: Step) -> str:
     """Return when each occurrence of a step is due: `day 2 at 10am, day 5 at 10am`."""
     told = ", ".join(map(_due, step.occurrences))
-    return told[:1].upper() + told[1:]
+    return capital(told)
 
 
-def useful(step: Step) -> str:
-    """Return from when and until when a step may be sent."""
-    return f"From {_bound(step.not_before)} until {_bound(step.not_after)}"
+def send_between(step: Step) -> str:
+    """Return between which times a step may be sent."""
+    return f"{_bound(step.not_before)} and {_bound(step.not_after)}"
 
 
 def _due(timing: Timing) -> str:
     if isinstance(timing, OnDay):
-        at = words.clock(datetime.combine(ANY_DAY, timing.at))
+        at = clock(datetime.combine(ANY_DAY, timing.at))
         return f"on the day at {at}" if timing.day == 0 else f"day {timing.day} at {at}"
     if isinstance(timing, After):
         return f"{_span(timing.elapsed)} after the procedure"
@@ -43,5 +43,5 @@ def _span(elapsed: timedelta) -> str:
     hours = int(elapsed.total_seconds() // 3600)
     days, rest = divmod(hours, 24)
     if days >= 2 and not rest:  # noqa: PLR2004 - a day and more is said in hours
-        return words.count(days, "day")
-    return words.count(hours, "hour") if hours else words.span(elapsed)
+        return count(days, "day")
+    return count(hours, "hour") if hours else span(elapsed)

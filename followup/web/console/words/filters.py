@@ -1,0 +1,110 @@
+"""Filters of the console's templates: the dictionary of words, on the colours of its tags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from followup.content.languages import staff_name
+from followup.wording import formats
+from followup.wording.approvals import approval_text
+from followup.wording.calls import CALLS, call_text
+from followup.wording.channels import channel_text, covered_text
+from followup.wording.enrolments import ENDINGS, enrolment_term
+from followup.wording.failure_reasons import failure_reason_of
+from followup.wording.patients import NEEDS, confirmed_text, need_text
+from followup.wording.providers import attempt_text, provider_text, report_text
+from followup.wording.reasons import moved_text, reason_text
+from followup.wording.replies import possible_text
+from followup.wording.staff import actor_text, role_text
+from followup.wording.states import state_term
+from followup.wording.terms import Colour, Term
+from followup.wording.worklist import (
+    CLOSING_CHOICES,
+    OUTCOMES,
+    assignment_text,
+    item_term,
+    item_to_do,
+    outcome_text,
+    urgency_term,
+)
+
+TAG_COLOURS: dict[Colour, str] = {
+    Colour.INFO: "blue",
+    Colour.PROGRESS: "aqua-green",
+    Colour.NEUTRAL: "white",
+    Colour.SUCCESS: "green",
+    Colour.CAUTION: "yellow",
+    Colour.UNSURE: "orange",
+    Colour.WARNING: "orange",
+    Colour.DANGER: "red",
+    Colour.MUTED: "grey",
+}
+"""The tag of the NHS design system for each meaning of a colour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A term as the design system shows it."""
+
+    text: str
+    colour: str
+    meaning: str
+
+
+def tag_of(term: Term) -> Tag:
+    """Return a term on a colour of the design system."""
+    return Tag(term.label, TAG_COLOURS[term.colour], term.meaning)
+
+
+def cause(code: str | None, channel: str | None = None) -> str:
+    """Return what a reason or a provider's code means, as the beginning of a sentence."""
+    return formats.capital(failure_reason_of(code, channel).happened) if code else ""
+
+
+def item_label(kind: str, channel: str | None = None) -> str:
+    """Return what an item of the worklist is about."""
+    return item_term(kind, channel or None).label
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "actor": actor_text,
+    "approval_words": approval_text,
+    "assignment": assignment_text,
+    "outcome_word": attempt_text,
+    "call_word": call_text,
+    "capital": formats.capital,
+    "cause": cause,
+    "channel_word": channel_text,
+    "clock": formats.clock,
+    "confirmed_word": confirmed_text,
+    "count_of": formats.count,
+    "covered": covered_text,
+    "day": formats.day,
+    "enrolment_tag": lambda state: tag_of(enrolment_term(state)),
+    "item_label": item_label,
+    "item_to_do": item_to_do,
+    "language_word": staff_name,
+    "moment": formats.moment,
+    "moved": moved_text,
+    "need_word": need_text,
+    "item_outcome": outcome_text,
+    "possible": possible_text,
+    "provider_word": provider_text,
+    "receipt_word": report_text,
+    "reason": reason_text,
+    "role_word": role_text,
+    "span": formats.span,
+    "state_label": lambda state: state_term(state).label,
+    "state_tag": lambda state: tag_of(state_term(state)),
+    "urgency_tag": lambda urgency: tag_of(urgency_term(urgency)),
+}
+
+CHOICES: dict[str, list[tuple[str, ...]]] = {
+    "call": [(outcome.value, text) for outcome, text in CALLS.items()],
+    "close": [(outcome.value, OUTCOMES[outcome]) for outcome in CLOSING_CHOICES],
+    "end": list(ENDINGS.items()),
+    "needs": [(need.value, term.label, term.meaning) for need, term in NEEDS.items()],
+}
+"""What staff choose from, as templates offer it."""

@@ -1,0 +1,169 @@
+"""Worklist items: kinds, urgencies, outcomes, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from followup.domain.channel import ChannelKind
+from followup.domain.item_kind import ItemKind
+from followup.domain.item_outcome import ItemOutcome
+from followup.wording.failure_reasons import failure_reason_of, is_known_reason
+from followup.wording.replies import reply_to_do
+from followup.wording.terms import Colour, Term
+
+KINDS: dict[ItemKind, Term] = {
+    ItemKind.VOLUME_LIMIT: Term(
+        "Too many messages at once",
+        "the rest are on hold until staff release them",
+        to_do="Find out why there are so many. Release them on the system page, or stop them.",
+    ),
+    ItemKind.REPLY: Term(
+        "Reply from a patient",
+        "nobody has read it yet",
+        to_do="Read it, and phone the patient if it needs an answer. Nobody else has read it.",
+    ),
+    ItemKind.RESTART: Term(
+        "Request to restart messages",
+        "it came from a number that belongs to no enrolled patient",
+        to_do="Find out whose number it is and whether they want to be enrolled.",
+    ),
+    ItemKind.MISSED: Term(
+        "Message too late to send",
+        "the patient was not told what it says",
+        to_do="Phone the patient and tell them what it says.",
+    ),
+    ItemKind.FAILED: Term(
+        "Message not delivered",
+        "the patient was not told what it says",
+        to_do="Correct the number, send it by e-mail, or phone the patient and tell them what it "
+        "says.",
+    ),
+    ItemKind.UNREACHABLE: Term(
+        "Number not working",
+        "the advice was sent another way meanwhile",
+        to_do="Correct the number. The advice was sent by e-mail meanwhile.",
+    ),
+    ItemKind.UNKNOWN: Term(
+        "Message status unknown",
+        "the provider can’t say whether it has it",
+        to_do="Phone the patient and ask whether it arrived. Send it again if not.",
+    ),
+    ItemKind.NO_RECEIPT: Term(
+        "Delivery not confirmed",
+        "the message was sent, and nothing has been heard since",
+        to_do="Phone the patient if they must know what it says. The number may be wrong.",
+    ),
+    ItemKind.DUPLICATE: Term(
+        "Message may have been sent twice",
+        to_do="Phone the patient if getting it twice could confuse them.",
+    ),
+    ItemKind.SET_UP: Term(
+        "Sending is not set up correctly",
+        "messages like this one wait until it is fixed",
+        to_do="Tell whoever runs this service. Messages like this one wait until it is fixed.",
+    ),
+    ItemKind.READING_NEED: Term(
+        "Advice needed in another form",
+        "our messages can’t meet the patient’s reading needs",
+        to_do="Phone the patient and go through the advice.",
+    ),
+    ItemKind.NO_ANSWER: Term(
+        "No answer to our question",
+        to_do="Phone the patient and ask how they are.",
+    ),
+    ItemKind.CALL_WANTED: Term("Patient asked for a call", to_do="Phone the patient."),
+    ItemKind.RESTORED: Term(
+        "Backup restored",
+        "what changed since the backup was taken may be missing",
+        to_do="Find out what changed since the backup, correct it, then resume.",
+    ),
+}
+
+BY_EMAIL: dict[ItemKind, Term] = {
+    ItemKind.FAILED: Term(
+        "Message not delivered",
+        "the patient was not told what it says",
+        to_do="Correct the e-mail address, or phone the patient and tell them what it says.",
+    ),
+    ItemKind.UNREACHABLE: Term(
+        "E-mail address not working",
+        "the advice was sent another way meanwhile",
+        to_do="Correct the e-mail address. The advice was sent by text meanwhile.",
+    ),
+}
+"""Where an e-mail is said otherwise than a text."""
+
+URGENCIES: dict[int, Term] = {
+    1: Term("Now", "within minutes, by day and night", Colour.DANGER),
+    2: Term("Today", "within hours", Colour.WARNING),
+    3: Term("Soon", "within a working day", Colour.MUTED),
+}
+
+OUTCOMES: dict[ItemOutcome, str] = {
+    ItemOutcome.TOLD: "Advice given",
+    ItemOutcome.NOT_NEEDED: "No action needed",
+    ItemOutcome.ELSEWHERE: "Passed to someone else",
+    ItemOutcome.NOT_REACHED: "Patient could not be contacted",
+    ItemOutcome.RANG: "Phoned the patient",
+    ItemOutcome.CORRECTED: "Contact details corrected",
+    ItemOutcome.SENT_BY_EMAIL: "Sent by e-mail",
+    ItemOutcome.DEALT_WITH: "Closed",
+    ItemOutcome.FOUND: "Message status became known",
+    ItemOutcome.ARRIVED_AFTER_ALL: "Message arrived after all",
+    ItemOutcome.ANSWERED: "Patient answered after all",
+}
+
+CLOSING_CHOICES = (
+    ItemOutcome.TOLD,
+    ItemOutcome.NOT_NEEDED,
+    ItemOutcome.ELSEWHERE,
+    ItemOutcome.NOT_REACHED,
+)
+"""What staff choose from when they close an item."""
+
+
+def item_term(kind: str, channel: str | None = None) -> Term:
+    """Return the words for an item; `channel` is that of the message which it is about."""
+    each = ItemKind(kind)
+    if channel == ChannelKind.EMAIL.value and each in BY_EMAIL:
+        return BY_EMAIL[each]
+    return KINDS[each]
+
+
+def item_to_do(
+    kind: str,
+    *,
+    cause: str | None = None,
+    channel: str | None = None,
+    classes: Collection[str] = (),
+) -> str:
+    """Return what to do about an item.
+
+    Of a message that was not delivered, the `cause` says it where it is known; of a reply, the
+    gravest of its `classes` that wants something of its own.
+    """
+    told = ""
+    if kind == ItemKind.REPLY:
+        told = reply_to_do(classes)
+    elif kind == ItemKind.FAILED and cause and is_known_reason(cause):
+        told = failure_reason_of(cause, channel).to_do
+    return told or item_term(kind, channel).to_do
+
+
+def urgency_term(urgency: int) -> Term:
+    """Return how soon an item needs action."""
+    return URGENCIES[urgency]
+
+
+def outcome_text(outcome: str | None) -> str:
+    """Return what an item was closed with; a code of the command line's own is shown as it is."""
+    if outcome in set(ItemOutcome):
+        return OUTCOMES[ItemOutcome(outcome)]
+    return (outcome or "").replace("-", " ").capitalize()
+
+
+def assignment_text(owner: str | None, *, is_mine: bool = False) -> str:
+    """Return whose an item is; `owner` is a name that is fit to be shown."""
+    if is_mine:
+        return "Assigned to you"
+    return f"Assigned to {owner}" if owner else "Unassigned"

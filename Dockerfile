@@ -1,23 +1,24 @@
-# syntax=docker/dockerfile:1
-
 # One image for every process: `followup web`, `followup migrate`, `celery -A tasks worker`,
 # `celery -A tasks beat`. docker-compose.yml shows them together.
-ARG PYTHON_VERSION=3.11
+ARG PYTHON=python:3.11.15-slim-bookworm
 
-FROM python:${PYTHON_VERSION}-slim AS build
+FROM ${PYTHON} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
-# The dependencies come first: they change seldom, and this layer is then kept.
+# The dependencies come first: they change seldom, and this layer is then kept. They are installed as
+# the Makefile does it, which says why: nothing but what the locks hold, resolved and built by nobody.
+ARG FROM_LOCK="--require-hashes --no-deps --only-binary :all:"
 COPY requirements.txt requirements-build.txt ./
 RUN python -m venv /opt/followup \
-    && /opt/followup/bin/pip install --require-hashes -r requirements.txt \
+    && /opt/followup/bin/pip install $FROM_LOCK -r requirements.txt \
     && python -m venv /opt/build \
-    && /opt/build/bin/pip install --require-hashes -r requirements-build.txt
+    && /opt/build/bin/pip install $FROM_LOCK -r requirements-build.txt
 COPY . .
 RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /dist . \
-    && /opt/followup/bin/pip install --no-deps /dist/*.whl
+    && /opt/followup/bin/pip install --no-deps /dist/*.whl \
+    && /opt/followup/bin/pip check
 
-FROM python:${PYTHON_VERSION}-slim
+FROM ${PYTHON}
 ENV PATH=/opt/followup/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

@@ -15,14 +15,25 @@ ARGS ?=
 BIN := .venv/bin
 PACKAGES := followup tasks config templates scripts
 
-# The stamp's name holds what the environment was made from, so that an unchanged checkout is ready
-# at once, and a switch of branch is noticed whatever the clock says. The path is a part of it
-# because a virtual environment does not survive being moved.
-INPUTS := requirements-dev.txt pyproject.toml
-STAMP := .venv/.ready-$(shell (cat $(INPUTS); pwd; $(PYTHON) -V) 2>/dev/null | cksum | tr ' ' '-')
+# One environment for running and testing. A stamp's name holds what the environment was made from,
+# so that an unchanged checkout is ready at once, and a switch of branch is noticed whatever the clock
+# says. The path is a part of it because a virtual environment does not survive being moved.
+LOCKS := requirements.txt requirements-build.txt requirements-dev.txt
+made-from = $(shell (cat $(1); pwd; $(PYTHON) -V) 2>/dev/null | cksum | tr ' ' '-')
+RUNS := .venv/.runs-$(call made-from,requirements.txt requirements-build.txt pyproject.toml)
+READY := .venv/.ready-$(call made-from,requirements-dev.txt pyproject.toml)
+# Another lock makes another environment from nothing: no package of an earlier one stays behind.
+EMPTY := .venv/.empty-$(call made-from,$(LOCKS))
 
 # Two runs of make in one checkout wait for each other where flock exists.
 LOCKED := $(if $(shell command -v flock),flock .venv.lock,)
+
+PIP ?= $(BIN)/python -m pip
+# A lock is complete. So nothing is resolved: pip before 24.1 looks again for a requirement with an
+# extra, and stops at a release that is newer than the lock (pypa/pip#9644). And nothing is built from
+# source, which would take the newest build tools of the day.
+FROM_LOCK := --require-hashes --no-deps --only-binary :all:
+INSTALL := $(PIP) install --quiet --disable-pip-version-check --no-compile
 
 # Compiled by uv because its locks hold for every Python version and platform at once.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
@@ -33,22 +44,40 @@ help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 .PHONY: setup
-setup: $(STAMP) ## Make .venv from the lock files; quick when nothing changed
+setup: $(READY) ## Make .venv from the lock files, with the test tools; quick when nothing changed
 
-$(STAMP):
-	@$(LOCKED) $(MAKE) --no-print-directory install-into-venv
+$(RUNS):
+	@$(LOCKED) $(MAKE) --no-print-directory install STAMP=$@ WHAT="what running takes" \
+		FROM="requirements.txt requirements-build.txt"
 
-.PHONY: install-into-venv
-install-into-venv:
-	@if [ -e $(STAMP) ]; then exit 0; fi
-	[ -x $(BIN)/python ] && [ "$$($(BIN)/python -V)" = "$$($(PYTHON) -V)" ] \
-		&& $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@rm -f .venv/.ready-*; touch $(STAMP)
+$(READY):
+	@$(LOCKED) $(MAKE) --no-print-directory install STAMP=$@ WHAT="what running and testing take" \
+		FROM=requirements-dev.txt
+
+.PHONY: install
+install:
+	@if [ -e $(STAMP) ]; then exit 0; fi; \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed: name one with PYTHON=" >&2; exit 1; }; \
+	if ! [ -e $(EMPTY) ] || ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+		echo "Making .venv with $$($(PYTHON) -V)"; \
+		$(PYTHON) -m venv --clear .venv; \
+		touch $(EMPTY); \
+	fi; \
+	echo "Installing $(WHAT) ($(FROM))"; \
+	$(INSTALL) $(FROM_LOCK) $(addprefix -r ,$(FROM)); \
+	echo "Installing followup from this checkout"; \
+	$(INSTALL) --no-deps --no-build-isolation --editable .; \
+	echo "Checking that all of it fits together"; \
+	$(PIP) check; \
+	rm -f .venv/.runs-* .venv/.ready-*; touch $(STAMP)
+
+.PHONY: setup-run
+setup-run: $(if $(wildcard $(READY)),,$(RUNS)) ## The same with what running takes, and no test tools
 
 .PHONY: run
-run: setup ## Start everything in one process, on this machine alone (ARGS= for its options)
+run: setup-run ## Start everything in one process, on this machine alone (ARGS= for its options)
+	@echo "Starting followup"
 	@exec $(BIN)/followup run $(ARGS)
 
 .PHONY: lint
@@ -69,6 +98,11 @@ quick: setup ## In under a minute: style and the fast tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest -q -n 2 -m "not faults and not browser and not slow" $(LEFT_OUT) $(ARGS)
+
+.PHONY: years
+years: setup ## Run the fast tests under a clock that is a year ahead, and five (needs faketime)
+	for years in 1 5; do $(BIN)/python -m tests.setup.moved_clock $$years -q -n 2 \
+		-m "not faults and not browser and not slow" $(LEFT_OUT) $(ARGS); done
 
 # Fault tests kill processes and wait for what comes of it, so they run by themselves, two at a time;
 # the longer ones not at all here.
@@ -105,6 +139,10 @@ lock: setup ## Make the lock files again from pyproject.toml (UPGRADE=--upgrade 
 	$(COMPILE) pyproject.toml -o requirements.txt
 	$(COMPILE) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
 	$(COMPILE) --group build -c requirements-dev.txt -o requirements-build.txt
+
+.PHONY: wheels
+wheels: setup ## Check that every locked package has a wheel for each Python, into docs/supported-platforms.md
+	$(BIN)/python -m scripts.check_wheels
 
 .PHONY: assets
 assets: setup ## Fetch the console's front-end files again from the npm registry (needs npm)

@@ -11,6 +11,7 @@ from shutil import copyfile
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from followup.context import AppContext
 from followup.settings.logging import raise_on_private
@@ -22,6 +23,11 @@ EDGES = tuple(Path(__file__).parent / name for name in ("cli", "web"))
 STORES = frozenset(
     {"postgres_server", "redis_server", "migrated_sqlite", "migrated_url", "database_url"}
 )
+
+
+# How quick a machine is decides over no test.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_configure() -> None:

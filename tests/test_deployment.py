@@ -22,6 +22,9 @@ CARRIED = {
 }
 """Folders of the checkout, and where a wheel has their files."""
 COMPOSE = ROOT / "docker-compose.yml"
+DOCKERFILE = ROOT / "Dockerfile"
+VERSION_IN_FULL = re.compile(r"postgres:\d+\.\d+|(?!postgres:)[\w./-]+:v?\d+\.\d+\.\d+(-[\w.-]+)?")
+"""An image's name with a tag that names one release: PostgreSQL numbers its own by two figures."""
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +50,12 @@ def test_the_wheel_carries_every_file_of_each_folder(wheel, folder):
     assert files - wheel == set()
 
 
+def test_the_wheel_carries_its_licence(wheel):
+    [licence] = [it for it in wheel if it.endswith(".dist-info/licenses/LICENSE")]
+
+    assert licence
+
+
 def test_the_wheel_carries_nothing_else(wheel):
     folders = {name.split("/")[0] for name in wheel}
 
@@ -60,6 +69,38 @@ def test_compose_accepts_its_file():
     checked = subprocess.run(command, check=False, capture_output=True, text=True)
 
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_no_image_floats():
+    services = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"]
+    dockerfile = DOCKERFILE.read_text(encoding="utf-8")
+    [python] = re.findall(r"^ARG PYTHON=(.*)$", dockerfile, re.MULTILINE)
+
+    images = [python, *(it["image"] for it in services.values())]
+
+    assert [it for it in images if not VERSION_IN_FULL.fullmatch(it)] == []
+    assert set(re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)) == {"${PYTHON}"}
+    assert "# syntax=" not in dockerfile
+
+
+@pytest.mark.parametrize("tag", ["latest", "18", "8.8", "3.11-slim", "v1"])
+def test_a_tag_that_moves_is_told_from_one_that_does_not(tag):
+    assert not VERSION_IN_FULL.fullmatch(f"name:{tag}")
+    assert not VERSION_IN_FULL.fullmatch("name")
+
+
+def test_the_image_is_installed_from_the_locks_as_a_checkout_is():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    dockerfile = DOCKERFILE.read_text(encoding="utf-8")
+    [flags] = re.findall(r"^FROM_LOCK := (.*)$", makefile, re.MULTILINE)
+
+    assert {"--require-hashes", "--no-deps"} <= set(flags.split())
+    assert f'ARG FROM_LOCK="{flags}"' in dockerfile
+    installs = re.findall(r"pip install (.*?)(?: \\\n|\n)", dockerfile)
+    assert [
+        it for it in installs if not it.startswith(("$FROM_LOCK -r ", "--no-deps /dist/"))
+    ] == []
+    assert "/opt/followup/bin/pip check" in dockerfile
 
 
 @pytest.mark.parametrize("name", ["Dockerfile", "docker-compose.yml"])

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-import httpx
+import httpx2
 import structlog
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import OAuth2Client
@@ -113,7 +113,7 @@ class IdentityProvider:
                 answer = client.fetch_token(endpoint, code=code, code_verifier=journey.verifier)
         except OAuthError as error:
             raise IdentityRefused(f"the provider refused the code: {error.error}") from None
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx2.HTTPError, ValueError) as error:
             raise _unavailable(error) from None
         token = answer.get("id_token")
         if not isinstance(token, str):
@@ -175,10 +175,10 @@ class IdentityProvider:
 
     def _get(self, address: str) -> dict[str, Any]:
         try:
-            answer = httpx.get(address, timeout=SECONDS, follow_redirects=False, trust_env=False)
+            answer = httpx2.get(address, timeout=SECONDS, follow_redirects=False, trust_env=False)
             answer.raise_for_status()
             found = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx2.HTTPError, ValueError) as error:
             raise _unavailable(error) from None
         if not isinstance(found, dict):
             raise IdentityUnavailable("the provider's answer can't be read")

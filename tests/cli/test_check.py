@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import UTC, datetime
 
 import pytest
 
@@ -53,6 +54,17 @@ def test_the_leaflets_overdue_review_and_unapproved_words_are_warned_of(followup
     assert any("no clinician has approved the words of" in it for it in warnings)
     assert any("no text reaches a phone" in it for it in warnings)
     assert any("the dispatcher has never run" in it for it in warnings)
+
+
+def test_bank_holidays_that_have_run_out_are_warned_of(followup):
+    def warned():
+        warnings = [it["message"] for it in followup("check", "--json").json["warnings"]]
+        return [it for it in warnings if "the bank holidays of england-and-wales" in it]
+
+    assert warned() == []
+    followup.now = datetime(2036, 1, 7, 9, 0, tzinfo=UTC)
+    [warning] = warned()
+    assert "update govuk-bank-holidays" in warning
 
 
 def test_a_fresh_installation_is_looked_at_without_making_anything(unset):

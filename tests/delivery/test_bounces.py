@@ -5,7 +5,7 @@ from __future__ import annotations
 import mailbox
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from followup.context import AppContext
@@ -128,7 +128,6 @@ def test_a_path_that_is_no_mailbox_is_refused(sqlite_app, tmp_path):
 
 
 @given(st.binary(max_size=2000))
-@settings(suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_lies_in_a_mailbox_is_read_without_harm(content):
     assert read_dsn(content) is None
 

@@ -512,7 +512,7 @@ def places(value: object, path: tuple[object, ...] = ()) -> list[tuple[object, .
     return found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(places(tomllib.loads(GOOD))), values, st.booleans())
 def test_whatever_stands_in_a_file_it_is_a_protocol_or_a_complaint_that_names_it(
     place, value, removed

@@ -171,7 +171,7 @@ def test_a_message_is_past_just_when_its_window_was_over_at_enrolment(case):
         assert (message.fate is Fate.PAST) is (message.not_after <= enrolled_at)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cases())
 def test_no_earlier_moment_would_have_done_and_without_room_none_would(case):
     _, procedure, enrolled_at, hours = case

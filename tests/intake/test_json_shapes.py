@@ -419,7 +419,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     changes=st.dictionaries(st.sampled_from([*ENROLMENT, "other"]), JSON, max_size=4),
     details=st.dictionaries(st.sampled_from([*PATIENT, "other"]), JSON, max_size=4),

@@ -6,7 +6,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from followup.catalogue.load import load_catalogue
@@ -64,7 +64,6 @@ def test_an_apostrophe_of_any_kind_or_none_does_not_matter(text, apostrophe):
 
 
 @given(text=flags, before=st.integers(0, 700), after=st.integers(0, 700))
-@settings(deadline=None)
 def test_a_long_text_does_not_hide_it(text, before, after):
     hay = "I am quite happy here today and the sun shines on us. " * 30
 

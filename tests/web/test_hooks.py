@@ -482,7 +482,6 @@ def test_hooks_are_for_posting(sqlite_client, method):
 
 @settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(

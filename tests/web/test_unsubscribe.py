@@ -196,7 +196,8 @@ def test_a_link_that_we_never_made_is_a_page_that_says_what_to_do(app, client, m
 
 
 @settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=50,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(token=st.text(st.characters(codec="utf-8", exclude_characters="/?#."), min_size=1))
 def test_no_made_up_token_is_a_server_error(sqlite_client, token):

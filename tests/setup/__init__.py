@@ -1,0 +1,1 @@
+"""How the environment of the product and of its tests is made."""

@@ -86,7 +86,7 @@ def test_few_entries_lie_at_the_top_besides_packages():
     assert len(entries) <= MOST_AT_THE_TOP
 
 
-@pytest.mark.parametrize("top", ["followup", "tasks", "tests", "scripts"])
+@pytest.mark.parametrize("top", ["followup", "tasks", "scripts"])
 def test_no_folder_holds_more_files_than_one_takes_in(top):
     folders = {
         folder.relative_to(ROOT).as_posix(): len([it for it in folder.iterdir() if it.is_file()])

@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, literal, or_, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from followup.context import AppContext, UnitOfWork
+from followup.domain.reasons import RESTORED
 from followup.messages.provider_report import apply_report, correct_account, lock_attempts
 from followup.providers.interface import ProviderReport, ReportedStatus
-from followup.sending.eligibility import RESTORED
 from followup.store.engine.types import AnyRow, new_id
 from followup.store.engine.upsert import insert_new
 from followup.store.models.messages import Attempt, Receipt

@@ -17,6 +17,7 @@ from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import WrongMasterKey
 from followup.domain.lifecycle import State
+from followup.domain.reasons import RESTORED
 from followup.messages.outcomes import look_again_later, schedule_retry
 from followup.messages.provider_report import apply_report, correct_account, lock_attempts
 from followup.messages.verification_code import KIND as NUMBER_CHECK
@@ -29,7 +30,6 @@ from followup.providers.interface import (
     Sought,
 )
 from followup.routing.accounts import account_of
-from followup.sending.eligibility import RESTORED
 from followup.store.engine.types import AnyRow
 from followup.store.message_state import move_messages, state_is
 from followup.store.models.messages import Attempt, Message

@@ -13,7 +13,7 @@ from followup.consent.cancel_unsent import (
 )
 from followup.context import AppContext
 from followup.domain.lifecycle import State
-from followup.sending.volume_limits import HELD
+from followup.domain.reasons import VOLUME_LIMIT
 from followup.store.audit_log import AuditContext
 from followup.store.message_state import lock_in, move_messages
 from followup.store.models.messages import Message
@@ -62,7 +62,7 @@ def _resume(session: Session, app: AppContext, enrolment_id: UUID, *, actor: str
     enrolment.state = "active"
     note_on_enrolment(session, by, enrolment, "enrolment.resumed")
     # What a limit holds is for a person to let go, who looks at that.
-    paused = (Message.enrolment_id == enrolment.id, Message.reason.is_distinct_from(HELD))
+    paused = (Message.enrolment_id == enrolment.id, Message.reason.is_distinct_from(VOLUME_LIMIT))
     held = lock_in(session, [State.HELD], *paused)[State.HELD]
     useful = move_messages(
         session,

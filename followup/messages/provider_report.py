@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session, aliased
 from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
+from followup.domain.reasons import RESTORED
 from followup.messages.fallback import handle_undeliverable, recipient_at_fault
 from followup.providers.interface import ProviderReport, ReportedStatus
-from followup.sending.eligibility import RESTORED
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
 from followup.store.engine.bulk import is_among
 from followup.store.engine.types import AnyRow

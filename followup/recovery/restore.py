@@ -17,10 +17,11 @@ from sqlalchemy.orm import Session
 from followup.context import AppContext, UnitOfWork
 from followup.domain.errors import ConfigurationError, Conflict
 from followup.domain.lifecycle import State
+from followup.domain.reasons import RESTORED
 from followup.messages.kill_switch_queries import SwitchScope
 from followup.messages.outcomes import look_again_later
 from followup.recovery.backup import last_heartbeat_in
-from followup.sending.eligibility import RESTORED, Stop, check_eligibility, load_for_sending
+from followup.sending.eligibility import Stop, check_eligibility, load_for_sending
 from followup.sending.kill_switches import activate_switch
 from followup.sending.presumed_sent import FORGETFUL, hand_to_person, presume_sent
 from followup.store.audit_log import AuditEntry, record_event

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.triage.triage import Found, ReplyClass
 from followup.messages.one_off import one_off_text
+from followup.messages.safety_replies import EMERGENCY, FOR_SAFETY, RED_FLAG
 from followup.store.audit_log import AuditContext
 from followup.store.encryption.sealing import Sealer
 from followup.store.models.messages import InboundMessage, Message
@@ -24,11 +25,7 @@ UNWATCHED, STOPPED, STARTED = "reply-unwatched", "reply-stopped", "reply-started
 CALLING = "reply-calling"
 """To a patient who answered that they want to be rung."""
 
-EMERGENCY, RED_FLAG = "reply-emergency", "reply-red-flag"
-RED_FLAG_STOPPED = "reply-red-flag-stopped"
 WRONG_PERSON = "reply-wrong-person"
-FOR_SAFETY = frozenset({EMERGENCY, RED_FLAG, RED_FLAG_STOPPED})
-"""What to do now: never left out because other answers went out before."""
 
 TO_CLASS = {
     ReplyClass.EMERGENCY: EMERGENCY,

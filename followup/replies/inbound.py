@@ -39,13 +39,11 @@ from followup.domain.triage.check_in_answer import CheckInAnswer, check_in_answe
 from followup.domain.triage.intent import ReplyIntent, reply_intent
 from followup.domain.triage.triage import Found, ReplyClass, sort_reply
 from followup.enrolment.reschedule import plan_again
+from followup.messages.safety_replies import FOR_SAFETY, RED_FLAG, RED_FLAG_STOPPED
 from followup.patients import records as patients
 from followup.providers.twilio.webhooks import InboundText
 from followup.replies.auto_reply import (
     CALLING,
-    FOR_SAFETY,
-    RED_FLAG,
-    RED_FLAG_STOPPED,
     STARTED,
     STOPPED,
     answer_to,

@@ -15,6 +15,7 @@ from followup.context import AppContext
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.domain.protocols.timeline import next_sending_moment
+from followup.domain.reasons import RESTORED
 from followup.messages.kill_switch_queries import Cover, covers_in_force, is_covered
 from followup.messages.verification_code import KIND as NUMBER_CHECK
 from followup.store.engine.bulk import is_among
@@ -47,8 +48,6 @@ class Stop:
 
 Verdict = Go | Wait | Stop
 
-RESTORED = "restored"
-"""The reason of messages that may have gone out after the backup that was restored."""
 AT_ONCE = timedelta(days=1)
 
 COLUMNS = (

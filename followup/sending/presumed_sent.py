@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
+from followup.domain.reasons import RESTORED
 from followup.messages.rendering import remember_versions
 from followup.sending.attempt import StartedAttempt, prepare_attempt
-from followup.sending.eligibility import RESTORED
 from followup.store.audit_log import AuditContext
 from followup.store.engine.bulk import insert_many
 from followup.store.engine.types import AnyRow

@@ -13,9 +13,9 @@ from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import TemplateError
 from followup.domain.lifecycle import State
+from followup.domain.reasons import VOLUME_LIMIT
 from followup.messages.kill_switch_queries import covered, covers_in_force
 from followup.sending.attempt import NEEDS_OPERATOR
-from followup.sending.volume_limits import HELD
 from followup.store.audit_log import AuditContext
 from followup.store.engine.types import AnyRow
 from followup.store.message_state import move_messages, state_is
@@ -51,7 +51,7 @@ def _unheld(unit: UnitOfWork, *, limit: int) -> Sequence[UUID]:
         unit.session,
         unit.by,
         Message.reason.is_distinct_from(NEEDS_OPERATOR),
-        Message.reason.is_distinct_from(HELD),
+        Message.reason.is_distinct_from(VOLUME_LIMIT),
         Message.clinic.in_(unit.app.catalogue.clinics),
         *(~covered(cover) for cover in covers_in_force(unit.session)),
         limit=limit,

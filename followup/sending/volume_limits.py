@@ -23,7 +23,8 @@ from sqlalchemy.orm import Session
 
 from followup.context import AppContext, UnitOfWork
 from followup.domain.lifecycle import State
-from followup.replies.auto_reply import FOR_SAFETY
+from followup.domain.reasons import VOLUME_LIMIT
+from followup.messages.safety_replies import FOR_SAFETY
 from followup.sending.attempt import StartedAttempt
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
 from followup.store.engine.bulk import is_among
@@ -31,8 +32,6 @@ from followup.store.message_state import lock_in, move_messages, state_is
 from followup.store.models.messages import Message, VersionMinute
 from followup.worklist.items import NewItem, open_item
 
-HELD = "blast-radius"
-"""The reason of a message that is held because it was beyond a limit."""
 DAY = timedelta(days=1)
 KEPT = timedelta(minutes=5)
 """How long (real time) the count of a minute is kept: nobody asks for any but the last."""
@@ -76,7 +75,7 @@ def release_surplus(
     """
 
     def work(unit: UnitOfWork) -> int:
-        conditions = [Message.reason == HELD, Message.not_after > unit.by.at]
+        conditions = [Message.reason == VOLUME_LIMIT, Message.not_after > unit.by.at]
         if enrolment_id is not None:
             conditions.append(Message.enrolment_id == enrolment_id)
         if template is not None:
@@ -106,7 +105,7 @@ def held_by_limits(session: Session) -> list[HeldByLimit]:
     """Return what waits for a person because it was too much."""
     rows = session.execute(
         select(Message.clinic, Message.template, func.count(), func.min(Message.due_at))
-        .where(state_is(State.HELD), Message.reason == HELD)
+        .where(state_is(State.HELD), Message.reason == VOLUME_LIMIT)
         .group_by(Message.clinic, Message.template)
         .order_by(Message.clinic, Message.template)
     )
@@ -192,7 +191,7 @@ def _hold(
         [one.row.id for one in prepared if one.row.id in beyond],
         expected=State.CLAIMED,
         to=State.HELD,
-        reason=HELD,
+        reason=VOLUME_LIMIT,
         detail={"limit": whose},
     )
     for one in prepared:
@@ -205,8 +204,8 @@ def _task(app: AppContext, by: AuditContext, one: StartedAttempt, *, whose: str)
     row, day = one.row, f"{by.at:%F}"
     if whose == "patient":
         return NewItem(
-            subject=f"{HELD}:patient:{row.patient_id}:{day}",
-            kind=HELD,
+            subject=f"{VOLUME_LIMIT}:patient:{row.patient_id}:{day}",
+            kind=VOLUME_LIMIT,
             clinic=row.clinic,
             cause="too-many-to-one-patient",
             patient_id=row.patient_id,
@@ -214,8 +213,8 @@ def _task(app: AppContext, by: AuditContext, one: StartedAttempt, *, whose: str)
             more={"limit": app.policy.patient_per_day},
         )
     return NewItem(
-        subject=f"{HELD}:version:{row.clinic}:{one.version.id[:16]}:{day}",
-        kind=HELD,
+        subject=f"{VOLUME_LIMIT}:version:{row.clinic}:{one.version.id[:16]}:{day}",
+        kind=VOLUME_LIMIT,
         clinic=row.clinic,
         cause="too-many-of-one-content",
         more={"limit": app.policy.version_per_minute, "template": row.template},

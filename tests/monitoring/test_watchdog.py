@@ -9,12 +9,12 @@ import pytest
 
 from followup.domain.errors import StoreUnavailable
 from followup.domain.lifecycle import State
+from followup.domain.reasons import VOLUME_LIMIT
 from followup.monitoring.alarms import latest_alarms, open_alarms
 from followup.monitoring.health import watched
 from followup.monitoring.heartbeats import record_heartbeat
 from followup.monitoring.watchdog import Watchdog, run_watchdog
 from followup.providers.operator_alerts import OperatorAlert
-from followup.sending.volume_limits import HELD
 from tests.support.apps import a_message, clock_of, enrol_many, sms_of, tick
 from tests.support.people import person
 from tests.support.scripted_channel import VANISHED
@@ -140,7 +140,7 @@ def test_that_it_is_over_is_told_once_it_stays_away(dog, app, pager):
 
 
 def test_an_alarm_that_stays_up_is_told_again_after_hours(dog, app, pager):
-    a_message(app, State.HELD, reason=HELD)
+    a_message(app, State.HELD, reason=VOLUME_LIMIT)
     looks(dog, app, 2)
 
     clock_of(app).advance_real(timedelta(hours=3, minutes=59))
@@ -153,7 +153,7 @@ def test_an_alarm_that_stays_up_is_told_again_after_hours(dog, app, pager):
 
 
 def test_what_comes_again_later_is_a_new_alarm(dog, app, pager):
-    held = a_message(app, State.HELD, reason=HELD)
+    held = a_message(app, State.HELD, reason=VOLUME_LIMIT)
     looks(dog, app, 2)
     move_to(app, held, State.CANCELLED)
     looks(dog, app, 6)

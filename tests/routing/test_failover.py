@@ -15,6 +15,7 @@ from followup.catalogue.load import Catalogue
 from followup.context import AppContext, OnCall
 from followup.delivery.receipts import TakenReceipt, apply_parked_receipts, take_receipt
 from followup.domain.lifecycle import State
+from followup.domain.reasons import RESTORED
 from followup.monitoring.anomalies import delayed_messages
 from followup.monitoring.metrics import collect_metrics
 from followup.providers.interface import Listed, ProviderReport, ReportedStatus
@@ -29,7 +30,6 @@ from followup.routing.accounts import account_of, line_now, way_words
 from followup.routing.failover import ONE_PERIOD, failover_periods
 from followup.sending import throttle as pacing
 from followup.sending.claim import claim_due
-from followup.sending.eligibility import RESTORED
 from followup.sending.send_batch import send_batch
 from followup.store.engine.types import new_id
 from followup.store.models.messages import Attempt, Message

@@ -11,12 +11,13 @@ import pytest
 
 from followup.context import AppContext
 from followup.domain.lifecycle import State
+from followup.domain.reasons import VOLUME_LIMIT
 from followup.enrolment.pause import pause_enrolment, resume_enrolment
 from followup.providers.twilio.webhooks import InboundText
 from followup.replies.inbound import take_inbound
 from followup.sending.claim import claim_due
 from followup.sending.send_batch import send_batch
-from followup.sending.volume_limits import HELD, forget_minutes, held_by_limits, release_surplus
+from followup.sending.volume_limits import forget_minutes, held_by_limits, release_surplus
 from followup.store.models.messages import VersionMinute
 from tests.support.apps import (
     EXECUTOR,
@@ -62,7 +63,7 @@ def going_home(app):
 
 
 def held(app):
-    return [one for one in messages(app) if one.reason == HELD]
+    return [one for one in messages(app) if one.reason == VOLUME_LIMIT]
 
 
 def items(app):
@@ -133,7 +134,9 @@ def test_what_a_person_lets_go_is_sent_and_not_held_again(tight):
 def test_letting_go_can_be_for_one_patient_or_one_content(tight):
     enrolments = enrol_many(tight, 12)
     tick(tight)
-    (one, *_) = [each for each in enrolments if message(tight, each, "going-home").reason == HELD]
+    (one, *_) = [
+        each for each in enrolments if message(tight, each, "going-home").reason == VOLUME_LIMIT
+    ]
 
     assert release_surplus(tight, actor="cli:test", template="dressing") == 0
     assert release_surplus(tight, actor="cli:test", enrolment_id=one) == 1

@@ -30,10 +30,7 @@ from followup.web.console.framework.drafts import (
     find_draft,
     keep_answers,
 )
-from followup.web.console.framework.forms import Form
-from followup.web.console.framework.request import Here
-from followup.web.console.framework.routes import CHANGE_PATIENTS, Pages
-from followup.web.console.pages.enrolment_form import (
+from followup.web.console.framework.enrolment_form import (
     STEPS,
     WHEN,
     Reading,
@@ -43,6 +40,9 @@ from followup.web.console.pages.enrolment_form import (
     problems_on,
     step_of,
 )
+from followup.web.console.framework.forms import Form
+from followup.web.console.framework.request import Here
+from followup.web.console.framework.routes import CHANGE_PATIENTS, Pages
 from followup.web.console.pages.number_verification import before_test, by_text, send, wants_test
 from followup.web.console.pages.patient import record_look
 

@@ -25,10 +25,7 @@ from followup.enrolment.queries import messages_of
 from followup.enrolment.withdraw import withdraw_enrolment
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.patients import Patient
-from followup.web.console.framework.forms import Form
-from followup.web.console.framework.request import Here
-from followup.web.console.framework.routes import CHANGE_PATIENTS, Pages
-from followup.web.console.pages.enrolment_form import (
+from followup.web.console.framework.enrolment_form import (
     WHEN,
     Reading,
     fields_of_check,
@@ -36,6 +33,9 @@ from followup.web.console.pages.enrolment_form import (
     retyped_wrong,
     sentence,
 )
+from followup.web.console.framework.forms import Form
+from followup.web.console.framework.request import Here
+from followup.web.console.framework.routes import CHANGE_PATIENTS, Pages
 from followup.web.console.pages.number_verification import before_test, send_for_patient, wants_test
 from followup.web.console.pages.patient import find, find_enrolment
 from followup.wording.enrolments import ENDINGS

@@ -15,16 +15,16 @@ from followup.enrolment.enrol import CheckedEnrolment, EnrolmentRequest, check_r
 from followup.enrolment.preview import preview_enrolment
 from followup.messages.view import MessageView
 from followup.patients.records import Person
-from followup.web.console.framework.forms import Form
-from followup.web.console.framework.request import Here
-from followup.web.console.framework.routes import SIGNED_IN, Pages
-from followup.web.console.pages.content import audience
-from followup.web.console.pages.enrolment_form import (
+from followup.web.console.framework.enrolment_form import (
     WHEN,
     Reading,
     attribute_field,
     fields_of_check,
 )
+from followup.web.console.framework.forms import Form
+from followup.web.console.framework.request import Here
+from followup.web.console.framework.routes import SIGNED_IN, Pages
+from followup.web.console.pages.content import audience
 from followup.web.console.words.timing import send_between, when
 
 ANYBODY = Person(

@@ -22,10 +22,10 @@ from followup.sending.kill_switches import (
     view_switches,
 )
 from followup.store.schema.revisions import newest_revision
+from followup.web.console.framework.enrolment_form import sentence
 from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import MANAGE, Pages
-from followup.web.console.pages.enrolment_form import sentence
 from followup.web.console.words.stopped import step_words, stops
 from followup.web.trouble import trouble
 from followup.wording.channels import covered_text

@@ -22,10 +22,10 @@ from followup.staff.invitations import (
 from followup.staff.sessions import last_seen, open_sessions
 from followup.staff.sign_in import sign_out_member
 from followup.store.models.staff import Invitation, Staff
+from followup.web.console.framework.enrolment_form import sentence
 from followup.web.console.framework.forms import EMPTY, Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import MANAGE, Pages
-from followup.web.console.pages.enrolment_form import sentence
 from followup.wording.formats import count
 from followup.wording.staff import ROLES
 

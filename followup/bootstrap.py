@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+
+from sqlalchemy import Engine
 
 from followup.catalogue.load import Catalogue, load_catalogue
 from followup.clock import Clock, SharedTime, parse_clock
@@ -15,7 +18,7 @@ from followup.content import Content
 from followup.context import AlarmPolicy, AppContext, ContentContext, OnCall, Policy
 from followup.delivery.sandbox_outbox import StoredOutbox
 from followup.domain.channel import ChannelKind
-from followup.domain.errors import ConfigurationError
+from followup.domain.errors import ConfigurationError, StoreUnavailable
 from followup.monitoring.broker import broker_client
 from followup.monitoring.heartbeats import OwnHeartbeatStore
 from followup.monitoring.watchdog import Watchdog
@@ -55,16 +58,10 @@ def build_app(
     """
     handbook = read_content_context(settings, clock=clock)
     require_answerable(settings, handbook.catalogue)
-    if settings.is_sqlite:
-        settings.make_data_dir()
-    engine = make_engine(settings.database_url)
-    if settings.is_sqlite:
-        migrate(engine)
-    else:
-        require_current(engine)
-        if clock is None:
-            real = SharedTime(partial(server_time, engine))
-            handbook = replace(handbook, clock=parse_clock(settings.clock, real=real))
+    engine = _open_database(settings)
+    if clock is None and not settings.is_sqlite:
+        real = SharedTime(partial(server_time, engine))
+        handbook = replace(handbook, clock=parse_clock(settings.clock, real=real))
     store = Store(engine)
     if not restoring:
         require_no_pending_restore(store)
@@ -83,6 +80,32 @@ def build_app(
         links=SignedLinks(settings.public_url, keyring.links_key),
         policy=_policy(settings),
     )
+
+
+def require_database(settings: Settings) -> None:
+    """Raise `ConfigurationError` for a database that a process can't work on.
+
+    For a process that opens it later, and in others: it ends at its start instead of failing at
+    each task. One that is away for now is no reason to end; it is looked at again when it is used.
+    """
+    with suppress(StoreUnavailable):
+        _open_database(settings).dispose()
+
+
+def _open_database(settings: Settings) -> Engine:
+    """Return an engine on a database that has the current schema; raise as `build` does."""
+    if settings.is_sqlite:
+        settings.make_data_dir()
+    engine = make_engine(settings.database_url)
+    try:
+        if settings.is_sqlite:
+            migrate(engine)
+        else:
+            require_current(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
 
 
 def read_content_context(settings: Settings, *, clock: Clock | None = None) -> ContentContext:

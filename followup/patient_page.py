@@ -215,7 +215,7 @@ def _change_messages(
     unit: UnitOfWork, patient: Patient, channel: ChannelKind, *, stop: bool
 ) -> None:
     if stop:
-        lodge_objection(unit, patient=patient, channel=channel, source=SOURCE)
+        lodge_objection(unit.session, unit.by, patient=patient, channel=channel, source=SOURCE)
         return
     in_force = open_objections(unit.session, patient_ids=[patient.id], contact_indexes=[])
     to_all = any(objection.channel is None for objection in in_force)
@@ -224,7 +224,7 @@ def _change_messages(
     if to_all:
         # They stopped everything, and want this much of it again.
         for other in set(ChannelKind) - {channel}:
-            lodge_objection(unit, patient=patient, channel=other, source=SOURCE)
+            lodge_objection(unit.session, unit.by, patient=patient, channel=other, source=SOURCE)
     plan_again(unit, patient_id=patient.id)
 
 

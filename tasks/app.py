@@ -15,7 +15,7 @@ from typing import Any
 from celery import Celery, signals
 from kombu import Exchange, Queue
 
-from followup.bootstrap import build_app, open_heartbeat_store
+from followup.bootstrap import build_app, open_heartbeat_store, require_database
 from followup.context import AppContext
 from followup.domain.errors import ConfigurationError
 from followup.jobs import JOBS
@@ -184,10 +184,12 @@ def _log_our_way(**_: object) -> None:
 
 @signals.celeryd_init.connect
 @signals.beat_init.connect
-def _require_shared_broker(**_: object) -> None:
+def _require_broker_and_database(**_: object) -> None:
     if not resources.embedded:
         with _refusing():
-            load_settings().require_shared_broker()
+            settings = load_settings()
+            settings.require_shared_broker()
+            require_database(settings)
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from followup.consent.cancel_unsent import cancel_unsent
-from followup.context import UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.patients.records import open_objections
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
@@ -18,7 +17,12 @@ from followup.store.models.patients import Objection, Patient
 
 
 def lodge_objection(
-    unit: UnitOfWork, *, patient: Patient, channel: ChannelKind | None, source: str
+    session: Session,
+    by: AuditContext,
+    *,
+    patient: Patient,
+    channel: ChannelKind | None,
+    source: str,
 ) -> bool:
     """Keep a patient's objection and cancel what it covers; return False if it was there already.
 
@@ -27,23 +31,23 @@ def lodge_objection(
     whichever name it is enrolled again.
     """
     wanted = None if channel is None else channel.value
-    in_force = open_objections(unit.session, patient_ids=[patient.id], contact_indexes=[])
+    in_force = open_objections(session, patient_ids=[patient.id], contact_indexes=[])
     if any(objection.channel in (None, wanted) for objection in in_force):
         return False
-    unit.session.add(
+    session.add(
         Objection(
-            id=new_id(unit.by.real_at),
+            id=new_id(by.real_at),
             patient_id=patient.id,
             contact_index=_contact_index(patient, channel),
             channel=wanted,
             source=source,
-            lodged_at=unit.by.at,
-            lodged_by=unit.by.actor,
+            lodged_at=by.at,
+            lodged_by=by.actor,
         )
     )
     record_event(
-        unit.session,
-        unit.by,
+        session,
+        by,
         AuditEntry(
             action="objection.lodged",
             clinic=patient.clinic,
@@ -51,9 +55,9 @@ def lodge_objection(
             detail={"channel": wanted or "all", "source": source},
         ),
     )
-    unit.session.flush()
+    session.flush()
     if channel is None:
-        _cancel_all(unit.session, unit.by, patient)
+        _cancel_all(session, by, patient)
     return True
 
 

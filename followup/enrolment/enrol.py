@@ -17,7 +17,8 @@ from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput, Prob
 from followup.domain.needs import ReadingNeed
 from followup.domain.number_confirmation import NumberConfirmation
 from followup.domain.protocols.protocol import Protocol
-from followup.domain.protocols.timeline import PlannedMessage, Procedure, plan_timeline
+from followup.domain.protocols.timeline import PlannedMessage, plan_timeline
+from followup.domain.protocols.timing import Procedure
 from followup.enrolment.message_rows import TimelineRows, add_generations
 from followup.enrolment.missed_steps import ask_to_call
 from followup.enrolment.number_verification import keep_confirmed, verification_note

@@ -44,7 +44,9 @@ def change_needs(
         ),
     )
     if ReadingNeed.NO_TEXTS in needs - before:
-        lodge_objection(unit, patient=patient, channel=ChannelKind.SMS, source=SOURCE)
+        lodge_objection(
+            unit.session, unit.by, patient=patient, channel=ChannelKind.SMS, source=SOURCE
+        )
     ask_for_help(unit, patient, needs - before, enrolment_id=enrolment_id)
     return True
 

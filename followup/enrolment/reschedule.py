@@ -22,7 +22,8 @@ from followup.domain.channel import ChannelKind
 from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput
 from followup.domain.lifecycle import State
 from followup.domain.protocols.protocol import Protocol
-from followup.domain.protocols.timeline import Fate, PlannedMessage, Procedure, plan_timeline
+from followup.domain.protocols.timeline import Fate, PlannedMessage, plan_timeline
+from followup.domain.protocols.timing import Procedure
 from followup.enrolment.enrol import wrong_time
 from followup.enrolment.message_rows import add_generation
 from followup.enrolment.page_tokens import extend_page_token

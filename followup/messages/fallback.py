@@ -82,7 +82,7 @@ def recipient_at_fault(unit: UnitOfWork, attempt_id: UUID, *, code: str, opted_o
         patient.mobile_index if channel is ChannelKind.SMS else patient.email_index
     )
     if opted_out and is_theirs:
-        lodge_objection(unit, patient=patient, channel=channel, source="carrier")
+        lodge_objection(unit.session, unit.by, patient=patient, channel=channel, source="carrier")
     elif opted_out and index is not None:
         lodge_objection_of_address(unit.session, unit.by, contact_index=index, source="carrier")
     if opted_out or not is_theirs:

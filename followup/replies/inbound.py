@@ -163,7 +163,7 @@ def _take(
         thanks = _answer(session, by, text, CALLING if text.chosen is CheckInAnswer.CALL else None)
         _record(session, by, text, thanks)
         return _taken(text, thanks)
-    changed = _obey(UnitOfWork(session, app, by), text)
+    changed = _obey(session, by, text)
     # A request to start where nothing was stopped is a text like any other: it may mean anything.
     starts = text.meaning is ReplyIntent.START and (changed or text.opt_out_type == "START")
     if starts:
@@ -313,26 +313,22 @@ def _classes(text: _Text) -> tuple[str, ...]:
     return tuple(each.value for each in text.found.classes)
 
 
-def _obey(unit: UnitOfWork, text: _Text) -> int:
+def _obey(session: Session, by: AuditContext, text: _Text) -> int:
     """Lodge or lift the objections that the text asks for; return how many that changed."""
     if text.meaning in STOPS:
         if not text.of:
-            return lodge_objection_of_address(
-                unit.session, unit.by, contact_index=text.index, source=SOURCE
-            )
+            return lodge_objection_of_address(session, by, contact_index=text.index, source=SOURCE)
         return sum(
-            lodge_objection(unit, patient=patient, channel=None, source=SOURCE)
+            lodge_objection(session, by, patient=patient, channel=None, source=SOURCE)
             for patient in text.of
         )
     if text.meaning is ReplyIntent.START:
         # Those about e-mail alone stay: this was a text.
         lifted = lift_objection_of_address(
-            unit.session, unit.by, contact_index=text.index, source=SOURCE, channel=ChannelKind.SMS
+            session, by, contact_index=text.index, source=SOURCE, channel=ChannelKind.SMS
         )
         return lifted + sum(
-            lift_objection(
-                unit.session, unit.by, patient=patient, source=SOURCE, channel=ChannelKind.SMS
-            )
+            lift_objection(session, by, patient=patient, source=SOURCE, channel=ChannelKind.SMS)
             for patient in text.of
         )
     return 0

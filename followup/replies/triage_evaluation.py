@@ -7,11 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from followup.domain.errors import FollowupError, InvalidInput
+from followup.domain.errors import InvalidInput
 from followup.domain.triage.triage import Found, ReplyClass
-
-CORPUS = Path(__file__).resolve().parents[2] / "tests" / "triage"
-"""Where a checkout keeps the labelled replies; an installed copy is given a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +64,6 @@ def _labelled(row: dict[str, str | None], *, line: int) -> Labelled:
             f"line {line}: write classes and text, with classes of {', '.join(ReplyClass)}",
         )
     return Labelled(row["text"] or "", frozenset(map(ReplyClass, classes)))
-
-
-def corpora() -> list[Path]:
-    """Return the labelled replies of the checkout; raise `FollowupError` where there are none."""
-    found = sorted(CORPUS.glob("*.csv"))
-    if not found:
-        raise FollowupError("an installed copy has no labelled replies: name a file with --corpus")
-    return found
 
 
 def score_triage(

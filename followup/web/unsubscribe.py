@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from followup.consent.objections import lodge_objection
-from followup.context import AppContext, UnitOfWork
+from followup.context import AppContext
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.consent import permitted
@@ -76,7 +76,8 @@ def _stop(app: AppContext, token: str) -> Clinic | None:
         if patient is None:
             raise NotFound("there is no such patient")
         lodge_objection(
-            UnitOfWork(session, app, app.by(ACTOR)),
+            session,
+            app.by(ACTOR),
             patient=patient,
             channel=ChannelKind.EMAIL,
             source=SOURCE,

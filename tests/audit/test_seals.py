@@ -7,7 +7,7 @@ from datetime import timedelta
 from threading import Barrier
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, text, update
 
 from followup.audit import seals as audit
 from followup.audit.seals import events_of_enrolment, seal_trail, verify_trail
@@ -15,7 +15,6 @@ from followup.context import AppContext
 from followup.store.audit_log import AuditEntry, record_event
 from followup.store.models.audit import AuditEvent, AuditSeal
 from followup.store.models.enrolments import Enrolment
-from followup.store.schema.append_only import drop_guards
 from tests.support.apps import clock_of, enrol_many, enrol_one, make_app, rows, tick
 from tests.support.people import ENROLLED_AT
 
@@ -34,11 +33,26 @@ def sealed(app: AppContext) -> AppContext:
     return app
 
 
+def triggers_of(session, table: str) -> list[str]:
+    """Return what stands behind DROP TRIGGER for each trigger of a table."""
+    if session.get_bind().dialect.name == "sqlite":
+        query = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = :table"
+    else:
+        query = (
+            "SELECT tgname || ' ON ' || :table FROM pg_trigger "
+            "WHERE tgrelid = CAST(:table AS regclass) AND NOT tgisinternal"
+        )
+    found = list(session.scalars(text(query), {"table": table}))
+    assert found
+    return found
+
+
 def tamper(app: AppContext, change) -> None:
     """Do what the triggers forbid, as an owner of the database can who takes them away."""
     with app.store.write() as session:
-        drop_guards(session.connection(), "audit_events")
-        drop_guards(session.connection(), "audit_seals")
+        for table in ("audit_events", "audit_seals"):
+            for trigger in triggers_of(session, table):
+                session.execute(text(f"DROP TRIGGER {trigger}"))
         session.execute(change)
 
 

@@ -11,9 +11,7 @@ from followup.content.metadata import ApprovalShape, Meta
 from followup.content.rules import FACTS, VARIABLES
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "writing-messages.md").read_text("utf-8")
-NAMED = set(re.findall(r"`([a-z_.]+)`", GUIDE)) | set(
-    re.findall(r"^ {4}(\w+) =", GUIDE, re.MULTILINE)
-)
+NAMED = set(re.findall(r"`([a-z_.]+)`", GUIDE)) | set(re.findall(r"^(\w+) =", GUIDE, re.MULTILINE))
 
 
 TO_EXPLAIN = {

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from followup.consent.objections import lodge_objection
-from followup.context import AppContext, UnitOfWork
+from followup.context import AppContext
 from followup.delivery.receipts import TakenReceipt, apply_parked_receipts, take_receipt
 from followup.enrolment.pause import pause_enrolment
 from followup.enrolment.withdraw import withdraw_enrolment
@@ -293,12 +293,7 @@ def test_what_was_believed_absent_and_then_given_up_is_shown_as_what_it_is(
     else:
         with lost.store.write() as session:
             patient = session.query(Patient).one()
-            lodge_objection(
-                UnitOfWork(session, lost, lost.by("patient")),
-                patient=patient,
-                channel=SMS,
-                source="sms",
-            )
+            lodge_objection(session, lost.by("patient"), patient=patient, channel=SMS, source="sms")
         tick(lost)
     assert going_home(lost) in {"held", "cancelled", "expired", "suppressed"}
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from followup.consent.objections import lodge_objection
-from followup.context import AppContext, UnitOfWork
+from followup.context import AppContext
 from followup.delivery.receipts import take_receipt
 from followup.domain.errors import ChannelRefused, ChannelUnavailable
 from followup.messages.outcomes import NOT_CALLED, CompletedCall, back_off, settle_attempt
@@ -376,12 +376,7 @@ def test_an_objection_to_the_other_channel_too_asks_nobody(app: AppContext):
     enrolment_id = enrol_one(app)
     with app.store.write() as session:
         patient = session.query(Patient).one()
-        lodge_objection(
-            UnitOfWork(session, app, app.by("patient")),
-            patient=patient,
-            channel=EMAIL,
-            source="link",
-        )
+        lodge_objection(session, app.by("patient"), patient=patient, channel=EMAIL, source="link")
     sms_of(app).script(refuse("21606"))
 
     run_until(app, ENROLLED_AT + SECOND)

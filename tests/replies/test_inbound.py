@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from followup.consent.objections import lodge_objection
-from followup.context import AppContext, UnitOfWork
+from followup.context import AppContext
 from followup.domain.channel import ChannelKind
 from followup.domain.triage.intent import ReplyIntent
 from followup.enrolment.withdraw import withdraw_enrolment
@@ -252,7 +252,8 @@ def test_start_leaves_an_objection_to_e_mail_alone(app):
     with app.store.write() as session:
         [patient] = session.query(Patient).all()
         lodge_objection(
-            UnitOfWork(session, app, app.by("patient")),
+            session,
+            app.by("patient"),
             patient=patient,
             channel=ChannelKind.EMAIL,
             source="link",

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import update
 
 from followup.consent.objections import lift_objection, lodge_objection
-from followup.context import AppContext, UnitOfWork
+from followup.context import AppContext
 from followup.enrolment.pause import pause_enrolment
 from followup.sending import claim as dispatch
 from followup.sending.claim import claim_batches, claim_due
@@ -49,12 +49,7 @@ def claimed(app: AppContext) -> list[UUID]:
 def object_to(app: AppContext, channel, *, number: int = 0) -> None:
     with app.store.write() as session:
         patient = session.query(Patient).order_by(Patient.id).all()[number]
-        lodge_objection(
-            UnitOfWork(session, app, app.by("patient")),
-            patient=patient,
-            channel=channel,
-            source="sms",
-        )
+        lodge_objection(session, app.by("patient"), patient=patient, channel=channel, source="sms")
 
 
 def throw(app: AppContext, scope: str, value: str | None = None) -> None:

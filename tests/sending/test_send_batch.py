@@ -14,7 +14,7 @@ from sqlalchemy import update
 from sqlalchemy.event import listen
 
 from followup.consent.objections import lodge_objection
-from followup.context import AppContext, UnitOfWork
+from followup.context import AppContext
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import TemplateError
 from followup.enrolment.pause import pause_enrolment
@@ -220,12 +220,7 @@ def test_an_objection_between_claim_and_send_is_heeded(app: AppContext, channel)
     batch = claim(app)
     with app.store.write() as session:
         patient = session.query(Patient).one()
-        lodge_objection(
-            UnitOfWork(session, app, app.by("patient")),
-            patient=patient,
-            channel=channel,
-            source="sms",
-        )
+        lodge_objection(session, app.by("patient"), patient=patient, channel=channel, source="sms")
 
     assert hand_over(app, batch) == 0
     assert sms_of(app).calls == []

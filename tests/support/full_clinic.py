@@ -175,9 +175,7 @@ def _happen(clinic: FullClinic) -> None:
     withdraw_enrolment(app, made["died"], reason="Told by the GP", actor=BY, deceased=True)
     with app.store.write() as session:
         stopped = session.get_one(Patient, clinic.patient("stopped"))
-        lodge_objection(
-            UnitOfWork(session, app, app.by(BY)), patient=stopped, channel=None, source="sms"
-        )
+        lodge_objection(session, app.by(BY), patient=stopped, channel=None, source="sms")
         arabic = session.get_one(Patient, clinic.patient("arabic"))
         needs = frozenset({ReadingNeed.LARGE_PRINT, ReadingNeed.EASY_READ})
         change_needs(

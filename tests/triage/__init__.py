@@ -1,1 +1,8 @@
-"""Labelled replies, and how the phrases do on them."""
+"""Replies that are labelled by hand, and what the shipped phrases make of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+REPLIES = Path(__file__).with_name("replies.csv")
+HELD_OUT = Path(__file__).with_name("held-out.csv")

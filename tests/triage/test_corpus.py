@@ -9,9 +9,9 @@ import pytest
 
 from followup.catalogue.load import load_catalogue
 from followup.domain.triage.triage import ReplyClass, sort_reply
-from followup.replies.triage_evaluation import CORPUS, read_corpus, score_triage
+from followup.replies.triage_evaluation import read_corpus, score_triage
+from tests.triage import HELD_OUT, REPLIES
 
-REPLIES, HELD_OUT = CORPUS / "replies.csv", CORPUS / "held-out.csv"
 FROZEN = "f8afe6595e93d9a97dd687fc6107f51e1b7c35479be1fc43a4653fcc00106c2f"
 """The held-out replies as they were before any phrase was written: never add to them or mend them.
 

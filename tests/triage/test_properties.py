@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from followup.catalogue.load import load_catalogue
 from followup.domain.triage.triage import ReplyClass, sort_reply
-from followup.replies.triage_evaluation import CORPUS, Labelled, read_corpus
+from followup.replies.triage_evaluation import Labelled, read_corpus
+from tests.triage import HELD_OUT, REPLIES
 
 TRIAGE = load_catalogue().triage
-ALL = [one for name in ("replies", "held-out") for one in read_corpus(CORPUS / f"{name}.csv")]
+ALL = [one for file in (REPLIES, HELD_OUT) for one in read_corpus(file)]
 FLAGS = [one.text for one in ALL if ReplyClass.RED_FLAG in one.classes]
 EMOJI = "🙂😭👍🏽🙏❤️"
 SIGNS = ["!", "!!", " ... ", " - ", " / ", " * ", "\n", "\t", " 😭 ", " ❤️ ", "  "]

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import delete
 
 from followup.consent.objections import lodge_objection
-from followup.context import AppContext, UnitOfWork
+from followup.context import AppContext
 from followup.domain.lifecycle import State
 from followup.messages.kill_switch_queries import SwitchScope
 from followup.monitoring.health import watched
@@ -301,9 +301,7 @@ def test_figures_tell_nobodys_data(app, client):
     enrol_one(app)
     with app.store.write() as session:
         [patient] = session.query(Patient).all()
-        lodge_objection(
-            UnitOfWork(session, app, app.by("patient")), patient=patient, channel=None, source="sms"
-        )
+        lodge_objection(session, app.by("patient"), patient=patient, channel=None, source="sms")
         session.add(
             Switch(
                 id=uuid4(),

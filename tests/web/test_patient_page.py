@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from followup.consent.objections import lodge_objection
-from followup.context import AppContext, UnitOfWork
+from followup.context import AppContext
 from followup.domain.needs import ReadingNeed
 from followup.enrolment.page_tokens import replace_page_token, revoke_page_token, token_of
 from followup.enrolment.reschedule import reschedule
@@ -250,9 +250,7 @@ def test_who_stopped_everything_can_have_one_kind_again(opened):
     app, client, path = opened
     with app.store.write() as session:
         patient = session.query(Patient).one()
-        lodge_objection(
-            UnitOfWork(session, app, app.by("patient")), patient=patient, channel=None, source="sms"
-        )
+        lodge_objection(session, app.by("patient"), patient=patient, channel=None, source="sms")
     assert "We send you no emails" in Page(client.get(path)).words
 
     press(client, path, "start-sms")
@@ -267,12 +265,7 @@ def test_what_the_phone_network_stopped_only_a_text_starts_again(opened):
     app, client, path = opened
     with app.store.write() as session:
         patient = session.query(Patient).one()
-        lodge_objection(
-            UnitOfWork(session, app, app.by("worker")),
-            patient=patient,
-            channel=SMS,
-            source="carrier",
-        )
+        lodge_objection(session, app.by("worker"), patient=patient, channel=SMS, source="carrier")
 
     page = client.get(path)
 

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from followup.consent.objections import lodge_objection
-from followup.context import AppContext, UnitOfWork
+from followup.context import AppContext
 from followup.signed_links import SignedLinks
 from followup.store.models.audit import AuditEvent
 from followup.store.models.patients import Objection, Patient
@@ -158,9 +158,7 @@ def test_an_objection_to_everything_counts_as_stopped(app, client):
     path = link_in_mail(app)
     with app.store.write() as session:
         [patient] = session.query(Patient).all()
-        lodge_objection(
-            UnitOfWork(session, app, app.by("patient")), patient=patient, channel=None, source="sms"
-        )
+        lodge_objection(session, app.by("patient"), patient=patient, channel=None, source="sms")
 
     assert "You will get no more emails" in client.get(path).text
     client.post(path, data=ONE_CLICK)

@@ -8,18 +8,8 @@ from followup.domain.lifecycle import State
 from followup.domain.reasons import Reason
 from followup.store.models.patients import Patient
 from followup.worklist.items import close_item, occurrences
-from tests.support.apps import (
-    EMAIL,
-    SMS,
-    balance_is_even,
-    enrol_one,
-    messages,
-    rows,
-    run_until,
-    sms_of,
-    tasks,
-)
-from tests.support.people import ENROLLED_AT
+from tests.support.apps import balance_is_even, enrol_one, messages, rows, run_until, sms_of, tasks
+from tests.support.people import EMAIL, ENROLLED_AT, SMS
 from tests.support.scripted_channel import refuse
 
 LANDLINE = refuse("30006", recipient=True)

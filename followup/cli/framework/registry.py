@@ -177,7 +177,7 @@ app = new_app(cls=LazyGroup, no_args_is_help=True)
 @app.callback()
 def root(
     *,
-    version: Annotated[
+    _version: Annotated[
         bool,
         typer.Option(
             "--version", callback=_print_version, is_eager=True, help="Print the version and end."
@@ -189,4 +189,3 @@ def root(
     Settings are FOLLOWUP_… environment variables or a .env file; `followup check` says whether
     they are right. Commands end with 0 when done, 1 when refused, 2 when used wrongly.
     """
-    del version

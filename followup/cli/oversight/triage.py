@@ -17,7 +17,6 @@ from followup.domain.triage.triage import Found, sort_reply
 from followup.replies.triage_evaluation import (
     ClassScore,
     TriageEvaluation,
-    corpora,
     read_corpus,
     score_triage,
 )
@@ -31,12 +30,11 @@ def triage(
     ] = None,
     *,
     report: Annotated[
-        bool, typer.Option("--report", help="Show sensitivity and false alarms by class.")
-    ] = False,
-    corpus: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="FILE", help="Labelled replies, as CSV; those of the checkout if not."
+            metavar="FILE",
+            help="Show sensitivity and false alarms by class for labelled replies: CSV with the "
+            "columns classes and text.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -47,9 +45,9 @@ def triage(
     """
     book = handbook()
     if report:
-        _report(book, corpus or corpora(), as_json=as_json)
+        _report(book, report, as_json=as_json)
     elif text is None:
-        raise InvalidInput.of("text", "give the text of a reply, or --report")
+        raise InvalidInput.of("text", "give the text of a reply, or --report FILE")
     else:
         _show(sort_reply(book.catalogue.triage, text), as_json=as_json)
 

@@ -41,9 +41,7 @@ def stop(identifier: Identifier, *, channel: OneChannel = None, as_json: AsJson 
 
         def work(session: Session) -> bool:
             patient = patient_of(session, find_enrolment(session, identifier))
-            return lodge_objection(
-                UnitOfWork(session, app, by), patient=patient, channel=kind, source=SOURCE
-            )
+            return lodge_objection(session, by, patient=patient, channel=kind, source=SOURCE)
 
         is_new = app.store.transact(work)
         listed = _objections_of(app, identifier)

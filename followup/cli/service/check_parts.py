@@ -161,6 +161,7 @@ def _look_at_database(findings: Findings, settings: Settings) -> None:
 
 
 def _database(engine: Engine, settings: Settings) -> str:
+    schema.require_sound(engine)
     if not settings.is_sqlite:
         schema.require_current(engine)
     revision = schema.revision_of(engine)

@@ -12,8 +12,6 @@ from followup.domain.clinics.clinic import SendingHours
 from followup.domain.protocols.protocol import Protocol, Step
 from followup.domain.protocols.timing import Procedure, bound_of, clock_changed, target_of
 
-__all__ = ["Fate", "Moved", "PlannedMessage", "Procedure", "next_sending_moment", "plan_timeline"]
-
 
 class Fate(StrEnum):
     """What becomes of a message, as far as is known at enrolment."""

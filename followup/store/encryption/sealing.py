@@ -24,6 +24,8 @@ from followup.domain.errors import WrongMasterKey
 
 NONCE_BYTES = 12
 KEY_BYTES = 32
+KEYS_KEPT = 4096
+"""Patients whose unwrapped keys a process keeps."""
 
 
 class Sealer:
@@ -143,7 +145,7 @@ class Keyring:
         self.audit_key = audit
         self.links_key = links
         # Keys of the patients whose messages are on their way: a few dozen bytes each.
-        self._open = lru_cache(maxsize=4096)(self._unwrap)
+        self._open = lru_cache(maxsize=KEYS_KEPT)(self._unwrap)
 
     def patient(self, data_key: bytes | None, master: str | None) -> Sealer | None:
         """Return the sealer of a patient, or None if the patient was erased."""

@@ -28,9 +28,8 @@ class ArrayOf(UserDefinedType[Collection[Any]]):
         """Return the name of the type."""
         return f"{self.item_type.compile(dialect=_DIALECT)}[]"
 
-    def bind_processor(self, dialect: Dialect) -> Callable[[Any], str]:
+    def bind_processor(self, _dialect: Dialect) -> Callable[[Any], str]:
         """Return what writes a value of this type."""
-        del dialect
         return array_text
 
 

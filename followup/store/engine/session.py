@@ -22,6 +22,8 @@ from followup.store.engine.errors import database_error_text
 Result = TypeVar("Result")
 
 SQLITE_BUSY_SECONDS = 15
+LOCK_SECONDS, STATEMENT_SECONDS = 10, 60
+"""PostgreSQL's limits: for a lock, and for a statement or an idle transaction."""
 SQLITE_CONNECTIONS = 64
 """More than the embedded stack has threads: each holds one for a short transaction only."""
 
@@ -48,8 +50,9 @@ def make_engine(url: str, *, pool_size: int = 10) -> Engine:
         connect_args={
             "connect_timeout": 5,
             "application_name": "followup",
-            "options": "-c timezone=UTC -c lock_timeout=10s -c statement_timeout=60s"
-            " -c idle_in_transaction_session_timeout=60s",
+            "options": f"-c timezone=UTC -c lock_timeout={LOCK_SECONDS}s"
+            f" -c statement_timeout={STATEMENT_SECONDS}s"
+            f" -c idle_in_transaction_session_timeout={STATEMENT_SECONDS}s",
         },
     )
 

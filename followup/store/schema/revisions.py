@@ -6,6 +6,8 @@ from importlib.resources import files
 
 from sqlalchemy import Connection, inspect, text
 
+from followup.domain.errors import ConfigurationError
+
 
 def known_revisions() -> frozenset[str]:
     """Return every revision that there is: the file of each migration begins with its own."""
@@ -26,3 +28,17 @@ def current_revision(connection: Connection) -> str | None:
         return None
     revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return revision
+
+
+def require_known(revision: str | None) -> None:
+    """Raise `ConfigurationError` for a revision that only another version of the product has."""
+    if revision is not None and revision not in known_revisions():
+        raise ConfigurationError(other_version(revision))
+
+
+def other_version(revision: str) -> str:
+    """Return the sentence for a database at another revision than this code needs."""
+    return (
+        f"the database is at schema {revision}, this version needs {newest_revision()}; run: "
+        "followup migrate (with the newer version, if the database is the newer one)"
+    )

@@ -60,9 +60,8 @@ def attribute_field(key: str) -> str:
     return f"{QUESTION}{key}"
 
 
-def nothing_confirmed(mobile: str) -> NumberConfirmation | None:
+def nothing_confirmed(_mobile: str) -> NumberConfirmation | None:
     """Say of a number that no test text has confirmed it."""
-    del mobile
     return None
 
 

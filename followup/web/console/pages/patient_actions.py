@@ -162,9 +162,7 @@ def stop(here: Here) -> Response:
     def work(session: Session) -> None:
         locked = session.get_one(Patient, patient.id, with_for_update=True)
         by = here.app.by(here.member.actor)
-        lodge_objection(
-            UnitOfWork(session, here.app, by), patient=locked, channel=channel, source="staff"
-        )
+        lodge_objection(session, by, patient=locked, channel=channel, source="staff")
 
     here.app.store.transact(work)
     return here.go(f"/patients/{patient.id}?done=stopped")

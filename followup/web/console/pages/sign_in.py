@@ -115,9 +115,8 @@ def left(here: Here) -> Response:
 
 
 @pages.post("/session", may=SIGNED_IN)
-def stay(here: Here) -> Response:
+def stay(_here: Here) -> Response:
     """Keep the session: the request itself has done so."""
-    del here
     return Response(status_code=204)
 
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
-
-from followup.store.engine.types import Json, Serial, UtcDateTime
-from followup.store.schema.append_only import drop_guards, make_guards
+from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+
+UTC_TIME = sa.DateTime(timezone=True)
+JSON = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+SERIAL = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+"""A rising number: SQLite counts only a column that it calls INTEGER."""
+
+APPEND_ONLY = ("audit_events", "audit_seals")
+REFUSAL = "the audit trail is append-only"
 
 
 def upgrade() -> None:
@@ -20,11 +26,11 @@ def upgrade() -> None:
         "alarms",
         sa.Column("code", sa.String(length=80), nullable=False),
         sa.Column("sentence", sa.String(length=500), nullable=False),
-        sa.Column("raised_real_at", UtcDateTime(), nullable=False),
-        sa.Column("seen_real_at", UtcDateTime(), nullable=False),
-        sa.Column("told_real_at", UtcDateTime(), nullable=True),
-        sa.Column("telling_until", UtcDateTime(), nullable=True),
-        sa.Column("cleared_real_at", UtcDateTime(), nullable=True),
+        sa.Column("raised_real_at", UTC_TIME, nullable=False),
+        sa.Column("seen_real_at", UTC_TIME, nullable=False),
+        sa.Column("told_real_at", UTC_TIME, nullable=True),
+        sa.Column("telling_until", UTC_TIME, nullable=True),
+        sa.Column("cleared_real_at", UTC_TIME, nullable=True),
         sa.Column("told_over", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("code", name=op.f("pk_alarms")),
     )
@@ -34,24 +40,24 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=80), nullable=False),
         sa.Column("clinic", sa.String(length=80), nullable=True),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
-        sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.Column("revoked_at", UtcDateTime(), nullable=True),
+        sa.Column("created_at", UTC_TIME, nullable=False),
+        sa.Column("revoked_at", UTC_TIME, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_keys")),
         sa.UniqueConstraint("hash", name=op.f("uq_api_keys_hash")),
         sa.UniqueConstraint("name", name=op.f("uq_api_keys_name")),
     )
     op.create_table(
         "audit_events",
-        sa.Column("id", Serial, autoincrement=True, nullable=False),
-        sa.Column("at", UtcDateTime(), nullable=False),
-        sa.Column("real_at", UtcDateTime(), nullable=False),
+        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
+        sa.Column("at", UTC_TIME, nullable=False),
+        sa.Column("real_at", UTC_TIME, nullable=False),
         sa.Column("actor", sa.String(length=120), nullable=False),
         sa.Column("action", sa.String(length=60), nullable=False),
         sa.Column("clinic", sa.String(length=80), nullable=True),
         sa.Column("patient_id", sa.Uuid(), nullable=True),
         sa.Column("enrolment_id", sa.Uuid(), nullable=True),
         sa.Column("message_id", sa.Uuid(), nullable=True),
-        sa.Column("detail", Json, nullable=True),
+        sa.Column("detail", JSON, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_events")),
     )
     with op.batch_alter_table("audit_events", schema=None) as batch_op:
@@ -68,12 +74,12 @@ def upgrade() -> None:
 
     op.create_table(
         "audit_seals",
-        sa.Column("id", Serial, autoincrement=True, nullable=False),
-        sa.Column("after_id", Serial, nullable=False),
-        sa.Column("upto_id", Serial, nullable=False),
+        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
+        sa.Column("after_id", SERIAL, nullable=False),
+        sa.Column("upto_id", SERIAL, nullable=False),
         sa.Column("events", sa.Integer(), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
-        sa.Column("sealed_real_at", UtcDateTime(), nullable=False),
+        sa.Column("sealed_real_at", UTC_TIME, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_seals")),
         sa.UniqueConstraint("after_id", name=op.f("uq_audit_seals_after_id")),
     )
@@ -83,17 +89,17 @@ def upgrade() -> None:
         sa.Column("template", sa.String(length=80), nullable=False),
         sa.Column("language", sa.String(length=12), nullable=False),
         sa.Column("channel", sa.String(length=8), nullable=False),
-        sa.Column("sources", Json, nullable=False),
-        sa.Column("approval", Json, nullable=True),
-        sa.Column("first_used_at", UtcDateTime(), nullable=False),
+        sa.Column("sources", JSON, nullable=False),
+        sa.Column("approval", JSON, nullable=True),
+        sa.Column("first_used_at", UTC_TIME, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_content_versions")),
     )
     op.create_table(
         "heartbeats",
         sa.Column("component", sa.String(length=20), nullable=False),
         sa.Column("instance", sa.String(length=120), nullable=False),
-        sa.Column("since_real_at", UtcDateTime(), nullable=False),
-        sa.Column("real_at", UtcDateTime(), nullable=False),
+        sa.Column("since_real_at", UTC_TIME, nullable=False),
+        sa.Column("real_at", UTC_TIME, nullable=False),
         sa.PrimaryKeyConstraint("component", "instance", name=op.f("pk_heartbeats")),
     )
     op.create_table(
@@ -115,13 +121,13 @@ def upgrade() -> None:
         sa.Column("language", sa.String(length=12), nullable=False),
         sa.Column("mobile_unusable", sa.String(length=40), nullable=True),
         sa.Column("mobile_confirmed", sa.String(length=12), nullable=True),
-        sa.Column("mobile_confirmed_at", UtcDateTime(), nullable=True),
+        sa.Column("mobile_confirmed_at", UTC_TIME, nullable=True),
         sa.Column("mobile_confirmed_by", sa.String(length=120), nullable=True),
         sa.Column("email_unusable", sa.String(length=40), nullable=True),
         sa.Column("needs_sealed", sa.LargeBinary(), nullable=True),
-        sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.Column("deceased_at", UtcDateTime(), nullable=True),
-        sa.Column("erased_at", UtcDateTime(), nullable=True),
+        sa.Column("created_at", UTC_TIME, nullable=False),
+        sa.Column("deceased_at", UTC_TIME, nullable=True),
+        sa.Column("erased_at", UTC_TIME, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_patients")),
         sa.UniqueConstraint(
             "clinic", "identity_index", name=op.f("uq_patients_clinic_identity_index")
@@ -143,18 +149,18 @@ def upgrade() -> None:
         "protocol_versions",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("protocol", sa.String(length=80), nullable=False),
-        sa.Column("definition", Json, nullable=False),
-        sa.Column("first_used_at", UtcDateTime(), nullable=False),
+        sa.Column("definition", JSON, nullable=False),
+        sa.Column("first_used_at", UTC_TIME, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_protocol_versions")),
     )
     op.create_table(
         "restores",
-        sa.Column("id", Serial, autoincrement=True, nullable=False),
-        sa.Column("taken_real_at", UtcDateTime(), nullable=False),
-        sa.Column("restored_at", UtcDateTime(), nullable=True),
-        sa.Column("restored_real_at", UtcDateTime(), nullable=True),
+        sa.Column("id", SERIAL, autoincrement=True, nullable=False),
+        sa.Column("taken_real_at", UTC_TIME, nullable=False),
+        sa.Column("restored_at", UTC_TIME, nullable=True),
+        sa.Column("restored_real_at", UTC_TIME, nullable=True),
         sa.Column("restored_by", sa.String(length=120), nullable=True),
-        sa.Column("settled_real_at", UtcDateTime(), nullable=True),
+        sa.Column("settled_real_at", UTC_TIME, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_restores")),
     )
     op.create_table(
@@ -167,10 +173,10 @@ def upgrade() -> None:
         sa.Column("to_sealed", sa.LargeBinary(), nullable=False),
         sa.Column("subject_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("body_sealed", sa.LargeBinary(), nullable=False),
-        sa.Column("accepted_at", UtcDateTime(), nullable=False),
+        sa.Column("accepted_at", UTC_TIME, nullable=False),
         sa.Column("status", sa.String(length=12), nullable=False),
         sa.Column("code", sa.String(length=40), nullable=True),
-        sa.Column("report_at", UtcDateTime(), nullable=True),
+        sa.Column("report_at", UTC_TIME, nullable=True),
         sa.Column("next_status", sa.String(length=12), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sandbox_messages")),
     )
@@ -201,7 +207,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("account_index", sa.LargeBinary(), nullable=False),
         sa.Column("address_index", sa.LargeBinary(), nullable=False),
-        sa.Column("real_at", UtcDateTime(), nullable=False),
+        sa.Column("real_at", UTC_TIME, nullable=False),
         sa.Column("succeeded", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_in_attempts")),
     )
@@ -219,15 +225,15 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("email", sa.String(length=100), nullable=False),
         sa.Column("name", sa.String(length=80), nullable=False),
-        sa.Column("roles", Json, nullable=False),
-        sa.Column("clinics", Json, nullable=True),
+        sa.Column("roles", JSON, nullable=False),
+        sa.Column("clinics", JSON, nullable=True),
         sa.Column("password_hash", sa.String(length=200), nullable=True),
         sa.Column("subject", sa.String(length=255), nullable=True),
         sa.Column("code_key_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("code_step", sa.BigInteger(), nullable=True),
-        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("created_at", UTC_TIME, nullable=False),
         sa.Column("created_by", sa.String(length=120), nullable=False),
-        sa.Column("disabled_at", UtcDateTime(), nullable=True),
+        sa.Column("disabled_at", UTC_TIME, nullable=True),
         sa.Column("disabled_by", sa.String(length=120), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_staff")),
         sa.UniqueConstraint("email", name=op.f("uq_staff_email")),
@@ -237,9 +243,9 @@ def upgrade() -> None:
         "stand_ins",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("channel", sa.String(length=8), nullable=False),
-        sa.Column("began_real_at", UtcDateTime(), nullable=False),
-        sa.Column("last_real_at", UtcDateTime(), nullable=False),
-        sa.Column("ended_real_at", UtcDateTime(), nullable=True),
+        sa.Column("began_real_at", UTC_TIME, nullable=False),
+        sa.Column("last_real_at", UTC_TIME, nullable=False),
+        sa.Column("ended_real_at", UTC_TIME, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stand_ins")),
     )
     with op.batch_alter_table("stand_ins", schema=None) as batch_op:
@@ -254,9 +260,9 @@ def upgrade() -> None:
     op.create_table(
         "sweeps",
         sa.Column("name", sa.String(length=40), nullable=False),
-        sa.Column("started_real_at", UtcDateTime(), nullable=False),
-        sa.Column("finished_real_at", UtcDateTime(), nullable=True),
-        sa.Column("service_at", UtcDateTime(), nullable=False),
+        sa.Column("started_real_at", UTC_TIME, nullable=False),
+        sa.Column("finished_real_at", UTC_TIME, nullable=True),
+        sa.Column("service_at", UTC_TIME, nullable=False),
         sa.Column("found", sa.Integer(), nullable=False),
         sa.Column("done", sa.Integer(), nullable=False),
         sa.Column("error", sa.String(length=300), nullable=True),
@@ -268,9 +274,9 @@ def upgrade() -> None:
         sa.Column("scope", sa.String(length=12), nullable=False),
         sa.Column("value", sa.String(length=80), nullable=True),
         sa.Column("reason", sa.String(length=200), nullable=False),
-        sa.Column("thrown_at", UtcDateTime(), nullable=False),
+        sa.Column("thrown_at", UTC_TIME, nullable=False),
         sa.Column("thrown_by", sa.String(length=120), nullable=False),
-        sa.Column("lifted_at", UtcDateTime(), nullable=True),
+        sa.Column("lifted_at", UTC_TIME, nullable=True),
         sa.Column("lifted_by", sa.String(length=120), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_switches")),
     )
@@ -289,19 +295,19 @@ def upgrade() -> None:
         sa.Column("protocol_version", sa.String(length=64), nullable=False),
         sa.Column("reference", sa.String(length=80), nullable=True),
         sa.Column("patient_id", sa.Uuid(), nullable=False),
-        sa.Column("procedure_at", UtcDateTime(), nullable=False),
+        sa.Column("procedure_at", UTC_TIME, nullable=False),
         sa.Column("zone", sa.String(length=64), nullable=False),
-        sa.Column("attributes", Json, nullable=False),
-        sa.Column("channels", Json, nullable=False),
+        sa.Column("attributes", JSON, nullable=False),
+        sa.Column("channels", JSON, nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
-        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("created_at", UTC_TIME, nullable=False),
         sa.Column("created_by", sa.String(length=120), nullable=False),
-        sa.Column("ended_at", UtcDateTime(), nullable=True),
+        sa.Column("ended_at", UTC_TIME, nullable=True),
         sa.Column("ended_reason_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("page_index", sa.LargeBinary(), nullable=True),
         sa.Column("page_token_sealed", sa.LargeBinary(), nullable=True),
-        sa.Column("page_expires_at", UtcDateTime(), nullable=True),
+        sa.Column("page_expires_at", UTC_TIME, nullable=True),
         sa.CheckConstraint(
             "state IN ('active', 'paused', 'withdrawn', 'finished')",
             name=op.f("ck_enrolments_state"),
@@ -336,13 +342,13 @@ def upgrade() -> None:
         sa.Column("token_hash", sa.LargeBinary(), nullable=False),
         sa.Column("staff_id", sa.Uuid(), nullable=True),
         sa.Column("email", sa.String(length=100), nullable=True),
-        sa.Column("roles", Json, nullable=False),
-        sa.Column("clinics", Json, nullable=True),
-        sa.Column("made_real_at", UtcDateTime(), nullable=False),
+        sa.Column("roles", JSON, nullable=False),
+        sa.Column("clinics", JSON, nullable=True),
+        sa.Column("made_real_at", UTC_TIME, nullable=False),
         sa.Column("made_by", sa.String(length=120), nullable=False),
-        sa.Column("expires_real_at", UtcDateTime(), nullable=False),
-        sa.Column("used_real_at", UtcDateTime(), nullable=True),
-        sa.Column("withdrawn_real_at", UtcDateTime(), nullable=True),
+        sa.Column("expires_real_at", UTC_TIME, nullable=False),
+        sa.Column("used_real_at", UTC_TIME, nullable=True),
+        sa.Column("withdrawn_real_at", UTC_TIME, nullable=True),
         sa.ForeignKeyConstraint(
             ["staff_id"], ["staff.id"], name=op.f("fk_invitations_staff_id_staff")
         ),
@@ -356,9 +362,9 @@ def upgrade() -> None:
         sa.Column("contact_index", sa.LargeBinary(), nullable=True),
         sa.Column("channel", sa.String(length=8), nullable=True),
         sa.Column("source", sa.String(length=40), nullable=False),
-        sa.Column("lodged_at", UtcDateTime(), nullable=False),
+        sa.Column("lodged_at", UTC_TIME, nullable=False),
         sa.Column("lodged_by", sa.String(length=120), nullable=False),
-        sa.Column("lifted_at", UtcDateTime(), nullable=True),
+        sa.Column("lifted_at", UTC_TIME, nullable=True),
         sa.Column("lifted_by", sa.String(length=120), nullable=True),
         sa.ForeignKeyConstraint(
             ["patient_id"], ["patients.id"], name=op.f("fk_objections_patient_id_patients")
@@ -378,9 +384,9 @@ def upgrade() -> None:
         sa.Column("staff_id", sa.Uuid(), nullable=False),
         sa.Column("stage", sa.String(length=10), nullable=False),
         sa.Column("browser", sa.String(length=60), nullable=False),
-        sa.Column("began_real_at", UtcDateTime(), nullable=False),
-        sa.Column("seen_real_at", UtcDateTime(), nullable=False),
-        sa.Column("ended_real_at", UtcDateTime(), nullable=True),
+        sa.Column("began_real_at", UTC_TIME, nullable=False),
+        sa.Column("seen_real_at", UTC_TIME, nullable=False),
+        sa.Column("ended_real_at", UTC_TIME, nullable=True),
         sa.Column("new_code_key_sealed", sa.LargeBinary(), nullable=True),
         sa.CheckConstraint(
             "stage IN ('code', 'enrol-code', 'full')", name=op.f("ck_staff_sessions_stage")
@@ -400,7 +406,7 @@ def upgrade() -> None:
         sa.Column("staff_id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("answers_sealed", sa.LargeBinary(), nullable=True),
-        sa.Column("touched_real_at", UtcDateTime(), nullable=False),
+        sa.Column("touched_real_at", UTC_TIME, nullable=False),
         sa.Column("enrolment_id", sa.Uuid(), nullable=True),
         sa.ForeignKeyConstraint(
             ["enrolment_id"], ["enrolments.id"], name=op.f("fk_drafts_enrolment_id_enrolments")
@@ -418,10 +424,10 @@ def upgrade() -> None:
         "generations",
         sa.Column("enrolment_id", sa.Uuid(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("procedure_at", UtcDateTime(), nullable=False),
+        sa.Column("procedure_at", UTC_TIME, nullable=False),
         sa.Column("protocol_version", sa.String(length=64), nullable=False),
         sa.Column("planned", sa.Integer(), nullable=False),
-        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("created_at", UTC_TIME, nullable=False),
         sa.Column("created_by", sa.String(length=120), nullable=False),
         sa.ForeignKeyConstraint(
             ["enrolment_id"], ["enrolments.id"], name=op.f("fk_generations_enrolment_id_enrolments")
@@ -450,28 +456,28 @@ def upgrade() -> None:
         sa.Column("answer_wait", sa.Integer(), nullable=True),
         sa.Column("address_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("address_index", sa.LargeBinary(), nullable=True),
-        sa.Column("due_at", UtcDateTime(), nullable=False),
-        sa.Column("not_before", UtcDateTime(), nullable=False),
-        sa.Column("not_after", UtcDateTime(), nullable=False),
+        sa.Column("due_at", UTC_TIME, nullable=False),
+        sa.Column("not_before", UTC_TIME, nullable=False),
+        sa.Column("not_after", UTC_TIME, nullable=False),
         sa.Column("zone", sa.String(length=64), nullable=False),
-        sa.Column("moved_because", Json, nullable=True),
+        sa.Column("moved_because", JSON, nullable=True),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("reason", sa.String(length=80), nullable=True),
-        sa.Column("state_since", UtcDateTime(), nullable=False),
-        sa.Column("state_since_real", UtcDateTime(), nullable=False),
-        sa.Column("claimable_at", UtcDateTime(), nullable=False),
+        sa.Column("state_since", UTC_TIME, nullable=False),
+        sa.Column("state_since_real", UTC_TIME, nullable=False),
+        sa.Column("claimable_at", UTC_TIME, nullable=False),
         sa.Column("lease_token", sa.Uuid(), nullable=True),
-        sa.Column("lease_until", UtcDateTime(), nullable=True),
+        sa.Column("lease_until", UTC_TIME, nullable=True),
         sa.Column("attempt_count", sa.SmallInteger(), nullable=False),
         sa.Column("let_go", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
-        sa.Column("restore_id", Serial, nullable=True),
-        sa.Column("sent_at", UtcDateTime(), nullable=True),
-        sa.Column("delivered_at", UtcDateTime(), nullable=True),
-        sa.Column("receipt_due_at", UtcDateTime(), nullable=True),
-        sa.Column("answer_due_at", UtcDateTime(), nullable=True),
+        sa.Column("restore_id", SERIAL, nullable=True),
+        sa.Column("sent_at", UTC_TIME, nullable=True),
+        sa.Column("delivered_at", UTC_TIME, nullable=True),
+        sa.Column("receipt_due_at", UTC_TIME, nullable=True),
+        sa.Column("answer_due_at", UTC_TIME, nullable=True),
         sa.Column("answer", sa.String(length=8), nullable=True),
-        sa.Column("answered_at", UtcDateTime(), nullable=True),
-        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("answered_at", UTC_TIME, nullable=True),
+        sa.Column("created_at", UTC_TIME, nullable=False),
         sa.CheckConstraint("kind IN ('advice', 'reply', 'check')", name=op.f("ck_messages_kind")),
         sa.CheckConstraint(
             "state IN ('planned', 'held', 'claimed', 'sending', 'unknown', 'sent', 'delivered', 'failed', 'expired', 'suppressed', 'cancelled')",
@@ -565,10 +571,10 @@ def upgrade() -> None:
         sa.Column("content_version", sa.String(length=64), nullable=False),
         sa.Column("segments", sa.SmallInteger(), nullable=True),
         sa.Column("encoding", sa.String(length=8), nullable=True),
-        sa.Column("started_at", UtcDateTime(), nullable=False),
-        sa.Column("started_real_at", UtcDateTime(), nullable=False),
-        sa.Column("over_real_at", UtcDateTime(), nullable=False),
-        sa.Column("finished_at", UtcDateTime(), nullable=True),
+        sa.Column("started_at", UTC_TIME, nullable=False),
+        sa.Column("started_real_at", UTC_TIME, nullable=False),
+        sa.Column("over_real_at", UTC_TIME, nullable=False),
+        sa.Column("finished_at", UTC_TIME, nullable=True),
         sa.Column("outcome", sa.String(length=12), nullable=True),
         sa.Column("provider_id", sa.String(length=320), nullable=True),
         sa.Column("code", sa.String(length=40), nullable=True),
@@ -605,11 +611,11 @@ def upgrade() -> None:
         sa.Column("body_sealed", sa.LargeBinary(), nullable=True),
         sa.Column("media_count", sa.SmallInteger(), nullable=False),
         sa.Column("meaning", sa.String(length=20), nullable=False),
-        sa.Column("classes", Json, nullable=False),
+        sa.Column("classes", JSON, nullable=False),
         sa.Column("sorted_by", sa.String(length=80), nullable=False),
         sa.Column("answer_id", sa.Uuid(), nullable=True),
-        sa.Column("received_at", UtcDateTime(), nullable=False),
-        sa.Column("received_real_at", UtcDateTime(), nullable=False),
+        sa.Column("received_at", UTC_TIME, nullable=False),
+        sa.Column("received_real_at", UTC_TIME, nullable=False),
         sa.ForeignKeyConstraint(
             ["answer_id"], ["messages.id"], name=op.f("fk_inbound_messages_answer_id_messages")
         ),
@@ -636,10 +642,10 @@ def upgrade() -> None:
         sa.Column("draft_id", sa.Uuid(), nullable=False),
         sa.Column("message_id", sa.Uuid(), nullable=False),
         sa.Column("address_index", sa.LargeBinary(), nullable=False),
-        sa.Column("asked_real_at", UtcDateTime(), nullable=False),
-        sa.Column("expires_real_at", UtcDateTime(), nullable=False),
+        sa.Column("asked_real_at", UTC_TIME, nullable=False),
+        sa.Column("expires_real_at", UTC_TIME, nullable=False),
         sa.Column("wrong", sa.SmallInteger(), nullable=False),
-        sa.Column("confirmed_at", UtcDateTime(), nullable=True),
+        sa.Column("confirmed_at", UTC_TIME, nullable=True),
         sa.Column("confirmed_by", sa.String(length=120), nullable=True),
         sa.ForeignKeyConstraint(
             ["message_id"], ["messages.id"], name=op.f("fk_number_checks_message_id_messages")
@@ -669,8 +675,8 @@ def upgrade() -> None:
         sa.Column("attempt_id", sa.Uuid(), nullable=True),
         sa.Column("names_message", sa.Uuid(), nullable=True),
         sa.Column("names_attempt", sa.Uuid(), nullable=True),
-        sa.Column("received_at", UtcDateTime(), nullable=False),
-        sa.Column("received_real_at", UtcDateTime(), nullable=False),
+        sa.Column("received_at", UTC_TIME, nullable=False),
+        sa.Column("received_real_at", UTC_TIME, nullable=False),
         sa.ForeignKeyConstraint(
             ["attempt_id"], ["attempts.id"], name=op.f("fk_receipts_attempt_id_attempts")
         ),
@@ -704,14 +710,14 @@ def upgrade() -> None:
         sa.Column("enrolment_id", sa.Uuid(), nullable=True),
         sa.Column("message_id", sa.Uuid(), nullable=True),
         sa.Column("inbound_id", sa.Uuid(), nullable=True),
-        sa.Column("detail", Json, nullable=False),
-        sa.Column("opened_at", UtcDateTime(), nullable=False),
-        sa.Column("due_at", UtcDateTime(), nullable=False),
-        sa.Column("escalate_at", UtcDateTime(), nullable=True),
+        sa.Column("detail", JSON, nullable=False),
+        sa.Column("opened_at", UTC_TIME, nullable=False),
+        sa.Column("due_at", UTC_TIME, nullable=False),
+        sa.Column("escalate_at", UTC_TIME, nullable=True),
         sa.Column("escalations", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("state", sa.String(length=8), nullable=False),
         sa.Column("owner", sa.String(length=120), nullable=True),
-        sa.Column("closed_at", UtcDateTime(), nullable=True),
+        sa.Column("closed_at", UTC_TIME, nullable=True),
         sa.Column("closed_by", sa.String(length=120), nullable=True),
         sa.Column("outcome", sa.String(length=40), nullable=True),
         sa.Column("note_sealed", sa.LargeBinary(), nullable=True),
@@ -768,7 +774,7 @@ def upgrade() -> None:
         sa.Column("item_id", sa.Uuid(), nullable=True),
         sa.Column("outcome", sa.String(length=40), nullable=False),
         sa.Column("note_sealed", sa.LargeBinary(), nullable=True),
-        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.Column("at", UTC_TIME, nullable=False),
         sa.Column("made_by", sa.String(length=120), nullable=False),
         sa.ForeignKeyConstraint(
             ["enrolment_id"], ["enrolments.id"], name=op.f("fk_calls_enrolment_id_enrolments")
@@ -792,9 +798,9 @@ def upgrade() -> None:
         sa.Column("route", sa.String(length=8), nullable=False),
         sa.Column("state", sa.String(length=8), nullable=False),
         sa.Column("tries", sa.SmallInteger(), nullable=False),
-        sa.Column("next_try_real_at", UtcDateTime(), nullable=False),
+        sa.Column("next_try_real_at", UTC_TIME, nullable=False),
         sa.Column("error", sa.String(length=80), nullable=True),
-        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("created_at", UTC_TIME, nullable=False),
         sa.CheckConstraint("state IN ('due', 'done', 'failed')", name=op.f("ck_escalations_state")),
         sa.ForeignKeyConstraint(
             ["item_id"], ["worklist_items.id"], name=op.f("fk_escalations_item_id_worklist_items")
@@ -818,7 +824,7 @@ def upgrade() -> None:
         sa.Column("item_id", sa.Uuid(), nullable=False),
         sa.Column("message_id", sa.Uuid(), nullable=False),
         sa.Column("cause", sa.String(length=80), nullable=False),
-        sa.Column("found_at", UtcDateTime(), nullable=False),
+        sa.Column("found_at", UTC_TIME, nullable=False),
         sa.Column("settled", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["item_id"], ["worklist_items.id"], name=op.f("fk_occurrences_item_id_worklist_items")
@@ -831,13 +837,13 @@ def upgrade() -> None:
     with op.batch_alter_table("occurrences", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_occurrences_message_id"), ["message_id"], unique=False)
 
-    make_guards(op.get_bind(), "audit_events")
-    make_guards(op.get_bind(), "audit_seals")
+    for table in APPEND_ONLY:
+        _refuse_changes(table)
 
 
 def downgrade() -> None:
-    drop_guards(op.get_bind(), "audit_events")
-    drop_guards(op.get_bind(), "audit_seals")
+    for table in APPEND_ONLY:
+        _allow_changes(table)
     with op.batch_alter_table("occurrences", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_occurrences_message_id"))
 
@@ -1019,3 +1025,31 @@ def downgrade() -> None:
     op.drop_table("audit_events")
     op.drop_table("api_keys")
     op.drop_table("alarms")
+
+
+def _refuse_changes(table: str) -> None:
+    """Make triggers that let a table grow and never change."""
+    if op.get_context().dialect.name == "sqlite":
+        for change in ("UPDATE", "DELETE"):
+            op.execute(
+                f"CREATE TRIGGER {table}_no_{change.lower()} BEFORE {change} ON {table} "
+                f"BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END"
+            )
+        return
+    op.execute(
+        f"CREATE OR REPLACE FUNCTION {table}_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{REFUSAL}' USING ERRCODE = 'restrict_violation'; END $$"
+    )
+    op.execute(
+        f"CREATE TRIGGER {table}_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+        f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_append_only()"
+    )
+
+
+def _allow_changes(table: str) -> None:
+    if op.get_context().dialect.name == "sqlite":
+        for change in ("update", "delete"):
+            op.execute(f"DROP TRIGGER {table}_no_{change}")
+        return
+    op.execute(f"DROP TRIGGER {table}_no_change ON {table}")
+    op.execute(f"DROP FUNCTION {table}_append_only()")

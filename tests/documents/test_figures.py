@@ -1,0 +1,323 @@
+"""Every figure that a document promises is the one that the code works by.
+
+`FIGURES` says, for each document, where a figure stands and what the code says it is: `{}` is the
+figure in a fragment of the text, which is looked for whatever the line breaks. A figure with a unit
+that stands in neither table fails: give it a line in `FIGURES`, or say in `NOT_OURS` whose it is.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from followup.audit.patient_evidence import QUICKLY
+from followup.audit.seals import SEAL_AFTER
+from followup.casework.escalation import AGAIN, MOST_TIMES, TRIES
+from followup.cli.service.run_stack import DEMO_SPEED
+from followup.clock import SharedTime
+from followup.delivery.reconcile import ASK_AFTER
+from followup.demo.clinic import HISTORY
+from followup.domain.protocols.protocol_file import StepShape
+from followup.domain.text.sms import ALONE, JOINED
+from followup.domain.triage.tokens import ONE_SLIP, TWO_SLIPS
+from followup.enrolment.enrol import AHEAD, BEHIND
+from followup.enrolment.number_verification import MOST_TEXTS, MOST_WRONG, NUMBER_AN_HOUR, VALID
+from followup.messages.verification_code import HIDDEN
+from followup.monitoring.health import STUCK
+from followup.monitoring.watchdog import PATIENCE
+from followup.providers.resilience.circuit_breaker import LONGEST_OPEN, SHORTEST_OPEN
+from followup.providers.twilio.client import _quoted
+from followup.replies.auto_reply import ALIKE_A_DAY, ANSWERS_A_DAY, APART, USEFUL_FOR
+from followup.sending.capacity import MEASURED_OVER, OF_A_LEASE
+from followup.sending.kill_switch_check import LOOK_EVERY
+from followup.sending.provider_calls import COMMIT_EVERY, COMMIT_WITHIN
+from followup.sending.send_batch import BEGIN_TOGETHER
+from followup.settings.settings import Settings
+from followup.store.encryption.sealing import KEY_BYTES, KEYS_KEPT
+from followup.store.engine.session import LOCK_SECONDS, STATEMENT_SECONDS, make_engine
+from followup.web.metrics import BALANCE_SECONDS
+from followup.worklist.items import TIME_LIMITS
+from tasks.app import _transport, app
+from tests.bench.pages import CALLS, LIMIT_BYTES, LIMIT_MS
+from tests.documents import NAMES, prose_of, read
+
+NUMBERS = {
+    "a": 1, "an": 1, "one": 1, "once": 1, "two": 2, "twice": 2, "three": 3, "four": 4, "five": 5,
+    "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12,
+    "fifteen": 15, "twenty": 20, "thirty": 30, "sixty": 60, "hundred": 100, "a hundred": 100,
+    "third": 1 / 3, "half": 1 / 2, "quarter": 1 / 4,
+}  # fmt: skip
+NUMBER = r"\d[\d,]*(?:\.\d+)?|" + "|".join(sorted(NUMBERS, key=len, reverse=True))
+UNIT = (
+    r"milliseconds?|ms|seconds?|minutes?|(?:office )?hours?|days?|weeks?|months?|years?|times"
+    r"|a (?:second|minute|day)|an hour|calls|texts|answers|(?:wrong )?codes|connections|threads"
+    r"|messages|characters|letters|digits|bytes|MB|kB|%"
+)
+FIGURE = re.compile(
+    rf"(?<![\w.,/-])(?!a second|0\d\d\d)(?:{NUMBER})[ -](?:{UNIT})(?!\w)", re.IGNORECASE
+)
+"""A number with a unit behind it; not "a second account", nor the number of a decision."""
+
+
+def seconds(span: timedelta | float) -> float:
+    return span.total_seconds() if isinstance(span, timedelta) else span
+
+
+def minutes(span: timedelta | float) -> float:
+    return seconds(span) / 60
+
+
+def hours(span: timedelta | float) -> float:
+    return minutes(span) / 60
+
+
+def days(span: timedelta | float) -> float:
+    return hours(span) / 24
+
+
+def default(setting: str) -> float:
+    """Return the default of a setting, which stays whatever is in the environment."""
+    value = Settings.model_fields[setting].default
+    assert isinstance(value, int | float)
+    return value
+
+
+def conf(name: str) -> float:
+    """Return a setting of Celery's."""
+    value = app.conf[name]
+    assert isinstance(value, int | float)
+    return value
+
+
+CONNECTIONS = 2 * (make_engine.__kwdefaults__ or {})["pool_size"]
+"""Those that are kept, and as many again for a burst."""
+EXPIRES = app.conf.beat_schedule["dispatch"]["options"]["expires"]
+POLLING = _transport(Settings(_env_file=None, broker_url="memory://"))["polling_interval"]
+
+Value = float | tuple[float, ...]
+
+FIGURES: dict[str, dict[str, Value]] = {
+    "README.md": {
+        "{} days of it are played first, then {} minutes pass there each second": (
+            days(HISTORY),
+            DEMO_SPEED / 60,
+        ),
+        "| {} bytes in base64": KEY_BYTES,
+    },
+    "config/example.env": {
+        "keys of {} bytes in base64": KEY_BYTES,
+        "(a red flag: {} minutes, at any hour)": minutes(TIME_LIMITS[1]),
+        "as often as it stays open, {} times at most": MOST_TIMES,
+    },
+    "docs/operations.md": {
+        "Every {} to {} seconds the first account is asked": (SHORTEST_OPEN, LONGEST_OPEN),
+        "within about {} second, for what a worker has in hand": seconds(LOOK_EVERY),
+        "on their way for {} minutes": minutes(STUCK),
+        "An alarm is told when it was seen {}, again": PATIENCE,
+        "in the like of a {} of `FOLLOWUP_LEASE`": 1 / OF_A_LEASE,
+        "in the last {} of one": 1 / MEASURED_OVER,
+        "holds up to {} connections to PostgreSQL": CONNECTIONS,
+    },
+    "docs/replies.md": {
+        "({} letter in words of {} letters and more, {} in words of {})": (
+            1,
+            ONE_SLIP,
+            2,
+            TWO_SLIPS,
+        ),
+        "waits up to {} office hours": hours(TIME_LIMITS[2]),
+        "once in a conversation ({} hour), {} times a day of a kind, {} a day in all": (
+            hours(APART),
+            ALIKE_A_DAY,
+            ANSWERS_A_DAY,
+        ),
+        "| 1 | {} minutes, by night as by day": minutes(TIME_LIMITS[1]),
+        "| 2 | {} hours in which the office is open": hours(TIME_LIMITS[2]),
+        "| 3 | {} hours in which the office is open": hours(TIME_LIMITS[3]),
+        "again after {} minutes (urgency 1), {} hours (2) or {} day (3), {} times at most": (
+            minutes(AGAIN[1]),
+            hours(AGAIN[2]),
+            days(AGAIN[3]),
+            MOST_TIMES,
+        ),
+        "fails is made again, {} times": TRIES,
+    },
+    "docs/the-api.md": {
+        "up to {} days ahead and {} days back": (days(AHEAD), days(BEHIND)),
+        "at most {} an hour and {} times a day, and {} answers of any kind a day": (
+            hours(APART),
+            ALIKE_A_DAY,
+            ANSWERS_A_DAY,
+        ),
+        "up to {} minutes old, because it counts every": minutes(BALANCE_SECONDS),
+    },
+    "docs/writing-a-protocol.md": {
+        "| 1, most urgent, to 9 | {} |": StepShape.model_fields["priority"].default,
+        'a person is asked to look | `"{}h"` |': hours(
+            StepShape.model_fields["receipt_deadline"].default
+        ),
+    },
+    "docs/writing-messages.md": {
+        "{} characters alone, {} to a segment": (ALONE["GSM-7"], JOINED["GSM-7"]),
+    },
+    "docs/reliability.md": {
+        "goes to a person after {} hour, or once": hours(ASK_AFTER),
+        "`FOLLOWUP_RECONCILE_AFTER` ({} minutes unless set)": minutes(default("reconcile_after")),
+        "may take up to {} seconds to learn how late": SharedTime.ASK_AGAIN,
+        "A worker more than {} seconds ahead of beat": EXPIRES,
+        "others that need them wait up to {} seconds": LOCK_SECONDS,
+        "take up in a {} of `FOLLOWUP_LEASE`": 1 / OF_A_LEASE,
+    },
+    "docs/performance.md": {
+        "Each page is asked for {} times in one process": CALLS,
+        "| p95 under {} |": LIMIT_MS,
+        "before compression | under {} |": LIMIT_BYTES / 1000,
+        "bounded ({} patients' keys, {} quoted texts)": (
+            KEYS_KEPT,
+            _quoted.cache_parameters()["maxsize"],
+        ),
+        "a worker process is replaced after {} tasks": conf("worker_max_tasks_per_child"),
+        "(`FOLLOWUP_SMS_PER_SECOND`, {} unless set)": default("sms_per_second"),
+        "checks up to {} events against their seals": QUICKLY,
+        "a task carries {} messages, not one": default("batch_size"),
+        "Attempts are committed {} at a time": BEGIN_TOGETHER,
+        "outcomes in groups of {}, or after a {} of a second": (COMMIT_EVERY, COMMIT_WITHIN),
+        "the in-memory broker is looked at {} times a second": 1 / POLLING,
+        "with two worker processes of {} threads each": default("send_concurrency"),
+    },
+    "docs/decisions/0004-answers-are-messages.md": {
+        "dies after {} hour": hours(USEFUL_FOR),
+    },
+    "docs/decisions/0006-the-audit-trail-is-sealed-in-arrears.md": {
+        "sealed in a chain, {} minutes in arrears": minutes(SEAL_AFTER),
+        "at least {} minutes old": minutes(SEAL_AFTER),
+        "an idle transaction after {} seconds each": STATEMENT_SECONDS,
+        "only within its first {} minutes": minutes(SEAL_AFTER),
+    },
+    "docs/decisions/README.md": {
+        "sealed in a chain, {} minutes in arrears": minutes(SEAL_AFTER),
+    },
+    "docs/decisions/0008-the-database-tells-the-real-time.md": {
+        "ask its server for the time every {} seconds": SharedTime.ASK_AGAIN,
+        "ahead by more than {} seconds leaves ticks": EXPIRES,
+    },
+    "docs/decisions/0009-a-question-about-stopping-stops-nothing.md": {
+        "waits for the person, within {} hours": hours(TIME_LIMITS[2]),
+    },
+    "docs/decisions/0011-the-code-of-a-test-text-is-kept-nowhere.md": {
+        "Its {} digits are": len(HIDDEN),
+        "for {} minutes of real time, {} wrong codes and {} texts; a number gets {} an hour": (
+            minutes(VALID),
+            MOST_WRONG,
+            MOST_TEXTS,
+            NUMBER_AN_HOUR,
+        ),
+    },
+}
+
+MEASURED = ("docs/performance.md", "docs/reliability.md")
+"""Their figures are of runs: each section with a table of them names the command that made it."""
+
+NOT_OURS: dict[str, dict[str, str]] = {
+    "README.md": {
+        "take the dressing off after 24 hours": "the leaflet's",
+        "To see six weeks in two minutes": "the length of a protocol; and of its rests",
+    },
+    "docs/operations.md": {
+        "(SIGTERM, up to a minute)": "as long as the slowest provider answers: docker-compose.yml",
+        "Rotate them once a year": "advice",
+        "gave one id to two messages": "no figure",
+        "a few hundred messages a minute": "an estimate",
+        "lasts for an hour in the daytime": "advice",
+    },
+    "docs/replies.md": {
+        "1,600 characters never lose": "of a test, which draws texts of that length",
+        "in about a second on a busy machine": "of a run of tests/replies/test_end_to_end.py",
+    },
+    "docs/writing-a-protocol.md": {
+        "24 hours after 14:30 is 13:30": "an example",
+        "A day and time are what": "no figure",
+        "moves forward by an hour": "the change of the clocks",
+    },
+    "docs/decisions/0001-two-kinds-of-time.md": {
+        "plays six weeks in minutes": "the longest protocol",
+        "a lease of a minute would end within a tick at 3600 times": "an example",
+    },
+    "docs/decisions/0002-words-are-pinned-at-send.md": {
+        "being sent for six weeks": "the longest protocol",
+        "some twenty times as much": "an estimate",
+    },
+    "docs/decisions/0006-the-audit-trail-is-sealed-in-arrears.md": {
+        "A wait of 90 seconds, as this record said at first": "what was not chosen",
+        "whose clock was a minute behind": "an example",
+    },
+    "docs/decisions/0008-the-database-tells-the-real-time.md": {
+        "clock five minutes behind": "of a fault run",
+        "sent 35 of 320 messages twice": "of a fault run",
+    },
+    "docs/decisions/0010-what-is-in-doubt-stays-with-its-account.md": {
+        "useful for half a day": "an estimate",
+    },
+    "docs/decisions/0012-a-released-revision-is-frozen.md": {
+        "rewritten 17 times under one id": "of the history",
+        "3 ms on SQLite, 10 to 25 on PostgreSQL": "measured on 32 tables as this was decided",
+    },
+}
+"""Figures that no code decides: a fragment that holds the figure, and whose it is."""
+
+
+def number_of(written: str) -> float:
+    """Return what a figure says, in digits or in words."""
+    word = written.lower()
+    return NUMBERS[word] if word in NUMBERS else float(word.replace(",", ""))
+
+
+def find(document: str, fragment: str) -> re.Match[str] | None:
+    """Return where a fragment of `FIGURES` stands in a document."""
+    parts = map(re.escape, " ".join(fragment.split()).split(r"{}"))
+    return re.search(f"({NUMBER})".join(parts), prose_of(document), re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    ("document", "fragment", "value"),
+    [
+        pytest.param(document, fragment, value, id=f"{document}: {fragment}")
+        for document, promised in FIGURES.items()
+        for fragment, value in promised.items()
+    ],
+)
+def test_a_figure_is_what_the_code_works_by(document: str, fragment: str, value: Value):
+    found = find(document, fragment)
+    assert found, f"{document} no longer says: {fragment} (bring FIGURES up to date)"
+
+    values = value if isinstance(value, tuple) else (value,)
+    assert [number_of(each) for each in found.groups()] == pytest.approx(values)
+
+
+@pytest.mark.parametrize("document", [each for each in NAMES if each not in MEASURED])
+def test_no_figure_stands_in_a_document_unread(document: str):
+    prose = prose_of(document)
+    ours = [found for each in FIGURES.get(document, {}) if (found := find(document, each))]
+    read_spans = [found.span() for found in ours]
+    for fragment in NOT_OURS.get(document, {}):
+        assert fragment in prose, f"{document} no longer says: {fragment}"
+        place = prose.index(fragment)
+        read_spans.append((place, place + len(fragment)))
+
+    unread = [
+        prose[max(0, found.start() - 40) : found.end() + 30]
+        for found in FIGURE.finditer(prose)
+        if not any(begin <= found.start() < end for begin, end in read_spans)
+    ]
+
+    assert unread == [], "give each a line in FIGURES, or in NOT_OURS"
+
+
+@pytest.mark.parametrize("document", MEASURED)
+def test_every_table_of_measured_figures_names_the_command_that_measures(document: str):
+    for section in re.split(r"^## ", read(document), flags=re.MULTILINE)[1:]:
+        rows = [line for line in section.splitlines() if line.startswith("|")]
+        if any(len(re.findall(r"\| \**[\d.,]+", row)) > 1 for row in rows):
+            assert re.search(r"make [a-z]+|python -m tests\.", section), section[:60]

@@ -14,6 +14,7 @@ from followup.delivery.receipts import apply_parked_receipts
 from followup.delivery.reconcile import abandon_sending, settle_unknown_outcomes
 from followup.delivery.sandbox_receipts import deliver_sandbox_receipts
 from followup.domain.lifecycle import State
+from followup.enrolment.finish import finish_enrolments
 from followup.replies.check_in import chase_check_ins
 from followup.sending.release_held import release_held
 from followup.sending.repair import cancel_ended, expire_overdue, release_leases
@@ -88,6 +89,7 @@ JOBS: tuple[PeriodicJob, ...] = (
     ),
     PeriodicJob(name="escalate", every=timedelta(seconds=5), run=escalate_overdue),
     PeriodicJob(name="chase-answers", every=timedelta(seconds=10), run=chase_check_ins),
+    PeriodicJob(name="finish-enrolments", every=timedelta(seconds=10), run=finish_enrolments),
     PeriodicJob(name="sandbox", every=timedelta(seconds=2), run=deliver_sandbox_receipts),
     PeriodicJob(name="forget-minutes", every=timedelta(minutes=10), run=forget_minutes),
     PeriodicJob(name="seal-audit", every=timedelta(minutes=1), run=seal_trail),

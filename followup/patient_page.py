@@ -20,7 +20,9 @@ from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.errors import InvalidInput, NotFound
+from followup.domain.lifecycle import ONGOING, EnrolmentState
 from followup.domain.needs import ReadingNeed
+from followup.domain.reasons import Reason
 from followup.enrolment.page_tokens import find_enrolment_by_token
 from followup.enrolment.reading_needs import change_needs
 from followup.enrolment.reschedule import plan_again
@@ -34,7 +36,7 @@ ACTOR = "patient"
 SOURCE = "link"
 CARRIER = "carrier"
 MOST_COMING = 4
-UNSEEN = frozenset({"already-past", "rescheduled"})
+UNSEEN = frozenset({Reason.ALREADY_PAST, Reason.RESCHEDULED})
 """Reasons of messages whose advice is not this patient's, or not at that time."""
 
 
@@ -107,13 +109,15 @@ def read_page(
         past = [one for one in dated if one.at <= now]
         today = [one for one in past if _day(one.at, enrolment) == _day(now, enrolment)]
         latest = today or past[-1:]
-        ended = enrolment.state == "withdrawn"
+        ended = enrolment.state not in ONGOING
+        # What was told last still holds for one who had all of it.
+        told = () if enrolment.state == EnrolmentState.WITHDRAWN else latest[::-1]
         return PatientPage(
             clinic=clinic,
             protocol=enrolment.protocol,
             wanted_language=patient.language,
             ended=ended,
-            today=() if ended else _once(latest[::-1]),
+            today=_once(told),
             is_today=bool(today),
             earlier=_once(one for one in past[::-1] if one not in latest),
             coming=() if ended else _by_day(dated, enrolment, now=now)[:MOST_COMING],

@@ -43,12 +43,12 @@ from sqlalchemy.orm import Session
 from followup.context import AppContext
 from followup.delivery.receipts import TakenReceipt, take_receipt
 from followup.domain.errors import FollowupError
+from followup.domain.kill_switch import SwitchScope
 from followup.domain.lifecycle import FINAL, MOVES, State
 from followup.enrolment.pause import pause_enrolment, resume_enrolment
 from followup.enrolment.reschedule import reschedule
 from followup.enrolment.withdraw import withdraw_enrolment
 from followup.jobs import JOBS
-from followup.messages.kill_switch_queries import SwitchScope
 from followup.monitoring.balance import balance
 from followup.providers.interface import Outgoing, ProviderReport, ReportedStatus, Sought
 from followup.providers.resilience.circuit_breaker import InProcessCircuitBreaker

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from types import SimpleNamespace
-from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import exists, select
@@ -18,20 +16,16 @@ from sqlalchemy.orm import Session
 
 from followup.context import AppContext
 from followup.domain.channel import ChannelKind
+from followup.domain.eligibility import Stop, Wait
 from followup.domain.errors import Conflict, NotFound
-from followup.domain.lifecycle import State
+from followup.domain.lifecycle import MAY_HAVE_ARRIVED, UNSENT, State
+from followup.domain.message_kind import MessageKind
 from followup.messages.fallback import replacement_for
-from followup.messages.verification_code import KIND as NUMBER_CHECK
-from followup.sending.eligibility import Stop, Wait, check_eligibility, load_for_sending
+from followup.sending.eligibility import SendRow, check_eligibility, load_for_sending
 from followup.store.audit_log import AuditEntry, record_event
-from followup.store.engine.types import AnyRow
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 from followup.wording.reasons import reason_text
-
-UNDER_WAY = frozenset({State.PLANNED, State.HELD, State.CLAIMED, State.SENDING})
-HAD = (State.UNKNOWN, State.SENT, State.DELIVERED)
-"""States in which the patient has, or may have, what a message says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,18 +92,18 @@ def check_resend(
         message=message,
         channel=wanted,
         due_at=_moment(session, app, rows[0], wanted),
-        had_already=State(message.state) in HAD,
+        had_already=_had(message),
     )
 
 
 def _must_be_over(message: Message) -> None:
     """Refuse what needs no help: it is still to go, or is being found out about."""
     state = State(message.state)
-    if message.kind == "reply":
+    if message.kind == MessageKind.REPLY:
         raise Conflict("This answered a text. Ring the patient instead.")
-    if message.kind == NUMBER_CHECK:
+    if message.kind == MessageKind.CHECK:
         raise Conflict("This tested a number. Its code was good for some minutes only.")
-    if state in UNDER_WAY:
+    if state in {*UNSENT, State.SENDING}:
         raise Conflict("This message has not gone yet: it goes by itself.")
     if state is State.UNKNOWN and message.lease_until is not None:
         raise Conflict("The provider is still being asked whether it has this message. Wait.")
@@ -119,7 +113,7 @@ def _must_be_the_last(session: Session, message: Message) -> None:
     """Refuse where another message has taken this one's place, or the advice arrived by it."""
     if session.scalar(select(exists().where(Message.fallback_of == message.id))):
         raise Conflict("Another message has taken the place of this one: look at that one.")
-    live = [state.value for state in (*UNDER_WAY, *HAD)]
+    live = [state.value for state in (*UNSENT, *MAY_HAVE_ARRIVED)]
     rival = select(
         exists().where(
             Message.enrolment_id == message.enrolment_id,
@@ -129,8 +123,13 @@ def _must_be_the_last(session: Session, message: Message) -> None:
             Message.state.in_(live),
         )
     )
-    if message.state not in {state.value for state in HAD} and session.scalar(rival):
+    if not _had(message) and session.scalar(rival):
         raise Conflict("The same advice went, or is about to go, by another message.")
+
+
+def _had(message: Message) -> bool:
+    """Say whether the patient has, or may have, what a message that is over says."""
+    return State(message.state) in MAY_HAVE_ARRIVED
 
 
 def _must_be_agreed(
@@ -146,13 +145,10 @@ def _must_be_agreed(
         raise Conflict("The protocol no longer sends this advice in this way.")
 
 
-def _moment(session: Session, app: AppContext, row: AnyRow, wanted: ChannelKind) -> datetime:
+def _moment(session: Session, app: AppContext, row: SendRow, wanted: ChannelKind) -> datetime:
     """Return when it may go; raise `Conflict` where it may not go at all."""
     now = app.clock.now()
-    values = {**dict(row._mapping), "channel": wanted.value}  # noqa: SLF001 - a row's public face
-    verdict = check_eligibility(session, app, [cast("Any", SimpleNamespace(**values))], now=now)[
-        row.id
-    ]
+    verdict = check_eligibility(session, app, [row._replace(channel=wanted.value)], now=now)[row.id]
     if isinstance(verdict, Stop):
         told = reason_text(verdict.reason)
         raise Conflict(f"It may not be sent: {told}.")

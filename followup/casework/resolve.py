@@ -19,15 +19,13 @@ from followup.context import AppContext, UnitOfWork
 from followup.domain.call_outcome import CallOutcome
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import Conflict, NotFound
-from followup.domain.lifecycle import State
+from followup.domain.lifecycle import UNSENT
 from followup.domain.number_confirmation import NumberConfirmation
 from followup.enrolment.contact_details import correct_contacts_in
 from followup.store.models.messages import Message
 from followup.store.models.worklist import Occurrence, WorklistItem
 from followup.worklist.items import close_item_in, occurrences, settle_item_occurrence
 from followup.worklist.queries import is_open
-
-TO_COME = (State.PLANNED, State.HELD, State.CLAIMED)
 
 
 def log_call(
@@ -181,7 +179,7 @@ def _planned_anew(session: Session, patient_id: UUID) -> list[UUID]:
         new.step == lost.step,
         new.occurrence == lost.occurrence,
         new.id != lost.id,
-        new.state.in_([state.value for state in TO_COME]),
+        new.state.in_([state.value for state in UNSENT]),
     )
     found = session.execute(
         select(WorklistItem.id, is_new)

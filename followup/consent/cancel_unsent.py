@@ -14,14 +14,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from followup.domain.errors import Conflict, NotFound
-from followup.domain.lifecycle import State
+from followup.domain.lifecycle import UNSENT, EnrolmentState, State
+from followup.domain.reasons import Reason
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
 from followup.store.message_state import lock_in, move_messages
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
-
-STOPPABLE = (State.PLANNED, State.HELD, State.CLAIMED)
-"""What a change of mind still stops: the provider has not been called for these."""
 
 
 def find_enrolment_for_change(
@@ -37,17 +35,27 @@ def find_enrolment_for_change(
 
 
 def must_be_open(enrolment: Enrolment) -> None:
-    """Raise `Conflict` for an enrolment that has ended."""
-    if enrolment.state == "withdrawn":
+    """Raise `Conflict` for an enrolment that was withdrawn; one that has finished can be moved."""
+    if enrolment.state == EnrolmentState.WITHDRAWN:
         message = f"enrolment {enrolment.id} was withdrawn; enrol the patient anew if they return"
         raise Conflict(message)
 
 
+def must_be_ongoing(enrolment: Enrolment) -> None:
+    """Raise `Conflict` for an enrolment of which nothing is to come any more."""
+    must_be_open(enrolment)
+    if enrolment.state == EnrolmentState.FINISHED:
+        message = (
+            f"enrolment {enrolment.id} has finished: no message is left that could be held or sent"
+        )
+        raise Conflict(message)
+
+
 def cancel_unsent(
-    session: Session, by: AuditContext, *, reason: str, enrolment_ids: Collection[UUID]
+    session: Session, by: AuditContext, *, reason: Reason, enrolment_ids: Collection[UUID]
 ) -> int:
     """Cancel what the provider was not called for yet; return how many messages that was."""
-    found = lock_in(session, STOPPABLE, Message.enrolment_id.in_(enrolment_ids))
+    found = lock_in(session, UNSENT, Message.enrolment_id.in_(enrolment_ids))
     return sum(
         len(move_messages(session, by, ids, expected=state, to=State.CANCELLED, reason=reason))
         for state, ids in found.items()

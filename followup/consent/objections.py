@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from followup.consent.cancel_unsent import cancel_unsent
 from followup.domain.channel import ChannelKind
+from followup.domain.reasons import Reason
 from followup.patients.records import open_objections
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
 from followup.store.engine.types import new_id
@@ -154,4 +155,4 @@ def _cancel_all(session: Session, by: AuditContext, patient: Patient) -> None:
         select(Enrolment.id).where(Enrolment.patient_id == patient.id).order_by(Enrolment.id)
     ).all()
     if enrolment_ids:
-        cancel_unsent(session, by, reason="objection", enrolment_ids=enrolment_ids)
+        cancel_unsent(session, by, reason=Reason.OBJECTION, enrolment_ids=enrolment_ids)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import func, select, update
@@ -13,10 +14,11 @@ from sqlalchemy.orm import Session, aliased
 from followup.context import AppContext, UnitOfWork
 from followup.delivery.reconcile import LookupResult, ask_provider
 from followup.domain.channel import ChannelKind
+from followup.domain.item_kind import ItemKind
 from followup.domain.lifecycle import State
+from followup.domain.reasons import Reason
 from followup.messages.provider_report import apply_report, lock_attempts
 from followup.providers.interface import CannotTell, Channel, ProviderReport
-from followup.store.engine.types import AnyRow
 from followup.store.message_state import state_is
 from followup.store.models.messages import Attempt, Message
 from followup.worklist.items import NewItem, open_item
@@ -26,13 +28,23 @@ ASK_AGAIN = timedelta(minutes=5)
 """How long (real time) to leave a provider alone that could not say how a message fares."""
 
 
+class _Taken(NamedTuple):
+    """The latest attempt of a message that its provider took."""
+
+    channel: str
+    attempt_id: UUID
+    provider: str
+    account: str
+    provider_id: str
+
+
 def chase_overdue_receipts(app: AppContext, *, limit: int = 50) -> int:
     """Ask the provider about messages whose receipt is overdue, then a person; return how many."""
     overdue = _overdue(app, limit=limit)
     for row in overdue:
         kind = ChannelKind(row.channel)
         line = app.line_of(kind, provider=row.provider, account=row.account)
-        answer = ask_provider(line, row, partial(_poll, row.provider_id))
+        answer = ask_provider(line, row.attempt_id, partial(_poll, row.provider_id))
         app.store.transact(partial(_chase, app=app, chased=row, answer=answer))
     return len(overdue)
 
@@ -41,7 +53,7 @@ def _poll(provider_id: str, channel: Channel) -> LookupResult:
     return channel.poll(provider_id)
 
 
-def _overdue(app: AppContext, *, limit: int) -> Sequence[AnyRow]:
+def _overdue(app: AppContext, *, limit: int) -> Sequence[_Taken]:
     """Return the attempts that were taken, of messages that should have been reported on by now."""
     with app.store.read() as session:
         # First the messages alone: an overdue one is found by its own index, however many attempts
@@ -59,14 +71,14 @@ def _overdue(app: AppContext, *, limit: int) -> Sequence[AnyRow]:
         return _latest_taken(session, ids) if ids else []
 
 
-def _latest_taken(session: Session, message_ids: Sequence[UUID]) -> Sequence[AnyRow]:
+def _latest_taken(session: Session, message_ids: Sequence[UUID]) -> Sequence[_Taken]:
     later = aliased(Attempt)
     latest_taken = (
         select(func.max(later.number))
         .where(later.message_id == Message.id, later.provider_id.is_not(None))
         .scalar_subquery()
     )
-    return session.execute(
+    found = session.execute(
         select(
             Message.channel,
             Attempt.id.label("attempt_id"),
@@ -77,10 +89,11 @@ def _latest_taken(session: Session, message_ids: Sequence[UUID]) -> Sequence[Any
         .join(Attempt, (Attempt.message_id == Message.id) & (Attempt.number == latest_taken))
         .where(Message.id.in_(message_ids))
         .order_by(Message.receipt_due_at)
-    ).all()
+    )
+    return [*map(_Taken._make, found)]
 
 
-def _chase(session: Session, *, app: AppContext, chased: AnyRow, answer: LookupResult) -> None:
+def _chase(session: Session, *, app: AppContext, chased: _Taken, answer: LookupResult) -> None:
     by = app.by(ACTOR)
     (row,) = lock_attempts(session, [chased.attempt_id])
     if row.state != State.SENT.value:
@@ -98,7 +111,7 @@ def _chase(session: Session, *, app: AppContext, chased: AnyRow, answer: LookupR
     _put_off(session, message.id, until=None)
     open_item(
         UnitOfWork(session, app, by),
-        NewItem.of_message(message, kind="no-receipt", cause="no-receipt"),
+        NewItem.of_message(message, kind=ItemKind.NO_RECEIPT, cause=Reason.NO_RECEIPT),
     )
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, literal, or_, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from followup.context import AppContext, UnitOfWork
-from followup.domain.reasons import RESTORED
+from followup.domain.reasons import Reason
 from followup.messages.provider_report import apply_report, correct_account, lock_attempts
 from followup.providers.interface import ProviderReport, ReportedStatus
-from followup.store.engine.types import AnyRow, new_id
+from followup.store.engine.types import new_id
 from followup.store.engine.upsert import insert_new
 from followup.store.models.messages import Attempt, Receipt
 
@@ -29,6 +30,15 @@ class TakenReceipt(StrEnum):
     PARKED = "parked"
     MISDIRECTED = "misdirected"
     """Refused: it is about an attempt that another account was called for."""
+
+
+class _Found(NamedTuple):
+    """The attempt that a receipt is about."""
+
+    id: UUID
+    account: str
+    code: str | None
+    provider_id: str | None
 
 
 def take_receipt(
@@ -79,7 +89,7 @@ def _is_presumed(message_id: InstrumentedAttribute[UUID | None] | UUID) -> Colum
     """
     return (
         (Attempt.message_id == message_id)
-        & (Attempt.code == RESTORED)
+        & (Attempt.code == Reason.RESTORED.value)
         & Attempt.provider_id.is_(None)
     )
 
@@ -139,7 +149,7 @@ def _take(
     found = _attempt_of(
         session, report, provider=provider, message_id=message_id, attempt_id=attempt_id
     )
-    is_presumed = found is not None and found.code == RESTORED and found.provider_id is None
+    is_presumed = found is not None and found.code == Reason.RESTORED and found.provider_id is None
     if found is not None and found.account != account and not is_presumed:
         return TakenReceipt.MISDIRECTED
     attempt = found.id if found is not None else None
@@ -181,7 +191,7 @@ def _attempt_of(
     provider: str,
     message_id: UUID | None,
     attempt_id: UUID | None,
-) -> AnyRow | None:
+) -> _Found | None:
     """Find the attempt, and its account, by the provider's id, else by our own.
 
     In that order: where two attempts of equal number and words were told apart wrongly by a
@@ -193,8 +203,8 @@ def _attempt_of(
     )
     known = session.execute(attempt.where(Attempt.provider_id == report.provider_id)).first()
     if known is not None or message_id is None or attempt_id is None:
-        return known
-    return session.execute(
+        return None if known is None else _Found(*known)
+    named = session.execute(
         attempt.where(
             or_(
                 (Attempt.id == attempt_id) & (Attempt.message_id == message_id),
@@ -204,6 +214,7 @@ def _attempt_of(
         .order_by(Attempt.id != attempt_id)
         .limit(1)
     ).first()
+    return None if named is None else _Found(*named)
 
 
 def _cut_to_size(report: ProviderReport) -> ProviderReport:

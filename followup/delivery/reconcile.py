@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from typing import NamedTuple
+from uuid import UUID
 
 import structlog
 from sqlalchemy import select, update
@@ -14,13 +16,20 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext, UnitOfWork
+from followup.domain.attempt_outcome import AttemptOutcome
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import WrongMasterKey
+from followup.domain.item_kind import ItemKind
 from followup.domain.lifecycle import State
-from followup.domain.reasons import RESTORED
+from followup.domain.message_kind import MessageKind
+from followup.domain.reasons import Reason
 from followup.messages.outcomes import look_again_later, schedule_retry
-from followup.messages.provider_report import apply_report, correct_account, lock_attempts
-from followup.messages.verification_code import KIND as NUMBER_CHECK
+from followup.messages.provider_report import (
+    LockedAttempt,
+    apply_report,
+    correct_account,
+    lock_attempts,
+)
 from followup.providers.interface import (
     Absent,
     CannotTell,
@@ -30,14 +39,12 @@ from followup.providers.interface import (
     Sought,
 )
 from followup.routing.accounts import account_of
-from followup.store.engine.types import AnyRow
 from followup.store.message_state import move_messages, state_is
 from followup.store.models.messages import Attempt, Message
 from followup.store.models.patients import Patient
 from followup.worklist.items import NewItem, open_item
 
 ACTOR = "reconciler"
-NOT_KNOWN = "outcome-unknown"
 LOOK_EVERY = timedelta(seconds=15)
 """How long to wait between two looks for one attempt, in real time; at least."""
 ASK_AFTER = timedelta(hours=1)
@@ -49,6 +56,24 @@ MOST_SILENCES = 3
 LookupResult = ProviderReport | Absent | CannotTell
 
 log = structlog.get_logger()
+
+
+class _Unsettled(NamedTuple):
+    """An attempt of which nobody knows what came, with what it is found by at its provider."""
+
+    message_id: UUID
+    channel: str
+    attempt_id: UUID
+    provider: str
+    account: str
+    sender: str
+    code: str | None
+    started_real_at: datetime
+    address_sealed: bytes | None
+    subject_sealed: bytes | None
+    body_sealed: bytes | None
+    data_key: bytes | None
+    master_key_id: str | None
 
 
 def settle_unknown_outcomes(app: AppContext, *, limit: int = 50) -> int:
@@ -68,7 +93,7 @@ def settle_unknown_outcomes(app: AppContext, *, limit: int = 50) -> int:
 
 
 def _look_along(
-    app: AppContext, row: AnyRow, silences: Counter[str]
+    app: AppContext, row: _Unsettled, silences: Counter[str]
 ) -> tuple[LookupResult, Channel | None]:
     """Look for an attempt at each account that may have it; return where it was found, too.
 
@@ -79,16 +104,16 @@ def _look_along(
         name = account_of(line)
         if silences[name] >= MOST_SILENCES:
             return CannotTell(), None
-        answer = ask_provider(line, row, partial(_look, app, row))
+        answer = ask_provider(line, row.attempt_id, partial(_look, app, row))
         silences[name] = silences[name] + 1 if isinstance(answer, CannotTell) else 0
         if not isinstance(answer, Absent):
             return answer, line
     return answer, None
 
 
-def _may_have(app: AppContext, row: AnyRow) -> Sequence[Channel]:
+def _may_have(app: AppContext, row: _Unsettled) -> Sequence[Channel]:
     kind = ChannelKind(row.channel)
-    if row.code == RESTORED:
+    if row.code == Reason.RESTORED:
         # Nobody knows any more which account it went through.
         return [line for line in app.lines(kind) if line.provider == row.provider]
     line = app.line_of(kind, provider=row.provider, account=row.account)
@@ -96,7 +121,12 @@ def _may_have(app: AppContext, row: AnyRow) -> Sequence[Channel]:
 
 
 def _commit(
-    app: AppContext, row: AnyRow, answer: LookupResult, *, asked_at: datetime, line: Channel | None
+    app: AppContext,
+    row: _Unsettled,
+    answer: LookupResult,
+    *,
+    asked_at: datetime,
+    line: Channel | None,
 ) -> None:
     try:
         app.store.transact(
@@ -109,7 +139,7 @@ def _commit(
 
 
 def ask_provider(
-    channel: Channel | None, row: AnyRow, question: Callable[[Channel], LookupResult]
+    channel: Channel | None, attempt_id: UUID, question: Callable[[Channel], LookupResult]
 ) -> LookupResult:
     """Ask the account that was called for an attempt, if it is still set up."""
     if channel is None:
@@ -117,14 +147,14 @@ def ask_provider(
     try:
         return question(channel)
     except WrongMasterKey:
-        log.exception("reconcile.cannot_open", attempt_id=str(row.attempt_id))
+        log.exception("reconcile.cannot_open", attempt_id=str(attempt_id))
     except Exception:
         # The edge to a provider module: a bug there must not keep the others from being settled.
-        log.exception("channel.bug", attempt_id=str(row.attempt_id))
+        log.exception("channel.bug", attempt_id=str(attempt_id))
     return CannotTell()
 
 
-def _take(session: Session, app: AppContext, *, limit: int) -> Sequence[AnyRow]:
+def _take(session: Session, app: AppContext, *, limit: int) -> Sequence[_Unsettled]:
     """Claim unknown messages for a look by putting their next look ahead; return their attempts."""
     by = app.by(ACTOR)
     ids = session.scalars(
@@ -142,7 +172,7 @@ def _take(session: Session, app: AppContext, *, limit: int) -> Sequence[AnyRow]:
         .values(lease_until=by.real_at + _pause(app))
         .execution_options(synchronize_session=False)
     )
-    return session.execute(
+    found = session.execute(
         select(
             Message.id.label("message_id"),
             Message.channel,
@@ -165,7 +195,8 @@ def _take(session: Session, app: AppContext, *, limit: int) -> Sequence[AnyRow]:
         .outerjoin(Patient, Patient.id == Message.patient_id)
         .where(Message.id.in_(ids))
         .order_by(Attempt.started_real_at)
-    ).all()
+    )
+    return [*map(_Unsettled._make, found)]
 
 
 def _pause(app: AppContext) -> timedelta:
@@ -173,7 +204,7 @@ def _pause(app: AppContext) -> timedelta:
     return min(LOOK_EVERY, max(app.policy.reconcile_after / 2, timedelta(seconds=1)))
 
 
-def _look(app: AppContext, row: AnyRow, channel: Channel) -> LookupResult:
+def _look(app: AppContext, row: _Unsettled, channel: Channel) -> LookupResult:
     sealer = app.keyring.patient(row.data_key, row.master_key_id) or app.keyring.system
     if row.address_sealed is None or row.body_sealed is None:
         return CannotTell()
@@ -213,7 +244,7 @@ def _apply(
     session: Session,
     *,
     app: AppContext,
-    sought: AnyRow,
+    sought: _Unsettled,
     answer: LookupResult,
     asked_at: datetime,
     line: Channel | None,
@@ -232,7 +263,7 @@ def _apply(
         _cannot_tell(UnitOfWork(session, app, by), row)
 
 
-def _absent(unit: UnitOfWork, row: AnyRow, *, asked_at: datetime) -> None:
+def _absent(unit: UnitOfWork, row: LockedAttempt, *, asked_at: datetime) -> None:
     """Believe "not there" only when the call is surely over and the provider had time for it.
 
     What counts is when it was asked: a slow answer is as old as its question.
@@ -246,20 +277,20 @@ def _absent(unit: UnitOfWork, row: AnyRow, *, asked_at: datetime) -> None:
     unit.session.execute(
         update(Attempt)
         .where(Attempt.id == row.attempt_id, Attempt.provider_id.is_(None))
-        .values(outcome="absent", finished_at=unit.by.at)
+        .values(outcome=AttemptOutcome.ABSENT.value, finished_at=unit.by.at)
         .execution_options(synchronize_session=False)
     )
-    schedule_retry(unit, row, at=unit.by.at, why="absent")
+    schedule_retry(unit, row, at=unit.by.at, why=Reason.PROVIDER_ABSENT)
 
 
-def _cannot_tell(unit: UnitOfWork, row: AnyRow) -> None:
+def _cannot_tell(unit: UnitOfWork, row: LockedAttempt) -> None:
     """Ask a person once the provider can't help in time; a receipt may still settle it."""
     can_look = unit.app.channels[ChannelKind(row.channel)].can_look
     given_up = unit.by.real_at >= row.over_real_at + ASK_AFTER
     too_late = unit.by.at >= row.not_after
     if given_up or too_late or not can_look:
         message = unit.session.get_one(Message, row.message_id)
-        if message.kind == NUMBER_CHECK:
+        if message.kind == MessageKind.CHECK:
             # Staff who wanted its code know by now whether it came.
             ids = [message.id]
             move_messages(
@@ -268,10 +299,12 @@ def _cannot_tell(unit: UnitOfWork, row: AnyRow) -> None:
                 ids,
                 expected=State.UNKNOWN,
                 to=State.FAILED,
-                reason=NOT_KNOWN,
+                reason=Reason.OUTCOME_UNKNOWN,
             )
             return
-        open_item(unit, NewItem.of_message(message, kind="unknown", cause=NOT_KNOWN))
+        open_item(
+            unit, NewItem.of_message(message, kind=ItemKind.UNKNOWN, cause=Reason.OUTCOME_UNKNOWN)
+        )
     # Nobody looks for ever: with a person on it, and no use in sending it again, it rests.
     rests = not can_look or (given_up and too_late)
     look_again_later(
@@ -296,13 +329,13 @@ def abandon_sending(app: AppContext, *, limit: int = 500) -> int:
             ids,
             expected=State.SENDING,
             to=State.UNKNOWN,
-            reason="worker-lost",
+            reason=Reason.WORKER_LOST,
             lease_until=unit.by.real_at,
         )
         unit.session.execute(
             update(Attempt)
             .where(Attempt.message_id.in_(moved), Attempt.outcome.is_(None))
-            .values(outcome="unknown", reason="worker-lost")
+            .values(outcome=AttemptOutcome.UNKNOWN.value, reason=Reason.WORKER_LOST.value)
             .execution_options(synchronize_session=False)
         )
         return len(moved)

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from followup.domain.attempt_outcome import AttemptOutcome
 from followup.domain.channel import ChannelKind
 from followup.patients.records import address_index
 from followup.providers.interface import ReportedStatus
@@ -85,7 +86,8 @@ class StoredOutbox:
             return len(
                 session.execute(
                     select(Attempt.id).where(
-                        Attempt.message_id == message_id, Attempt.outcome == "unavailable"
+                        Attempt.message_id == message_id,
+                        Attempt.outcome == AttemptOutcome.UNAVAILABLE.value,
                     )
                 ).all()
             )

@@ -22,6 +22,7 @@ from followup.delivery.sandbox_outbox import StoredOutbox
 from followup.demo.cast import CAST, LONDON
 from followup.demo.player import Event
 from followup.domain.lifecycle import State
+from followup.domain.reasons import Reason
 from followup.enrolment.enrol import message_rows
 from followup.monitoring.balance import Balance
 from followup.providers.sandbox import CarriedMessage
@@ -125,7 +126,7 @@ class Screen:
         for part in CAST:
             marks = Text()
             for message in self._messages(session, part.key):
-                if message.reason == "rescheduled":
+                if message.reason == Reason.RESCHEDULED:
                     # Its place in the new timeline stands beside it.
                     continue
                 mark, style = _mark(State(message.state))

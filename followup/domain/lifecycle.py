@@ -32,6 +32,10 @@ class EnrolmentState(StrEnum):
     FINISHED = "finished"
 
 
+ONGOING = (EnrolmentState.ACTIVE.value, EnrolmentState.PAUSED.value)
+"""States of enrolments of which something may still be to come."""
+
+
 MOVES: dict[State, frozenset[State]] = {
     State.PLANNED: frozenset(
         {
@@ -96,8 +100,28 @@ MOVES: dict[State, frozenset[State]] = {
 FINAL = frozenset({State.DELIVERED, State.FAILED, State.EXPIRED, State.SUPPRESSED, State.CANCELLED})
 """States in which no sweeper waits for anything more (a provider may still correct one)."""
 
-LEASED = frozenset({State.CLAIMED, State.SENDING, State.UNKNOWN})
+# In a fixed order where queries are made of them, so that a statement is always the same text.
+
+LEASED = (State.CLAIMED, State.SENDING, State.UNKNOWN)
 """States that belong to one worker, or to the reconciler, for a while."""
+
+UNSENT = (State.PLANNED, State.HELD, State.CLAIMED)
+"""States in which the provider was not called: a change of mind still stops the message."""
+
+OUTCOME_PENDING = (State.SENDING, State.UNKNOWN)
+"""States in which the provider was called, or may have been, and what came of it is not known."""
+
+OUTCOME_KNOWN = (State.SENT, State.DELIVERED, State.FAILED)
+"""States in which the provider was called, and what came of it is known."""
+
+MAY_HAVE_ARRIVED = (State.SENDING, State.UNKNOWN, State.SENT, State.DELIVERED)
+"""States in which the patient has the message, or may have it: it is not sent a second time."""
+
+NEVER_SENT = (State.EXPIRED, State.SUPPRESSED, State.CANCELLED)
+"""Ends of messages for which the provider was never called."""
+
+DID_NOT_ARRIVE = (State.FAILED, State.SUPPRESSED)
+"""Ends of messages that a right address may still bring to the patient."""
 
 
 def check_move(current: State, wanted: State) -> None:

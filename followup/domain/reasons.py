@@ -92,9 +92,3 @@ LEAVE_OTHER_CHANNEL_OPEN = frozenset(
     {Reason.ADDRESS_UNUSABLE, Reason.NO_ADDRESS, Reason.OBJECTION_TO_CHANNEL}
 )
 """Reasons of suppression for which the other channel may still be used."""
-
-
-RESTORED = Reason.RESTORED.value
-"""The reason of messages that may have gone out after the backup that was restored."""
-VOLUME_LIMIT = Reason.VOLUME_LIMIT.value
-"""The reason of messages that are held for being too many at once."""

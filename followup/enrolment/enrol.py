@@ -14,11 +14,13 @@ from followup.context import AppContext, ContentContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput, Problem
+from followup.domain.lifecycle import EnrolmentState
 from followup.domain.needs import ReadingNeed
 from followup.domain.number_confirmation import NumberConfirmation
 from followup.domain.protocols.protocol import Protocol
 from followup.domain.protocols.timeline import PlannedMessage, plan_timeline
 from followup.domain.protocols.timing import Procedure
+from followup.enrolment.finish import finish_due_at
 from followup.enrolment.message_rows import TimelineRows, add_generations
 from followup.enrolment.missed_steps import ask_to_call
 from followup.enrolment.number_verification import keep_confirmed, verification_note
@@ -186,7 +188,8 @@ def new_enrolment(
         zone=checked.clinic.zone.key,
         attributes=dict(checked.attributes),
         channels=[channel.value for channel in request.channels],
-        state="active",
+        state=EnrolmentState.ACTIVE.value,
+        finish_due_at=finish_due_at(checked.procedure.at, checked.timeline),
         generation=1,
         created_at=by.at,
         created_by=by.actor,
@@ -243,7 +246,7 @@ def _already(session: Session, checked: CheckedEnrolment, patient: Patient | Non
                 Enrolment.patient_id == patient.id,
                 Enrolment.protocol == request.protocol,
                 Enrolment.procedure_at == checked.procedure.at,
-                Enrolment.state != "withdrawn",
+                Enrolment.state != EnrolmentState.WITHDRAWN.value,
             )
         )
         if same is not None:

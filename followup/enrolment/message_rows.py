@@ -10,8 +10,10 @@ from sqlalchemy import insert, select
 from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
+from followup.domain.message_kind import MessageKind
 from followup.domain.protocols.protocol import Protocol, Step
 from followup.domain.protocols.timeline import Fate, PlannedMessage
+from followup.domain.reasons import Reason
 from followup.store.audit_log import AuditContext
 from followup.store.engine.types import new_id
 from followup.store.engine.upsert import insert_new
@@ -108,11 +110,11 @@ def _row(
     if planned.fate is not Fate.PLANNED:
         reason = planned.fate.value
     elif channel is None:
-        state, reason = State.SUPPRESSED, "no-channel"
+        state, reason = State.SUPPRESSED, Reason.NO_CHANNEL.value
     others = [other for other in step.channels if other in reachable and other is not channel]
     return {
         "id": new_id(by.real_at),
-        "kind": "advice",
+        "kind": MessageKind.ADVICE.value,
         "clinic": enrolment.clinic,
         "patient_id": enrolment.patient_id,
         "enrolment_id": enrolment.id,

@@ -12,9 +12,11 @@ from dataclasses import replace
 from sqlalchemy import select
 
 from followup.context import UnitOfWork
+from followup.domain.item_kind import ItemKind
 from followup.domain.lifecycle import State
 from followup.domain.protocols.protocol import Missed
 from followup.domain.protocols.timeline import Fate, PlannedMessage
+from followup.domain.reasons import Reason
 from followup.enrolment.message_rows import TimelineRows
 from followup.store.models.messages import Message
 from followup.worklist.items import NewItem, open_item
@@ -42,7 +44,9 @@ def ask_to_call(unit: UnitOfWork, timelines: Iterable[TimelineRows]) -> None:
         .order_by(Message.id)
     ).all()
     for message in missed:
-        task = NewItem.of_message(message, kind="missed", cause=message.reason or Fate.PAST.value)
+        task = NewItem.of_message(
+            message, kind=ItemKind.MISSED, cause=message.reason or Reason.ALREADY_PAST
+        )
         open_item(unit, replace(task, urgency=URGENCY))
 
 

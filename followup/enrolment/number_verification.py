@@ -21,10 +21,12 @@ from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.errors import InvalidInput
+from followup.domain.kill_switch import is_covered
+from followup.domain.message_kind import MessageKind
 from followup.domain.number_confirmation import ConfirmationMethod, NumberConfirmation
-from followup.messages.kill_switch_queries import covers_in_force, is_covered
+from followup.messages.kill_switch_queries import covers_in_force
 from followup.messages.one_off import one_off_text
-from followup.messages.verification_code import KIND, code_of
+from followup.messages.verification_code import code_of
 from followup.patients import records as patients
 from followup.patients.records import address_index, open_objections
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
@@ -249,7 +251,7 @@ def _message(
     theirs = app.keyring.patient(patient.data_key, patient.master_key_id) if patient else None
     return one_off_text(
         by,
-        kind=KIND,
+        kind=MessageKind.CHECK,
         template=TEMPLATE,
         clinic=clinic,
         address=mobile,

@@ -8,12 +8,12 @@ from sqlalchemy.orm import Session
 
 from followup.consent.cancel_unsent import (
     find_enrolment_for_change,
-    must_be_open,
+    must_be_ongoing,
     note_on_enrolment,
 )
 from followup.context import AppContext
-from followup.domain.lifecycle import State
-from followup.domain.reasons import VOLUME_LIMIT
+from followup.domain.lifecycle import EnrolmentState, State
+from followup.domain.reasons import Reason
 from followup.store.audit_log import AuditContext
 from followup.store.message_state import lock_in, move_messages
 from followup.store.models.messages import Message
@@ -37,7 +37,7 @@ def hold_messages(session: Session, by: AuditContext, enrolment_id: UUID) -> int
     """Hold what is planned or waits for a worker; return how many messages that was."""
     found = lock_in(session, (State.PLANNED, State.CLAIMED), Message.enrolment_id == enrolment_id)
     return sum(
-        len(move_messages(session, by, ids, expected=state, to=State.HELD, reason="paused"))
+        len(move_messages(session, by, ids, expected=state, to=State.HELD, reason=Reason.PAUSED))
         for state, ids in found.items()
     )
 
@@ -45,10 +45,10 @@ def hold_messages(session: Session, by: AuditContext, enrolment_id: UUID) -> int
 def _pause(session: Session, app: AppContext, enrolment_id: UUID, *, actor: str) -> int:
     by = app.by(actor)
     enrolment = find_enrolment_for_change(session, enrolment_id, lock=True)
-    must_be_open(enrolment)
-    if enrolment.state == "paused":
+    must_be_ongoing(enrolment)
+    if enrolment.state == EnrolmentState.PAUSED:
         return 0
-    enrolment.state = "paused"
+    enrolment.state = EnrolmentState.PAUSED.value
     note_on_enrolment(session, by, enrolment, "enrolment.paused")
     return hold_messages(session, by, enrolment.id)
 
@@ -56,13 +56,16 @@ def _pause(session: Session, app: AppContext, enrolment_id: UUID, *, actor: str)
 def _resume(session: Session, app: AppContext, enrolment_id: UUID, *, actor: str) -> int:
     by = app.by(actor)
     enrolment = find_enrolment_for_change(session, enrolment_id, lock=True)
-    must_be_open(enrolment)
-    if enrolment.state == "active":
+    must_be_ongoing(enrolment)
+    if enrolment.state == EnrolmentState.ACTIVE:
         return 0
-    enrolment.state = "active"
+    enrolment.state = EnrolmentState.ACTIVE.value
     note_on_enrolment(session, by, enrolment, "enrolment.resumed")
     # What a limit holds is for a person to let go, who looks at that.
-    paused = (Message.enrolment_id == enrolment.id, Message.reason.is_distinct_from(VOLUME_LIMIT))
+    paused = (
+        Message.enrolment_id == enrolment.id,
+        Message.reason.is_distinct_from(Reason.VOLUME_LIMIT.value),
+    )
     held = lock_in(session, [State.HELD], *paused)[State.HELD]
     useful = move_messages(
         session,
@@ -70,7 +73,7 @@ def _resume(session: Session, app: AppContext, enrolment_id: UUID, *, actor: str
         held,
         expected=State.HELD,
         to=State.PLANNED,
-        reason="resumed",
+        reason=Reason.RESUMED,
         only=Message.not_after > by.at,
     )
     return len(useful)

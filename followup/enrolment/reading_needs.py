@@ -11,14 +11,15 @@ from uuid import UUID
 from followup.consent.objections import lodge_objection
 from followup.context import UnitOfWork
 from followup.domain.channel import ChannelKind
+from followup.domain.item_kind import ItemKind
 from followup.domain.needs import ReadingNeed
+from followup.domain.reasons import Reason
 from followup.patients.records import needs_of, set_needs
 from followup.store.audit_log import AuditEntry, record_event
 from followup.store.models.patients import Patient
 from followup.worklist.items import NewItem, open_item
 
 SOURCE = "staff"
-KIND = "reading-need"
 
 
 def change_needs(
@@ -64,11 +65,11 @@ def ask_for_help(
             open_item(
                 unit,
                 NewItem(
-                    subject=f"{KIND}:{need}:{enrolment_id or patient.id}",
-                    kind=KIND,
+                    subject=f"{ItemKind.READING_NEED}:{need}:{enrolment_id or patient.id}",
+                    kind=ItemKind.READING_NEED,
                     clinic=patient.clinic,
                     # What it is stands with the patient, sealed.
-                    cause=KIND,
+                    cause=Reason.READING_NEED,
                     patient_id=patient.id,
                     enrolment_id=enrolment_id,
                 ),

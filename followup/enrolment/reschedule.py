@@ -20,11 +20,19 @@ from followup.consent.cancel_unsent import (
 from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput
-from followup.domain.lifecycle import State
+from followup.domain.lifecycle import (
+    DID_NOT_ARRIVE,
+    MAY_HAVE_ARRIVED,
+    ONGOING,
+    EnrolmentState,
+    State,
+)
 from followup.domain.protocols.protocol import Protocol
 from followup.domain.protocols.timeline import Fate, PlannedMessage, plan_timeline
 from followup.domain.protocols.timing import Procedure
+from followup.domain.reasons import Reason
 from followup.enrolment.enrol import wrong_time
+from followup.enrolment.finish import finish_due_at
 from followup.enrolment.message_rows import add_generation
 from followup.enrolment.page_tokens import extend_page_token
 from followup.enrolment.pause import hold_messages
@@ -34,18 +42,6 @@ from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
 
-OBJECTION = "objection"
-"""The reason of messages that an objection cancelled."""
-
-CORRECTED = "address-corrected"
-"""The reason of messages that are planned anew because an address was corrected."""
-
-LOST = (State.FAILED, State.SUPPRESSED)
-"""States of messages that a right address may still bring to the patient."""
-
-RECEIVED = frozenset({State.SENDING, State.UNKNOWN, State.SENT, State.DELIVERED})
-"""States in which the patient has the advice, or may have it: it is not sent a second time."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rescheduled:
@@ -54,15 +50,20 @@ class Rescheduled:
     timeline: tuple[PlannedMessage, ...]
     received: frozenset[tuple[str, int]]
 
+    @property
+    def to_come(self) -> int:
+        """How many messages are still to go out."""
+        return sum(planned.fate is Fate.PLANNED for planned in self.timeline)
+
 
 def reschedule(
     app: AppContext, enrolment_id: UUID, procedure_at: datetime, *, actor: str
 ) -> Rescheduled:
     """Plan an enrolment anew for another procedure time, in one transaction.
 
-    Unsent messages are cancelled and planned afresh; advice already received is not repeated.
-    Raises `NotFound`, `InvalidInput` for a time that enrolment would refuse, and `Conflict` for an
-    enrolment that has ended.
+    Unsent messages are cancelled and planned afresh; advice already received is not repeated. One
+    that has finished is active again where something is to come. Raises `NotFound`, `InvalidInput`
+    for a time that enrolment would refuse, and `Conflict` for an enrolment that was withdrawn.
     """
     return app.store.transact(
         lambda session: _reschedule(session, app, enrolment_id, procedure_at, actor=actor)
@@ -89,7 +90,7 @@ def _reschedule(
             Enrolment.protocol == enrolment.protocol,
             Enrolment.procedure_at == procedure_at,
             Enrolment.id != enrolment.id,
-            Enrolment.state != "withdrawn",
+            Enrolment.state != EnrolmentState.WITHDRAWN.value,
         )
     )
     if clash is not None:
@@ -100,7 +101,7 @@ def _reschedule(
         enrolment,
         changed,
         procedure_at=procedure_at,
-        reason="rescheduled",
+        reason=Reason.RESCHEDULED,
     )
     note_on_enrolment(
         session,
@@ -115,7 +116,21 @@ def _reschedule(
             "not_repeated": len(changed.received),
         },
     )
+    _reopen(session, by, enrolment, changed)
     return changed
+
+
+def _reopen(session: Session, by: AuditContext, enrolment: Enrolment, changed: Rescheduled) -> None:
+    """Let an enrolment that had finished go on, if its new timeline has something to come."""
+    if enrolment.state != EnrolmentState.FINISHED:
+        return
+    if changed.to_come:
+        enrolment.state, enrolment.ended_at = EnrolmentState.ACTIVE.value, None
+        note_on_enrolment(
+            session, by, enrolment, "enrolment.reopened", detail={"to_come": changed.to_come}
+        )
+    else:
+        enrolment.finish_due_at = None
 
 
 def plan_again(unit: UnitOfWork, *, patient_id: UUID) -> int:
@@ -124,9 +139,13 @@ def plan_again(unit: UnitOfWork, *, patient_id: UUID) -> int:
     What is past stays past, what was received is not repeated, and an enrolment of which nothing
     useful was cancelled is left as it is.
     """
-    cancelled = (Message.state == State.CANCELLED.value) & (Message.reason == OBJECTION)
+    cancelled = (Message.state == State.CANCELLED.value) & (
+        Message.reason == Reason.OBJECTION.value
+    )
     enrolments = _still_useful(unit.session, unit.by, cancelled, patient_id=patient_id)
-    return sum(_plan_again(unit, enrolment, reason="planned-again") for enrolment in enrolments)
+    return sum(
+        _plan_again(unit, enrolment, reason=Reason.PLANNED_AGAIN) for enrolment in enrolments
+    )
 
 
 def plan_lost_again(unit: UnitOfWork, *, patient_id: UUID) -> int:
@@ -135,11 +154,11 @@ def plan_lost_again(unit: UnitOfWork, *, patient_id: UUID) -> int:
     As `plan_again` does. An enrolment that can't be planned anew, because its protocol has changed
     and asks for more, stays as it is, with the person who was asked about what failed.
     """
-    lost = Message.state.in_([state.value for state in LOST])
+    lost = Message.state.in_([state.value for state in DID_NOT_ARRIVE])
     to_come = 0
     for enrolment in _still_useful(unit.session, unit.by, lost, patient_id=patient_id):
         with suppress(Conflict):
-            to_come += _plan_again(unit, enrolment, reason=CORRECTED)
+            to_come += _plan_again(unit, enrolment, reason=Reason.ADDRESS_CORRECTED)
     return to_come
 
 
@@ -155,13 +174,13 @@ def _still_useful(
     )
     return session.scalars(
         select(Enrolment)
-        .where(Enrolment.patient_id == patient_id, Enrolment.state != "withdrawn", useful)
+        .where(Enrolment.patient_id == patient_id, Enrolment.state.in_(ONGOING), useful)
         .order_by(Enrolment.id)
         .with_for_update(key_share=True)
     ).all()
 
 
-def _plan_again(unit: UnitOfWork, enrolment: Enrolment, *, reason: str) -> int:
+def _plan_again(unit: UnitOfWork, enrolment: Enrolment, *, reason: Reason) -> int:
     at = enrolment.procedure_at
     known = enrolment.clinic in unit.app.catalogue.clinics
     if not known or enrolment.protocol not in unit.app.catalogue.protocols:
@@ -169,17 +188,16 @@ def _plan_again(unit: UnitOfWork, enrolment: Enrolment, *, reason: str) -> int:
     if wrong_time(at, now=unit.by.at):
         return 0
     changed = _replan(unit.session, unit.app, enrolment, at)
-    to_come = sum(planned.fate is Fate.PLANNED for planned in changed.timeline)
-    if to_come:
+    if changed.to_come:
         _write(unit, enrolment, changed, procedure_at=at, reason=reason)
         note_on_enrolment(
             unit.session,
             unit.by,
             enrolment,
             "enrolment.planned-again",
-            detail={"generation": enrolment.generation, "to_come": to_come},
+            detail={"generation": enrolment.generation, "to_come": changed.to_come},
         )
-    return to_come
+    return changed.to_come
 
 
 def _write(
@@ -188,13 +206,14 @@ def _write(
     changed: Rescheduled,
     *,
     procedure_at: datetime,
-    reason: str,
+    reason: Reason,
 ) -> None:
     """Make the next generation: what is unsent of the last is cancelled for `reason`."""
     cancel_unsent(unit.session, unit.by, reason=reason, enrolment_ids=[enrolment.id])
     protocol = _protocol(unit.app, enrolment)
     enrolment.generation += 1
     enrolment.procedure_at = procedure_at
+    enrolment.finish_due_at = finish_due_at(procedure_at, changed.timeline)
     enrolment.zone = unit.app.catalogue.clinics[enrolment.clinic].zone.key
     enrolment.protocol_version = protocol.version
     unit.session.flush()
@@ -206,7 +225,7 @@ def _write(
         reachable=_reachable(unit.session, unit.app, enrolment),
     )
     extend_page_token(enrolment, (planned.not_after for planned in changed.timeline))
-    if enrolment.state == "paused":
+    if enrolment.state == EnrolmentState.PAUSED:
         hold_messages(unit.session, unit.by, enrolment.id)
 
 
@@ -227,7 +246,7 @@ def _replan(
         for row in session.execute(
             select(Message.step, Message.occurrence).where(
                 Message.enrolment_id == enrolment.id,
-                Message.state.in_([state.value for state in RECEIVED]),
+                Message.state.in_([state.value for state in MAY_HAVE_ARRIVED]),
             )
         )
     )

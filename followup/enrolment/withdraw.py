@@ -14,6 +14,8 @@ from followup.consent.cancel_unsent import (
 )
 from followup.context import AppContext, UnitOfWork
 from followup.domain.errors import InvalidInput
+from followup.domain.lifecycle import ONGOING, EnrolmentState
+from followup.domain.reasons import Reason
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.patients import Patient
 
@@ -25,7 +27,9 @@ def withdraw_enrolment(
 ) -> int:
     """End an enrolment and cancel what is not sent yet; return how many messages that was.
 
-    With `deceased` the patient is recorded as having died and every enrolment of theirs ends.
+    With `deceased` the patient is recorded as having died and every enrolment of theirs ends that
+    has not finished. One that has finished can be withdrawn too: it was a mistake, or it is where a
+    death is recorded.
     """
     if not reason.strip():
         raise InvalidInput.of("reason", "say why, in a few words: they are kept, sealed")
@@ -57,13 +61,13 @@ def _withdraw(
 ) -> int:
     by = app.by(actor)
     enrolment = find_enrolment_for_change(session, enrolment_id, lock=True)
-    if enrolment.state == "withdrawn" and not deceased:
+    if enrolment.state == EnrolmentState.WITHDRAWN and not deceased:
         return 0
-    ending = _open_enrolments(session, enrolment.patient_id) if deceased else [enrolment]
+    ending = _ending(session, enrolment) if deceased else [enrolment]
     cancelled = cancel_unsent(
         session,
         by,
-        reason="patient-died" if deceased else "withdrawn",
+        reason=Reason.PATIENT_DIED if deceased else Reason.WITHDRAWN,
         enrolment_ids=[one.id for one in ending],
     )
     patient = session.get_one(Patient, enrolment.patient_id)
@@ -76,25 +80,30 @@ def _withdraw(
             by,
             one,
             "enrolment.withdrawn",
-            detail={"why": "patient-died" if deceased else "by-staff"},
+            detail={"why": Reason.PATIENT_DIED.value if deceased else "by-staff"},
         )
     return cancelled
 
 
 def _end(unit: UnitOfWork, enrolment: Enrolment, *, patient: Patient, reason: str) -> None:
     sealer = unit.app.keyring.patient(patient.data_key, patient.master_key_id)
-    enrolment.state = "withdrawn"
-    enrolment.ended_at = unit.by.at
+    enrolment.state = EnrolmentState.WITHDRAWN.value
+    enrolment.ended_at, enrolment.finish_due_at = unit.by.at, None
     if sealer is not None:
         enrolment.ended_reason_sealed = sealer.seal(reason, column="enrolments.ended_reason")
     unit.session.flush()
 
 
-def _open_enrolments(session: Session, patient_id: UUID) -> list[Enrolment]:
+def _ending(session: Session, named: Enrolment) -> list[Enrolment]:
+    """Return the enrolments that the death of a patient ends, locked."""
+    is_named = (Enrolment.id == named.id) & (Enrolment.state != EnrolmentState.WITHDRAWN.value)
     return list(
         session.scalars(
             select(Enrolment)
-            .where(Enrolment.patient_id == patient_id, Enrolment.state != "withdrawn")
+            .where(
+                Enrolment.patient_id == named.patient_id,
+                Enrolment.state.in_(ONGOING) | is_named,
+            )
             .order_by(Enrolment.id)
             .with_for_update(key_share=True)
         )

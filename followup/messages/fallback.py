@@ -13,7 +13,9 @@ from sqlalchemy.orm import Session
 from followup.consent.objections import lodge_objection, lodge_objection_of_address
 from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
+from followup.domain.item_kind import ItemKind
 from followup.domain.lifecycle import State
+from followup.domain.message_kind import MessageKind
 from followup.domain.protocols.protocol import Missed
 from followup.domain.protocols.timeline import next_sending_moment
 from followup.domain.reasons import Reason
@@ -25,8 +27,6 @@ from followup.store.models.messages import Attempt, Message
 from followup.store.models.patients import Patient
 from followup.wording.failure_reasons import BOUNCES
 from followup.worklist.items import NewItem, open_item
-
-OBJECTION_TO_CHANNEL = "objection-to-channel"
 
 
 def handle_undeliverable(
@@ -41,23 +41,25 @@ def handle_undeliverable(
     channel: it is the patient's own.
     """
     for message in _messages(unit.session, message_ids):
-        if message.kind != "advice":
+        if message.kind != MessageKind.ADVICE:
             continue
         stopped = code in BOUNCES and _bounced_again(unit, message)
         if not _fall_back(unit, message):
-            if code != OBJECTION_TO_CHANNEL:
-                open_item(unit, NewItem.of_message(message, kind="failed", cause=code))
+            if code != Reason.OBJECTION_TO_CHANNEL:
+                open_item(unit, NewItem.of_message(message, kind=ItemKind.FAILED, cause=code))
         elif stopped or unreachable:
             # The advice goes another way, but the number wants correcting all the same.
             cause = Reason.BOUNCED_TWICE if stopped else code
-            open_item(unit, NewItem.of_message(message, kind="unreachable", cause=cause))
+            open_item(unit, NewItem.of_message(message, kind=ItemKind.UNREACHABLE, cause=cause))
 
 
 def handle_expired(unit: UnitOfWork, message_ids: Sequence[UUID]) -> None:
     """Ask a person to ring for each missed message whose step says so."""
     for message in _messages(unit.session, message_ids):
         if message.missed == Missed.PERSON.value:
-            open_item(unit, NewItem.of_message(message, kind="missed", cause="window-over"))
+            open_item(
+                unit, NewItem.of_message(message, kind=ItemKind.MISSED, cause=Reason.WINDOW_OVER)
+            )
 
 
 def recipient_at_fault(unit: UnitOfWork, attempt_id: UUID, *, code: str, opted_out: bool) -> None:
@@ -136,7 +138,7 @@ def _bounced_again(unit: UnitOfWork, message: Message) -> bool:
         return False
     if _index_of(unit.app, patient, last, ChannelKind.SMS) != patient.mobile_index:
         return False
-    _mark_unusable(unit.session, unit.by, patient, message, code=Reason.BOUNCED_TWICE)
+    _mark_unusable(unit.session, unit.by, patient, message, code=Reason.BOUNCED_TWICE.value)
     return True
 
 

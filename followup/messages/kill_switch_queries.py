@@ -2,51 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from enum import StrEnum
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select, true
 from sqlalchemy.orm import Session
 
-from followup.store.engine.types import AnyRow
+from followup.domain.kill_switch import Cover, SwitchScope
 from followup.store.models.messages import Message
 from followup.store.models.operations import Switch
-
-
-class SwitchScope(StrEnum):
-    """What one kill switch stops. A step is named alone, or as PROTOCOL/STEP."""
-
-    ALL = "all"
-    CLINIC = "clinic"
-    PROTOCOL = "protocol"
-    STEP = "step"
-    CHANNEL = "channel"
-
-
-Cover = tuple[str, str | None]
-"""The scope of a switch, and which clinic, protocol, step or channel it is; None for all."""
 
 
 def covers_in_force(session: Session) -> frozenset[Cover]:
     """Return what is stopped at present."""
     rows = session.execute(select(Switch.scope, Switch.value).where(Switch.lifted_at.is_(None)))
     return frozenset((row.scope, row.value) for row in rows)
-
-
-def is_covered(covers: Collection[Cover], row: AnyRow | Message) -> bool:
-    """Say whether one of these switches stops a message: any row with the columns that count."""
-    if not covers:
-        return False
-    concerning: set[Cover] = {
-        (SwitchScope.ALL.value, None),
-        (SwitchScope.CLINIC.value, row.clinic),
-        (SwitchScope.PROTOCOL.value, row.protocol),
-        (SwitchScope.STEP.value, row.step),
-        (SwitchScope.STEP.value, f"{row.protocol}/{row.step}"),
-        (SwitchScope.CHANNEL.value, row.channel),
-    }
-    return not concerning.isdisjoint(covers)
 
 
 def covered(cover: Cover) -> ColumnElement[bool]:

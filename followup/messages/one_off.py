@@ -12,6 +12,7 @@ from uuid import UUID
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.lifecycle import State
+from followup.domain.message_kind import MessageKind
 from followup.domain.protocols.protocol import Missed
 from followup.store.audit_log import AuditContext
 from followup.store.encryption.sealing import Sealer
@@ -22,7 +23,7 @@ from followup.store.models.messages import Message
 def one_off_text(
     by: AuditContext,
     *,
-    kind: str,
+    kind: MessageKind,
     template: str,
     clinic: Clinic,
     address: str,
@@ -37,7 +38,7 @@ def one_off_text(
     """
     return Message(
         id=new_id(by.real_at),
-        kind=kind,
+        kind=kind.value,
         clinic=clinic.key,
         patient_id=owner,
         generation=0,

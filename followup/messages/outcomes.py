@@ -21,12 +21,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext, UnitOfWork
+from followup.domain.attempt_outcome import AttemptOutcome
 from followup.domain.errors import ChannelError, ChannelRefused, ChannelUnavailable, OutcomeUnknown
-from followup.domain.lifecycle import State
+from followup.domain.lifecycle import OUTCOME_PENDING, State
+from followup.domain.reasons import Reason
 from followup.messages.fallback import handle_expired, handle_undeliverable, recipient_at_fault
 from followup.messages.provider_report import (
-    LIMBO,
     MAX_CODE,
+    LockedAttempt,
     apply_report,
     lock_attempts,
     mark_sent,
@@ -34,7 +36,6 @@ from followup.messages.provider_report import (
 from followup.providers.interface import ProviderReport, ReportedStatus
 from followup.store.audit_log import AuditContext
 from followup.store.engine.bulk import update_many
-from followup.store.engine.types import AnyRow
 from followup.store.message_state import move_messages
 from followup.store.models.messages import Attempt, Message
 
@@ -49,7 +50,7 @@ log = structlog.get_logger()
 class NotCalled(Enum):
     """The provider was not called: its lease was over, or it was stopped, before its turn came."""
 
-    NOT_CALLED = "not-called"
+    NOT_CALLED = AttemptOutcome.NOT_CALLED.value
 
 
 NOT_CALLED: Final = NotCalled.NOT_CALLED
@@ -86,7 +87,9 @@ def settle_attempt(app: AppContext, outcomes: Sequence[CompletedCall], *, actor:
 def _disbelieved(called: CompletedCall) -> CompletedCall:
     """Return an outcome without the provider's id, which another attempt has already."""
     log.error("provider.id_given_twice", attempt_id=str(called.attempt_id))
-    unknown = OutcomeUnknown("id-given-twice", "the provider gave one id to two messages")
+    unknown = OutcomeUnknown(
+        Reason.ID_GIVEN_TWICE.value, "the provider gave one id to two messages"
+    )
     return CompletedCall(called.message_id, called.attempt_id, unknown)
 
 
@@ -108,20 +111,20 @@ def _settle(unit: UnitOfWork, outcomes: Sequence[CompletedCall]) -> None:
             _not_taken(unit, row, called.result)
 
 
-def _plain(called: CompletedCall, rows: Mapping[UUID, AnyRow]) -> bool:
+def _plain(called: CompletedCall, rows: Mapping[UUID, LockedAttempt]) -> bool:
     """Say whether an outcome is the usual one: taken, and nothing else heard meanwhile."""
     row = rows[called.attempt_id]
     return (
         isinstance(called.result, ProviderReport)
         and called.result.status in {ReportedStatus.ACCEPTED, ReportedStatus.SENT}
-        and bool(row.latest)
+        and row.latest
         and not row.rival
-        and State(row.state) in LIMBO
+        and State(row.state) in OUTCOME_PENDING
         and row.provider_id in {None, called.result.provider_id}
     )
 
 
-def _not_taken(unit: UnitOfWork, row: AnyRow, result: ChannelError | NotCalled) -> None:
+def _not_taken(unit: UnitOfWork, row: LockedAttempt, result: ChannelError | NotCalled) -> None:
     """Move a message that the provider did not take, or of which nobody knows."""
     if isinstance(result, ChannelRefused):
         _refuse(unit, row, result)
@@ -129,7 +132,7 @@ def _not_taken(unit: UnitOfWork, row: AnyRow, result: ChannelError | NotCalled) 
         again = back_off(row.attempt_count, jitter=_jitter(), asked=result.retry_after)
         schedule_retry(unit, row, at=unit.app.clock.after_real(again), why=code_of(result))
     elif result is NOT_CALLED:
-        schedule_retry(unit, row, at=unit.by.at, why=NOT_CALLED.value)
+        schedule_retry(unit, row, at=unit.by.at, why=Reason.NOT_CALLED)
     elif State(row.state) is State.SENDING:
         move_messages(
             unit.session,
@@ -143,30 +146,30 @@ def _not_taken(unit: UnitOfWork, row: AnyRow, result: ChannelError | NotCalled) 
         )
 
 
-def _refuse(unit: UnitOfWork, row: AnyRow, refused: ChannelRefused) -> None:
+def _refuse(unit: UnitOfWork, row: LockedAttempt, refused: ChannelRefused) -> None:
     code = code_of(refused)
-    if not _move_from_limbo(unit.session, unit.by, row, to=State.FAILED, reason=code):
+    if not _move_if_pending(unit.session, unit.by, row, to=State.FAILED, reason=code):
         return
     if refused.recipient or refused.opted_out:
         recipient_at_fault(unit, row.attempt_id, code=code, opted_out=refused.opted_out)
     handle_undeliverable(unit, [row.message_id], code=code, unreachable=refused.recipient)
 
 
-def schedule_retry(unit: UnitOfWork, row: AnyRow, *, at: datetime, why: str) -> None:
+def schedule_retry(unit: UnitOfWork, row: LockedAttempt, *, at: datetime, why: str) -> None:
     """Plan a message again that the provider provably does not have, or expire it if too late."""
     if at >= row.not_after:
-        if _move_from_limbo(
-            unit.session, unit.by, row, to=State.EXPIRED, reason="too-late-to-try-again"
+        if _move_if_pending(
+            unit.session, unit.by, row, to=State.EXPIRED, reason=Reason.TOO_LATE_TO_TRY_AGAIN
         ):
             handle_expired(unit, [row.message_id])
         return
-    _move_from_limbo(unit.session, unit.by, row, to=State.PLANNED, reason=why, claimable_at=at)
+    _move_if_pending(unit.session, unit.by, row, to=State.PLANNED, reason=why, claimable_at=at)
 
 
-def _move_from_limbo(
+def _move_if_pending(
     session: Session,
     by: AuditContext,
-    row: AnyRow,
+    row: LockedAttempt,
     *,
     to: State,
     reason: str,
@@ -174,7 +177,7 @@ def _move_from_limbo(
 ) -> bool:
     """Move a message out of `sending`, or out of `unknown` if a sweep had put it there."""
     state = State(row.state)
-    return state in LIMBO and bool(
+    return state in OUTCOME_PENDING and bool(
         move_messages(session, by, [row.message_id], expected=state, to=to, reason=reason, **values)
     )
 
@@ -205,12 +208,12 @@ def _note(called: CompletedCall, by: AuditContext) -> dict[str, Any]:
         "reason": None,
     }
     if isinstance(result, ProviderReport):
-        noted["outcome"] = "refused" if result.status is ReportedStatus.FAILED else "accepted"
+        noted["outcome"] = _outcome_of(result).value
         noted |= {"provider_id": result.provider_id, "code": result.code}
     elif isinstance(result, NotCalled):
         noted["outcome"] = result.value
     else:
-        noted["outcome"] = _word(result)
+        noted["outcome"] = _outcome_of(result).value
         noted |= {"code": code_of(result), "reason": result.reason[:MAX_REASON]}
     return noted
 
@@ -220,10 +223,14 @@ def code_of(error: ChannelError) -> str:
     return error.code[:MAX_CODE]
 
 
-def _word(error: ChannelError) -> str:
-    if isinstance(error, ChannelRefused):
-        return "refused"
-    return "unavailable" if isinstance(error, ChannelUnavailable) else "unknown"
+def _outcome_of(result: ProviderReport | ChannelError) -> AttemptOutcome:
+    if isinstance(result, ProviderReport):
+        failed = result.status is ReportedStatus.FAILED
+        return AttemptOutcome.REFUSED if failed else AttemptOutcome.ACCEPTED
+    if isinstance(result, ChannelRefused):
+        return AttemptOutcome.REFUSED
+    is_known = isinstance(result, ChannelUnavailable)
+    return AttemptOutcome.UNAVAILABLE if is_known else AttemptOutcome.UNKNOWN
 
 
 def _note_attempts(session: Session, noted: Sequence[dict[str, Any]]) -> None:
@@ -231,7 +238,7 @@ def _note_attempts(session: Session, noted: Sequence[dict[str, Any]]) -> None:
     update_many(session, Attempt, noted, only=_UNSETTLED)
 
 
-_UNSETTLED = Attempt.outcome.is_(None) | (Attempt.outcome == "unknown")
+_UNSETTLED = Attempt.outcome.is_(None) | (Attempt.outcome == AttemptOutcome.UNKNOWN.value)
 
 
 def look_again_later(session: Session, message_id: UUID, *, at: datetime | None) -> None:

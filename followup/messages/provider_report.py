@@ -3,55 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, bindparam, case, exists, false, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from followup.context import AppContext, UnitOfWork
+from followup.domain.attempt_outcome import AttemptOutcome
 from followup.domain.channel import ChannelKind
-from followup.domain.lifecycle import State
-from followup.domain.reasons import RESTORED
+from followup.domain.item_kind import ItemKind
+from followup.domain.lifecycle import OUTCOME_KNOWN, OUTCOME_PENDING, UNSENT, State
+from followup.domain.reasons import Reason
 from followup.messages.fallback import handle_undeliverable, recipient_at_fault
 from followup.providers.interface import ProviderReport, ReportedStatus
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
 from followup.store.engine.bulk import is_among
-from followup.store.engine.types import AnyRow
 from followup.store.message_state import lock_in, move_messages
 from followup.store.models.messages import Attempt, Message
 from followup.worklist.items import NewItem, open_item, settle_open_items
 
-LIMBO = frozenset({State.SENDING, State.UNKNOWN})
-REPORTED = frozenset({State.SENT, State.DELIVERED, State.FAILED})
 MAX_CODE = 40
 
-ANSWERED = ("failed", "missed", "no-receipt")
+ANSWERED = (ItemKind.FAILED, ItemKind.MISSED, ItemKind.NO_RECEIPT)
 """Kinds of worklist items that a delivery answers."""
 
 
-def lock_attempts(session: Session, attempt_ids: Sequence[UUID]) -> Sequence[AnyRow]:
-    """Return attempts with their messages, the messages locked by rising id.
+class LockedAttempt(NamedTuple):
+    """An attempt with its message, both locked; the fields are in the order of the query.
 
     `latest` says whether the attempt is the one that the message's state is about, `rival` whether
     another attempt of the message was taken by the provider, or is being made.
     """
+
+    message_id: UUID
+    state: str
+    channel: str
+    clinic: str
+    patient_id: UUID | None
+    enrolment_id: UUID | None
+    not_after: datetime
+    receipt_wait: int
+    answer_wait: int | None
+    answer: str | None
+    receipt_due_at: datetime | None
+    superseded: bool
+    attempt_count: int
+    attempt_id: UUID
+    provider: str
+    provider_id: str | None
+    over_real_at: datetime
+    latest: bool
+    rival: bool
+
+
+def lock_attempts(session: Session, attempt_ids: Sequence[UUID]) -> list[LockedAttempt]:
+    """Return attempts with their messages, the messages locked by rising id."""
     session.flush()
-    return session.connection().execute(_LOCKED_ATTEMPTS, {"ids": attempt_ids}).all()
+    found = session.connection().execute(LOCKED_ATTEMPTS, {"ids": attempt_ids})
+    return [*map(LockedAttempt._make, found)]
 
 
-def mark_sent(unit: UnitOfWork, rows: Sequence[AnyRow]) -> None:
+def mark_sent(unit: UnitOfWork, rows: Sequence[LockedAttempt]) -> None:
     """Move messages to `sent` that were being sent, or that nobody knew of."""
 
-    def alike(row: AnyRow) -> tuple[str, str, int, int]:
+    def alike(row: LockedAttempt) -> tuple[str, str, int, int]:
         return row.state, row.channel, row.receipt_wait, _wait_for_answer(row)
 
     for _, group in groupby(sorted(rows, key=alike), key=alike):
         _to_sent(unit, list(group))
 
 
-def apply_report(unit: UnitOfWork, row: AnyRow, report: ProviderReport) -> None:
+def apply_report(unit: UnitOfWork, row: LockedAttempt, report: ProviderReport) -> None:
     """Move a message as far as a report proves, and never backwards.
 
     `row` comes from `lock_attempts`, in this transaction.
@@ -66,7 +91,7 @@ def apply_report(unit: UnitOfWork, row: AnyRow, report: ProviderReport) -> None:
     if row.rival:
         _suspect_duplicate(unit, row, report)
     state = State(row.state)
-    if state not in REPORTED:
+    if state not in OUTCOME_KNOWN:
         # Whatever we thought meanwhile, the provider has it: there is nothing more to send.
         _to_sent(unit, [row])
         state = State.SENT
@@ -86,7 +111,7 @@ def correct_account(session: Session, app: AppContext, attempt_id: UUID, *, acco
         update(Attempt)
         .where(
             Attempt.id == attempt_id,
-            Attempt.code == RESTORED,
+            Attempt.code == Reason.RESTORED.value,
             Attempt.provider_id.is_(None),
             Attempt.account != account,
         )
@@ -100,16 +125,20 @@ def _rival() -> ColumnElement[bool]:
     return exists().where(
         other.message_id == Message.id,
         other.id != Attempt.id,
-        or_(other.provider_id.is_not(None), other.outcome.is_(None), other.outcome == "unknown"),
+        or_(
+            other.provider_id.is_not(None),
+            other.outcome.is_(None),
+            other.outcome == AttemptOutcome.UNKNOWN.value,
+        ),
     )
 
 
-def _wait_for_answer(row: AnyRow) -> int:
+def _wait_for_answer(row: LockedAttempt) -> int:
     """Return how many seconds an answer is waited for; 0 where none is, or it came first."""
     return 0 if row.answer else row.answer_wait or 0
 
 
-_LOCKED_ATTEMPTS = (
+LOCKED_ATTEMPTS = (
     select(
         Message.id.label("message_id"),
         Message.state,
@@ -139,7 +168,7 @@ _LOCKED_ATTEMPTS = (
 )
 
 
-def _to_sent(unit: UnitOfWork, rows: Sequence[AnyRow]) -> None:
+def _to_sent(unit: UnitOfWork, rows: Sequence[LockedAttempt]) -> None:
     """Move messages to `sent` that are alike in state, channel and what they wait for."""
     first, answer_wait = rows[0], _wait_for_answer(rows[0])
     # A provider that can't be asked does not confirm either (SMTP): nothing is waited for.
@@ -157,11 +186,11 @@ def _to_sent(unit: UnitOfWork, rows: Sequence[AnyRow]) -> None:
     if State(first.state) is State.UNKNOWN:
         for row in rows:
             settle_open_items(
-                unit.session, unit.by, row.message_id, kinds=("unknown",), outcome="found"
+                unit.session, unit.by, row.message_id, kinds=(ItemKind.UNKNOWN,), outcome="found"
             )
 
 
-def _deliver(session: Session, by: AuditContext, row: AnyRow, *, expected: State) -> None:
+def _deliver(session: Session, by: AuditContext, row: LockedAttempt, *, expected: State) -> None:
     move_messages(
         session,
         by,
@@ -179,11 +208,7 @@ def _deliver(session: Session, by: AuditContext, row: AnyRow, *, expected: State
 
 def _take_back_fallback(session: Session, by: AuditContext, message_id: UUID) -> None:
     """Cancel the other channel's message if it has not gone: the first one arrived after all."""
-    unsent = lock_in(
-        session,
-        (State.PLANNED, State.HELD, State.CLAIMED),
-        Message.fallback_of == message_id,
-    )
+    unsent = lock_in(session, UNSENT, Message.fallback_of == message_id)
     for state, ids in unsent.items():
         move_messages(
             session,
@@ -191,14 +216,14 @@ def _take_back_fallback(session: Session, by: AuditContext, message_id: UUID) ->
             ids,
             expected=state,
             to=State.CANCELLED,
-            reason="delivered-after-all",
+            reason=Reason.DELIVERED_AFTER_ALL,
         )
 
 
-def _fail(unit: UnitOfWork, row: AnyRow, report: ProviderReport) -> None:
+def _fail(unit: UnitOfWork, row: LockedAttempt, report: ProviderReport) -> None:
     """Let a message fail with its attempt, unless another attempt of it may fare better."""
-    state, code = State(row.state), (report.code or "failed")[:MAX_CODE]
-    in_question = row.latest if state in LIMBO else state is State.SENT and not row.rival
+    state, code = State(row.state), (report.code or Reason.PROVIDER_FAILED.value)[:MAX_CODE]
+    in_question = row.latest if state in OUTCOME_PENDING else state is State.SENT and not row.rival
     if not in_question or not move_messages(
         unit.session, unit.by, [row.message_id], expected=state, to=State.FAILED, reason=code
     ):
@@ -209,19 +234,23 @@ def _fail(unit: UnitOfWork, row: AnyRow, report: ProviderReport) -> None:
 
 
 def _settle_attempt(
-    session: Session, by: AuditContext, row: AnyRow, report: ProviderReport
+    session: Session, by: AuditContext, row: LockedAttempt, report: ProviderReport
 ) -> None:
     """Keep the provider's id: it proves that the attempt was taken."""
     if row.provider_id is None:
         session.execute(
             update(Attempt)
             .where(Attempt.id == row.attempt_id, Attempt.provider_id.is_(None))
-            .values(provider_id=report.provider_id, outcome="accepted", finished_at=by.at)
+            .values(
+                provider_id=report.provider_id,
+                outcome=AttemptOutcome.ACCEPTED.value,
+                finished_at=by.at,
+            )
             .execution_options(synchronize_session=False)
         )
 
 
-def _suspect_duplicate(unit: UnitOfWork, row: AnyRow, report: ProviderReport) -> None:
+def _suspect_duplicate(unit: UnitOfWork, row: LockedAttempt, report: ProviderReport) -> None:
     """Two provider messages for one of ours: nothing undoes that, but a person should know."""
     record_event(
         unit.session,
@@ -239,9 +268,9 @@ def _suspect_duplicate(unit: UnitOfWork, row: AnyRow, report: ProviderReport) ->
         unit,
         NewItem(
             subject=f"duplicate:{row.message_id}",
-            kind="duplicate",
+            kind=ItemKind.DUPLICATE,
             clinic=row.clinic,
-            cause="sent-twice",
+            cause=Reason.SENT_TWICE,
             patient_id=row.patient_id,
             enrolment_id=row.enrolment_id,
             message_id=row.message_id,

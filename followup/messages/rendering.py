@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
 from sqlalchemy import select
@@ -16,16 +17,42 @@ from followup.context import AppContext
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.errors import TemplateError
+from followup.domain.message_kind import MessageKind
 from followup.domain.needs import ReadingNeed
 from followup.domain.text.sms import SmsSize
-from followup.messages.verification_code import KIND as NUMBER_CHECK
 from followup.messages.verification_code import code_of
-from followup.store.engine.types import AnyRow
 from followup.store.engine.upsert import insert_new
 from followup.store.models.messages import ContentVersion as StoredVersion
-from followup.store.models.messages import Message
 
 SOME_TOKEN = "x" * PAGE_TOKEN
+
+
+class Renderable(Protocol):
+    """What the words of a message are made from: a row that is to be sent, or the message."""
+
+    @property
+    def id(self) -> UUID: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def clinic(self) -> str: ...
+
+    @property
+    def patient_id(self) -> UUID | None: ...
+
+    @property
+    def template(self) -> str: ...
+
+    @property
+    def occurrence(self) -> int: ...
+
+    @property
+    def channel(self) -> str: ...
+
+    @property
+    def answer_wait(self) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +69,7 @@ class RenderedMessage:
 
 def render_message(
     app: AppContext,
-    row: AnyRow | Message,
+    row: Renderable,
     *,
     language: str | None,
     page_token: str | None = SOME_TOKEN,
@@ -84,23 +111,23 @@ def render_message(
     )
 
 
-def _office_open(app: AppContext, row: AnyRow | Message, clinic: Clinic) -> bool:
+def _office_open(app: AppContext, row: Renderable, clinic: Clinic) -> bool:
     # Advice does not depend on the hour; an answer names whom to ring now.
-    return row.kind != "reply" or office_is_open(clinic, app.clock.now())
+    return row.kind != MessageKind.REPLY or office_is_open(clinic, app.clock.now())
 
 
 def _own(
-    app: AppContext, row: AnyRow | Message, *, stop_url: str | None, page_token: str | None
+    app: AppContext, row: Renderable, *, stop_url: str | None, page_token: str | None
 ) -> dict[str, str]:
     """Return the patient's own addresses, or the code of a test text.
 
     Answers to texts have no page, for they may be anyone's. The link is left out where patients
     can't reach this server.
     """
-    if row.kind == NUMBER_CHECK:
+    if row.kind == MessageKind.CHECK:
         return {"code": code_of(app.keyring.indexes, row.id)}
     found = {"stop_url": stop_url} if stop_url else {}
-    if app.public_url is not None and page_token is not None and row.kind == "advice":
+    if app.public_url is not None and page_token is not None and row.kind == MessageKind.ADVICE:
         found["page_url"] = app.links.page_url(page_token)
     return found
 

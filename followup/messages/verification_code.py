@@ -10,11 +10,10 @@ from uuid import UUID
 
 from followup.context import AppContext
 from followup.domain.channel import ChannelKind
+from followup.domain.message_kind import MessageKind
 from followup.store.encryption.sealing import BlindIndexes
 from followup.store.models.messages import Message
 
-KIND = "check"
-"""The kind of messages that carry a code."""
 HIDDEN = "••••"
 
 
@@ -30,6 +29,6 @@ def veiled(app: AppContext, message: Message, text: str) -> str:
     In practice mode there is no phone, and the code is shown.
     """
     practice = app.channels[ChannelKind.SMS].provider == "sandbox"
-    if message.kind != KIND or practice or app.clock.now() >= message.not_after:
+    if message.kind != MessageKind.CHECK or practice or app.clock.now() >= message.not_after:
         return text
     return text.replace(code_of(app.keyring.indexes, message.id), HIDDEN)

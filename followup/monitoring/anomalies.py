@@ -14,14 +14,15 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext
+from followup.domain.attempt_outcome import CALLED, AttemptOutcome
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
+from followup.domain.reasons import Reason
 from followup.monitoring.balance import balance
 from followup.monitoring.health import HealthProblem
 from followup.providers.interface import Channel
 from followup.routing.accounts import account_of
 from followup.routing.failover import failover_periods
-from followup.sending.attempt import NEEDS_OPERATOR
 from followup.sending.volume_limits import held_by_limits
 from followup.store.engine.types import first_id
 from followup.store.message_state import state_is
@@ -87,7 +88,9 @@ def _beyond(session: Session) -> list[HealthProblem]:
 
 def _broken(session: Session) -> list[HealthProblem]:
     broken = session.scalar(
-        select(func.count()).where(state_is(State.HELD), Message.reason == NEEDS_OPERATOR)
+        select(func.count()).where(
+            state_is(State.HELD), Message.reason == Reason.NEEDS_OPERATOR.value
+        )
     )
     if not broken:
         return []
@@ -210,13 +213,13 @@ def _calls(session: Session, provider: str, since: datetime, until: datetime) ->
             Attempt.id >= first_id(since),
             Attempt.id < first_id(until),
             Attempt.provider == provider,
-            Attempt.outcome.in_(["accepted", "refused", "unavailable", "unknown", "absent"]),
+            Attempt.outcome.in_([one.value for one in CALLED]),
         )
         .group_by(Attempt.outcome)
     )
     counts = {row[0]: row[1] for row in rows}
     total = sum(counts.values())
-    return total, total - counts.get("accepted", 0)
+    return total, total - counts.get(AttemptOutcome.ACCEPTED, 0)
 
 
 def _reports(session: Session, provider: str, since: datetime, until: datetime) -> tuple[int, int]:
@@ -245,7 +248,7 @@ def _without_receipts(session: Session, app: AppContext) -> list[HealthProblem]:
                 Attempt.id >= first_id(now - RECEIPTS_SINCE),
                 Attempt.id < first_id(now - RECEIPTS_DUE),
                 Attempt.provider == provider,
-                Attempt.outcome == "accepted",
+                Attempt.outcome == AttemptOutcome.ACCEPTED.value,
             )
         )
         if (taken or 0) < FEWEST_TAKEN:

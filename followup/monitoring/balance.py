@@ -26,7 +26,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from followup.context import AppContext
-from followup.domain.lifecycle import State
+from followup.domain.lifecycle import LEASED, State
+from followup.domain.message_kind import MessageKind
 from followup.store.engine.types import AnyRow
 from followup.store.models.enrolments import Enrolment, Generation
 from followup.store.models.messages import Message
@@ -184,9 +185,9 @@ def _class(*, service_limit: datetime, real_limit: datetime) -> ColumnElement[st
         (and_(state(State.SENT), reportable), "sent"),
         (state(State.EXPIRED), "expired"),
         (and_(state(State.PLANNED), useful), "in_progress"),
-        (and_(state(State.CLAIMED, State.SENDING, State.UNKNOWN), leased), "in_progress"),
+        (and_(state(*LEASED), leased), "in_progress"),
         # The answer to a text, or a test text, that a person has before them anyway.
-        (and_(state(State.FAILED), Message.kind != "advice"), "with_a_person"),
+        (and_(state(State.FAILED), Message.kind != MessageKind.ADVICE.value), "with_a_person"),
         else_="stray",
     )
 
@@ -199,7 +200,7 @@ def _missing(session: Session, scope: Scope) -> int:
         Enrolment, Enrolment.id == Generation.enrolment_id
     )
     there = select(func.count()).where(
-        Message.kind == "advice", Message.fallback_of.is_(None), *scope.conditions()
+        Message.kind == MessageKind.ADVICE.value, Message.fallback_of.is_(None), *scope.conditions()
     )
     if scope.clinic is not None:
         planned = planned.where(Enrolment.clinic == scope.clinic)

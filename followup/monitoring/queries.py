@@ -9,13 +9,11 @@ from datetime import datetime
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from followup.domain.lifecycle import State
+from followup.domain.lifecycle import LEASED, State
 from followup.store.message_state import state_is
 from followup.store.models.messages import Message
 from followup.store.models.operations import Heartbeat
 from followup.store.models.worklist import WorklistItem
-
-UNDER_WAY = (State.HELD, State.CLAIMED, State.SENDING, State.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +34,9 @@ def queues(session: Session, *, now: datetime) -> Queues:
     """Return what waits, found by indexes alone: what is finished is not counted."""
     due = session.scalar(select(func.count()).where(state_is(State.PLANNED), Message.due_at <= now))
     counted = session.execute(
-        select(Message.state, func.count()).where(state_is(*UNDER_WAY)).group_by(Message.state)
+        select(Message.state, func.count())
+        .where(state_is(State.HELD, *LEASED))
+        .group_by(Message.state)
     )
     counts = {State(row[0]): row[1] for row in counted}
     overdue = session.scalar(
@@ -50,7 +50,7 @@ def queues(session: Session, *, now: datetime) -> Queues:
     )
     return Queues(
         due=due or 0,
-        under_way={state: counts.get(state, 0) for state in UNDER_WAY},
+        under_way={state: counts.get(state, 0) for state in (State.HELD, *LEASED)},
         receipts_overdue=overdue or 0,
         items=items or 0,
         next_due_at=following,

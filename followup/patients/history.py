@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from followup.domain.reasons import Reason
 from followup.store.models.audit import AuditEvent
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import InboundMessage, Message
@@ -15,15 +16,14 @@ from followup.store.models.patients import Objection, Patient
 from followup.store.models.staff import Call
 from followup.store.models.worklist import WorklistItem
 
-REPLACED = "rescheduled"
-"""The reason of messages in whose place others were planned."""
-
 PATIENT_ACTIONS = (
     "enrolment.created",
     "enrolment.paused",
     "enrolment.resumed",
     "enrolment.rescheduled",
     "enrolment.withdrawn",
+    "enrolment.finished",
+    "enrolment.reopened",
     "objection.lodged",
     "objection.lifted",
     "patient.changed",
@@ -48,7 +48,7 @@ def enrolments_of(session: Session, patient_id: UUID) -> Sequence[Enrolment]:
 
 def messages_of(session: Session, patient_id: UUID) -> Sequence[Message]:
     """Return the messages of a patient, without those that others took the place of."""
-    replaced = (Message.state == "cancelled") & (Message.reason == REPLACED)
+    replaced = (Message.state == "cancelled") & (Message.reason == Reason.RESCHEDULED.value)
     return session.scalars(
         select(Message)
         .where(Message.patient_id == patient_id, ~replaced)

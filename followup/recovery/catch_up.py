@@ -19,7 +19,9 @@ from followup.context import AppContext
 from followup.delivery.reconcile import abandon_sending, settle_unknown_outcomes
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import Conflict
-from followup.domain.lifecycle import State
+from followup.domain.item_kind import ItemKind
+from followup.domain.lifecycle import EnrolmentState, State
+from followup.domain.reasons import Reason
 from followup.enrolment.pause import pause_enrolment
 from followup.patients import records as patients
 from followup.providers.interface import Historian, Listed
@@ -161,7 +163,8 @@ def _with_a_person(app: AppContext) -> int:
     with app.store.read() as session:
         return session.scalars(
             select(func.count()).where(
-                WorklistItem.kind.in_(("unknown", "restored")), WorklistItem.state != "closed"
+                WorklistItem.kind.in_((ItemKind.UNKNOWN.value, ItemKind.RESTORED.value)),
+                WorklistItem.state != "closed",
             )
         ).one()
 
@@ -229,16 +232,17 @@ def _look_at(app: AppContext, restore: Restore, patient: Patient, *, actor: str)
             return
         active = session.scalars(
             select(Enrolment.id).where(
-                Enrolment.patient_id == patient.id, Enrolment.state == "active"
+                Enrolment.patient_id == patient.id,
+                Enrolment.state == EnrolmentState.ACTIVE.value,
             )
         ).all()
     for enrolment_id in active:
         pause_enrolment(app, enrolment_id, actor=actor)
     task = NewItem(
         subject=subject,
-        kind="restored",
+        kind=ItemKind.RESTORED,
         clinic=patient.clinic,
-        cause="unknown-texts",
+        cause=Reason.UNKNOWN_TEXTS,
         patient_id=patient.id,
         enrolment_id=active[0] if active else None,
     )

@@ -15,13 +15,14 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext, UnitOfWork
+from followup.domain.eligibility import Stop
 from followup.domain.errors import ConfigurationError, Conflict
-from followup.domain.lifecycle import State
-from followup.domain.reasons import RESTORED
-from followup.messages.kill_switch_queries import SwitchScope
+from followup.domain.kill_switch import SwitchScope
+from followup.domain.lifecycle import OUTCOME_PENDING, UNSENT, State
+from followup.domain.reasons import Reason
 from followup.messages.outcomes import look_again_later
 from followup.recovery.backup import last_heartbeat_in
-from followup.sending.eligibility import Stop, check_eligibility, load_for_sending
+from followup.sending.eligibility import check_eligibility, load_for_sending
 from followup.sending.kill_switches import activate_switch
 from followup.sending.presumed_sent import FORGETFUL, hand_to_person, presume_sent
 from followup.store.audit_log import AuditEntry, record_event
@@ -31,8 +32,6 @@ from followup.store.models.messages import Attempt, Message
 from followup.store.models.operations import Restore, Sweep
 
 BATCH = 500
-UNSENT = (State.PLANNED, State.HELD, State.CLAIMED)
-UNDER_WAY = (State.SENDING, State.UNKNOWN)
 A_WHILE = timedelta(seconds=8)
 """A stack that runs, even one with nothing to do, notes that more often than this."""
 
@@ -121,7 +120,7 @@ def _mark(unit: UnitOfWork, *, taken_at: datetime | None, alive: datetime | None
 
 def _distrust(unit: UnitOfWork) -> None:
     """Let what was under way when the backup was taken be no surer than the rest."""
-    under_way = select(Message.id).where(state_is(*UNDER_WAY))
+    under_way = select(Message.id).where(state_is(*OUTCOME_PENDING))
     unit.session.execute(
         update(Attempt)
         .where(Attempt.message_id.in_(under_way), Attempt.over_real_at < unit.by.real_at)
@@ -132,18 +131,18 @@ def _distrust(unit: UnitOfWork) -> None:
     unit.session.execute(
         update(Message)
         # Should it have failed meanwhile, its other channel may have been used.
-        .where(state_is(*UNDER_WAY, State.SENT), Message.may_fall_back.is_(True))
+        .where(state_is(*OUTCOME_PENDING, State.SENT), Message.may_fall_back.is_(True))
         .values(may_fall_back=False)
         .execution_options(synchronize_session=False)
     )
     forgetful = [kind.value for kind, one in unit.app.channels.items() if one.provider in FORGETFUL]
-    for state in UNDER_WAY:
+    for state in OUTCOME_PENDING:
         ids = unit.session.scalars(
             select(Message.id).where(state_is(state), Message.channel.in_(forgetful))
         ).all()
         if state is State.SENDING:
             move_messages(
-                unit.session, unit.by, ids, expected=state, to=State.UNKNOWN, reason=RESTORED
+                unit.session, unit.by, ids, expected=state, to=State.UNKNOWN, reason=Reason.RESTORED
             )
         for id_ in ids:
             look_again_later(unit.session, id_, at=None)
@@ -163,5 +162,5 @@ def _put_in_doubt(unit: UnitOfWork) -> int:
 def _presume(unit: UnitOfWork, ids: Sequence[UUID]) -> int:
     rows = load_for_sending(unit.session, ids)
     verdicts = check_eligibility(unit.session, unit.app, rows, now=unit.by.at)
-    wanted = Stop(State.UNKNOWN, RESTORED)
+    wanted = Stop(State.UNKNOWN, Reason.RESTORED)
     return presume_sent(unit, [row for row in rows if verdicts[row.id] == wanted])

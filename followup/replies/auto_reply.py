@@ -13,31 +13,13 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from followup.domain.auto_reply import CONFIRMATIONS, FOR_SAFETY
 from followup.domain.clinics.clinic import Clinic
-from followup.domain.triage.triage import Found, ReplyClass
+from followup.domain.message_kind import MessageKind
 from followup.messages.one_off import one_off_text
-from followup.messages.safety_replies import EMERGENCY, FOR_SAFETY, RED_FLAG
 from followup.store.audit_log import AuditContext
 from followup.store.encryption.sealing import Sealer
 from followup.store.models.messages import InboundMessage, Message
-
-UNWATCHED, STOPPED, STARTED = "reply-unwatched", "reply-stopped", "reply-started"
-CALLING = "reply-calling"
-"""To a patient who answered that they want to be rung."""
-
-WRONG_PERSON = "reply-wrong-person"
-
-TO_CLASS = {
-    ReplyClass.EMERGENCY: EMERGENCY,
-    ReplyClass.RED_FLAG: RED_FLAG,
-    # Whoever tells of a death is rung by a person; a machine says nothing.
-    ReplyClass.DECEASED: None,
-    ReplyClass.WRONG_PERSON: WRONG_PERSON,
-    ReplyClass.WOUND: "reply-wound",
-    ReplyClass.SUGAR: "reply-sugar",
-    ReplyClass.PAIN: "reply-pain",
-}
-"""The answer to each class, the first that applies; to any other text, that nobody watches."""
 
 USEFUL_FOR = timedelta(hours=1)
 """An answer that could not be sent by then would only puzzle."""
@@ -48,15 +30,6 @@ APART = timedelta(hours=1)
 ALIKE_A_DAY = 3
 ANSWERS_A_DAY = 6
 """Confirmations included: a machine that says STOP and START in turn must not go on for ever."""
-CONFIRMATIONS = frozenset({STOPPED, STARTED})
-
-
-def answer_to(found: Found) -> str | None:
-    """Return the template that answers a reply about these classes; None where none should."""
-    for each, template in TO_CLASS.items():
-        if each in found.classes:
-            return template
-    return UNWATCHED
 
 
 def may_answer(session: Session, template: str, *, index: bytes, now: datetime) -> bool:
@@ -98,7 +71,7 @@ def write_answer(
     """Plan an answer to go at once. `sealer` is that of the patient `owner`, or the system's."""
     message = one_off_text(
         by,
-        kind="reply",
+        kind=MessageKind.REPLY,
         template=template,
         clinic=clinic,
         address=address,

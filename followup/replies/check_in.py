@@ -15,7 +15,9 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext, UnitOfWork
-from followup.domain.lifecycle import State
+from followup.domain.item_kind import ItemKind
+from followup.domain.lifecycle import MAY_HAVE_ARRIVED, EnrolmentState, State
+from followup.domain.reasons import Reason
 from followup.domain.triage.check_in_answer import CheckInAnswer
 from followup.store.audit_log import AuditEntry, record_event
 from followup.store.message_state import state_is
@@ -25,16 +27,10 @@ from followup.store.models.patients import Objection, Patient
 from followup.worklist.items import NewItem, open_item, settle_open_items
 
 ACTOR = "sweeper"
-NO_ANSWER, CALL_WANTED = "no-answer", "call-wanted"
-"""Kinds of worklist items."""
-
 OPEN_FOR = timedelta(days=14)
 """A number that comes later than this after the question fell due may be about anything."""
 CHANGE_OF_MIND = timedelta(days=1)
 """For so long an answer may be given again, or another one."""
-
-REACHED = (State.SENDING, State.UNKNOWN, State.SENT, State.DELIVERED)
-"""The patient has the question, or may have it: an answer can be here before our own record."""
 
 
 def open_check_in(session: Session, of: Sequence[Patient], *, now: datetime) -> UUID | None:
@@ -46,7 +42,8 @@ def open_check_in(session: Session, of: Sequence[Patient], *, now: datetime) -> 
         .where(
             Message.patient_id == of[0].id,
             Message.answer_wait.is_not(None),
-            state_is(*REACHED),
+            # Also what is still being sent: an answer can be here before our own record.
+            state_is(*MAY_HAVE_ARRIVED),
             Message.due_at > now - OPEN_FOR,
             or_(Message.answer.is_(None), Message.answered_at > now - CHANGE_OF_MIND),
         )
@@ -74,9 +71,11 @@ def record_check_in_answer(
             detail={"answer": answer.value, "inbound": str(inbound_id)},
         ),
     )
-    settle_open_items(unit.session, unit.by, message.id, kinds=(NO_ANSWER,), outcome="answered")
+    settle_open_items(
+        unit.session, unit.by, message.id, kinds=(ItemKind.NO_ANSWER,), outcome="answered"
+    )
     if answer is CheckInAnswer.CALL:
-        task = NewItem.of_message(message, kind=CALL_WANTED, cause="asked-for-a-call")
+        task = NewItem.of_message(message, kind=ItemKind.CALL_WANTED, cause=Reason.ASKED_FOR_A_CALL)
         open_item(unit, replace(task, inbound_id=inbound_id))
 
 
@@ -99,7 +98,7 @@ def chase_check_ins(app: AppContext, *, limit: int = 100) -> int:
             # Asked about once only.
             message.answer_due_at = None
             if _is_silent(unit.session, message):
-                task = NewItem.of_message(message, kind=NO_ANSWER, cause=NO_ANSWER)
+                task = NewItem.of_message(message, kind=ItemKind.NO_ANSWER, cause=Reason.NO_ANSWER)
                 open_item(unit, task)
         unit.session.flush()
         return len(overdue)
@@ -109,14 +108,14 @@ def chase_check_ins(app: AppContext, *, limit: int = 100) -> int:
 
 def _is_silent(session: Session, message: Message) -> bool:
     """Say whether an answer was to be expected, and did not come."""
-    if message.answer is not None or State(message.state) not in REACHED:
+    if message.answer is not None or State(message.state) not in MAY_HAVE_ARRIVED:
         return False
     going_on = session.scalar(
         select(Enrolment.id)
         .join(Patient, Patient.id == Enrolment.patient_id)
         .where(
             Enrolment.id == message.enrolment_id,
-            Enrolment.state != "withdrawn",
+            Enrolment.state != EnrolmentState.WITHDRAWN.value,
             Patient.deceased_at.is_(None),
             Patient.data_key.is_not(None),
         )

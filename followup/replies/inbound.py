@@ -31,25 +31,29 @@ from followup.consent.objections import (
     lodge_objection_of_address,
 )
 from followup.context import AppContext, UnitOfWork
+from followup.domain.auto_reply import (
+    CALLING,
+    FOR_SAFETY,
+    RED_FLAG,
+    RED_FLAG_STOPPED,
+    STARTED,
+    STOPPED,
+    answer_to,
+)
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.contact import parse_mobile
 from followup.domain.errors import InvalidInput
+from followup.domain.item_kind import ItemKind
+from followup.domain.lifecycle import ONGOING, EnrolmentState
+from followup.domain.reasons import Reason
 from followup.domain.triage.check_in_answer import CheckInAnswer, check_in_answer
 from followup.domain.triage.intent import ReplyIntent, reply_intent
 from followup.domain.triage.triage import Found, ReplyClass, sort_reply
 from followup.enrolment.reschedule import plan_again
-from followup.messages.safety_replies import FOR_SAFETY, RED_FLAG, RED_FLAG_STOPPED
 from followup.patients import records as patients
 from followup.providers.twilio.webhooks import InboundText
-from followup.replies.auto_reply import (
-    CALLING,
-    STARTED,
-    STOPPED,
-    answer_to,
-    may_answer,
-    write_answer,
-)
+from followup.replies.auto_reply import may_answer, write_answer
 from followup.replies.check_in import open_check_in, record_check_in_answer
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
 from followup.store.encryption.sealing import Sealer
@@ -367,10 +371,10 @@ def _task(
     patient = of[0] if len(of) == 1 else None
     return NewItem(
         subject=f"reply:{text.id}:{clinic}",
-        kind="restart" if starts else "reply",
+        kind=ItemKind.RESTART if starts else ItemKind.REPLY,
         clinic=clinic,
         # Nobody is enrolled with this number: a person finds out who wants to be.
-        cause="started-again" if starts else _cause(text),
+        cause=Reason.STARTED_AGAIN if starts else _cause(text),
         urgency=URGENT if text.found.classes[0] is ReplyClass.RED_FLAG else None,
         patient_id=patient.id if patient else None,
         enrolment_id=_enrolment_of(session, patient) if patient else None,
@@ -388,11 +392,18 @@ def _cause(text: _Text) -> str:
 
 
 def _enrolment_of(session: Session, patient: Patient) -> UUID | None:
-    """Return the enrolment that a text is most likely about: an open one before an ended one."""
+    """Return the enrolment that a text is most likely about.
+
+    One that goes on before one that has finished, and that before one that was withdrawn.
+    """
     return session.scalar(
         select(Enrolment.id)
         .where(Enrolment.patient_id == patient.id)
-        .order_by(Enrolment.state == "withdrawn", Enrolment.procedure_at.desc())
+        .order_by(
+            Enrolment.state.not_in(ONGOING),
+            Enrolment.state == EnrolmentState.WITHDRAWN.value,
+            Enrolment.procedure_at.desc(),
+        )
         .limit(1)
     )
 

@@ -12,20 +12,20 @@ from followup.content import ContentVersion
 from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import TemplateError, WrongMasterKey
+from followup.domain.item_kind import ItemKind
 from followup.domain.lifecycle import State
+from followup.domain.reasons import Reason
 from followup.messages.rendering import RenderedMessage, render_message
 from followup.patients.records import column, needs_of
 from followup.providers.interface import Channel, Outgoing
 from followup.routing.accounts import sender_of
-from followup.sending.eligibility import address_of
+from followup.sending.eligibility import SendRow, address_of
 from followup.store.audit_log import AuditContext
 from followup.store.encryption.columns import PAGE_TOKEN_COLUMN
 from followup.store.encryption.sealing import Sealer
-from followup.store.engine.types import AnyRow, new_id
+from followup.store.engine.types import new_id
 from followup.store.message_state import move_messages
 from followup.worklist.items import NewItem, open_item
-
-NEEDS_OPERATOR = "needs-operator"
 
 log = structlog.get_logger()
 
@@ -39,7 +39,7 @@ class StartedAttempt:
 
     attempt: dict[str, object]
     outgoing: Outgoing
-    row: AnyRow
+    row: SendRow
     channel: Channel
     sender: str
     version: ContentVersion
@@ -47,7 +47,7 @@ class StartedAttempt:
 
 
 def prepare_attempt(
-    unit: UnitOfWork, row: AnyRow, *, by_standby: bool = False
+    unit: UnitOfWork, row: SendRow, *, by_standby: bool = False
 ) -> StartedAttempt | None:
     """Render one message of `standing.load` and return its attempt with the call to make.
 
@@ -88,7 +88,7 @@ def prepare_attempt(
     )
 
 
-def _address(sealer: Sealer, row: AnyRow) -> str:
+def _address(sealer: Sealer, row: SendRow) -> str:
     sealed, _ = address_of(row)
     assert sealed is not None  # noqa: S101 - `judge` lets no other through
     if row.address_sealed is not None:
@@ -109,7 +109,7 @@ def _way(channel: Channel, sender: str, *, call_before: datetime) -> dict[str, o
 
 def _outgoing(
     app: AppContext,
-    row: AnyRow,
+    row: SendRow,
     words: RenderedMessage,
     *,
     by: AuditContext,
@@ -135,7 +135,7 @@ def _outgoing(
 
 
 def _attempt(
-    sealer: Sealer, row: AnyRow, words: RenderedMessage, *, by: AuditContext, id_: UUID, to: str
+    sealer: Sealer, row: SendRow, words: RenderedMessage, *, by: AuditContext, id_: UUID, to: str
 ) -> dict[str, object]:
     return {
         "id": id_,
@@ -153,7 +153,7 @@ def _attempt(
     }
 
 
-def _hold(unit: UnitOfWork, row: AnyRow, *, cause: str) -> None:
+def _hold(unit: UnitOfWork, row: SendRow, *, cause: str) -> None:
     log.error("message.cannot_be_prepared", message_id=str(row.id), cause=cause)
     move_messages(
         unit.session,
@@ -161,14 +161,14 @@ def _hold(unit: UnitOfWork, row: AnyRow, *, cause: str) -> None:
         [row.id],
         expected=State.CLAIMED,
         to=State.HELD,
-        reason=NEEDS_OPERATOR,
+        reason=Reason.NEEDS_OPERATOR,
     )
     # One item for all messages with the same fault: the operator mends it once.
     open_item(
         unit,
         NewItem(
             subject=f"set-up:{row.clinic}:{row.template}:{row.language}:{row.channel}:{unit.by.at:%F}",
-            kind="set-up",
+            kind=ItemKind.SET_UP,
             clinic=row.clinic,
             cause=cause,
             more={"template": row.template, "language": row.language, "channel": row.channel},

@@ -12,19 +12,13 @@ from uuid import UUID, uuid4
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext, UnitOfWork
+from followup.domain.eligibility import Go, Stop, Verdict, Wait
 from followup.domain.lifecycle import State
+from followup.domain.reasons import LEAVE_OTHER_CHANNEL_OPEN
 from followup.messages.fallback import handle_expired, handle_undeliverable
 from followup.sending.capacity import SendCapacity
-from followup.sending.eligibility import (
-    Go,
-    Stop,
-    Verdict,
-    Wait,
-    check_eligibility,
-    load_for_sending,
-)
+from followup.sending.eligibility import SendRow, check_eligibility, load_for_sending
 from followup.sending.presumed_sent import presume_sent
-from followup.store.engine.types import AnyRow
 from followup.store.message_state import (
     PriorityQueue,
     due_queues,
@@ -39,9 +33,6 @@ CLAIM_SIZE = 500
 
 MOST_CLAIMS = 200
 """How many such transactions one tick makes at most: what is left waits for the next."""
-
-UNDELIVERABLE = frozenset({"address-unusable", "no-address", "objection-to-channel"})
-"""Reasons of suppression that leave the other channel open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +121,7 @@ def _lease(unit: UnitOfWork, message_ids: Sequence[UUID]) -> tuple[Batch, ...]:
 
 
 def apply_stops(
-    unit: UnitOfWork, rows: Sequence[AnyRow], verdicts: dict[UUID, Verdict], *, expected: State
+    unit: UnitOfWork, rows: Sequence[SendRow], verdicts: dict[UUID, Verdict], *, expected: State
 ) -> None:
     """Carry out every `Stop` among the verdicts, with what follows from it."""
     stops = [
@@ -153,7 +144,7 @@ def apply_stops(
         )
         if to is State.EXPIRED:
             handle_expired(unit, list(moved))
-        elif reason in UNDELIVERABLE:
+        elif reason in LEAVE_OTHER_CHANNEL_OPEN:
             handle_undeliverable(unit, list(moved), code=reason)
 
 

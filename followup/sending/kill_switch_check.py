@@ -9,8 +9,8 @@ import structlog
 
 from followup.context import AppContext
 from followup.domain.errors import StoreUnavailable
-from followup.messages.kill_switch_queries import Cover, covers_in_force, is_covered
-from followup.store.engine.types import AnyRow
+from followup.domain.kill_switch import Cover, Coverable, is_covered
+from followup.messages.kill_switch_queries import covers_in_force
 
 LOOK_EVERY = timedelta(seconds=1)
 """How old (real time) the knowledge of switches may grow: a batch may take a whole lease."""
@@ -32,7 +32,7 @@ class KillSwitchCheck:
         self._looked_at = app.clock.real_now()
         self._covers: frozenset[Cover] | None = frozenset()
 
-    def stops(self, row: AnyRow) -> bool:
+    def stops(self, row: Coverable) -> bool:
         """Say whether a message must not be handed over any more."""
         with self._lock:
             covers = self._look()

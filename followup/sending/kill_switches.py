@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import exists, func, select
@@ -17,24 +18,23 @@ from sqlalchemy.orm import Session
 from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import Conflict, InvalidInput, NotFound
+from followup.domain.kill_switch import SwitchScope, is_covered
 from followup.domain.lifecycle import State
+from followup.domain.message_kind import MessageKind
+from followup.domain.reasons import Reason
 from followup.messages.fallback import handle_expired
 from followup.messages.kill_switch_queries import (
-    SwitchScope,
     covered,
     covers_in_force,
     find_switch,
-    is_covered,
     list_switches,
 )
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
-from followup.store.engine.types import AnyRow, new_id
+from followup.store.engine.types import new_id
 from followup.store.message_state import move_messages, state_is
 from followup.store.models.messages import Message
 from followup.store.models.operations import Switch
 
-REASON = "switch"
-"""The reason of a message that is held by a kill switch."""
 MAX_REASON = 200
 BATCH = 500
 
@@ -133,7 +133,9 @@ def _known(app: AppContext, scope: SwitchScope, value: str | None) -> str | None
 def _has_messages(app: AppContext, scope: SwitchScope, value: str) -> bool:
     """Say whether there are messages of it, though its file may be gone."""
     with app.store.read() as session:
-        there = select(exists().where(covered((scope.value, value)), Message.kind == "advice"))
+        there = select(
+            exists().where(covered((scope.value, value)), Message.kind == MessageKind.ADVICE.value)
+        )
         return bool(session.scalar(there))
 
 
@@ -180,7 +182,7 @@ def _release(unit: UnitOfWork) -> ReleasedMessages:
     conditions = [~covered(cover) for cover in covers_in_force(unit.session)]
     ids = unit.session.scalars(
         select(Message.id)
-        .where(state_is(State.HELD), Message.reason == REASON, *conditions)
+        .where(state_is(State.HELD), Message.reason == Reason.SWITCH.value, *conditions)
         .order_by(Message.id)
         .limit(BATCH)
         .with_for_update(skip_locked=True, key_share=True)
@@ -192,27 +194,38 @@ def _release(unit: UnitOfWork) -> ReleasedMessages:
         ids,
         expected=State.HELD,
         to=State.PLANNED,
-        reason="switch-lifted",
+        reason=Reason.SWITCH_LIFTED,
         only=Message.not_after > unit.by.at,
     )
     gone = move_messages(
-        unit.session, unit.by, ids, expected=State.HELD, to=State.EXPIRED, reason="window-over"
+        unit.session, unit.by, ids, expected=State.HELD, to=State.EXPIRED, reason=Reason.WINDOW_OVER
     )
     handle_expired(unit, list(gone))
     return ReleasedMessages(planned=len(planned), expired=len(gone))
 
 
-def _held(session: Session) -> Sequence[AnyRow]:
+class _Held(NamedTuple):
+    """How many messages of one clinic, protocol, step and channel kill switches hold."""
+
+    clinic: str
+    protocol: str | None
+    step: str
+    channel: str
+    held: int
+
+
+def _held(session: Session) -> Sequence[_Held]:
     """Return how many messages kill switches hold: for each clinic, protocol, step and channel."""
     kinds = (Message.clinic, Message.protocol, Message.step, Message.channel)
-    return session.execute(
+    found = session.execute(
         select(*kinds, func.count().label("held"))
-        .where(state_is(State.HELD), Message.reason == REASON)
+        .where(state_is(State.HELD), Message.reason == Reason.SWITCH.value)
         .group_by(*kinds)
-    ).all()
+    )
+    return [_Held(*row) for row in found]
 
 
-def _view(switch: Switch, held: Sequence[AnyRow]) -> SwitchView:
+def _view(switch: Switch, held: Sequence[_Held]) -> SwitchView:
     cover = (switch.scope, switch.value)
     return SwitchView(
         id=switch.id,

@@ -14,14 +14,16 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext, UnitOfWork
+from followup.domain.attempt_outcome import AttemptOutcome
 from followup.domain.channel import ChannelKind
+from followup.domain.item_kind import ItemKind
 from followup.domain.lifecycle import State
-from followup.domain.reasons import RESTORED
+from followup.domain.reasons import Reason
 from followup.messages.rendering import remember_versions
 from followup.sending.attempt import StartedAttempt, prepare_attempt
+from followup.sending.eligibility import SendRow
 from followup.store.audit_log import AuditContext
 from followup.store.engine.bulk import insert_many
-from followup.store.engine.types import AnyRow
 from followup.store.message_state import move_messages
 from followup.store.models.messages import Attempt, Message
 from followup.store.models.operations import Restore
@@ -37,7 +39,7 @@ def can_be_asked(app: AppContext, channel: str) -> bool:
     return provider.can_look and provider.provider not in FORGETFUL
 
 
-def presume_sent(unit: UnitOfWork, rows: Sequence[AnyRow]) -> int:
+def presume_sent(unit: UnitOfWork, rows: Sequence[SendRow]) -> int:
     """Put messages of `standing.load` in doubt that were not sent yet; return how many.
 
     What such a message would have led to, had it failed, may have gone out as well: from now on
@@ -56,7 +58,7 @@ def presume_sent(unit: UnitOfWork, rows: Sequence[AnyRow]) -> int:
             [row.id for row in group],
             expected=State(state),
             to=State.UNKNOWN,
-            reason=RESTORED,
+            reason=Reason.RESTORED,
             lease_until=unit.by.real_at if can_be_asked(unit.app, channel) else None,
             attempt_count=count + 1,
             may_fall_back=False,
@@ -72,10 +74,10 @@ def presume_sent(unit: UnitOfWork, rows: Sequence[AnyRow]) -> int:
 def hand_to_person(unit: UnitOfWork, message_id: UUID) -> None:
     """Let a person find out what no provider can tell."""
     message = unit.session.get_one(Message, message_id, populate_existing=True)
-    open_item(unit, NewItem.of_message(message, kind="unknown", cause="restored"))
+    open_item(unit, NewItem.of_message(message, kind=ItemKind.UNKNOWN, cause=Reason.RESTORED))
 
 
-def _shape(row: AnyRow) -> tuple[str, int, str]:
+def _shape(row: SendRow) -> tuple[str, int, str]:
     return row.state, row.attempt_count, row.channel
 
 
@@ -91,8 +93,8 @@ def _write(
         [
             one.attempt
             | {
-                "outcome": "unknown",
-                "code": RESTORED,
+                "outcome": AttemptOutcome.UNKNOWN.value,
+                "code": Reason.RESTORED.value,
                 # Whenever it was made, it was between these two.
                 "started_real_at": restore.taken_real_at,
                 "over_real_at": restore.restored_real_at,

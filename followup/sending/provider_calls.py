@@ -16,17 +16,13 @@ from followup.domain.errors import (
     ChannelUnavailable,
     OutcomeUnknown,
 )
+from followup.domain.reasons import Reason
 from followup.messages.outcomes import NOT_CALLED, CompletedCall, settle_attempt
 from followup.providers.interface import ProviderReport
 from followup.routing.accounts import account_of
 from followup.sending.attempt import StartedAttempt
 from followup.sending.kill_switch_check import KillSwitchCheck
-from followup.sending.provider_feedback import (
-    BUG,
-    apply_backpressure,
-    end_failover,
-    record_outcomes,
-)
+from followup.sending.provider_feedback import apply_backpressure, end_failover, record_outcomes
 from followup.sending.worker_pool import WorkerPool
 
 ACTOR = "worker"
@@ -104,7 +100,7 @@ class ProviderCalls:
         except BaseException as error:
             # Whoever waits for it would wait for ever.
             log.exception("call.ended_without_outcome", attempt_id=str(outgoing.attempt_id))
-            unknown = OutcomeUnknown(BUG, type(error).__name__)
+            unknown = OutcomeUnknown(Reason.BUG.value, type(error).__name__)
             return started, CompletedCall(outgoing.message_id, outgoing.attempt_id, unknown)
 
     def _call(self, started: StartedAttempt) -> CompletedCall:
@@ -132,5 +128,5 @@ class ProviderCalls:
             # The edge of a thread: a bug in a provider module must neither pass for "not sent" nor
             # keep the outcomes of the other messages from being committed.
             log.exception("channel.bug", attempt_id=str(outgoing.attempt_id))
-            result = OutcomeUnknown(BUG, type(error).__name__)
+            result = OutcomeUnknown(Reason.BUG.value, type(error).__name__)
         return CompletedCall(outgoing.message_id, outgoing.attempt_id, result)

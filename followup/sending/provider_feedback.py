@@ -9,6 +9,7 @@ import structlog
 
 from followup.context import AppContext
 from followup.domain.errors import ChannelBusy, ChannelDown, OutcomeUnknown
+from followup.domain.reasons import Reason
 from followup.messages.outcomes import CompletedCall, NotCalled
 from followup.providers.interface import Channel
 from followup.providers.resilience.circuit_breaker import Change
@@ -19,9 +20,6 @@ from followup.sending.attempt import StartedAttempt
 SLOW_FOR = timedelta(seconds=1)
 LONGEST_HOLD = timedelta(minutes=1)
 """For how long a sender is held that was told "slower": at least, and at most, in real time."""
-
-BUG = "bug"
-"""The code of an outcome that is unknown by our own fault: it says nothing of the provider."""
 
 log = structlog.get_logger()
 
@@ -74,6 +72,7 @@ def _was_there(called: CompletedCall) -> bool | None:
     if isinstance(result, NotCalled):
         return None
     if isinstance(result, OutcomeUnknown):
-        return None if result.code == BUG else False
+        # Unknown by our own fault: it says nothing of the provider.
+        return None if result.code == Reason.BUG else False
     # Also a refusal, a "slower" and a "not this one now" are answers.
     return not isinstance(result, ChannelDown)

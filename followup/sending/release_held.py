@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, false, or_, select
@@ -12,12 +13,10 @@ from sqlalchemy.orm import Session
 from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import TemplateError
-from followup.domain.lifecycle import State
-from followup.domain.reasons import VOLUME_LIMIT
+from followup.domain.lifecycle import EnrolmentState, State
+from followup.domain.reasons import Reason
 from followup.messages.kill_switch_queries import covered, covers_in_force
-from followup.sending.attempt import NEEDS_OPERATOR
 from followup.store.audit_log import AuditContext
-from followup.store.engine.types import AnyRow
 from followup.store.message_state import move_messages, state_is
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
@@ -26,6 +25,16 @@ from followup.store.models.patients import Patient
 ACTOR = "sweeper"
 TRY_AFTER = timedelta(minutes=10)
 """How long (real time) a message rests that could not be prepared, before that is tried again."""
+
+
+class _Alike(NamedTuple):
+    """What messages have in common whose words are made alike."""
+
+    clinic: str
+    template: str
+    channel: str
+    occurrence: int
+    language: str | None
 
 
 def release_held(app: AppContext, *, limit: int = 500) -> int:
@@ -38,7 +47,12 @@ def release_held(app: AppContext, *, limit: int = 500) -> int:
         ids = [*_unheld(unit, limit=limit), *_mended(unit, limit=limit)]
         return len(
             move_messages(
-                unit.session, unit.by, ids, expected=State.HELD, to=State.PLANNED, reason="released"
+                unit.session,
+                unit.by,
+                ids,
+                expected=State.HELD,
+                to=State.PLANNED,
+                reason=Reason.RELEASED,
             )
         )
 
@@ -50,8 +64,8 @@ def _unheld(unit: UnitOfWork, *, limit: int) -> Sequence[UUID]:
     return _lock(
         unit.session,
         unit.by,
-        Message.reason.is_distinct_from(NEEDS_OPERATOR),
-        Message.reason.is_distinct_from(VOLUME_LIMIT),
+        Message.reason.is_distinct_from(Reason.NEEDS_OPERATOR.value),
+        Message.reason.is_distinct_from(Reason.VOLUME_LIMIT.value),
         Message.clinic.in_(unit.app.catalogue.clinics),
         *(~covered(cover) for cover in covers_in_force(unit.session)),
         limit=limit,
@@ -61,10 +75,10 @@ def _unheld(unit: UnitOfWork, *, limit: int) -> Sequence[UUID]:
 def _mended(unit: UnitOfWork, *, limit: int) -> Sequence[UUID]:
     """Return messages that could not be prepared, and whose words can be made by now."""
     rested = (
-        Message.reason == NEEDS_OPERATOR,
+        Message.reason == Reason.NEEDS_OPERATOR.value,
         Message.state_since_real <= unit.by.real_at - TRY_AFTER,
     )
-    kinds = unit.session.execute(
+    found = unit.session.execute(
         select(
             Message.clinic,
             Message.template,
@@ -75,8 +89,8 @@ def _mended(unit: UnitOfWork, *, limit: int) -> Sequence[UUID]:
         .outerjoin(Patient, Patient.id == Message.patient_id)
         .where(state_is(State.HELD), *rested)
         .distinct()
-    ).all()
-    good = [kind for kind in kinds if _can_be_made(unit.app, kind)]
+    )
+    good = [kind for kind in (_Alike(*row) for row in found) if _can_be_made(unit.app, kind)]
     return _lock(unit.session, unit.by, *rested, or_(false(), *map(_is_kind, good)), limit=limit)
 
 
@@ -84,7 +98,7 @@ def _lock(
     session: Session, by: AuditContext, *conditions: ColumnElement[bool], limit: int
 ) -> Sequence[UUID]:
     """Return held messages that are still useful, on enrolments that go on, locked."""
-    goes_on = or_(Enrolment.id.is_(None), Enrolment.state == "active")
+    goes_on = or_(Enrolment.id.is_(None), Enrolment.state == EnrolmentState.ACTIVE.value)
     return session.scalars(
         select(Message.id)
         .outerjoin(Enrolment, Enrolment.id == Message.enrolment_id)
@@ -96,7 +110,7 @@ def _lock(
     ).all()
 
 
-def _can_be_made(app: AppContext, kind: AnyRow) -> bool:
+def _can_be_made(app: AppContext, kind: _Alike) -> bool:
     clinic = app.catalogue.clinics.get(kind.clinic)
     if clinic is None:
         return False
@@ -118,7 +132,7 @@ def _can_be_made(app: AppContext, kind: AnyRow) -> bool:
     return True
 
 
-def _is_kind(kind: AnyRow) -> ColumnElement[bool]:
+def _is_kind(kind: _Alike) -> ColumnElement[bool]:
     return and_(
         Message.clinic == kind.clinic,
         Message.template == kind.template,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlalchemy import exists, select
 
 from followup.context import AppContext, UnitOfWork
-from followup.domain.lifecycle import State
+from followup.domain.lifecycle import EnrolmentState, State
+from followup.domain.reasons import Reason
 from followup.messages.fallback import handle_expired
 from followup.store.message_state import move_messages, state_is
 from followup.store.models.enrolments import Enrolment
@@ -32,7 +33,12 @@ def expire_overdue(app: AppContext, *, limit: int = REPAIR_BATCH) -> int:
         for state in (State.PLANNED, State.HELD):
             ids = [row.id for row in found if row.state == state.value]
             moved = move_messages(
-                unit.session, unit.by, ids, expected=state, to=State.EXPIRED, reason="window-over"
+                unit.session,
+                unit.by,
+                ids,
+                expected=state,
+                to=State.EXPIRED,
+                reason=Reason.WINDOW_OVER,
             )
             handle_expired(unit, list(moved))
         return len(found)
@@ -57,7 +63,7 @@ def release_leases(app: AppContext, *, limit: int = REPAIR_BATCH) -> int:
             ids,
             expected=State.CLAIMED,
             to=State.PLANNED,
-            reason="lease-over",
+            reason=Reason.LEASE_OVER,
         )
         return len(moved)
 
@@ -68,7 +74,9 @@ def cancel_ended(app: AppContext, *, limit: int = REPAIR_BATCH) -> int:
     """Cancel unsent messages whose enrolment has ended: none should be left, but none may stay."""
 
     def work(unit: UnitOfWork) -> int:
-        ended = exists().where(Enrolment.id == Message.enrolment_id, Enrolment.state == "withdrawn")
+        ended = exists().where(
+            Enrolment.id == Message.enrolment_id, Enrolment.state == EnrolmentState.WITHDRAWN.value
+        )
         found = unit.session.execute(
             select(Message.id, Message.state)
             .where(state_is(State.PLANNED, State.HELD), ended)
@@ -78,7 +86,12 @@ def cancel_ended(app: AppContext, *, limit: int = REPAIR_BATCH) -> int:
         for state in (State.PLANNED, State.HELD):
             ids = [row.id for row in found if row.state == state.value]
             move_messages(
-                unit.session, unit.by, ids, expected=state, to=State.CANCELLED, reason="withdrawn"
+                unit.session,
+                unit.by,
+                ids,
+                expected=state,
+                to=State.CANCELLED,
+                reason=Reason.WITHDRAWN,
             )
         return len(found)
 

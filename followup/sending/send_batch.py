@@ -11,17 +11,13 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext, UnitOfWork
+from followup.domain.eligibility import Go, Verdict, Wait
 from followup.domain.lifecycle import State
+from followup.domain.reasons import Reason
 from followup.messages.rendering import remember_versions
 from followup.sending.attempt import StartedAttempt, prepare_attempt
 from followup.sending.claim import apply_stops
-from followup.sending.eligibility import (
-    Go,
-    Verdict,
-    Wait,
-    check_eligibility,
-    load_leased_for_sending,
-)
+from followup.sending.eligibility import check_eligibility, load_leased_for_sending
 from followup.sending.provider_calls import ProviderCalls
 from followup.sending.throttle import Chunk, paced_chunks
 from followup.sending.volume_limits import within_limits
@@ -115,6 +111,6 @@ def _return_to_plan(session: Session, by: AuditContext, verdicts: dict[UUID, Ver
             [message_id for _, message_id in group],
             expected=State.CLAIMED,
             to=State.PLANNED,
-            reason="not-yet",
+            reason=Reason.NOT_YET,
             claimable_at=until,
         )

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
+from followup.domain.reasons import Reason
 from followup.providers.interface import Answering
 from followup.providers.resilience.rate_limiter import Grant
 from followup.routing.accounts import account_of, pace_of, sender_of
@@ -30,8 +31,6 @@ from followup.store.message_state import lock_in, move_messages
 from followup.store.models.messages import Message
 
 ACTOR = "worker"
-PACE, PROVIDER_DOWN = "pace", "provider-down"
-"""Reasons of a message that was put back uncalled."""
 
 LONGEST_SPREAD = 60
 """How many seconds of sending are told apart when many messages are put back."""
@@ -93,14 +92,14 @@ def paced_chunks(app: AppContext, token: UUID, message_ids: Sequence[UUID]) -> I
         nap = max(min(one.wait for one in waits.values()).total_seconds(), SHORTEST_NAP)
         if nap > patience:
             for way, ids in queues.items():
-                put_back(app, token, ids, reason=PACE, grant=waits[way])
+                put_back(app, token, ids, reason=Reason.PACE, grant=waits[way])
             return
         sleep(nap)
         patience -= nap
 
 
 def put_back(
-    app: AppContext, token: UUID, message_ids: Sequence[UUID], *, reason: str, grant: Grant
+    app: AppContext, token: UUID, message_ids: Sequence[UUID], *, reason: Reason, grant: Grant
 ) -> None:
     """Return claimed messages of a lease, uncalled, to be claimed again when their turn comes.
 
@@ -158,7 +157,7 @@ def _let_through(
             passed[Route(kind, by_standby=True, sender=app.standby[kind].sender)] = stood_in
         if len(stood_in) < len(ids):
             grant = min(wait, waits[kind], key=attrgetter("wait"))
-            put_back(app, token, _without(ids, stood_in), reason=PROVIDER_DOWN, grant=grant)
+            put_back(app, token, _without(ids, stood_in), reason=Reason.PROVIDER_DOWN, grant=grant)
     return passed
 
 

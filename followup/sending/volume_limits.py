@@ -22,9 +22,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext, UnitOfWork
-from followup.domain.lifecycle import State
-from followup.domain.reasons import VOLUME_LIMIT
-from followup.messages.safety_replies import FOR_SAFETY
+from followup.domain.auto_reply import FOR_SAFETY
+from followup.domain.item_kind import ItemKind
+from followup.domain.lifecycle import LEASED, State
+from followup.domain.message_kind import MessageKind
+from followup.domain.reasons import Reason
 from followup.sending.attempt import StartedAttempt
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
 from followup.store.engine.bulk import is_among
@@ -63,7 +65,7 @@ def _is_for_safety(one: StartedAttempt) -> bool:
 
     No number gets more than three of these a day (`followup.replies.auto_reply`).
     """
-    return one.row.kind == "reply" and one.row.template in FOR_SAFETY
+    return one.row.kind == MessageKind.REPLY and one.row.template in FOR_SAFETY
 
 
 def release_surplus(
@@ -75,7 +77,7 @@ def release_surplus(
     """
 
     def work(unit: UnitOfWork) -> int:
-        conditions = [Message.reason == VOLUME_LIMIT, Message.not_after > unit.by.at]
+        conditions = [Message.reason == Reason.VOLUME_LIMIT.value, Message.not_after > unit.by.at]
         if enrolment_id is not None:
             conditions.append(Message.enrolment_id == enrolment_id)
         if template is not None:
@@ -87,7 +89,7 @@ def release_surplus(
             held,
             expected=State.HELD,
             to=State.PLANNED,
-            reason="let-go",
+            reason=Reason.LET_GO,
             let_go=True,
         )
         detail = {"messages": len(moved), "template": template}
@@ -105,7 +107,7 @@ def held_by_limits(session: Session) -> list[HeldByLimit]:
     """Return what waits for a person because it was too much."""
     rows = session.execute(
         select(Message.clinic, Message.template, func.count(), func.min(Message.due_at))
-        .where(state_is(State.HELD), Message.reason == VOLUME_LIMIT)
+        .where(state_is(State.HELD), Message.reason == Reason.VOLUME_LIMIT.value)
         .group_by(Message.clinic, Message.template)
         .order_by(Message.clinic, Message.template)
     )
@@ -123,29 +125,32 @@ def forget_minutes(app: AppContext) -> int:
 
 def _beyond_for_patients(unit: UnitOfWork, prepared: Sequence[StartedAttempt]) -> frozenset[UUID]:
     """Return the messages by which a patient would get more in a day than they may."""
-    advice = [one.row for one in prepared if one.row.kind == "advice"]
+    advice = [
+        (one.row.id, one.row.patient_id)
+        for one in prepared
+        if one.row.kind == MessageKind.ADVICE and one.row.patient_id is not None
+    ]
     if not advice:
         return frozenset()
-    others = _in_a_day(unit.session, unit.by, {row.patient_id for row in advice})
+    others = _in_a_day(unit.session, unit.by, {patient_id for _, patient_id in advice})
     # These are claimed, and so among those that were counted.
-    others.subtract(row.patient_id for row in advice)
+    others.subtract(patient_id for _, patient_id in advice)
     beyond = set()
-    for row in advice:
-        others[row.patient_id] += 1
-        if others[row.patient_id] > unit.app.policy.patient_per_day:
-            beyond.add(row.id)
+    for message_id, patient_id in advice:
+        others[patient_id] += 1
+        if others[patient_id] > unit.app.policy.patient_per_day:
+            beyond.add(message_id)
     return frozenset(beyond)
 
 
 def _in_a_day(session: Session, by: AuditContext, patients: Collection[UUID]) -> Counter[UUID]:
     """Return how many messages patients got within a day, or are about to get."""
-    under_way = state_is(State.CLAIMED, State.SENDING, State.UNKNOWN)
     rows = session.execute(
         select(Message.patient_id, func.count())
         .where(
             is_among(Message.patient_id, patients),
-            Message.kind == "advice",
-            or_(under_way, Message.sent_at > by.at - DAY),
+            Message.kind == MessageKind.ADVICE.value,
+            or_(state_is(*LEASED), Message.sent_at > by.at - DAY),
         )
         .group_by(Message.patient_id)
     )
@@ -191,7 +196,7 @@ def _hold(
         [one.row.id for one in prepared if one.row.id in beyond],
         expected=State.CLAIMED,
         to=State.HELD,
-        reason=VOLUME_LIMIT,
+        reason=Reason.VOLUME_LIMIT,
         detail={"limit": whose},
     )
     for one in prepared:
@@ -204,18 +209,18 @@ def _task(app: AppContext, by: AuditContext, one: StartedAttempt, *, whose: str)
     row, day = one.row, f"{by.at:%F}"
     if whose == "patient":
         return NewItem(
-            subject=f"{VOLUME_LIMIT}:patient:{row.patient_id}:{day}",
-            kind=VOLUME_LIMIT,
+            subject=f"{ItemKind.VOLUME_LIMIT}:patient:{row.patient_id}:{day}",
+            kind=ItemKind.VOLUME_LIMIT,
             clinic=row.clinic,
-            cause="too-many-to-one-patient",
+            cause=Reason.TOO_MANY_TO_ONE_PATIENT,
             patient_id=row.patient_id,
             enrolment_id=row.enrolment_id,
             more={"limit": app.policy.patient_per_day},
         )
     return NewItem(
-        subject=f"{VOLUME_LIMIT}:version:{row.clinic}:{one.version.id[:16]}:{day}",
-        kind=VOLUME_LIMIT,
+        subject=f"{ItemKind.VOLUME_LIMIT}:version:{row.clinic}:{one.version.id[:16]}:{day}",
+        kind=ItemKind.VOLUME_LIMIT,
         clinic=row.clinic,
-        cause="too-many-of-one-content",
+        cause=Reason.TOO_MANY_OF_ONE_CONTENT,
         more={"limit": app.policy.version_per_minute, "template": row.template},
     )

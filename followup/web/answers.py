@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from followup.domain.channel import ChannelKind
-from followup.domain.lifecycle import State
+from followup.domain.lifecycle import EnrolmentState, State
 
 
 class ProblemAnswer(BaseModel):
@@ -60,7 +60,7 @@ class EnrolmentAnswer(BaseModel):
     clinic: str
     protocol: str
     reference: str | None
-    state: Literal["active", "paused", "withdrawn", "finished"]
+    state: EnrolmentState
     procedure_at: datetime
     attributes: dict[str, Any]
     channels: list[ChannelKind]

@@ -16,6 +16,7 @@ from followup.catalogue.bank_holidays import bank_holidays
 from followup.context import AppContext, UnitOfWork
 from followup.domain.clinics.office_time import after_office_time
 from followup.domain.errors import Conflict, InvalidInput, NotFound
+from followup.domain.item_kind import ItemKind
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
 from followup.store.encryption.sealing import Sealer
 from followup.store.engine.types import new_id
@@ -36,22 +37,24 @@ The first passes by night as by day; the others only while the clinic's office i
 AT_ANY_HOUR = 1
 
 URGENCY = {
-    "blast-radius": 1,
-    "reply": 2,
-    "missed": 2,
-    "failed": 2,
-    "unreachable": 3,
-    "unknown": 2,
-    "set-up": 2,
-    "call-wanted": 2,
-    "no-answer": 2,
-    "restored": 2,
-    "reading-need": 3,
-    "no-receipt": 3,
+    ItemKind.VOLUME_LIMIT: 1,
+    ItemKind.REPLY: 2,
+    ItemKind.RESTART: 3,
+    ItemKind.MISSED: 2,
+    ItemKind.FAILED: 2,
+    ItemKind.UNREACHABLE: 3,
+    ItemKind.UNKNOWN: 2,
+    ItemKind.SET_UP: 2,
+    ItemKind.CALL_WANTED: 2,
+    ItemKind.NO_ANSWER: 2,
+    ItemKind.RESTORED: 2,
+    ItemKind.READING_NEED: 3,
+    ItemKind.NO_RECEIPT: 3,
+    ItemKind.DUPLICATE: 3,
 }
 
 
-GATHERED = frozenset({"failed", "missed", "no-receipt", "unreachable"})
+GATHERED = frozenset({ItemKind.FAILED, ItemKind.MISSED, ItemKind.NO_RECEIPT, ItemKind.UNREACHABLE})
 """Kinds of which one item gathers all messages of a patient: one call settles them together."""
 
 NOTE_COLUMN = "worklist_items.note"
@@ -64,7 +67,7 @@ class NewItem:
     """Something for a person to do. Two tasks of one `subject` are one item."""
 
     subject: str
-    kind: str
+    kind: ItemKind
     clinic: str
     cause: str
     patient_id: UUID | None = None
@@ -76,7 +79,7 @@ class NewItem:
     urgency: int | None = None
 
     @classmethod
-    def of_message(cls, message: Message, *, kind: str, cause: str) -> NewItem:
+    def of_message(cls, message: Message, *, kind: ItemKind, cause: str) -> NewItem:
         """Return the task that a message which went wrong makes."""
         return cls(
             subject=f"{kind}:{message.id}",
@@ -112,7 +115,7 @@ def open_item(unit: UnitOfWork, task: NewItem) -> UUID:
     """Open an item for a person, or return the one that is there for the same subject."""
     if (known := _gathered(unit.session, unit.by, task)) is not None:
         return known
-    item_id, urgency = new_id(unit.by.real_at), task.urgency or URGENCY.get(task.kind, 3)
+    item_id, urgency = new_id(unit.by.real_at), task.urgency or URGENCY[task.kind]
     due_at = respond_by(unit.app, task.clinic, urgency, at=unit.by.at)
     is_new = insert_new(
         unit.session,
@@ -121,7 +124,7 @@ def open_item(unit: UnitOfWork, task: NewItem) -> UUID:
             "id": item_id,
             "subject": task.subject,
             "clinic": task.clinic,
-            "kind": task.kind,
+            "kind": task.kind.value,
             "urgency": urgency,
             "patient_id": task.patient_id,
             "enrolment_id": task.enrolment_id,
@@ -164,7 +167,7 @@ def _gathered(session: Session, by: AuditContext, task: NewItem) -> UUID | None:
     known = session.scalars(
         select(WorklistItem.id)
         .join(Occurrence, Occurrence.item_id == WorklistItem.id)
-        .where(Occurrence.message_id == task.message_id, WorklistItem.kind == task.kind)
+        .where(Occurrence.message_id == task.message_id, WorklistItem.kind == task.kind.value)
         .limit(1)
     ).first()
     if known is not None:
@@ -173,7 +176,7 @@ def _gathered(session: Session, by: AuditContext, task: NewItem) -> UUID | None:
         select(WorklistItem)
         .where(
             WorklistItem.patient_id == task.patient_id,
-            WorklistItem.kind == task.kind,
+            WorklistItem.kind == task.kind.value,
             WorklistItem.message_id.is_not(None),
             WorklistItem.state != "closed",
         )
@@ -222,7 +225,12 @@ def occurrences(session: Session, item_id: UUID) -> Sequence[tuple[Message, str]
 
 
 def settle_open_items(
-    session: Session, by: AuditContext, message_id: UUID, *, kinds: Collection[str], outcome: str
+    session: Session,
+    by: AuditContext,
+    message_id: UUID,
+    *,
+    kinds: Collection[ItemKind],
+    outcome: str,
 ) -> None:
     """Close what nobody has taken up yet about a message, because it has settled itself."""
     settled = session.scalars(
@@ -230,7 +238,7 @@ def settle_open_items(
         .join(Occurrence, Occurrence.item_id == WorklistItem.id)
         .where(
             Occurrence.message_id == message_id,
-            WorklistItem.kind.in_(kinds),
+            WorklistItem.kind.in_([kind.value for kind in kinds]),
             WorklistItem.state == "open",
         )
         .order_by(WorklistItem.id)

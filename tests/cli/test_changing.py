@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from tests.cli.conftest import enrolled
-from tests.support.apps import run_until
+from tests.support.apps import clock_of, run_jobs, run_until
 
 
 def states(followup, reference="REF-1"):
@@ -88,6 +88,22 @@ def test_pausing_holds_and_resuming_lets_go(followup):
     assert resumed.json["state"] == "active"
     assert resumed.json["planned"] == 14
     assert states(followup) == {"planned"}
+
+
+def test_a_finished_enrolment_says_so_and_is_active_again_once_it_is_moved(followup):
+    enrolled(followup)
+    with followup.app() as app:
+        clock_of(app).advance(timedelta(days=60))
+        run_jobs(app)
+
+    assert "finished: every message has had its time" in followup("timeline", "REF-1").out
+    refused = followup("pause", "REF-1")
+    assert refused.code == 1
+    assert "has finished" in refused.err
+    moved = followup("reschedule", "REF-1", "--procedure-at", "2026-12-19T09:00")
+
+    assert "The enrolment had finished. It is active again." in moved.err
+    assert followup("timeline", "REF-1", "--json").json["state"] == "active"
 
 
 def test_withdrawing_cancels_and_keeps_the_reason(followup):

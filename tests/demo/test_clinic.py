@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,10 @@ from followup.clock import SteppingClock
 from followup.demo.clinic import HISTORY, furnish, live_on, patient
 from followup.demo.member import add_demo_member, find_demo_member
 from followup.domain.errors import Conflict, NotFound
+from followup.jobs import JOBS
 from followup.monitoring.balance import balance
+from followup.sending.claim import claim_due
+from followup.sending.send_batch import send_batch
 from followup.staff.invitations import enter_by_link, entrance_link
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
@@ -41,6 +45,25 @@ def test_its_last_days_hold_what_a_visitor_wants_to_see(practice):
     counts = count_by_state(rows(app, Message))
     assert {"planned", "delivered", "failed", "suppressed", "held", "cancelled"} <= set(counts)
     assert {"failed", "reply"} <= {item.kind for item in rows(app, WorklistItem)}
+    assert balance(app).remainder == 0
+
+
+@pytest.mark.slow
+def test_seven_weeks_later_every_follow_up_has_finished_and_the_balance_is_even(practice):
+    app, clock = practice
+    furnish(app, clock, until=ENROLLED_AT - HISTORY / 2)
+    enrolled = len(rows(app, Enrolment))
+    with ThreadPoolExecutor(4) as executor:
+        while clock.now() < ENROLLED_AT + timedelta(weeks=7):
+            clock.advance_to(clock.now() + timedelta(hours=12))
+            for batch in claim_due(app):
+                send_batch(app, batch.token, batch.message_ids, executor=executor)
+            clock.advance_to(clock.now() + timedelta(minutes=5))
+            for job in JOBS:
+                job.until_empty(app)
+
+    assert enrolled > 0
+    assert {one.state for one in rows(app, Enrolment)} == {"finished"}
     assert balance(app).remainder == 0
 
 

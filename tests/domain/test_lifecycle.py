@@ -7,7 +7,18 @@ from itertools import product
 import pytest
 
 from followup.domain.errors import IllegalMove
-from followup.domain.lifecycle import FINAL, LEASED, MOVES, State, check_move
+from followup.domain.lifecycle import (
+    FINAL,
+    LEASED,
+    MAY_HAVE_ARRIVED,
+    MOVES,
+    NEVER_SENT,
+    OUTCOME_KNOWN,
+    OUTCOME_PENDING,
+    UNSENT,
+    State,
+    check_move,
+)
 
 # Written out a second time, so that a change of the table has to be meant.
 LEGAL = {
@@ -86,4 +97,14 @@ def test_a_person_s_change_cancels_what_no_provider_was_called_for():
 
 
 def test_leases_are_of_states_that_are_not_final():
-    assert not LEASED & FINAL
+    assert FINAL.isdisjoint(LEASED)
+
+
+def test_each_state_is_unsent_pending_known_or_an_end_without_a_call():
+    parts = [UNSENT, OUTCOME_PENDING, OUTCOME_KNOWN, NEVER_SENT]
+
+    assert sorted(state for part in parts for state in part) == sorted(State)
+
+
+def test_what_may_have_arrived_is_what_was_called_and_did_not_fail():
+    assert set(MAY_HAVE_ARRIVED) == {*OUTCOME_PENDING, *OUTCOME_KNOWN} - {State.FAILED}

@@ -9,7 +9,7 @@ import pytest
 
 from followup.domain.errors import StoreUnavailable
 from followup.domain.lifecycle import State
-from followup.domain.reasons import VOLUME_LIMIT
+from followup.domain.reasons import Reason
 from followup.monitoring.alarms import latest_alarms, open_alarms
 from followup.monitoring.health import watched
 from followup.monitoring.heartbeats import record_heartbeat
@@ -140,7 +140,7 @@ def test_that_it_is_over_is_told_once_it_stays_away(dog, app, pager):
 
 
 def test_an_alarm_that_stays_up_is_told_again_after_hours(dog, app, pager):
-    a_message(app, State.HELD, reason=VOLUME_LIMIT)
+    a_message(app, State.HELD, reason=Reason.VOLUME_LIMIT)
     looks(dog, app, 2)
 
     clock_of(app).advance_real(timedelta(hours=3, minutes=59))
@@ -153,7 +153,7 @@ def test_an_alarm_that_stays_up_is_told_again_after_hours(dog, app, pager):
 
 
 def test_what_comes_again_later_is_a_new_alarm(dog, app, pager):
-    held = a_message(app, State.HELD, reason=VOLUME_LIMIT)
+    held = a_message(app, State.HELD, reason=Reason.VOLUME_LIMIT)
     looks(dog, app, 2)
     move_to(app, held, State.CANCELLED)
     looks(dog, app, 6)

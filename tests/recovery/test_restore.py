@@ -16,8 +16,8 @@ from sqlalchemy import select
 from followup.context import AppContext
 from followup.delivery.receipts import TakenReceipt, take_receipt
 from followup.domain.errors import ConfigurationError, Conflict
+from followup.domain.kill_switch import SwitchScope
 from followup.enrolment.reschedule import reschedule
-from followup.messages.kill_switch_queries import SwitchScope
 from followup.monitoring.balance import balance
 from followup.monitoring.health import watched
 from followup.providers.interface import Listed, ProviderReport, ReportedStatus

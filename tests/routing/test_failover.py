@@ -15,7 +15,7 @@ from followup.catalogue.load import Catalogue
 from followup.context import AppContext, OnCall
 from followup.delivery.receipts import TakenReceipt, apply_parked_receipts, take_receipt
 from followup.domain.lifecycle import State
-from followup.domain.reasons import RESTORED
+from followup.domain.reasons import Reason
 from followup.monitoring.anomalies import delayed_messages
 from followup.monitoring.metrics import collect_metrics
 from followup.providers.interface import Listed, ProviderReport, ReportedStatus
@@ -378,7 +378,7 @@ def test_what_may_have_gone_out_before_a_restore_is_looked_for_at_both(either_ap
     tick(app)
     # As after a restore: nobody knows by which account it went, and the first is presumed.
     with app.store.write() as session:
-        session.execute(update(Attempt).values(account=FIRST, sender="x", code=RESTORED))
+        session.execute(update(Attempt).values(account=FIRST, sender="x", code=Reason.RESTORED))
 
     second_of(app).looks_away = True
     sweep(app, "settle-unknown")
@@ -400,7 +400,7 @@ def test_after_a_restore_a_receipt_says_which_account_it_was(either_app):
     second_of(app).script(LOST)
     tick(app)
     with app.store.write() as session:
-        session.execute(update(Attempt).values(account=FIRST, code=RESTORED))
+        session.execute(update(Attempt).values(account=FIRST, code=Reason.RESTORED))
     delivered = ProviderReport(provider_id="of-the-second", status=ReportedStatus.DELIVERED)
     ids = {"message_id": attempts(app)[0].message_id, "attempt_id": new_id(clock_of(app).now())}
 

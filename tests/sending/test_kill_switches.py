@@ -11,9 +11,9 @@ import pytest
 
 from followup.catalogue.load import Catalogue
 from followup.domain.errors import Conflict, InvalidInput, NotFound, StoreUnavailable
+from followup.domain.kill_switch import SwitchScope
 from followup.domain.lifecycle import State
 from followup.enrolment.pause import pause_enrolment
-from followup.messages.kill_switch_queries import SwitchScope
 from followup.providers.twilio.webhooks import InboundText
 from followup.replies.inbound import take_inbound
 from followup.sending.claim import claim_due

@@ -11,7 +11,7 @@ import pytest
 
 from followup.context import AppContext
 from followup.domain.lifecycle import State
-from followup.domain.reasons import VOLUME_LIMIT
+from followup.domain.reasons import Reason
 from followup.enrolment.pause import pause_enrolment, resume_enrolment
 from followup.providers.twilio.webhooks import InboundText
 from followup.replies.inbound import take_inbound
@@ -63,7 +63,7 @@ def going_home(app):
 
 
 def held(app):
-    return [one for one in messages(app) if one.reason == VOLUME_LIMIT]
+    return [one for one in messages(app) if one.reason == Reason.VOLUME_LIMIT]
 
 
 def items(app):
@@ -135,7 +135,9 @@ def test_letting_go_can_be_for_one_patient_or_one_content(tight):
     enrolments = enrol_many(tight, 12)
     tick(tight)
     (one, *_) = [
-        each for each in enrolments if message(tight, each, "going-home").reason == VOLUME_LIMIT
+        each
+        for each in enrolments
+        if message(tight, each, "going-home").reason == Reason.VOLUME_LIMIT
     ]
 
     assert release_surplus(tight, actor="cli:test", template="dressing") == 0

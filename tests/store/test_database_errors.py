@@ -17,13 +17,13 @@ from sqlalchemy import event
 from followup.audit.seals import seal_trail
 from followup.context import AppContext
 from followup.domain.errors import StoreUnavailable
+from followup.domain.kill_switch import SwitchScope
 from followup.domain.lifecycle import MOVES, State
 from followup.enrolment.enrol import enrol
 from followup.enrolment.pause import pause_enrolment, resume_enrolment
 from followup.enrolment.reschedule import reschedule
 from followup.enrolment.withdraw import withdraw_enrolment
 from followup.jobs import JOBS
-from followup.messages.kill_switch_queries import SwitchScope
 from followup.providers.twilio.webhooks import InboundText
 from followup.replies.inbound import take_inbound
 from followup.sending.claim import claim_due

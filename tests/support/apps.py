@@ -44,6 +44,7 @@ from followup.store.encryption.sealing import MasterKeys, Sealer
 from followup.store.engine.session import Store, make_engine
 from followup.store.engine.types import new_id
 from followup.store.models.audit import AuditEvent
+from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message, SandboxMessage
 from followup.store.models.patients import Patient
 from followup.store.models.worklist import WorklistItem
@@ -329,6 +330,7 @@ def next_event(app: AppContext) -> datetime | None:
             Message.state == State.SENT.value, Message.receipt_due_at > now
         ),
         select(func.min(SandboxMessage.report_at)).where(SandboxMessage.report_at > now),
+        select(func.min(Enrolment.finish_due_at)).where(Enrolment.finish_due_at > now),
     ]
     lease = select(func.min(Message.lease_until)).where(leased, Message.lease_until > now - ahead)
     with app.store.read() as session:

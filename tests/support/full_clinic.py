@@ -22,6 +22,7 @@ from followup.audit.seals import seal_trail
 from followup.consent.objections import lodge_objection
 from followup.context import AppContext, UnitOfWork
 from followup.domain.item_kind import ItemKind
+from followup.domain.kill_switch import SwitchScope
 from followup.domain.lifecycle import State
 from followup.domain.needs import ReadingNeed
 from followup.domain.roles import Role
@@ -29,7 +30,6 @@ from followup.enrolment.number_verification import send_test_text
 from followup.enrolment.pause import pause_enrolment
 from followup.enrolment.reading_needs import change_needs
 from followup.enrolment.withdraw import withdraw_enrolment
-from followup.messages.kill_switch_queries import SwitchScope
 from followup.messages.verification_code import code_of
 from followup.monitoring.heartbeats import record_heartbeat
 from followup.providers.twilio.webhooks import InboundText
@@ -181,7 +181,7 @@ def _happen(clinic: FullClinic) -> None:
         change_needs(
             UnitOfWork(session, app, app.by(BY)), arabic, needs, enrolment_id=made["arabic"]
         )
-        _set(session, Enrolment, made["finished"], state="finished")
+        _set(session, Enrolment, made["finished"], state="finished", finish_due_at=None)
         _set(session, Patient, clinic.patient("welsh"), language="cy")
         _set(session, Patient, clinic.patient("erased"), data_key=None)
     for component in ("worker", "beat", "web"):
@@ -296,7 +296,7 @@ def _messages(app: AppContext, enrolment: UUID) -> list[UUID]:
 def _items(app: AppContext, message: Message) -> dict[str, UUID]:
     """Open an item of each kind, most of them about the message; return one of each."""
     nobody = {
-        kind: NewItem(subject=kind, kind=kind, clinic=CLINIC, cause="TemplateError")
+        kind: NewItem(subject=kind, kind=ItemKind(kind), clinic=CLINIC, cause="TemplateError")
         for kind in ("set-up", "blast-radius")
     }
     about = {

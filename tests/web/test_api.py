@@ -436,6 +436,25 @@ def test_pausing_holds_and_resuming_lets_go(app, client, key):
     assert (resumed["state"], resumed["changed"]) == ("active", 14)
 
 
+def test_a_finished_enrolment_says_so_and_goes_on_where_something_is_to_come(app, client, key):
+    id_ = enrol(client, key)["enrolment_id"]
+    clock_of(app).advance(timedelta(days=60))
+    run_jobs(app)
+
+    seen = client.get(f"{ENROLMENTS}/{id_}", headers=key).json()
+    refused = client.post(f"{ENROLMENTS}/{id_}/pause", headers=key)
+    moved = client.post(
+        f"{ENROLMENTS}/{id_}/reschedule",
+        json={"procedure_at": (app.clock.now() + timedelta(days=1)).isoformat()},
+        headers=key,
+    )
+
+    assert seen["state"] == "finished"
+    assert refused.status_code == 409
+    assert "has finished" in refused.json()["error"]
+    assert moved.json()["state"] == "active"
+
+
 def test_who_did_it_stands_in_the_audit_trail(app, client, key):
     id_ = enrol(client, key)["enrolment_id"]
     client.post(f"{ENROLMENTS}/{id_}/pause", headers=key)

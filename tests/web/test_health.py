@@ -15,8 +15,8 @@ from sqlalchemy import delete
 
 from followup.consent.objections import lodge_objection
 from followup.context import AppContext
+from followup.domain.kill_switch import SwitchScope
 from followup.domain.lifecycle import State
-from followup.messages.kill_switch_queries import SwitchScope
 from followup.monitoring.health import watched
 from followup.monitoring.heartbeats import record_heartbeat
 from followup.providers.resilience.circuit_breaker import InProcessCircuitBreaker

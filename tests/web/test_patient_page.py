@@ -407,6 +407,20 @@ def test_after_the_end_the_leaflet_and_the_numbers_stay(opened):
     assert "Your leaflet in full" in words
 
 
+def test_when_it_has_finished_the_page_says_so_and_the_latest_advice_stays(opened):
+    app, client, path = opened
+    run_until(app, ENROLLED_AT + timedelta(days=50))
+    [enrolment] = rows(app, Enrolment)
+    assert enrolment.state == "finished"
+
+    words = Page(client.get(path)).words
+
+    assert "Your follow-up with us has ended. We will send you no more advice." in words
+    assert "Your latest advice" in words
+    assert "There is no more advice to come" not in words
+    assert press(client, path, "stop-sms").status_code == 303
+
+
 def test_whoever_tries_many_links_has_to_wait(opened):
     app, client, path = opened
 

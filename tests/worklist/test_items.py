@@ -11,6 +11,7 @@ import pytest
 
 from followup.context import AppContext
 from followup.domain.errors import Conflict, InvalidInput, NotFound
+from followup.domain.item_kind import ItemKind
 from followup.worklist.items import (
     NewItem,
     close_item,
@@ -25,7 +26,7 @@ from tests.support.people import CLINIC, ENROLLED_AT
 
 def open_one(app: AppContext, subject: str = "failed:1", **more):
     task = NewItem(
-        **{"subject": subject, "kind": "failed", "clinic": CLINIC, "cause": "21606", **more}
+        **{"subject": subject, "kind": ItemKind.FAILED, "clinic": CLINIC, "cause": "21606", **more}
     )
     return app.transact("worker", lambda unit: open_item(unit, task))
 
@@ -41,8 +42,8 @@ def test_an_item_says_what_went_wrong_and_how_soon_to_look(app: AppContext):
     assert actions(app) == ["worklist.opened"]
 
 
-def test_a_kind_that_nobody_ranked_is_not_urgent(app: AppContext):
-    open_one(app, kind="duplicate")
+def test_what_nothing_undoes_is_not_urgent(app: AppContext):
+    open_one(app, kind=ItemKind.DUPLICATE)
 
     assert tasks(app)[0].urgency == 3
 
@@ -98,7 +99,7 @@ def test_an_item_that_is_not_there_is_told_of(sqlite_app: AppContext):
 
 
 def test_the_most_urgent_and_oldest_come_first(app: AppContext):
-    open_one(app, "a", kind="no-receipt")
+    open_one(app, "a", kind=ItemKind.NO_RECEIPT)
     clock_of(app).advance(timedelta(minutes=1))
     open_one(app, "b")
     clock_of(app).advance(timedelta(minutes=1))
@@ -117,13 +118,13 @@ def test_only_what_nobody_took_up_settles_itself(app: AppContext):
     message_id = a_message(app)
     open_one(app, "a", message_id=message_id)
     taken = open_one(app, "b", message_id=message_id)
-    open_one(app, "c", message_id=message_id, kind="duplicate")
+    open_one(app, "c", message_id=message_id, kind=ItemKind.DUPLICATE)
     open_one(app, "d")
     take_over_item(app, taken, actor="web:ada")
 
     with app.store.write() as session:
         settle_open_items(
-            session, app.by("provider"), message_id, kinds=["failed"], outcome="found"
+            session, app.by("provider"), message_id, kinds=[ItemKind.FAILED], outcome="found"
         )
 
     assert {item.subject: item.state for item in tasks(app)} == {

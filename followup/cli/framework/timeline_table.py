@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from followup.cli.framework.screen import Cell, Column, is_terminal, table
-from followup.domain.lifecycle import State
+from followup.domain.lifecycle import NEVER_SENT, State
 from followup.messages.view import MessageView
 from followup.wording.channels import channel_text
 from followup.wording.failure_reasons import failure_reason_of
@@ -17,8 +17,6 @@ from followup.wording.terminal_styles import STYLES
 
 STACK_WIDTH = 26
 """Of the column that holds a message's time and all that belongs to it, on a terminal."""
-
-NEVER_SENT = frozenset({State.EXPIRED, State.SUPPRESSED, State.CANCELLED})
 
 
 def print_timeline(messages: Sequence[MessageView], *, with_state: bool) -> None:

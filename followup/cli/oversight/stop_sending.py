@@ -13,7 +13,7 @@ from followup.cli.framework.options import AsJson
 from followup.cli.framework.screen import Cell, Column, note, say, say_json, say_lines, table
 from followup.context import AppContext
 from followup.domain.errors import Conflict, InvalidInput, NotFound
-from followup.messages.kill_switch_queries import SwitchScope
+from followup.domain.kill_switch import SwitchScope
 from followup.messages.view import utc_text
 from followup.sending import kill_switches
 from followup.sending.kill_switches import SwitchView, view_switches

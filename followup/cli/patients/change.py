@@ -12,11 +12,12 @@ import typer
 from followup.cli.framework.opening import actor, opened
 from followup.cli.framework.options import AsJson, Identifier, ProcedureAt
 from followup.cli.framework.screen import Cell, Column, note, say, say_json, table
-from followup.cli.framework.timeline_table import NEVER_SENT, step_title
+from followup.cli.framework.timeline_table import step_title
 from followup.cli.patients.timeline import about
 from followup.context import AppContext
-from followup.domain.lifecycle import State
+from followup.domain.lifecycle import NEVER_SENT, ONGOING, EnrolmentState, State
 from followup.domain.protocols.timeline import PlannedMessage
+from followup.domain.reasons import Reason
 from followup.enrolment import reschedule as changes
 from followup.enrolment.message_rows import STATE_OF_FATE
 from followup.enrolment.pause import pause_enrolment, resume_enrolment
@@ -44,7 +45,8 @@ def reschedule(
 ) -> None:
     """Plan anew for another procedure time.
 
-    What is not sent yet is planned afresh; advice that the patient has is not repeated.
+    What is not sent yet is planned afresh; advice that the patient has is not repeated. A finished
+    enrolment is active again where something is to come.
     """
     with opened() as app:
         enrolment, before = _look(app, identifier)
@@ -76,6 +78,8 @@ def reschedule(
     say(f"Procedure now     {day_and_time(moment.astimezone(zone))}  ({zone.key})")
     say()
     _compare(before, changed.timeline)
+    if enrolment.state == EnrolmentState.FINISHED and now.state in ONGOING:
+        note("The enrolment had finished. It is active again.")
     if dry_run:
         note("Nothing was changed. Without --dry-run, it would be.")
 
@@ -149,7 +153,7 @@ def _compare(before: Sequence[MessageView], after: Sequence[PlannedMessage]) -> 
     old = {
         (message.step, message.occurrence): message
         for message in before
-        if message.state not in NEVER_SENT or message.reason != "rescheduled"
+        if message.state not in NEVER_SENT or message.reason != Reason.RESCHEDULED
     }
     new = {(planned.step.key, planned.occurrence): planned for planned in after}
     columns = [Column("Step"), Column("Before"), Column("Now"), Column("Remarks")]

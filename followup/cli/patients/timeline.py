@@ -12,6 +12,7 @@ from followup.cli.framework.options import AsJson, Identifier
 from followup.cli.framework.screen import fields, note, say, say_json
 from followup.cli.framework.timeline_table import print_timeline
 from followup.domain.lifecycle import State
+from followup.domain.reasons import Reason
 from followup.enrolment.queries import find_enrolment, messages_of, patient_of
 from followup.enrolment.withdraw import withdrawal_reason
 from followup.messages.view import MessageView, message_views, utc_text
@@ -86,4 +87,4 @@ def print_enrolment(enrolment: Enrolment, *, why: str | None) -> None:
 
 
 def _is_superseded(message: MessageView) -> bool:
-    return message.state == State.CANCELLED and message.reason == "rescheduled"
+    return message.state == State.CANCELLED and message.reason == Reason.RESCHEDULED

@@ -17,6 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from followup.domain.lifecycle import EnrolmentState
 from followup.store.models.base import ACTOR, Base, among
 
 
@@ -39,9 +40,13 @@ class Enrolment(Base):
         # The latest patients first: of all clinics, and of one.
         Index("ix_enrolments_procedure_at_id", "procedure_at", "id"),
         Index("ix_enrolments_clinic_procedure_at_id", "clinic", "procedure_at", "id"),
-        CheckConstraint(
-            among("state", ["active", "paused", "withdrawn", "finished"]), name="state"
+        Index(
+            "ix_enrolments_finish_due_at",
+            "finish_due_at",
+            sqlite_where=text("finish_due_at IS NOT NULL"),
+            postgresql_where=text("finish_due_at IS NOT NULL"),
         ),
+        CheckConstraint(among("state", [state.value for state in EnrolmentState]), name="state"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -58,6 +63,8 @@ class Enrolment(Base):
     generation: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime]
     created_by: Mapped[str] = mapped_column(String(ACTOR))
+    # When it is next looked at whether it has finished; null once it has ended.
+    finish_due_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     # Free words, so they may name somebody: sealed under the patient's key.
     ended_reason_sealed: Mapped[bytes | None]

@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from followup.domain.lifecycle import State
+from followup.domain.message_kind import MessageKind
 from followup.store.models.base import ACCOUNT, PROVIDER_ID, Base, among
 
 
@@ -102,7 +103,7 @@ class Message(Base):
         # With channel and clinic, so that the console's figures are counted from the index alone.
         Index("ix_messages_state_due_at", "state", "due_at", "channel", "clinic"),
         CheckConstraint(among("state", [state.value for state in State]), name="state"),
-        CheckConstraint(among("kind", ["advice", "reply", "check"]), name="kind"),
+        CheckConstraint(among("kind", [kind.value for kind in MessageKind]), name="kind"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -206,7 +207,7 @@ class Attempt(Base):
     # From this real time on, the call can no longer be under way: "not there" can be believed.
     over_real_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
-    # accepted, refused, unavailable, unknown, absent, not-called; null while under way.
+    # An `AttemptOutcome`; null while under way.
     outcome: Mapped[str | None] = mapped_column(String(12))
     provider_id: Mapped[str | None] = mapped_column(String(PROVIDER_ID))
     code: Mapped[str | None] = mapped_column(String(40))

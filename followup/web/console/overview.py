@@ -13,13 +13,10 @@ from sqlalchemy import ColumnElement, func, literal, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from followup.domain.channel import ChannelKind
-from followup.domain.lifecycle import State
+from followup.domain.lifecycle import OUTCOME_KNOWN, State
 from followup.store.engine.types import AnyRow
 from followup.store.message_state import state_is
 from followup.store.models.messages import InboundMessage, Message, Receipt
-
-WENT = (State.SENT, State.DELIVERED, State.FAILED)
-"""States of messages for which the provider was called, and which are known to be over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +71,7 @@ def recent_days(
         channel: [
             DayFigures(
                 begins=since,
-                sent=sum(counts[number, channel, state] for state in WENT),
+                sent=sum(counts[number, channel, state] for state in OUTCOME_KNOWN),
                 delivered=counts[number, channel, State.DELIVERED],
                 failed=counts[number, channel, State.FAILED],
                 # Nobody can answer an e-mail to the service itself.
@@ -100,7 +97,7 @@ def _counts(
     parts = [
         select(literal(number).label("day"), Message.channel, Message.state, func.count())
         .where(
-            state_is(*WENT),
+            state_is(*OUTCOME_KNOWN),
             Message.due_at >= since,
             Message.due_at < until,
             *_of(Message.clinic, clinics),

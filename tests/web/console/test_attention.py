@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from followup.context import UnitOfWork
+from followup.domain.item_kind import ItemKind
 from followup.domain.roles import Role
 from followup.patients.records import read_patient
 from followup.store.models.audit import AuditEvent
@@ -189,7 +190,7 @@ def test_beyond_what_a_page_shows_it_says_that_there_is_more(sqlite_app, joined,
     with sqlite_app.store.write() as session:
         for serial in range(3):
             task = NewItem(
-                subject=f"s{serial}", kind="set-up", clinic=CLINIC, cause="TemplateError"
+                subject=f"s{serial}", kind=ItemKind.SET_UP, clinic=CLINIC, cause="TemplateError"
             )
             open_item(UnitOfWork(session, sqlite_app, sqlite_app.by("cli:test")), task)
 
@@ -219,7 +220,7 @@ def test_each_view_is_counted_beyond_the_page_too(sqlite_app, joined, monkeypatc
     with sqlite_app.store.write() as session:
         for serial in range(3):
             task = NewItem(
-                subject=f"s{serial}", kind="set-up", clinic=CLINIC, cause="TemplateError"
+                subject=f"s{serial}", kind=ItemKind.SET_UP, clinic=CLINIC, cause="TemplateError"
             )
             open_item(UnitOfWork(session, sqlite_app, sqlite_app.by("cli:test")), task)
     visitor = joined()
@@ -301,7 +302,7 @@ def test_sending_by_e_mail_closes_it(sqlite_app, joined):
     run_until(sqlite_app, SOON)
     (sent,) = [one for one in messages(sqlite_app, enrolment) if one.state == "sent"]
     with sqlite_app.store.write() as session:
-        task = NewItem.of_message(sent, kind="no-receipt", cause="no-receipt")
+        task = NewItem.of_message(sent, kind=ItemKind.NO_RECEIPT, cause="no-receipt")
         item = open_item(UnitOfWork(session, sqlite_app, sqlite_app.by("reconciler")), task)
     admin, path = joined(), f"/attention/{item}"
     asked = admin.get(admin.get(path).links()["Send by e-mail"])

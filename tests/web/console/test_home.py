@@ -9,9 +9,9 @@ import pytest
 
 from followup.clock import TimeLapseClock
 from followup.domain.channel import ChannelKind
+from followup.domain.kill_switch import SwitchScope
 from followup.domain.lifecycle import State
 from followup.domain.roles import Role
-from followup.messages.kill_switch_queries import SwitchScope
 from followup.monitoring.heartbeats import record_heartbeat
 from followup.sending.kill_switches import activate_switch
 from followup.web.console.overview import recent_days

@@ -10,10 +10,11 @@ import pytest
 from sqlalchemy import select
 
 from followup.consent.objections import lodge_objection_of_address
+from followup.domain.kill_switch import SwitchScope
+from followup.domain.message_kind import MessageKind
 from followup.domain.roles import Role
 from followup.enrolment.number_verification import MOST_WRONG, VALID
-from followup.messages.kill_switch_queries import SwitchScope
-from followup.messages.verification_code import HIDDEN, KIND, code_of
+from followup.messages.verification_code import HIDDEN, code_of
 from followup.patients.records import address_index, read_patient
 from followup.providers.twilio.channel import TwilioChannel
 from followup.sending.kill_switches import activate_switch
@@ -59,7 +60,7 @@ def asked(admin):
 
 
 def checks(app):
-    return [one for one in rows(app, Message) if one.kind == KIND]
+    return [one for one in rows(app, Message) if one.kind == MessageKind.CHECK]
 
 
 def code(app):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, update
 
 from followup.domain.roles import Role
 from followup.patients.records import read_patient
@@ -13,9 +13,20 @@ from followup.providers.twilio.webhooks import InboundText
 from followup.replies.inbound import take_inbound
 from followup.store.models.audit import AuditEvent
 from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
 from followup.store.models.staff import Call
-from tests.support.apps import actions, enrol_many, enrol_one, rows, run_until, sms_of, states
+from tests.support.apps import (
+    actions,
+    clock_of,
+    enrol_many,
+    enrol_one,
+    rows,
+    run_jobs,
+    run_until,
+    sms_of,
+    states,
+)
 from tests.support.people import ENROLLED_AT, nhs_number
 from tests.support.scripted_channel import refuse
 
@@ -269,6 +280,57 @@ def test_ending_asks_why_and_stops_everything(sqlite_app, admin, enrolment):
     assert "Nothing more goes out" in page.page.text
     assert set(states(sqlite_app, enrolment).values()) == {"cancelled"}
     assert "Change time" not in page.text
+
+
+def test_a_finished_follow_up_says_so_and_is_active_again_once_it_is_moved(
+    sqlite_app, joined, enrolment
+):
+    clock_of(sqlite_app).advance(timedelta(days=60))
+    run_jobs(sqlite_app)
+    admin = joined(Role.ENROL)
+
+    (found,) = rows(sqlite_app, Enrolment)
+    page = admin.get(f"/patients/{found.patient_id}")
+    assert "Finished" in page.text
+    assert "Follow-up finished" in page.text
+    assert "Record a death or a mistake" in page.links()
+    for offered in ("Pause", "Resume", "End the follow-up"):
+        assert offered not in page.text
+    listed = admin.post("/patients", {"wanted": "", "state": "finished"})
+    assert [text for text in listed.links() if text.startswith("Test")]
+    assert (
+        admin.post("/patients", {"wanted": "", "state": "active"})
+        .links()
+        .keys()
+        .isdisjoint(text for text in listed.links() if text.startswith("Test"))
+    )
+
+    day = sqlite_app.clock.now() + timedelta(days=1)
+    when = {"on": str(day.day), "on-month": str(day.month), "on-year": str(day.year), "at": "14:30"}
+    shown = admin.post(f"/enrolments/{enrolment}/time", when)
+    assert "The follow-up has finished. It will be active again." in shown.text
+    page = admin.post(
+        f"/enrolments/{enrolment}/time", shown.values(f"/enrolments/{enrolment}/time")
+    )
+    assert "Follow-up active again" in page.text
+    assert rows(sqlite_app, Enrolment)[0].state == "active"
+
+
+def test_a_move_that_leaves_nothing_to_send_is_said_to_leave_it_finished(
+    sqlite_app, joined, enrolment
+):
+    with sqlite_app.store.write() as session:
+        session.execute(update(Message).values(state="delivered"))
+    clock_of(sqlite_app).advance(timedelta(days=60))
+    run_jobs(sqlite_app)
+    day = sqlite_app.clock.now() + timedelta(days=1)
+
+    shown = joined(Role.ENROL).post(
+        f"/enrolments/{enrolment}/time",
+        {"on": str(day.day), "on-month": str(day.month), "on-year": str(day.year), "at": "14:30"},
+    )
+
+    assert "No message is left to send: it stays finished." in shown.text
 
 
 def test_a_death_is_recorded_and_said(sqlite_app, admin, enrolment):

@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from followup.context import AppContext
 from followup.domain.channel import ChannelKind
+from followup.domain.kill_switch import SwitchScope
 from followup.domain.roles import Role
-from followup.messages.kill_switch_queries import SwitchScope
 from followup.providers.twilio.webhooks import InboundText
 from followup.replies.inbound import take_inbound
 from followup.sending.kill_switches import activate_switch, deactivate_switch

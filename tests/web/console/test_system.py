@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from followup.domain.kill_switch import SwitchScope
 from followup.domain.roles import Role
-from followup.messages.kill_switch_queries import SwitchScope
 from followup.monitoring.alarms import take_notifications
 from followup.monitoring.health import HealthProblem, watched
 from followup.monitoring.heartbeats import record_heartbeat

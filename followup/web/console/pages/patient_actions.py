@@ -241,6 +241,7 @@ def _difference_page(
         enrolment=enrolment,
         form=form,
         at=at,
+        reopens=planned.to_come > 0,
         zone=here.zone_of(enrolment.clinic),
         title_of=here.titles(here.app.catalogue.protocols[enrolment.protocol]),
         rows=[(key, before.get(key), after.get(key), key in planned.received) for key in keys],

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import InvalidInput, NotFound, Problem
-from followup.messages.kill_switch_queries import SwitchScope
+from followup.domain.kill_switch import SwitchScope
 from followup.monitoring.broker import queue_lengths
 from followup.monitoring.health import last_sweeps
 from followup.monitoring.queries import heartbeats, queues, server_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from followup.messages.kill_switch_queries import SwitchScope
+from followup.domain.kill_switch import SwitchScope
 from followup.web.console.framework.request import Here
 from followup.wording.channels import covered_text
 

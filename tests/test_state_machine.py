@@ -325,7 +325,7 @@ class Promises(RuleBasedStateMachine):
         dying = (
             patch.object(calling.ProviderCalls, "begin", side_effect=Died)
             if before
-            else patch.object(calling, "settle", side_effect=Died)
+            else patch.object(calling, "settle_attempt", side_effect=Died)
         )
         self._wait_for_something()
         fresh = claim_due(self.app)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from typer.testing import CliRunner
 
+from followup.cli.framework.registry import app
 from tests.support.apps import MASTER_KEY, HandClock, enrol_many, make_app, tick
 from tests.support.people import PROCEDURE_AT
 
@@ -24,9 +25,9 @@ def followup(tmp_path, monkeypatch, migrated_sqlite_url):
     monkeypatch.setenv("FOLLOWUP_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("FOLLOWUP_DATABASE_URL", migrated_sqlite_url)
     clock = HandClock(datetime(LATER, 10, 19, 14, 0, tzinfo=UTC))
-    with closing(make_app(migrated_sqlite_url, clock=clock, version_per_minute=5)) as app:
-        enrol_many(app, 12, procedure_at=PROCEDURE_AT.replace(year=LATER))
-        tick(app)
+    with closing(make_app(migrated_sqlite_url, clock=clock, version_per_minute=5)) as made:
+        enrol_many(made, 12, procedure_at=PROCEDURE_AT.replace(year=LATER))
+        tick(made)
     monkeypatch.setenv("FOLLOWUP_MASTER_KEYS", b64encode(MASTER_KEY).decode())
 
     def run(*args):

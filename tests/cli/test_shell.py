@@ -235,7 +235,7 @@ def test_a_mistake_of_the_product_shows_no_data_and_no_traceback_unless_wanted(f
     program = (
         "import followup.cli.framework.registry as registry\n"
         "def version():\n    raise KeyError('Ada Lovelace')\n"
-        "registry.ENTRIES['version'] = registry.Entry('version:version', '')\n"
+        "registry.ENTRIES['version'] = registry.Entry('service.version:version', '')\n"
         "import followup.cli.service.version as module\n"
         "module.version = version\n"
         "from followup.cli import main\nmain()\n"

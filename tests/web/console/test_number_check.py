@@ -333,7 +333,7 @@ def test_a_kill_switch_is_said_at_once_and_holds_what_was_asked_for_before(sqlit
     tick(sqlite_app)
 
     assert sms_of(sqlite_app).texts == []
-    assert "A kill switch is on" in admin.get(page.path).text
+    assert "Sending is stopped by a kill switch" in admin.get(page.path).text
     told = admin.post(f"{page.path}/again", status=422)
     assert told.errors == ["Sending is stopped at the moment: type the number again instead"]
     clock_of(sqlite_app).advance(VALID)

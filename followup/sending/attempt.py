@@ -49,7 +49,7 @@ class StartedAttempt:
 def prepare_attempt(
     unit: UnitOfWork, row: SendRow, *, by_standby: bool = False
 ) -> StartedAttempt | None:
-    """Render one message of `standing.load` and return its attempt with the call to make.
+    """Render one message of `load_for_sending` and return its attempt with the call to make.
 
     By the first account of its channel, or the second where that one stands in.
 

@@ -86,7 +86,7 @@ def deactivate_switch(app: AppContext, switch_id: UUID, *, actor: str) -> Releas
     """Let go what a switch held, unless another one covers it; what came too late expires.
 
     A message whose time came meanwhile goes at the next sending hour inside its window. What is
-    left by an interruption, or held by a worker in that moment, `holding.release_held` lets go.
+    left by an interruption, or held by a worker in that moment, `release_held()` lets go.
     Raises `NotFound`, and `Conflict` for a switch that was lifted before.
     """
     app.store.transact(lambda session: _lift(session, app.by(actor), switch_id))

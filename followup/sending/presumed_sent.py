@@ -40,7 +40,7 @@ def can_be_asked(app: AppContext, channel: str) -> bool:
 
 
 def presume_sent(unit: UnitOfWork, rows: Sequence[SendRow]) -> int:
-    """Put messages of `standing.load` in doubt that were not sent yet; return how many.
+    """Put messages of `load_for_sending` in doubt that were not sent yet; return how many.
 
     What such a message would have led to, had it failed, may have gone out as well: from now on
     its failure is for a person, and never for the other channel.

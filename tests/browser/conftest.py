@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from followup.domain.roles import Role
-from tests.browser.screen import WIDE, Screen
+from tests.browser.screen import PATIENCE, WIDE, Screen
 from tests.browser.site import Site
 from tests.support.servers import PostgresServer
 
@@ -88,7 +88,7 @@ def window(chromium: Browser) -> Iterator[Callable[..., Screen]]:
             timezone_id="Europe/London",
             reduced_motion="reduce",
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE)
         if signed_in:
             held = token or site.session(*roles)
             cookie = {"name": "followup", "value": held, "url": site.address}

@@ -9,15 +9,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response, expect
 
 from tests.web.console.markup import breaches, parse
 
 AXE = Path(__file__).parent / "assets" / "axe.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 NARROW, WIDE = 320, 1280
+PATIENCE = 15_000
+"""So many milliseconds a page has for whatever it is to do."""
 EXPECTED = "Failed to load resource: the server responded with a status of "
 """What Chromium writes into its console for a page that is refused; `_on_response` sees those."""
+
+UNFINISHED = """//*[@data-module and not(@*[name() = concat("data-", ../@data-module, "-init")])]"""
+"""What the design system has not taken in hand yet: its script comes after the page has loaded."""
 
 RUN_AXE = """async tags => (await axe.run(document, {
         runOnly: {type: "tag", values: tags}, resultTypes: ["violations"], preload: false}))
@@ -30,7 +35,7 @@ class Screen:
 
     `rules` are those of the console's pages; pages for patients bring their own. `status` is that
     of the last page; one of 500 or above is a problem unless it `may_fail`. `also` are addresses
-    outside the site that may be asked.
+    outside the site that may be asked. For `patience` milliseconds a page may wait for its script.
     """
 
     def __init__(
@@ -47,6 +52,7 @@ class Screen:
         self.problems: list[str] = []
         self.status = 0
         self.may_fail = False
+        self.patience = PATIENCE
         self.also: tuple[str, ...] = ()
         self.page: Page = context.new_page()
         self._rules = rules or _console_rules
@@ -93,6 +99,7 @@ class Screen:
 
         Axe looks once, at the narrow page: it has every control of the wide one.
         """
+        self._wait_for_script()
         for width in widths:
             self._widen(width)
             if width == NARROW:
@@ -119,6 +126,10 @@ class Screen:
     def _widen(self, width: int) -> None:
         if self.page.viewport_size != (size := {"width": width, "height": 900}):
             self.page.set_viewport_size(size)  # type: ignore[arg-type]
+
+    def _wait_for_script(self) -> None:
+        if self.javascript:
+            expect(self.page.locator(UNFINISHED)).to_have_count(0, timeout=self.patience)
 
     def _axe(self) -> list[str]:
         """Return what axe finds. Its script comes by the debugger: the page's policy stays."""

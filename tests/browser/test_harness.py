@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.screen import Screen
+from tests.browser.screen import PATIENCE, Screen
 
 WITHOUT_WORDS = """document.querySelector("main").append(
     Object.assign(new Image(), {src: "/static/icon.svg"}))"""
@@ -22,6 +22,22 @@ def test_what_a_page_may_not_be_is_noticed(site, window, change, says):
     with pytest.raises(AssertionError, match=says):
         screen.look()
     screen.problems.clear()
+
+
+def test_a_page_is_not_judged_before_its_script_is_there(site, window):
+    screen = window(site.open())
+    held = []
+    screen.page.route("**/nhsuk-frontend.js*", lambda route: held.append(route))  # noqa: PLW0108 - no built-in will do
+    screen.go("/")
+    screen.patience = 1
+
+    with pytest.raises(AssertionError, match="to have count"):
+        screen.look()
+
+    assert screen.problems == []
+    screen.patience = PATIENCE
+    held[0].continue_()
+    screen.look()
 
 
 def test_an_error_in_the_console_is_noticed(site, window):

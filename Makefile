@@ -7,6 +7,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules
+# Kept whatever the shell says: else each of the many processes here compiles the whole source again.
+unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
 # Tests wait for real processes as much as they compute: twice as many as most have cores.
@@ -110,13 +112,14 @@ years: setup ## Run the fast tests under a clock that is a year ahead, and five 
 test: lint types ## All that CI checks: style, types, imports, every test, coverage
 	$(BIN)/coverage erase
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report= -m "not faults" $(ARGS)
-	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-append --cov-report= -m "faults and not long" $(ARGS)
+	$(BIN)/pytest tests/faults -n 2 --dist worksteal --cov --cov-append --cov-report= \
+		-m "faults and not long" $(ARGS)
 	$(BIN)/coverage report --include='followup/domain/*' --fail-under=100
 	$(BIN)/coverage report --omit='followup/domain/*' --fail-under=90
 
 .PHONY: faults-short
 faults-short: setup ## Run a short form of every fault run, as tests
-	$(BIN)/pytest -m faults $(ARGS)
+	$(BIN)/pytest tests/faults -m faults $(ARGS)
 
 .PHONY: faults
 faults: setup ## Kill workers, brokers and databases for real, and look for lost or doubled messages

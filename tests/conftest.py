@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 from followup.context import AppContext
 from followup.settings.logging import raise_on_private
 from tests.support.apps import Seconds, make_app
+from tests.support.compiled_statements import share_compiled_statements
 from tests.support.servers import PostgresServer, RedisServer
 
 EDGES = tuple(Path(__file__).parent / name for name in ("cli", "web"))
@@ -25,7 +26,8 @@ STORES = frozenset(
 )
 
 
-# How quick a machine is decides over no test.
+share_compiled_statements()
+# How long an example takes says how busy the machine is.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from followup.jobs import JOBS, LONGEST_RUN
@@ -290,3 +291,150 @@ def test_the_search_for_tables_of_words_finds_one(table: str):
 
 def test_a_table_of_figures_is_no_table_of_words():
     assert _tables_of_words(ast.parse("URGENCY = {ItemKind.REPLY: 2}")) == []
+
+
+# ------------------------------------------------------------------------------------- speed
+
+TIMERS = {"monotonic", "perf_counter", "process_time", "thread_time", "default_timer", "getrusage"}
+
+
+def _reads_a_timer(node: ast.AST, tainted: set[str]) -> bool:
+    """Tell whether an expression holds a reading of a clock, or a name that stands for one."""
+    return any(
+        (isinstance(each, ast.Name) and each.id in tainted)
+        or (
+            isinstance(each, ast.Attribute)
+            and ast.unparse(each).endswith((").elapsed", "answer.elapsed"))
+        )
+        or (isinstance(each, ast.Call) and _is_timer(each, tainted))
+        or (isinstance(each, ast.BinOp) and isinstance(each.op, ast.Sub) and _asks_now(each))
+        for each in ast.walk(node)
+    )
+
+
+def _is_timer(call: ast.Call, tainted: set[str]) -> bool:
+    name = called(call).removesuffix("_ns")
+    return name in TIMERS or name in tainted or (name == "time" and _of(call) == "time")
+
+
+def _asks_now(node: ast.AST) -> bool:
+    """Tell whether a difference is one to the present, which is how long something took."""
+    return any(called(call) == "now" and _of(call) == "datetime" for call in calls(node))
+
+
+def _tainted(tree: ast.AST) -> set[str]:
+    """Return the names of readings, of spans between them, and of functions that return one."""
+    found: set[str] = set()
+    while True:
+        before = len(found)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign | ast.AugAssign | ast.NamedExpr) and _reads_a_timer(
+                node.value, found
+            ):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                found |= {
+                    name.id
+                    for target in targets
+                    for name in ast.walk(target)
+                    if isinstance(name, ast.Name)
+                }
+            if isinstance(node, ast.FunctionDef) and any(
+                isinstance(each, ast.Return) and each.value and _reads_a_timer(each.value, found)
+                for each in ast.walk(node)
+            ):
+                found.add(node.name)
+        if len(found) == before:
+            return found
+
+
+def _asserts_on_speed(tree: ast.Module) -> list[int]:
+    """Return the lines that fail for the time which something took.
+
+    Not those inside a loop that give a reason: there somebody waits, and says for what in vain.
+    """
+    found = []
+    scopes = [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))]
+    functions = {node.name for node in scopes[1:] if isinstance(node, ast.FunctionDef)}
+    shared = _tainted(tree) & functions
+    for scope in scopes[1:]:
+        names = _tainted(scope) | shared
+        waits = {
+            id(each)
+            for loop in ast.walk(scope)
+            if isinstance(loop, ast.While)
+            for each in ast.walk(loop)
+        }
+        for node in ast.walk(scope):
+            if isinstance(node, ast.Assert):
+                is_wait = id(node) in waits and node.msg is not None
+                test: ast.AST = node.test
+            elif isinstance(node, ast.If) and _fails(node):
+                is_wait, test = id(node) in waits, node.test
+            else:
+                continue
+            if not is_wait and _reads_a_timer(test, names):
+                found.append(node.lineno)
+    return sorted(set(found))
+
+
+def _fails(node: ast.If) -> bool:
+    return any(
+        isinstance(each, ast.Raise) or (isinstance(each, ast.Call) and called(each) == "fail")
+        for statement in node.body
+        for each in ast.walk(statement)
+    )
+
+
+def _limits_examples(tree: ast.AST) -> list[int]:
+    """Return the lines that give an example of a property so long and no longer."""
+    return [
+        keyword.value.lineno
+        for node in calls(tree)
+        if called(node) in {"settings", "register_profile"}
+        for keyword in node.keywords
+        if keyword.arg == "deadline"
+        and not (isinstance(keyword.value, ast.Constant) and keyword.value.value is None)
+    ]
+
+
+def test_no_test_fails_for_being_slow():
+    """A busy machine is no fault of the code: see `tests/support/growth.py`, or `tests/bench`."""
+    offenders = [
+        f"{path}:{line}"
+        for path, tree in sources("tests")
+        if not path.startswith("tests/bench/")
+        for line in (*_asserts_on_speed(tree), *_limits_examples(tree))
+    ]
+
+    assert offenders == []
+    assert hypothesis.settings.default.deadline is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "began = time.monotonic()\n    work()\n    assert time.monotonic() - began < 1",
+        "t = perf_counter()\n    work()\n    took = perf_counter() - t\n    assert took < 1",
+        "since = datetime.now(UTC)\n    work()\n    assert datetime.now(UTC) - since < SECOND",
+        "assert abs(told - datetime.now(UTC)) < SECOND",
+        "assert client.get('/').elapsed < SECOND",
+        "assert 1000 / min(seconds_for_a_thousand() for _ in range(20)) > 20_000",
+        "t = time.time()\n    work()\n    if time.time() - t > 1:\n        pytest.fail('slow')",
+        "end = time.monotonic() + 1\n    work()\n    assert time.monotonic() < end, 'slow'",
+        "deadline = monotonic() + 1\n    while not done():\n        assert monotonic() < deadline",
+    ],
+    ids=["span", "name", "datetime", "age", "elapsed", "function", "if", "no-loop", "no-reason"],
+)
+def test_the_search_for_timed_tests_finds_one(body: str):
+    function = "def seconds_for_a_thousand():\n    return perf_counter() - BEGAN\n"
+
+    assert len(_asserts_on_speed(ast.parse(f"{function}def test():\n    {body}\n"))) == 1
+
+
+def test_a_wait_that_says_what_did_not_come_and_a_time_between_two_others_are_no_timed_tests():
+    wait = "while not done():\n        assert monotonic() < deadline, 'it never came'"
+    bracket = "assert before <= told <= datetime.now(UTC)"
+    source = f"def test():\n    deadline = monotonic() + 10\n    {wait}\n    {bracket}\n"
+
+    assert _asserts_on_speed(ast.parse(source)) == []
+    assert _limits_examples(ast.parse("settings(deadline=None)\nsettings(deadline=200)")) == [2]

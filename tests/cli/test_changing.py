@@ -96,7 +96,10 @@ def test_a_finished_enrolment_says_so_and_is_active_again_once_it_is_moved(follo
         clock_of(app).advance(timedelta(days=60))
         run_jobs(app)
 
-    assert "finished: every message has had its time" in followup("timeline", "REF-1").out
+    assert "Finished: it has run its course" in followup("timeline", "REF-1").out
+        "Finished: it has run its course and nothing more is due"
+        in followup("timeline", "REF-1").out
+    )
     refused = followup("pause", "REF-1")
     assert refused.code == 1
     assert "has finished" in refused.err

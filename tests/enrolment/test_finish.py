@@ -17,14 +17,9 @@ from followup.delivery.receipts import take_receipt
 from followup.domain.errors import AlreadyEnrolled, Conflict
 from followup.domain.lifecycle import ONGOING, EnrolmentState
 from followup.enrolment.finish import LOOK_AGAIN, finish_enrolments
-from followup.enrolment.reschedule import (
-    pause,
-    plan_again,
-    preview_reschedule,
-    reschedule,
-    resume,
-    withdraw,
-)
+from followup.enrolment.pause import pause_enrolment, resume_enrolment
+from followup.enrolment.reschedule import plan_again, preview_reschedule, reschedule
+from followup.enrolment.withdraw import withdraw_enrolment
 from followup.jobs import JOBS
 from followup.providers.interface import ReportedStatus
 from followup.replies.check_in import CHANGE_OF_MIND
@@ -219,7 +214,7 @@ def test_it_waits_until_the_time_for_an_answer_is_over(migrated_url):
 
 def test_one_that_is_paused_finishes_too_for_to_resume_it_would_send_nothing(app: AppContext):
     enrolment_id = enrol_one(app)
-    pause(app, enrolment_id, actor="cli:test")
+    pause_enrolment(app, enrolment_id, actor="cli:test")
 
     run_until(app, ALL_OVER)
 
@@ -230,7 +225,7 @@ def test_one_that_is_paused_finishes_too_for_to_resume_it_would_send_nothing(app
 
 def test_a_paused_one_with_a_window_open_stays_paused(app: AppContext):
     enrolment_id = enrol_one(app)
-    pause(app, enrolment_id, actor="cli:test")
+    pause_enrolment(app, enrolment_id, actor="cli:test")
 
     run_until(app, ENROLLED_AT + 7 * DAY)
 
@@ -240,7 +235,7 @@ def test_a_paused_one_with_a_window_open_stays_paused(app: AppContext):
 @pytest.mark.parametrize("deceased", [False, True], ids=["withdrawn", "died"])
 def test_one_that_was_ended_stays_ended(app: AppContext, deceased):
     enrolment_id = enrol_one(app)
-    withdraw(app, enrolment_id, reason="asked", actor="cli:test", deceased=deceased)
+    withdraw_enrolment(app, enrolment_id, reason="asked", actor="cli:test", deceased=deceased)
 
     run_until(app, ALL_OVER)
 
@@ -439,7 +434,7 @@ def test_a_reply_is_about_one_that_finished_rather_than_one_that_was_withdrawn(
 # ------------------------------------------------------------------------ what staff do then
 
 
-@pytest.mark.parametrize("change", [pause, resume])
+@pytest.mark.parametrize("change", [pause_enrolment, resume_enrolment])
 def test_there_is_nothing_to_pause_or_resume(app: AppContext, change):
     enrolment_id = finished(app)
 
@@ -503,7 +498,7 @@ def test_a_new_procedure_is_a_new_enrolment_and_the_old_one_stays_finished(app: 
 def test_one_that_has_finished_can_be_withdrawn(app: AppContext):
     enrolment_id = finished(app)
 
-    assert withdraw(app, enrolment_id, reason="a mistake", actor="cli:test") == 0
+    assert withdraw_enrolment(app, enrolment_id, reason="a mistake", actor="cli:test") == 0
 
     assert state_of(app, enrolment_id) == EnrolmentState.WITHDRAWN
 
@@ -512,7 +507,7 @@ def test_a_death_ends_what_goes_on_and_leaves_what_had_finished(app: AppContext)
     old = finished(app)
     new = enrol_one(app, reference="NEW", procedure_at=app.clock.now())
 
-    withdraw(app, new, reason="told by the GP", actor="cli:test", deceased=True)
+    withdraw_enrolment(app, new, reason="told by the GP", actor="cli:test", deceased=True)
 
     assert (state_of(app, old), state_of(app, new)) == (FINISHED, EnrolmentState.WITHDRAWN)
 
@@ -520,7 +515,7 @@ def test_a_death_ends_what_goes_on_and_leaves_what_had_finished(app: AppContext)
 def test_a_death_can_be_recorded_where_all_has_finished(app: AppContext):
     enrolment_id = finished(app)
 
-    withdraw(app, enrolment_id, reason="told by the GP", actor="cli:test", deceased=True)
+    withdraw_enrolment(app, enrolment_id, reason="told by the GP", actor="cli:test", deceased=True)
 
     (patient,) = rows(app, Patient)
     assert patient.deceased_at == app.clock.now()
@@ -679,7 +674,7 @@ def test_enrolments_of_an_earlier_version_finish_too(database_url):
     with closing(make_app(database_url)) as app:
         over, going_on = enrol_one(app, 1), enrol_one(app, 2, procedure_at=PROCEDURE_AT + 5 * DAY)
         withdrawn = enrol_one(app, 3)
-        withdraw(app, withdrawn, reason="asked", actor="cli:test")
+        withdraw_enrolment(app, withdrawn, reason="asked", actor="cli:test")
         migrate(app.store.engine, to="0001")
 
         migrate(app.store.engine)

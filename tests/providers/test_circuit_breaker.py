@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from datetime import timedelta
 
 import pytest
@@ -21,6 +20,7 @@ from followup.providers.resilience.circuit_breaker import (
 )
 from followup.providers.resilience.rate_limiter import Grant
 from followup.providers.resilience.shared_redis import LEFT_ALONE
+from tests.support.redis_time import RedisTime
 from tests.support.servers import RedisServer, free_port
 
 ACCOUNT = "twilio:+447700900999"
@@ -148,15 +148,18 @@ def shared(redis_url):
         one.close()
 
 
-def let_pass(redis_url, seconds):
+@pytest.fixture
+def redis_time(redis_url):
+    with RedisTime(redis_url) as time:
+        yield time
+
+
+def let_pass(redis_time, seconds):
     """Let time pass for the breaker in Redis: move what it waits for back."""
-    with Redis.from_url(redis_url) as redis:
-        (key,) = redis.keys()
-        for field in ("open_until", "probed_until"):
-            redis.hset(key, field, max(float(redis.hget(key, field)) - seconds, 1))
+    redis_time.let_pass(seconds, f"followup:breaker:{ACCOUNT}", "open_until", "probed_until")
 
 
-def test_processes_share_one_breaker(shared, redis_url):
+def test_processes_share_one_breaker(shared, redis_time):
     one, other = shared
 
     assert trip(one, 2) is Change.NONE
@@ -165,7 +168,7 @@ def test_processes_share_one_breaker(shared, redis_url):
     assert one.is_open(ACCOUNT)
     assert other.is_open(ACCOUNT)
 
-    let_pass(redis_url, SHORTEST_OPEN)
+    let_pass(redis_time, SHORTEST_OPEN)
     assert one.look(ACCOUNT, 9).granted == PROBES
     assert one.take(ACCOUNT, 9) == Grant(PROBES, timedelta(seconds=LOOK_AGAIN))
     assert not one.is_open(ACCOUNT)
@@ -176,18 +179,22 @@ def test_processes_share_one_breaker(shared, redis_url):
     assert one.take(ACCOUNT, 9) == Grant(9, NO_WAIT)
 
 
-def test_a_shared_breaker_stays_open_for_longer_each_time(shared, redis_url):
+def test_a_shared_breaker_stays_open_for_longer_each_time(shared, redis_time):
     one, other = shared
-    trip(one)
-    waits = []
+    with redis_time.around() as opening:
+        trip(one)
+    waits, passed = [], 0.0
     for _ in range(5):
-        waits.append(one.take(ACCOUNT, 1).wait.total_seconds())
-        let_pass(redis_url, LONGEST_OPEN)
+        with redis_time.around() as asking:
+            waits.append(one.take(ACCOUNT, 1).wait.total_seconds())
+        passed = max(passed, asking.since(opening)[1])
+        let_pass(redis_time, LONGEST_OPEN)
         one.take(ACCOUNT, 1)
         assert other.note(ACCOUNT, [ILL]) is Change.NONE
-        other.note(ACCOUNT, [ILL, ILL])
+        with redis_time.around() as opening:
+            other.note(ACCOUNT, [ILL, ILL])
 
-    assert waits == pytest.approx([5, 10, 20, 40, 60], abs=0.5)
+    assert waits == pytest.approx([5, 10, 20, 40, 60], abs=passed)
 
 
 def test_a_shared_breaker_that_is_closed_leaves_nothing_in_redis(shared, redis_url):
@@ -199,12 +206,12 @@ def test_a_shared_breaker_that_is_closed_leaves_nothing_in_redis(shared, redis_u
         assert redis.keys() == []
 
 
-def test_a_lost_probe_is_followed_by_others_across_processes(shared, redis_url):
+def test_a_lost_probe_is_followed_by_others_across_processes(shared, redis_time):
     one, other = shared
     trip(one)
-    let_pass(redis_url, SHORTEST_OPEN)
+    let_pass(redis_time, SHORTEST_OPEN)
     one.take(ACCOUNT, 9)
-    let_pass(redis_url, PROBE_TAKES)
+    let_pass(redis_time, PROBE_TAKES)
 
     assert other.take(ACCOUNT, 9).granted == PROBES
 
@@ -246,38 +253,33 @@ def test_what_a_process_saw_counts_when_redis_goes_away(seconds):
         breaker.close()
 
 
-def test_redis_and_a_process_agree_step_by_step(shared, seconds, redis_url):
+def test_redis_and_a_process_agree_step_by_step(shared, redis_time):
     """The same rules stand in two languages; whatever happens, they answer alike."""
-    alone, one = InProcessCircuitBreaker(opens_after=3, seconds=seconds), shared[0]
-    chance = random.Random(20261024)
+    alone, one = InProcessCircuitBreaker(opens_after=3, seconds=redis_time), shared[0]
+    chance, between = random.Random(20261024), 0.0
     for _ in range(300):
         step = chance.choice(["note", "note", "take", "look", "wait"])
         if step == "note":
             signs = [chance.random() < 0.25 for _ in range(chance.randint(1, 4))]
-            assert one.note(ACCOUNT, signs) is alone.note(ACCOUNT, signs)
+            with redis_time.around() as noting:
+                assert one.note(ACCOUNT, signs) is alone.note(ACCOUNT, signs)
+            between += noting.since(noting)[1]
         elif step == "wait":
-            span = chance.choice([1.0, 5.5, 10.5, 70.0])
-            seconds.passed += span
-            with Redis.from_url(redis_url) as redis:
-                if redis.keys():
-                    let_open_until_pass(redis, span)
+            let_pass(redis_time, chance.choice([1.0, 5.5, 10.5, 70.0]))
         else:
-            theirs, ours = getattr(one, step)(ACCOUNT, 9), getattr(alone, step)(ACCOUNT, 9)
+            with redis_time.around() as asking:
+                theirs, ours = getattr(one, step)(ACCOUNT, 9), getattr(alone, step)(ACCOUNT, 9)
             assert theirs.granted == ours.granted
-            assert theirs.wait.total_seconds() == pytest.approx(ours.wait.total_seconds(), abs=0.4)
+            # They were opened, and are asked, one after the other.
+            between += asking.since(asking)[1]
+            assert theirs.wait.total_seconds() == pytest.approx(
+                ours.wait.total_seconds(), abs=between
+            )
 
 
-def let_open_until_pass(redis, span):
-    (key,) = redis.keys()
-    for field in ("open_until", "probed_until"):
-        value = float(redis.hget(key, field))
-        if value:
-            redis.hset(key, field, max(value - span, 1))
-
-
-def test_time_in_redis_is_its_own(shared):
+def test_time_in_redis_is_its_own(shared, redis_time):
     trip(shared[0])
     first = shared[1].take(ACCOUNT, 1).wait
-    time.sleep(0.05)
+    let_pass(redis_time, 1.0)
 
-    assert shared[1].take(ACCOUNT, 1).wait < first
+    assert shared[1].take(ACCOUNT, 1).wait < first - timedelta(seconds=0.9)

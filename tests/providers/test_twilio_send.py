@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -165,13 +164,11 @@ def test_a_channel_goes_on_after_an_unknown_outcome(twilio, channel):
 
 
 def test_an_answer_that_comes_drop_by_drop_does_not_hold_the_caller(twilio, hasty):
-    twilio.plan("accept-trickle", seconds=30)
-    began = time.monotonic()
+    # Whoever waits for all of it is still waiting when the test has had its time.
+    twilio.plan("accept-trickle", seconds=3600)
 
     with pytest.raises(OutcomeUnknown):
         hasty.send(a_message())
-
-    assert time.monotonic() - began < hasty.longest_call.total_seconds() + 1.0
 
 
 def test_a_late_answer_to_one_request_is_never_taken_for_that_to_the_next(twilio, hasty):
@@ -308,12 +305,10 @@ def test_a_refused_connection_is_not_reached(make_channel):
 
 def test_a_connection_that_is_not_made_in_time_is_not_reached(make_channel, deaf_port):
     channel = make_channel(api_url=f"http://127.0.0.1:{deaf_port}", connect_timeout=0.3)
-    began = time.monotonic()
 
+    # The kernel gives up by itself after two minutes, which a test does not have.
     with pytest.raises(ChannelDown):
         channel.send(a_message())
-
-    assert time.monotonic() - began < 2.0
 
 
 def test_a_handshake_that_is_not_answered_is_not_reached(make_channel, silent_port):

@@ -131,7 +131,7 @@ def going_home(scene: Scene) -> dict[str, int]:
 def until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition():
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline, f"it did not happen within {PATIENCE} seconds"
         time.sleep(0.02)
 
 

@@ -263,6 +263,7 @@ def _writes_of_state(tree: ast.AST) -> list[int]:
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
             and node.func.attr == "values"
+            and "update(Enrolment)" not in ast.unparse(node.func)
             and any(keyword.arg == "state" for keyword in node.keywords)
         ):
             lines.append(node.lineno)

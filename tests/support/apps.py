@@ -36,7 +36,7 @@ from followup.providers.interface import Channel
 from followup.providers.resilience.circuit_breaker import CircuitBreaker, InProcessCircuitBreaker
 from followup.providers.resilience.rate_limiter import InProcessRateLimiter, RateLimiter
 from followup.providers.sandbox import SandboxChannel
-from followup.sending.claim import claim_due
+from followup.sending.claim import Batch, claim_due
 from followup.sending.send_batch import send_batch
 from followup.signed_links import SignedLinks
 from followup.store.encryption.keyring import load_keyring
@@ -280,10 +280,11 @@ def a_message(app: AppContext, state: State = State.PLANNED, **columns: Any) -> 
 
 def tick(app: AppContext) -> int:
     """Claim what is due and send it, as dispatcher and workers do; return how many calls."""
-    return sum(
-        send_batch(app, batch.token, batch.message_ids, executor=EXECUTOR)
-        for batch in claim_due(app)
-    )
+    return sum(_delivered(app, batch) for batch in claim_due(app))
+
+
+def _delivered(app: AppContext, batch: Batch) -> int:
+    return send_batch(app, batch.token, batch.message_ids, executor=EXECUTOR)
 
 
 def sweep(app: AppContext, *names: str) -> int:
@@ -293,11 +294,16 @@ def sweep(app: AppContext, *names: str) -> int:
 
 def run_jobs(app: AppContext) -> None:
     """Run the dispatcher and every sweep, until the dispatcher has nothing more to send now."""
+    swept = False
     for _ in range(100):
-        called = tick(app)
+        batches = list(claim_due(app))
+        if swept and not batches:
+            return
+        called = sum(_delivered(app, batch) for batch in batches)
         sweep(app)
         if not called:
             return
+        swept = True
     raise AssertionError("the dispatcher never came to an end")
 
 

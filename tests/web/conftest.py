@@ -23,12 +23,15 @@ from followup.web.app import create_app
 from tests.support.apps import make_app, rows
 from tests.support.people import CLINIC, PROTOCOL
 from tests.support.servers import PostgresServer, free_port
+from tests.web.prepared import share_prepared_routes
 
 AUTH_TOKEN = "0123456789abcdef0123456789abcdef"
 PUBLIC_URL = "https://followup.example.com"
 """What providers call: the test's own connection goes past the proxy that answers there."""
 
 Pairs = Sequence[tuple[str, str]]
+
+share_prepared_routes()
 
 
 def settings_for(**given: Any) -> Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,15 +10,18 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 from typing import Any, Protocol
-
-import urllib3
+from urllib.parse import quote, urlsplit
 
 from followup.providers.email.relay import MailRelay, RelayConnection
 from followup.providers.http import deadlines as bounded
+from followup.providers.http.connection_pool import AnswerLost, Connections, NotReached
+from followup.providers.http.response_reader import Answer
 
 SECONDS = 15.0
 """How long telling somebody may take, all in all."""
 _OK = range(200, 300)
+_IN_TARGETS = "/?:@!$&'()*+,;=%-._~"
+"""What an address may hold as it is; all else, spaces for instance, is quoted (RFC 3986)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,21 +73,25 @@ class WebhookMessenger:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._pool = urllib3.PoolManager(num_pools=1, maxsize=1)
 
     def tell(self, alert: OperatorAlert) -> None:
         text = "\n".join([alert.title, *alert.lines])
-        body = {"text": text, "alarms": list(alert.details)}
+        body = json.dumps({"text": text, "alarms": list(alert.details)}).encode()
         try:
-            answer = self._pool.request(
-                "POST",
-                self._url,
-                json=body,
-                timeout=urllib3.Timeout(total=SECONDS),
-                retries=False,
-                redirect=False,
-            )
-        except urllib3.exceptions.HTTPError as error:
-            raise OSError(type(error).__name__) from error
+            answer = self._post(body)
+        except (NotReached, AnswerLost) as error:
+            raise OSError(str(error)) from None
+        except ValueError:
+            # What it says quotes the address, which is a secret.
+            raise OSError("the address of the webhook can't be read") from None
         if answer.status not in _OK:
             raise OSError(f"the webhook answered {answer.status}")
+
+    def _post(self, body: bytes) -> Answer:
+        parts = urlsplit(self._url)
+        target = quote(f"{parts.path or '/'}{parts.query and '?'}{parts.query}", safe=_IN_TARGETS)
+        connections = Connections(
+            self._url, connect_timeout=SECONDS / 3, read_timeout=SECONDS * 2 / 3, keep=0
+        )
+        headers = {"Content-Type": "application/json"}
+        return connections.request("POST", target, body=body, headers=headers)

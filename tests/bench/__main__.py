@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from tests.bench import claims, enrolling, idle, lateness, memory, throughput
+from tests.bench import claims, enrolling, idle, lateness, memory, provider_http, throughput
 from tests.bench.figures import Figures
 from tests.bench.machinery import Machinery
 
@@ -19,6 +19,7 @@ SECTIONS: dict[str, Section] = {
     "throughput": lambda machinery, figures, given: throughput.measure(
         machinery, figures, messages=given.messages, rounds=given.rounds
     ),
+    "provider-http": lambda _, figures, given: provider_http.measure(figures, rounds=given.rounds),
     "claims": lambda machinery, figures, given: claims.measure(
         machinery,
         figures,

@@ -2,8 +2,9 @@
 
     python -m tests.bench.lean_twilio 0.05
 
-prints the port that it listens on. It shares the machine with those who are measured, so it does
-nothing but take messages: `GET /taken` tells how many. The other stand-in can fail; this can't.
+prints the port that it listens on; with `all-headers` behind it, it answers with as many as Twilio.
+It shares the machine with those who are measured, so it does nothing but take messages: `GET
+/taken` tells how many. The other stand-in can fail; this can't.
 """
 
 from __future__ import annotations
@@ -25,6 +26,27 @@ ROOT = Path(__file__).parents[2]
 TOGETHER = 0.001
 """Seconds within which answers that fall due are written together."""
 
+FEW_HEADERS = "Twilio-Request-Id: RQ0\r\n"
+ALL_HEADERS = "".join(
+    f"{line}\r\n"
+    for line in (
+        "Date: Fri, 23 Oct 2026 10:00:00 GMT",
+        "Twilio-Concurrent-Requests: 1",
+        "Twilio-Request-Id: RQ0123456789abcdef0123456789abcdef",
+        "Twilio-Request-Duration: 0.143",
+        "Access-Control-Allow-Origin: *",
+        "Access-Control-Allow-Headers: Accept, Authorization, Content-Type, Idempotency-Key",
+        "Access-Control-Allow-Methods: GET, POST, DELETE, OPTIONS",
+        "Access-Control-Expose-Headers: ETag",
+        "Access-Control-Allow-Credentials: true",
+        "X-Powered-By: AT-5000",
+        "Strict-Transport-Security: max-age=31536000",
+        "X-Shenanigans: none",
+        "X-Home-Region: us1",
+        "X-API-Domain: api.twilio.com",
+    )
+)
+
 
 class LeanTwilio:
     """The stand-in in a process of its own, for as long as the block lasts."""
@@ -32,8 +54,9 @@ class LeanTwilio:
     account_sid = ACCOUNT_SID
     auth_token = AUTH_TOKEN
 
-    def __init__(self, *, latency: float) -> None:
+    def __init__(self, *, latency: float, all_headers: bool = False) -> None:
         self._command = [sys.executable, "-m", "tests.bench.lean_twilio", str(latency)]
+        self._command += ["all-headers"] if all_headers else []
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -60,12 +83,12 @@ class LeanTwilio:
 class _Service:
     """What all connections share: the count, and the answers that wait for their time."""
 
-    def __init__(self, latency: float) -> None:
+    def __init__(self, latency: float, *, headers: str) -> None:
         self.taken = 0
         self._latency = latency
         self._waiting: deque[tuple[float, _Connection]] = deque()
         self._loop = asyncio.get_running_loop()
-        self._before, self._after = _answer_around_sid()
+        self._before, self._after = _answer_around_sid(headers)
 
     def take(self, connection: _Connection) -> None:
         """Accept a message; its connection gets the answer after the latency."""
@@ -84,7 +107,7 @@ class _Service:
             self._loop.call_at(max(self._waiting[0][0], now + TOGETHER), self._answer_due)
 
 
-def _answer_around_sid() -> tuple[bytes, bytes]:
+def _answer_around_sid(headers: str) -> tuple[bytes, bytes]:
     """Return what Twilio answers before and after a message's SID."""
     message = Message(
         sid="SID".rjust(34, "x"),
@@ -99,7 +122,7 @@ def _answer_around_sid() -> tuple[bytes, bytes]:
     resource = message.resource() | {"subresource_uris": {}, "uri": None}
     content = as_json(resource)
     head = (
-        "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nTwilio-Request-Id: RQ0\r\n"
+        f"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\n{headers}"
         f"Content-Length: {len(content)}\r\nConnection: keep-alive\r\n\r\n"
     )
     before, after = (head.encode() + content).split(message.sid.encode())
@@ -137,8 +160,8 @@ class _Connection(asyncio.Protocol):
             )
 
 
-async def _run(latency: float) -> None:
-    service = _Service(latency)
+async def _run(latency: float, *, headers: str) -> None:
+    service = _Service(latency, headers=headers)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: _Connection(service), "127.0.0.1", 0, backlog=1024)
     sys.stdout.write(json.dumps(port_of(server)) + "\n")
@@ -148,4 +171,5 @@ async def _run(latency: float) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_run(float(sys.argv[1])))
+    wanted = ALL_HEADERS if sys.argv[2:] == ["all-headers"] else FEW_HEADERS
+    asyncio.run(_run(float(sys.argv[1]), headers=wanted))

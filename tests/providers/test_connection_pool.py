@@ -173,6 +173,38 @@ def test_a_request_that_was_partly_written_may_have_arrived():
             connections.request("POST", "/", body=b"x" * 10_000_000, headers={})
 
 
+def test_a_request_that_is_taken_drop_by_drop_over_tls_is_given_up(tls_files):
+    certificate, key = tls_files
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    over = threading.Event()
+
+    def sip(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with context.wrap_socket(connection, server_side=True) as secure, suppress(OSError):
+            while not over.wait(0.02) and secure.recv(65_536):
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        # Little room between the two, so that the writer waits for the reader all the while.
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        reader = threading.Thread(target=sip, args=(server,))
+        reader.start()
+        connections = Connections(
+            f"https://127.0.0.1:{server.getsockname()[1]}",
+            connect_timeout=5.0,
+            read_timeout=0.5,
+            keep=1,
+            tls=ssl.create_default_context(cafile=certificate),
+        )
+
+        with pytest.raises(AnswerLost, match="TimeoutError"):
+            connections.request("POST", "/", body=b"x" * 100_000_000, headers={})
+
+        over.set()
+        reader.join()
+
+
 def test_a_forked_child_leaves_its_parents_connections_alone(peer, monkeypatch, connections_to):
     connections = connections_to(peer)
     get(connections)

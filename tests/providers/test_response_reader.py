@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from followup.providers.http.response_reader import MAX_HEAD, Answer, BrokenAnswer, read_answer
+from followup.providers.http.response_reader import (
+    MAX_BODY,
+    MAX_HEAD,
+    Answer,
+    BrokenAnswer,
+    read_answer,
+)
 
 LENGTH = b"HTTP/1.1 201 Created\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = (
@@ -80,12 +86,37 @@ def test_headers_are_found_in_any_case_and_lists_are_joined():
         pytest.param(b"HTTP/1.1 101 Switching\r\n\r\n", id="change-of-protocol"),
         pytest.param(LENGTH.replace(b"Content-Type:", b" folded:"), id="folded-header"),
         pytest.param(LENGTH.replace(b"Type: ", b"Type "), id="header-without-colon"),
+        pytest.param(LENGTH.replace(b": 5", b": " + b"9" * 5000), id="length-of-5000-digits"),
         pytest.param(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 2 * MAX_HEAD, id="endless-header"),
     ],
 )
 def test_what_is_no_whole_answer_is_refused(content):
     with pytest.raises(BrokenAnswer):
         read(content, piece=1000)
+
+
+@pytest.mark.parametrize(
+    ("head", "piece"),
+    [
+        pytest.param(b"Content-Length: %d" % (MAX_BODY + 1), b"x" * 65_536, id="with-a-length"),
+        pytest.param(
+            b"Transfer-Encoding: chunked", b"%x\r\n%b\r\n" % (65_536, b"x" * 65_536), id="in-chunks"
+        ),
+        pytest.param(b"Transfer-Encoding: chunked", b"7FFFFFFF\r\n", id="in-one-chunk"),
+        pytest.param(b"X: y", b"x" * 65_536, id="to-the-end"),
+    ],
+)
+def test_an_answer_without_end_is_not_read_for_ever(head, piece):
+    taken = 0
+
+    def receive() -> bytes:
+        nonlocal taken
+        taken += 1
+        assert taken * len(piece) < 2 * MAX_BODY, "it reads on and on"
+        return b"HTTP/1.1 200 OK\r\n%b\r\n\r\n" % head if taken == 1 else piece
+
+    with pytest.raises(BrokenAnswer, match="too long"):
+        read_answer(receive)
 
 
 def test_what_breaks_the_connection_is_passed_on():

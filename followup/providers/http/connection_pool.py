@@ -1,5 +1,7 @@
 """Connection pool that says, when a request fails, whether it can have arrived.
 
+Why it is not urllib3 that does this: docs/decisions/0013.
+
 Nothing is ever repeated or redirected here, and nothing is logged: what is sent may tell of people.
 """
 
@@ -13,7 +15,7 @@ from collections import deque
 from functools import lru_cache
 from select import POLLIN, poll
 from time import monotonic
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from followup.providers.http import deadlines as bounded
 from followup.providers.http.response_reader import Answer, BrokenAnswer, read_answer
@@ -58,7 +60,8 @@ class Connections:
         encrypted = parts.scheme == "https"
         self._host = parts.hostname
         self._port = parts.port or (443 if encrypted else 80)
-        self._first_headers = f"Host: {_host_header(parts)}\r\nAccept-Encoding: identity\r\n"
+        named = parts.netloc.rpartition("@")[2]  # With its port if that was given, without a user.
+        self._first_headers = f"Host: {named}\r\nAccept-Encoding: identity\r\n"
         self._tls = (tls or ssl.create_default_context()) if encrypted else None
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
@@ -134,11 +137,6 @@ _TARGET = re.compile(r"/[!-~]*")
 _HEADER = re.compile(r"[!-9;-~]+: [ -~]*")
 
 
-def _host_header(parts: SplitResult) -> str:
-    """Return the host as a request names it: with its port if that was given, without a user."""
-    return parts.netloc.rpartition("@")[2]
-
-
 @lru_cache(maxsize=64)
 def _lines(headers: tuple[tuple[str, str], ...]) -> str:
     """Return headers as they are written; nearly all requests have the same."""
@@ -166,10 +164,7 @@ class _Connection:
         self._write(request, left)
 
         def receive() -> bytes:
-            remaining = left()
-            if remaining <= 0:
-                raise TimeoutError("the answer took too long")
-            self.sock.settimeout(max(remaining, bounded.SHORTEST))
+            bounded.limit(self.sock, left)
             return self.sock.recv(_AT_ONCE)
 
         return read_answer(receive)
@@ -183,18 +178,22 @@ class _Connection:
         self.sock.close()
 
     def _write(self, request: bytes, left: bounded.Left) -> None:
-        """Write a request. When the first write fails, no byte of it left this machine."""
-        self.sock.settimeout(max(left(), bounded.SHORTEST))
+        """Write a request. When the first write fails, nothing that can be read has left."""
+        rest = memoryview(request)
         try:
-            written = self.sock.send(request)
+            bounded.limit(self.sock, left)
+            written = self.sock.send(rest[:_RECORD])
         except OSError as error:
             raise NotReached(f"the connection to {self._host} was gone: {error}") from error
-        if written < len(request):
-            self.sock.settimeout(max(left(), bounded.SHORTEST))
-            self.sock.sendall(memoryview(request)[written:])
+        while rest := rest[written:]:
+            bounded.limit(self.sock, left)
+            written = self.sock.send(rest[:_RECORD])
 
 
 _AT_ONCE = 65_536
+_RECORD = 16_384
+"""The longest record of TLS (RFC 8446, 5.1). One that is cut off can't be read by anybody; of more,
+written at once, the first ones may have arrived when the write fails."""
 
 
 def _connected(
@@ -204,11 +203,9 @@ def _connected(
     sock: socket.socket | None = None
     try:
         sock = bounded.connect((host, port), left)
-        sock.settimeout(max(left(), bounded.SHORTEST))
+        bounded.limit(sock, left)
         if tls:
             sock = tls.wrap_socket(sock, server_hostname=host)
-        if left() <= 0:
-            raise TimeoutError("looking up the name and connecting took too long")
     except OSError as error:
         if sock is not None:
             sock.close()

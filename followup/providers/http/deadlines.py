@@ -24,6 +24,14 @@ def after(seconds: float) -> Left:
     return lambda: end - monotonic()
 
 
+def limit(sock: socket.socket, left: Left) -> None:
+    """Let the socket's next wait take what is left; raise `TimeoutError` once nothing is."""
+    seconds = left()
+    if seconds <= 0:
+        raise TimeoutError("it took too long")
+    sock.settimeout(max(seconds, SHORTEST))
+
+
 def connect(address: tuple[str, int], left: Left) -> socket.socket:
     """Return a connection to host and port, tried at each of its addresses in the time left.
 
@@ -35,7 +43,7 @@ def connect(address: tuple[str, int], left: Left) -> socket.socket:
         try:
             # Small requests leave at once, also where the peer delays its acknowledgements.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.settimeout(max(left(), SHORTEST))
+            limit(sock, left)
             sock.connect(peer)
         except OSError as error:
             sock.close()
@@ -65,10 +73,7 @@ class _BoundedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: WriteableBuffer, /) -> int | None:
-        seconds = self._left()
-        if seconds <= 0:
-            raise TimeoutError("the answer took too long")
-        self._sock.settimeout(max(seconds, SHORTEST))
+        limit(self._sock, self._left)
         return self._raw.readinto(buffer)
 
     def close(self) -> None:

@@ -11,11 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 MAX_HEAD = 65_536
+MAX_BODY = 16 * 1024 * 1024
+"""Bytes; the longest page of a list that Twilio gives has about 2 MB."""
 
 _STATUS = re.compile(rb"HTTP/1\.(?P<minor>[01]) (?P<status>[1-5]\d\d)(?: [^\r\n]*)?")
+_LENGTH = re.compile(r"\d{1,10}", re.ASCII)
 _CHUNK_SIZE = re.compile(rb"(?P<size>[0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
 _END = b"\r\n"
-_INTERIM = 100
 _SWITCHING = 101
 _FINAL = 200
 _BODILESS = frozenset({204, 304})
@@ -71,7 +73,7 @@ class _Incoming:
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
-        self._bytes = b""
+        self._bytes = bytearray()
 
     @property
     def left_over(self) -> bool:
@@ -83,26 +85,32 @@ class _Incoming:
             if len(self._bytes) > limit:
                 raise BrokenAnswer("a line or the headers are too long")
             self._more()
-        taken, self._bytes = self._bytes[:end], self._bytes[end + len(mark) :]
-        return taken
+        return self._taken(end, skip=len(mark))
 
     def exactly(self, count: int) -> bytes:
+        if count > MAX_BODY:
+            raise BrokenAnswer("it is too long")
         while len(self._bytes) < count:
             self._more()
-        taken, self._bytes = self._bytes[:count], self._bytes[count:]
-        return taken
+        return self._taken(count)
 
     def to_end(self) -> bytes:
         while more := self._receive():
             self._bytes += more
-        taken, self._bytes = self._bytes, b""
-        return taken
+            if len(self._bytes) > MAX_BODY:
+                raise BrokenAnswer("it is too long")
+        return self._taken(len(self._bytes))
 
     def _more(self) -> None:
         more = self._receive()
         if not more:
             raise BrokenAnswer("the connection ended in the middle")
         self._bytes += more
+
+    def _taken(self, count: int, *, skip: int = 0) -> bytes:
+        taken = bytes(self._bytes[:count])
+        del self._bytes[: count + skip]
+        return taken
 
 
 def _head(incoming: _Incoming) -> tuple[int, int, Headers]:
@@ -130,7 +138,7 @@ def _body(incoming: _Incoming, status: int, headers: Headers) -> tuple[bytes, bo
             raise BrokenAnswer(f"the answer is encoded as {coding}")
         return b"".join(_chunks(incoming)), True
     if (length := headers.get("Content-Length")) is not None:
-        if not (length.isascii() and length.isdecimal()):
+        if not _LENGTH.fullmatch(length):
             raise BrokenAnswer(f"its length is given as {length}")
         return incoming.exactly(int(length)), True
     return incoming.to_end(), False
@@ -138,6 +146,7 @@ def _body(incoming: _Incoming, status: int, headers: Headers) -> tuple[bytes, bo
 
 def _chunks(incoming: _Incoming) -> list[bytes]:
     chunks: list[bytes] = []
+    room = MAX_BODY
     while True:
         match = _CHUNK_SIZE.fullmatch(incoming.until(_END))
         if match is None:
@@ -145,6 +154,8 @@ def _chunks(incoming: _Incoming) -> list[bytes]:
         size = int(match["size"], 16)
         if size == 0:
             break
+        if (room := room - size) < 0:
+            raise BrokenAnswer("it is too long")
         chunks.append(incoming.exactly(size))
         if incoming.exactly(len(_END)) != _END:
             raise BrokenAnswer("a chunk is longer than it says")

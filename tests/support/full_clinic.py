@@ -299,9 +299,7 @@ def _items(app: AppContext, message: Message) -> dict[str, UUID]:
         kind: NewItem(subject=kind, kind=ItemKind(kind), clinic=CLINIC, cause="TemplateError")
         for kind in ("set-up", "blast-radius")
     }
-    about = {
-        kind.value: NewItem.of_message(message, kind=kind.value, cause="30006") for kind in ItemKind
-    }
+    about = {kind.value: NewItem.of_message(message, kind=kind, cause="30006") for kind in ItemKind}
     by = app.by("worker")
     with app.store.write() as session:
         opened = {

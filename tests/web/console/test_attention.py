@@ -390,7 +390,7 @@ def open_another(app):
     (first,) = tasks(app)
     task = NewItem(
         subject="failed:another",
-        kind=first.kind,
+        kind=ItemKind(first.kind),
         clinic=first.clinic,
         cause="30006",
         patient_id=first.patient_id,

@@ -58,7 +58,7 @@ def test_the_guide_tells_the_scores_of_the_shipped_phrases(
         "red flags raised in vain": [
             str(each.scores[ReplyClass.RED_FLAG].false_alarms) for each in reports
         ],
-        "wishes to stop found": [found(each, ReplyClass.STOP) for each in reports],
+        "requests to stop found": [found(each, ReplyClass.STOP) for each in reports],
         "false alarms of other classes": [in_vain(each) for each in reports],
         "missed of other classes": [missed(each) for each in reports],
     }

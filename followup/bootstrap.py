@@ -93,7 +93,7 @@ def require_database(settings: Settings) -> None:
 
 
 def _open_database(settings: Settings) -> Engine:
-    """Return an engine on a database that has the current schema; raise as `build` does."""
+    """Return an engine on a database that has the current schema; raise as `build_app` does."""
     if settings.is_sqlite:
         settings.make_data_dir()
     engine = make_engine(settings.database_url)

@@ -132,7 +132,7 @@ def load_for_sending(session: Session, message_ids: Sequence[UUID]) -> list[Send
 def load_leased_for_sending(
     session: Session, message_ids: Sequence[UUID], *, token: UUID, now: datetime
 ) -> list[SendRow]:
-    """Return what `load` does of those that are claimed under this lease, unless it is over.
+    """Return what `load_for_sending` does, of those claimed under this lease, unless it is over.
 
     `now` is real time.
     """

@@ -13,7 +13,7 @@ NAMES = [
 ]
 """Every document that is read, by its path below the root. New ones are read by themselves."""
 
-_FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 class Block(NamedTuple):
@@ -36,11 +36,16 @@ def read(document: str) -> str:
 
 def blocks_of(document: str) -> list[Block]:
     """Return the fenced blocks of a document, in order."""
-    found = _FENCED.findall(read(document))
+    found = FENCED.findall(read(document))
     return [
         Block(document, number, language, text)
         for number, (language, text) in enumerate(found, start=1)
     ]
+
+
+def texts_of(document: str, language: str) -> list[str]:
+    """Return what the blocks of a document in a language hold."""
+    return [block.text for block in blocks_of(document) if block.language == language]
 
 
 def all_blocks(language: str) -> list[Block]:
@@ -50,7 +55,7 @@ def all_blocks(language: str) -> list[Block]:
 
 def prose_of(document: str) -> str:
     """Return a document without its blocks, as one line: where lines break means nothing."""
-    text = _FENCED.sub(" ", read(document))
+    text = FENCED.sub(" ", read(document))
     if not document.endswith(".md"):
         text = re.sub(r"^# ?", "", text, flags=re.MULTILINE)
     return " ".join(text.split())

@@ -27,7 +27,7 @@ from followup.catalogue.load import load_catalogue
 from followup.content.metadata import Meta
 from followup.domain.lifecycle import MOVES, State
 from tests.cli.conftest import FOLLOWUP, CommandLine, enrolled
-from tests.documents import NAMES, ROOT, Block, all_blocks, blocks_of, commands_in, read
+from tests.documents import NAMES, ROOT, Block, all_blocks, blocks_of, commands_in, read, texts_of
 from tests.support.apps import HandClock, make_app
 from tests.support.people import nhs_number
 from tests.support.servers import HOST, PostgresServer
@@ -61,7 +61,7 @@ def as_protocol(document: str, folder: Path) -> None:
 
     A document that shows steps alone borrows the head of the guide to protocols.
     """
-    blocks = [block.text for block in blocks_of(document) if block.language == "toml"]
+    blocks = texts_of(document, "toml")
     if not blocks[0].startswith("key ="):
         head = next(block for block in blocks_of(HEAD) if block.language == "toml")
         blocks.insert(0, head.text)
@@ -305,11 +305,6 @@ def shows(sample: str, printed: str) -> bool:
     return re.search("".join(parts), plain(printed) + "\n") is not None
 
 
-def samples_of(document: str) -> list[str]:
-    """Return what a document shows of what commands print."""
-    return [block.text for block in blocks_of(document) if block.language == "text"]
-
-
 def demonstration(folder: Path) -> str:
     """Return what the demonstration shows on a terminal, played as fast as it goes."""
     terminal, end = pty.openpty()
@@ -341,7 +336,7 @@ def _more(terminal: int) -> bytes:
 @SLOW
 @pytest.mark.timeout(300)
 def test_the_demonstration_shows_what_the_readme_does(tmp_path: Path):
-    while_it_plays, at_its_end, _ = samples_of("README.md")
+    while_it_plays, at_its_end, _ = texts_of("README.md", "text")
 
     shown = demonstration(tmp_path)
 
@@ -356,7 +351,7 @@ def test_the_preview_shows_what_the_readme_does(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "300")
     [command] = [each for each in commands_of("README.md") if " preview " in each]
-    *_, sample = samples_of("README.md")
+    *_, sample = texts_of("README.md", "text")
 
     followup = CommandLine(tmp_path, migrated_sqlite_url)
     followup.now = DAY
@@ -366,7 +361,7 @@ def test_the_preview_shows_what_the_readme_does(
 
 
 def test_the_folder_of_a_message_is_as_the_guide_draws_it():
-    [tree] = samples_of("docs/writing-messages.md")
+    [tree] = texts_of("docs/writing-messages.md", "text")
     folder = ROOT / "templates" / "messages"
     path: list[str] = []
     drawn = set()
@@ -384,17 +379,17 @@ def test_the_folder_of_a_message_is_as_the_guide_draws_it():
 
 
 def test_every_sample_of_output_is_compared():
-    # The tree in docs/architecture.md is compared by tests/test_architecture_docs.py.
+    # The tree in docs/architecture.md is compared by tests/documents/test_engineers_guides.py.
     samples = {block.document for block in all_blocks("text")} - {"docs/architecture.md"}
 
     assert samples == {"README.md", "docs/writing-messages.md"}
-    assert len(samples_of("README.md")) == 3
+    assert len(texts_of("README.md", "text")) == 3
 
 
 # ---------------------------------------------------------------------------------- diagrams
 
 
-# Those in docs/architecture.md show modules, and tests/test_architecture_docs.py looks them up.
+# Those in docs/architecture.md show modules: tests/documents/test_engineers_guides.py has them.
 DIAGRAMS_OF_STATES = [
     block for block in all_blocks("mermaid") if block.document != "docs/architecture.md"
 ]

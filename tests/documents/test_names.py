@@ -1,4 +1,4 @@
-"""What a document names is there: files, settings, commands with their options, targets of make."""
+"""What a document names is there: settings, and commands with their options."""
 
 from __future__ import annotations
 
@@ -10,19 +10,10 @@ from typer.main import get_command
 
 from followup.cli.framework.registry import app
 from followup.settings.settings import Settings
-from tests.documents import NAMES, ROOT, prose_of, read
+from tests.documents import NAMES, prose_of, read
 
 SETTINGS = {f"FOLLOWUP_{name.upper()}" for name in Settings.model_fields}
 OF_THE_TESTS = {"FOLLOWUP_TEST_REPLIES"}
-
-
-@pytest.mark.parametrize("document", NAMES)
-def test_every_file_that_is_linked_is_there(document: str):
-    links = re.findall(r"\]\(([^)#]+)[^)]*\)", read(document))
-
-    for target in links:
-        if not target.startswith("http"):
-            assert ((ROOT / document).parent / target).exists(), target
 
 
 @pytest.mark.parametrize("document", NAMES)
@@ -43,11 +34,3 @@ def test_every_command_that_is_named_has_the_options_it_is_named_with(document: 
             command = command.get_command(None, name)
         known = {"--help", *(option for each in command.params for option in each.opts)}
         assert {word for word in words if word.startswith("--")} <= known, quoted
-
-
-@pytest.mark.parametrize("document", NAMES)
-def test_every_target_of_make_that_is_named_is_one(document: str):
-    named = set(re.findall(r"`make ([a-z-]+)", prose_of(document)))
-    targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), flags=re.MULTILINE))
-
-    assert named - targets == set()

@@ -6,8 +6,6 @@ from contextlib import closing
 from datetime import timedelta
 from threading import Event
 
-import pytest
-
 from followup.domain.errors import StoreUnavailable
 from followup.monitoring.health import health_problems, watched
 from followup.monitoring.heartbeats import (
@@ -21,6 +19,7 @@ from followup.monitoring.heartbeats import (
 from followup.store.models.operations import Heartbeat
 from tests.support.apps import clock_of, rows
 from tests.support.people import ENROLLED_AT as NOW
+from tests.support.waiting import wait_until
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
@@ -88,9 +87,9 @@ def test_a_heart_beats_for_what_is_alive_and_takes_its_signs_away(sqlite_app):
     every = timedelta(seconds=0.01)
     heart = HeartbeatThread(lambda: sqlite_app, parts, instance="here:1", every=every)
     assert looked.wait(5)
-    wait_for(lambda: components(sqlite_app) == {"web"})
+    wait_until(lambda: components(sqlite_app) == {"web"}, seconds=5)
     alive.set()
-    wait_for(lambda: components(sqlite_app) == {"web", "worker"})
+    wait_until(lambda: components(sqlite_app) == {"web", "worker"}, seconds=5)
 
     heart.close()
 
@@ -109,17 +108,8 @@ def test_a_heart_waits_for_a_database_that_is_away(sqlite_app):
     with closing(
         HeartbeatThread(open_ledger, {"web": lambda: True}, instance="here:1", every=every)
     ):
-        wait_for(lambda: components(sqlite_app) == {"web"})
+        wait_until(lambda: components(sqlite_app) == {"web"}, seconds=5)
 
 
 def components(app):
     return {row.component for row in rows(app, Heartbeat)}
-
-
-def wait_for(condition):
-    ticker = Event()
-    for _ in range(500):
-        if condition():
-            return
-        ticker.wait(0.01)
-    pytest.fail("waited in vain")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -157,14 +156,6 @@ def search_for(outgoing: Outgoing, *, taken: tuple[str, ...] = (), **chosen: obj
         "belongs_elsewhere": taken.__contains__,
     }
     return Sought(**given | chosen)
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    """Wait until something that another process does has come true."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)
 
 
 @pytest.fixture(scope="session")

@@ -25,8 +25,9 @@ from followup.domain.errors import (
 from followup.providers.email import channel as smtp
 from followup.providers.email.channel import SmtpChannel
 from followup.providers.interface import CannotTell, ReportedStatus
-from tests.providers.conftest import a_message, eventually, search_for
+from tests.providers.conftest import a_message, search_for
 from tests.stand_ins.mail import CLOSE, PASSWORD, RESET, SILENCE, USER, MailServer
+from tests.support.waiting import wait_until
 
 PATIENT = "pat@example.com"
 CLINIC = "Derriford Pain Clinic <pain@example.org>"
@@ -439,7 +440,7 @@ def test_closing_the_channel_ends_its_sessions_in_good_order(server, channel):
 
     channel.close()
 
-    eventually(lambda: not server._transports)
+    wait_until(lambda: not server._transports)
 
 
 # ------------------------------------------------------------------------------ encryption

@@ -6,7 +6,8 @@ import pytest
 from twilio.rest import Client
 
 from followup.providers.twilio.client import LeanHttpClient
-from tests.providers.conftest import Hook, eventually
+from tests.providers.conftest import Hook
+from tests.support.waiting import wait_until
 
 ACCOUNT = "AC" + "0" * 32
 
@@ -25,7 +26,7 @@ def test_a_form_keeps_each_value_of_a_list_and_the_path_of_the_base_address(hook
         "POST", "https://api.twilio.com/x.json", data={"A": ["1 2", "é&"], "B": None, "C": 3}
     )
 
-    eventually(lambda: hook.posted)
+    wait_until(lambda: hook.posted)
     assert hook.posted[0].target == "/below/x.json"
     assert hook.posted[0].body == "A=1+2&A=%C3%A9%26&C=3"
 

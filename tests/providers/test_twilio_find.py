@@ -17,9 +17,9 @@ from tests.providers.conftest import (
     SERVICE,
     TEXT,
     a_message,
-    eventually,
     search_for,
 )
+from tests.support.waiting import wait_until
 
 SID = "SM" + "0" * 32
 
@@ -63,7 +63,7 @@ def test_a_text_that_is_still_queued_has_no_sending_date_and_is_found(twilio, ch
 def test_a_text_that_was_sent_meanwhile_is_found_as_sent(twilio, channel):
     twilio.configure(sent_after=0, delivered_after=60)
     outgoing = send_unknown(twilio, channel)
-    eventually(lambda: twilio.messages()[0]["status"] == "sent")
+    wait_until(lambda: twilio.messages()[0]["status"] == "sent")
 
     found = channel.find(search_for(outgoing))
 
@@ -78,7 +78,7 @@ def test_a_text_that_twilio_does_not_list_yet_is_found_once_it_does(twilio, chan
     early = channel.find(search_for(outgoing))
 
     assert isinstance(early, Absent)
-    eventually(lambda: isinstance(channel.find(search_for(outgoing)), ProviderReport))
+    wait_until(lambda: isinstance(channel.find(search_for(outgoing)), ProviderReport))
 
 
 def test_a_text_that_is_known_as_another_attempts_never_counts(twilio, channel):
@@ -276,7 +276,7 @@ def test_polling_tells_how_a_text_fares(twilio, channel):
     twilio.configure(sent_after=0, delivered_after=0)
     sid = channel.send(a_message()).provider_id
 
-    eventually(lambda: channel.poll(sid).status is ReportedStatus.DELIVERED)
+    wait_until(lambda: channel.poll(sid).status is ReportedStatus.DELIVERED)
 
 
 def test_polling_tells_why_a_text_was_not_delivered(twilio, channel):
@@ -284,7 +284,7 @@ def test_polling_tells_why_a_text_was_not_delivered(twilio, channel):
     twilio.plan("undelivered", code=30006)
     sid = channel.send(a_message()).provider_id
 
-    eventually(lambda: channel.poll(sid).status is ReportedStatus.FAILED)
+    wait_until(lambda: channel.poll(sid).status is ReportedStatus.FAILED)
 
     report = channel.poll(sid)
     assert (report.code, report.recipient, report.opted_out) == ("30006", True, False)

@@ -30,9 +30,9 @@ from tests.providers.conftest import (
     TEXT,
     MakeChannel,
     a_message,
-    eventually,
 )
 from tests.stand_ins.twilio import TwilioStandIn
+from tests.support.waiting import wait_until
 
 
 def test_a_text_goes_out_as_it_is_with_our_ids_in_the_callback_address(twilio, channel):
@@ -360,7 +360,7 @@ def test_a_server_that_was_gone_between_two_texts_is_reached_anew(
     twilio.configure(idle_limit=0.05)
     channel.send(a_message())
     (kept,) = channel._http._connections._idle
-    eventually(lambda: not kept.is_fresh)  # The server has closed it, as servers do.
+    wait_until(lambda: not kept.is_fresh)  # The server has closed it, as servers do.
 
     channel.send(a_message())
 

@@ -16,8 +16,9 @@ from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
 from followup.providers.twilio.client import LeanHttpClient
-from tests.providers.conftest import MOBILE, OTHER_MOBILE, SENDER, SERVICE, TEXT, eventually
+from tests.providers.conftest import MOBILE, OTHER_MOBILE, SENDER, SERVICE, TEXT
 from tests.providers.rest import call, create
+from tests.support.waiting import wait_until
 
 FIELDS = {
     "account_sid": r"AC[0-9a-f]{32}",
@@ -91,7 +92,7 @@ def test_a_message_is_fetched_by_its_sid_and_gets_a_sending_date_when_it_is_sent
     twilio.configure(sent_after=0, delivered_after=0)
     _, _, created = create(twilio)
 
-    eventually(lambda: call(twilio, created["uri"])[2]["status"] == "delivered")
+    wait_until(lambda: call(twilio, created["uri"])[2]["status"] == "delivered")
 
     code, _, fetched = call(twilio, created["uri"])
     assert code == 200
@@ -153,7 +154,7 @@ def test_a_list_is_paged_through_its_next_page_uri_also_while_more_arrive(twilio
 def test_a_list_is_filtered_as_the_description_has_it(twilio, query, found):
     twilio.configure(sent_after=0, delivered_after=0)
     create(twilio)
-    eventually(lambda: twilio.messages()[0]["status"] == "delivered")
+    wait_until(lambda: twilio.messages()[0]["status"] == "delivered")
     now = datetime.now(UTC)
     days = {
         name: (now + timedelta(days=offset)).date().isoformat()

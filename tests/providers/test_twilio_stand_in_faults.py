@@ -10,9 +10,10 @@ import sys
 import psutil
 import pytest
 
-from tests.providers.conftest import OTHER_MOBILE, SERVICE, a_message, eventually
+from tests.providers.conftest import OTHER_MOBILE, SERVICE, a_message
 from tests.providers.rest import create
 from tests.stand_ins.twilio import ROOT, TwilioStandIn
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_status_callbacks_come_as_they_are_told_to(twilio, reporting, hook, faul
 
     if fault == "callback-before-answer":
         assert hook.statuses() == told
-    eventually(lambda: len(hook.posted) == len(told))
+    wait_until(lambda: len(hook.posted) == len(told))
     assert hook.statuses() == told
 
 
@@ -50,7 +51,7 @@ def test_status_callbacks_may_come_twice(twilio, reporting, hook):
 
     reporting.send(a_message())
 
-    eventually(lambda: len(hook.posted) == 4)
+    wait_until(lambda: len(hook.posted) == 4)
     assert sorted(hook.statuses()) == ["delivered", "delivered", "sent", "sent"]
 
 
@@ -58,11 +59,11 @@ def test_status_callbacks_may_never_come(twilio, reporting, hook):
     twilio.plan("callback-none", times=2)
     reporting.send(a_message())
     reporting.send(a_message())
-    eventually(lambda: {taken["status"] for taken in twilio.messages()} == {"delivered"})
+    wait_until(lambda: {taken["status"] for taken in twilio.messages()} == {"delivered"})
 
     reporting.send(a_message())
 
-    eventually(lambda: len(hook.posted) == 2)
+    wait_until(lambda: len(hook.posted) == 2)
     assert {posted.form["MessageSid"] for posted in hook.posted} == {twilio.messages()[-1]["sid"]}
 
 
@@ -72,7 +73,7 @@ def test_a_message_by_a_service_is_queued_after_it_was_accepted(twilio, make_cha
 
     channel.send(a_message())
 
-    eventually(lambda: len(hook.posted) == 3)
+    wait_until(lambda: len(hook.posted) == 3)
     assert hook.statuses() == ["queued", "sent", "delivered"]
     assert hook.posted[0].form["MessagingServiceSid"] == SERVICE
 
@@ -83,7 +84,7 @@ def test_a_callback_can_be_made_to_say_anything(twilio, reporting, hook):
 
     twilio.report(sent.provider_id, "undelivered", code=30008)
 
-    eventually(lambda: hook.posted)
+    wait_until(lambda: hook.posted)
     assert hook.posted[0].form["ErrorCode"] == "30008"
 
 
@@ -188,7 +189,7 @@ def test_it_ends_with_the_process_that_started_it():
 
         owner.kill()
 
-        eventually(lambda: not _runs(pid))
+        wait_until(lambda: not _runs(pid))
 
 
 def test_it_can_be_run_by_itself():

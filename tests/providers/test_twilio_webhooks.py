@@ -19,9 +19,10 @@ from followup.providers.twilio.webhooks import (
     parse_inbound,
     parse_status,
 )
-from tests.providers.conftest import a_message, eventually
+from tests.providers.conftest import a_message
 from tests.stand_ins.twilio import AUTH_TOKEN
 from tests.stand_ins.twilio_callbacks import sign
+from tests.support.waiting import wait_until
 
 PUBLIC = "https://followup.example.org"
 PATH = "/hooks/twilio/status?message=1&attempt=2"
@@ -141,7 +142,7 @@ def test_a_callback_of_the_stand_in_is_believed_and_leads_to_its_attempt(
     outgoing = a_message()
 
     sent = channel.send(outgoing)
-    eventually(lambda: len(hook.posted) == 2)
+    wait_until(lambda: len(hook.posted) == 2)
 
     for posted in hook.posted:
         assert channel.verify_signature(posted.target, posted.form, posted.signature)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -34,6 +33,7 @@ from tests.support.apps import (
 from tests.support.people import EMAIL, SMS
 from tests.support.scripted_channel import ScriptedChannel
 from tests.support.servers import free_port
+from tests.support.waiting import wait_until
 from tests.web.conftest import served, twilio_post
 
 SECOND_SID = "AC" + "fedcba9876543210" * 2
@@ -128,13 +128,6 @@ def going_home(scene: Scene) -> dict[str, int]:
     return count_by_state(one for one in messages(scene.app) if one.step == "going-home")
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, f"it did not happen within {PATIENCE} seconds"
-        time.sleep(0.02)
-
-
 def test_the_second_delivers_while_the_first_is_suspended_and_the_first_takes_over_again(scene):
     enrol_many(scene.app, 12)
     scene.first.configure(suspended=True)
@@ -144,7 +137,7 @@ def test_the_second_delivers_while_the_first_is_suspended_and_the_first_takes_ov
     assert scene.first.count() == 0
     assert scene.second.count() == 12
     # By receipts that the second account signed.
-    until(lambda: going_home(scene) == {State.DELIVERED: 12})
+    wait_until(lambda: going_home(scene) == {State.DELIVERED: 12}, seconds=PATIENCE)
     scene.first.configure(suspended=False)
     scene.wait(OPEN)
     enrol_many(scene.app, 1, first=51)
@@ -153,7 +146,7 @@ def test_the_second_delivers_while_the_first_is_suspended_and_the_first_takes_ov
     tick(scene.app)
     assert scene.first.count() == 6
     assert scene.second.count() == 12
-    until(lambda: going_home(scene) == {State.DELIVERED: 18})
+    wait_until(lambda: going_home(scene) == {State.DELIVERED: 18}, seconds=PATIENCE)
     assert set(scene.copies().values()) == {1}
     balance_is_even(scene.app)
 
@@ -164,7 +157,7 @@ def test_a_first_account_that_nobody_answers_for_loses_nothing(scene):
     try:
         scene.play(6, span=2)
         assert scene.second.count() == 8
-        until(lambda: going_home(scene) == {State.DELIVERED: 8})
+        wait_until(lambda: going_home(scene) == {State.DELIVERED: 8}, seconds=PATIENCE)
     finally:
         scene.first.start()
 

@@ -4,8 +4,9 @@
 
 libfaketime moves the clock of the tests and of every process that inherits their environment. Test
 servers and whole stacks have an environment of their own and keep the real time. So three kinds of
-test can't run here: of the server's time (`test_server_time`), of a whole stack
-(`test_reply_end_to_end`), and of the watchdog that stops what a dead test left (`test_servers`).
+test can't run here: of the server's time (`tests/store/test_server_time.py`), of a whole
+stack (`tests/replies/test_end_to_end.py`), and of the watchdog that stops what a dead test left
+(`tests/support/test_servers.py`).
 """
 
 from __future__ import annotations

@@ -15,9 +15,9 @@ from sqlalchemy import Engine, inspect
 from followup.store.engine.session import make_engine
 from followup.store.models.staff import Staff
 from followup.store.schema.current import migrate
+from followup.store.schema.drift import current_shape
 from followup.store.schema.revisions import known_revisions, newest_revision
 from followup.store.schema.run_migrations import build_shape
-from followup.store.schema_drift import current_shape
 
 VERSIONS = Path(__file__).parents[2] / "followup/store/schema/migrations/versions"
 TABLE = "released.sha256"

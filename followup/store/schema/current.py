@@ -10,8 +10,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from followup.domain.errors import ConfigurationError, StoreUnavailable
 from followup.store.engine.errors import cannot_open
+from followup.store.schema.drift import current_shape, require_no_drift
 from followup.store.schema.revisions import current_revision, newest_revision, other_version
-from followup.store.schema_drift import current_shape, require_no_drift
 
 
 def migrate(engine: Engine, *, to: str = "head") -> None:

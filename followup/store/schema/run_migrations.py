@@ -7,14 +7,14 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, text
 
-from followup.store.schema.revisions import current_revision, newest_revision, require_known
-from followup.store.schema_drift import (
+from followup.store.schema.drift import (
     Shape,
     current_shape,
     require_no_drift,
     require_room,
     shape_of,
 )
+from followup.store.schema.revisions import current_revision, newest_revision, require_known
 
 LOCK = 0x666F6C6C6F777570
 """The PostgreSQL advisory lock that lets one process migrate at a time."""

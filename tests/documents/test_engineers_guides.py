@@ -16,17 +16,17 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.documents import FENCED, NAMES, ROOT, read, texts_of
+
 NAMING = (
     "docs/architecture.md",
     "docs/glossary.md",
     "docs/adding-a-provider.md",
     "CONTRIBUTING.md",
 )
-LINKING = (*NAMING, "docs/README.md", "docs/decisions/README.md", "README.md")
+LINKING = (*NAMES, "CONTRIBUTING.md")
 SOURCE_FOLDERS = ("followup", "tasks", "scripts", "tests")
 
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 BLOCK = re.compile(r"\n(?=\s*(?:\||- |\d+\. |#)|\s*\n)")
 """Where a table row, a list item, a heading or a paragraph begins."""
 NAME = re.compile(r"`([^`]+)`")
@@ -38,17 +38,9 @@ WORD = re.compile(r"\w+(?:[-.]\w+)*")
 MAKE = re.compile(r"\bmake ([a-z][a-z-]*)")
 
 
-def read(name: str) -> str:
-    return (ROOT / name).read_text(encoding="utf-8")
-
-
-def fences(text: str, language: str) -> list[str]:
-    return [body for found, body in FENCE.findall(text) if found == language]
-
-
 def blocks(text: str) -> Iterator[list[str]]:
     """Yield the names in backticks of each table row, list item and paragraph."""
-    for block in BLOCK.split(FENCE.sub("", text)):
+    for block in BLOCK.split(FENCED.sub("", text)):
         names = [" ".join(name.split()) for name in NAME.findall(block)]
         if names:
             yield names
@@ -151,7 +143,7 @@ def _is_ours(word: str) -> bool:
 def broken_links(name: str, text: str) -> list[str]:
     """Return the links that lead to no file, or to no heading of it."""
     broken = []
-    for target in re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", text)):
+    for target in re.findall(r"\]\(([^)\s]+)\)", FENCED.sub("", text)):
         if target.startswith(("http:", "https:")):
             continue
         path, _, anchor = target.partition("#")
@@ -163,7 +155,7 @@ def broken_links(name: str, text: str) -> list[str]:
 
 def anchors(text: str) -> set[str]:
     """Return what a heading is linked by: its words in lower case, with hyphens."""
-    headings = re.findall(r"^#+ (.*)$", FENCE.sub("", text), re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)$", FENCED.sub("", text), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
@@ -196,7 +188,7 @@ def test_the_guide_for_contributors_names_every_target_that_help_lists():
 
 
 def test_the_tree_shows_every_unit_and_nothing_else():
-    [tree] = fences(read("docs/architecture.md"), "text")
+    [tree] = texts_of("docs/architecture.md", "text")
     shown = re.findall(r"^  (\w+(?:/|\.py)) +\S", tree, re.MULTILINE)
     there = [
         path.name + ("/" if path.is_dir() else "")
@@ -208,7 +200,7 @@ def test_the_tree_shows_every_unit_and_nothing_else():
 
 
 def test_the_picture_of_the_tiers_is_the_import_contract():
-    [picture, _] = fences(read("docs/architecture.md"), "mermaid")
+    [picture, _] = texts_of("docs/architecture.md", "mermaid")
     contracts = tomllib.loads(read("pyproject.toml"))["tool"]["importlinter"]["contracts"]
     [layers] = [one["layers"] for one in contracts if one["type"] == "layers"]
 

@@ -103,6 +103,14 @@ def test_a_slip_in_a_long_word_does_not_hide_it(text, data):
     assert is_flag(" ".join(words))
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["I have a feeeever", "I have a feverrrrrr", "my legs are numbbbb", "my legs are nummmmb"],
+)
+def test_letters_that_are_drawn_out_do_not_hide_it(text):
+    assert is_flag(text)
+
+
 @given(st.text(max_size=1600))
 def test_anything_at_all_gets_a_class(text):
     assert sort_reply(TRIAGE, text).classes

@@ -141,7 +141,7 @@ def dry_run(session: Session, app: AppContext, checked: CheckedEnrolment) -> UUI
     patient = patients.find_by_identity(
         session, app.keyring.indexes, checked.request.person, clinic=checked.request.clinic
     )
-    already = _already(session, checked, patient)
+    already = _already(session, app, checked, patient)
     if already is None and patient is not None:
         _must_be_alive(patient)
     return already
@@ -155,7 +155,7 @@ def enrol_in(
     patient = patients.find_by_identity(
         session, app.keyring.indexes, request.person, clinic=request.clinic
     )
-    already = _already(session, checked, patient)
+    already = _already(session, app, checked, patient)
     if already is not None:
         return Enrolled(enrolment_id=already, created=False)
     patient = _write_patient(UnitOfWork(session, app, by), patient, request)
@@ -223,7 +223,9 @@ def new_enrolments(enrolment: Enrolment, checked: CheckedEnrolment) -> AuditEntr
     )
 
 
-def _already(session: Session, checked: CheckedEnrolment, patient: Patient | None) -> UUID | None:
+def _already(
+    session: Session, app: AppContext, checked: CheckedEnrolment, patient: Patient | None
+) -> UUID | None:
     """Return the enrolment that has this reference; raise if it or the procedure clashes."""
     request = checked.request
     if request.reference is not None:
@@ -233,7 +235,9 @@ def _already(session: Session, checked: CheckedEnrolment, patient: Patient | Non
             )
         )
         if there is not None:
-            if patient is None or there.patient_id != patient.id:
+            # Whoever enrols at the same moment may have added the patient since we looked.
+            theirs = session.get_one(Patient, there.patient_id)
+            if not patients.is_person(theirs, app.keyring.indexes, request.person):
                 message = (
                     f"the reference {request.reference} belongs to enrolment {there.id}, of "
                     "another patient; give this one a reference of its own"

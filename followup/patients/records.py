@@ -75,6 +75,11 @@ def find_by_identity(
     )
 
 
+def is_person(patient: Patient, indexes: BlindIndexes, person: Person) -> bool:
+    """Tell whether a patient is this person; one who was erased is nobody."""
+    return patient.identity_index == indexes.of("identity", identity_of(person))
+
+
 def find_by_address(
     session: Session, indexes: BlindIndexes, channel: ChannelKind, address: str
 ) -> Sequence[Patient]:

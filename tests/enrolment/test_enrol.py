@@ -195,6 +195,25 @@ def test_of_two_at_once_one_enrols_and_the_other_finds_it(app: AppContext, refer
     assert count_all(app)["messages"] == 10
 
 
+def test_whoever_enrols_after_we_looked_for_the_patient_is_found(
+    postgres_app: AppContext, monkeypatch
+):
+    rivals = []
+
+    def look_and_be_overtaken(*args, **kwargs):
+        monkeypatch.undo()
+        seen = patients.find_by_identity(*args, **kwargs)
+        rivals.append(enrol(postgres_app, request(), actor="cli:rival"))
+        return seen
+
+    monkeypatch.setattr(patients, "find_by_identity", look_and_be_overtaken)
+
+    found = enrol(postgres_app, request(), actor="cli:test")
+
+    assert [(one.enrolment_id, one.created) for one in rivals] == [(found.enrolment_id, True)]
+    assert not found.created
+
+
 def test_two_procedures_of_a_new_patient_at_once_make_one_patient(app: AppContext):
     both = Barrier(2)
 

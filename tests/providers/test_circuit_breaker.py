@@ -194,7 +194,8 @@ def test_a_shared_breaker_stays_open_for_longer_each_time(shared, redis_time):
         with redis_time.around() as opening:
             other.note(ACCOUNT, [ILL, ILL])
 
-    assert waits == pytest.approx([5, 10, 20, 40, 60], abs=passed)
+    # Some more, as a machine's clock may be set a little back or forth meanwhile.
+    assert waits == pytest.approx([5, 10, 20, 40, 60], abs=passed + 0.5)
 
 
 def test_a_shared_breaker_that_is_closed_leaves_nothing_in_redis(shared, redis_url):

@@ -21,6 +21,7 @@ import socket
 import subprocess
 import time
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -47,12 +48,32 @@ class ServerError(Exception):
     """A server did not start or stop; the message holds the end of its log."""
 
 
+# Ports lately handed out. Each is held by a UDP socket, which is in nobody's way and ends with the
+# process, so that no other test process hands it out before a server listens there.
+_HELD: deque[socket.socket] = deque()
+_HELD_AT_ONCE = 64
+
+
 def free_port() -> int:
     """Return a loopback port that nobody listens on and that no outgoing connection will take."""
     while True:
         port = random.SystemRandom().choice(PORTS)
-        if _is_free(port):
+        if hold(port) and _is_free(port):
             return port
+
+
+def hold(port: int) -> bool:
+    """Hold a port for this process; False where another process holds it."""
+    held = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        held.bind((HOST, port))
+    except OSError:
+        held.close()
+        return False
+    _HELD.append(held)
+    if len(_HELD) > _HELD_AT_ONCE:
+        _HELD.popleft().close()
+    return True
 
 
 def _is_free(port: int) -> bool:

@@ -215,3 +215,14 @@ def test_each_test_has_a_redis_that_is_empty(redis_url, redis_server):
 
 def test_a_free_port_is_out_of_reach_of_outgoing_connections():
     assert 15_000 <= free_port() < 32_000
+
+
+def test_a_free_port_is_handed_to_nobody_else_before_its_server_listens():
+    port = free_port()
+    asked = f"import tests.support.servers as s; print(s.hold({port}))"
+
+    other = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, text=True, check=True
+    ).stdout
+
+    assert other == "False\n"

@@ -47,6 +47,11 @@ class OnCall:
     email: tuple[str, ...] = ()
     webhook: str | None = field(default=None, repr=False)
 
+    @property
+    def anybody(self) -> bool:
+        """Say whether somebody is set to be told."""
+        return bool(self.sms or self.email or self.webhook)
+
     def of(self, route: str) -> tuple[str, ...]:
         """Return whom this route reaches."""
         ways = {"sms": self.sms, "email": self.email}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from importlib.resources.abc import Traversable
@@ -20,7 +20,10 @@ from followup.domain.protocols.protocol import Protocol
 from followup.domain.protocols.protocol_file import parse_protocol
 from followup.domain.protocols.review import protocol_reservations
 from followup.domain.triage.triage import Triage
-from followup.domain.triage.triage_file import parse_triage
+from followup.domain.triage.triage_file import parse_addition, parse_triage
+
+ADDITIONS = "protocols"
+"""The folder, beside the general phrases, of what single protocols sort otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Catalogue:
     protocols: Mapping[str, Protocol]
     clinics: Mapping[str, Clinic]
     triage: tuple[Triage, ...] = ()
-    """The phrases by which replies are sorted, one of each language."""
+    """The phrases by which replies are sorted: of each language, and what protocols add to them."""
 
     def definition(self, protocol: str) -> dict[str, Any]:
         """Return what the file of that protocol says, as JSON values."""
@@ -39,6 +42,32 @@ class Catalogue:
     def reservations(self, today: date) -> tuple[str, ...]:
         """Return what a person should settle, such as a source that is overdue for review."""
         return protocol_reservations(self.protocols.values(), self.clinics.values(), today=today)
+
+
+def _additions(
+    folder: Traversable, *, protocols: Container[str], problems: list[str]
+) -> dict[str, Triage]:
+    """Return what protocols sort otherwise than the general file of a language."""
+    found: dict[str, Triage] = {}
+    general: dict[object, dict[str, Any]] = {}
+    for file in _toml_files(folder, problems=problems):
+        data = _read_toml(file, name=str(file))
+        general[data["language"]] = data
+    for file in _toml_files(folder / ADDITIONS, problems=problems):
+        name = str(file)
+        try:
+            data = _read_toml(file, name=name)
+            triage = parse_addition(data, general=general, file=name)
+        except ProtocolError as error:
+            problems.append(str(error))
+            continue
+        problems += [
+            f'{name}, protocols: there is no protocol "{key}": correct it'
+            for key in sorted(triage.protocols)
+            if key not in protocols
+        ]
+        found[triage.key] = triage
+    return found
 
 
 Entry = TypeVar("Entry", Protocol, Clinic, Triage)
@@ -56,6 +85,9 @@ def load_catalogue(config_dir: Path | None = None) -> Catalogue:
     # A folder from before replies were sorted goes by the phrases that are shipped.
     of_triage = root if (root / "triage").is_dir() else data_folder("config")
     triage = _read_folder(of_triage, "triage", parse=parse_triage, problems=problems)
+    folder = of_triage / "triage"
+    if (folder / ADDITIONS).is_dir() and not problems:
+        triage |= _additions(folder, protocols=protocols, problems=problems)
     if problems:
         raise ProtocolError("\n".join(problems))
     return Catalogue(MappingProxyType(protocols), MappingProxyType(clinics), tuple(triage.values()))

@@ -21,14 +21,16 @@ from followup.domain.text.plain_language import findings
 REPLIES = (
     "reply-stopped",
     "reply-started",
-    "reply-unwatched",
+    "reply-signs",
     "reply-calling",
     "reply-emergency",
+    "reply-crisis",
+    "reply-sugar-emergency",
     "reply-red-flag",
     "reply-red-flag-stopped",
-    "reply-wound",
     "reply-sugar",
-    "reply-pain",
+    "reply-pain-late",
+    "reply-question",
     "reply-wrong-person",
 )
 """The answers to incoming texts: every language needs them, whatever the protocols send."""
@@ -43,6 +45,8 @@ ADDRESSES = {
 
 _TYPED = re.compile(r"\+?\d[\d ]{5,}\d|https?://|www\.|[\w.]+@[\w.]+")
 """A phone number, a link or an address. NHS 111 and 999 are too short to be meant."""
+NATIONAL = frozenset({"116 123"})
+"""Numbers that are the same for every clinic: Samaritans."""
 
 
 def content_faults(
@@ -100,7 +104,8 @@ def _typed_facts(content: Content, clinics: Sequence[Clinic]) -> Iterator[str]:
         if path.endswith(".css"):
             continue
         found = [name for name in names if name in source.casefold()]
-        found += [match.group() for match in _TYPED.finditer(source)]
+        typed = [match.group() for match in _TYPED.finditer(source)]
+        found += [one for one in typed if one not in NATIONAL]
         for fact in found:
             yield (
                 f'{path}: holds "{fact}": take names, numbers and addresses from the clinic, as in '

@@ -45,7 +45,7 @@ COURTESIES = frozenset(
     {"hello", "hi", "just", "kindly", "many", "now", "ok", "please", "pls", "plz", "thank",
      "thanks", "thankyou", "ta", "you"}
 )  # fmt: skip
-SIGNATURE = re.compile(r"\n\s*(?:sent from|get outlook for)\b.*", re.IGNORECASE | re.DOTALL)
+SIGNATURE = re.compile(r"\n[ \t]*(?:sent from|get outlook for)\b.*", re.IGNORECASE | re.DOTALL)
 
 
 class Objection(Protocol):

@@ -1,4 +1,4 @@
-"""Automatic replies to inbound texts: which one, how often, and as a message like any other.
+"""Automatic replies to inbound texts: how often, and as a message like any other.
 
 An answer is a row of `messages`, so that it goes out through the same dispatcher, is proved by the
 same receipts and stands in the same balance. It is seldom enough that two robots which answer each
@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from followup.domain.auto_reply import CONFIRMATIONS, FOR_SAFETY
+from followup.domain.auto_reply import CONFIRMATIONS, FOR_SAFETY, RED_FLAG, RED_FLAG_STOPPED
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.message_kind import MessageKind
 from followup.messages.one_off import one_off_text
@@ -26,35 +26,36 @@ USEFUL_FOR = timedelta(hours=1)
 
 DAY = timedelta(days=1)
 APART = timedelta(hours=1)
-"""One conversation: within it, the same advice is given once."""
-ALIKE_A_DAY = 3
-ANSWERS_A_DAY = 6
-"""Confirmations included: a machine that says STOP and START in turn must not go on for ever."""
+"""One conversation: within it, the very same advice is given once."""
+ALIKE_A_DAY = 6
+ANSWERS_A_DAY = 12
+"""Confirmations included: two machines that answer each other must not go on for ever."""
 
 
 def may_answer(session: Session, template: str, *, index: bytes, now: datetime) -> bool:
     """Say whether the number of this index has not had enough answers yet.
 
-    Advice on what to do now is held back by nothing but its own kind: at most once in one
-    conversation and three times a day.
+    Only the very same advice is held back within a conversation; the limits of a day stop two
+    machines. Advice on what to do now is counted by itself.
     """
     given = session.execute(
         select(Message.template, Message.created_at)
         .join(InboundMessage, InboundMessage.answer_id == Message.id)
         .where(InboundMessage.address_index == index, Message.created_at > now - DAY)
     ).all()
-    for_safety = template in FOR_SAFETY
-    if not for_safety and sum(row.template not in FOR_SAFETY for row in given) >= ANSWERS_A_DAY:
-        return False
+    if template not in FOR_SAFETY:
+        others = sum(row.template not in FOR_SAFETY for row in given)
+        if others >= ANSWERS_A_DAY:
+            return False
     if template in CONFIRMATIONS:
         return True
-    # All that is not about safety says first of all that nobody watches: once is enough.
-    alike = [
-        row.created_at
-        for row in given
-        if row.template not in CONFIRMATIONS and (row.template in FOR_SAFETY) == for_safety
-    ]
+    alike = [row.created_at for row in given if _tells(row.template) == _tells(template)]
     return len(alike) < ALIKE_A_DAY and all(at <= now - APART for at in alike)
+
+
+def _tells(template: str) -> str:
+    """Return what a template tells: that of a red flag says the same where it confirms a stop."""
+    return RED_FLAG if template == RED_FLAG_STOPPED else template
 
 
 def write_answer(

@@ -1,8 +1,9 @@
 """Inbound texts: kept once, obeyed where they say stop or start, and put before a person.
 
-Nobody watches the number that patients answer to, so each text that is more than a request
-to stop or thanks opens a worklist item, and its sender is told whom to ring. Fixed phrases say how
-soon a person should look, and which standing advice goes out (`followup.domain.triage.triage`).
+Nobody watches the number that patients answer to, so each text that is not provably harmless, nor
+a request that was met, opens a worklist item, and its sender is told the warning signs and whom to
+ring. Fixed phrases raise how soon a person looks, and choose the advice
+(`followup.domain.triage.triage`).
 
 A text belongs to a patient where one alone has the number that it came from. Where several share it
 (a couple, or one person at two clinics) nobody knows who wrote: every one of them is stopped or
@@ -12,6 +13,7 @@ itself, and the item goes to the clinic whose number was written to, or to the f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -31,15 +33,7 @@ from followup.consent.objections import (
     lodge_objection_of_address,
 )
 from followup.context import AppContext, UnitOfWork
-from followup.domain.auto_reply import (
-    CALLING,
-    FOR_SAFETY,
-    RED_FLAG,
-    RED_FLAG_STOPPED,
-    STARTED,
-    STOPPED,
-    answer_to,
-)
+from followup.domain.auto_reply import CALLING, STOPS, choose
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.contact import parse_mobile
@@ -48,13 +42,14 @@ from followup.domain.item_kind import ItemKind
 from followup.domain.lifecycle import ONGOING, EnrolmentState
 from followup.domain.reasons import Reason
 from followup.domain.triage.check_in_answer import CheckInAnswer, check_in_answer
-from followup.domain.triage.intent import ReplyIntent, reply_intent
-from followup.domain.triage.triage import Found, ReplyClass, sort_reply
+from followup.domain.triage.intent import ReplyIntent
+from followup.domain.triage.triage import HARMLESS, REQUESTS, WITH_CARE, Found, Known, sort_reply
 from followup.enrolment.reschedule import plan_again
 from followup.patients import records as patients
 from followup.providers.twilio.webhooks import InboundText
 from followup.replies.auto_reply import may_answer, write_answer
 from followup.replies.check_in import open_check_in, record_check_in_answer
+from followup.replies.sorting import known_of, texts_of
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
 from followup.store.encryption.sealing import Sealer
 from followup.store.engine.types import new_id
@@ -66,9 +61,9 @@ from followup.worklist.items import NewItem, open_item
 
 ACTOR = "patient"
 SOURCE = "sms"
-STOPS = frozenset({ReplyIntent.STOP, ReplyIntent.STOP_AND_MORE})
-
-URGENT = 1
+CHANNEL_PREFIX = re.compile(r"(?:rcs|whatsapp|sms|tel):", re.IGNORECASE)
+"""What providers put before the number of a sender who wrote by another channel."""
+SOON = 3
 
 MOST_KEPT = 10_000
 """Characters of a text that are kept: several times what the longest can hold."""
@@ -108,6 +103,7 @@ class _Text:
     opt_out_type: str | None
     meaning: ReplyIntent
     found: Found
+    known: Known
     of: Sequence[Patient]
     clinic: Clinic | None
     sealer: Sealer
@@ -124,15 +120,10 @@ def take_inbound(
     Nothing is said to the sender of one that was `answered` before (and the database lost it).
     """
     provider = provider or app.channels[ChannelKind.SMS].provider
-    # Before the transaction, so that nobody waits for it.
-    words = _sayable(inbound.body)[:MOST_KEPT]
-    found = sort_reply(app.catalogue.triage, words, opt_out_type=inbound.opt_out_type)
-    inbound = replace(inbound, body=words)
+    inbound = replace(inbound, body=_sayable(inbound.body)[:MOST_KEPT])
     with _IN_TURN if app.store.is_sqlite else nullcontext():
         taken = app.store.transact(
-            lambda session: _take(
-                session, app, inbound, found=found, provider=provider, answered=answered
-            )
+            lambda session: _take(session, app, inbound, provider=provider, answered=answered)
         )
     log.info(
         "inbound.taken",
@@ -145,16 +136,10 @@ def take_inbound(
 
 
 def _take(
-    session: Session,
-    app: AppContext,
-    inbound: InboundText,
-    *,
-    found: Found,
-    provider: str,
-    answered: bool,
+    session: Session, app: AppContext, inbound: InboundText, *, provider: str, answered: bool
 ) -> TakenInbound:
     by = app.by(ACTOR)
-    text = _read(UnitOfWork(session, app, by), inbound, found=found)
+    text = _read(UnitOfWork(session, app, by), inbound)
     if not _keep(session, text, inbound.provider_id, provider=provider, by=by):
         return _taken_before(session, inbound.provider_id, provider=provider)
     if text.question is not None and text.chosen is not None:
@@ -175,7 +160,15 @@ def _take(
             plan_again(UnitOfWork(session, app, by), patient_id=patient.id)
     if not _needs_nobody(text, starts=bool(starts)):
         _ask_a_person(UnitOfWork(session, app, by), text, starts=bool(starts))
-    wanted = None if answered else _choose(text, changed=changed, starts=bool(starts))
+    wanted = choose(
+        text.found,
+        text.known,
+        changed=bool(changed),
+        starts=bool(starts),
+        by_carrier=text.opt_out_type == "STOP",
+    )
+    if answered:
+        wanted = None
     answer = _answer(session, by, text, wanted)
     _record(session, by, text, answer)
     return _taken(text, answer)
@@ -191,7 +184,7 @@ def _taken(text: _Text, answer: str | None) -> TakenInbound:
     )
 
 
-def _read(unit: UnitOfWork, inbound: InboundText, *, found: Found) -> _Text:
+def _read(unit: UnitOfWork, inbound: InboundText) -> _Text:
     address, is_mobile = _address(inbound.from_)
     index = patients.address_index(unit.app.keyring.indexes, ChannelKind.SMS, address)
     _one_at_a_time(unit.session, unit.app, index)
@@ -199,8 +192,16 @@ def _read(unit: UnitOfWork, inbound: InboundText, *, found: Found) -> _Text:
     of = patients.find_by_address(unit.session, unit.app.keyring.indexes, ChannelKind.SMS, address)
     sealer, owner = _sealer(unit.app, of)
     chosen = check_in_answer(words) if not inbound.media_count else None
-    question = open_check_in(unit.session, of, now=unit.by.at) if chosen else None
-    meaning = _meaning(words, found, opt_out_type=inbound.opt_out_type)
+    asked = open_check_in(unit.session, of, now=unit.by.at)
+    known = known_of(unit.session, of, unit.by, asked=asked is not None)
+    found = sort_reply(
+        unit.app.catalogue.triage,
+        words,
+        opt_out_type=inbound.opt_out_type,
+        known=known,
+        ours=texts_of(unit.app),
+    )
+    question = asked if chosen else None
     return _Text(
         id=new_id(unit.by.real_at),
         address=address,
@@ -210,8 +211,9 @@ def _read(unit: UnitOfWork, inbound: InboundText, *, found: Found) -> _Text:
         words=words,
         media_count=min(inbound.media_count, 99),
         opt_out_type=inbound.opt_out_type,
-        meaning=ReplyIntent.ANSWER if question else meaning,
+        meaning=ReplyIntent.ANSWER if question else found.meaning,
         found=found,
+        known=known,
         of=of,
         clinic=_clinic(unit.app, of, to=inbound.to),
         sealer=sealer,
@@ -221,21 +223,14 @@ def _read(unit: UnitOfWork, inbound: InboundText, *, found: Found) -> _Text:
     )
 
 
-def _meaning(words: str, found: Found, *, opt_out_type: str | None) -> ReplyIntent:
-    """Return what is done about a text; a phrase about stopping the texts counts among more."""
-    meaning = reply_intent(words, opt_out_type=opt_out_type)
-    if meaning is ReplyIntent.OTHER and ReplyClass.STOP in found.classes:
-        return ReplyIntent.STOP_AND_MORE
-    return meaning
-
-
 def _address(sender: str) -> tuple[str, bool]:
     """Return the sender's number in E.164, and whether it is one that can be texted back.
 
+    A text that came by another channel (`rcs:`, `whatsapp:`) is that number's all the same.
     Short codes and names are machines, and a landline would read an answer out: what came from
     those is kept as it came.
     """
-    written = _sayable(sender).strip()[:120]
+    written = CHANNEL_PREFIX.sub("", _sayable(sender).strip(), count=1)[:120]
     try:
         return parse_mobile(written), True
     except InvalidInput:
@@ -339,10 +334,13 @@ def _obey(session: Session, by: AuditContext, text: _Text) -> int:
 
 
 def _needs_nobody(text: _Text, *, starts: bool) -> bool:
-    """Say whether nothing is left to do: a request was carried out, or it says thanks alone."""
-    if text.meaning is ReplyIntent.STOP or (starts and text.of):
-        return True
-    return text.found.classes == (ReplyClass.THANKS,) and not text.media_count
+    """Say whether nothing is left to do: a patient's request carried out, or all of it harmless.
+
+    Who an unknown sender is who wants no more messages, a person finds out.
+    """
+    if (text.meaning is ReplyIntent.STOP or starts) and text.of:
+        return text.found.urgency is None
+    return text.found.is_harmless and not text.media_count
 
 
 def _ask_a_person(unit: UnitOfWork, text: _Text, *, starts: bool) -> None:
@@ -375,7 +373,7 @@ def _task(
         clinic=clinic,
         # Nobody is enrolled with this number: a person finds out who wants to be.
         cause=Reason.STARTED_AGAIN if starts else _cause(text),
-        urgency=URGENT if text.found.classes[0] is ReplyClass.RED_FLAG else None,
+        urgency=SOON if text.meaning is ReplyIntent.STOP else text.found.urgency or WITH_CARE,
         patient_id=patient.id if patient else None,
         enrolment_id=_enrolment_of(session, patient) if patient else None,
         inbound_id=text.id,
@@ -386,7 +384,7 @@ def _task(
 def _cause(text: _Text) -> str:
     """Return the gravest thing that the text is about, or else what it asks for."""
     gravest = text.found.gravest
-    if gravest in {ReplyClass.STOP, ReplyClass.START, ReplyClass.THANKS}:
+    if gravest in REQUESTS | HARMLESS:
         return text.meaning.value
     return gravest.value
 
@@ -406,21 +404,6 @@ def _enrolment_of(session: Session, patient: Patient) -> UUID | None:
         )
         .limit(1)
     )
-
-
-def _choose(text: _Text, *, changed: int, starts: bool) -> str | None:
-    """Return the template of the answer, or None where none is wanted."""
-    standing = answer_to(text.found)
-    if text.meaning not in STOPS:
-        return STARTED if starts and standing not in FOR_SAFETY else standing
-    if text.opt_out_type == "STOP":
-        # The carrier has confirmed it, and lets nothing more through.
-        return None
-    if standing in FOR_SAFETY:
-        return RED_FLAG_STOPPED if changed and standing == RED_FLAG else standing
-    if changed:
-        return STOPPED
-    return None if text.meaning is ReplyIntent.STOP else standing
 
 
 def _answer(session: Session, by: AuditContext, text: _Text, template: str | None) -> str | None:

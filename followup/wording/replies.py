@@ -10,12 +10,30 @@ from followup.wording.formats import small
 from followup.wording.terms import Term
 
 REPLY_CLASSES: dict[ReplyClass, Term] = {
+    ReplyClass.CRISIS: Term(
+        "Crisis: words of despair",
+        to_do="Phone now and stay on the line; ring 999 if there is danger. "
+        "Nobody else has read it.",
+    ),
+    ReplyClass.EMERGENCY: Term(
+        "Emergency",
+        to_do="Phone now, and ring 999 for the patient if they do not answer. "
+        "Nobody else has read it.",
+    ),
+    ReplyClass.SUGAR_EMERGENCY: Term(
+        "Blood sugar emergency",
+        to_do="Phone now: this blood sugar can't wait. Nobody else has read it.",
+    ),
     ReplyClass.RED_FLAG: Term(
         "Red flag",
         to_do="Phone now: this may be one of the warning signs of the leaflet. "
         "Nobody else has read it.",
     ),
-    ReplyClass.EMERGENCY: Term("Emergency"),
+    ReplyClass.OTHER_LANGUAGE: Term(
+        "In another language",
+        "it may be anything",
+        to_do="Have it translated now: it may be a warning sign. Nobody else has read it.",
+    ),
     ReplyClass.WOUND: Term("Wound or dressing problem"),
     ReplyClass.SUGAR: Term("Blood sugar problem"),
     ReplyClass.DECEASED: Term(
@@ -32,8 +50,10 @@ REPLY_CLASSES: dict[ReplyClass, Term] = {
     ),
     ReplyClass.STOP: Term("Request to stop messages"),
     ReplyClass.START: Term("Request to restart messages"),
-    ReplyClass.THANKS: Term("Thanks"),
     ReplyClass.UNCLEAR: Term("Not recognised", "staff must read it"),
+    ReplyClass.QUESTION: Term("Question about the practical side"),
+    ReplyClass.THANKS: Term("Thanks"),
+    ReplyClass.BENIGN: Term("Harmless"),
 }
 """The gravest first; one without anything to do is read and judged by a person."""
 
@@ -46,7 +66,17 @@ INTENTS: dict[ReplyIntent, str] = {
 }
 """What a text asks for, as the reason why a person reads it."""
 
-_BY_ITSELF = frozenset({ReplyClass.UNCLEAR, ReplyClass.STOP, ReplyClass.START, ReplyClass.THANKS})
+_BY_ITSELF = frozenset(
+    {
+        ReplyClass.OTHER_LANGUAGE,
+        ReplyClass.STOP,
+        ReplyClass.START,
+        ReplyClass.UNCLEAR,
+        ReplyClass.QUESTION,
+        ReplyClass.THANKS,
+        ReplyClass.BENIGN,
+    }
+)
 """What is said as it is: nobody would call it possible."""
 
 

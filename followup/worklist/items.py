@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from followup.catalogue.bank_holidays import bank_holidays
 from followup.context import AppContext, UnitOfWork
-from followup.domain.clinics.office_time import after_office_time
+from followup.domain.clinics.office_time import after_office_time, while_open_or_first
 from followup.domain.errors import Conflict, InvalidInput, NotFound
 from followup.domain.item_kind import ItemKind
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
@@ -35,6 +35,8 @@ TIME_LIMITS = {
 The first passes by night as by day; the others only while the clinic's office is open.
 """
 AT_ANY_HOUR = 1
+WITH_CARE = 2
+"""A reply that is not provably harmless: how soon it is read, the clinic says."""
 
 URGENCY = {
     ItemKind.VOLUME_LIMIT: 1,
@@ -102,12 +104,20 @@ class NewItem:
         return str(self.message_id)
 
 
-def respond_by(app: AppContext, clinic: str, urgency: int, *, at: datetime) -> datetime:
+def respond_by(
+    app: AppContext, clinic: str, urgency: int, *, at: datetime, kind: ItemKind | None = None
+) -> datetime:
     """Return by when a person of that clinic should look at what was found at `at`."""
     facts, span = app.catalogue.clinics.get(clinic), TIME_LIMITS[urgency]
     if urgency == AT_ANY_HOUR or facts is None:
         return at + span
     holidays = bank_holidays(facts.division)
+    if kind is ItemKind.REPLY and urgency == WITH_CARE:
+        if facts.replies_on_call and app.policy.on_call.anybody:
+            return at + facts.reply_within
+        return while_open_or_first(
+            at, facts.reply_within, hours=facts.office_hours, zone=facts.zone, holidays=holidays
+        )
     return after_office_time(at, span, hours=facts.office_hours, zone=facts.zone, holidays=holidays)
 
 
@@ -116,7 +126,7 @@ def open_item(unit: UnitOfWork, task: NewItem) -> UUID:
     if (known := _gathered(unit.session, unit.by, task)) is not None:
         return known
     item_id, urgency = new_id(unit.by.real_at), task.urgency or URGENCY[task.kind]
-    due_at = respond_by(unit.app, task.clinic, urgency, at=unit.by.at)
+    due_at = respond_by(unit.app, task.clinic, urgency, at=unit.by.at, kind=task.kind)
     is_new = insert_new(
         unit.session,
         WorklistItem,

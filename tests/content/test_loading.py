@@ -22,7 +22,7 @@ def test_the_shipped_messages_load():
         "red-flags",
         "reply-stopped",
         "reply-started",
-        "reply-unwatched",
+        "reply-signs",
     } <= content.cards.keys()
 
 

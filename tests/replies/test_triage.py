@@ -10,6 +10,7 @@ import pytest
 from followup.catalogue.bank_holidays import bank_holidays, office_is_open
 from followup.catalogue.load import load_catalogue
 from followup.cli.service.check_parts import _holidays_running_out
+from followup.context import OnCall
 from followup.domain.clinics.office_time import after_office_time
 from followup.store.models.messages import InboundMessage
 from followup.worklist.items import open_items
@@ -29,15 +30,15 @@ def app(sqlite_app):
 @pytest.mark.parametrize(
     ("body", "answer", "cause", "urgency"),
     [
-        ("cant breathe", "reply-emergency", "red-flag", 1),
+        ("cant breathe", "reply-emergency", "emergency", 1),
         ("I have a fever", "reply-red-flag", "red-flag", 1),
-        ("pus from the wound", "reply-wound", "wound", 2),
-        ("sugar is 19", "reply-sugar", "sugar", 2),
-        ("still in agony", "reply-pain", "pain", 2),
+        ("pus from the wound", "reply-signs", "wound", 2),
+        ("sugar is 19", "reply-signs", "sugar", 2),
+        ("still in agony", "reply-signs", "pain", 2),
         ("who is this?", "reply-wrong-person", "wrong-person", 2),
         ("my mum passed away", None, "deceased", 2),
-        ("please ring me", "reply-unwatched", "help", 2),
-        ("no weakness", "reply-unwatched", "unclear", 2),
+        ("please ring me", "reply-signs", "help", 2),
+        ("is it meant to whistle", "reply-signs", "unclear", 2),
     ],
     ids=lambda value: str(value).replace(" ", "-"),
 )
@@ -53,7 +54,7 @@ def test_each_class_has_its_answer_its_cause_and_its_urgency(app, body, answer, 
 def test_thanks_alone_ask_nobody_and_a_photo_with_them_does(app):
     enrol_one(app)
 
-    assert take(app, "thanks so much") == "reply-unwatched"
+    assert take(app, "thanks so much") is None
     assert tasks(app) == []
     take(app, "thanks so much", media_count=1)
     assert len(tasks(app)) == 1
@@ -70,16 +71,51 @@ def test_a_red_flag_is_at_the_top_and_due_in_minutes_by_night_as_by_day(app):
 
     assert first.detail["cause"] == "red-flag"
     assert first.due_at == datetime(2026, 12, 25, 3, 15, tzinfo=UTC)
-    # Four hours of the office's, which opens again on Tuesday after Christmas.
-    assert second.due_at == datetime(2026, 12, 29, 13, 0, tzinfo=UTC)
+    # The office opens again on Tuesday after Christmas: it is read first thing.
+    assert second.due_at == datetime(2026, 12, 29, 9, 0, tzinfo=UTC)
 
 
 def test_advice_on_what_to_do_now_follows_another_answer_at_once(app):
     enrol_one(app)
 
-    answers = [take(app, body) for body in ("can I drive", "my leg is weak", "leg weak still")]
+    bodies = ("can I drive", "is it meant to whistle", "my leg is weak", "leg weak still", "hm")
 
-    assert answers == ["reply-unwatched", "reply-red-flag", None]
+    answers = [take(app, body) for body in bodies]
+
+    assert answers == ["reply-question", "reply-signs", "reply-red-flag", None, None]
+
+
+@pytest.mark.parametrize(
+    ("start", "due"),
+    [
+        ("2026-10-20T10:00+01:00", "2026-10-20T11:00+01:00"),
+        ("2026-10-20T16:30+01:00", "2026-10-21T09:00+01:00"),
+        ("2026-10-24T12:00+01:00", "2026-10-26T09:00+00:00"),
+        ("2026-12-24T23:00+00:00", "2026-12-29T09:00+00:00"),
+    ],
+    ids=["office", "end-of-day", "saturday-and-clock-change", "christmas"],
+)
+def test_what_is_not_provably_harmless_is_read_within_the_hour_or_first_thing(app, start, due):
+    enrol_one(app)
+    clock_of(app).advance_to(datetime.fromisoformat(start))
+
+    take(app, "is it meant to whistle")
+
+    assert tasks(app)[0].due_at == datetime.fromisoformat(due)
+
+
+def test_whoever_is_on_call_reads_it_within_the_hour_by_night_unless_the_clinic_says_otherwise(app):
+    on_call = replace(app, policy=replace(app.policy, on_call=OnCall(email=("a@example.com",))))
+    clinic = replace(CLINIC, replies_on_call=False)
+    asleep = replace(on_call, catalogue=replace(app.catalogue, clinics={CLINIC.key: clinic}))
+    night = datetime(2026, 12, 25, 3, 0, tzinfo=UTC)
+    clock_of(app).advance_to(night)
+
+    take(on_call, "is it meant to whistle")
+    take(asleep, "is it meant to whistle", from_=STRANGER)
+
+    first, second = sorted(item.due_at for item in tasks(app))
+    assert (first, second) == (night + timedelta(hours=1), datetime(2026, 12, 29, 9, tzinfo=UTC))
 
 
 def test_two_robots_that_quote_red_flags_fall_silent(app):
@@ -132,7 +168,7 @@ def test_classes_and_the_version_of_the_phrases_are_kept(app):
 
     [kept] = rows(app, InboundMessage)
     assert kept.classes == ["red-flag", "stop"]
-    assert kept.sorted_by == "en/2026.1"
+    assert kept.sorted_by == "en/2026.2"
 
 
 @pytest.mark.parametrize(

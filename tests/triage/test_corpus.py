@@ -8,10 +8,12 @@ from functools import partial
 import pytest
 
 from followup.catalogue.load import load_catalogue
-from followup.domain.triage.triage import ReplyClass, sort_reply
+from followup.domain.auto_reply import choose
+from followup.domain.triage.triage import AT_ONCE, HARMLESS, ReplyClass, sort_reply
 from followup.replies.triage_evaluation import read_corpus, score_triage
-from tests.triage import HELD_OUT, REPLIES
+from tests.triage import HELD_OUT, PRACTICE, REPLIES
 
+GRAVE_LABELS = {"red-flag", "emergency", "crisis", "sugar-emergency"}
 FROZEN = "f8afe6595e93d9a97dd687fc6107f51e1b7c35479be1fc43a4653fcc00106c2f"
 """The held-out replies as they were before any phrase was written: never add to them or mend them.
 
@@ -48,7 +50,7 @@ def test_red_flags_are_found(path, sort):
 
 
 @pytest.mark.parametrize("path", [REPLIES, HELD_OUT], ids=lambda path: path.stem)
-def test_a_wish_to_stop_is_never_missed(path, sort):
+def test_a_request_to_stop_is_never_missed(path, sort):
     report = score_triage(path.stem, read_corpus(path), sort)
 
     assert report.scores[ReplyClass.STOP].sensitivity == 1
@@ -60,6 +62,42 @@ def test_a_denied_sign_seldom_raises_an_alarm(path, sort):
 
     others = report.replies - report.scores[ReplyClass.RED_FLAG].labelled
     assert report.scores[ReplyClass.RED_FLAG].false_alarms <= 0.05 * others
+
+
+def sorted_replies(path, sort, *, labelled):
+    replies = [one for one in read_corpus(path) if {each.value for each in one.classes} & labelled]
+    return [(one.text, sort(one.text)) for one in replies]
+
+
+@pytest.mark.parametrize("path", [REPLIES, HELD_OUT, PRACTICE], ids=lambda path: path.stem)
+def test_no_grave_reply_is_judged_harmless(path, sort):
+    grave = sorted_replies(path, sort, labelled=GRAVE_LABELS)
+
+    assert [text for text, found in grave if found.urgency is None] == []
+    assert [text for text, found in grave if choose(found) is None] == []
+
+
+def test_grave_replies_in_many_voices_are_raised_as_such(sort):
+    grave = sorted_replies(PRACTICE, sort, labelled=GRAVE_LABELS)
+
+    assert len(grave) > 400
+    assert [text for text, found in grave if found.urgency != AT_ONCE] == []
+
+
+def test_wishes_to_stop_in_many_voices_are_found_and_questions_about_stopping_are_not(sort):
+    others = set(ReplyClass) - {ReplyClass.STOP}
+    stops = sorted_replies(PRACTICE, sort, labelled={"stop"})
+    rest = sorted_replies(PRACTICE, sort, labelled={each.value for each in others})
+
+    assert [text for text, found in stops if ReplyClass.STOP not in found.classes] == []
+    assert [text for text, found in rest if ReplyClass.STOP in found.classes] == []
+
+
+def test_harmless_replies_are_left_in_peace(sort):
+    harmless = sorted_replies(PRACTICE, sort, labelled={each.value for each in HARMLESS})
+
+    assert len(harmless) > 140
+    assert [text for text, found in harmless if found.urgency is not None] == []
 
 
 def test_the_report_counts_what_is_missed_and_what_is_raised_in_vain(sort, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,6 @@ from hypothesis import strategies as st
 from followup.catalogue.load import load_catalogue
 from followup.domain.triage.triage import ReplyClass, sort_reply
 from followup.replies.triage_evaluation import Labelled, read_corpus
-from tests.support.growth import steps_of
 from tests.triage import HELD_OUT, REPLIES
 
 TRIAGE = load_catalogue().triage
@@ -40,9 +40,9 @@ def test_signs_between_words_do_not_matter(text, data):
     assert is_flag("".join(word + sign for word, sign in zip(words, signs, strict=True)))
 
 
-def test_no_better_is_no_denial_whatever_sign_stands_between():
-    assert is_flag("leg weakness - no! better")
-    assert not is_flag("leg weakness - no! thanks")
+@pytest.mark.parametrize("text", ["leg weakness - no! better", "leg weakness - no! thanks"])
+def test_a_no_after_a_sign_denies_nothing(text):
+    assert is_flag(text)
 
 
 @given(text=flags, hidden=st.sampled_from(HIDDEN), place=st.integers(0, 200))
@@ -116,16 +116,37 @@ def test_anything_at_all_gets_a_class(text):
     assert sort_reply(TRIAGE, text).classes
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["leg weak " * 1100, "no " * 3300, "numbness or " * 830, "x" * 10_000, "a" * 23 + " " * 100,
-     " ".join(f"wekness{n}q" for n in range(1000)), "not leg weak " * 770],
-    ids=["leg-weak", "no", "or", "one-word", "long-word", "slips", "denied"],
-)  # fmt: skip
-def test_a_text_four_times_as_long_takes_about_four_times_the_steps(text):
-    quarter = steps_of(lambda: sort_reply(TRIAGE, text[:500]))
+def lines_run(text: str) -> int:
+    """Return how many lines of Python it takes to sort a text: work, counted and not timed."""
+    count = 0
 
-    assert steps_of(lambda: sort_reply(TRIAGE, text[:2000])) < 6 * quarter
+    def trace(*_: object) -> object:
+        nonlocal count
+        count += 1
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        sort_reply(TRIAGE, text)
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["leg weak ", "no ", "numbness or ", "x", "no fever, ", "not leg weak ", "wekness numbnes ",
+     "stop ", '"', "“ ", "full stop ", "can not ", "38.2 ", "thanks ", "I am fine and ", "\n",
+     "> a\n", "🙂", "the foot is not move "],
+    ids=repr,
+)  # fmt: skip
+def test_the_work_grows_no_faster_than_the_text(unit):
+    sort_reply(TRIAGE, unit * 3)  # What is made once is made by now.
+    small, large = (lines_run(unit * (size // len(unit))) for size in (1250, 10_000))
+
+    # Eight times the text: where the work grew with its square, this would be 64 times as much.
+    assert large <= 12 * small
 
 
 def test_the_corpus_has_red_flags_to_play_with():

@@ -624,7 +624,7 @@ def test_answers_to_texts_are_listed_without_an_enrolment(app, client, key):
     take_inbound(app, text())
 
     [listed] = all_pages(client, key)
-    assert (listed["step"], listed["enrolment_id"]) == ("reply-unwatched", None)
+    assert (listed["step"], listed["enrolment_id"]) == ("reply-signs", None)
     assert "not watched" in listed["text"]
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,8 +15,10 @@ from followup.cli.framework.opening import handbook
 from followup.cli.framework.options import AsJson
 from followup.cli.framework.screen import Cell, Column, fields, note, say, say_json, table
 from followup.context import ContentContext
+from followup.domain.auto_reply import choose
 from followup.domain.errors import InvalidInput
-from followup.domain.triage.triage import Found, sort_reply
+from followup.domain.triage.triage import Found, Known, sort_reply
+from followup.replies.sorting import texts_of
 from followup.replies.triage_evaluation import (
     ClassScore,
     TriageEvaluation,
@@ -37,35 +42,93 @@ def triage(
             "columns classes and text.",
         ),
     ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Sort one reply a line, - for standard input; JSON, a line each."
+        ),
+    ] = None,
+    day: Annotated[
+        int | None, typer.Option(metavar="N", help="The patient's day, 0 being the procedure's.")
+    ] = None,
+    step: Annotated[
+        str | None, typer.Option(metavar="KEY", help="The step that was sent last.")
+    ] = None,
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY", help="What the patient said yes to; no-KEY for a no."),
+    ] = None,
+    protocol: Annotated[
+        str | None, typer.Option(metavar="KEY", help="The protocol that the patient is on.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show how a reply is sorted, and how well that works.
 
-    Nothing is taken in. Fixed phrases route a reply to a person; nothing scores or diagnoses.
+    Nothing is taken in. What is not provably harmless goes to a person; nothing scores or
+    diagnoses.
     """
     book = handbook()
-    if report:
+    known = Known(
+        day=day, step=step, attributes=dict(map(_said, attribute or ())), protocol=protocol
+    )
+    if file is not None:
+        _show_all(book, file, known=known)
+    elif report:
         _report(book, report, as_json=as_json)
     elif text is None:
-        raise InvalidInput.of("text", "give the text of a reply, or --report FILE")
+        raise InvalidInput.of("text", "give the text of a reply, --file FILE, or --report FILE")
     else:
-        _show(sort_reply(book.catalogue.triage, text), as_json=as_json)
+        _show(_sort(book, text, known=known), known=known, as_json=as_json)
 
 
-def _show(found: Found, *, as_json: bool) -> None:
+def _said(attribute: str) -> tuple[str, bool]:
+    key = attribute.removeprefix("no-").replace("-", "_")
+    return key, not attribute.startswith("no-")
+
+
+def _sort(book: ContentContext, text: str, *, known: Known) -> Found:
+    return sort_reply(book.catalogue.triage, text, known=known, ours=texts_of(book))
+
+
+def _show_all(book: ContentContext, file: Path, *, known: Known) -> None:
+    for line in _lines(file):
+        shown = _as_told(_sort(book, line, known=known), known=known)
+        sys.stdout.write(json.dumps(shown, ensure_ascii=False) + "\n")
+
+
+def _lines(file: Path) -> Iterator[str]:
+    """Yield the replies of a file, one a line; a form feed is no end of one."""
+    try:
+        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        text = data.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput.of("file", f"{file} can't be read as UTF-8 text") from error
+    for line in text.removesuffix("\n").split("\n") if text else ():
+        yield line.removesuffix("\r")
+
+
+def _as_told(found: Found, *, known: Known) -> dict[str, Any]:
+    return {
+        "classes": [each.value for each in found.classes],
+        "phrases": list(found.phrases),
+        "rules": list(found.codes),
+        "meaning": found.meaning.value,
+        "urgency": found.urgency,
+        "answer": choose(found, known),
+        "version": found.version,
+    }
+
+
+def _show(found: Found, *, known: Known, as_json: bool) -> None:
     if as_json:
-        say_json(
-            {
-                "classes": [each.value for each in found.classes],
-                "phrases": list(found.phrases),
-                "rules": list(found.codes),
-                "version": found.version,
-            }
-        )
+        say_json(_as_told(found, known=known))
         return
     fields(
         [
             ("About", capital(", ".join(map(class_text, found.classes)))),
+            ("Urgency", str(found.urgency or "nobody need look")),
+            ("Answer", choose(found, known) or "none"),
             ("Phrases", "; ".join(found.phrases)),
             ("Rules", ", ".join(found.codes)),
             ("Version", found.version),

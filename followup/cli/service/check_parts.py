@@ -19,6 +19,7 @@ from followup.content import Content
 from followup.content.check import content_faults, content_reservations
 from followup.domain.errors import FollowupError, WrongMasterKey
 from followup.monitoring import health
+from followup.replies.sorting import unsorted_languages
 from followup.settings.rules import remarks
 from followup.settings.settings import Settings, load_settings
 from followup.store.encryption.key_check import KeyCheck, check_keys
@@ -97,6 +98,7 @@ def _look_at_words(findings: Findings, settings: Settings | None) -> None:
     if catalogues:
         findings.warn("protocols", *catalogues[0].reservations(today))
         findings.warn("clinics", *_holidays_running_out(catalogues[0], today=today))
+        findings.warn("replies", *unsorted_languages(catalogues[0]))
     if catalogues and contents:
         _look_at_both(findings, catalogues[0], contents[0], today=today)
 
@@ -117,7 +119,7 @@ def _catalogue(found: list[Catalogue], settings: Settings | None) -> str:
     if settings is not None:
         require_answerable(settings, found[0])
     clinics, protocols = (", ".join(sorted(it)) for it in (found[0].clinics, found[0].protocols))
-    replies = ", ".join(each.language for each in found[0].triage)
+    replies = ", ".join(each.name for each in found[0].triage)
     return f"{protocols}; clinics: {clinics}; replies understood in: {replies}"
 
 

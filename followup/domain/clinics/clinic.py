@@ -71,7 +71,9 @@ class Clinic:
     the number or service of the settings. Where a sender is one-way (`two_way` false), a patient
     can't answer STOP and is given `stop_contact` instead. `division` is that of the bank holidays:
     `england-and-wales`, `scotland` or `northern-ireland`. `unconfirmed` names what in the file
-    nobody at the clinic has confirmed yet.
+    nobody at the clinic has confirmed yet. `reply_within` is how soon a person reads a patient's
+    reply that is not provably harmless; out of hours those on call do, if any are set and
+    `replies_on_call`, else the first who comes in.
     """
 
     key: str
@@ -92,3 +94,5 @@ class Clinic:
     languages: tuple[str, ...]
     division: str
     unconfirmed: tuple[str, ...]
+    reply_within: timedelta = timedelta(hours=1)
+    replies_on_call: bool = True

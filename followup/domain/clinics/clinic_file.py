@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import time
+from datetime import time, timedelta
 from itertools import groupby
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, m
 
 from followup.domain.clinics.clinic import Clinic, OfficeHours, OpenPeriod, SendingHours
 from followup.domain.errors import ProtocolError
-from followup.domain.file_shape import Key, Line, Shape, TimeOfDay, complaints, read_shape
+from followup.domain.file_shape import Duration, Key, Line, Shape, TimeOfDay, complaints, read_shape
 
 _WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -148,6 +148,20 @@ class EmailShape(Shape):
     )
 
 
+class RepliesShape(Shape):
+    """How soon a person reads a reply that is not provably harmless."""
+
+    within: Duration = Field(
+        default=timedelta(hours=1),
+        description="while the office is open, and always where somebody is on call",
+        json_schema_extra={"default": "1h"},
+    )
+    on_call: bool = Field(
+        default=True,
+        description="whether those on call read them out of hours; if not, whoever comes in first",
+    )
+
+
 class ClinicShape(Shape):
     """The facts about one clinic that messages may state."""
 
@@ -178,6 +192,11 @@ class ClinicShape(Shape):
         default=SmsShape(), description="how texts are sent", json_schema_extra={"default": {}}
     )
     email: EmailShape = Field(description="how e-mails are sent")
+    replies: RepliesShape = Field(
+        default=RepliesShape.model_construct(within=timedelta(hours=1), on_call=True),
+        description="how soon a person reads what patients reply",
+        json_schema_extra={"default": {"within": "1h", "on_call": True}},
+    )
 
     def value(self) -> Clinic:
         number = phonenumbers.parse(self.phone, "GB")
@@ -201,6 +220,8 @@ class ClinicShape(Shape):
             languages=tuple(self.languages),
             division=self.division,
             unconfirmed=tuple(self.unconfirmed),
+            reply_within=self.replies.within,
+            replies_on_call=self.replies.on_call,
         )
 
 

@@ -36,6 +36,27 @@ def after_office_time(
     return start.astimezone(UTC) + span
 
 
+def while_open_or_first(
+    start: datetime,
+    span: timedelta,
+    *,
+    hours: OfficeHours,
+    zone: ZoneInfo,
+    holidays: Container[date] = frozenset(),
+) -> datetime:
+    """Return the moment, in UTC, that is `span` of office time ahead, or the next opening.
+
+    What comes while the office is closed is looked at first thing when it opens; so is what the
+    day has no time left for.
+    """
+    for opens, closes in _periods(start.astimezone(zone).date(), hours, zone, holidays):
+        if start < opens:
+            return opens
+        if start + span <= closes:
+            return (start + span).astimezone(UTC)
+    return start.astimezone(UTC) + span
+
+
 def _periods(
     first: date, hours: OfficeHours, zone: ZoneInfo, holidays: Container[date]
 ) -> Iterator[tuple[datetime, datetime]]:

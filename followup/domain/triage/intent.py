@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 
-from followup.domain.consent import is_start, is_stop
+from followup.domain.consent import is_start
+from followup.domain.triage.stop_request import StopRequest, stop_request
 
 
 class ReplyIntent(StrEnum):
@@ -19,22 +19,14 @@ class ReplyIntent(StrEnum):
     ANSWER = "answer"
     """The number that a text of ours asked for, and nothing else."""
     OTHER = "other"
-    """A person must read it."""
+    """A person must read it, unless it is provably harmless."""
 
 
-# Only words that can hardly be about a treatment: "no more" and "end" within a longer text may be.
-_PLAIN_REQUEST = re.compile(
-    r"(?:please\s+)?(?:stop|stopall|unsubscribe|optout|opt)\b", re.IGNORECASE
-)
-_LEADING_STOP = re.compile(
-    r"\W*(?:please\s+)?(stop|stopall|unsubscribe)\b[\W_]*(\w*)", re.IGNORECASE
-)
-_ABOUT_MESSAGES = frozenset({"texting", "messaging", "sending", "contacting"})
-_ABOUT_TREATMENT = re.compile(r"\w+ing|the|my|a|an|this|that|these|those", re.IGNORECASE)
+_OF_WISH = {StopRequest.ONLY: ReplyIntent.STOP, StopRequest.AND_MORE: ReplyIntent.STOP_AND_MORE}
 
 
 def reply_intent(text: str, *, opt_out_type: str | None = None) -> ReplyIntent:
-    """Return what a text asks for.
+    """Return what a text asks for; `text` is what of it is the patient's own words.
 
     `opt_out_type` is what the provider made of it, and has acted on: STOP, START or HELP.
 
@@ -42,34 +34,13 @@ def reply_intent(text: str, *, opt_out_type: str | None = None) -> ReplyIntent:
     question: in doubt nothing is stopped, because the person who reads it can still do that, while
     nobody would notice advice that was stopped by mistake.
     """
-    if is_stop(text) or _says_nothing_but_stop(text):
+    request = stop_request(text)
+    if request is StopRequest.ONLY:
         return ReplyIntent.STOP
     if opt_out_type == "STOP":
         return ReplyIntent.STOP_AND_MORE if text.strip() else ReplyIntent.STOP
-    if _asks_and_more(text):
+    if request is StopRequest.AND_MORE:
         return ReplyIntent.STOP_AND_MORE
     if is_start(text) or opt_out_type == "START":
         return ReplyIntent.START
     return ReplyIntent.OTHER
-
-
-def _says_nothing_but_stop(text: str) -> bool:
-    words = re.findall(r"\w+", text)
-    return bool(words) and all(is_stop(word) for word in words)
-
-
-def _asks_and_more(text: str) -> bool:
-    return _begins_with_stop(text) or any(
-        _PLAIN_REQUEST.match(clause.strip()) and is_stop(clause)
-        for clause in re.split(r"[.,;:!?()\n]+|\s-+\s", text)
-    )
-
-
-def _begins_with_stop(text: str) -> bool:
-    leading = _LEADING_STOP.match(text)
-    if leading is None:
-        return False
-    word, following = leading.groups()
-    if word.isupper() and not following.isupper():
-        return True
-    return following.lower() in _ABOUT_MESSAGES or not _ABOUT_TREATMENT.fullmatch(following)

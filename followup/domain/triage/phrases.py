@@ -2,23 +2,26 @@
 
 A phrase is written as words and groups: `cant feel {leg}` is "cant", "feel" and any wording of the
 group `leg`, in that order with a few words between; `{leg} & {weak}` is both in either order.
+`move~` is any form of the verb: move, moves, moved, moving.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, permutations
+from itertools import permutations, product
+from typing import NamedTuple
 
 from followup.domain.triage.tokens import Word
 
 Wordings = frozenset[tuple[str, ...]]
 """The ways to word one part, each a run of words that stand together."""
+_VOWELS = "aeiou"
+_CLOSED = re.compile(r"[^aeiou][aeiou][^aeiouwxy]$")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
+class Span(NamedTuple):
     """A run of words, from `start` until just before `end`."""
 
     start: int
@@ -31,107 +34,187 @@ class Phrase:
 
     chains: tuple[tuple[Wordings, ...], ...]
     gap: int
-    firsts: tuple[frozenset[str], ...]
-    """For each part the words with which it may begin: a text without them is soon done with."""
 
     @property
-    def words(self) -> Iterator[str]:
-        for chain in self.chains:
-            for part in chain:
-                for wording in part:
-                    yield from wording
+    def parts(self) -> tuple[Wordings, ...]:
+        return tuple(part for chain in self.chains for part in chain)
 
 
-def parse_phrase(text: str, *, groups: Mapping[str, Sequence[str]], gap: int) -> Phrase:
+class Groups:
+    """Ways to word one thing, by name; wordings may name other groups, as "no {strength}" does."""
+
+    def __init__(self, groups: Mapping[str, Sequence[str]]) -> None:
+        self.texts = groups
+        self._known: dict[str, Wordings] = {}
+
+    def wordings(self, name: str) -> Wordings:
+        """Return the ways to word a word, a verb with `~`, or a group in braces.
+
+        Raises `ValueError` for a group that is not there or that holds itself.
+        """
+        return self._wordings(name, within=())
+
+    def _wordings(self, name: str, *, within: tuple[str, ...]) -> Wordings:
+        if name not in self._known:
+            is_group = name.startswith("{")
+            self._known[name] = (
+                self._group(name.strip("{}"), within=within)
+                if is_group
+                else frozenset((form,) for form in forms_of(name))
+            )
+        return self._known[name]
+
+    def _group(self, group: str, *, within: tuple[str, ...]) -> Wordings:
+        if group not in self.texts:
+            raise ValueError(
+                f"there is no group {group}: add it under [groups], or correct the name"
+            )
+        if group in within:
+            raise ValueError(f"the group {group} holds itself: take it out of {within[-1]}")
+        found: set[tuple[str, ...]] = set()
+        for wording in self.texts[group]:
+            if "{" not in wording and "~" not in wording:
+                found.add(tuple(wording.split()))
+                continue
+            parts = [self._wordings(part, within=(*within, group)) for part in wording.split()]
+            found |= {tuple(word for one in each for word in one) for each in product(*parts)}
+        return frozenset(found)
+
+
+def words_of(parts: Iterable[Wordings]) -> frozenset[str]:
+    """Return every word of some parts."""
+    return frozenset(word for part in set(parts) for wording in part for word in wording)
+
+
+def parse_phrase(text: str, *, groups: Groups, gap: int) -> Phrase:
     """Return the phrase; raise `ValueError` where it is empty or names a group that is not there.
 
     `gap` is how many words may stand between two parts.
     """
     chains = tuple(
-        tuple(_part(name, groups) for name in chain.split()) for chain in text.split("&")
+        tuple(groups.wordings(name) for name in chain.split()) for chain in text.split("&")
     )
     if not all(chains):
         raise ValueError(f"{text!r} has an empty part: write words on both sides of each &")
-    parts = [part for chain in chains for part in chain]
-    return Phrase(chains, gap, tuple(frozenset(words[0] for words in part) for part in parts))
+    return Phrase(chains, gap)
 
 
-def _part(name: str, groups: Mapping[str, Sequence[str]]) -> Wordings:
-    if not name.startswith("{"):
-        return frozenset({(name,)})
-    group = name.strip("{}")
-    if group not in groups:
-        raise ValueError(f"there is no group {name}: add it under [groups], or correct the name")
-    return frozenset(tuple(wording.split()) for wording in groups[group])
+def forms_of(word: str) -> tuple[str, ...]:
+    """Return a word, or the forms of a verb that is marked with `~`."""
+    verb = word.removesuffix("~")
+    if verb == word:
+        return (word,)
+    if verb.endswith("y") and verb[-2:-1] not in _VOWELS:
+        return (verb, f"{verb[:-1]}ies", f"{verb[:-1]}ied", f"{verb}ing")
+    stem = verb.removesuffix("e")
+    es = "es" if verb.endswith(("s", "sh", "ch", "x", "z")) else "s"
+    forms = [verb, f"{verb}{es}", f"{stem}ed", f"{stem}ing", f"{stem}in"]
+    if _CLOSED.search(verb):
+        forms += [f"{verb}{verb[-1]}{ending}" for ending in ("ed", "ing", "in")]
+    return tuple(forms)
 
 
-class Finder:
-    """Finds phrases in one text; what it found of a part is kept for other phrases."""
+Places = Mapping[int, Sequence[Span]]
+"""Where each part stands in a text, by the number that its lexicon gave it."""
 
-    def __init__(self, words: Sequence[Word]) -> None:
-        self._words = words
-        self._found: dict[Wordings, list[Span]] = {}
-        self._places: dict[str, list[int]] = {}
+
+class Lexicon:
+    """All parts of some phrases, so that one walk over a text finds where each of them stands."""
+
+    def __init__(self, parts: Iterable[Wordings]) -> None:
+        self._numbers: dict[Wordings, int] = {}
+        self._alone: dict[str, list[int]] = {}
+        # By the first two words: of long wordings few are left then.
+        self._pairs: dict[tuple[str, str], dict[tuple[str, ...], list[int]]] = {}
+        for part in parts:
+            if part not in self._numbers:
+                self._add(part, self._numbers.setdefault(part, len(self._numbers)))
+
+    def _add(self, part: Wordings, number: int) -> None:
+        for wording in part:
+            if len(wording) == 1:
+                self._alone.setdefault(wording[0], []).append(number)
+            else:
+                after = self._pairs.setdefault((wording[0], wording[1]), {})
+                after.setdefault(wording[2:], []).append(number)
+
+    def number(self, part: Wordings) -> int:
+        """Return the number of a part in `places`."""
+        return self._numbers[part]
+
+    def places(self, words: Sequence[Word]) -> Places:
+        """Return the spans of every part that stands in the text, in order."""
+        found: dict[int, list[Span]] = {}
         for place, word in enumerate(words):
+            following = words[place + 1].readings if place + 1 < len(words) else ()
             for reading in word.readings:
-                self._places.setdefault(reading, []).append(place)
-        self._here = frozenset(self._places)
+                if reading in self._alone:
+                    span = Span(place, place + 1)
+                    for number in self._alone[reading]:
+                        found.setdefault(number, []).append(span)
+                for second in following:
+                    for rest, numbers in self._pairs.get((reading, second), {}).items():
+                        if not rest or _stands(rest, words, place + 2):
+                            span = Span(place, place + 2 + len(rest))
+                            for number in numbers:
+                                found.setdefault(number, []).append(span)
+        return found
 
-    def find(self, phrase: Phrase) -> Iterator[tuple[Span, ...]]:
-        """Yield the places of a phrase: the spans of its parts, in the order of the text."""
-        if any(first.isdisjoint(self._here) for first in phrase.firsts):
-            return
-        chains = [self._chain(chain, phrase.gap) for chain in phrase.chains]
-        if not all(chains):
-            return
-        if len(chains) == 1:
-            yield from chains[0]
-            return
-        for order in permutations(chains):
-            yield from _joined(order, phrase.gap)
 
-    def _chain(self, parts: Sequence[Wordings], gap: int) -> list[tuple[Span, ...]]:
-        found: list[list[tuple[Span, ...]]] = [
-            [(span,) for span in self._part(part)] for part in parts
+def _stands(wording: tuple[str, ...], words: Sequence[Word], place: int) -> bool:
+    there = words[place : place + len(wording)]
+    return len(there) == len(wording) and all(
+        word in found.readings for word, found in zip(wording, there, strict=True)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """A phrase as its lexicon numbers the parts, and all the numbers that it needs."""
+
+    chains: tuple[tuple[int, ...], ...]
+    gap: int
+    needs: frozenset[int]
+
+    @classmethod
+    def of(cls, phrase: Phrase, lexicon: Lexicon) -> Sought:
+        chains = tuple(tuple(map(lexicon.number, chain)) for chain in phrase.chains)
+        return cls(chains, phrase.gap, frozenset(one for chain in chains for one in chain))
+
+    def find(self, places: Places) -> tuple[Span, ...]:
+        """Return where the phrase stands first: the spans of its parts; empty where it does not.
+
+        Each part is looked at once for every word that it may follow: the work grows with the text.
+        """
+        if not self.needs <= places.keys():
+            return ()
+        chains = [
+            _in_order([_alone(places[part]) for part in chain], self.gap) for chain in self.chains
         ]
-        return list(_joined(found, gap)) if all(found) else []
-
-    def _part(self, wordings: Wordings) -> list[Span]:
-        if wordings not in self._found:
-            self._found[wordings] = sorted(
-                Span(place, place + len(wording))
-                for wording in wordings
-                for place in self._places.get(wording[0], ())
-                if self._stands(wording, place)
-            )
-        return self._found[wordings]
-
-    def _stands(self, wording: tuple[str, ...], place: int) -> bool:
-        there = self._words[place : place + len(wording)]
-        return len(there) == len(wording) and all(
-            word in found.readings for word, found in zip(wording, there, strict=True)
-        )
+        for order in permutations(chains) if len(chains) > 1 else [chains]:
+            if found := _in_order(order, self.gap):
+                return min(found)
+        return ()
 
 
-def _joined(
-    found: Sequence[list[tuple[Span, ...]]], gap: int, so_far: tuple[Span, ...] = ()
-) -> Iterator[tuple[Span, ...]]:
-    """Yield every way to take one of each, in order, with at most `gap` words between."""
-    if not found:
-        yield so_far
-        return
-    first = bisect_left(found[0], so_far[-1].end, key=_start) if so_far else 0
-    for spans in found[0][first:]:
-        if so_far and spans[0].start - so_far[-1].end > gap:
-            return
-        yield from _joined(found[1:], gap, (*so_far, *spans))
+def _alone(spans: Iterable[Span]) -> list[tuple[Span, ...]]:
+    return [(span,) for span in spans]
 
 
-def _start(spans: tuple[Span, ...]) -> int:
-    return spans[0].start
+def _in_order(steps: Sequence[Sequence[tuple[Span, ...]]], gap: int) -> list[tuple[Span, ...]]:
+    """Return one find for each end of the last step, with at most `gap` words between steps."""
+    reached = list(steps[0])
+    for step in steps[1:]:
+        ends: dict[int, tuple[Span, ...]] = {}
+        for found in reached:
+            ends.setdefault(found[-1].end, found)
+        reached = [
+            (*ends[end], *spans)
+            for spans in step
+            if (end := _nearest(ends, spans[0].start, gap)) is not None
+        ]
+    return reached
 
 
-def between(spans: Sequence[Span]) -> Iterator[tuple[int, int]]:
-    """Yield the gaps of a find: from where each part ends to where the next begins."""
-    for one, other in pairwise(spans):
-        yield one.end, other.start
+def _nearest(ends: Mapping[int, object], start: int, gap: int) -> int | None:
+    return next((end for end in range(start, start - gap - 1, -1) if end in ends), None)

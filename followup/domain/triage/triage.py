@@ -1,28 +1,38 @@
-"""Sorting replies by fixed phrases, so that each finds the right person in time.
+"""Sorting replies so that it fails safe: what is not provably harmless is treated with care.
 
-Nothing here scores, diagnoses or advises: a phrase of a file that people wrote, reviewed and
-versioned stands in the text or does not. What holds none of them is `unclear` and goes to a person
-like everything else.
+A closed list of clauses says what is harmless (`followup.domain.triage.harmless`). Whatever holds
+more than those goes to a person, and its sender is told the warning signs. On top of that, fixed
+phrases only raise how soon somebody looks and what is answered. Nothing here scores, diagnoses or
+advises: a phrase of a file that people wrote, reviewed and versioned stands in the text or not.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import itemgetter
+from types import MappingProxyType
 
+from followup.domain.triage.harmless import Clause, Harmless, sentences
 from followup.domain.triage.intent import ReplyIntent, reply_intent
-from followup.domain.triage.negation import Negation
-from followup.domain.triage.phrases import Finder, Phrase, Span
-from followup.domain.triage.tokens import Speller, Word, readings_of
+from followup.domain.triage.other_language import is_unreadable
+from followup.domain.triage.own_words import NOTHING, OurTexts, Own, own_words
+from followup.domain.triage.phrases import Lexicon, Phrase, Places, Sought, Span, Wordings, words_of
+from followup.domain.triage.readings import Numbers
+from followup.domain.triage.tokens import Forms, Speller, Word, readings_of
 
 
 class ReplyClass(StrEnum):
-    """What a reply is about, the gravest first. An emergency is a red flag as well."""
+    """What a reply is about, the gravest first. An emergency and a crisis are red flags as well."""
 
-    RED_FLAG = "red-flag"
+    CRISIS = "crisis"
     EMERGENCY = "emergency"
+    SUGAR_EMERGENCY = "sugar-emergency"
+    RED_FLAG = "red-flag"
+    OTHER_LANGUAGE = "other-language"
+    """Not in a language that the phrases know: it may be anything."""
     WOUND = "wound"
     SUGAR = "sugar"
     DECEASED = "deceased"
@@ -31,12 +41,23 @@ class ReplyClass(StrEnum):
     HELP = "help"
     STOP = "stop"
     START = "start"
-    THANKS = "thanks"
     UNCLEAR = "unclear"
+    """Not provably harmless, and no phrase says more."""
+    QUESTION = "question"
+    """About the practical side alone: when, where, may I drive."""
+    THANKS = "thanks"
+    BENIGN = "benign"
 
 
 ORDER = tuple(ReplyClass)
-ENTIRE = re.compile(r"\w+")
+GRAVE = frozenset(ORDER[: ORDER.index(ReplyClass.WOUND)])
+"""A person looks at once, by night as by day."""
+HARMLESS = frozenset({ReplyClass.QUESTION, ReplyClass.THANKS, ReplyClass.BENIGN})
+REQUESTS = frozenset({ReplyClass.STOP, ReplyClass.START})
+AT_ONCE, WITH_CARE = 1, 2
+"""Urgencies; what they mean in time is the clinic's to set."""
+BARRIER = tuple(Word("", frozenset(), "") for _ in range(8))
+"""Stands for a sentence that is harmless: no phrase reaches across."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,15 +65,50 @@ class Rule:
     """Phrases that mean one thing. Those of `whole` count where they are all that was written.
 
     `yields` says that words which another rule has found count for that one alone: the "pain" of
-    "pain in my chest".
+    "pain in my chest". Where a phrase of `unless` stands, the rule does not count.
     """
 
     code: str
     classes: tuple[ReplyClass, ...]
     phrases: tuple[Phrase, ...]
     whole: frozenset[tuple[str, ...]]
-    can_be_denied: bool
     yields: bool
+    unless: tuple[Phrase, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known of whoever wrote. It may raise how soon somebody looks, and never lower it.
+
+    `day` counts from the procedure, `step` is the step last sent, `attributes` are the answers at
+    enrolment, `asked` says that a question of ours is open.
+    """
+
+    day: int | None = None
+    step: str | None = None
+    attributes: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
+    protocol: str | None = None
+    asked: bool = False
+
+
+NOBODY = Known()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SugarContext:
+    """When a bare number may be a blood sugar: by the patient's answers, or the step last sent."""
+
+    attributes: frozenset[str]
+    steps: frozenset[str]
+
+    def expects(self, known: Known) -> bool:
+        diabetic = any(known.attributes.get(each) for each in self.attributes)
+        return diabetic or known.step in self.steps
+
+    def excludes(self, known: Known) -> bool:
+        """Say whether it is known that the patient has no diabetes."""
+        answers = [known.attributes[each] for each in self.attributes if each in known.attributes]
+        return bool(answers) and not any(answers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +119,39 @@ class Found:
     codes: tuple[str, ...]
     phrases: tuple[str, ...]
     version: str
+    meaning: ReplyIntent = ReplyIntent.OTHER
 
     @property
     def gravest(self) -> ReplyClass:
         return self.classes[0]
+
+    @property
+    def is_harmless(self) -> bool:
+        return not set(self.classes) - HARMLESS
+
+    @property
+    def urgency(self) -> int | None:
+        """How soon a person should look; None where nobody need."""
+        if set(self.classes) & GRAVE:
+            return AT_ONCE
+        return WITH_CARE if set(self.classes) - HARMLESS - REQUESTS else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clauses:
+    """The closed list of what is harmless.
+
+    `depends` are words that answer a question or an advice: "yes" is harmless unless something was
+    asked, or the warning signs were sent last (`asking_steps`). `pictures` are harmless emoji.
+    """
+
+    plain: tuple[Clause, ...]
+    questions: tuple[Clause, ...]
+    courtesies: frozenset[str]
+    thanks: frozenset[str]
+    depends: frozenset[str]
+    asking_steps: frozenset[str]
+    pictures: frozenset[str]
 
 
 class Triage:
@@ -78,64 +163,129 @@ class Triage:
         *,
         language: str,
         version: str,
-        negation: Negation,
-        courtesies: Iterable[str],
+        clauses: Clauses,
+        numbers: Numbers,
+        sugar: SugarContext,
+        affirming: Wordings,
+        forms: Forms,
         ordinary: Iterable[str],
+        name: str | None = None,
+        protocols: Collection[str] = (),
     ) -> None:
-        self.rules = tuple(rules)
         self.language, self.version = language, version
-        self._negation = negation
-        self._courtesies = frozenset(courtesies)
-        known = {word for rule in rules for phrase in rule.phrases for word in phrase.words}
-        known |= {word for rule in rules for words in rule.whole for word in words}
-        right = {*ordinary, *negation.denying, *negation.light, *self._courtesies}
-        self._speller = Speller(known, ordinary=right - known)
+        self.name, self.protocols = name or language, frozenset(protocols)
+        self._clauses, self._numbers, self._sugar = clauses, numbers, sugar
+        self._affirming = affirming
+        # What yields comes last: it takes what no other rule has found.
+        self.rules = tuple(sorted(rules, key=lambda rule: rule.yields))
+        parts = [
+            part
+            for rule in rules
+            for phrase in (*rule.phrases, *rule.unless)
+            for part in phrase.parts
+        ]
+        known = words_of(parts) | {word for rule in rules for each in rule.whole for word in each}
+        courteous = clauses.courtesies | clauses.thanks
+        in_clauses = words_of(
+            part.wordings
+            for clause in (*clauses.plain, *clauses.questions)
+            for part in clause.parts
+        )
+        right = {*ordinary, *courteous, *in_clauses}
+        self._words = frozenset(known | right)
+        self._lexicon = Lexicon([*parts, affirming])
+        self._unless = {
+            place: tuple(Sought.of(phrase, self._lexicon) for phrase in rule.unless)
+            for place, rule in enumerate(self.rules)
+            if rule.unless
+        }
+        self._sought: dict[int, list[tuple[int, int, Sought]]] = {}
+        for place, rule in enumerate(self.rules):
+            for number, phrase in enumerate(rule.phrases):
+                sought = Sought.of(phrase, self._lexicon)
+                # Under the part with the fewest wordings: most texts are soon done with it.
+                rarest = self._lexicon.number(min(phrase.parts, key=len))
+                self._sought.setdefault(rarest, []).append((place, number, sought))
+        self._speller = Speller(known, ordinary=right - known, forms=forms)
+        self._listed = Harmless(
+            clauses.plain, questions=clauses.questions, courtesies=courteous, known=self._words
+        )
 
     @property
     def key(self) -> str:
-        """The language: there is one file of each."""
-        return self.language
+        """The name of its file: a language, or an addition to one for some protocols."""
+        return self.name
 
-    def sort(self, text: str, *, opt_out_type: str | None = None) -> Found:
+    def sort(
+        self, own: Own, *, meaning: ReplyIntent = ReplyIntent.OTHER, known: Known = NOBODY
+    ) -> Found:
         """Return what a reply is about.
 
-        `opt_out_type` is what the provider made of it: STOP, START or HELP. Of a text with
-        characters that cannot be seen, everything counts that either way to read it shows.
+        Of a text with characters that cannot be seen, everything counts that either way to read it
+        shows.
         """
-        found: dict[str, tuple[Rule, str]] = {}
-        bare = True
+        found: dict[str, tuple[Rule | ReplyClass, str]] = {}
+        text = self._speller.pictured(own.words)
         for reading in readings_of(text):
             words = self._speller.words(reading)
-            for rule, phrase in self._look(words):
-                found.setdefault(rule.code, (rule, phrase))
-            bare = bare and self._only_courtesies(words, found)
-        classes = {each for rule, _ in found.values() for each in rule.classes}
-        classes |= _requests(text, opt_out_type=opt_out_type)
-        if not classes - {ReplyClass.THANKS} and not (classes and bare):
-            classes.add(ReplyClass.UNCLEAR)
+            for code, what, phrase in self._look(words, known=known):
+                found.setdefault(code, (what, phrase))
+        if self._says_high(own.words, known):
+            found.setdefault("meter-hi", (ReplyClass.SUGAR_EMERGENCY, own.words.strip()))
+        if own.quoted and self._affirms(text) and self._is_grave(own.quoted):
+            found.setdefault("quoted", (ReplyClass.RED_FLAG, own.words.strip()))
+        classes = {
+            each
+            for what, _ in found.values()
+            for each in (what.classes if isinstance(what, Rule) else (what,))
+        }
+        if not classes:
+            classes = self._harmless(text, own, known=known)
+        if not classes and meaning is ReplyIntent.OTHER:
+            classes = {self._unsorted(own.words)}
         return Found(
-            classes=tuple(sorted(classes, key=ORDER.index)),
+            classes=_ordered(classes),
             codes=tuple(found),
             phrases=tuple(dict.fromkeys(phrase for _, phrase in found.values())),
-            version=f"{self.language}/{self.version}",
+            version=f"{self.name}/{self.version}",
         )
 
-    def _look(self, words: Sequence[Word]) -> list[tuple[Rule, str]]:
-        finder, taken = Finder(words), set[int]()
-        found: list[tuple[Rule, str]] = []
-        for rule in sorted(self.rules, key=lambda rule: rule.yields):
-            spans = self._whole(rule, words) or self._first(rule, finder, words, taken=taken)
+    def _look(
+        self, words: Sequence[Word], *, known: Known
+    ) -> Iterator[tuple[str, Rule | ReplyClass, str]]:
+        said = self._not_harmless(words)
+        found = self._phrases(self._lexicon.places(said))
+        taken: set[int] = set()
+        for number, rule in enumerate(self.rules):
+            spans = self._whole(rule, words)
+            if not spans:
+                spans = _first(found.get(number, ()), taken=taken, yields=rule.yields)
             if spans:
-                found.append((rule, _as_written(words, spans)))
-        return found
+                yield rule.code, rule, _as_written(said, spans)
+        expected = self._sugar.expects(known)
+        for place in self._numbers.fevers(said):
+            yield "temperature", ReplyClass.RED_FLAG, said[place].written
+        for place, is_grave in self._numbers.sugars(said, expected=expected):
+            grave = ReplyClass.SUGAR_EMERGENCY if is_grave else ReplyClass.SUGAR
+            yield f"reading-{grave.value}", grave, said[place].written
+
+    def _not_harmless(self, words: Sequence[Word]) -> list[Word]:
+        """Return the words with each harmless sentence replaced by what nothing reaches across."""
+        said: list[Word] = []
+        for start, end in sentences(words):
+            sentence = words[start:end]
+            said += BARRIER if self._listed.covers(sentence) else sentence
+        return said
 
     def _whole(self, rule: Rule, words: Sequence[Word]) -> tuple[Span, ...]:
         """Return the span of a text that is nothing but a phrase of the rule, and courtesies."""
+        if not rule.whole:
+            return ()
         meant = {word for wanted in rule.whole for word in wanted}
         places = [
             place
             for place, word in enumerate(words)
-            if word.written not in self._courtesies or word.readings & meant
+            if word.written not in self._clauses.courtesies or word.readings & meant
         ]
         readings = [words[place].readings for place in places]
         for wanted in rule.whole:
@@ -145,41 +295,97 @@ class Triage:
                 return (Span(places[0], places[-1] + 1),)
         return ()
 
-    def _first(
-        self, rule: Rule, finder: Finder, words: Sequence[Word], *, taken: set[int]
-    ) -> tuple[Span, ...]:
-        """Return the first phrase of the rule that stands there undenied, and take its words."""
-        first: tuple[Span, ...] = ()
-        last_turn = self._negation.last_turn(words)
-        for phrase in rule.phrases:
-            for spans in finder.find(phrase):
-                if rule.can_be_denied and self._negation.denies(words, spans, last_turn=last_turn):
-                    continue
-                places = {place for span in spans for place in range(span.start, span.end)}
-                if rule.yields and places & taken:
-                    continue
-                taken |= places
-                first = first or spans
-                break
-            if rule.yields and first:
-                break
-        return first
-
-    def _only_courtesies(self, words: Sequence[Word], found: dict[str, tuple[Rule, str]]) -> bool:
-        """Say whether nothing stands there but thanks and courtesies."""
-        thanks = {
-            word
-            for rule, _ in found.values()
-            if rule.classes == (ReplyClass.THANKS,)
-            for phrase in rule.phrases
-            for word in phrase.words
+    def _phrases(self, places: Places) -> dict[int, list[tuple[Span, ...]]]:
+        """Return for each rule, by its place, where its phrases stand, in their order."""
+        sought = [one for part in places for one in self._sought.get(part, ())]
+        found: dict[int, list[tuple[Span, ...]]] = {}
+        for rule, _, phrase in sorted(sought, key=itemgetter(0, 1)):
+            if spans := phrase.find(places):
+                found.setdefault(rule, []).append(spans)
+        return {
+            rule: spans
+            for rule, spans in found.items()
+            if not any(one.find(places) for one in self._unless.get(rule, ()))
         }
-        return all(word.readings & (thanks | self._courtesies) for word in words)
+
+    def _harmless(self, text: str, own: Own, *, known: Known) -> set[ReplyClass]:
+        """Return what a harmless text is, and nothing where it is not provably harmless."""
+        pictures = set(_PICTURES.findall(text))
+        if pictures - self._clauses.pictures:
+            return set()
+        words = self._speller.words(readings_of(_PICTURES.sub(" ", text))[0])
+        if not words:
+            # A reaction, our words in quotes, or cheerful pictures: nothing of their own is said.
+            is_silent = bool(own.quoted) and not text.strip()
+            return {ReplyClass.BENIGN} if pictures or is_silent else set()
+        return self._listed_as(words, known=known)
+
+    def _listed_as(self, words: Sequence[Word], *, known: Known) -> set[ReplyClass]:
+        each = [words[start:end] for start, end in sentences(words)]
+        if not all(self._listed.covers(sentence) for sentence in each):
+            return set()
+        if self._is_answer(words) and (known.asked or known.step in self._clauses.asking_steps):
+            return set()
+        if not all(self._listed.covers(sentence, questions=False) for sentence in each):
+            return {ReplyClass.QUESTION}
+        said = {reading for word in words for reading in word.readings}
+        return {ReplyClass.THANKS if said & self._clauses.thanks else ReplyClass.BENIGN}
+
+    def _is_answer(self, words: Sequence[Word]) -> bool:
+        depends, courtesies = self._clauses.depends, self._clauses.courtesies
+        answers = [word for word in words if word.readings & depends]
+        return bool(answers) and all(word.readings & (depends | courtesies) for word in words)
+
+    def _says_high(self, text: str, known: Known) -> bool:
+        """Say whether the text is what a meter shows above its scale, or below: HI, LO."""
+        if self._sugar.excludes(known):
+            return False
+        letters = re.sub(r"[^A-Za-z0-9]", "", text)
+        if self._sugar.expects(known):
+            letters = letters.upper()
+        return letters in {"HI", "LO"}
+
+    def _affirms(self, text: str) -> bool:
+        said = self._not_harmless(self._speller.words(readings_of(text)[0]))
+        return self._lexicon.number(self._affirming) in self._lexicon.places(said)
+
+    def _is_grave(self, quoted: str) -> bool:
+        words = self._speller.words(readings_of(quoted)[0])
+        found = self._phrases(self._lexicon.places(words))
+        return any(set(self.rules[number].classes) & GRAVE for number in found)
+
+    def _unsorted(self, text: str) -> ReplyClass:
+        if is_unreadable(text, understood=self._words):
+            return ReplyClass.OTHER_LANGUAGE
+        return ReplyClass.UNCLEAR
 
 
-def _requests(text: str, *, opt_out_type: str | None) -> set[ReplyClass]:
-    """Return the requests to stop and to start, which no file can switch off."""
-    meaning = reply_intent(text, opt_out_type=opt_out_type)
+def _first(found: Sequence[tuple[Span, ...]], *, taken: set[int], yields: bool) -> tuple[Span, ...]:
+    """Return the first find of a rule, and take the words of all; of one that yields, the first."""
+    first: tuple[Span, ...] = ()
+    for spans in found:
+        covered = {place for span in spans for place in range(span.start, span.end)}
+        if yields and covered & taken:
+            continue
+        taken |= covered
+        first = first or spans
+        if yields:
+            break
+    return first
+
+
+_PICTURES = re.compile(
+    "[\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff\U000e0000-\U000e007f]"
+)
+"""Emoji and other pictures, without the marks that join and vary them."""
+
+
+def _ordered(classes: Iterable[ReplyClass]) -> tuple[ReplyClass, ...]:
+    return tuple(sorted(set(classes), key=ORDER.index))
+
+
+def _requests(meaning: ReplyIntent, *, opt_out_type: str | None) -> set[ReplyClass]:
+    """Return the wishes to stop and to start, which no file can switch off."""
     if meaning in {ReplyIntent.STOP, ReplyIntent.STOP_AND_MORE}:
         return {ReplyClass.STOP}
     if meaning is ReplyIntent.START:
@@ -191,18 +397,54 @@ def _as_written(words: Sequence[Word], spans: Sequence[Span]) -> str:
     return " ".join(word.written for span in spans for word in words[span.start : span.end])
 
 
-def sort_reply(files: Iterable[Triage], text: str, *, opt_out_type: str | None = None) -> Found:
-    """Return what a reply is about in any of the languages: what one finds counts."""
-    each = [triage.sort(text, opt_out_type=opt_out_type) for triage in files]
+def sort_reply(
+    files: Iterable[Triage],
+    text: str,
+    *,
+    opt_out_type: str | None = None,
+    known: Known = NOBODY,
+    ours: OurTexts = NOTHING,
+) -> Found:
+    """Return what a reply is about in any of the languages: what one finds counts.
+
+    `opt_out_type` is what the provider made of it: STOP, START or HELP. It is harmless where one
+    language proves it so and none finds more.
+    """
+    own = own_words(text, ours=ours)
+    meaning = reply_intent(own.words, opt_out_type=opt_out_type)
+    each = [
+        triage.sort(own, meaning=meaning, known=known)
+        for triage in files_for(files, known.protocol)
+    ]
     classes = {one for found in each for one in found.classes}
-    if not each:
+    classes |= _requests(meaning, opt_out_type=opt_out_type)
+    if any(ReplyClass.OTHER_LANGUAGE not in found.classes for found in each):
+        classes.discard(ReplyClass.OTHER_LANGUAGE)
+    if more := classes - HARMLESS - {ReplyClass.UNCLEAR, ReplyClass.OTHER_LANGUAGE}:
+        classes = more
+    elif classes & HARMLESS:
+        classes &= HARMLESS
+    if meaning is ReplyIntent.STOP_AND_MORE and not classes - REQUESTS:
+        classes.add(ReplyClass.UNCLEAR)
+    if not classes:
         # Without any phrases everything goes to a person, but for the requests.
-        classes = _requests(text, opt_out_type=opt_out_type) or {ReplyClass.UNCLEAR}
-    elif classes - {ReplyClass.UNCLEAR, ReplyClass.THANKS}:
-        classes.discard(ReplyClass.UNCLEAR)
+        classes = {ReplyClass.UNCLEAR}
     return Found(
-        classes=tuple(sorted(classes, key=ORDER.index)),
+        classes=_ordered(classes),
         codes=tuple(dict.fromkeys(code for found in each for code in found.codes)),
         phrases=tuple(dict.fromkeys(phrase for found in each for phrase in found.phrases)),
         version=" ".join(found.version for found in each),
+        meaning=meaning,
     )
+
+
+def files_for(files: Iterable[Triage], protocol: str | None) -> list[Triage]:
+    """Return the files that sort replies about a protocol: its own of a language, or the general.
+
+    Of somebody who may be on any protocol, all of them count.
+    """
+    every = list(files)
+    own = [one for one in every if protocol is not None and protocol in one.protocols]
+    replaced = {one.language for one in own}
+    general = [one for one in every if not one.protocols and one.language not in replaced]
+    return [*general, *own] if protocol is not None else every

@@ -1,0 +1,183 @@
+"""What is provably harmless: a reply made of nothing but clauses from a closed list.
+
+A clause is written like a phrase, but stands word for word: `{im} {very}* {well}` is "I am fine",
+"im feeling really good". `?` marks a part that may be left out, `*` one that may come any number
+of times, `@name` one word that is no known word, such as whoever signs; a `.` at the end says that
+a sign must follow, or nothing more ("No, all good", and not "no better"). A sentence is harmless
+where clauses and courtesies cover every word of it; one word more, and nobody knows.
+
+Denials are such clauses too ("no {new}* {sign} {or-sign}*"): they count in a whole sentence of
+closed form alone. "No weakness, all good" denies; "no weakness like this before" does not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from followup.domain.triage.phrases import Groups, Lexicon, Places, Span, Wordings
+from followup.domain.triage.tokens import Word
+
+LONGEST = 60
+"""Words of a sentence that can still be harmless: a longer one says more than that."""
+_ENDS = re.compile(r"[.!?;\n…]")
+_LIST_SIGNS = re.compile(r"[,/&+]?")
+NAME = "@name"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a clause; of a `name`, the wordings are empty."""
+
+    wordings: Wordings
+    optional: bool
+    repeats: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """Parts in order; after one that `pauses` a sign must follow, or the end of the text."""
+
+    parts: tuple[Part, ...]
+    pauses: bool
+
+
+Numbered = tuple[tuple[tuple[int | None, bool, bool], ...], bool, bool]
+"""A clause as it is looked for: parts by number (none of a name), whether it pauses, and asks."""
+ByPlace = Mapping[int, Mapping[int, Sequence[Span]]]
+"""Where parts stand: for the place where each begins and its number, the spans."""
+
+
+def parse_clause(text: str, *, groups: Groups) -> Clause:
+    """Return the clause; raise `ValueError` where it names a group that is not there."""
+    parts = []
+    pauses = text.endswith(" .")
+    for written in text.removesuffix(" .").split():
+        name = written.rstrip("?*")
+        wordings = frozenset[tuple[str, ...]]() if name == NAME else groups.wordings(name)
+        parts.append(Part(wordings, written != name, written.endswith("*")))
+    if parts[0].optional or not parts[0].wordings:
+        raise ValueError(f"{text!r} must begin with a part that is there: no ?, * or @name")
+    return Clause(tuple(parts), pauses)
+
+
+def sentences(words: Sequence[Word]) -> list[tuple[int, int]]:
+    """Return where each sentence starts and ends."""
+    starts = [0, *(place for place in range(1, len(words)) if _ENDS.search(words[place].before))]
+    return list(zip(starts, [*starts[1:], len(words)], strict=True)) if words else []
+
+
+class Harmless:
+    """The closed list of clauses, and the courtesies that may stand between them."""
+
+    def __init__(
+        self,
+        clauses: Collection[Clause],
+        *,
+        questions: Collection[Clause],
+        courtesies: Collection[str],
+        known: Collection[str],
+    ) -> None:
+        """Take the clauses, the words that say nothing, and the words that are no names."""
+        self._courtesies = frozenset(courtesies)
+        self._known = frozenset(known)
+        every = [*((one, False) for one in clauses), *((one, True) for one in questions)]
+        self._lexicon = Lexicon(
+            part.wordings for clause, _ in every for part in clause.parts if part.wordings
+        )
+        self._by_first: dict[int, list[Numbered]] = {}
+        for clause, asks in every:
+            numbered = tuple(self._numbered(part) for part in clause.parts)
+            first = self._lexicon.number(clause.parts[0].wordings)
+            self._by_first.setdefault(first, []).append((numbered, clause.pauses, asks))
+
+    def _numbered(self, part: Part) -> tuple[int | None, bool, bool]:
+        number = self._lexicon.number(part.wordings) if part.wordings else None
+        return number, part.optional, part.repeats
+
+    def covers(self, words: Sequence[Word], *, questions: bool = True) -> bool:
+        """Say whether a sentence is nothing but harmless clauses and courtesies.
+
+        Where not even `questions` may be there, it asks for nothing.
+        """
+        if not words or len(words) > LONGEST:
+            return False
+        at = _by_place(self._lexicon.places(words))
+        reached = {0}
+        for place in range(len(words)):
+            if place not in reached:
+                continue
+            if words[place].readings & self._courtesies:
+                reached.add(place + 1)
+            for number in at.get(place, {}):
+                for clause in self._by_first.get(number, ()):
+                    if questions or not clause[-1]:
+                        reached |= self._ends(clause, words, place, at)
+        return len(words) in reached
+
+    def _ends(self, clause: Numbered, words: Sequence[Word], place: int, at: ByPlace) -> set[int]:
+        """Return where the clause may end that begins here."""
+        parts, pauses, _ = clause
+        reached = {place}
+        for number, optional, repeats in parts:
+            after = self._after(number, words, reached, start=place, at=at, in_list=repeats)
+            if repeats:
+                more = after
+                while more := (
+                    self._after(number, words, more, start=place, at=at, in_list=True) - after
+                ):
+                    after |= more
+            reached = after | reached if optional else after
+            if not reached:
+                break
+        if pauses:
+            return {end for end in reached if end == len(words) or words[end].before}
+        return reached
+
+    def _after(
+        self,
+        number: int | None,
+        words: Sequence[Word],
+        places: set[int],
+        *,
+        start: int,
+        at: ByPlace,
+        in_list: bool,
+    ) -> set[int]:
+        if number is None:
+            return {place + 1 for place in places if self._is_name(words, place, start=start)}
+        return {
+            span.end
+            for place in places
+            for span in at.get(place, {}).get(number, ())
+            if self._is_joined(words, span, start=start, in_list=in_list)
+        }
+
+    def _is_joined(self, words: Sequence[Word], span: Span, *, start: int, in_list: bool) -> bool:
+        """Say whether no sign parts these words from the clause, but for those of a list."""
+        before = words[span.start].before
+        joined = (
+            span.start == start
+            or not before
+            or (in_list and _LIST_SIGNS.fullmatch(before) is not None)
+        )
+        return joined and all(not word.before for word in words[span.start + 1 : span.end])
+
+    def _is_name(self, words: Sequence[Word], place: int, *, start: int) -> bool:
+        if place >= len(words) or place == start:
+            return False
+        word = words[place]
+        return (
+            _LIST_SIGNS.fullmatch(word.before) is not None
+            and word.number is None
+            and not word.readings & self._known
+        )
+
+
+def _by_place(places: Places) -> ByPlace:
+    found: dict[int, dict[int, list[Span]]] = {}
+    for number, spans in places.items():
+        for span in spans:
+            found.setdefault(span.start, {}).setdefault(number, []).append(span)
+    return found

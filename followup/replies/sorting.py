@@ -1,0 +1,106 @@
+"""Sorting a reply with what is known of its sender: the day, the step last sent, the answers given.
+
+What we know may raise how soon a person looks, and leaves out advice that is not true of the
+patient. It never lowers anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from followup.catalogue.load import Catalogue
+from followup.content import Content, Form
+from followup.context import ContentContext
+from followup.domain.channel import ChannelKind
+from followup.domain.clinics.clinic import Clinic
+from followup.domain.lifecycle import EnrolmentState, State
+from followup.domain.message_kind import MessageKind
+from followup.domain.triage.own_words import OurTexts
+from followup.domain.triage.triage import Known
+from followup.store.audit_log import AuditContext
+from followup.store.message_state import state_is
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import Message
+from followup.store.models.patients import Patient
+
+PAGE = {"page_url": "https://example.com/p"}
+"""Stands for the address of a patient's own page."""
+REACHED = (State.SENDING, State.UNKNOWN, State.SENT, State.DELIVERED)
+
+
+@lru_cache(maxsize=4)
+def our_texts(content: Content, clinics: tuple[Clinic, ...]) -> OurTexts:
+    """Return the words of our own texts, as each clinic sends them, in every form."""
+    return OurTexts(
+        content.proof(version, clinic, occurrence=occurrence, form=form, extra=extra).text
+        for clinic in clinics
+        for version in content.versions()
+        if version.channel is ChannelKind.SMS and version.language in clinic.languages
+        for occurrence in range(1, content.cards[version.template].occurrences + 1)
+        for form in (Form(), Form(office_open=False), Form(asks_reply=True))
+        for extra in ({}, PAGE)
+    )
+
+
+def texts_of(book: ContentContext) -> OurTexts:
+    """Return the words of the texts that these clinics send."""
+    return our_texts(book.content, tuple(book.catalogue.clinics.values()))
+
+
+def known_of(
+    session: Session, of: Sequence[Patient], by: AuditContext, *, asked: bool = False
+) -> Known:
+    """Return what is known of whoever has this number; little where several share it."""
+    if len(of) != 1:
+        return Known(asked=asked)
+    enrolment = session.scalar(
+        select(Enrolment)
+        .where(Enrolment.patient_id == of[0].id)
+        .order_by(Enrolment.state == EnrolmentState.WITHDRAWN.value, Enrolment.procedure_at.desc())
+        .limit(1)
+    )
+    if enrolment is None:
+        return Known(asked=asked)
+    step = session.scalar(
+        select(Message.step)
+        .where(
+            Message.enrolment_id == enrolment.id,
+            Message.kind == MessageKind.ADVICE.value,
+            state_is(*REACHED),
+            Message.due_at <= by.at,
+        )
+        .order_by(Message.due_at.desc(), Message.id.desc())
+        .limit(1)
+    )
+    return Known(
+        day=_day(enrolment, by),
+        step=step,
+        attributes={key: bool(value) for key, value in enrolment.attributes.items()},
+        protocol=enrolment.protocol,
+        asked=asked,
+    )
+
+
+def _day(enrolment: Enrolment, by: AuditContext) -> int:
+    """Return the day by the patient's calendar, 0 being that of the procedure."""
+    zone = ZoneInfo(enrolment.zone)
+    then, now = enrolment.procedure_at.astimezone(zone), by.at.astimezone(zone)
+    return (now.date() - then.date()).days
+
+
+def unsorted_languages(catalogue: Catalogue) -> Iterator[str]:
+    """Yield a sentence for each language that a clinic writes and whose replies nobody can sort."""
+    sorted_in = {triage.language for triage in catalogue.triage}
+    for clinic in catalogue.clinics.values():
+        for language in clinic.languages:
+            if language not in sorted_in:
+                yield (
+                    f"clinic {clinic.key} writes {language!r}, and no file in config/triage sorts "
+                    "replies in it: each goes to a person at once, as a red flag does; write one, "
+                    "or see that somebody is there who reads it"
+                )

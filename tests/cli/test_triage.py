@@ -10,13 +10,12 @@ def test_a_reply_is_sorted_into_classes_with_the_words_that_were_found(followup)
 
     assert answer.code == 0
     assert answer.json["classes"] == ["red-flag", "stop"]
-    assert answer.json["phrases"] == ["cant feel legs"]
+    assert answer.json["phrases"] == ["cant feel legs", "cant feel", "legs"]
 
 
 def test_for_people_it_is_put_in_words(followup):
-    answer = followup("triage", "no weakness")
-
-    assert "Not recognised: staff must read it" in answer.out
+    assert "Not recognised: staff must read it" in followup("triage", "the cat sat on it").out
+    assert "Harmless" in followup("triage", "no weakness").out
 
 
 def test_the_report_shows_sensitivity_and_false_alarms_by_class(followup):

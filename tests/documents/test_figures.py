@@ -19,6 +19,7 @@ from followup.cli.service.run_stack import DEMO_SPEED
 from followup.clock import SharedTime
 from followup.delivery.reconcile import ASK_AFTER
 from followup.demo.clinic import HISTORY
+from followup.domain.clinics.clinic_file import RepliesShape
 from followup.domain.protocols.protocol_file import StepShape
 from followup.domain.text.sms import ALONE, JOINED
 from followup.domain.triage.tokens import ONE_SLIP, TWO_SLIPS
@@ -134,14 +135,16 @@ FIGURES: dict[str, dict[str, Value]] = {
             2,
             TWO_SLIPS,
         ),
-        "waits up to {} office hours": hours(TIME_LIMITS[2]),
-        "once in a conversation ({} hour), {} times a day of a kind, {} a day in all": (
+        "once in a conversation ({} hour), {} times a day of a kind, {} a day in all, so": (
             hours(APART),
             ALIKE_A_DAY,
             ANSWERS_A_DAY,
         ),
+        "(`[replies]`, `within`: {} hour if nothing is set)": hours(
+            RepliesShape.model_fields["within"].default
+        ),
         "| 1 | {} minutes, by night as by day": minutes(TIME_LIMITS[1]),
-        "| 2 | {} hours in which the office is open": hours(TIME_LIMITS[2]),
+        "| 2, anything else | {} hours in which the office is open": hours(TIME_LIMITS[2]),
         "| 3 | {} hours in which the office is open": hours(TIME_LIMITS[3]),
         "again after {} minutes (urgency 1), {} hours (2) or {} day (3), {} times at most": (
             minutes(AGAIN[1]),

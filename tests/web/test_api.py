@@ -625,7 +625,7 @@ def test_answers_to_texts_are_listed_without_an_enrolment(app, client, key):
 
     [listed] = all_pages(client, key)
     assert (listed["step"], listed["enrolment_id"]) == ("reply-signs", None)
-    assert "not watched" in listed["text"]
+    assert "Nobody watches this number" in listed["text"]
 
 
 # ------------------------------------------------------------------------------- balance

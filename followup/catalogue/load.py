@@ -19,9 +19,12 @@ from followup.domain.errors import ProtocolError
 from followup.domain.protocols.protocol import Protocol
 from followup.domain.protocols.protocol_file import parse_protocol
 from followup.domain.protocols.review import protocol_reservations
+from followup.domain.triage.second_net import SecondNet, parse_second_net
 from followup.domain.triage.triage import Triage
 from followup.domain.triage.triage_file import parse_addition, parse_triage
 
+SECOND_NET = "second-net"
+"""The folder, beside the phrases, of the tables that raise what no phrase finds."""
 ADDITIONS = "protocols"
 """The folder, beside the general phrases, of what single protocols sort otherwise."""
 
@@ -42,6 +45,20 @@ class Catalogue:
     def reservations(self, today: date) -> tuple[str, ...]:
         """Return what a person should settle, such as a source that is overdue for review."""
         return protocol_reservations(self.protocols.values(), self.clinics.values(), today=today)
+
+
+def _second_nets(folder: Traversable, *, problems: list[str]) -> dict[str, SecondNet]:
+    """Return the second net of each language that has one."""
+    found: dict[str, SecondNet] = {}
+    for file in _toml_files(folder, problems=problems) if folder.is_dir() else ():
+        name = str(file)
+        try:
+            net = parse_second_net(_read_toml(file, name=name), file=name)
+        except ProtocolError as error:
+            problems.append(str(error))
+            continue
+        found[net.language] = net
+    return found
 
 
 def _additions(
@@ -88,9 +105,14 @@ def load_catalogue(config_dir: Path | None = None) -> Catalogue:
     folder = of_triage / "triage"
     if (folder / ADDITIONS).is_dir() and not problems:
         triage |= _additions(folder, protocols=protocols, problems=problems)
+    nets = _second_nets(folder / SECOND_NET, problems=problems)
     if problems:
         raise ProtocolError("\n".join(problems))
-    return Catalogue(MappingProxyType(protocols), MappingProxyType(clinics), tuple(triage.values()))
+    return Catalogue(
+        MappingProxyType(protocols),
+        MappingProxyType(clinics),
+        tuple(each.backed_by(nets.get(each.language)) for each in triage.values()),
+    )
 
 
 def _read_folder(

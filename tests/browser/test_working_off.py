@@ -27,7 +27,7 @@ def busy(site):
     enrol_one(app, 3)
     run_until(app, ENROLLED_AT + timedelta(minutes=20))
     text = InboundText(
-        provider_id="SM1", from_="+447700900003", to="+447700900999", body="Can I have a bath?"
+        provider_id="SM1", from_="+447700900003", to="+447700900999", body="It itches a bit"
     )
     take_inbound(app, text, provider="sandbox")
     site.open()
@@ -74,7 +74,7 @@ def test_a_wrong_number_is_found_corrected_and_what_is_useful_planned_anew(
 def test_a_question_is_read_the_patient_rung_and_the_list_is_shorter(window, busy, javascript):
     screen = window(busy, Role.ENROL, javascript=javascript)
     screen.go(f"/attention/{items(busy)['reply'].id}")
-    assert "Can I have a bath?" in screen.text
+    assert "It itches a bit" in screen.text
     screen.click("Show number and e-mail in full")
     assert "+447700900003" in screen.text
     screen.look()

@@ -408,7 +408,7 @@ def test_a_reply_is_about_the_enrolment_that_goes_on(app: AppContext):
     with app.store.write() as session:
         session.execute(update(Enrolment).where(Enrolment.id == later).values(state="finished"))
 
-    take_text(app, "Can I have a bath?")
+    take_text(app, "It itches a bit")
 
     (item,) = tasks(app)
     assert item.enrolment_id == earlier
@@ -425,7 +425,7 @@ def test_a_reply_is_about_one_that_finished_rather_than_one_that_was_withdrawn(
         for id_, state in states_then.items():
             session.execute(update(Enrolment).where(Enrolment.id == id_).values(state=state))
 
-    take_text(app, "Can I have a bath?")
+    take_text(app, "It itches a bit")
 
     (item,) = tasks(app)
     assert item.enrolment_id == (one if ended == "withdrawn" else other)

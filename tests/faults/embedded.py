@@ -7,6 +7,7 @@ import sqlite3
 import tempfile
 import time
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from tests.faults.kills import ANSWERS, FEW_AT_ONCE, RECEIPTS, Plan
@@ -18,6 +19,8 @@ from tests.support.stacks import Running, StackError
 DISK_MIB = 64
 """More than a run needs, and quick to fill."""
 FULL_SECONDS = 5.0
+"""For as long as this after the first write was refused."""
+FELT_WITHIN = 60.0
 STARTS = 5
 SAID = ("database or disk is full", "disk I/O error")
 """How SQLite says that there is no room: on a full disk, and at a limit on the size of files."""
@@ -56,6 +59,11 @@ class EmbeddedScene(Scene):
             else:
                 return running
         raise StackError("the embedded stack was killed again and again before it answered")
+
+    def truncate_log(self) -> None:
+        """Empty SQLite's write-ahead log: until it has grown again, no write needs room."""
+        with closing(sqlite3.connect(self.database, timeout=30)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def damage(self) -> list[str]:
         """Return what SQLite finds wrong with its file."""
@@ -100,11 +108,14 @@ def disk_full(plan: Plan) -> Result:
         wrong = []
         for _ in range(plan.servers):
             time.sleep(scene.random.uniform(0.5, 1.5) * plan.over / plan.servers)
+            felt = _refused(running)
+            scene.truncate_log()
             with disk.full(running.pids):
                 scene.kills["disk full" if disk.is_real else "no file may grow"] += 1
+                scene.wait_until(partial(_refuses, running, felt), seconds=FELT_WITHIN)
                 time.sleep(FULL_SECONDS)
                 wrong += _unclear(scene) if disk.is_real else []
-        felt = sum(running.log.read_text(errors="replace").count(words) for words in SAID)
+        felt = _refused(running)
         scene.kills["  writes refused by it"] += felt
         scene.wait_until(lambda: not scene.unsent(), seconds=plan.over + 240)
         if not running.is_running:
@@ -113,6 +124,15 @@ def disk_full(plan: Plan) -> Result:
             wrong.append("no write was refused, so this run shows nothing")
         result = scene.result("embedded, disk full", since=began)
         return result.with_wrong([*wrong, *scene.damage()])
+
+
+def _refused(running: Running) -> int:
+    """Return how many writes the log tells were refused for want of room."""
+    return sum(running.log.read_text(errors="replace").count(words) for words in SAID)
+
+
+def _refuses(running: Running, before: int) -> bool:
+    return _refused(running) > before
 
 
 def _unclear(scene: EmbeddedScene) -> list[str]:

@@ -271,7 +271,7 @@ def test_start_from_an_unknown_number_lifts_what_that_number_lodged(app):
     assert take(app, "START", from_=STRANGER) == "reply-started"
 
     assert in_force(app) == []
-    stopped, started = tasks(app)
+    started, stopped = sorted(tasks(app), key=lambda item: item.urgency)
     assert (stopped.kind, stopped.detail["cause"], stopped.urgency) == ("reply", "stop", 3)
     assert (started.kind, started.patient_id) == ("restart", None)
     assert started.clinic == "derriford-pain"

@@ -189,7 +189,7 @@ def _happen(clinic: FullClinic) -> None:
 
 
 def _write_in(app: AppContext) -> None:
-    for serial, said in ((1, "Can I have a bath?"), (4, "My leg feels weak"), (77, "Who is this?")):
+    for serial, said in ((1, "It itches a bit"), (4, "My leg feels weak"), (77, "Who is this?")):
         text = InboundText(
             provider_id=f"SM{serial}",
             from_=f"+447700900{serial:03d}",

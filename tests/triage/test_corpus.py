@@ -58,10 +58,9 @@ def test_a_request_to_stop_is_never_missed(path, sort):
 
 @pytest.mark.parametrize("path", [REPLIES, HELD_OUT], ids=lambda path: path.stem)
 def test_a_denied_sign_seldom_raises_an_alarm(path, sort):
-    report = score_triage(path.stem, read_corpus(path), sort)
+    nothing = sorted_replies(path, sort, labelled={"unclear", "thanks"})
 
-    others = report.replies - report.scores[ReplyClass.RED_FLAG].labelled
-    assert report.scores[ReplyClass.RED_FLAG].false_alarms <= 0.05 * others
+    assert sum(found.urgency == AT_ONCE for _, found in nothing) <= 0.07 * len(nothing)
 
 
 def sorted_replies(path, sort, *, labelled):

@@ -8,6 +8,7 @@ advises: a phrase of a file that people wrote, reviewed and versioned stands in 
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from followup.domain.triage.other_language import is_unreadable
 from followup.domain.triage.own_words import NOTHING, OurTexts, Own, own_words
 from followup.domain.triage.phrases import Lexicon, Phrase, Places, Sought, Span, Wordings, words_of
 from followup.domain.triage.readings import Numbers
+from followup.domain.triage.second_net import SecondNet, features_of
 from followup.domain.triage.tokens import Forms, Speller, Word, readings_of
 
 
@@ -176,6 +178,7 @@ class Triage:
         self.name, self.protocols = name or language, frozenset(protocols)
         self._clauses, self._numbers, self._sugar = clauses, numbers, sugar
         self._affirming = affirming
+        self._net: SecondNet | None = None
         # What yields comes last: it takes what no other rule has found.
         self.rules = tuple(sorted(rules, key=lambda rule: rule.yields))
         parts = [
@@ -216,6 +219,12 @@ class Triage:
         """The name of its file: a language, or an addition to one for some protocols."""
         return self.name
 
+    def backed_by(self, net: SecondNet | None) -> Triage:
+        """Return the same phrases, with a second net for what they don't find."""
+        backed = copy.copy(self)
+        backed._net = net  # noqa: SLF001 - its own copy
+        return backed
+
     def sort(
         self, own: Own, *, meaning: ReplyIntent = ReplyIntent.OTHER, known: Known = NOBODY
     ) -> Found:
@@ -243,11 +252,16 @@ class Triage:
             classes = self._harmless(text, own, known=known)
         if not classes and meaning is ReplyIntent.OTHER:
             classes = {self._unsorted(own.words)}
+        if self._net and _says_more(classes, meaning):
+            for each, weighed in _raised(self._net, text, besides=classes & GRAVE):
+                classes.add(each)
+                found[f"second-net-{each}"] = (each, weighed)
         return Found(
             classes=_ordered(classes),
             codes=tuple(found),
             phrases=tuple(dict.fromkeys(phrase for _, phrase in found.values())),
-            version=f"{self.name}/{self.version}",
+            version=f"{self.name}/{self.version}"
+            + (f"+net-{self._net.version}" if self._net else ""),
         )
 
     def _look(
@@ -378,6 +392,34 @@ _PICTURES = re.compile(
     "[\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff\U000e0000-\U000e007f]"
 )
 """Emoji and other pictures, without the marks that join and vary them."""
+
+
+def _says_more(classes: set[ReplyClass], meaning: ReplyIntent) -> bool:
+    """Say whether a text is more than harmless, and than a request or an answer by itself."""
+    return bool(classes - HARMLESS) or (not classes and meaning is ReplyIntent.STOP_AND_MORE)
+
+
+def _raised(
+    net: SecondNet, text: str, *, besides: set[ReplyClass]
+) -> Iterator[tuple[ReplyClass, str]]:
+    """Yield what the second net raises a text to, with the words that weighed most.
+
+    `besides` is what phrases found that is grave: where they told an emergency, they know better.
+    """
+    features = features_of(text)
+    if not besides:
+        if not (weighed := net.grave.raised_by(features)):
+            return
+        yield ReplyClass.RED_FLAG, " … ".join(weighed)
+    if besides - {ReplyClass.RED_FLAG, ReplyClass.OTHER_LANGUAGE}:
+        return
+    for kind, table in net.kinds.items():
+        if weighed := table.raised_by(features):
+            yield ReplyClass(kind), " … ".join(weighed)
+
+
+def _suffix(net: SecondNet | None) -> str:
+    return f"+net-{net.version}" if net else ""
 
 
 def _ordered(classes: Iterable[ReplyClass]) -> tuple[ReplyClass, ...]:

@@ -150,13 +150,13 @@ def test_who_may_only_read_is_offered_nothing_to_do(auditor, failed):
 def test_a_text_of_a_shared_number_names_all_who_share_it(sqlite_app, joined):
     enrol_one(sqlite_app, 1)
     enrol_one(sqlite_app, 2, mobile="+447700900001")
-    write(sqlite_app, "Can I have a bath?")
+    write(sqlite_app, "It itches a bit")
 
     page = joined().get("/attention")
 
     assert "A number that several patients share" in page.text
     assert {"Test Patient-00001", "Test Patient-00002"} <= set(page.links())
-    assert "Can I have a bath?" in page.text
+    assert "It itches a bit" in page.text
 
 
 def test_a_text_of_nobody_is_read_and_closed_with_a_note(sqlite_app, joined):
@@ -446,4 +446,4 @@ def test_a_reply_that_may_be_a_red_flag_is_first_and_says_to_ring_now(sqlite_app
     first = page.page.all("section")[0].text
     assert "Test Patient-00002" in first
     assert "Phone now: this may be one of the warning signs" in first
-    assert "Possible red flag: “cant feel when i”" in first
+    assert "Possible red flag: “cant feel”" in first

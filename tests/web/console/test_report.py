@@ -25,7 +25,7 @@ def told(sqlite_app):
     enrol_one(sqlite_app, 1, diabetic=True)
     sms_of(sqlite_app).script(refuse("30005", recipient=True))
     run_until(sqlite_app, ENROLLED_AT + timedelta(days=1, hours=12))
-    write(sqlite_app, "Can I have a bath?")
+    write(sqlite_app, "It itches a bit")
     clock_of(sqlite_app).advance(timedelta(minutes=30))
     seal_trail(sqlite_app)
     return f"/audit/patients/{rows(sqlite_app, Patient)[0].id}"
@@ -59,7 +59,7 @@ def test_it_answers_what_when_in_which_words_approved_by_whom_and_whether_it_arr
         "Draft: no clinician has approved this text",
         "Refused",
         "Not delivered: the provider could not deliver it",
-        "Can I have a bath?",
+        "It itches a bit",
         "enrolled the patient: Nerve root block",
         "Signs that need help at once, by text. Planned",
     ):

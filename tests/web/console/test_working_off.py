@@ -25,7 +25,7 @@ def test_everything_that_waits_is_seen_and_worked_off(app):
     run_until(app, SOON)
     enrol_one(app, 2, channels=(SMS,))
     run_until(app, SOON + timedelta(minutes=1))
-    write(app, "Can I have a bath?", serial=2)
+    write(app, "It itches a bit", serial=2)
     admin = join(app, make_asgi(app), Role.ENROL, clinics=["derriford-pain"])
 
     assert "Needs action 3" in admin.get("/").text

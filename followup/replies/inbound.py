@@ -61,7 +61,7 @@ from followup.worklist.items import NewItem, open_item
 
 ACTOR = "patient"
 SOURCE = "sms"
-CHANNEL_PREFIX = re.compile(r"(?:rcs|whatsapp|sms|tel):", re.IGNORECASE)
+CHANNEL_PREFIX = re.compile(r"^(?:rcs|whatsapp|sms|tel):", re.IGNORECASE)
 """What providers put before the number of a sender who wrote by another channel."""
 SOON = 3
 
@@ -215,7 +215,7 @@ def _read(unit: UnitOfWork, inbound: InboundText) -> _Text:
         found=found,
         known=known,
         of=of,
-        clinic=_clinic(unit.app, of, to=inbound.to),
+        clinic=_clinic(unit.app, of, to=CHANNEL_PREFIX.sub("", inbound.to)),
         sealer=sealer,
         owner=owner,
         question=question,
@@ -230,7 +230,7 @@ def _address(sender: str) -> tuple[str, bool]:
     Short codes and names are machines, and a landline would read an answer out: what came from
     those is kept as it came.
     """
-    written = CHANNEL_PREFIX.sub("", _sayable(sender).strip(), count=1)[:120]
+    written = CHANNEL_PREFIX.sub("", _sayable(sender).strip())[:120]
     try:
         return parse_mobile(written), True
     except InvalidInput:

@@ -45,7 +45,7 @@ def test_a_text_goes_out_as_it_is_with_our_ids_in_the_callback_address(twilio, c
     assert taken["service"] is None
     assert taken["status_callback"] == (
         "https://followup.example.org/hooks/twilio/status"
-        f"?message={outgoing.message_id}&attempt={outgoing.attempt_id}"
+        f"?attempt={outgoing.attempt_id}&message={outgoing.message_id}"
     )
     assert report.provider_id == taken["sid"]
     assert report.status is ReportedStatus.ACCEPTED
@@ -372,4 +372,4 @@ def test_the_callback_address_keeps_a_path_of_the_public_address():
 
     url = status_url("https://example.org/followup/", outgoing)
 
-    assert url.startswith("https://example.org/followup/hooks/twilio/status?message=")
+    assert url.startswith("https://example.org/followup/hooks/twilio/status?attempt=")

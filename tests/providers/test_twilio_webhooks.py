@@ -26,6 +26,7 @@ from tests.support.waiting import wait_until
 
 PUBLIC = "https://followup.example.org"
 PATH = "/hooks/twilio/status?message=1&attempt=2"
+SORTED = "/hooks/twilio/status?attempt=2&message=1"
 SID = "SM" + "0" * 32
 FORM = {"MessageSid": SID, "MessageStatus": "delivered", "To": "+447700900123", "Empty": ""}
 
@@ -98,6 +99,38 @@ def test_the_public_address_counts_in_each_of_its_spellings(public_url, signed):
     assert signatures.verify(PATH, FORM, sign(AUTH_TOKEN, signed, FORM))
 
 
+@pytest.mark.parametrize(
+    ("called", "signed"),
+    [
+        pytest.param(PATH, SORTED, id="sorted before it was signed"),
+        pytest.param(SORTED, PATH, id="sorted after it was signed"),
+        pytest.param(SORTED, SORTED, id="sorted throughout"),
+    ],
+)
+def test_an_address_whose_parameters_were_put_in_order_on_the_way_is_the_same(
+    signatures, called, signed
+):
+    assert signatures.verify(called, FORM, sign(AUTH_TOKEN, PUBLIC + signed, FORM))
+
+
+@pytest.mark.parametrize(
+    ("called", "signed"),
+    [
+        pytest.param(
+            "/hooks/twilio/status?message=2&attempt=1", PATH, id="the values changed places"
+        ),
+        pytest.param(
+            "/hooks/twilio/status?attempt=1&attempt=2",
+            "/hooks/twilio/status?attempt=2&attempt=1",
+            id="one name twice",
+        ),
+        pytest.param(f"{SORTED}&a=3", f"{PATH}&a=3", id="a third parameter"),
+    ],
+)
+def test_another_order_that_could_mean_something_else_is_not_believed(signatures, called, signed):
+    assert not signatures.verify(called, FORM, sign(AUTH_TOKEN, PUBLIC + signed, FORM))
+
+
 def test_the_host_that_a_proxy_tells_of_does_not_count(signatures):
     signature = sign(AUTH_TOKEN, PUBLIC + PATH, FORM)
 
@@ -133,11 +166,16 @@ def test_an_algorithm_that_nobody_knows_is_not_believed(signatures):
     assert not signatures.verify(PATH, FORM, signature, settings="algorithm=NONE")
 
 
+@pytest.mark.parametrize(
+    "sorts",
+    [{}, {"sorts_signed": True}, {"sorts_sent": True}],
+    ids=["as given", "sorted before it is signed", "sorted after it is signed"],
+)
 def test_a_callback_of_the_stand_in_is_believed_and_leads_to_its_attempt(
-    twilio, make_channel, hook
+    twilio, make_channel, hook, sorts
 ):
     channel = make_channel(public_url=hook.url)
-    twilio.configure(sent_after=0, delivered_after=0)
+    twilio.configure(sent_after=0, delivered_after=0, **sorts)
     twilio.configure(callbacks=True)
     outgoing = a_message()
 

@@ -93,6 +93,35 @@ def test_stop_is_confirmed_by_a_text_that_says_how_to_start_again(app):
     assert [one.state for one in replies(app)] == ["sent"]
 
 
+@pytest.mark.parametrize(
+    "prefix", ["rcs:", "whatsapp:", "sms:", "tel:", "WhatsApp:"], ids=lambda prefix: prefix[:-1]
+)
+def test_a_stop_that_came_by_another_channel_is_that_patients(app, prefix):
+    enrolment = enrol_one(app)
+
+    taken = take_inbound(app, text("STOP", from_=f"{prefix}{MOBILE}", to=f"{prefix}+447700900500"))
+
+    assert taken.answer == "reply-stopped"
+    assert [one.patient_id for one in in_force(app)] == [one.id for one in rows(app, Patient)]
+    assert {one.state for one in messages(app, enrolment)} == {"cancelled"}
+
+
+def test_a_stop_by_another_channel_is_confirmed_to_the_number(app):
+    enrol_one(app)
+    take(app, "STOP", from_=f"rcs:{MOBILE}")
+
+    run_jobs(app)
+
+    assert [call.to for call in sms_of(app).calls] == [MOBILE]
+
+
+def test_a_name_that_only_begins_like_a_channel_stays_as_it_came(app):
+    taken = take_inbound(app, text("Hello", from_="SMSINFO"))
+
+    assert taken.answer is None
+    assert replies(app) == []
+
+
 def test_stop_is_confirmed_once(app):
     enrol_one(app)
 

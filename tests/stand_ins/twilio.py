@@ -190,6 +190,8 @@ class _Control:
                 return self._counts()
             case "configure":
                 service.behaviour = service.behaviour.changed(data)
+                service.callbacks.sorts_signed = service.behaviour.sorts_signed
+                service.callbacks.sorts_sent = service.behaviour.sorts_sent
             case "plan":
                 service.faults.plan([Planned.of(one) for one in data])
             case "chances":
@@ -204,6 +206,7 @@ class _Control:
             case "reset":
                 service.messages, service.faults = Messages(), Faults()
                 service.behaviour = Behaviour()
+                service.callbacks.sorts_signed = service.callbacks.sorts_sent = False
             case _:
                 raise ValueError(f"there is no {what} to control")
         return {}
@@ -244,7 +247,7 @@ def main() -> None:
     parser.add_argument("--auth-token", default=AUTH_TOKEN)
     parser.add_argument("--owned", action="store_true", help="end when the standard input does")
     for one in fields(Behaviour):
-        if one.name not in {"callbacks", "suspended"}:
+        if one.name not in {"callbacks", "suspended", "sorts_signed", "sorts_sent"}:
             parser.add_argument(f"--{one.name.replace('_', '-')}", type=float, default=one.default)
     parser.add_argument("--no-callbacks", dest="callbacks", action="store_false")
     given = vars(parser.parse_args())

@@ -28,6 +28,12 @@ def sign(auth_token: str, url: str, params: Mapping[str, str]) -> str:
     return base64.b64encode(digest).decode()
 
 
+def in_order(url: str) -> str:
+    """Return an address with the parameters of its query in alphabetical order."""
+    parts = urlsplit(url)
+    return parts._replace(query="&".join(sorted(parts.query.split("&")))).geturl()
+
+
 class Callbacks:
     """Posts forms, and never fails for what the other side does."""
 
@@ -35,6 +41,7 @@ class Callbacks:
         self.auth_token = auth_token
         self.posted = 0
         self.failed = 0
+        self.sorts_signed = self.sorts_sent = False
         self.under_way: set[asyncio.Task[int]] = set()
         self._idle: defaultdict[tuple[str, str], list[_Stream]] = defaultdict(list)
         self._places = asyncio.Semaphore(CONCURRENT)
@@ -59,8 +66,9 @@ class Callbacks:
         return status
 
     async def _post(self, url: str, params: Mapping[str, str], signature: str | None) -> int:
-        parts = urlsplit(url)
-        signed = sign(self.auth_token, url, params) if signature is None else signature
+        over = in_order(url) if self.sorts_signed else url
+        signed = sign(self.auth_token, over, params) if signature is None else signature
+        parts = urlsplit(in_order(url) if self.sorts_sent else url)
         body = urlencode(params).encode()
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         head = (

@@ -22,7 +22,9 @@ class Behaviour:
 
     `list_delay` is how long a message is not in lists yet; `sent_after` and `delivered_after` when
     it is sent and delivered, counted from when it was taken; `idle_limit` when an unused connection
-    is closed, 0 for never; `suspended` turns every request of the account away.
+    is closed, 0 for never; `suspended` turns every request of the account away. With `sorts_signed`
+    the query of a callback's address is put in order before it is signed, with `sorts_sent` before
+    it is called.
     """
 
     latency: float = 0.0
@@ -32,6 +34,8 @@ class Behaviour:
     callbacks: bool = True
     idle_limit: float = 0.0
     suspended: bool = False
+    sorts_signed: bool = False
+    sorts_sent: bool = False
 
     def changed(self, changes: Mapping[str, object]) -> Behaviour:
         known = {one.name for one in fields(self)}

@@ -27,6 +27,8 @@ _Validator: Callable[[str], Any] = RequestValidator
 _algorithm_of: Callable[[str], str] = get_signature_algorithm
 
 _COUNT = re.compile(r"[0-9]{1,3}")
+_OURS = 2
+"""How many parameters the address of a receipt has."""
 _STANDARD_PORTS = {"https": 443, "http": 80}
 
 
@@ -81,9 +83,16 @@ class Signatures:
         return any(matches)
 
     def _spellings(self, path: str) -> list[str]:
-        """Return the address with and without a standard port: Twilio signs either."""
+        """Return the address with and without a standard port, and its query in either order.
+
+        Twilio signs the address that it was given, with the port or without it; one that sorts the
+        query, before or after it signs, signs the same address all the same.
+        """
         if "://" in path:
             path = urlsplit(path)._replace(scheme="", netloc="").geturl()
+        return [address for each in _either_order(path) for address in self._with_ports(each)]
+
+    def _with_ports(self, path: str) -> list[str]:
         parts = urlsplit(self._public_url)
         standard = _STANDARD_PORTS[parts.scheme]
         if parts.port not in {None, standard}:
@@ -95,9 +104,24 @@ class Signatures:
         ]
 
 
+def _either_order(path: str) -> list[str]:
+    """Return the path as received and, where its query is two parameters, with those swapped.
+
+    That says the same to us, who read them by their names; so one name twice is left as it is.
+    """
+    bare, _, query = path.partition("?")
+    pairs = query.split("&")
+    if len({pair.partition("=")[0] for pair in pairs}) != _OURS or len(pairs) != _OURS:
+        return [path]
+    return [path, f"{bare}?{pairs[1]}&{pairs[0]}"]
+
+
 def status_url(public_url: str, outgoing: Outgoing) -> str:
-    """Return where Twilio reports on an attempt; our ids in it settle one whose answer was lost."""
-    ours = f"message={outgoing.message_id}&attempt={outgoing.attempt_id}"
+    """Return where Twilio reports on an attempt; our ids in it settle one whose answer was lost.
+
+    They stand in alphabetical order, so that sorting them changes nothing of what is signed.
+    """
+    ours = f"attempt={outgoing.attempt_id}&message={outgoing.message_id}"
     return f"{public_url.rstrip('/')}{STATUS_PATH}?{ours}"
 
 

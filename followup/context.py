@@ -69,7 +69,8 @@ class Policy:
     `claim_ahead` for how long ahead messages are claimed, by that pace. `version_per_minute` is how
     many messages of one content may go out in a minute, `patient_per_day` how many to one patient
     within a day (of service time); what is beyond is held. `alarming` is when the operator is told;
-    `on_call` are told what nobody takes in time.
+    `on_call` are told what nobody takes in time. `missed_texts_every` is how often the providers'
+    lists are read for texts that never reached us.
     """
 
     lease: timedelta
@@ -81,6 +82,7 @@ class Policy:
     claim_ahead: timedelta = timedelta(seconds=10)
     version_per_minute: int = 600
     patient_per_day: int = 6
+    missed_texts_every: timedelta = timedelta(minutes=2)
     alarming: AlarmPolicy = AlarmPolicy()
     on_call: OnCall = OnCall()
 

@@ -15,6 +15,7 @@ from followup.delivery.reconcile import abandon_sending, settle_unknown_outcomes
 from followup.delivery.sandbox_receipts import deliver_sandbox_receipts
 from followup.domain.lifecycle import State
 from followup.enrolment.finish import finish_enrolments
+from followup.replies import missed_texts
 from followup.replies.check_in import chase_check_ins
 from followup.sending.release_held import release_held
 from followup.sending.repair import cancel_ended, expire_overdue, release_leases
@@ -47,6 +48,11 @@ class PeriodicJob:
             if found == 0 or app.clock.real_now() - started > LONGEST_RUN:
                 break
         return total
+
+
+def period_of(job: PeriodicJob, *, missed_texts_every: timedelta) -> timedelta:
+    """Return how often a job runs, in real time: as the operator chose, where it is theirs to."""
+    return missed_texts_every if job.name == missed_texts.JOB else job.every
 
 
 JOBS: tuple[PeriodicJob, ...] = (
@@ -89,6 +95,9 @@ JOBS: tuple[PeriodicJob, ...] = (
     ),
     PeriodicJob(name="escalate", every=timedelta(seconds=5), run=escalate_overdue),
     PeriodicJob(name="chase-answers", every=timedelta(seconds=10), run=chase_check_ins),
+    PeriodicJob(
+        name=missed_texts.JOB, every=timedelta(minutes=2), run=missed_texts.take_missed_texts
+    ),
     PeriodicJob(name="finish-enrolments", every=timedelta(seconds=10), run=finish_enrolments),
     PeriodicJob(name="sandbox", every=timedelta(seconds=2), run=deliver_sandbox_receipts),
     PeriodicJob(name="forget-minutes", every=timedelta(minutes=10), run=forget_minutes),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from threading import Lock
 from typing import Any
 
@@ -18,7 +19,7 @@ from kombu import Exchange, Queue
 from followup.bootstrap import build_app, open_heartbeat_store, require_database
 from followup.context import AppContext
 from followup.domain.errors import ConfigurationError
-from followup.jobs import JOBS
+from followup.jobs import JOBS, period_of
 from followup.monitoring.broker import QUEUES
 from followup.monitoring.heartbeats import HeartbeatThread, LivenessProbe, OwnHeartbeatStore
 from followup.settings.logging import configure_logging
@@ -152,14 +153,16 @@ def _schedule(settings: Settings) -> dict[str, dict[str, Any]]:
             "options": {"expires": max(10 * settings.tick, 10)},
         }
     }
-    for every in sorted({job.every for job in JOBS}):
+    chosen = timedelta(seconds=settings.missed_texts_every)
+    periods = {job.name: period_of(job, missed_texts_every=chosen) for job in JOBS}
+    for every in sorted(set(periods.values())):
         # A quicker tick, as in a demonstration, quickens every look.
         seconds = every.total_seconds() * min(settings.tick, 1.0)
         # One task for all jobs of a period: on an idle machine tasks cost more than what they do.
         schedule[f"sweeps-{every.total_seconds():g}s"] = {
             "task": "tasks.sweeps.sweep",
             "schedule": seconds,
-            "args": [job.name for job in JOBS if job.every == every],
+            "args": [name for name, period in periods.items() if period == every],
             "options": {"expires": max(5 * seconds, 10)},
         }
     return schedule

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID
 
 from followup.monitoring.health import watched
+from followup.replies import missed_texts
 from followup.sending.claim import claim_batches
 from followup.sending.send_batch import send_batch as deliver_batch
 from tasks.app import app, resources
@@ -22,7 +24,11 @@ def tick() -> None:
             claimed += len(batch.message_ids)
         return claimed
 
-    watched(app, "dispatch", run)
+    def listen() -> int:
+        take = partial(missed_texts.take_missed_texts, app, newest_too=True)
+        return watched(app, missed_texts.JOB, take)
+
+    watched(app, "dispatch", lambda: missed_texts.send_once_heard(app, run, listen=listen))
 
 
 @app.task(name="tasks.dispatch.deliver")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -24,12 +25,13 @@ def lodge_objection(
     patient: Patient,
     channel: ChannelKind | None,
     source: str,
+    at: datetime | None = None,
 ) -> bool:
     """Keep a patient's objection and cancel what it covers; return False if it was there already.
 
     `channel` None means every channel. `source` is where the objection came from: `sms`, `link`,
     `carrier`, `staff`. The address itself is noted too, so that it holds however often and under
-    whichever name it is enrolled again.
+    whichever name it is enrolled again. `at` is when it was said, by default now.
     """
     wanted = None if channel is None else channel.value
     in_force = open_objections(session, patient_ids=[patient.id], contact_indexes=[])
@@ -42,7 +44,7 @@ def lodge_objection(
             contact_index=_contact_index(patient, channel),
             channel=wanted,
             source=source,
-            lodged_at=by.at,
+            lodged_at=at or by.at,
             lodged_by=by.actor,
         )
     )
@@ -63,7 +65,12 @@ def lodge_objection(
 
 
 def lodge_objection_of_address(
-    session: Session, by: AuditContext, *, contact_index: bytes, source: str
+    session: Session,
+    by: AuditContext,
+    *,
+    contact_index: bytes,
+    source: str,
+    at: datetime | None = None,
 ) -> bool:
     """Keep the objection of an address that is no patient's, to everything.
 
@@ -77,7 +84,7 @@ def lodge_objection_of_address(
             id=new_id(by.real_at),
             contact_index=contact_index,
             source=source,
-            lodged_at=by.at,
+            lodged_at=at or by.at,
             lodged_by=by.actor,
         )
     )
@@ -97,6 +104,7 @@ def lift_objection(
     patient: Patient,
     source: str,
     channel: ChannelKind | None = None,
+    at: datetime | None = None,
 ) -> int:
     """Lift objections of a patient, at their own word; return how many were in force.
 
@@ -104,15 +112,21 @@ def lift_objection(
     """
     contact_indexes = [index for index in (patient.mobile_index, patient.email_index) if index]
     in_force = open_objections(session, patient_ids=[patient.id], contact_indexes=contact_indexes)
-    return _lift(session, by, in_force, source=source, channel=channel, patient=patient)
+    return _lift(session, by, in_force, source=source, channel=channel, patient=patient, at=at)
 
 
 def lift_objection_of_address(
-    session: Session, by: AuditContext, *, contact_index: bytes, source: str, channel: ChannelKind
+    session: Session,
+    by: AuditContext,
+    *,
+    contact_index: bytes,
+    source: str,
+    channel: ChannelKind,
+    at: datetime | None = None,
 ) -> int:
     """Lift the objections of an address, whoever lodged them; return how many were in force."""
     in_force = open_objections(session, patient_ids=[], contact_indexes=[contact_index])
-    return _lift(session, by, in_force, source=source, channel=channel, patient=None)
+    return _lift(session, by, in_force, source=source, channel=channel, patient=None, at=at)
 
 
 def _lift(
@@ -123,12 +137,13 @@ def _lift(
     source: str,
     channel: ChannelKind | None,
     patient: Patient | None,
+    at: datetime | None,
 ) -> int:
     lifted = 0
     for objection in in_force:
         if None not in (channel, objection.channel) and objection.channel != channel:
             continue
-        objection.lifted_at, objection.lifted_by = by.at, by.actor
+        objection.lifted_at, objection.lifted_by = at or by.at, by.actor
         lifted += 1
         record_event(
             session,

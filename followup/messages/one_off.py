@@ -31,11 +31,13 @@ def one_off_text(
     sealer: Sealer,
     owner: UUID | None,
     not_after: datetime,
+    due_at: datetime | None = None,
 ) -> Message:
-    """Return a text to go at once, still to be written.
+    """Return a text to go at `due_at`, by default at once, still to be written.
 
     `sealer` is that of the patient `owner`, or the system's where it is nobody's.
     """
+    due_at = due_at or by.at
     return Message(
         id=new_id(by.real_at),
         kind=kind.value,
@@ -54,14 +56,14 @@ def one_off_text(
         receipt_wait=0,
         address_sealed=sealer.seal(address, column="messages.address"),
         address_index=index,
-        due_at=by.at,
-        not_before=by.at,
+        due_at=due_at,
+        not_before=due_at,
         not_after=not_after,
         zone=clinic.zone.key,
         state=State.PLANNED.value,
         state_since=by.at,
         state_since_real=by.real_at,
-        claimable_at=by.at,
+        claimable_at=due_at,
         attempt_count=0,
         created_at=by.at,
     )

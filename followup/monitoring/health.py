@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from followup.context import AppContext
 from followup.domain.lifecycle import State
-from followup.jobs import JOBS
+from followup.jobs import JOBS, period_of
 from followup.monitoring.heartbeats import latest_heartbeats, missed_heartbeats
+from followup.replies import missed_texts
 from followup.store.engine.session import Store
 from followup.store.message_state import oldest_claimable, state_is
 from followup.store.models.messages import Message
@@ -23,6 +24,8 @@ from followup.store.models.operations import Sweep
 QUIET = timedelta(minutes=1)
 """How long (real time) the dispatcher may be silent before an alarm."""
 STUCK = timedelta(minutes=10)
+FAILED_FIRST = 3
+"""So many runs in vain are an alarm where the job never ended well."""
 NOTE_EVERY = timedelta(seconds=5)
 """How often (real time) an idle job notes that it ran."""
 
@@ -50,6 +53,9 @@ def watched(app: AppContext, name: str, run: Callable[[], int]) -> int:
         if found or error or name not in noted or started - noted[name] >= NOTE_EVERY:
             _note(app, name, started=started, found=found, error=error)
             noted[name] = started
+        if error:
+            # That it ends well again is worth a note at once.
+            del noted[name]
     return found
 
 
@@ -67,11 +73,13 @@ def _note(app: AppContext, name: str, *, started: datetime, found: int, error: s
         "found": found,
         "done": found,
         "error": error,
+        "failures": int(error is not None),
     }
-    changed = {key: value for key, value in row.items() if key != "name"}
+    changed: dict[str, object] = {key: value for key, value in row.items() if key != "name"}
     if finished is None:
         # When it last ended well is worth keeping.
         del changed["finished_real_at"]
+        changed["failures"] = Sweep.failures + 1
     insert = sqlite.insert if app.store.is_sqlite else postgresql.insert
     with app.store.write() as session:
         session.execute(
@@ -88,7 +96,7 @@ def health_problems(app: AppContext) -> list[HealthProblem]:
     """Return what is wrong now; raise `StoreUnavailable` if even that can't be known."""
     found: list[HealthProblem] = []
     with app.store.read() as session:
-        for look in (_silent, _quiet, _sweeps, _late, _stuck, _unsettled):
+        for look in (_silent, _quiet, _sweeps, _unheard, _late, _stuck, _unsettled):
             found.extend(look(session, app))
     return found
 
@@ -147,13 +155,13 @@ def _quiet(session: Session, app: AppContext) -> list[HealthProblem]:
 
 def _sweeps(session: Session, app: AppContext) -> list[HealthProblem]:
     """Return which periodic jobs have not ended well for long; one that never ran has not begun."""
-    now = app.clock.real_now()
-    limits = {job.name: QUIET + 3 * job.every for job in JOBS}
+    now, limits = app.clock.real_now(), _limits(app)
     late = [
         sweep.name
         for sweep in last_sweeps(session)
         if sweep.name in limits
         and (sweep.finished_real_at or sweep.started_real_at) < now - limits[sweep.name]
+        and not (sweep.name == missed_texts.JOB and sweep.failures)
     ]
     if not late:
         return []
@@ -162,6 +170,35 @@ def _sweeps(session: Session, app: AppContext) -> list[HealthProblem]:
             code="sweeps-late",
             sentence=f"these jobs have not ended well for some minutes: {', '.join(late)}: "
             "look at celery beat, the workers and their log",
+        )
+    ]
+
+
+def _limits(app: AppContext) -> dict[str, timedelta]:
+    """Return how long ago each periodic job may have ended well."""
+    chosen = app.policy.missed_texts_every
+    return {job.name: QUIET + 3 * period_of(job, missed_texts_every=chosen) for job in JOBS}
+
+
+def _unheard(session: Session, app: AppContext) -> list[HealthProblem]:
+    """Return that texts which never reached us can't be found: the provider's lists can't be read.
+
+    After three runs in vain where they were never read, else once the last time is too long ago.
+    """
+    sweep = session.get(Sweep, missed_texts.JOB)
+    if sweep is None or not sweep.failures:
+        return []
+    now, limit = app.clock.real_now(), _limits(app)[missed_texts.JOB]
+    last = sweep.finished_real_at
+    if sweep.failures < FAILED_FIRST if last is None else now - last <= limit:
+        return []
+    since = "never" if last is None else f"{int((now - last).total_seconds())} s ago"
+    return [
+        HealthProblem(
+            code="texts-unheard",
+            sentence=f"the provider's list of incoming texts was last read to the end {since}, and "
+            f"{sweep.failures} tries in a row failed ({sweep.error}): a STOP that never reached "
+            "the web process is not known; does the provider answer, are the credentials right?",
         )
     ]
 

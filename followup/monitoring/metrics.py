@@ -27,12 +27,15 @@ from followup.store.models.worklist import WorklistItem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepMetrics:
-    """The last run of a periodic job. `age` is that of the last one that ended well, if any did."""
+    """The last run of a periodic job. `age` is that of the last one that ended well, if any did.
+
+    `failures` is how many in a row have failed since.
+    """
 
     name: str
     age: timedelta | None
     found: int
-    failed: bool
+    failures: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +96,7 @@ def _sweeps(session: Session, app: AppContext) -> list[SweepMetrics]:
             name=sweep.name,
             age=_age(app, sweep.finished_real_at) if sweep.finished_real_at else None,
             found=sweep.found,
-            failed=sweep.error is not None,
+            failures=sweep.failures,
         )
         for sweep in last_sweeps(session)
     ]

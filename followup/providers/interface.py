@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -83,7 +83,10 @@ class CannotTell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
-    """A text in a provider's own list: one that it took from us, or one that came in for us."""
+    """A text in a provider's own list: one that it took from us, or one that came in for us.
+
+    `created_at` is when the provider first had it, in real time; None where it does not say.
+    """
 
     provider_id: str
     came_in: bool
@@ -100,6 +103,19 @@ class Historian(Protocol):
 
     def listed_since(self, since: datetime) -> Sequence[Listed] | None:
         """Return all texts since then (real time), oldest first; None where not all can be read."""
+
+
+@runtime_checkable
+class Inbox(Protocol):
+    """A provider that can list what came in for us, whether it reached us or not."""
+
+    def came_in_since(self, since: datetime, *, senders: Collection[str]) -> Sequence[Listed]:
+        """Return the texts that came in since then (real time), oldest first.
+
+        Those to this account's own sender, and to `senders`, which are ours too: others that have
+        a number on the account are none of our business. Raises `ChannelError` where not all can be
+        read.
+        """
 
 
 @runtime_checkable

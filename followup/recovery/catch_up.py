@@ -115,19 +115,7 @@ def _listed(app: AppContext, restore: Restore) -> tuple[Sequence[Listed], bool]:
 def _take_in(app: AppContext, listed: Sequence[Listed]) -> int:
     """Take in the texts that came since the backup; return how many were not known."""
     taken = [
-        take_inbound(
-            app,
-            InboundText(
-                provider_id=one.provider_id,
-                from_=one.from_,
-                to=one.to,
-                body=one.body,
-                media_count=one.media_count,
-            ),
-            answered=True,
-        )
-        for one in listed
-        if one.came_in
+        take_inbound(app, InboundText.of_list(one), answered=True) for one in listed if one.came_in
     ]
     return sum(not one.repeated for one in taken)
 

@@ -68,8 +68,9 @@ def write_answer(
     index: bytes,
     sealer: Sealer,
     owner: UUID | None,
+    due_at: datetime,
 ) -> UUID:
-    """Plan an answer to go at once. `sealer` is that of the patient `owner`, or the system's."""
+    """Plan an answer. `sealer` is that of the patient `owner`, or the system's."""
     message = one_off_text(
         by,
         kind=MessageKind.REPLY,
@@ -79,7 +80,8 @@ def write_answer(
         index=index,
         sealer=sealer,
         owner=owner,
-        not_after=by.at + USEFUL_FOR,
+        due_at=due_at,
+        not_after=due_at + USEFUL_FOR,
     )
     session.add(message)
     session.flush()

@@ -34,7 +34,11 @@ CHANGE_OF_MIND = timedelta(days=1)
 
 
 def open_check_in(session: Session, of: Sequence[Patient], *, now: datetime) -> UUID | None:
-    """Return the message whose question is open to the one patient who has this number."""
+    """Return the message whose question was open at `now` to the one patient who has this number.
+
+    That may be past, of an answer that is found late: it answers nothing that was asked since, and
+    takes no answer back that was given since.
+    """
     if len(of) != 1:
         return None
     return session.scalar(
@@ -45,7 +49,11 @@ def open_check_in(session: Session, of: Sequence[Patient], *, now: datetime) -> 
             # Also what is still being sent: an answer can be here before our own record.
             state_is(*MAY_HAVE_ARRIVED),
             Message.due_at > now - OPEN_FOR,
-            or_(Message.answer.is_(None), Message.answered_at > now - CHANGE_OF_MIND),
+            Message.due_at <= now,
+            or_(
+                Message.answer.is_(None),
+                Message.answered_at.between(now - CHANGE_OF_MIND, now),
+            ),
         )
         .order_by(Message.due_at.desc(), Message.id.desc())
         .limit(1)
@@ -53,11 +61,11 @@ def open_check_in(session: Session, of: Sequence[Patient], *, now: datetime) -> 
 
 
 def record_check_in_answer(
-    unit: UnitOfWork, *, message_id: UUID, answer: CheckInAnswer, inbound_id: UUID
+    unit: UnitOfWork, *, message_id: UUID, answer: CheckInAnswer, inbound_id: UUID, at: datetime
 ) -> None:
-    """Keep what the patient answered; one who wants a call gets a worklist item."""
+    """Keep what the patient answered `at` that time; one who wants a call gets a worklist item."""
     message = unit.session.get_one(Message, message_id, with_for_update={"key_share": True})
-    message.answer, message.answered_at, message.answer_due_at = answer.value, unit.by.at, None
+    message.answer, message.answered_at, message.answer_due_at = answer.value, at, None
     unit.session.flush()
     record_event(
         unit.session,
@@ -76,7 +84,7 @@ def record_check_in_answer(
     )
     if answer is CheckInAnswer.CALL:
         task = NewItem.of_message(message, kind=ItemKind.CALL_WANTED, cause=Reason.ASKED_FOR_A_CALL)
-        open_item(unit, replace(task, inbound_id=inbound_id))
+        open_item(unit, replace(task, inbound_id=inbound_id, since=at))
 
 
 def chase_check_ins(app: AppContext, *, limit: int = 100) -> int:

@@ -9,21 +9,25 @@ A text belongs to a patient where one alone has the number that it came from. Wh
 (a couple, or one person at two clinics) nobody knows who wrote: every one of them is stopped or
 started, and the item names them all. Where nobody has it, an objection is kept for the number
 itself, and the item goes to the clinic whose number was written to, or to the first one.
+
+A text may be found late (`followup.replies.missed_texts`). It then counts as of when it was
+written, a person's time limit too, and it takes nothing back that was said since.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from threading import Lock
 from uuid import UUID
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from followup.consent.objections import (
@@ -33,13 +37,14 @@ from followup.consent.objections import (
     lodge_objection_of_address,
 )
 from followup.context import AppContext, UnitOfWork
-from followup.domain.auto_reply import CALLING, STOPS, choose
+from followup.domain.auto_reply import CALLING, STOPS
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.contact import parse_mobile
 from followup.domain.errors import InvalidInput
 from followup.domain.item_kind import ItemKind
 from followup.domain.lifecycle import ONGOING, EnrolmentState
+from followup.domain.protocols.timeline import next_sending_moment
 from followup.domain.reasons import Reason
 from followup.domain.triage.check_in_answer import CheckInAnswer, check_in_answer
 from followup.domain.triage.intent import ReplyIntent
@@ -56,7 +61,7 @@ from followup.store.engine.types import new_id
 from followup.store.engine.upsert import insert_new
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import InboundMessage
-from followup.store.models.patients import Patient
+from followup.store.models.patients import Objection, Patient
 from followup.worklist.items import NewItem, open_item
 
 ACTOR = "patient"
@@ -64,6 +69,13 @@ SOURCE = "sms"
 CHANNEL_PREFIX = re.compile(r"^(?:rcs|whatsapp|sms|tel):", re.IGNORECASE)
 """What providers put before the number of a sender who wrote by another channel."""
 SOON = 3
+
+CONVERSATION = timedelta(hours=1)
+"""Within so long of writing, an answer is part of a conversation, and goes by night as by day."""
+WORTH_ANSWERING = timedelta(days=1)
+"""For so long: later only advice on what to do now goes out, and a person has the rest."""
+TOO_LATE = "too-late"
+"""Why an answer was withheld, in the audit trail."""
 
 MOST_KEPT = 10_000
 """Characters of a text that are kept: several times what the longest can hold."""
@@ -110,6 +122,8 @@ class _Text:
     owner: UUID | None
     question: UUID | None
     chosen: CheckInAnswer | None
+    written_at: datetime
+    written_real_at: datetime
 
 
 def take_inbound(
@@ -140,7 +154,7 @@ def _take(
 ) -> TakenInbound:
     by = app.by(ACTOR)
     text = _read(UnitOfWork(session, app, by), inbound)
-    if not _keep(session, text, inbound.provider_id, provider=provider, by=by):
+    if not _keep(session, text, inbound.provider_id, provider=provider):
         return _taken_before(session, inbound.provider_id, provider=provider)
     if text.question is not None and text.chosen is not None:
         record_check_in_answer(
@@ -148,29 +162,25 @@ def _take(
             message_id=text.question,
             answer=text.chosen,
             inbound_id=text.id,
+            at=text.written_at,
         )
-        thanks = _answer(session, by, text, CALLING if text.chosen is CheckInAnswer.CALL else None)
-        _record(session, by, text, thanks)
+        calling = CALLING if text.chosen is CheckInAnswer.CALL and not answered else None
+        thanks = _answer(session, by, text, calling)
+        _record(session, by, text, thanks, late=_late(text, calling, by=by))
         return _taken(text, thanks)
-    changed = _obey(session, by, text)
+    overtaken = _is_overtaken(session, text, by=by)
+    changed = 0 if overtaken else _obey(session, by, text)
     # A request to start where nothing was stopped is a text like any other: it may mean anything.
     starts = text.meaning is ReplyIntent.START and (changed or text.opt_out_type == "START")
     if starts:
         for patient in text.of:
             plan_again(UnitOfWork(session, app, by), patient_id=patient.id)
-    if not _needs_nobody(text, starts=bool(starts)):
-        _ask_a_person(UnitOfWork(session, app, by), text, starts=bool(starts))
-    wanted = choose(
-        text.found,
-        text.known,
-        changed=bool(changed),
-        starts=bool(starts),
-        by_carrier=text.opt_out_type == "STOP",
-    )
-    if answered:
-        wanted = None
+    wanted = None if answered else _choose(text, changed=changed, starts=bool(starts))
+    late = _late(text, wanted, by=by)
+    if overtaken or not _needs_nobody(text, starts=bool(starts)):
+        _ask_a_person(UnitOfWork(session, app, by), text, starts=bool(starts), late=late)
     answer = _answer(session, by, text, wanted)
-    _record(session, by, text, answer)
+    _record(session, by, text, answer, late=late)
     return _taken(text, answer)
 
 
@@ -189,11 +199,12 @@ def _read(unit: UnitOfWork, inbound: InboundText) -> _Text:
     index = patients.address_index(unit.app.keyring.indexes, ChannelKind.SMS, address)
     _one_at_a_time(unit.session, unit.app, index)
     words = inbound.body
+    written_at, written_real_at = _written(unit, inbound)
     of = patients.find_by_address(unit.session, unit.app.keyring.indexes, ChannelKind.SMS, address)
     sealer, owner = _sealer(unit.app, of)
     chosen = check_in_answer(words) if not inbound.media_count else None
-    asked = open_check_in(unit.session, of, now=unit.by.at)
-    known = known_of(unit.session, of, unit.by, asked=asked is not None)
+    asked = open_check_in(unit.session, of, now=written_at)
+    known = known_of(unit.session, of, written_at, asked=asked is not None)
     found = sort_reply(
         unit.app.catalogue.triage,
         words,
@@ -220,7 +231,17 @@ def _read(unit: UnitOfWork, inbound: InboundText) -> _Text:
         owner=owner,
         question=question,
         chosen=chosen,
+        written_at=written_at,
+        written_real_at=written_real_at,
     )
+
+
+def _written(unit: UnitOfWork, inbound: InboundText) -> tuple[datetime, datetime]:
+    """Return when a text was written, in service time and in real time: never later than now."""
+    by, written = unit.by, inbound.written_at
+    if written is None or written >= by.real_at:
+        return by.at, by.real_at
+    return min(unit.app.clock.after_real(written - by.real_at), by.at), written
 
 
 def _address(sender: str) -> tuple[str, bool]:
@@ -268,9 +289,7 @@ def _sealer(app: AppContext, of: Sequence[Patient]) -> tuple[Sealer, UUID | None
     return app.keyring.system, None
 
 
-def _keep(
-    session: Session, text: _Text, provider_id: str, *, provider: str, by: AuditContext
-) -> bool:
+def _keep(session: Session, text: _Text, provider_id: str, *, provider: str) -> bool:
     """Keep the text sealed; return False if it is there already."""
     row = {
         "id": text.id,
@@ -287,8 +306,8 @@ def _keep(
         "meaning": text.meaning.value,
         "classes": [*_classes(text)],
         "sorted_by": text.found.version[:80],
-        "received_at": by.at,
-        "received_real_at": by.real_at,
+        "received_at": text.written_at,
+        "received_real_at": text.written_real_at,
     }
     return insert_new(session, InboundMessage, row)
 
@@ -312,22 +331,48 @@ def _classes(text: _Text) -> tuple[str, ...]:
     return tuple(each.value for each in text.found.classes)
 
 
+def _is_overtaken(session: Session, text: _Text, *, by: AuditContext) -> bool:
+    """Say whether the sender, or staff for them, has said otherwise since a text was written."""
+    if text.written_at >= by.at or text.meaning not in STOPS | {ReplyIntent.START}:
+        return False
+    theirs = or_(
+        Objection.patient_id.in_([patient.id for patient in text.of]),
+        Objection.contact_index == text.index,
+    )
+    if text.meaning is ReplyIntent.START:
+        since = select(Objection.id).where(
+            theirs, Objection.lifted_at.is_(None), Objection.lodged_at > text.written_at
+        )
+        return session.scalar(since.limit(1)) is not None
+    lifted = select(Objection.id).where(theirs, Objection.lifted_at > text.written_at)
+    started = select(InboundMessage.id).where(
+        InboundMessage.address_index == text.index,
+        InboundMessage.meaning == ReplyIntent.START.value,
+        InboundMessage.received_at > text.written_at,
+    )
+    return any(session.scalar(query.limit(1)) is not None for query in (lifted, started))
+
+
 def _obey(session: Session, by: AuditContext, text: _Text) -> int:
     """Lodge or lift the objections that the text asks for; return how many that changed."""
+    index, at = text.index, text.written_at
     if text.meaning in STOPS:
         if not text.of:
-            return lodge_objection_of_address(session, by, contact_index=text.index, source=SOURCE)
+            return lodge_objection_of_address(
+                session, by, contact_index=index, source=SOURCE, at=at
+            )
         return sum(
-            lodge_objection(session, by, patient=patient, channel=None, source=SOURCE)
+            lodge_objection(session, by, patient=patient, channel=None, source=SOURCE, at=at)
             for patient in text.of
         )
     if text.meaning is ReplyIntent.START:
         # Those about e-mail alone stay: this was a text.
+        sms = ChannelKind.SMS
         lifted = lift_objection_of_address(
-            session, by, contact_index=text.index, source=SOURCE, channel=ChannelKind.SMS
+            session, by, contact_index=index, source=SOURCE, channel=sms, at=at
         )
         return lifted + sum(
-            lift_objection(session, by, patient=patient, source=SOURCE, channel=ChannelKind.SMS)
+            lift_objection(session, by, patient=patient, source=SOURCE, channel=sms, at=at)
             for patient in text.of
         )
     return 0
@@ -343,13 +388,15 @@ def _needs_nobody(text: _Text, *, starts: bool) -> bool:
     return text.found.is_harmless and not text.media_count
 
 
-def _ask_a_person(unit: UnitOfWork, text: _Text, *, starts: bool) -> None:
+def _ask_a_person(
+    unit: UnitOfWork, text: _Text, *, starts: bool, late: Mapping[str, object]
+) -> None:
     """Open an item at every clinic whose patient may have written."""
     if not text.of and text.clinic is not None:
-        open_item(unit, _task(unit.session, text, text.clinic.key, starts=starts))
+        open_item(unit, _task(unit.session, text, text.clinic.key, starts=starts, late=late))
     by_clinic = attrgetter("clinic")
     for clinic, group in groupby(sorted(text.of, key=by_clinic), key=by_clinic):
-        task = _task(unit.session, text, clinic, of=tuple(group), starts=starts)
+        task = _task(unit.session, text, clinic, of=tuple(group), starts=starts, late=late)
         open_item(unit, task)
 
 
@@ -360,8 +407,9 @@ def _task(
     *,
     of: Sequence[Patient] = (),
     starts: bool,
+    late: Mapping[str, object],
 ) -> NewItem:
-    more: dict[str, object] = {"classes": [*_classes(text)]}
+    more: dict[str, object] = {"classes": [*_classes(text)], **late}
     if text.media_count:
         more["media"] = text.media_count
     if len(text.of) > 1:
@@ -378,6 +426,7 @@ def _task(
         enrolment_id=_enrolment_of(session, patient) if patient else None,
         inbound_id=text.id,
         more=more,
+        since=text.written_at,
     )
 
 
@@ -406,9 +455,26 @@ def _enrolment_of(session: Session, patient: Patient) -> UUID | None:
     )
 
 
+def _choose(text: _Text, *, changed: int, starts: bool) -> str | None:
+    """Return the template of the answer, or None where none is wanted."""
+    return choose(
+        text.found,
+        text.known,
+        changed=bool(changed),
+        starts=starts,
+        by_carrier=text.opt_out_type == "STOP",
+    )
+
+
 def _answer(session: Session, by: AuditContext, text: _Text, template: str | None) -> str | None:
     if template is None or text.clinic is None or not text.can_be_answered:
         return None
+    if _is_past_answering(text, template, by=by):
+        return None
+    due_at = by.at
+    if template not in FOR_SAFETY and by.at - text.written_at > CONVERSATION:
+        hours, zone = text.clinic.sending_hours, text.clinic.zone
+        due_at = next_sending_moment(by.at, hours=hours, zone=zone)
     if not may_answer(session, template, index=text.index, now=by.at):
         return None
     answer_id = write_answer(
@@ -420,6 +486,7 @@ def _answer(session: Session, by: AuditContext, text: _Text, template: str | Non
         index=text.index,
         sealer=text.sealer,
         owner=text.owner,
+        due_at=due_at,
     )
     session.execute(
         update(InboundMessage).where(InboundMessage.id == text.id).values(answer_id=answer_id)
@@ -427,7 +494,31 @@ def _answer(session: Session, by: AuditContext, text: _Text, template: str | Non
     return template
 
 
-def _record(session: Session, by: AuditContext, text: _Text, answer: str | None) -> None:
+def _is_past_answering(text: _Text, template: str | None, *, by: AuditContext) -> bool:
+    """Say whether a text is too old for this answer: advice on what to do now is never too late."""
+    if template is None or template in FOR_SAFETY:
+        return False
+    return by.at - text.written_at > WORTH_ANSWERING
+
+
+def _late(text: _Text, wanted: str | None, *, by: AuditContext) -> dict[str, object]:
+    """Return how long a text was on its way, and why it is not answered by the template `wanted`.
+
+    Empty where it was taken as it was written.
+    """
+    minutes = (by.at - text.written_at) // timedelta(minutes=1)
+    late: dict[str, object] = {"minutes_late": minutes} if minutes else {}
+    return late | {"withheld": TOO_LATE} if _is_past_answering(text, wanted, by=by) else late
+
+
+def _record(
+    session: Session,
+    by: AuditContext,
+    text: _Text,
+    answer: str | None,
+    *,
+    late: Mapping[str, object],
+) -> None:
     record_event(
         session,
         by,
@@ -442,6 +533,7 @@ def _record(session: Session, by: AuditContext, text: _Text, answer: str | None)
                 "sorted_by": text.found.version,
                 "patients": len(text.of),
                 "answer": answer,
+                **late,
             },
         ),
     )

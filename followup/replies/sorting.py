@@ -7,6 +7,7 @@ patient. It never lowers anything.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -22,7 +23,6 @@ from followup.domain.lifecycle import EnrolmentState, State
 from followup.domain.message_kind import MessageKind
 from followup.domain.triage.own_words import OurTexts
 from followup.domain.triage.triage import Known
-from followup.store.audit_log import AuditContext
 from followup.store.message_state import state_is
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
@@ -53,9 +53,9 @@ def texts_of(book: ContentContext) -> OurTexts:
 
 
 def known_of(
-    session: Session, of: Sequence[Patient], by: AuditContext, *, asked: bool = False
+    session: Session, of: Sequence[Patient], at: datetime, *, asked: bool = False
 ) -> Known:
-    """Return what is known of whoever has this number; little where several share it."""
+    """Return what was known, at `at`, of whoever has this number; little where several share it."""
     if len(of) != 1:
         return Known(asked=asked)
     enrolment = session.scalar(
@@ -72,13 +72,13 @@ def known_of(
             Message.enrolment_id == enrolment.id,
             Message.kind == MessageKind.ADVICE.value,
             state_is(*REACHED),
-            Message.due_at <= by.at,
+            Message.due_at <= at,
         )
         .order_by(Message.due_at.desc(), Message.id.desc())
         .limit(1)
     )
     return Known(
-        day=_day(enrolment, by),
+        day=_day(enrolment, at),
         step=step,
         attributes={key: bool(value) for key, value in enrolment.attributes.items()},
         protocol=enrolment.protocol,
@@ -86,10 +86,10 @@ def known_of(
     )
 
 
-def _day(enrolment: Enrolment, by: AuditContext) -> int:
+def _day(enrolment: Enrolment, at: datetime) -> int:
     """Return the day by the patient's calendar, 0 being that of the procedure."""
     zone = ZoneInfo(enrolment.zone)
-    then, now = enrolment.procedure_at.astimezone(zone), by.at.astimezone(zone)
+    then, now = enrolment.procedure_at.astimezone(zone), at.astimezone(zone)
     return (now.date() - then.date()).days
 
 

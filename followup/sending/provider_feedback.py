@@ -26,9 +26,13 @@ log = structlog.get_logger()
 
 def apply_backpressure(app: AppContext, started: StartedAttempt, busy: ChannelBusy) -> None:
     """Slow a sender down whose provider said so."""
+    hold_sender(app, started.channel, started.sender, busy)
+
+
+def hold_sender(app: AppContext, channel: Channel, sender: str, busy: ChannelBusy) -> None:
+    """Let nothing go from a sender for as long as its provider asked, then go on more slowly."""
     asked = busy.retry_after or SLOW_FOR
-    sender = pace_of(started.channel, started.sender)
-    app.pace.slow_down(sender, min(max(asked, SLOW_FOR), LONGEST_HOLD))
+    app.pace.slow_down(pace_of(channel, sender), min(max(asked, SLOW_FOR), LONGEST_HOLD))
 
 
 def record_outcomes(

@@ -160,6 +160,7 @@ class Settings(BaseSettings):
     )
     lease: Seconds = Field(60, description="seconds, more than a batch takes and at most 3600")
     reconcile_after: Seconds = Field(120, description="seconds, above 0 and at most 3600")
+    missed_texts_every: Seconds = Field(120, description="seconds, above 0 and at most 3600")
     provider_timeout: Seconds = Field(10, description="seconds, above 0 and at most 3600")
     provider_connect_timeout: Seconds = Field(3, description="seconds, above 0 and at most 3600")
     send_concurrency: Thousand = Field(64, description="a whole number from 1 to 1000")

@@ -138,12 +138,14 @@ def _of_sweeps(read: ServiceMetrics) -> Iterator[Metric]:
     ages = _gauge("sweep_age_seconds", "Since a periodic job last ended well.", "sweep")
     found = _gauge("sweep_found", "How much the last run of a periodic job found.", "sweep")
     failed = _gauge("sweep_failed", "1 where the last run of a periodic job failed.", "sweep")
+    failures = _gauge("sweep_failures", "How many runs in a row have failed.", "sweep")
     for sweep in read.sweeps:
         if sweep.age is not None:
             ages.add_metric([sweep.name], sweep.age.total_seconds())
         found.add_metric([sweep.name], sweep.found)
-        failed.add_metric([sweep.name], int(sweep.failed))
-    yield from (ages, found, failed)
+        failed.add_metric([sweep.name], int(sweep.failures > 0))
+        failures.add_metric([sweep.name], sweep.failures)
+    yield from (ages, found, failed, failures)
 
 
 def _of_people(read: ServiceMetrics) -> Iterator[Metric]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from datetime import timedelta
 
 from followup.domain.triage.intent import ReplyIntent
 from followup.domain.triage.triage import ReplyClass
-from followup.wording.formats import small
+from followup.wording.formats import small, span
 from followup.wording.terms import Term
 
 REPLY_CLASSES: dict[ReplyClass, Term] = {
@@ -101,6 +102,12 @@ def possible_text(classes: Collection[str], phrases: Iterable[str] = ()) -> str:
     found = ", ".join(f"“{phrase}”" for phrase in phrases)
     labels = ", ".join(small(REPLY_CLASSES[each].label) for each in known)
     return f"Possible {labels}: {found}" if found else f"Possible {labels}"
+
+
+def late_reply_text(minutes: int, withheld: str | None = None) -> str:
+    """Return how late a text reached us, and that it was not answered where it was `withheld`."""
+    late = f"This text reached us {span(timedelta(minutes=minutes))} late."
+    return f"{late} It was too old for an automatic answer: none was sent." if withheld else late
 
 
 def reply_to_do(classes: Collection[str]) -> str:

@@ -79,6 +79,8 @@ class NewItem:
     more: dict[str, Any] = field(default_factory=dict)
     # Where it depends on more than the kind.
     urgency: int | None = None
+    # Since when somebody waits, where that is longer than we know of it: its limit begins then.
+    since: datetime | None = None
 
     @classmethod
     def of_message(cls, message: Message, *, kind: ItemKind, cause: str) -> NewItem:
@@ -126,7 +128,8 @@ def open_item(unit: UnitOfWork, task: NewItem) -> UUID:
     if (known := _gathered(unit.session, unit.by, task)) is not None:
         return known
     item_id, urgency = new_id(unit.by.real_at), task.urgency or URGENCY[task.kind]
-    due_at = respond_by(unit.app, task.clinic, urgency, at=unit.by.at, kind=task.kind)
+    since = min(task.since or unit.by.at, unit.by.at)
+    due_at = respond_by(unit.app, task.clinic, urgency, at=since, kind=task.kind)
     is_new = insert_new(
         unit.session,
         WorklistItem,
@@ -141,7 +144,7 @@ def open_item(unit: UnitOfWork, task: NewItem) -> UUID:
             "message_id": task.message_id,
             "inbound_id": task.inbound_id,
             "detail": {"cause": task.cause, **task.more},
-            "opened_at": unit.by.at,
+            "opened_at": since,
             "due_at": due_at,
             "escalate_at": due_at,
             "escalations": 0,

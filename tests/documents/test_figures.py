@@ -32,6 +32,8 @@ from followup.monitoring.watchdog import PATIENCE
 from followup.providers.resilience.circuit_breaker import LONGEST_OPEN, SHORTEST_OPEN
 from followup.providers.twilio.client import _quoted
 from followup.replies.auto_reply import ALIKE_A_DAY, ANSWERS_A_DAY, APART, USEFUL_FOR
+from followup.replies.inbound import CONVERSATION, WORTH_ANSWERING
+from followup.replies.missed_texts import FURTHEST, LOOK_BACK, ON_ITS_WAY, OVERLAP, SILENCE
 from followup.sending.capacity import MEASURED_OVER, OF_A_LEASE
 from followup.sending.kill_switch_check import LOOK_EVERY
 from followup.sending.provider_calls import COMMIT_EVERY, COMMIT_WITHIN
@@ -120,6 +122,20 @@ FIGURES: dict[str, dict[str, Value]] = {
     },
     "docs/operations.md": {
         "(`finish-enrolments`, every {} seconds)": seconds(job("finish-enrolments").every),
+        "after {} minutes without a tick": minutes(SILENCE),
+        "`FOLLOWUP_MISSED_TEXTS_EVERY` ({} minutes unless set)": minutes(
+            default("missed_texts_every")
+        ),
+        "the last {} hours of it, or back to {} hour before it was last read": (
+            hours(LOOK_BACK),
+            hours(OVERLAP),
+        ),
+        "read to the end, {} days at most": days(FURTHEST),
+        "The newest texts, of the last {} seconds": seconds(ON_ITS_WAY),
+        "more than {} hour old, and is withheld where it is more than {} hours old": (
+            hours(CONVERSATION),
+            hours(WORTH_ANSWERING),
+        ),
         "Every {} to {} seconds the first account is asked": (SHORTEST_OPEN, LONGEST_OPEN),
         "within about {} second, for what a worker has in hand": seconds(LOOK_EVERY),
         "on their way for {} minutes": minutes(STUCK),
@@ -245,6 +261,7 @@ NOT_OURS: dict[str, dict[str, str]] = {
         "So many messages of one content a minute, so many to one patient a day": "settings",
     },
     "docs/operations.md": {
+        "All tries together last 15 seconds": "Twilio's connection overrides",
         "(SIGTERM, up to a minute)": "as long as the slowest provider answers: docker-compose.yml",
         "Rotate them once a year": "advice",
         "gave one id to two messages": "no figure",

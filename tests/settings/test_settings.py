@@ -246,6 +246,7 @@ def test_secrets_do_not_show_when_settings_are_printed(environment):
         ("TICK", "0", "is '0': set it to seconds between two looks"),
         ("LEASE", "a minute", "is 'a minute': set it to seconds"),
         ("RECONCILE_AFTER", "-1", "is '-1': set it to seconds"),
+        ("MISSED_TEXTS_EVERY", "0", "is '0': set it to seconds"),
         ("PROVIDER_TIMEOUT", "inf", "is 'inf': set it to seconds"),
         ("PROVIDER_CONNECT_TIMEOUT", "nan", "is 'nan': set it to seconds"),
         ("SEND_CONCURRENCY", "0", "is '0': set it to a whole number from 1 to 1000"),

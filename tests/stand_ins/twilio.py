@@ -134,9 +134,22 @@ class TwilioStandIn:
         self._control("report", {"sid": sid, "status": status, "code": code})
 
     def text_us(self, url: str, **data: str) -> int:
-        """Let a phone text us, `from_`, `to` and `body`; return the status that our hook gave."""
+        """Let a phone text us, `from_`, `to` and `body`; return the status that our hook gave.
+
+        0 where it gave none: the text is in the lists all the same, as of `at`, a time, or so many
+        seconds `ago`.
+        """
         sent = {name.rstrip("_"): value for name, value in data.items()} | {"url": url}
         return int(self._control("inbound", sent)["status"])
+
+    def pool(self, **senders: list[str]) -> None:
+        """Give the account's Messaging Services these senders, by `PhoneNumbers` and the like."""
+        self._control("pool", senders)
+
+    def listed(self) -> list[str]:
+        """Return the queries of all lists of messages that were asked for, in order."""
+        asked: list[str] = self._control("faults")["listed"]
+        return asked
 
     def reset(self) -> None:
         """Forget all messages, plans, chances and counts, and behave as at the start."""
@@ -192,6 +205,8 @@ class _Control:
                 service.behaviour = service.behaviour.changed(data)
                 service.callbacks.sorts_signed = service.behaviour.sorts_signed
                 service.callbacks.sorts_sent = service.behaviour.sorts_sent
+            case "pool":
+                service.pool = data
             case "plan":
                 service.faults.plan([Planned.of(one) for one in data])
             case "chances":
@@ -201,11 +216,13 @@ class _Control:
                 report(message, data["status"], data["code"], service.callbacks)
             case "inbound":
                 form = inbound_form(service.account_sid, data)
-                service.messages.add(came_in(form))
+                service.messages.add(
+                    came_in(form, at=data.get("at"), ago=float(data.get("ago", 0)))
+                )
                 return {"status": await service.callbacks.post(data["url"], form)}
             case "reset":
                 service.messages, service.faults = Messages(), Faults()
-                service.behaviour = Behaviour()
+                service.behaviour, service.pool, service.listed = Behaviour(), {}, []
                 service.callbacks.sorts_signed = service.callbacks.sorts_sent = False
             case _:
                 raise ValueError(f"there is no {what} to control")
@@ -217,6 +234,7 @@ class _Control:
             "counts": dict(service.faults.counts),
             "killed": service.faults.killed,
             "requests": service.requests,
+            "listed": service.listed,
             "taken": len(service.messages.sent()),
             "posted": service.callbacks.posted,
             "failed": service.callbacks.failed,

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 
 from tests.stand_ins.twilio_callbacks import Callbacks
 from tests.stand_ins.twilio_faults import Fault, Planned
@@ -113,7 +114,7 @@ def status_form(message: Message, status: str, code: int | None) -> dict[str, st
 
 
 def inbound_form(account_sid: str, data: Mapping[str, str]) -> dict[str, str]:
-    """Return the form of an inbound text: `from`, `to`, `body`, perhaps `opt_out_type`."""
+    """Return the form of an inbound text: `from`, `to`, `body`, perhaps `opt_out_type`, `media`."""
     sid = new_sid()
     form = {
         "AccountSid": account_sid,
@@ -122,7 +123,7 @@ def inbound_form(account_sid: str, data: Mapping[str, str]) -> dict[str, str]:
         "From": data["from"],
         "FromCountry": "GB",
         "MessageSid": sid,
-        "NumMedia": "0",
+        "NumMedia": data.get("media", "0"),
         "NumSegments": "1",
         "SmsMessageSid": sid,
         "SmsSid": sid,
@@ -135,9 +136,12 @@ def inbound_form(account_sid: str, data: Mapping[str, str]) -> dict[str, str]:
     return form
 
 
-def came_in(form: Mapping[str, str]) -> Message:
-    """Return an inbound text as the lists show it."""
-    now = time.time()
+def came_in(form: Mapping[str, str], *, at: str | None = None, ago: float = 0.0) -> Message:
+    """Return an inbound text of that time, or so many seconds ago, as the lists show it.
+
+    Of one that came in, the sending date is when its webhook was called.
+    """
+    now = time.time() - ago if at is None else datetime.fromisoformat(at).timestamp()
     return Message(
         sid=form["MessageSid"],
         account_sid=form["AccountSid"],
@@ -149,4 +153,5 @@ def came_in(form: Mapping[str, str]) -> Message:
         sent=now,
         status="received",
         direction="inbound",
+        media=int(form["NumMedia"]),
     )

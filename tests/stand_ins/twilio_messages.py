@@ -42,6 +42,7 @@ class Message:
     error_code: int | None = None
     listable: float = 0.0
     direction: str = "outbound-api"
+    media: int = 0
 
     def path(self, suffix: str = ".json") -> str:
         return f"/{VERSION}/Accounts/{self.account_sid}/Messages/{self.sid}{suffix}"
@@ -59,7 +60,7 @@ class Message:
             "error_message": "Delivery failed" if self.error_code else None,
             "from": self.from_,
             "messaging_service_sid": self.service,
-            "num_media": "0",
+            "num_media": str(self.media),
             "num_segments": "0" if self.service else str(1 + len(self.body) // 154),
             "price": None,
             "price_unit": "USD",

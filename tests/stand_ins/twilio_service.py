@@ -21,6 +21,16 @@ from tests.stand_ins.twilio_life import Behaviour, Drawn, advance, live, status_
 from tests.stand_ins.twilio_messages import VERSION, Message, Messages, as_json, new_sid
 from tests.stand_ins.twilio_refusals import answer_headers, complaint, refuse
 
+_POOL = re.compile(r"/v1/Services/(?P<service>MG\w+)/(?P<name>\w+)")
+POOL = {
+    "PhoneNumbers": ("phone_numbers", "phone_number"),
+    "ShortCodes": ("short_codes", "short_code"),
+    "ChannelSenders": ("senders", "sender"),
+}
+"""Lists of a Messaging Service's senders: the key of the list, and the field with the sender.
+
+By Twilio's published description (github.com/twilio/twilio-oai, twilio_messaging_v1).
+"""
 _PATH = re.compile(rf"/{VERSION}/Accounts/(?P<account>\w+)/Messages(?:/(?P<sid>\w+))?\.json")
 
 
@@ -34,6 +44,8 @@ class Service:
     faults: Faults = field(default_factory=Faults)
     messages: Messages = field(default_factory=Messages)
     requests: int = 0
+    listed: list[str] = field(default_factory=list)
+    pool: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.callbacks = Callbacks(self.auth_token)
@@ -56,6 +68,8 @@ class Service:
             refuse(exchange, 20003)
         elif self.behaviour.suspended:
             refuse(exchange, 20005)
+        elif pool := _POOL.fullmatch(parts.path):
+            self._list_pool(exchange, pool["name"], dict(parse_qsl(parts.query)))
         elif match is None or match["account"] != self.account_sid:
             refuse(exchange, 20404, unquote(parts.path))
         elif exchange.method == "POST" and match["sid"] is None:
@@ -152,6 +166,7 @@ class Service:
         asyncio.get_running_loop().call_later(seconds, _go_on, stopped)
 
     def _list(self, exchange: Exchange, query: dict[str, str]) -> None:
+        self.listed.append(urlsplit(exchange.target).query)
         if fault := next(iter(self.faults.draw("list", query.get("To")).values()), None):
             self._fail(exchange, fault)
             return
@@ -161,6 +176,25 @@ class Service:
             refuse(exchange, 20001, str(error))
             return
         exchange.answer(200, page, answer_headers())
+
+    def _list_pool(self, exchange: Exchange, name: str, query: dict[str, str]) -> None:
+        if name not in POOL:
+            refuse(exchange, 20404, name)
+            return
+        key, sender = POOL[name]
+        size, page = int(query.get("PageSize", 50)), int(query.get("Page", 0))
+        found = self.pool.get(name, [])
+        path = urlsplit(exchange.target).path
+        more = (page + 1) * size < len(found)
+        following = f"https://messaging.twilio.com{path}?PageSize={size}&Page={page + 1}"
+        meta = {
+            "key": key,
+            "page": page,
+            "page_size": size,
+            "next_page_url": following if more else None,
+        }
+        rows = [{sender: one} for one in found[page * size : (page + 1) * size]]
+        exchange.answer(200, as_json({"meta": meta, key: rows}), answer_headers())
 
     def _fetch(self, exchange: Exchange, message: Message) -> None:
         if fault := next(iter(self.faults.draw("fetch", message.to).values()), None):

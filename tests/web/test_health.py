@@ -217,14 +217,17 @@ def test_sweeps_are_told_with_their_age_and_how_they_ended(app, client):
     clock_of(app).advance(timedelta(seconds=42))
     with pytest.raises(ZeroDivisionError):
         watched(app, "dispatch", lambda: 1 // 0)
-    with pytest.raises(ZeroDivisionError):
-        watched(app, "expire", lambda: 1 // 0)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            watched(app, "expire", lambda: 1 // 0)
 
     found = scrape(client)
 
     assert figure(found, "sweep_age_seconds", sweep="dispatch") == 42
     assert figure(found, "sweep_failed", sweep="dispatch") == 1
     assert figure(found, "sweep_failed", sweep="expire") == 1
+    assert figure(found, "sweep_failures", sweep="dispatch") == 1
+    assert figure(found, "sweep_failures", sweep="expire") == 3
     assert ("followup_sweep_age_seconds", (("sweep", "expire"),)) not in found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +10,7 @@ from twilio.http.response import Response
 from twilio.rest import Client
 
 from followup.domain.channel import ChannelKind
-from followup.domain.errors import ChannelDown, ConfigurationError, OutcomeUnknown
+from followup.domain.errors import ChannelDown, ChannelError, ConfigurationError, OutcomeUnknown
 from followup.providers.http.connection_pool import AnswerLost, NotReached
 from followup.providers.interface import (
     Absent,
@@ -20,9 +20,14 @@ from followup.providers.interface import (
     ProviderReport,
     Sought,
 )
-from followup.providers.twilio.client import TWILIO_API_URL, LeanHttpClient
+from followup.providers.twilio.client import (
+    TWILIO_API_URL,
+    TWILIO_MESSAGING_URL,
+    LeanHttpClient,
+    messaging_url_of,
+)
 from followup.providers.twilio.messages import Search, is_service, is_sid, listed_of, report_of
-from followup.providers.twilio.responses import Listing, failure_of, payload_of
+from followup.providers.twilio.responses import Listing, Pool, failure_of, payload_of, unread
 from followup.providers.twilio.webhooks import Signatures, status_url
 
 PAGE_SIZE = 100
@@ -31,6 +36,17 @@ MAX_PAGES = 50
 
 LONG_PAGE, MOST_LONG_PAGES = 1000, 1000
 """For the lists of a whole account: the longest page that Twilio gives, and a million texts."""
+
+MOST_ASKED = 10
+"""Of more numbers than this, the list of the whole account costs fewer requests than each one's."""
+MOST_INBOX_PAGES = 50
+
+POOL = (
+    ("PhoneNumbers", "phone_numbers", "phone_number"),
+    ("ShortCodes", "short_codes", "short_code"),
+    ("ChannelSenders", "senders", "sender"),
+)
+"""The senders of a Messaging Service: the list's name, its key, and the field with the sender."""
 
 VALIDITY = (1, 36_000)
 """The least and most seconds of ValidityPeriod, by Twilio's API description."""
@@ -87,6 +103,16 @@ class TwilioChannel:
         own = {"TWILIO_ACCOUNT_SID": account_sid}
         make_client: Callable[..., Client] = Client  # Its constructor is not annotated in full.
         self._client = make_client(account_sid, auth_token, http_client=self._http, environment=own)
+        self._services_http = LeanHttpClient(
+            messaging_url_of(api_url),
+            connect_timeout=connect_timeout,
+            read_timeout=read_timeout,
+            pool_size=1,
+            stands_for=TWILIO_MESSAGING_URL,
+        )
+        self._services = make_client(
+            account_sid, auth_token, http_client=self._services_http, environment=own
+        )
 
     def send(self, outgoing: Outgoing) -> ProviderReport:
         """Hand one text over; raise `ChannelRefused`, `ChannelUnavailable` or `OutcomeUnknown`."""
@@ -157,6 +183,25 @@ class TwilioChannel:
         known = [one for one in texts if one.created_at is None or one.created_at >= since]
         return sorted(known, key=lambda one: (one.created_at or since, one.provider_id))
 
+    def came_in_since(self, since: datetime, *, senders: Collection[str]) -> Sequence[Listed]:
+        """Return the texts that came in for us since then, oldest first; raise `ChannelError`.
+
+        Twilio's lists are by day, in UTC. Texts of its Messaging Service are those to its senders.
+        """
+        ours = self._that_can_be_answered({self.sender, *senders})
+        dated = {"DateSent>": since.date().isoformat(), "PageSize": LONG_PAGE}
+        asked = (
+            [dated | {"To": each} for each in sorted(ours)] if len(ours) <= MOST_ASKED else [dated]
+        )
+        texts = [
+            listed_of(message)
+            for params in asked
+            for message in self._read(params, pages=MOST_INBOX_PAGES)
+            if is_sid(message.get("sid")) and message.get("to") in ours
+        ]
+        came_in = [one for one in texts if one.came_in and (one.created_at or since) >= since]
+        return sorted(came_in, key=lambda one: (one.created_at or since, one.provider_id))
+
     def verify_signature(
         self, url: str, params: Mapping[str, Any], signature: str, *, settings: str = ""
     ) -> bool:
@@ -165,6 +210,7 @@ class TwilioChannel:
 
     def close(self) -> None:
         self._http.close()
+        self._services_http.close()
 
     def _form(self, outgoing: Outgoing) -> dict[str, object]:
         sender = outgoing.sender or self.sender
@@ -179,20 +225,62 @@ class TwilioChannel:
 
     def _listed(self, params: dict[str, object], *, pages: int) -> list[dict[str, Any]] | None:
         """Return every message of a list, page by page; None when not all could be read."""
+        try:
+            return self._read(params, pages=pages)
+        except ChannelError:
+            return None
+
+    def _read(self, params: dict[str, object], *, pages: int) -> list[dict[str, Any]]:
+        """Return every message of a list, page by page; raise `ChannelError` if not all is read."""
         messages: list[dict[str, Any]] = []
-        response = self._get(f"{self._messages}.json", params)
+        response = _ask(self._client, f"{self._messages}.json", params)
         for _ in range(pages):
             page = Listing.of(response)
             if page is None:
-                return None
+                raise unread(response)
             messages.extend(page.messages)
             if page.next_page is None:
                 return messages
-            response = self._get(f"{TWILIO_API_URL}{page.next_page}")
-        return None
+            response = _ask(self._client, f"{TWILIO_API_URL}{page.next_page}")
+        raise OutcomeUnknown("too-many", f"the list has more than {pages} pages")
+
+    def _that_can_be_answered(self, senders: Collection[str]) -> set[str]:
+        """Return the numbers and channel addresses behind these senders; a name has none."""
+        ours = {each for each in senders if not any(char.isalpha() for char in each)}
+        for service in sorted(each for each in senders if is_service(each)):
+            for name, key, field in POOL:
+                ours.update(self._pool(service, name, key=key, field=field))
+        return ours
+
+    def _pool(self, service: str, name: str, *, key: str, field: str) -> list[str]:
+        senders: list[str] = []
+        path: str | None = f"/v1/Services/{service}/{name}"
+        params: dict[str, object] | None = {"PageSize": PAGE_SIZE}
+        for _ in range(MAX_PAGES):
+            response = _ask(self._services, f"{TWILIO_MESSAGING_URL}{path}", params)
+            if response.status_code == _NOT_FOUND:
+                return []
+            page = Pool.of(response, key=key, field=field)
+            if page is None:
+                raise unread(response)
+            senders.extend(page.senders)
+            if page.next_page is None:
+                return senders
+            path, params = page.next_page, None
+        raise OutcomeUnknown("too-many", f"{service} has more than {MAX_PAGES} pages of {name}")
 
     def _get(self, url: str, params: dict[str, object] | None = None) -> Response | None:
         try:
-            return self._client.request("GET", url, params=params)
-        except (NotReached, AnswerLost):
+            return _ask(self._client, url, params)
+        except ChannelError:
             return None
+
+
+def _ask(client: Client, url: str, params: dict[str, object] | None = None) -> Response:
+    """Return the answer to a question, whatever it says; raise `ChannelError` where none came."""
+    try:
+        return client.request("GET", url, params=params)
+    except NotReached as error:
+        raise ChannelDown("not-reached", str(error)) from error
+    except AnswerLost as error:
+        raise OutcomeUnknown("answer-lost", str(error)) from error

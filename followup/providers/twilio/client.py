@@ -20,13 +20,15 @@ from followup.domain.errors import ConfigurationError
 from followup.providers.http.connection_pool import Connections
 
 TWILIO_API_URL = "https://api.twilio.com"
+TWILIO_MESSAGING_URL = "https://messaging.twilio.com"
+"""Where Messaging Services are looked up."""
 
 
 class LeanHttpClient(HttpClient):
     """Calls one base address, whichever host the client means. Safe to share between threads.
 
-    `api_url` takes the place of https://api.twilio.com: one of Twilio's regional addresses, or a
-    stand-in. Nothing is logged: bodies and addresses carry patients' numbers.
+    `api_url` takes the place of `stands_for`: one of Twilio's regional addresses, or a stand-in.
+    Nothing is logged: bodies and addresses carry patients' numbers.
     """
 
     def __init__(
@@ -36,9 +38,11 @@ class LeanHttpClient(HttpClient):
         connect_timeout: float,
         read_timeout: float,
         pool_size: int,
+        stands_for: str = TWILIO_API_URL,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         super().__init__(logging.getLogger(__name__), is_async=False, timeout=read_timeout)
+        self._stands_for = stands_for
         self._base_path = urlsplit(api_url).path.rstrip("/")
         try:
             self._connections = Connections(
@@ -63,9 +67,9 @@ class LeanHttpClient(HttpClient):
         allow_redirects: bool = False,  # noqa: ARG002, FBT001, FBT002 - none is ever followed
     ) -> Response:
         """Make one request; raise `NotReached` or `AnswerLost` when it has no whole answer."""
-        if not uri.startswith(f"{TWILIO_API_URL}/"):
-            raise ValueError(f"this client speaks for {TWILIO_API_URL} alone")
-        target = self._base_path + uri.removeprefix(TWILIO_API_URL)
+        if not uri.startswith(f"{self._stands_for}/"):
+            raise ValueError(f"this client speaks for {self._stands_for} alone")
+        target = self._base_path + uri.removeprefix(self._stands_for)
         if params:
             target += "?" + urlencode(params, doseq=True)
         headers = dict(headers or {})
@@ -78,6 +82,14 @@ class LeanHttpClient(HttpClient):
     def close(self) -> None:
         """Close the connections that are not in use."""
         self._connections.close()
+
+
+def messaging_url_of(api_url: str) -> str:
+    """Return where the Messaging Services of an API address are: in its own region, or stand-in."""
+    parts = urlsplit(api_url)
+    if not parts.netloc.startswith("api."):
+        return api_url
+    return parts._replace(netloc=f"messaging.{parts.netloc.removeprefix('api.')}").geturl()
 
 
 def _form(data: dict[str, object]) -> bytes:

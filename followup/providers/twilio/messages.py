@@ -73,7 +73,7 @@ def listed_of(message: Mapping[str, Any]) -> Listed:
         to=str(message.get("to") or ""),
         body=str(message.get("body") or ""),
         media_count=int(media) if media.isdecimal() else 0,
-        created_at=_created(message),
+        created_at=_first_had(message),
     )
 
 
@@ -154,8 +154,21 @@ def _skeleton(text: str) -> str:
     return "".join(char for char in normalize("NFKD", text) if char.isalnum()).casefold()
 
 
+def _first_had(message: Mapping[str, Any]) -> datetime | None:
+    """Return when Twilio first had a message.
+
+    Of one that came in, `date_sent` is when Twilio called our webhook for it.
+    """
+    known = [at for name in ("date_created", "date_sent") if (at := _moment(message, name))]
+    return min(known, default=None)
+
+
 def _created(message: Mapping[str, Any]) -> datetime | None:
+    return _moment(message, "date_created")
+
+
+def _moment(message: Mapping[str, Any], name: str) -> datetime | None:
     try:
-        return parsedate_to_datetime(message["date_created"])
+        return parsedate_to_datetime(message[name])
     except (ValueError, TypeError, KeyError):
         return None

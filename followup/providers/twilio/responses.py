@@ -73,6 +73,13 @@ def retry_after(response: Response) -> timedelta | None:
         return None
 
 
+def unread(response: Response) -> ChannelError:
+    """Return why an answer to a question is no answer."""
+    if response.ok:
+        return OutcomeUnknown("unreadable", f"HTTP {response.status_code} without what was asked")
+    return failure_of(response, payload_of(response))
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """One page of a list of messages, and the path of the next page, None after the last."""
@@ -92,6 +99,24 @@ class Listing:
         if not all(isinstance(message, dict) for message in messages):
             return None
         return cls(messages, _path(payload["next_page_uri"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """One page of the senders of a Messaging Service, and the path of the next page."""
+
+    senders: list[str]
+    next_page: str | None
+
+    @classmethod
+    def of(cls, response: Response, *, key: str, field: str) -> Self | None:
+        """Return the page in an answer; None if there is no whole one in it."""
+        payload = payload_of(response)
+        rows, meta = payload.get(key), payload.get("meta")
+        if response.status_code != _OK or not isinstance(rows, list) or not isinstance(meta, dict):
+            return None
+        senders = [str(row.get(field) or "") for row in rows if isinstance(row, dict)]
+        return cls([sender for sender in senders if sender], _path(meta.get("next_page_url")))
 
 
 def _path(uri: object) -> str | None:

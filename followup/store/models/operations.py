@@ -97,6 +97,8 @@ class Sweep(Base):
     found: Mapped[int] = mapped_column(Integer)
     done: Mapped[int] = mapped_column(Integer)
     error: Mapped[str | None] = mapped_column(String(300))
+    # In a row: none once it ended well.
+    failures: Mapped[int] = mapped_column(Integer, default=0, server_default=text("0"))
 
 
 class Heartbeat(Base):

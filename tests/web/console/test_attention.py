@@ -159,6 +159,34 @@ def test_a_text_of_a_shared_number_names_all_who_share_it(sqlite_app, joined):
     assert "It itches a bit" in page.text
 
 
+@pytest.mark.parametrize(
+    ("late", "said", "not_answered"),
+    [
+        (timedelta(hours=5), "This text reached us 5 hours late.", False),
+        (timedelta(days=2), "This text reached us 2 days late. It was too old", True),
+    ],
+    ids=["hours", "days"],
+)
+def test_a_text_that_was_found_late_says_how_late_and_whether_it_was_answered(
+    sqlite_app, joined, late, said, not_answered
+):
+    enrol_one(sqlite_app)
+    write(sqlite_app, "Can I have a bath?", written_at=ENROLLED_AT - late)
+    path = f"/attention/{tasks(sqlite_app)[0].id}"
+
+    page = joined().get(path)
+
+    assert said in page.text
+    assert ("an automatic answer: none was sent" in page.text) is not_answered
+
+
+def test_a_text_that_came_at_once_says_nothing_of_being_late(sqlite_app, joined):
+    enrol_one(sqlite_app)
+    write(sqlite_app, "Can I have a bath?")
+
+    assert "reached us" not in joined().get(f"/attention/{tasks(sqlite_app)[0].id}").text
+
+
 def test_a_text_of_nobody_is_read_and_closed_with_a_note(sqlite_app, joined):
     write(sqlite_app, "Who are you?", serial=77)
     admin = joined()

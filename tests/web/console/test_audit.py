@@ -171,6 +171,13 @@ def test_a_text_of_a_stranger_is_told_too(sqlite_app, auditor):
     assert "The patient sent us a text: " in auditor.get("/audit").text
 
 
+def test_a_text_that_was_found_late_says_so(sqlite_app, auditor):
+    enrol_one(sqlite_app, 1)
+    write(sqlite_app, "STOP", written_at=ENROLLED_AT - timedelta(hours=5))
+
+    assert "it reached us 5 hours late" in auditor.get("/audit").text
+
+
 def test_more_events_ask_no_more_of_the_database(sqlite_app, auditor):
     enrol_many(sqlite_app, 1)
     auditor.get("/audit")

@@ -176,7 +176,7 @@ def test_texts_from_the_patient_stand_in_the_same_line(sqlite_app, admin, patien
     assert "Reply from a patient, since" in page.text
 
 
-def write(app, body, serial=1):
+def write(app, body, serial=1, *, written_at=None):
     take_inbound(
         app,
         InboundText(
@@ -184,6 +184,7 @@ def write(app, body, serial=1):
             from_=f"+447700900{serial:03d}",
             to="+447700900999",
             body=body,
+            written_at=written_at,
         ),
         provider="sandbox",
     )

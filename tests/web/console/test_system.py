@@ -113,6 +113,17 @@ def test_the_settings_in_force_are_on_the_page(manager):
     assert "FOLLOWUP_SMS_CHANNEL" in page.text
 
 
+def test_a_job_that_fails_is_shown_with_how_often(sqlite_app, manager):
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            watched(sqlite_app, "missed-texts", lambda: 1 // 0)
+    assert "ZeroDivisionError (failed 2 times in a row)" in manager.get("/system").text
+
+    watched(sqlite_app, "missed-texts", lambda: 0)
+
+    assert "in a row" not in manager.get("/system").text
+
+
 def test_more_switches_ask_no_more_of_the_database(sqlite_app, manager):
     enrol_one(sqlite_app, 1)
     activate_switch(sqlite_app, SwitchScope.CHANNEL, "sms", reason="one", actor="cli:test")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from followup.web.console.framework.request import Here
 from followup.wording.audit_verbs import AUDIT_VERBS, ITEM_OPENED, MESSAGE_VERBS, PATIENT
 from followup.wording.channels import ADDRESSES, covered_text
 from followup.wording.failure_reasons import failure_reason_of
-from followup.wording.formats import capital, moment, small
+from followup.wording.formats import capital, moment, small, span
 from followup.wording.patients import FIELDS, confirmed_text
 from followup.wording.staff import actor_text
 from followup.wording.worklist import outcome_text
@@ -146,6 +146,8 @@ def _why(event: AuditEvent, detail: Mapping[str, Any]) -> str:
         return failure_reason_of(why, detail.get("channel")).happened if why else ""
     if "number" in detail:
         return f"number {confirmed_text(detail['number'])}"
+    if minutes := detail.get("minutes_late"):
+        return f"it reached us {span(timedelta(minutes=minutes))} late"
     return ""
 
 

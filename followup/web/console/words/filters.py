@@ -16,7 +16,7 @@ from followup.wording.failure_reasons import failure_reason_of
 from followup.wording.patients import NEEDS, confirmed_text, need_text
 from followup.wording.providers import attempt_text, provider_text, report_text
 from followup.wording.reasons import moved_text, reason_text
-from followup.wording.replies import possible_text
+from followup.wording.replies import late_reply_text, possible_text
 from followup.wording.staff import actor_text, role_text
 from followup.wording.states import state_term
 from followup.wording.terms import Colour, Term
@@ -86,6 +86,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "item_label": item_label,
     "item_to_do": item_to_do,
     "language_word": staff_name,
+    "late_reply": late_reply_text,
     "moment": formats.moment,
     "moved": moved_text,
     "need_word": need_text,

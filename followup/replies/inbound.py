@@ -37,7 +37,7 @@ from followup.consent.objections import (
     lodge_objection_of_address,
 )
 from followup.context import AppContext, UnitOfWork
-from followup.domain.auto_reply import CALLING, STOPS
+from followup.domain.auto_reply import CALLING, FOR_SAFETY, STOPS, choose
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.contact import parse_mobile

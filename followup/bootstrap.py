@@ -77,7 +77,7 @@ def build_app(
         standby=_standby(settings),
         pace=_pace(settings),
         breaker=_breaker(settings),
-        links=SignedLinks(settings.public_url, keyring.links_key),
+        links=SignedLinks(settings.public_url, keyring.links_key, return_path=settings.return_path),
         policy=_policy(settings),
     )
 

@@ -216,7 +216,7 @@ def _look(app: AppContext, row: _Unsettled, channel: Channel) -> LookupResult:
         subject=sealer.open_if(row.subject_sealed, column="attempts.subject", row=row.attempt_id),
         # After a restore another account may be asked than the one that was written down.
         sender=row.sender if channel.account == row.account else channel.sender,
-        rfc_message_id=f"<{row.message_id}@{app.links.mail_domain}>",
+        rfc_message_id=app.links.rfc_message_id(row.message_id),
         valid_for=timedelta(),
     )
 

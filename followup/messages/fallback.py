@@ -62,11 +62,13 @@ def handle_expired(unit: UnitOfWork, message_ids: Sequence[UUID]) -> None:
             )
 
 
-def recipient_at_fault(unit: UnitOfWork, attempt_id: UUID, *, code: str, opted_out: bool) -> None:
+def recipient_at_fault(
+    unit: UnitOfWork, attempt_id: UUID, *, code: str, opted_out: bool, source: str = "carrier"
+) -> None:
     """Stop writing to an address that the provider says is unusable, or whose owner opted out.
 
     It is the address of the attempt: if the patient's has been corrected since, the new one is
-    good until it proves otherwise.
+    good until it proves otherwise. `source` is who told of the opt-out.
     """
     attempt = unit.session.get_one(Attempt, attempt_id)
     message = unit.session.get_one(Message, attempt.message_id)
@@ -74,7 +76,7 @@ def recipient_at_fault(unit: UnitOfWork, attempt_id: UUID, *, code: str, opted_o
         if opted_out and message.address_index is not None:
             # An answer to a number that is nobody's, or that several patients share.
             lodge_objection_of_address(
-                unit.session, unit.by, contact_index=message.address_index, source="carrier"
+                unit.session, unit.by, contact_index=message.address_index, source=source
             )
         return
     patient = unit.session.get_one(Patient, message.patient_id, with_for_update={"key_share": True})
@@ -84,9 +86,9 @@ def recipient_at_fault(unit: UnitOfWork, attempt_id: UUID, *, code: str, opted_o
         patient.mobile_index if channel is ChannelKind.SMS else patient.email_index
     )
     if opted_out and is_theirs:
-        lodge_objection(unit.session, unit.by, patient=patient, channel=channel, source="carrier")
+        lodge_objection(unit.session, unit.by, patient=patient, channel=channel, source=source)
     elif opted_out and index is not None:
-        lodge_objection_of_address(unit.session, unit.by, contact_index=index, source="carrier")
+        lodge_objection_of_address(unit.session, unit.by, contact_index=index, source=source)
     if opted_out or not is_theirs:
         return
     _mark_unusable(unit.session, unit.by, patient, message, code=code)

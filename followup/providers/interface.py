@@ -28,7 +28,8 @@ class Outgoing:
     `to` is an E.164 number or an e-mail address. `sender` is the clinic's own
     number or address, None where the channel's does. `valid_for` is how long, in real time, the
     message stays useful: a provider that can drop it afterwards is told so. `rfc_message_id` stays
-    the same for every attempt of one e-mail. `unsubscribe_url` is the RFC 8058 one-click address.
+    the same for every attempt of one e-mail. `return_path` is where it comes back to, None where
+    that is its sender. `unsubscribe_url` is the RFC 8058 one-click address.
     """
 
     message_id: UUID
@@ -41,6 +42,7 @@ class Outgoing:
     sender: str | None = None
     reply_to: str | None = None
     rfc_message_id: str | None = None
+    return_path: str | None = None
     unsubscribe_url: str | None = None
 
 

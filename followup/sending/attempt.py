@@ -129,7 +129,8 @@ def _outgoing(
         sender=sender,
         reply_to=None if sms else clinic.email_reply_to,
         valid_for=app.clock.real_delay(row.not_after - by.at),
-        rfc_message_id=f"<{row.id}@{app.links.mail_domain}>",
+        rfc_message_id=app.links.rfc_message_id(row.id),
+        return_path=None if sms else app.links.return_path(row.id),
         unsubscribe_url=words.stop_url,
     )
 

@@ -14,6 +14,9 @@ from followup.domain.errors import ConfigurationError
 from followup.domain.roles import Role
 from followup.settings.master_keys import parse_master_keys
 from followup.settings.paths import is_loopback
+from followup.signed_links import RETURN_TOKEN
+
+LONGEST_LOCAL_PART = 64
 
 
 def _database_url(url: str) -> str:
@@ -68,6 +71,15 @@ def _addresses(text: str) -> str:
     if not all(re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", one) for one in addresses):
         raise ValueError("holds something else than e-mail addresses")
     return ",".join(addresses)
+
+
+def _return_path(text: str) -> str:
+    """Accept one address of ASCII letters, with {id} once at most and room for it (RFC 5321)."""
+    local, _, _ = text.replace("{id}", "x" * RETURN_TOKEN).rpartition("@")
+    shape = r"[\w.+=-]*(?:\{id\})?[\w.+=-]*@[\w.-]+\.[A-Za-z][\w-]*"
+    if not re.fullmatch(shape, text, re.ASCII) or not 0 < len(local) <= LONGEST_LOCAL_PART:
+        raise ValueError("is not such an address, or leaves too little room for {id}")
+    return text
 
 
 def _mobiles(text: str) -> str:
@@ -130,6 +142,7 @@ WebAddress = Annotated[str, AfterValidator(_web_address)]
 SmtpUrl = Annotated[SecretStr, AfterValidator(_smtp_url)]
 WebhookUrl = Annotated[SecretStr, AfterValidator(_alert_webhook)]
 Addresses = Annotated[str, AfterValidator(_addresses)]
+ReturnPath = Annotated[str, AfterValidator(_return_path)]
 Sender = Annotated[str, AfterValidator(_sender)]
 Mobiles = Annotated[str, AfterValidator(_mobiles)]
 Roles = Annotated[str, AfterValidator(_roles)]

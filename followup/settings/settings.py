@@ -25,6 +25,7 @@ from followup.settings.formats import (
     Million,
     Mobiles,
     PerSecond,
+    ReturnPath,
     Roles,
     Seconds,
     Sender,
@@ -126,6 +127,12 @@ class Settings(BaseSettings):
     )
     smtp_url: SmtpUrl | None = Field(
         None, description="smtp://USER:PASSWORD@HOST:587?starttls=required, or smtps://..."
+    )
+
+    return_path: ReturnPath | None = Field(
+        None,
+        description="the address that bounces come to, such as bounces+{id}@example.org, where "
+        "{id} becomes a token of each e-mail; or without {id}",
     )
 
     host: str = Field("127.0.0.1", description="the network address to listen on")

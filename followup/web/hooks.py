@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import ImmutableMultiDict
 
-from followup.delivery.bounces import receive_bounce
+from followup.delivery.bounces import TakenMail, receive_bounce
 from followup.delivery.receipts import TakenReceipt, take_receipt
 from followup.domain.errors import InvalidInput
 from followup.providers.twilio.webhooks import (
@@ -70,11 +70,11 @@ async def inbound(request: Request, site: Here) -> Response:
 
 
 @router.post("/hooks/bounce")
-async def bounce(request: Request, site: Here, _caller: Caller) -> Response:
+async def bounce(request: Request, site: Here, caller: Caller) -> Response:
     """Take in a mail of the bounce mailbox, as a mail server or a script posts it."""
     content = await request.body()
-    was_ours = await run_in_threadpool(receive_bounce, site.app, content)
-    return JSONResponse({"bounced": was_ours})
+    taken = await run_in_threadpool(receive_bounce, site.app, content, clinic=caller.clinic)
+    return JSONResponse({"bounced": taken is TakenMail.BOUNCED, "outcome": taken.value})
 
 
 async def _signed_form(request: Request, site: Site) -> tuple[ImmutableMultiDict[str, str], str]:

@@ -105,6 +105,36 @@ def test_an_email_goes_out_as_text_and_html_under_our_own_message_id(server, cha
     assert (report.provider_id, report.status) == (MESSAGE_ID, ReportedStatus.SENT)
 
 
+def test_it_comes_back_to_its_return_path_and_says_from_whom_it_is(server, channel):
+    channel.send(an_email(return_path="bounces+abc@example.org"))
+
+    (letter,) = server.letters
+    assert letter.sender == "bounces+abc@example.org"
+    assert letter.message["From"] == CLINIC
+
+
+def test_a_relay_that_writes_its_own_message_id_leaves_ours_beside_it(server, channel):
+    channel.send(an_email())
+
+    assert server.letters[0].message["X-Original-Message-ID"] == MESSAGE_ID
+
+
+def test_a_relay_that_reports_is_asked_for_our_id_and_never_for_the_advice(make_channel):
+    with MailServer(dsn=True) as server:
+        outgoing = an_email(to="pat+pain=1@example.com")
+
+        make_channel(server.url).send(outgoing)
+
+        assert server.asked == [
+            "RET=HDRS",
+            f"ENVID={outgoing.message_id}",
+            "NOTIFY=FAILURE",
+            "ORCPT=rfc822;pat+2Bpain+3D1@example.com",
+        ]
+        (letter,) = server.letters
+        assert letter.recipients == ("pat+pain=1@example.com",)
+
+
 def test_one_click_unsubscribing_is_offered_in_a_line_that_is_not_folded(server, channel):
     channel.send(an_email())
 

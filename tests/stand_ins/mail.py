@@ -49,12 +49,20 @@ class Letter:
 class MailServer:
     """The server in a thread of this process. With `tls`, it offers STARTTLS (or speaks TLS only).
 
-    With `auth`, it asks for the name and password above.
+    With `auth`, it asks for the name and password above. With `dsn`, it offers status reports (RFC
+    3461) and keeps in `asked` what was asked of them.
     """
 
     def __init__(
-        self, *, tls: ssl.SSLContext | None = None, implicit: bool = False, auth: bool = False
+        self,
+        *,
+        tls: ssl.SSLContext | None = None,
+        implicit: bool = False,
+        auth: bool = False,
+        dsn: bool = False,
     ) -> None:
+        self.dsn = dsn
+        self.asked: list[str] = []
         self.letters: list[Letter] = []
         self.sessions = 0
         self._plans: defaultdict[str, deque[str]] = defaultdict(deque)
@@ -90,6 +98,17 @@ class MailServer:
         self._controller.stop()
 
     # What aiosmtpd calls at each step.
+
+    async def handle_EHLO(  # noqa: N802 - aiosmtpd calls it so
+        self,
+        server: SMTP,
+        session: Session,
+        envelope: Envelope,
+        hostname: str,
+        responses: list[str],
+    ) -> list[str]:
+        session.host_name = hostname
+        return [*responses[:1], *(["250-DSN"] if self.dsn else []), *responses[1:]]
 
     async def handle_MAIL(  # noqa: N802 - aiosmtpd calls it so
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -187,6 +206,21 @@ class _Session(SMTP):
             await self.push(planned)
             return
         await super().smtp_HELO(hostname)
+
+    async def smtp_MAIL(self, arg: str | None) -> None:  # noqa: N802 - as above
+        await super().smtp_MAIL(self._without_dsn(arg))
+
+    async def smtp_RCPT(self, arg: str | None) -> None:  # noqa: N802 - as above
+        await super().smtp_RCPT(self._without_dsn(arg))
+
+    def _without_dsn(self, arg: str | None) -> str | None:
+        """Keep the parameters of RFC 3461, which aiosmtpd does not know, and take them off."""
+        if arg is None or not self._owner.dsn:
+            return arg
+        about = ("RET=", "ENVID=", "NOTIFY=", "ORCPT=")
+        words = arg.split(" ")
+        self._owner.asked += [word for word in words if word.startswith(about)]
+        return " ".join(word for word in words if not word.startswith(about))
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - as above
         planned = await self._owner._planned("DATA", self)

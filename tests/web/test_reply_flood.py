@@ -9,9 +9,9 @@ import pytest
 
 from followup.store.models.messages import InboundMessage
 from followup.worklist.items import open_items
-from tests.delivery.test_bounces import dsn
 from tests.replies.test_inbound import replies
 from tests.support.apps import enrol_one, rows, tasks
+from tests.support.returned_mails import returned_mail
 from tests.web.conftest import served, sid, twilio_post
 
 INBOUND = "/hooks/twilio/inbound"
@@ -60,7 +60,7 @@ def test_a_flood_of_replies_loses_none_and_puts_red_flags_first(app):
 
 def test_a_bounce_is_taken_from_whoever_has_a_key_and_nobody_else(sqlite_app):
     with served(sqlite_app) as client:
-        refused = client.post("/hooks/bounce", content=dsn("<one@example.com>"))
+        refused = client.post("/hooks/bounce", content=returned_mail("postfix"))
 
     assert refused.status_code == 401
 

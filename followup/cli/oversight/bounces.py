@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,8 @@ import typer
 from followup.cli.framework.opening import opened
 from followup.cli.framework.options import AsJson
 from followup.cli.framework.screen import say, say_json
-from followup.delivery.bounces import read_bounce_mailbox, receive_bounce
+from followup.delivery.bounce_mailbox import read_bounce_mailbox
+from followup.delivery.bounces import TakenMail, receive_bounce
 
 
 def bounces(
@@ -21,16 +23,20 @@ def bounces(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Take in reports on e-mails that came back.
+    """Take in mails that came back: reports of mail systems, and complaints.
 
-    Those are the DSNs of RFC 3464. What is new in a maildir is read and marked as seen.
+    What is new in a maildir is read and marked as seen.
     """
     with opened() as app:
         if path == "-":
-            read, bounced = 1, int(receive_bounce(app, sys.stdin.buffer.read()))
+            taken = Counter([receive_bounce(app, sys.stdin.buffer.read())])
         else:
-            read, bounced = read_bounce_mailbox(app, Path(path))
+            taken = read_bounce_mailbox(app, Path(path))
     if as_json:
-        say_json({"read": read, "bounced": bounced})
+        say_json({"read": taken.total()} | {one.value: taken[one] for one in TakenMail})
     else:
-        say(f"Mails read: {read}; e-mails of ours that came back: {bounced}.")
+        say(
+            f"Mails read: {taken.total()}; e-mails of ours that came back: "
+            f"{taken[TakenMail.BOUNCED]}; objections: {taken[TakenMail.OBJECTED]}; "
+            f"not matched: {taken[TakenMail.UNMATCHED]}."
+        )

@@ -198,11 +198,21 @@ def _transact(session: RelayConnection, letter: ComposedEmail) -> ProviderReport
 def _offer(session: RelayConnection, letter: ComposedEmail) -> None:
     """Name sender and recipient, and get leave to send the content."""
     options = [f"SIZE={len(letter.content)}"] if session.has_extn("size") else []
+    about_recipient = []
+    if session.has_extn("dsn"):
+        # RFC 3461: our id comes back with a report, the advice does not, and no news of success.
+        options += ["RET=HDRS", f"ENVID={letter.envelope_id}"]
+        about_recipient = ["NOTIFY=FAILURE", f"ORCPT=rfc822;{_xtext(letter.recipient)}"]
     _expect("MAIL", session.mail(letter.sender, options), {_OK})
-    _expect("RCPT", session.rcpt(letter.recipient), {_OK, _WILL_FORWARD})
+    _expect("RCPT", session.rcpt(letter.recipient, about_recipient), {_OK, _WILL_FORWARD})
     _expect("DATA", session.docmd("DATA"), {_GO_AHEAD})
     if session.left() <= 0:
         raise _SessionOver("the mail server took too long")
+
+
+def _xtext(text: str) -> str:
+    """Return text as a parameter may hold it (RFC 3461, 4)."""
+    return re.sub(r"[^!-~]|[+=]", lambda match: f"+{ord(match[0]):02X}", text)
 
 
 def _expect(to: str, answer: tuple[int, bytes], wanted: set[int]) -> None:

@@ -1,85 +1,105 @@
-"""Delivery status notifications (RFC 3464): what a mail server could not deliver."""
+"""Delivery status parts: RFC 3464, and RFC 6533 for addresses beyond ASCII.
+
+Each recipient is kept apart: a report may tell of several, and only ours counts.
+"""
 
 from __future__ import annotations
 
-import email
 import re
-from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from email.message import Message as Mail
 
-_STATUS = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
-_MESSAGE_ID = re.compile(r"<[^<>\s]{1,318}>")
-WRONG_ADDRESS = ("5.1.", "5.2.1")
-"""There is no such mailbox or domain, or it is switched off (RFC 3463)."""
+from followup.providers.email.reply_codes import code_by_words
+
+STATUS = re.compile(r"(?<![\d.])([245])\.\d{1,3}\.\d{1,3}(?![\d.]*\d)")
+"""An enhanced code (RFC 3463), and no part of a network address."""
+_FIELD = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,60})[ \t]*:[ \t]*(.*)")
+_HEX_POINT = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
+LONGEST_WORDS = 2000
+MOST_BLOCKS = 100
+
+FAILED = "failed"
+DELAYED = "delayed"
 
 
-@dataclass(frozen=True, slots=True)
-class Bounce:
-    """What became of one e-mail of ours: `status` as in RFC 3463, and whether it is final."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientStatus:
+    """What became of one recipient: `action` as in RFC 3464, `words` as the server wrote them."""
 
-    message_id: str
+    addresses: frozenset[str]
     action: str
     status: str
-    reason: str | None
+    words: str
 
     @property
-    def is_final(self) -> bool:
-        """Say whether it will not arrive; a delay is only news."""
-        return self.action == "failed"
-
-    @property
-    def recipient(self) -> bool:
-        """Say whether it is the address that is at fault."""
-        return self.status.startswith(WRONG_ADDRESS)
-
-
-def read_dsn(content: bytes) -> Bounce | None:
-    """Return what a mail reports on, or None for one that is no report on a mail of ours.
-
-    Never raises, whatever the content: anybody may write to a mailbox.
-    """
-    mail = email.message_from_bytes(content)
-    report = next(_parts(mail, "message/delivery-status"), None)
-    message_id = _original_id(mail)
-    if report is None or message_id is None:
-        return None
-    fields = _fields(report)
-    status = _STATUS.search(fields.get("status", ""))
-    if status is None:
-        return None
-    reason = " ".join(fields.get("diagnostic-code", "").split())[:300] or None
-    action = fields.get("action", "").strip().lower()
-    return Bounce(message_id, action, status.group(), reason)
+    def code(self) -> str:
+        """The enhanced code that it comes to: the more exact of two, judged by the words too."""
+        given, said = STATUS.search(self.status), STATUS.search(self.words)
+        code = given[0] if given else ""
+        if said and (not code or (code.endswith(".0.0") and said[1] == code[0])):
+            code = said[0]
+        return code_by_words(code or "5.0.0", self.words) or "5.0.0"
 
 
-def _parts(mail: Mail, kind: str) -> Iterator[Mail]:
-    return (part for part in mail.walk() if part.get_content_type() == kind)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusPart:
+    """Fields about the whole report, and the status of each recipient."""
+
+    fields: dict[str, str]
+    recipients: tuple[RecipientStatus, ...]
 
 
-def _fields(report: Mail) -> dict[str, str]:
-    """Return the fields of all recipients as one: an e-mail of ours has one recipient."""
+def read_status_part(text: str) -> StatusPart:
+    """Return what a status part says; of nonsense, nothing. Never raises."""
+    about: dict[str, str] = {}
+    recipients = []
+    for block in re.split(r"\n[ \t]*\n", text.replace("\r\n", "\n").strip("\n"))[:MOST_BLOCKS]:
+        fields = read_fields(block)
+        if "action" in fields or "final-recipient" in fields:
+            recipients.append(_recipient(fields))
+        else:
+            about = fields | about
+    return StatusPart(fields=about, recipients=tuple(recipients))
+
+
+def read_fields(block: str) -> dict[str, str]:
+    """Return the fields of a block by their names in small letters, folded lines joined."""
     found: dict[str, str] = {}
-    blocks = report.get_payload()
-    for block in blocks if isinstance(blocks, list) else []:
-        if isinstance(block, Mail):
-            found |= {name.lower(): str(value) for name, value in block.items()}
+    name = ""
+    for line in block.split("\n"):
+        if line[:1] in (" ", "\t") and name:
+            found[name] = f"{found[name]} {line.strip()}"[:LONGEST_WORDS]
+        elif match := _FIELD.fullmatch(line.rstrip()):
+            name = match[1].lower()
+            found[name] = match[2].strip()[:LONGEST_WORDS]
+        else:
+            name = ""
     return found
 
 
-def _original_id(mail: Mail) -> str | None:
-    """Return the Message-ID of the e-mail that the report quotes, whole or its head alone."""
-    for quoted in _parts(mail, "message/rfc822"):
-        payload = quoted.get_payload()
-        if isinstance(payload, list) and payload and isinstance(payload[0], Mail):
-            return _id(str(payload[0].get("Message-ID", "")))
-    for quoted in _parts(mail, "text/rfc822-headers"):
-        head = quoted.get_payload(decode=True)
-        if isinstance(head, bytes):
-            return _id(str(email.message_from_bytes(head).get("Message-ID", "")))
-    return None
+def normal_address(text: str) -> str:
+    """Return an address as it is compared: without type and brackets, in one way of writing."""
+    kind, colon, rest = text.partition(";")
+    plain = rest if colon and kind.strip().isascii() and "@" not in kind else text
+    plain = _HEX_POINT.sub(_character, plain).strip().strip("<>").strip()
+    local, at, domain = plain.rpartition("@")
+    if not at:
+        return plain.casefold()
+    with suppress(UnicodeError):
+        domain = domain.encode("idna").decode()
+    return f"{local}@{domain}".casefold()
 
 
-def _id(text: str) -> str | None:
-    found = _MESSAGE_ID.search(text)
-    return found.group() if found else None
+def _recipient(fields: dict[str, str]) -> RecipientStatus:
+    named = (fields.get("original-recipient", ""), fields.get("final-recipient", ""))
+    return RecipientStatus(
+        addresses=frozenset(filter(None, map(normal_address, named))),
+        action=fields.get("action", "").strip().lower(),
+        status=fields.get("status", ""),
+        words=fields.get("diagnostic-code", ""),
+    )
+
+
+def _character(match: re.Match[str]) -> str:
+    point = int(match[1], 16)
+    return chr(point) if point <= 0x10FFFF else match[0]  # noqa: PLR2004 - the last of Unicode

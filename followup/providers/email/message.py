@@ -25,6 +25,7 @@ class ComposedEmail:
     sender: str
     recipient: str
     message_id: str
+    envelope_id: str
     content: bytes
 
 
@@ -49,19 +50,23 @@ def compose(outgoing: Outgoing, *, sender: str, date: datetime) -> ComposedEmail
     if outgoing.html is not None:
         message.add_alternative(outgoing.html, subtype="html")
     return ComposedEmail(
-        sender=from_.addr_spec,
+        sender=outgoing.return_path or from_.addr_spec,
         recipient=recipient.addr_spec,
         message_id=str(message["Message-ID"]),
+        envelope_id=str(outgoing.message_id),
         content=message.as_bytes(),
     )
 
 
 def _headers(outgoing: Outgoing, *, sender: str, date: datetime) -> dict[str, str]:
+    message_id = outgoing.rfc_message_id or f"<{outgoing.message_id}@localhost>"
     headers = {
         "Date": format_datetime(date),
         "From": sender,
         "Subject": outgoing.subject or "",
-        "Message-ID": outgoing.rfc_message_id or f"<{outgoing.message_id}@localhost>",
+        "Message-ID": message_id,
+        # Some relays write an id of their own over ours (Amazon SES): a bounce quotes this one.
+        "X-Original-Message-ID": message_id,
         # RFC 3834: nobody's holiday notice need answer this.
         "Auto-Submitted": "auto-generated",
     }

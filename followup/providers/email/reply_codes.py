@@ -26,6 +26,38 @@ _REASONS = {
 }
 _AT_FAULT = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
 
+_SENDER = re.compile(
+    r"\b(?:sender|return path|mail from)\b[^.]{0,40}"
+    r"\b(?:reject|denied|refused|verif|invalid|unknown|unauthenticated|not exist|not allowed)"
+)
+_TURNED_AWAY = re.compile(
+    r"\b(?:spam|junk|block(?:ed|list(?:ed)?)|black-?list(?:ed)?|dnsbl|rbl|reputation|dmarc|dkim|spf"
+    r"|virus|malware|greylist\w*|rate.?limit\w*|policy|unsolicited|authentication required"
+    r"|relay(?:ing)?(?: access)? (?:denied|not permitted|prohibited))\b"
+)
+"""What is about the sender or the content: it says nothing of the mailbox."""
+_FULL = re.compile(
+    r"\b(?:mailbox|inbox|account|user|recipient)\b[^.]{0,40}\b(?:full|over.?quota|out of storage)\b"
+    r"|\b(?:over ?quota|quota (?:is )?exceeded|exceeded (?:its|the|storage) (?:storage )?quota)\b"
+)
+_DISABLED = re.compile(
+    r"\b(?:mailbox|account|user|recipient)(?: has been| is)?(?: currently)?"
+    r" (?:disabled|deactivated|inactive|suspended)\b|\b(?:disabled|inactive) (?:mailbox|account)\b"
+)
+_WHO = r"(?:user|recipient|mailbox|address|account)"
+_NO_MAILBOX = re.compile(
+    rf"\b{_WHO}(?: name| address)? (?:is )?(?:unknown|not (?:found|known))\b"
+    rf"|\bunknown (?:{_WHO}|local.?part)\b"
+    rf"|\bno (?:such|mailbox (?:here )?by that) (?:{_WHO}|person|name)\b|\bno mailbox here\b"
+    rf"|\b{_WHO}\b[^.]{{0,60}}\b(?:does not|doesn['’]t|did not) exist\b"
+    rf"|\b(?:invalid|non-?existent) {_WHO}\b|\b(?:recipient ?not ?found|recipnotfound)\b"
+)
+"""What servers write of a mailbox that is not there, whatever the code: 5.0.0, 5.7.1, none."""
+_EDGE = "access denied"
+"""Under 5.4.1: the edge of Microsoft 365 turns away what its directory does not know."""
+LONGEST_REPLY = 2000
+"""Characters of a server's words that are looked at."""
+
 
 @dataclass(frozen=True, slots=True)
 class SmtpReply:
@@ -39,7 +71,9 @@ class SmtpReply:
     def of(cls, to: str, code: int, text: bytes | str) -> SmtpReply:
         words = text.decode("ascii", "replace") if isinstance(text, bytes) else text
         match = re.match(r"[245]\.\d{1,3}\.\d{1,3}\b", words)
-        return cls(to, code, match[0] if match else None)
+        enhanced = match[0] if match else None
+        # In answer to MAIL or to the content, the words are about more than one mailbox.
+        return cls(to, code, code_by_words(enhanced, words) if to == "RCPT" else enhanced)
 
     @property
     def name(self) -> str:
@@ -63,6 +97,41 @@ def words_of(code: int, enhanced: str | None) -> tuple[str, bool]:
         return "the mail server said to try again later", False
     words = _REASONS.get(enhanced or "", "the mail server refused it")
     return words, (enhanced in _AT_FAULT if enhanced else code in _NO_SUCH_MAILBOX)
+
+
+def code_by_words(enhanced: str | None, words: str) -> str | None:
+    """Return the enhanced code that a final reply comes to when its words are read as well.
+
+    Codes are used loosely: what says "no such mailbox" or "mailbox full" in words means it under
+    whichever code. Words about the sender or the content never blame the mailbox.
+    """
+    if enhanced is not None and not enhanced.startswith("5."):
+        return enhanced
+    said, blamed = _without_names(words[:LONGEST_REPLY]).lower(), enhanced in _AT_FAULT
+    turned_away = _SENDER.search(said) or _TURNED_AWAY.search(said)
+    no_mailbox = _NO_MAILBOX.search(said) or (enhanced == "5.4.1" and _EDGE in said)
+    if _FULL.search(said):
+        return "5.2.2"
+    if turned_away and not (blamed and no_mailbox and not _SENDER.search(said)):
+        return "5.7.1" if blamed or enhanced is None else enhanced
+    if blamed or not (no_mailbox or _DISABLED.search(said)):
+        return enhanced
+    return "5.1.1" if no_mailbox else "5.2.1"
+
+
+def _without_names(words: str) -> str:
+    """Return words without addresses and names of servers, which may hold any word."""
+    bare = re.sub(r"<[^<>]*>", " ", words).split()
+    return " ".join(
+        one
+        for one in bare
+        if "@" not in one and one.count(".") < 2 and "://" not in one  # noqa: PLR2004 - as a host has
+    )
+
+
+def blames_mailbox(enhanced: str | None) -> bool:
+    """Say whether an enhanced code blames the address, so that nothing more should go there."""
+    return enhanced in _AT_FAULT
 
 
 def _is_overloaded(reply: SmtpReply) -> bool:

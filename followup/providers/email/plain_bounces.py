@@ -23,7 +23,7 @@ _DELAY = re.compile(
     r"\bwarning message only\b|\bnot yet been delivered\b|\bdelivery attempts will continue\b"
     r"|\b(?:will|shall) (?:continue to )?(?:be )?(?:re-?tr(?:y|ied)|keep trying|try again)\b"
     r"|\bstill being retried\b|\bdo not need to resend\b|\bdelivery (?:has been|is) delayed\b"
-    r"|\bmessage delayed\b|\bno action is required\b"
+    r"|\bmessage (?:is )?delayed\b|\bno action is required\b|\bdo not need to re-send\b"
 )
 _FINAL = re.compile(r"\bpermanent\b|\bgiv(?:en|ing) up\b|\bfatal\b|\bhas been returned\b")
 _FAILURE = re.compile(
@@ -33,6 +33,9 @@ _FAILURE = re.compile(
     r"|\bdid not reach\b"
     r"|\b(?:delivery|mail) (?:status notification )?\(?failure\b|\bunable to deliver\b"
     r"|\bpermanent (?:fatal )?errors?\b|\bcould not be reached\b|\breturned to sender\b"
+    r"|\berror (?:has )?occurred while (?:attempting|trying) to deliver\b|\bfailure notice\b"
+    r"|\bhad (?:delivery|permanent|fatal) (?:problem|error)s\b|\breturned mail\b"
+    r"|\brejected by a remote mail server\b|\bfailed permanently\b"
     r"|\baddress(?:es)? (?:not found|failed)\b|\bmail delivery failed\b|\bgiv(?:en|ing) up\b"
 )
 _ADDRESS = re.compile(r"[^\s<>()\[\]\",;:]{1,64}@[^\s<>()\[\]\",;:]{1,255}")
@@ -75,7 +78,7 @@ def _by_recipient(notice: str) -> Iterator[tuple[frozenset[str], str]]:
     """Yield each recipient that has a line of its own, with the words up to the next."""
     found = [*_OWN_LINE.finditer(notice)]
     ends = [*(match.start() for match in found[1:]), len(notice)]
-    for match, end in zip(found, ends, strict=True):
+    for match, end in zip(found, ends, strict=False):  # No match has one end, of all.
         yield frozenset({normal_address(match[1])}), notice[match.end() : end]
 
 

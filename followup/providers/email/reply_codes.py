@@ -32,7 +32,9 @@ _SENDER = re.compile(
 )
 _TURNED_AWAY = re.compile(
     r"\b(?:spam|junk|block(?:ed|list(?:ed)?)|black-?list(?:ed)?|dnsbl|rbl|reputation|dmarc|dkim|spf"
-    r"|virus|malware|greylist\w*|rate.?limit\w*|policy|unsolicited|authentication required"
+    r"|virus|malware|greylist\w*|rate.?limit\w*|policy|unsolicited"
+    r"|authentication required|throttl\w*|frequency limited"
+    r"|too many (?:recipient|message|connection)s"
     r"|relay(?:ing)?(?: access)? (?:denied|not permitted|prohibited))\b"
 )
 """What is about the sender or the content: it says nothing of the mailbox."""
@@ -53,6 +55,10 @@ _NO_MAILBOX = re.compile(
     rf"|\b(?:invalid|non-?existent) {_WHO}\b|\b(?:recipient ?not ?found|recipnotfound)\b"
 )
 """What servers write of a mailbox that is not there, whatever the code: 5.0.0, 5.7.1, none."""
+_NO_DOMAIN = re.compile(
+    r"\b(?:host|domain) (?:is )?unknown\b|\bunknown (?:host|domain)\b|\bno such (?:host|domain)\b"
+    r"|\bdomain does not exist\b|\bhost (?:or domain name )?not found\b"
+)
 _EDGE = "access denied"
 """Under 5.4.1: the edge of Microsoft 365 turns away what its directory does not know."""
 LONGEST_REPLY = 2000
@@ -114,9 +120,8 @@ def code_by_words(enhanced: str | None, words: str) -> str | None:
         return "5.2.2"
     if turned_away and not (blamed and no_mailbox and not _SENDER.search(said)):
         return "5.7.1" if blamed or enhanced is None else enhanced
-    if blamed or not (no_mailbox or _DISABLED.search(said)):
-        return enhanced
-    return "5.1.1" if no_mailbox else "5.2.1"
+    meant = {"5.1.1": no_mailbox, "5.2.1": _DISABLED.search(said), "5.1.2": _NO_DOMAIN.search(said)}
+    return enhanced if blamed else next((code for code, it in meant.items() if it), enhanced)
 
 
 def _without_names(words: str) -> str:

@@ -14,7 +14,7 @@ from email.message import Message as Mail
 from enum import StrEnum
 from html import unescape
 
-from followup.providers.email.dsn import RecipientStatus, normal_address, read_status_part
+from followup.providers.email.dsn import RecipientStatus, read_status_part
 from followup.providers.email.plain_bounces import read_notice
 
 LONGEST_MAIL = 2_000_000
@@ -45,10 +45,13 @@ _HEADS = frozenset({"text/rfc822-headers", "message/rfc822-headers", "message/gl
 _QUOTED = frozenset({"message/rfc822", "message/global", "message/news", *_HEADS})
 _STATUS_PARTS = frozenset({"message/delivery-status", "message/global-delivery-status"})
 _DAEMON = re.compile(
-    r"(?:mailer-?daemon|mail-?daemon|postmaster|mdaemon|microsoftexchange\w*|mail(?:delivery)?"
-    r"system|mailsystem|no-?reply-?bounces?)[+\w.=-]*@?",
+    r"(?:\A|[\s<\"'])(?:mailer[ -]?daemon|mail-daemon|post_?master|mdaemon"
+    r"|microsoftexchange\w{0,40}|mail[ .-]?deliver(?:y|er)[ .-]?(?:sub)?system|mailsystem)"
+    r"(?:[@>\s\"'+=]|\Z)|\A<>\Z",
     re.IGNORECASE,
 )
+_FEEDBACK_SUBJECT = "complaint about message from "
+"""How Outlook.com passes complaints on, without a part that a program could read."""
 _QSBMF = re.compile(r"\A\s*Hi\. (?:This is|The) ", re.ASCII)
 OBJECTING = frozenset({"abuse", "opt-out", "opt-out-list"})
 """Kinds of feedback (RFC 5965) by which a patient says: no more of these."""
@@ -100,7 +103,7 @@ def read_returned_mail(content: bytes) -> ReturnedMail:
     """Return what a mail is and what it may be about. Never raises, whatever the content."""
     try:
         return _read(email.message_from_bytes(content[:LONGEST_MAIL]))
-    except (RecursionError, LookupError, ValueError, TypeError, AttributeError):
+    except (RecursionError, LookupError, UnicodeError):
         # Parts within parts without end, and the parser's own mistakes: nothing that a mail
         # system writes. It is put before a person like any mail that can't be understood.
         return ReturnedMail(kind=ReturnedKind.OTHER)
@@ -134,6 +137,8 @@ def _kind(mail: Mail, found: _Found) -> ReturnedKind:
     kind = found.feedback.get("feedback-type", "").lower()
     if kind:
         return ReturnedKind.COMPLAINT if kind in OBJECTING else ReturnedKind.AUTOMATIC
+    if _one(mail, "Subject").lower().startswith(_FEEDBACK_SUBJECT):
+        return ReturnedKind.COMPLAINT
     if found.has_report:
         return ReturnedKind.REPORT
     return ReturnedKind.AUTOMATIC if _is_automatic(mail) else ReturnedKind.OTHER
@@ -263,12 +268,7 @@ def _without_tags(html: str) -> str:
 def _is_from_daemon(mail: Mail, text: str) -> bool:
     if mail.get("X-Failed-Recipients") or _QSBMF.match(text):
         return True
-    senders = (_one(mail, "From"), _one(mail, "Sender"), _one(mail, "Return-Path"))
-    return any(
-        _DAEMON.fullmatch(address.partition("@")[0])
-        for sender in senders
-        for address in map(normal_address, _ADDRESS.findall(sender))
-    )
+    return any(_DAEMON.search(_one(mail, name)) for name in ("From", "Sender"))
 
 
 def _is_automatic(mail: Mail) -> bool:

@@ -240,6 +240,7 @@ def _alarming(settings: Settings) -> AlarmPolicy:
         silent=timedelta(seconds=settings.alert_silent),
         unsettled=timedelta(seconds=settings.alert_unknown),
         failing=settings.alert_failing / 100,
+        unmatched=settings.alert_unmatched,
     )
 
 

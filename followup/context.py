@@ -28,7 +28,8 @@ class AlarmPolicy:
     `every` is how often the watchdog looks; `again` after how long an alarm that is still up is
     told again; `late` how long past its time a due message may wait to be claimed; `silent` how
     long a process may send no heartbeat; `unsettled` how long nobody may know whether a provider
-    has a message; `failing` the share of calls that may fail.
+    has a message; `failing` the share of calls that may fail; `unmatched` how many e-mails that
+    came back, and can't be matched, may wait for a person.
     """
 
     every: timedelta = timedelta(seconds=15)
@@ -37,6 +38,7 @@ class AlarmPolicy:
     silent: timedelta = timedelta(minutes=1)
     unsettled: timedelta = timedelta(minutes=30)
     failing: float = 0.25
+    unmatched: int = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

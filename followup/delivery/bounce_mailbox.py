@@ -7,7 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 from followup.context import AppContext
-from followup.delivery.bounces import TakenMail, receive_bounce
+from followup.delivery.bounces import receive_bounce
+from followup.delivery.returned_mails import MailSource, TakenMail
 from followup.domain.errors import InvalidInput
 
 
@@ -17,7 +18,7 @@ def read_bounce_mailbox(app: AppContext, path: Path) -> Counter[TakenMail]:
     A mail of a maildir is marked as seen once it is taken in: after a crash it is read again.
     """
     if path.is_file():
-        return Counter([receive_bounce(app, path.read_bytes())])
+        return Counter([receive_bounce(app, path.read_bytes(), source=MailSource.FILE)])
     if not (path / "new").is_dir():
         raise InvalidInput.of("path", f"{path} is neither a mail nor a maildir (a folder with new)")
     taken: Counter[TakenMail] = Counter()
@@ -25,7 +26,8 @@ def read_bounce_mailbox(app: AppContext, path: Path) -> Counter[TakenMail]:
     for key, mail in folder.items():
         if mail.get_subdir() != "new":
             continue
-        taken[receive_bounce(app, mail.as_bytes())] += 1
+        content = folder.get_bytes(key)
+        taken[receive_bounce(app, content, source=MailSource.MAILDIR)] += 1
         mail.set_subdir("cur")
         mail.add_flag("S")
         folder[key] = mail

@@ -7,9 +7,9 @@ it. An address and a time prove nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from email.utils import parseaddr
 from uuid import UUID
 
 from sqlalchemy import select
@@ -17,15 +17,28 @@ from sqlalchemy.orm import Session
 
 from followup.context import AppContext
 from followup.delivery.receipts import take_receipt
+from followup.delivery.returned_mails import (
+    LONGEST_WORDS,
+    MOST_RECIPIENTS,
+    Closing,
+    MailContent,
+    MailSource,
+    NewMail,
+    TakenMail,
+    candidates,
+    close_mail,
+    digest_of,
+    find_waiting,
+    keep_mail,
+    settled_before,
+)
 from followup.domain.channel import ChannelKind
+from followup.domain.clinics.clinic import Clinic
+from followup.domain.errors import NotFound
 from followup.messages.fallback import recipient_at_fault
 from followup.providers.email.dsn import DELAYED, FAILED, RecipientStatus, normal_address
 from followup.providers.email.reply_codes import blames_mailbox
-from followup.providers.email.returned_mail import (
-    ReturnedKind,
-    ReturnedMail,
-    read_returned_mail,
-)
+from followup.providers.email.returned_mail import ReturnedKind, ReturnedMail, read_returned_mail
 from followup.providers.interface import ProviderReport, ReportedStatus
 from followup.store.encryption.sealing import Sealer
 from followup.store.models.messages import Attempt, Message
@@ -33,27 +46,16 @@ from followup.store.models.patients import Patient
 
 ACTOR = "provider"
 COMPLAINT = "complaint"
+UNKNOWN_CODE = "5.0.0"
 NEWS = frozenset({DELAYED, "delivered", "relayed", "expanded"})
 """Actions (RFC 3464) that end nothing."""
-
-
-class TakenMail(StrEnum):
-    """What became of a mail that came back."""
-
-    BOUNCED = "bounced"
-    """An e-mail of ours will not arrive."""
-    OBJECTED = "objected"
-    """Its recipient called an e-mail of ours junk: nothing more goes to that address."""
-    NEWS = "news"
-    """Nothing to do: a delay, a holiday notice."""
-    UNMATCHED = "unmatched"
-    """It can't be told which e-mail it is about, or what it says of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _About:
     """The e-mail of ours that a mail is proved to be about, and whom that went to."""
 
+    clinic: str
     message_id: UUID
     attempt_id: UUID
     account: str
@@ -61,36 +63,100 @@ class _About:
     recipient: str | None
 
 
-def receive_bounce(app: AppContext, content: bytes, *, clinic: str | None = None) -> TakenMail:
+def receive_bounce(
+    app: AppContext,
+    content: bytes,
+    *,
+    source: MailSource,
+    clinic: str | None = None,
+    place: str | None = None,
+) -> TakenMail:
     """Take in one mail; the same mail twice changes nothing the second time.
 
-    `clinic` is whose e-mails it may be about; None is any. Never raises for what a mail says.
+    `clinic` is whose e-mails it may be about; None is any. `place` is where it lies in a mailbox.
+    Never raises for what a mail says. It is noted in the ledger last: after a crash in between,
+    it is taken in again, and nothing happens twice.
     """
+    digest = digest_of(content)
+    before = settled_before(app, digest)
+    if before is not None:
+        return before
     mail = read_returned_mail(content)
-    if mail.kind is ReturnedKind.AUTOMATIC:
-        return TakenMail.NEWS
     about = _find(app, mail, clinic=clinic)
+    status, is_ours = _status_of(mail.statuses, about.recipient if about else None)
+    outcome = _outcome(mail, about, status)
+    if outcome is TakenMail.BOUNCED and about is not None and status is not None:
+        fail_message(app, about, code=status.code, blames_address=is_ours)
+    elif outcome is TakenMail.OBJECTED and about is not None:
+        take_objection(app, about)
+    waits = outcome is TakenMail.UNMATCHED
+    told = status or next(iter(mail.statuses), None)
+    keep_mail(
+        app,
+        NewMail(
+            digest=digest,
+            source=source,
+            place=place,
+            kind=mail.kind,
+            outcome=outcome,
+            code=told.code if told and mail.kind is ReturnedKind.REPORT else None,
+            clinic=about.clinic if about else clinic or _clinic_of(app, mail),
+            attempt_id=about.attempt_id if about else None,
+            content=_content(mail) if waits else None,
+        ),
+    )
+    return outcome
+
+
+def confirm_bounce(app: AppContext, mail_id: UUID, message_id: UUID, *, actor: str) -> None:
+    """Let an e-mail fail, or its recipient object, as a person says that a mail is about it.
+
+    Raises `NotFound` for a mail that does not wait, and for an e-mail that it can't be about.
+    """
+    with app.store.read() as session:
+        mail = find_waiting(session, app, mail_id)
+        message = next((it for it in candidates(session, app, mail) if it.id == message_id), None)
+        attempt = _attempt_of(session, app, message_id)
+        if message is None or attempt is None:
+            raise NotFound("this e-mail is not one that it can be about: choose again")
+        about = _about(session, app, attempt)
+    if mail.kind is ReturnedKind.COMPLAINT:
+        take_objection(app, about)
+    else:
+        fail_message(app, about, code=mail.code or UNKNOWN_CODE, blames_address=True)
+    close_mail(
+        app,
+        mail_id,
+        as_=Closing.CONFIRMED,
+        actor=actor,
+        about=message,
+        attempt_id=about.attempt_id,
+    )
+
+
+def _outcome(mail: ReturnedMail, about: _About | None, status: RecipientStatus | None) -> TakenMail:
+    """Return what a mail comes to; what is only news needs no proof."""
+    actions = {one.action for one in mail.statuses}
+    if mail.kind is ReturnedKind.AUTOMATIC or (actions and actions <= NEWS):
+        return TakenMail.NEWS
     if about is None or mail.kind is ReturnedKind.OTHER:
         return TakenMail.UNMATCHED
     if mail.kind is ReturnedKind.COMPLAINT:
-        return _object(app, about)
-    return _report(app, about, mail.statuses)
-
-
-def _report(app: AppContext, about: _About, statuses: Sequence[RecipientStatus]) -> TakenMail:
-    """Let the e-mail fail if that is what is said of its recipient, whatever of others."""
-    status, is_ours = _status_of(statuses, about.recipient)
-    if status is None:
+        return TakenMail.OBJECTED
+    if status is None or status.action not in {FAILED, *NEWS}:
         return TakenMail.UNMATCHED
-    if status.action != FAILED:
-        return TakenMail.NEWS if status.action in NEWS else TakenMail.UNMATCHED
+    return TakenMail.BOUNCED if status.action == FAILED else TakenMail.NEWS
+
+
+def fail_message(app: AppContext, about: _About, *, code: str, blames_address: bool) -> None:
+    """Let an e-mail fail that came back; `blames_address` lets the code blame the address."""
     report = ProviderReport(
         provider_id=about.provider_id,
         status=ReportedStatus.FAILED,
-        code=status.code,
+        code=code,
         # What a server writes may hold the address: the code says enough.
         reason="the mail server reported that it was not delivered",
-        recipient=is_ours and blames_mailbox(status.code),
+        recipient=blames_address and blames_mailbox(code),
     )
     take_receipt(
         app,
@@ -100,17 +166,16 @@ def _report(app: AppContext, about: _About, statuses: Sequence[RecipientStatus])
         message_id=about.message_id,
         attempt_id=about.attempt_id,
     )
-    return TakenMail.BOUNCED
 
 
-def _object(app: AppContext, about: _About) -> TakenMail:
+def take_objection(app: AppContext, about: _About) -> None:
+    """Take a complaint for what it says: no more e-mails."""
     app.transact(
         ACTOR,
         lambda unit: recipient_at_fault(
             unit, about.attempt_id, code=COMPLAINT, opted_out=True, source=COMPLAINT
         ),
     )
-    return TakenMail.OBJECTED
 
 
 def _status_of(
@@ -141,16 +206,21 @@ def _find(app: AppContext, mail: ReturnedMail, *, clinic: str | None) -> _About 
         if clinic is not None:
             query = query.where(Message.clinic == clinic)
         known = session.scalars(query).all()
-        if len(known) != 1:
-            return None
-        attempt = session.scalars(
-            select(Attempt)
-            .where(Attempt.message_id == known[0], Attempt.provider == provider)
-            # The one that was taken, else the last.
-            .order_by(Attempt.provider_id.is_(None), Attempt.number.desc())
-            .limit(1)
-        ).first()
+        attempt = _attempt_of(session, app, known[0]) if len(known) == 1 else None
         return None if attempt is None else _about(session, app, attempt)
+
+
+def _attempt_of(session: Session, app: AppContext, message_id: UUID) -> Attempt | None:
+    """Return the attempt of an e-mail that was taken, else its last."""
+    return session.scalars(
+        select(Attempt)
+        .where(
+            Attempt.message_id == message_id,
+            Attempt.provider == app.channels[ChannelKind.EMAIL].provider,
+        )
+        .order_by(Attempt.provider_id.is_(None), Attempt.number.desc())
+        .limit(1)
+    ).first()
 
 
 def _message_ids(
@@ -171,26 +241,54 @@ def _message_ids(
 
 
 def _about(session: Session, app: AppContext, attempt: Attempt) -> _About:
-    sealer = _sealer(session, app, attempt)
+    message = session.get_one(Message, attempt.message_id)
+    sealer = _sealer(session, app, message)
     address = sealer and sealer.open_if(
         attempt.address_sealed, column="attempts.address", row=attempt.id
     )
     return _About(
-        message_id=attempt.message_id,
+        clinic=message.clinic,
+        message_id=message.id,
         attempt_id=attempt.id,
         account=attempt.account,
-        provider_id=attempt.provider_id or app.links.rfc_message_id(attempt.message_id),
+        provider_id=attempt.provider_id or app.links.rfc_message_id(message.id),
         recipient=normal_address(address) if address else None,
     )
 
 
-def _sealer(session: Session, app: AppContext, attempt: Attempt) -> Sealer | None:
-    """Return what opens an attempt's address: nothing does after an erasure."""
-    patient_id = session.scalar(select(Message.patient_id).where(Message.id == attempt.message_id))
-    if patient_id is None:
+def _sealer(session: Session, app: AppContext, message: Message) -> Sealer | None:
+    """Return what opens the address of an e-mail: nothing does after an erasure."""
+    if message.patient_id is None:
         return app.keyring.system
-    patient = session.get_one(Patient, patient_id)
+    patient = session.get_one(Patient, message.patient_id)
     return app.keyring.patient(patient.data_key, patient.master_key_id)
+
+
+def _clinic_of(app: AppContext, mail: ReturnedMail) -> str | None:
+    """Return the clinic whose address a mail came to, or the only one; None where it is unclear."""
+    clinics = app.catalogue.clinics
+    if len(clinics) == 1:
+        return next(iter(clinics))
+    came_to = {*map(normal_address, mail.paths)}
+    found = [key for key, clinic in clinics.items() if came_to & {*_addresses_of(clinic)}]
+    return found[0] if len(found) == 1 else None
+
+
+def _addresses_of(clinic: Clinic) -> Iterator[str]:
+    for written in (clinic.email_from, clinic.email_reply_to):
+        if written:
+            yield normal_address(parseaddr(written)[1])
+
+
+def _content(mail: ReturnedMail) -> MailContent:
+    """Return what a person is to see. A mail that somebody wrote came from its only address."""
+    named = dict.fromkeys(one for status in mail.statuses for one in sorted(status.addresses))
+    return MailContent(
+        sender=mail.sender,
+        subject=mail.subject,
+        recipients=[*(named or mail.recipients)][:MOST_RECIPIENTS],
+        words=mail.text[:LONGEST_WORDS],
+    )
 
 
 def _own_id(text: str) -> UUID | None:

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext
+from followup.delivery.returned_mails import count_waiting
 from followup.domain.attempt_outcome import CALLED, AttemptOutcome
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
@@ -47,7 +48,13 @@ WHAT = {ChannelKind.SMS: "texts", ChannelKind.EMAIL: "e-mails"}
 def delayed_messages(app: AppContext) -> list[HealthProblem]:
     """Return what waits for a person or a provider, as of now."""
     with app.store.read() as session:
-        return [*_beyond(session), *_broken(session), *_away(app), *_standing_in(session, app)]
+        return [
+            *_beyond(session),
+            *_broken(session),
+            *_away(app),
+            *_standing_in(session, app),
+            *_unmatched(session, app),
+        ]
 
 
 def detect_anomalies(app: AppContext) -> list[HealthProblem]:
@@ -98,6 +105,19 @@ def _broken(session: Session) -> list[HealthProblem]:
         HealthProblem(
             code="messages-broken",
             sentence=f"{broken} messages can't be made: see followup check and the worklist",
+        )
+    ]
+
+
+def _unmatched(session: Session, app: AppContext) -> list[HealthProblem]:
+    waiting = count_waiting(session)
+    if waiting <= app.policy.alarming.unmatched:
+        return []
+    return [
+        HealthProblem(
+            code="bounces-unmatched",
+            sentence=f"{waiting} e-mails that came back can't be matched to one of ours: see "
+            "Needs attention, E-mails that came back",
         )
     ]
 

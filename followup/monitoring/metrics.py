@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext
+from followup.delivery.returned_mails import count_mails, count_waiting
 from followup.domain.lifecycle import State
 from followup.messages.kill_switch_queries import covers_in_force
 from followup.monitoring.alarms import open_alarms
@@ -44,7 +45,8 @@ class ServiceMetrics:
 
     `providers` says by channel and provider whether it is being left alone; `switches` are the kill
     switches that are on, by scope and by what of it they stop.
-    `second_account` is for how long a second account has stood in, by channel.
+    `second_account` is for how long a second account has stood in, by channel. `returned_mails`
+    counts the mails that came back by what became of them, `unmatched` what waits for a person.
     """
 
     messages: Mapping[str, int]
@@ -58,6 +60,8 @@ class ServiceMetrics:
     switches: Sequence[tuple[str, str]]
     providers: Mapping[tuple[str, str], bool]
     second_account: Mapping[str, timedelta]
+    returned_mails: Mapping[str, int]
+    unmatched: int
 
 
 def collect_metrics(app: AppContext) -> ServiceMetrics:
@@ -80,6 +84,8 @@ def collect_metrics(app: AppContext) -> ServiceMetrics:
             switches=sorted((scope, value or "") for scope, value in covers_in_force(session)),
             providers=providers,
             second_account=_second_account(session, app),
+            returned_mails=count_mails(session),
+            unmatched=count_waiting(session),
         )
 
 

@@ -207,6 +207,7 @@ class Settings(BaseSettings):
     alert_silent: Seconds = Field(60, description="seconds, above 0 and at most 3600")
     alert_unknown: DaySeconds = Field(1800, description="seconds, above 0 and at most 86400")
     alert_failing: float = Field(25, gt=0, le=100, description="per cent, above 0 and at most 100")
+    alert_unmatched: Million = Field(5, description="a whole number from 1 to 1000000")
 
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Lower] = Field(
         "info", description="debug, info, warning or error"

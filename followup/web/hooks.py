@@ -14,8 +14,9 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import ImmutableMultiDict
 
-from followup.delivery.bounces import TakenMail, receive_bounce
+from followup.delivery.bounces import receive_bounce
 from followup.delivery.receipts import TakenReceipt, take_receipt
+from followup.delivery.returned_mails import MailSource, TakenMail
 from followup.domain.errors import InvalidInput
 from followup.providers.twilio.webhooks import (
     INBOUND_PATH,
@@ -73,7 +74,9 @@ async def inbound(request: Request, site: Here) -> Response:
 async def bounce(request: Request, site: Here, caller: Caller) -> Response:
     """Take in a mail of the bounce mailbox, as a mail server or a script posts it."""
     content = await request.body()
-    taken = await run_in_threadpool(receive_bounce, site.app, content, clinic=caller.clinic)
+    taken = await run_in_threadpool(
+        receive_bounce, site.app, content, source=MailSource.HOOK, clinic=caller.clinic
+    )
     return JSONResponse({"bounced": taken is TakenMail.BOUNCED, "outcome": taken.value})
 
 

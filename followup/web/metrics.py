@@ -72,6 +72,7 @@ class _Once(Collector):
         yield from _of_sweeps(self._read)
         yield from _of_trouble(self._read)
         yield from _of_people(self._read)
+        yield from _of_returned_mails(self._read)
         yield from _of_processes(self._read)
 
 
@@ -132,6 +133,20 @@ def _of_trouble(read: ServiceMetrics) -> Iterator[Metric]:
     for channel, age in read.second_account.items():
         standing_in.add_metric([channel], age.total_seconds())
     yield standing_in
+
+
+def _of_returned_mails(read: ServiceMetrics) -> Iterator[Metric]:
+    taken = _gauge(
+        "returned_mails", "Mails of the bounce mailbox, by what became of them.", "outcome"
+    )
+    for outcome, count in read.returned_mails.items():
+        taken.add_metric([outcome], count)
+    yield taken
+    waiting = _gauge(
+        "returned_mails_unmatched", "Mails of the bounce mailbox that wait for a person."
+    )
+    waiting.add_metric([], read.unmatched)
+    yield waiting
 
 
 def _of_sweeps(read: ServiceMetrics) -> Iterator[Metric]:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from followup.context import AppContext
 from followup.delivery.bounce_mailbox import read_bounce_mailbox
-from followup.delivery.bounces import TakenMail, receive_bounce
+from followup.delivery.bounces import receive_bounce
+from followup.delivery.returned_mails import MailSource, TakenMail
 from followup.domain.errors import InvalidInput
 from followup.providers.email.returned_mail import ReturnedKind, read_returned_mail
 from followup.signed_links import SignedLinks
@@ -49,7 +50,7 @@ class Sent:
     message_id: UUID
 
     def receive(self, content: bytes, *, clinic: str | None = None) -> TakenMail:
-        return receive_bounce(self.app, content, clinic=clinic)
+        return receive_bounce(self.app, content, source=MailSource.HOOK, clinic=clinic)
 
     @property
     def state(self) -> str:

@@ -274,6 +274,7 @@ def test_secrets_do_not_show_when_settings_are_printed(environment):
         ("ALERT_SILENT", "0", "is '0': set it to seconds"),
         ("ALERT_UNKNOWN", "0", "is '0': set it to seconds"),
         ("ALERT_FAILING", "101", "is '101': set it to per cent"),
+        ("ALERT_UNMATCHED", "0", "is '0': set it to a whole number from 1 to 1000000"),
         ("LOG_LEVEL", "loud", "is 'loud': set it to debug, info, warning or error"),
         ("LOG_FORMAT", "xml", "is 'xml': set it to console or json"),
     ],

@@ -21,6 +21,8 @@ from sqlalchemy.orm import Session
 from followup.audit.seals import seal_trail
 from followup.consent.objections import lodge_objection
 from followup.context import AppContext, UnitOfWork
+from followup.delivery.bounces import receive_bounce
+from followup.delivery.returned_mails import MailSource
 from followup.domain.item_kind import ItemKind
 from followup.domain.kill_switch import SwitchScope
 from followup.domain.lifecycle import State
@@ -42,12 +44,14 @@ from followup.staff.sessions import Stage
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
+from followup.store.models.returned_mails import ReturnedMail
 from followup.store.models.staff import NumberCheck, Staff
 from followup.store.models.worklist import WorklistItem
 from followup.web.console.framework.drafts import begin_draft
 from followup.worklist.items import NewItem, close_item, open_item, take_over_item
 from tests.support.apps import clock_of, enrol_one, messages, rows, run_until
 from tests.support.people import CLINIC, EMAIL, ENROLLED_AT, SMS, nhs_number
+from tests.support.returned_mails import returned_mail
 
 BY = "web:sam@example.com"
 GAP = re.compile(r"\{(\w+)\}")
@@ -224,6 +228,7 @@ def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
         "step": ["who", "name", "reach", "procedure", "about", "preferences"],
         "draft": [whole],
         "switch": [_switches(app)],
+        "mail": _returned_mails(app),
         **_team(app),
     }
     return {
@@ -318,6 +323,14 @@ def _one_of_each_make(app: AppContext) -> list[UUID]:
         for one in rows(app, WorklistItem)
     }
     return list(makes.values())
+
+
+def _returned_mails(app: AppContext) -> list[UUID]:
+    """Let a mail of each kind come back that proves nothing; return them."""
+    for name in ("postfix", "arf", "a-patient-answers"):
+        mail = returned_mail(name, instead={"patient1@example.com": "ada@example.com"})
+        receive_bounce(app, mail, source=MailSource.HOOK)
+    return [one.id for one in rows(app, ReturnedMail)]
 
 
 def _switches(app: AppContext) -> UUID:

@@ -13,7 +13,8 @@ from followup.cli.framework.opening import opened
 from followup.cli.framework.options import AsJson
 from followup.cli.framework.screen import say, say_json
 from followup.delivery.bounce_mailbox import read_bounce_mailbox
-from followup.delivery.bounces import TakenMail, receive_bounce
+from followup.delivery.bounces import receive_bounce
+from followup.delivery.returned_mails import MailSource, TakenMail
 
 
 def bounces(
@@ -29,7 +30,7 @@ def bounces(
     """
     with opened() as app:
         if path == "-":
-            taken = Counter([receive_bounce(app, sys.stdin.buffer.read())])
+            taken = Counter([receive_bounce(app, sys.stdin.buffer.read(), source=MailSource.PIPE)])
         else:
             taken = read_bounce_mailbox(app, Path(path))
     if as_json:

@@ -14,7 +14,7 @@ from email.message import Message as Mail
 from enum import StrEnum
 from html import unescape
 
-from followup.providers.email.dsn import RecipientStatus, read_status_part
+from followup.providers.email.dsn import RecipientStatus, normal_address, read_status_part
 from followup.providers.email.plain_bounces import read_notice
 
 LONGEST_MAIL = 2_000_000
@@ -75,13 +75,15 @@ class ReturnedMail:
     """A mail of the bounce mailbox.
 
     `ids` may be of the mail that it is about, without their brackets; `paths` are addresses among
-    which a return path of ours may be; `statuses` tell of each recipient.
+    which a return path of ours may be; `statuses` tell of each recipient. `recipients` are those
+    of the mail that it returns, where nothing is told of any.
     """
 
     kind: ReturnedKind
     ids: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     statuses: tuple[RecipientStatus, ...] = ()
+    recipients: tuple[str, ...] = ()
     sender: str = ""
     subject: str = ""
     text: str = ""
@@ -94,6 +96,7 @@ class _Found:
     ids: dict[str, None] = field(default_factory=dict)
     paths: dict[str, None] = field(default_factory=dict)
     statuses: list[RecipientStatus] = field(default_factory=list)
+    recipients: dict[str, None] = field(default_factory=dict)
     feedback: dict[str, str] = field(default_factory=dict)
     texts: list[str] = field(default_factory=list)
     has_report: bool = False
@@ -127,6 +130,7 @@ def _read(mail: Mail) -> ReturnedMail:
         ids=tuple(found.ids)[:MOST_IDS],
         paths=tuple(found.paths)[:MOST_IDS],
         statuses=tuple(found.statuses),
+        recipients=tuple(found.recipients),
         sender=_one(mail, "From"),
         subject=subject,
         text=text,
@@ -189,6 +193,8 @@ def _note_fields(found: _Found, fields: dict[str, str]) -> None:
             _note_ids(found, value)
         elif name in {"original-mail-from", "x-sender", "x-original-sender"}:
             _note_paths(found, value)
+        elif name in {"original-rcpt-to", "removal-recipient"}:
+            found.recipients |= dict.fromkeys(map(normal_address, _ADDRESS.findall(value)))
 
 
 def _read_head(found: _Found, head: list[tuple[str, str]], *, is_outer: bool) -> None:
@@ -198,6 +204,8 @@ def _read_head(found: _Found, head: list[tuple[str, str]], *, is_outer: bool) ->
             _note_ids(found, value)
         elif name in _PATHS:
             _note_paths(found, value)
+            if name == "to" and not is_outer:
+                found.recipients |= dict.fromkeys(map(normal_address, _ADDRESS.findall(value)))
 
 
 def _note_ids(found: _Found, value: str) -> None:
@@ -233,10 +241,11 @@ def _text(part: Mail) -> str:
         content = part.get_payload(decode=True)
         return _decoded(content, part) if isinstance(content, bytes) else ""
     blocks = "\n".join(_as_written(one) for one in inner if isinstance(one, Mail))
-    if part.get("Content-Transfer-Encoding", "7bit").strip().lower() in {"7bit", "8bit", "binary"}:
+    encoding = _one(part, "Content-Transfer-Encoding").lower()
+    if encoding in {"", "7bit", "8bit", "binary"}:
         return blocks
     again = Mail()
-    again["Content-Transfer-Encoding"] = part["Content-Transfer-Encoding"]
+    again["Content-Transfer-Encoding"] = encoding
     again.set_payload(blocks.strip())
     content = again.get_payload(decode=True)
     return _decoded(content, part) if isinstance(content, bytes) else ""

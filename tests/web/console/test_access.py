@@ -45,6 +45,7 @@ OF_ONE_ROLE = {
 ABOUT_PATIENTS = {"patients", "attention", "messages", "messages.csv"}
 READING = re.compile(
     r"GET /(attention|messages|patients)(/\{\w+\})?|GET /messages(\.csv|/\{message\}/mail)"
+    r"|GET /attention/returned(/\{mail\})?"
     r"|(POST|GET) /patients(/found/\{draft\})?|POST /\w+/\{\w+\}/reveal"
 )
 

@@ -14,7 +14,17 @@ from tests.support.full_clinic import GAP, FullClinic, fill
 from tests.web.console.conftest import make_asgi
 from tests.web.console.visitors import join
 
-THEIRS = {"patient", "enrolment", "message", "item", "draft", "switch", "member", "invitation"}
+THEIRS = {
+    "patient",
+    "enrolment",
+    "message",
+    "item",
+    "draft",
+    "switch",
+    "member",
+    "invitation",
+    "mail",
+}
 """Gaps of a path that stand for what belongs to a clinic, or to somebody who works there."""
 
 

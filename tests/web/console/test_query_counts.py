@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from followup.context import AppContext
+from followup.delivery.bounces import receive_bounce
+from followup.delivery.returned_mails import MailSource
 from followup.domain.channel import ChannelKind
 from followup.domain.kill_switch import SwitchScope
 from followup.domain.roles import Role
@@ -19,11 +21,13 @@ from followup.staff.members import MemberDetails, insert_member
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
+from followup.store.models.returned_mails import ReturnedMail
 from followup.store.models.staff import Staff
 from followup.store.models.worklist import WorklistItem
 from followup.web.console.framework.app import all_pages
 from tests.support.apps import clock_of, enrol_one, run_until, sms_of
 from tests.support.people import nhs_number
+from tests.support.returned_mails import returned_mail
 from tests.support.scripted_channel import refuse
 from tests.web.console.conftest import make_asgi
 from tests.web.console.test_enrol import EVERYTHING, NAME, WHO
@@ -60,6 +64,8 @@ def more(app: AppContext, name: str, people: int) -> None:
             )
             take_inbound(app, text, provider="sandbox")
     for number in range(people):
+        mail = returned_mail("qmail", instead={"4711": f"{name}{number}"})
+        receive_bounce(app, mail, source=MailSource.HOOK)
         who = MemberDetails(
             email=f"{name}{number}@example.com", name="Sam", roles=(Role.MANAGE,), clinics=None
         )
@@ -86,6 +92,7 @@ def addresses(app: AppContext, visitor: Visitor) -> dict[str, str]:
             "enrolment": enrolment.id,
             "message": session.scalars(messages.where(Message.state == "failed")).first(),
             "item": session.scalars(item).first(),
+            "mail": session.scalars(select(ReturnedMail.id)).first(),
             "member": session.scalars(select(Staff.id)).first(),
             "template": "flare",
             "language": "en",

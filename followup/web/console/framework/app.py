@@ -40,6 +40,8 @@ MODULES = (
     "team",
     "system",
     "audit",
+    # Before the items, any of which could be meant by its addresses.
+    "email.returned_mails",
     "worklist",
     "worklist_actions",
     "report",

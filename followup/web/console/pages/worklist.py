@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from followup.casework.resend import Resend, check_resend
+from followup.delivery.returned_mails import count_waiting
 from followup.domain.channel import ChannelKind
 from followup.domain.contact import mask_email, mask_mobile
 from followup.domain.errors import Conflict, NotFound
@@ -56,11 +57,13 @@ def show(here: Here) -> Response:
         counts = views_of(session, _clinics(here), actor=actor, now=now)
         which = belongs(view, actor=actor, now=now)
         found = waiting_items(session, _clinics(here), which, page=page)
+        returned = count_waiting(session, _clinics(here))
     matters = [matter_of(here, found, item) for item in found.items]
     here.record(AuditEntry(action="worklist.listed", detail={"shown": len(matters)}))
     return here.page(
         "attention.html",
         groups=_by_patient(matters),
+        returned=returned,
         nothing=not counts[WorklistItemView.ALL],
         views=[
             {"text": text, "count": counts[key], "href": _address(key), "current": key is view}

@@ -1,0 +1,1 @@
+"""Pages about e-mails: those that came back."""

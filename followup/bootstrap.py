@@ -22,6 +22,7 @@ from followup.domain.errors import ConfigurationError, StoreUnavailable
 from followup.monitoring.broker import broker_client
 from followup.monitoring.heartbeats import OwnHeartbeatStore
 from followup.monitoring.watchdog import Watchdog
+from followup.providers.email.imap import ImapMailbox
 from followup.providers.interface import Channel
 from followup.providers.operator_alerts import EmailMessenger, Messenger, WebhookMessenger
 from followup.providers.resilience.circuit_breaker import (
@@ -79,6 +80,7 @@ def build_app(
         breaker=_breaker(settings),
         links=SignedLinks(settings.public_url, keyring.links_key, return_path=settings.return_path),
         policy=_policy(settings),
+        bounce_mailbox=_bounce_mailbox(settings),
     )
 
 
@@ -184,6 +186,13 @@ def _smtp(settings: Settings) -> Channel:
         connect_timeout=settings.provider_connect_timeout,
         read_timeout=settings.provider_timeout,
     )
+
+
+def _bounce_mailbox(settings: Settings) -> ImapMailbox | None:
+    if settings.bounce_imap_url is None:
+        return None
+    url = settings.bounce_imap_url.get_secret_value()
+    return ImapMailbox(url, timeout=settings.provider_timeout)
 
 
 def _pace(settings: Settings) -> RateLimiter:

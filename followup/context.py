@@ -12,6 +12,7 @@ from followup.catalogue.load import Catalogue
 from followup.clock import Clock
 from followup.content import Content
 from followup.domain.channel import ChannelKind
+from followup.providers.email.imap import ImapMailbox
 from followup.providers.interface import Channel
 from followup.providers.resilience.circuit_breaker import CircuitBreaker
 from followup.providers.resilience.rate_limiter import RateLimiter
@@ -108,6 +109,7 @@ class AppContext(ContentContext):
     """Everything that a use case may need. Safe to share between threads, not across a fork.
 
     `standby` is what stands in for a channel whose provider is away: a second account, if any.
+    `bounce_mailbox` is where e-mails come back to, if that is fetched by IMAP.
     """
 
     store: Store
@@ -118,6 +120,7 @@ class AppContext(ContentContext):
     breaker: CircuitBreaker
     links: SignedLinks
     policy: Policy
+    bounce_mailbox: ImapMailbox | None = None
 
     def by(self, actor: str) -> AuditContext:
         """Return who acts, and when: now."""

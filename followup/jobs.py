@@ -9,6 +9,7 @@ from datetime import timedelta
 from followup.audit.seals import seal_trail
 from followup.casework.escalation import escalate_overdue
 from followup.context import AppContext
+from followup.delivery.bounce_mailbox import fetch_new_bounces
 from followup.delivery.overdue_receipts import chase_overdue_receipts
 from followup.delivery.receipts import apply_parked_receipts
 from followup.delivery.reconcile import abandon_sending, settle_unknown_outcomes
@@ -101,6 +102,8 @@ JOBS: tuple[PeriodicJob, ...] = (
     PeriodicJob(name="finish-enrolments", every=timedelta(seconds=10), run=finish_enrolments),
     PeriodicJob(name="sandbox", every=timedelta(seconds=2), run=deliver_sandbox_receipts),
     PeriodicJob(name="forget-minutes", every=timedelta(minutes=10), run=forget_minutes),
+    # A period of its own: a mailbox that answers slowly holds up nothing else.
+    PeriodicJob(name="fetch-bounces", every=timedelta(minutes=2), run=fetch_new_bounces),
     PeriodicJob(name="seal-audit", every=timedelta(minutes=1), run=seal_trail),
     PeriodicJob(
         name="cancel-ended",

@@ -78,7 +78,7 @@ def receive_bounce(
     it is taken in again, and nothing happens twice.
     """
     digest = digest_of(content)
-    before = settled_before(app, digest)
+    before = settled_before(app, digest, place=place)
     if before is not None:
         return before
     mail = read_returned_mail(content)

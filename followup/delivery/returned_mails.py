@@ -24,13 +24,14 @@ from followup.domain.errors import Conflict, NotFound
 from followup.domain.lifecycle import State
 from followup.patients.records import address_index
 from followup.providers.email.returned_mail import ReturnedKind
-from followup.store.audit_log import AuditEntry, record_event
+from followup.store.audit_log import AuditContext, AuditEntry, record_event
 from followup.store.engine.types import new_id
 from followup.store.engine.upsert import insert_new
 from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
 from followup.store.models.returned_mails import PLACE, ReturnedMail
 
+ACTOR = "provider"
 COLUMN = "returned_mails.content"
 MOST_RECIPIENTS = 5
 LONGEST_WORDS = 4000
@@ -38,6 +39,7 @@ COMES_BACK_WITHIN = timedelta(days=7)
 """Mail systems give up after five days as a rule; some hours more are for their clocks."""
 MOST_CANDIDATES = 10
 PAGE = 50
+PLACES_AT_ONCE = 500
 
 
 class TakenMail(StrEnum):
@@ -49,6 +51,8 @@ class TakenMail(StrEnum):
     """Its recipient called an e-mail of ours junk: nothing more goes to that address."""
     NEWS = "news"
     """Nothing to do: a delay, a holiday notice."""
+    COPY = "copy"
+    """The same mail once more: nothing is done twice."""
     UNMATCHED = "unmatched"
     """It can't be told which e-mail it is about, or what it says of it: a person looks at it."""
 
@@ -114,21 +118,28 @@ def digest_of(content: bytes) -> bytes:
     return sha256(content.replace(b"\r\n", b"\n")).digest()
 
 
-def settled_before(app: AppContext, digest: bytes) -> TakenMail | None:
+def settled_before(app: AppContext, digest: bytes, *, place: str | None) -> TakenMail | None:
     """Return what became of a mail that was taken in; None for a new one, or one that waits still.
 
     What could not be matched may be by now: a return path was set, a backup restored.
     """
     with app.store.read() as session:
-        outcome = session.scalar(
-            select(ReturnedMail.outcome).where(ReturnedMail.digest == digest, ~_waits())
-        )
-    return None if outcome is None else TakenMail(outcome)
+        found = session.execute(
+            select(ReturnedMail.outcome, ReturnedMail.place).where(
+                ReturnedMail.digest == digest, ~_waits()
+            )
+        ).first()
+    if found is None:
+        return None
+    if place is not None and found.place != place:
+        by = app.by(ACTOR)
+        app.store.transact(lambda session: _note_copy(session, by, digest, place), idempotent=True)
+    return TakenMail(found.outcome)
 
 
 def keep_mail(app: AppContext, mail: NewMail) -> None:
     """Note a mail in the ledger, once; one that waited and is matched by now waits no more."""
-    by, row_id = app.by("provider"), new_id(app.clock.real_now())
+    by, row_id = app.by(ACTOR), new_id(app.clock.real_now())
     content = None if mail.content is None else json.dumps(asdict(mail.content))
     row = {
         "id": row_id,
@@ -144,11 +155,15 @@ def keep_mail(app: AppContext, mail: NewMail) -> None:
         "received_at": by.at,
         "received_real_at": by.real_at,
     }
-    app.store.transact(lambda session: _keep(session, row), idempotent=True)
+    app.store.transact(lambda session: _keep(session, by, row), idempotent=True)
 
 
-def _keep(session: Session, row: dict[str, Any]) -> None:
-    if insert_new(session, ReturnedMail, row) or row["outcome"] == TakenMail.UNMATCHED.value:
+def _keep(session: Session, by: AuditContext, row: dict[str, Any]) -> None:
+    if insert_new(session, ReturnedMail, row):
+        return
+    if row["place"] is not None and not places_taken(session, [row["place"]]):
+        _note_copy(session, by, row["digest"], row["place"])
+    if row["outcome"] == TakenMail.UNMATCHED.value:
         return
     changed = ("outcome", "code", "clinic", "attempt_id", "content_sealed")
     session.execute(
@@ -159,10 +174,30 @@ def _keep(session: Session, row: dict[str, Any]) -> None:
     )
 
 
+def _note_copy(session: Session, by: AuditContext, digest: bytes, place: str) -> None:
+    """Note that a mail lies at another place too, so that it is not fetched again and again."""
+    row = {
+        "id": new_id(by.real_at),
+        "digest": sha256(digest + place.encode()).digest(),
+        "source": MailSource.IMAP.value,
+        "place": place[:PLACE],
+        "kind": session.scalar(select(ReturnedMail.kind).where(ReturnedMail.digest == digest)),
+        "outcome": TakenMail.COPY.value,
+        "received_at": by.at,
+        "received_real_at": by.real_at,
+    }
+    insert_new(session, ReturnedMail, row)
+
+
 def places_taken(session: Session, places: Collection[str]) -> set[str]:
     """Return those of these places whose mail was taken in."""
-    taken = select(ReturnedMail.place).where(ReturnedMail.place.in_(places))
-    return {place for place in session.scalars(taken) if place is not None}
+    taken: set[str] = set()
+    waiting = list(places)
+    for start in range(0, len(waiting), PLACES_AT_ONCE):
+        some = waiting[start : start + PLACES_AT_ONCE]
+        query = select(ReturnedMail.place).where(ReturnedMail.place.in_(some))
+        taken.update(place for place in session.scalars(query) if place is not None)
+    return taken
 
 
 def count_mails(session: Session) -> dict[str, int]:

@@ -51,6 +51,13 @@ def _smtp_url(url: SecretStr) -> SecretStr:
     return url
 
 
+def _imap_url(url: SecretStr) -> SecretStr:
+    parts = urlsplit(url.get_secret_value())
+    if parts.scheme not in {"imap", "imaps"} or not parts.hostname or not parts.username:
+        raise ValueError("is not the address of a mailbox, its user and password")
+    return url
+
+
 def _sender(text: str) -> str:
     """Accept an E.164 number, a short code, or a name (which patients can't reply to)."""
     if re.fullmatch(r"\+[1-9]\d{7,14}|\d{5,6}|(?=.*[A-Za-z])[A-Za-z0-9 &_+-]{1,11}", text):
@@ -140,6 +147,7 @@ DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 BrokerUrl = Annotated[str, AfterValidator(_broker_url)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 SmtpUrl = Annotated[SecretStr, AfterValidator(_smtp_url)]
+ImapUrl = Annotated[SecretStr, AfterValidator(_imap_url)]
 WebhookUrl = Annotated[SecretStr, AfterValidator(_alert_webhook)]
 Addresses = Annotated[str, AfterValidator(_addresses)]
 ReturnPath = Annotated[str, AfterValidator(_return_path)]

@@ -20,6 +20,7 @@ from followup.settings.formats import (
     DaySeconds,
     ExistingFolder,
     Folder,
+    ImapUrl,
     Lower,
     MasterKeysText,
     Million,
@@ -133,6 +134,9 @@ class Settings(BaseSettings):
         None,
         description="the address that bounces come to, such as bounces+{id}@example.org, where "
         "{id} becomes a token of each e-mail; or without {id}",
+    )
+    bounce_imap_url: ImapUrl | None = Field(
+        None, description="imaps://USER:PASSWORD@HOST:993/FOLDER"
     )
 
     host: str = Field("127.0.0.1", description="the network address to listen on")

@@ -88,7 +88,7 @@ def test_every_mail_is_accounted_for_by_what_became_of_it(app):
         receive(app, name)
 
     assert collect_metrics(app).returned_mails == {
-        "bounced": 1, "objected": 1, "news": 2, "unmatched": 2,
+        "bounced": 1, "objected": 1, "news": 2, "copy": 0, "unmatched": 2,
     }  # fmt: skip
     assert collect_metrics(app).unmatched == 2
 

@@ -128,7 +128,8 @@ NOT_RUN = {
     "docker compose up --detach --wait": "needs Docker: tests/test_deployment.py holds the file to "
     "the schema of Compose",
     'curl -H "Authorization: Bearer fu_…" --data-binary @mail https://…/hooks/bounce': "needs the "
-    "clinic's own address: tests/delivery/test_bounces.py posts to it",
+    "clinic's own address: tests/delivery/test_bounces_end_to_end.py posts to it",
+    "followup bounces": "needs the clinic's own mailbox: tests/delivery/test_imap.py fetches it",
 }
 """Commands that are not run as they stand, and why."""
 

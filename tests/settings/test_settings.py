@@ -237,6 +237,7 @@ def test_secrets_do_not_show_when_settings_are_printed(environment):
         ("RETURN_PATH", "bounces", "is not such an address, or leaves too little room for {id}"),
         ("RETURN_PATH", "a+{id}{id}@example.org", "set it to the address that bounces come to"),
         ("RETURN_PATH", "much-too-long-a-name-for-it+{id}@example.org", "too little room for {id}"),
+        ("BOUNCE_IMAP_URL", "mail.example.org", "is not the address of a mailbox, its user and"),
         ("PORT", "tcp://10.0.0.1:80", "is 'tcp://10.0.0.1:80': set it to a port number"),
         ("PORT", "0", "is '0': set it to a port number from 1 to 65535"),
         ("PUBLIC_URL", "followup.example.com", "not a web address: set it to the https:// address"),

@@ -12,15 +12,22 @@ import typer
 from followup.cli.framework.opening import opened
 from followup.cli.framework.options import AsJson
 from followup.cli.framework.screen import say, say_json
-from followup.delivery.bounce_mailbox import read_bounce_mailbox
+from followup.context import AppContext
+from followup.delivery.bounce_mailbox import fetch_bounces, read_bounce_mailbox
 from followup.delivery.bounces import receive_bounce
 from followup.delivery.returned_mails import MailSource, TakenMail
+from followup.domain.errors import InvalidInput
 
 
 def bounces(
     path: Annotated[
-        str, typer.Argument(metavar="PATH", help="A maildir, the file of one mail, or - for stdin.")
-    ],
+        str | None,
+        typer.Argument(
+            metavar="[PATH]",
+            help="A maildir, the file of one mail, or - for stdin; without it, the mailbox of "
+            "FOLLOWUP_BOUNCE_IMAP_URL.",
+        ),
+    ] = None,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -29,7 +36,9 @@ def bounces(
     What is new in a maildir is read and marked as seen.
     """
     with opened() as app:
-        if path == "-":
+        if path is None:
+            taken = _fetched(app)
+        elif path == "-":
             taken = Counter([receive_bounce(app, sys.stdin.buffer.read(), source=MailSource.PIPE)])
         else:
             taken = read_bounce_mailbox(app, Path(path))
@@ -41,3 +50,15 @@ def bounces(
             f"{taken[TakenMail.BOUNCED]}; objections: {taken[TakenMail.OBJECTED]}; "
             f"not matched: {taken[TakenMail.UNMATCHED]}."
         )
+
+
+def _fetched(app: AppContext) -> Counter[TakenMail]:
+    """Return what all that lies in the mailbox behind IMAP became."""
+    if app.bounce_mailbox is None:
+        raise InvalidInput.of(
+            "path", "name a maildir, a mail or -, or set FOLLOWUP_BOUNCE_IMAP_URL"
+        )
+    taken: Counter[TakenMail] = Counter()
+    while some := fetch_bounces(app):
+        taken += some
+    return taken

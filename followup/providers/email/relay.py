@@ -45,12 +45,12 @@ class MailRelay:
             raise _refusal("its port is not a number") from error
         if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
             raise _refusal("it is not the address of a mail server")
-        default = "opportunistic" if _is_loopback(parts.hostname) else "required"
+        default = "opportunistic" if is_loopback(parts.hostname) else "required"
         starttls = query.pop("starttls", [default])[-1]
         if query or starttls not in STARTTLS:
             raise _refusal(f"after the ? stands starttls= and one of {', '.join(STARTTLS)}")
         implicit = parts.scheme == "smtps"
-        checked = implicit or starttls == "required" or _is_loopback(parts.hostname)
+        checked = implicit or starttls == "required" or is_loopback(parts.hostname)
         if parts.username and not checked:
             raise _refusal("a password must not go to a server that nothing vouches for")
         return cls(
@@ -119,13 +119,13 @@ class RelayConnection(smtplib.SMTP):
             raise smtplib.SMTPNotSupportedError("the mail server offers no STARTTLS")
         if self._relay.starttls == "never" or not offered:
             return
-        trusting = self._tls if self._relay.starttls == "required" else _unchecked()
+        trusting = self._tls if self._relay.starttls == "required" else unchecked_context()
         self.starttls(context=trusting)
         self.ehlo_or_helo_if_needed()
 
 
 @cache
-def _unchecked() -> ssl.SSLContext:
+def unchecked_context() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -139,7 +139,7 @@ def _own_name() -> str:
     return name if "." in name and name.isascii() else "[127.0.0.1]"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -8,14 +8,14 @@ it. An address and a time prove nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parseaddr
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.delivery.receipts import take_receipt
 from followup.delivery.returned_mails import (
     LONGEST_WORDS,
@@ -35,14 +35,22 @@ from followup.delivery.returned_mails import (
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.errors import NotFound
+from followup.domain.item_kind import ItemKind
+from followup.domain.triage.triage import ReplyClass, sort_reply
 from followup.messages.fallback import recipient_at_fault
 from followup.providers.email.dsn import DELAYED, FAILED, RecipientStatus, normal_address
 from followup.providers.email.reply_codes import blames_mailbox
-from followup.providers.email.returned_mail import ReturnedKind, ReturnedMail, read_returned_mail
+from followup.providers.email.returned_mail import (
+    ReturnedKind,
+    ReturnedMail,
+    own_words,
+    read_returned_mail,
+)
 from followup.providers.interface import ProviderReport, ReportedStatus
 from followup.store.encryption.sealing import Sealer
 from followup.store.models.messages import Attempt, Message
 from followup.store.models.patients import Patient
+from followup.worklist.items import AT_ANY_HOUR, NewItem, open_item
 
 ACTOR = "provider"
 COMPLAINT = "complaint"
@@ -91,7 +99,7 @@ def receive_bounce(
         take_objection(app, about)
     waits = outcome is TakenMail.UNMATCHED
     told = status or next(iter(mail.statuses), None)
-    keep_mail(
+    kept = keep_mail(
         app,
         NewMail(
             digest=digest,
@@ -105,6 +113,8 @@ def receive_bounce(
             content=_content(mail) if waits else None,
         ),
     )
+    if about is not None and mail.kind is ReturnedKind.OTHER:
+        _ask_to_read(app, about, kept, words=mail.text)
     return outcome
 
 
@@ -132,6 +142,30 @@ def confirm_bounce(app: AppContext, mail_id: UUID, message_id: UUID, *, actor: s
         about=message,
         attempt_id=about.attempt_id,
     )
+
+
+def _ask_to_read(app: AppContext, about: _About, mail_id: UUID, *, words: str) -> None:
+    """Put an answer to an e-mail of ours before a person, as a text of that patient's would be.
+
+    It may be anybody's who was sent that e-mail on, and nothing but who reads it depends on it.
+    """
+    found = sort_reply(app.catalogue.triage, own_words(words)[:LONGEST_WORDS])
+
+    def work(unit: UnitOfWork) -> None:
+        message = unit.session.get_one(Message, about.message_id)
+        item = NewItem.of_message(message, kind=ItemKind.REPLY, cause=found.gravest.value)
+        open_item(
+            unit,
+            replace(
+                item,
+                subject=f"returned-mail:{mail_id}",
+                urgency=AT_ANY_HOUR if found.gravest is ReplyClass.RED_FLAG else None,
+                more=item.more
+                | {"returned_mail": str(mail_id), "classes": [*map(str, found.classes)]},
+            ),
+        )
+
+    app.transact(ACTOR, work)
 
 
 def _outcome(mail: ReturnedMail, about: _About | None, status: RecipientStatus | None) -> TakenMail:

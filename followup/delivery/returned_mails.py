@@ -39,6 +39,8 @@ COMES_BACK_WITHIN = timedelta(days=7)
 """Mail systems give up after five days as a rule; some hours more are for their clocks."""
 MOST_CANDIDATES = 10
 PAGE = 50
+MOST_KEPT = 2000
+"""Mails whose words are kept while they wait: whoever floods the mailbox does not fill the disk."""
 PLACES_AT_ONCE = 500
 
 
@@ -137,10 +139,14 @@ def settled_before(app: AppContext, digest: bytes, *, place: str | None) -> Take
     return TakenMail(found.outcome)
 
 
-def keep_mail(app: AppContext, mail: NewMail) -> None:
-    """Note a mail in the ledger, once; one that waited and is matched by now waits no more."""
+def keep_mail(app: AppContext, mail: NewMail) -> UUID:
+    """Note a mail in the ledger, once, and return its id there.
+
+    One that waited and is matched by now waits no more.
+    """
     by, row_id = app.by(ACTOR), new_id(app.clock.real_now())
-    content = None if mail.content is None else json.dumps(asdict(mail.content))
+    has_room = mail.content is not None and _has_room(app)
+    content = json.dumps(asdict(mail.content)) if mail.content and has_room else None
     row = {
         "id": row_id,
         "digest": mail.digest,
@@ -155,16 +161,24 @@ def keep_mail(app: AppContext, mail: NewMail) -> None:
         "received_at": by.at,
         "received_real_at": by.real_at,
     }
-    app.store.transact(lambda session: _keep(session, by, row), idempotent=True)
+    return app.store.transact(lambda session: _keep(session, by, row), idempotent=True)
 
 
-def _keep(session: Session, by: AuditContext, row: dict[str, Any]) -> None:
+def _has_room(app: AppContext) -> bool:
+    with app.store.read() as session:
+        return count_waiting(session) < MOST_KEPT
+
+
+def _keep(session: Session, by: AuditContext, row: dict[str, Any]) -> UUID:
     if insert_new(session, ReturnedMail, row):
-        return
+        return UUID(str(row["id"]))
     if row["place"] is not None and not places_taken(session, [row["place"]]):
         _note_copy(session, by, row["digest"], row["place"])
+    known = session.scalars(
+        select(ReturnedMail.id).where(ReturnedMail.digest == row["digest"])
+    ).one()
     if row["outcome"] == TakenMail.UNMATCHED.value:
-        return
+        return known
     changed = ("outcome", "code", "clinic", "attempt_id", "content_sealed")
     session.execute(
         update(ReturnedMail)
@@ -172,6 +186,7 @@ def _keep(session: Session, by: AuditContext, row: dict[str, Any]) -> None:
         .values({name: row[name] for name in changed})
         .execution_options(synchronize_session=False)
     )
+    return known
 
 
 def _note_copy(session: Session, by: AuditContext, digest: bytes, place: str) -> None:

@@ -18,6 +18,7 @@ from followup.delivery.bounces import receive_bounce
 from followup.delivery.receipts import TakenReceipt, take_receipt
 from followup.delivery.returned_mails import MailSource, TakenMail
 from followup.domain.errors import InvalidInput
+from followup.providers.email.returned_mail import LONGEST_MAIL
 from followup.providers.twilio.webhooks import (
     INBOUND_PATH,
     SETTINGS_HEADER,
@@ -70,7 +71,7 @@ async def inbound(request: Request, site: Here) -> Response:
     return Response(NOTHING_TO_SAY, media_type="application/xml")
 
 
-@router.post("/hooks/bounce")
+@router.post("/hooks/bounce", max_body_size=LONGEST_MAIL)
 async def bounce(request: Request, site: Here, caller: Caller) -> Response:
     """Take in a mail of the bounce mailbox, as a mail server or a script posts it."""
     content = await request.body()

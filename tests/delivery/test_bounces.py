@@ -15,7 +15,7 @@ from followup.delivery.bounce_mailbox import read_bounce_mailbox
 from followup.delivery.bounces import receive_bounce
 from followup.delivery.returned_mails import MailSource, TakenMail
 from followup.domain.errors import InvalidInput
-from followup.providers.email.returned_mail import ReturnedKind, read_returned_mail
+from followup.providers.email.returned_mail import ReturnedKind, own_words, read_returned_mail
 from followup.signed_links import SignedLinks
 from followup.store.models.messages import Attempt
 from followup.store.models.patients import Objection, Patient
@@ -366,3 +366,17 @@ def test_the_ids_of_a_mail_are_bounded():
 
     assert len(mail.ids) <= 200
     assert MESSAGE_ID not in mail.ids
+
+
+@pytest.mark.parametrize(
+    ("text", "own"),
+    [
+        ("Thanks\n\nOn Sat, 24 Oct 2026 the clinic wrote:\n> Weak leg?\n", "Thanks"),
+        ("> Weak leg?\n\nYes, since noon", "Yes, since noon"),
+        ("Thanks\n-----Original Message-----\nWeak leg?", "Thanks"),
+        ("Thanks\r\nFrom: Clinic\r\nSent: Saturday\r\nWeak leg?", "Thanks"),
+        ("A leg that is weak", "A leg that is weak"),
+    ],
+)
+def test_what_somebody_quotes_is_not_their_own_word(text, own):
+    assert own_words(text).strip() == own

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from followup.context import AppContext
+from followup.delivery import returned_mails
 from followup.delivery.bounces import confirm_bounce, receive_bounce
 from followup.delivery.returned_mails import (
     COLUMN,
@@ -28,7 +29,7 @@ from followup.store.models.audit import AuditEvent
 from followup.store.models.messages import Attempt
 from followup.store.models.patients import Objection, Patient
 from followup.store.models.returned_mails import ReturnedMail
-from tests.support.apps import clock_of, enrol_one, messages, rows, run_jobs
+from tests.support.apps import clock_of, enrol_one, messages, rows, run_jobs, tasks
 from tests.support.people import EMAIL
 from tests.support.returned_mails import returned_mail
 
@@ -166,6 +167,44 @@ def test_what_somebody_wrote_can_be_read_and_closed_and_fails_nothing(app):
 
     assert waiting(app) == []
     assert state_of(app, message_id) == "sent"
+
+
+def test_an_answer_to_an_e_mail_of_ours_is_an_item_as_grave_as_its_own_words(app):
+    message_id = send_one(app)
+    graver = returned_mail("a-patient-answers", message_id)
+    plain = returned_mail(
+        "a-patient-answers",
+        message_id,
+        {"My leg feels weak since this morning.": "> My leg feels weak\n\nWhen can I drive?"},
+    )
+    for mail in (graver, plain, graver):
+        receive_bounce(app, mail, source=MailSource.HOOK)
+
+    items = {item.detail["cause"]: item for item in tasks(app)}
+    assert len(tasks(app)) == 2
+    assert items.pop("red-flag").urgency == 1
+    [other] = items.values()
+    assert (other.kind, other.urgency, other.message_id) == ("reply", 2, message_id)
+    assert {item.detail["returned_mail"] for item in tasks(app)} == {
+        str(mail.id) for mail in waiting(app)
+    }
+
+
+def test_what_a_stranger_writes_is_no_item_of_any_patient(app):
+    send_one(app)
+    receive(app, "a-patient-answers")
+
+    assert tasks(app) == []
+
+
+def test_a_flood_is_counted_and_does_not_fill_the_disk(sqlite_app, monkeypatch):
+    monkeypatch.setattr(returned_mails, "MOST_KEPT", 2)
+    for number in range(4):
+        receive(sqlite_app, "qmail", instead={"4711": str(number)})
+
+    kept = [one.content_sealed is not None for one in rows(sqlite_app, ReturnedMail)]
+    assert sorted(kept) == [False, False, True, True]
+    assert len(waiting(sqlite_app)) == 4
 
 
 def test_only_one_of_two_people_settles_a_mail(app):

@@ -12,7 +12,7 @@ from followup.worklist.items import open_items
 from tests.replies.test_inbound import replies
 from tests.support.apps import enrol_one, rows, tasks
 from tests.support.returned_mails import returned_mail
-from tests.web.conftest import served, sid, twilio_post
+from tests.web.conftest import key_for, served, sid, twilio_post
 
 INBOUND = "/hooks/twilio/inbound"
 REPLIES = int(os.environ.get("FOLLOWUP_TEST_REPLIES", "300"))
@@ -63,6 +63,14 @@ def test_a_bounce_is_taken_from_whoever_has_a_key_and_nobody_else(sqlite_app):
         refused = client.post("/hooks/bounce", content=returned_mail("postfix"))
 
     assert refused.status_code == 401
+
+
+def test_a_bounce_with_a_long_e_mail_in_it_is_not_too_large(sqlite_app):
+    long = returned_mail("postfix", instead={"The small dressing": "long " * 60_000})
+    with served(sqlite_app) as client:
+        taken = client.post("/hooks/bounce", content=long, headers=key_for(sqlite_app))
+
+    assert taken.json() == {"bounced": False, "outcome": "unmatched"}
 
 
 def test_a_forged_text_about_a_red_flag_moves_nobody(sqlite_app):

@@ -53,6 +53,14 @@ _DAEMON = re.compile(
 _FEEDBACK_SUBJECT = "complaint about message from "
 """How Outlook.com passes complaints on, without a part that a program could read."""
 _QSBMF = re.compile(r"\A\s*Hi\. (?:This is|The) ", re.ASCII)
+_QUOTED_LINE = re.compile(
+    r"^[ \t]*(?:>[^\n]*|(?:on|am|le|el|w dniu) [^\n]{1,200}:[ \t]*)$", re.IGNORECASE | re.MULTILINE
+)
+_QUOTED_REST = re.compile(
+    r"^(?:-{2,} ?(?:original|forwarded) message|_{10,}"
+    r"|from:[^\n]{1,200}\n(?:sent|to|date|subject):)",
+    re.IGNORECASE | re.MULTILINE,
+)
 OBJECTING = frozenset({"abuse", "opt-out", "opt-out-list"})
 """Kinds of feedback (RFC 5965) by which a patient says: no more of these."""
 
@@ -99,6 +107,7 @@ class _Found:
     recipients: dict[str, None] = field(default_factory=dict)
     feedback: dict[str, str] = field(default_factory=dict)
     texts: list[str] = field(default_factory=list)
+    html: list[str] = field(default_factory=list)
     has_report: bool = False
 
 
@@ -112,12 +121,22 @@ def read_returned_mail(content: bytes) -> ReturnedMail:
         return ReturnedMail(kind=ReturnedKind.OTHER)
 
 
+def own_words(text: str) -> str:
+    """Return what somebody wrote, without what they quote: our words are not theirs.
+
+    A quotation that can't be told from their words stays: it makes an answer graver, never less so.
+    """
+    above = _QUOTED_REST.split(text.replace("\r\n", "\n"), maxsplit=1)[0]
+    return _QUOTED_LINE.sub("", above)
+
+
 def _read(mail: Mail) -> ReturnedMail:
     found = _Found()
     _read_head(found, _head(mail), is_outer=True)
     for part in _parts(mail):
         _read_part(found, part)
-    text = "\n".join(found.texts)[:LONGEST_TEXT]
+    # Where both are there, they say the same.
+    text = "\n".join(found.texts or found.html)[:LONGEST_TEXT]
     # Nothing but words: the head of what they return may stand among them.
     _note_ids(found, " ".join(_ID_LINE.findall(text)))
     subject = _one(mail, "Subject")
@@ -182,8 +201,10 @@ def _read_part(found: _Found, part: Mail) -> None:
     elif kind in _QUOTED or (part.get_filename() or "").lower().endswith(".eml"):
         _read_head(found, _head(_quoted(part)), is_outer=False)
     elif part.get_content_maintype() == "text":
-        words = _text(part)
-        found.texts.append(_without_tags(words) if kind == "text/html" else words)
+        if kind == "text/html":
+            found.html.append(_without_tags(_text(part)))
+        else:
+            found.texts.append(_text(part))
 
 
 def _note_fields(found: _Found, fields: dict[str, str]) -> None:

@@ -17,7 +17,9 @@ from followup.audit.seals import SEAL_AFTER
 from followup.casework.escalation import AGAIN, MOST_TIMES, TRIES
 from followup.cli.service.run_stack import DEMO_SPEED
 from followup.clock import SharedTime
+from followup.delivery.bounce_mailbox import LOOKS_BACK
 from followup.delivery.reconcile import ASK_AFTER
+from followup.delivery.returned_mails import MOST_KEPT
 from followup.demo.clinic import HISTORY
 from followup.domain.clinics.clinic_file import RepliesShape
 from followup.domain.protocols.protocol_file import StepShape
@@ -137,6 +139,7 @@ FIGURES: dict[str, dict[str, Value]] = {
             hours(WORTH_ANSWERING),
         ),
         "Every {} to {} seconds the first account is asked": (SHORTEST_OPEN, LONGEST_OPEN),
+        "tried again in {} minutes": minutes(job("fetch-bounces").every),
         "within about {} second, for what a worker has in hand": seconds(LOOK_EVERY),
         "on their way for {} minutes": minutes(STUCK),
         "An alarm is told when it was seen {}, again": PATIENCE,
@@ -169,6 +172,10 @@ FIGURES: dict[str, dict[str, Value]] = {
             MOST_TIMES,
         ),
         "fails is made again, {} times": TRIES,
+        "the mailbox is fetched every {} minutes": minutes(job("fetch-bounces").every),
+        "those of the last {} days that somebody has read": days(LOOKS_BACK),
+        "Of more than {} that wait nothing": MOST_KEPT,
+        "(`FOLLOWUP_ALERT_UNMATCHED`, {})": default("alert_unmatched"),
     },
     "docs/the-api.md": {
         "up to {} days ahead and {} days back": (days(AHEAD), days(BEHIND)),

@@ -30,8 +30,8 @@ def lodge_objection(
     """Keep a patient's objection and cancel what it covers; return False if it was there already.
 
     `channel` None means every channel. `source` is where the objection came from: `sms`, `link`,
-    `carrier`, `staff`. The address itself is noted too, so that it holds however often and under
-    whichever name it is enrolled again. `at` is when it was said, by default now.
+    `carrier`, `complaint`, `staff`. The address itself is noted too, so that it holds however often
+    and under whichever name it is enrolled again. `at` is when it was said, by default now.
     """
     wanted = None if channel is None else channel.value
     in_force = open_objections(session, patient_ids=[patient.id], contact_indexes=[])

@@ -64,6 +64,17 @@ def test_one_that_is_about_nothing_is_closed_and_deleted(sqlite_app, asgi, retur
     assert nurse.client.get(returned).status_code == 404
 
 
+def test_one_that_can_be_about_nothing_of_ours_is_not_confirmed(sqlite_app, asgi):
+    receive_bounce(sqlite_app, returned_mail("hmail"), source=MailSource.HOOK)
+    [mail] = rows(sqlite_app, ReturnedMail)
+    nurse = join(sqlite_app, asgi, Role.ENROL)
+
+    assert "We sent no e-mail to that address" in nurse.get(f"/attention/returned/{mail.id}").text
+    refused = nurse.post(f"/attention/returned/{mail.id}/confirm", {}, status=409)
+
+    assert "close it instead" in refused.text
+
+
 def test_an_auditor_reads_it_and_changes_nothing(sqlite_app, asgi, returned):
     auditor = join(sqlite_app, asgi, Role.AUDIT)
 

@@ -17,7 +17,7 @@ from followup.delivery.returned_mails import (
     find_waiting,
     waiting_mails,
 )
-from followup.domain.errors import Problem
+from followup.domain.errors import Conflict, Problem
 from followup.store.audit_log import AuditEntry
 from followup.store.models.messages import Message
 from followup.web.console.framework.forms import Form
@@ -63,6 +63,8 @@ def look(here: Here) -> Response:
 @pages.post(f"{PATH}/{{mail}}/confirm", may=CHANGE_PATIENTS)
 def confirm(here: Here) -> Response:
     mail, found = _find(here)
+    if not found:
+        raise Conflict("we sent no e-mail that this could be about: close it instead")
     chosen = {str(one.id): one.id for one in found}.get(here.form.text("message"))
     if chosen is None:
         problem = Problem("message", "Choose the e-mail that it is about")

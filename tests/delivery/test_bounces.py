@@ -276,6 +276,26 @@ def test_what_is_not_about_the_address_fails_the_e_mail_and_keeps_the_address(se
     assert sent.unusable is None
 
 
+@pytest.mark.parametrize(
+    ("told", "code"),
+    [
+        ("Status: 5.0.0\nDiagnostic-Code: smtp; 550 5.2.2 try again later", "5.2.2"),
+        ("Diagnostic-Code: smtp; 550 5.3.4 too big", "5.3.4"),
+        ("Status: 5.2.2\nDiagnostic-Code: smtp; 550 5.3.4 too big", "5.2.2"),
+        ("Status: 5.0.0\nDiagnostic-Code: smtp; connect to 192.5.1.1[192.5.1.1] failed", "5.0.0"),
+        ("Diagnostic-Code: smtp; 550 sorry", "5.0.0"),
+    ],
+)
+def test_the_more_exact_of_two_codes_counts_and_an_address_is_no_code(sent, told, code):
+    content = bare(
+        f"In-Reply-To: <{sent.message_id}@127.0.0.1>", status=f"Action: failed\n{told}\n"
+    )
+
+    sent.receive(content)
+
+    assert [one.reason for one in messages(sent.app) if one.state == "failed"] == [code]
+
+
 # --------------------------------------------------------------------------- complaints
 
 

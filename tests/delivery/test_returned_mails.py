@@ -197,6 +197,27 @@ def test_what_a_stranger_writes_is_no_item_of_any_patient(app):
     assert tasks(app) == []
 
 
+def test_a_mail_belongs_to_the_clinic_whose_address_it_came_to(sqlite_app):
+    [only] = sqlite_app.catalogue.clinics.values()
+    assert only.email_from != "pain-clinic@example.org"
+    theirs = replace(only, email_from="Pain Clinic <Pain-Clinic@example.org>")
+    clinics = {only.key: only, "elsewhere": theirs}
+    app = replace(sqlite_app, catalogue=replace(sqlite_app.catalogue, clinics=clinics))
+
+    receive(app, "hmail")
+    receive(app, "sendmail", instead={"pain-clinic@example.org": "bounces@example.org"})
+    receive(sqlite_app, "exim-plain")
+
+    found = {one.content.sender: one.clinic for one in waiting(app)}
+    assert found == {
+        "mailer-daemon@hmail.example.com": "elsewhere",
+        "Mail Delivery Subsystem <MAILER-DAEMON@mail.example.org>": None,
+        "Mail Delivery System <Mailer-Daemon@mail.example.org>": only.key,
+    }
+    with app.store.read() as session:
+        assert len(waiting_mails(session, app, ["elsewhere"])) == 1
+
+
 def test_a_flood_is_counted_and_does_not_fill_the_disk(sqlite_app, monkeypatch):
     monkeypatch.setattr(returned_mails, "MOST_KEPT", 2)
     for number in range(4):

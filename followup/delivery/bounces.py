@@ -36,7 +36,7 @@ from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.errors import NotFound
 from followup.domain.item_kind import ItemKind
-from followup.domain.triage.triage import ReplyClass, sort_reply
+from followup.domain.triage.triage import sort_reply
 from followup.messages.fallback import recipient_at_fault
 from followup.providers.email.dsn import DELAYED, FAILED, RecipientStatus, normal_address
 from followup.providers.email.reply_codes import blames_mailbox
@@ -50,7 +50,7 @@ from followup.providers.interface import ProviderReport, ReportedStatus
 from followup.store.encryption.sealing import Sealer
 from followup.store.models.messages import Attempt, Message
 from followup.store.models.patients import Patient
-from followup.worklist.items import AT_ANY_HOUR, NewItem, open_item
+from followup.worklist.items import NewItem, open_item
 
 ACTOR = "provider"
 COMPLAINT = "complaint"
@@ -159,7 +159,7 @@ def _ask_to_read(app: AppContext, about: _About, mail_id: UUID, *, words: str) -
             replace(
                 item,
                 subject=f"returned-mail:{mail_id}",
-                urgency=AT_ANY_HOUR if found.gravest is ReplyClass.RED_FLAG else None,
+                urgency=found.urgency,
                 more=item.more
                 | {"returned_mail": str(mail_id), "classes": [*map(str, found.classes)]},
             ),

@@ -221,10 +221,22 @@ def test_a_group_that_holds_itself_is_told():
         parse_triage(spoiled(groups=groups), file="en.toml")
 
 
-def test_a_harmless_clause_must_begin_with_a_part_that_is_there():
-    harmless = {**spoiled()["harmless"], "clauses": ["{very}* ok"]}  # type: ignore[dict-item]
+@pytest.mark.parametrize(
+    ("clause", "complaint"),
+    [("{very}* ok?", "must have a part that is there"), ("@name ok", "must begin with words")],
+)
+def test_a_harmless_clause_must_say_something_and_not_begin_with_a_name(clause, complaint):
+    harmless = {**spoiled()["harmless"], "clauses": [clause]}  # type: ignore[dict-item]
 
-    with pytest.raises(ProtocolError, match="must begin with a part that is there"):
+    with pytest.raises(ProtocolError, match=complaint):
+        parse_triage(spoiled(harmless=harmless), file="en.toml")
+
+
+def test_words_of_frames_have_names_of_their_own():
+    words = {**spoiled()["harmless"]["words"], "leg": ["cup"]}  # type: ignore[index]
+    harmless = {**spoiled()["harmless"], "words": words}  # type: ignore[dict-item]
+
+    with pytest.raises(ProtocolError, match="has leg under groups and"):
         parse_triage(spoiled(harmless=harmless), file="en.toml")
 
 

@@ -8,6 +8,11 @@ where clauses and courtesies cover every word of it; one word more, and nobody k
 
 Denials are such clauses too ("no {new}* {sign} {or-sign}*"): they count in a whole sentence of
 closed form alone. "No weakness, all good" denies; "no weakness like this before" does not.
+
+A frame is a looser clause, `{asking}* {activity} {asking}*`: a topic among words of a closed
+vocabulary, in any order and with signs between. A vocabulary holds no word for a part of the body,
+a complaint, a loss, a contrast or a negation, so whatever its words say together is harmless. A
+frame takes nothing back: it counts only where no phrase was found and clauses alone do not cover.
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ LONGEST = 60
 """Words of a sentence that can still be harmless: a longer one says more than that."""
 _ENDS = re.compile(r"[.!?;\n…]")
 _LIST_SIGNS = re.compile(r"[,/&+]?")
+_FRAME_SIGNS = re.compile(r"""[-,/&+:()*'"‘’“”–—=~]*""")
 NAME = "@name"
 
 
@@ -43,22 +49,39 @@ class Clause:
     pauses: bool
 
 
-Numbered = tuple[tuple[tuple[int | None, bool, bool], ...], bool, bool]
-"""A clause as it is looked for: parts by number (none of a name), whether it pauses, and asks."""
+NumberedPart = tuple[int | None, bool, bool]
+"""A part by its number, none of a name; whether it is optional, and whether it repeats."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbered:
+    """A clause as it is looked for, from one of the parts that it may begin with."""
+
+    parts: tuple[NumberedPart, ...]
+    pauses: bool
+    asks: bool
+    is_frame: bool
+
+
 ByPlace = Mapping[int, Mapping[int, Sequence[Span]]]
 """Where parts stand: for the place where each begins and its number, the spans."""
 
 
 def parse_clause(text: str, *, groups: Groups) -> Clause:
-    """Return the clause; raise `ValueError` where it names a group that is not there."""
+    """Return the clause; raise `ValueError` where it names a group that is not there.
+
+    Some part must be there in any case: no reply is proved harmless by what it leaves out.
+    """
     parts = []
     pauses = text.endswith(" .")
     for written in text.removesuffix(" .").split():
         name = written.rstrip("?*")
         wordings = frozenset[tuple[str, ...]]() if name == NAME else groups.wordings(name)
         parts.append(Part(wordings, written != name, written.endswith("*")))
-    if parts[0].optional or not parts[0].wordings:
-        raise ValueError(f"{text!r} must begin with a part that is there: no ?, * or @name")
+    if not parts[0].wordings:
+        raise ValueError(f"{text!r} must begin with words, not with a name")
+    if all(part.optional for part in parts):
+        raise ValueError(f"{text!r} must have a part that is there, with neither ? nor *")
     return Clause(tuple(parts), pauses)
 
 
@@ -69,37 +92,56 @@ def sentences(words: Sequence[Word]) -> list[tuple[int, int]]:
 
 
 class Harmless:
-    """The closed list of clauses, and the courtesies that may stand between them."""
+    """The closed list of clauses and frames, and the courtesies that may stand between them."""
 
     def __init__(
         self,
         clauses: Collection[Clause],
         *,
         questions: Collection[Clause],
+        frames: Collection[Clause] = (),
+        asking_frames: Collection[Clause] = (),
         courtesies: Collection[str],
         known: Collection[str],
     ) -> None:
         """Take the clauses, the words that say nothing, and the words that are no names."""
         self._courtesies = frozenset(courtesies)
         self._known = frozenset(known)
-        every = [*((one, False) for one in clauses), *((one, True) for one in questions)]
+        every = [
+            *((one, False, False) for one in clauses),
+            *((one, True, False) for one in questions),
+            *((one, False, True) for one in frames),
+            *((one, True, True) for one in asking_frames),
+        ]
         self._lexicon = Lexicon(
-            part.wordings for clause, _ in every for part in clause.parts if part.wordings
+            part.wordings for clause, *_ in every for part in clause.parts if part.wordings
         )
         self._by_first: dict[int, list[Numbered]] = {}
-        for clause, asks in every:
-            numbered = tuple(self._numbered(part) for part in clause.parts)
-            first = self._lexicon.number(clause.parts[0].wordings)
-            self._by_first.setdefault(first, []).append((numbered, clause.pauses, asks))
+        for clause, asks, is_frame in every:
+            self._add(clause, asks=asks, is_frame=is_frame)
 
-    def _numbered(self, part: Part) -> tuple[int | None, bool, bool]:
+    def _add(self, clause: Clause, *, asks: bool, is_frame: bool) -> None:
+        """File a clause under each part that it may begin with: up to the first that must be."""
+        parts = tuple(self._numbered(part) for part in clause.parts)
+        for place, (number, optional, repeats) in enumerate(parts):
+            if number is not None:
+                begun = ((number, False, repeats), *parts[place + 1 :])
+                one = Numbered(parts=begun, pauses=clause.pauses, asks=asks, is_frame=is_frame)
+                self._by_first.setdefault(number, []).append(one)
+            if not optional:
+                break
+
+    def _numbered(self, part: Part) -> NumberedPart:
         number = self._lexicon.number(part.wordings) if part.wordings else None
         return number, part.optional, part.repeats
 
-    def covers(self, words: Sequence[Word], *, questions: bool = True) -> bool:
+    def covers(
+        self, words: Sequence[Word], *, questions: bool = True, frames: bool = False
+    ) -> bool:
         """Say whether a sentence is nothing but harmless clauses and courtesies.
 
-        Where not even `questions` may be there, it asks for nothing.
+        Where not even `questions` may be there, it asks for nothing. `frames` count only where
+        nothing else was found in the text.
         """
         if not words or len(words) > LONGEST:
             return False
@@ -112,26 +154,28 @@ class Harmless:
                 reached.add(place + 1)
             for number in at.get(place, {}):
                 for clause in self._by_first.get(number, ()):
-                    if questions or not clause[-1]:
+                    if (questions or not clause.asks) and (frames or not clause.is_frame):
                         reached |= self._ends(clause, words, place, at)
         return len(words) in reached
 
     def _ends(self, clause: Numbered, words: Sequence[Word], place: int, at: ByPlace) -> set[int]:
         """Return where the clause may end that begins here."""
-        parts, pauses, _ = clause
         reached = {place}
-        for number, optional, repeats in parts:
-            after = self._after(number, words, reached, start=place, at=at, in_list=repeats)
+        loose = clause.is_frame
+        for number, optional, repeats in clause.parts:
+            signs = _FRAME_SIGNS if loose else _LIST_SIGNS if repeats else None
+            after = self._after(number, words, reached, start=place, at=at, signs=signs)
             if repeats:
+                signs = _FRAME_SIGNS if loose else _LIST_SIGNS
                 more = after
                 while more := (
-                    self._after(number, words, more, start=place, at=at, in_list=True) - after
+                    self._after(number, words, more, start=place, at=at, signs=signs) - after
                 ):
                     after |= more
             reached = after | reached if optional else after
             if not reached:
                 break
-        if pauses:
+        if clause.pauses:
             return {end for end in reached if end == len(words) or words[end].before}
         return reached
 
@@ -143,7 +187,7 @@ class Harmless:
         *,
         start: int,
         at: ByPlace,
-        in_list: bool,
+        signs: re.Pattern[str] | None,
     ) -> set[int]:
         if number is None:
             return {place + 1 for place in places if self._is_name(words, place, start=start)}
@@ -151,16 +195,18 @@ class Harmless:
             span.end
             for place in places
             for span in at.get(place, {}).get(number, ())
-            if self._is_joined(words, span, start=start, in_list=in_list)
+            if self._is_joined(words, span, start=start, signs=signs)
         }
 
-    def _is_joined(self, words: Sequence[Word], span: Span, *, start: int, in_list: bool) -> bool:
-        """Say whether no sign parts these words from the clause, but for those of a list."""
+    def _is_joined(
+        self, words: Sequence[Word], span: Span, *, start: int, signs: re.Pattern[str] | None
+    ) -> bool:
+        """Say whether no sign but `signs` parts these words from those of the clause before."""
         before = words[span.start].before
         joined = (
             span.start == start
             or not before
-            or (in_list and _LIST_SIGNS.fullmatch(before) is not None)
+            or (signs is not None and signs.fullmatch(before) is not None)
         )
         return joined and all(not word.before for word in words[span.start + 1 : span.end])
 

@@ -149,6 +149,8 @@ class Clauses:
 
     plain: tuple[Clause, ...]
     questions: tuple[Clause, ...]
+    frames: tuple[Clause, ...]
+    asking_frames: tuple[Clause, ...]
     courtesies: frozenset[str]
     thanks: frozenset[str]
     depends: frozenset[str]
@@ -211,7 +213,12 @@ class Triage:
                 self._sought.setdefault(rarest, []).append((place, number, sought))
         self._speller = Speller(known, ordinary=right - known, forms=forms)
         self._listed = Harmless(
-            clauses.plain, questions=clauses.questions, courtesies=courteous, known=self._words
+            clauses.plain,
+            questions=clauses.questions,
+            frames=clauses.frames,
+            asking_frames=clauses.asking_frames,
+            courtesies=courteous,
+            known=self._words,
         )
 
     @property
@@ -336,11 +343,11 @@ class Triage:
 
     def _listed_as(self, words: Sequence[Word], *, known: Known) -> set[ReplyClass]:
         each = [words[start:end] for start, end in sentences(words)]
-        if not all(self._listed.covers(sentence) for sentence in each):
+        if not all(self._listed.covers(sentence, frames=True) for sentence in each):
             return set()
         if self._is_answer(words) and (known.asked or known.step in self._clauses.asking_steps):
             return set()
-        if not all(self._listed.covers(sentence, questions=False) for sentence in each):
+        if not all(self._listed.covers(one, questions=False, frames=True) for one in each):
             return {ReplyClass.QUESTION}
         said = {reading for word in words for reading in word.readings}
         return {ReplyClass.THANKS if said & self._clauses.thanks else ReplyClass.BENIGN}

@@ -93,6 +93,15 @@ class HarmlessShape(Shape):
     pictures: list[str] = Field(description="emoji that say nothing: any other is read")
     clauses: list[ClauseText] = Field(min_length=1, description="harmless clauses, word for word")
     questions: list[ClauseText] = Field(description="questions about the practical side alone")
+    frames: list[ClauseText] = Field(
+        default=[], description="a topic among words of closed vocabularies, in any order"
+    )
+    asking_frames: list[ClauseText] = Field(
+        default=[], description="such frames of questions about the practical side"
+    )
+    words: dict[Key, list[GroupText]] = Field(
+        default={}, description="vocabularies of frames, as `{name}`: nothing here is a complaint"
+    )
 
 
 class TemperatureShape(Shape):
@@ -197,6 +206,10 @@ class TriageShape(Shape):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        if both := self.groups.keys() & self.harmless.words.keys():
+            raise ValueError(
+                f"has {', '.join(sorted(both))} under groups and harmless.words: rename one"
+            )
         codes = [rule.code for rule in self.rules]
         if twice := {code for code in codes if codes.count(code) > 1}:
             raise ValueError(f"has two rules {', '.join(sorted(twice))}: give one another code")
@@ -209,7 +222,7 @@ class TriageShape(Shape):
         return self._made(name=name, protocols=protocols) if protocols else self._value
 
     def _made(self, *, name: str | None = None, protocols: Iterable[str] = ()) -> Triage:
-        groups = Groups(self.groups)
+        groups = Groups({**self.harmless.words, **self.groups})
         sugar = self.numbers.sugar
         affirming = frozenset(
             wording for text in self.affirming for wording in _run(text, groups=groups)
@@ -250,6 +263,8 @@ class TriageShape(Shape):
         return Clauses(
             plain=parsed(said.clauses),
             questions=parsed(said.questions),
+            frames=parsed(said.frames),
+            asking_frames=parsed(said.asking_frames),
             courtesies=frozenset(said.courtesies),
             thanks=frozenset(said.thanks),
             depends=frozenset(said.depends),

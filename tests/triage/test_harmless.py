@@ -1,0 +1,146 @@
+"""What is left in peace: frames of closed vocabularies, in which nothing grave can hide."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from followup.catalogue.load import load_catalogue
+from followup.data_files import data_folder
+from followup.domain.triage.phrases import Groups
+from followup.domain.triage.triage import GRAVE, sort_reply
+from followup.replies.triage_evaluation import read_corpus
+from tests.triage import HELD_OUT, PRACTICE, REPLIES
+
+TRIAGE = load_catalogue().triage
+FILE = tomllib.loads((data_folder("config") / "triage" / "en.toml").read_text(encoding="utf-8"))
+GRAVE_CLASSES = {each.value for each in GRAVE}
+SYMPTOMS = GRAVE_CLASSES | {"wound", "sugar", "pain", "help", "deceased"}
+FRAMES = [
+    "{}", "can I drive if {}", "can I drive, {}", "is it ok to fly with {}", "{} can I drive",
+    "is it normal to have {}", "when is my next appointment, {}", "need a fit note, {}",
+    "can I have a flu jab {}", "should I carry on with pregabalin {}", "slept 9 hours {}",
+    "slept 9 hours, still {}", "feeling great, {}", "feeling great {}",
+    "walked round the block, {}",
+    "thanks, {}", "thank you {}", "message received and understood, {}", "{} thank you",
+    "no bother, {}", "are you a robot {}", "danced like a spring lamb and {}", "all good, {} lol",
+    "sorry to bother you {}", "{} happy christmas", "back at work {}", "no rush {} no rush",
+]  # fmt: skip
+
+
+def sorted_harmless(text: str) -> bool:
+    return sort_reply(TRIAGE, text).is_harmless
+
+
+def grave_phrases() -> list[str]:
+    """Return each phrase of each grave rule in its shortest wordings and in its longest.
+
+    One that is a single word only names a part of the body: "walking" is good news as well.
+    """
+    groups = Groups({**FILE["harmless"]["words"], **FILE["groups"]})
+    found: dict[str, None] = {}
+    for rule in FILE["rules"]:
+        if not GRAVE_CLASSES & set(rule["classes"]):
+            continue
+        found |= dict.fromkeys(rule.get("whole", []))
+        for phrase in rule.get("phrases", []):
+            each = [
+                sorted(map(" ".join, groups.wordings(part)), key=lambda one: (len(one), one))
+                for part in phrase.replace(" & ", " ").split()
+            ]
+            if len(each) > 1:
+                found[" ".join(one[0] for one in each)] = None
+                found[" ".join(one[-1] for one in each)] = None
+    return list(found)
+
+
+PHRASES = grave_phrases()
+
+
+def labelled(classes: set[str]) -> list[str]:
+    return [
+        reply.text
+        for path in (REPLIES, HELD_OUT, PRACTICE)
+        for reply in read_corpus(path)
+        if {each.value for each in reply.classes} & classes
+    ]
+
+
+GRAVE_REPLIES = labelled(GRAVE_CLASSES)
+
+
+def test_no_reply_about_a_symptom_is_harmless():
+    # The one that says of a symptom that all is well.
+    fine = {"thanks my sugars are fine now"}
+    replies = labelled(SYMPTOMS)
+
+    assert len(replies) > 700
+    assert [text for text in replies if sorted_harmless(text) and text not in fine] == []
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_no_grave_phrase_is_harmless_in_a_harmless_frame(frame):
+    assert len(PHRASES) > 400
+    assert [one for one in PHRASES if sorted_harmless(frame.format(one))] == []
+
+
+@given(frame=st.sampled_from(FRAMES), reply=st.sampled_from(GRAVE_REPLIES))
+def test_no_grave_reply_is_harmless_in_a_harmless_frame(frame, reply):
+    assert not sorted_harmless(frame.format(reply))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["can I drive if I can't feel my foot", "is it normal to be this tired",
+     "feeling great, can't feel a thing", "slept 9 hours, still can't wake him",
+     "can I drive but", "slept 20 hours", "slept all day", "I could drive before",
+     "I used to walk the dog", "I walked the dog before the injection", "was dancing until today",
+     "I can't remember my address", "should I go to hospital now", "can I take 20 paracetamol",
+     "can I take all my paracetamol", "goodbye everyone, thank you for everything",
+     "can I drive unless it gets worse", "been 4 times today at work", "walked into the door"],
+)  # fmt: skip
+def test_a_word_that_may_tell_of_more_is_in_no_frame(text):
+    assert not sorted_harmless(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("gym?? like can I deadlift yet", "question"),
+     ("do I need a fit note for my boss", "question"),
+     ("when do I start the blood thinner again", "question"),
+     ("may I drive to bowls on Sunday", "question"), ("is a wee dram allowed", "question"),
+     ("I lost the letter, what time is my appointment?", "question"),
+     ("is it the fourth or the fourteenth I am to come", "question"),
+     ("weeded the whole front border this morning", "benign"), ("slept 9hrs straight", "benign"),
+     ("pure dancing here, I'm like a spring lamb", "benign"), ("are you a robot", "benign"),
+     ("tied my own laces for the first time since Easter!", "benign")],
+)  # fmt: skip
+def test_a_topic_among_words_of_closed_vocabularies_is_left_in_peace(text, wanted):
+    found = sort_reply(TRIAGE, text)
+
+    assert ([each.value for each in found.classes], found.urgency) == ([wanted], None)
+
+
+def test_a_frame_takes_no_phrase_back():
+    assert "red-flag" in {each.value for each in sort_reply(TRIAGE, "can I fly, leg weak").classes}
+
+
+FORBIDDEN = {
+    "although", "arm", "back", "before", "bladder", "blood", "bowel", "bowels", "breathe", "but",
+    "cannot", "cant", "chest", "cold", "collapsed", "dead", "die", "dizzy", "dont", "end",
+    "except", "face", "fall", "feel", "feet", "fell", "foot", "gone", "goodbye", "head", "heavy",
+    "hot", "if", "kill", "leg", "legs", "loo", "losing", "lost", "never", "no", "not", "nothing",
+    "numb", "only", "pain", "red", "sense", "slipped", "sore", "stuck", "swollen", "than",
+    "though", "throat", "tingling", "toes", "toilet", "tongue", "unless", "weak", "wee", "wet",
+    "without", "wont", "worse",
+}  # fmt: skip
+"""What no vocabulary has as a word by itself: in its closed wordings of several words alone."""
+
+
+def test_no_word_of_a_vocabulary_names_a_part_of_the_body_a_complaint_a_negation_or_a_contrast():
+    vocabulary = {text for texts in FILE["harmless"]["words"].values() for text in texts}
+
+    assert vocabulary & FORBIDDEN == set()

@@ -138,7 +138,8 @@ def lines_run(text: str) -> int:
     "unit",
     ["leg weak ", "no ", "numbness or ", "x", "no fever, ", "not leg weak ", "wekness numbnes ",
      "stop ", '"', "“ ", "full stop ", "can not ", "38.2 ", "thanks ", "I am fine and ", "\n",
-     "> a\n", "🙂", "the foot is not move "],
+     "> a\n", "🙂", "the foot is not move ", "can I drive tomorrow ", "slept 9 hours ",
+     "when is my appointment, ", "mesaj atmayın "],  # noqa: RUF001
     ids=repr,
 )  # fmt: skip
 def test_the_work_grows_no_faster_than_the_text(unit):

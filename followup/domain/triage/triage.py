@@ -156,6 +156,8 @@ class Clauses:
     depends: frozenset[str]
     asking_steps: frozenset[str]
     pictures: frozenset[str]
+    naming: frozenset[str] = frozenset()
+    """Rules that only name a thing: where frames cover all, "walked home" is no sign."""
 
 
 class Triage:
@@ -255,8 +257,10 @@ class Triage:
             for what, _ in found.values()
             for each in (what.classes if isinstance(what, Rule) else (what,))
         }
-        if not classes:
-            classes = self._harmless(text, own, known=known)
+        if found.keys() <= self._clauses.naming and (
+            harmless := self._harmless(text, own, known=known)
+        ):
+            classes, found = harmless, {}
         if not classes and meaning is ReplyIntent.OTHER:
             classes = {self._unsorted(own.words)}
         if self._net and _says_more(classes, meaning):

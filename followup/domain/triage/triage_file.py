@@ -99,6 +99,9 @@ class HarmlessShape(Shape):
     asking_frames: list[ClauseText] = Field(
         default=[], description="such frames of questions about the practical side"
     )
+    naming: list[Key] = Field(
+        default=[], description="rules that only name a thing: a reply of frames takes them back"
+    )
     words: dict[Key, list[GroupText]] = Field(
         default={}, description="vocabularies of frames, as `{name}`: nothing here is a complaint"
     )
@@ -270,6 +273,7 @@ class TriageShape(Shape):
             depends=frozenset(said.depends),
             asking_steps=frozenset(said.asking_steps),
             pictures=frozenset(said.pictures),
+            naming=frozenset(said.naming),
         )
 
 

@@ -1,0 +1,70 @@
+"""Requests to stop, in many voices and languages; and what only sounds like one."""
+
+from __future__ import annotations
+
+import pytest
+
+from followup.domain.triage.stop_elsewhere import asks_elsewhere
+from followup.domain.triage.stop_request import StopRequest, stop_request
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Kindly discontinue this service.",
+     "I do not wish to be written to by a machine, kindly desist",
+     "please may I not have any more of these, with many thanks", "do one", "stahp", "🛑",
+     "third time lucky, if you'd be so kind as to cancel them", "last one please",
+     "on balance I'd sooner go without",
+     "how do i get u lot off my phone, get these off my phone", "haud yer wheesht", "Oh do go away",
+     "nah im sorted dont need these no more ta", "gonnae just no text", "blocked unless u stop",
+     "I will block this number if you don't stop", "I don't wish to take part any longer.",
+     "Would you mind taking my name out?", "I have had quite sufficient of these, thank you.",
+     "Will you lot stop", "lose my number x", "give ower wi these texts", "Turn them off please",
+     "For pity's sake, give it a rest.", "Kindly withdraw me from this service.", "quit it",
+     "take out my mobile from the computer", "Cancel subscription of messages", "Off please",
+     "I'd rather you didnae message me again", "I dunt want 'em. Tek me off",
+     "So I'd be grateful if you'd not send them.", "Last one please. I mean it."],
+)  # fmt: skip
+def test_a_polite_an_oblique_or_a_rude_wish_to_get_no_more_is_a_request(text):
+    assert stop_request(text) is not StopRequest.NONE
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["I did not ask to stop. It says I have been unsubscribed, so please put me back on.",
+     "I pressed stop by accident, please put me back on", "who decides when these texts end",
+     "It says I can opt out. I don't want to opt out, carry on.", "please turn the texts back on",
+     "If I reply STOP does it mean I lose my follow up as well?", "Did you stop sending?",
+     "Would it muck up me treatment if I come off the texts?", "I don't want to be in this world",
+     "How can a person end these messages, if later he wants?", "Please don't stop these",
+     "peeing like a broken tap: start, stop, start, stop", "He asked me to not text my uncle",
+     "take me off the tablets", "my pain won't stop", "have the messages stopped"],
+)  # fmt: skip
+def test_a_question_about_stopping_or_a_denial_is_no_request(text):
+    assert stop_request(text) is StopRequest.NONE
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Lütfen bana mesaj atmayın",  # noqa: RUF001
+     "proszę przestać wysyłać sms", "No me manden más mensajes",
+     "Nu-mi mai trimiteți mesaje", "Non mi scrivete più, grazie", "Parem de me mandar mensagens",
+     "Ne m'envoyez plus de messages", "Bitte keine Nachrichten mehr schicken",
+     "لا ترسلوا رسائل بعد الآن", "menu message na bhejo ji", "have message na moklo",
+     "не пишіть мені більше повідомлень", "joojiya fariimaha", "请不要再发短信了",
+     "Per favore basta, non scrivetemi più", "براہ کرم مجھے میسج نہ کریں", "lasati-ma in pace"],
+)  # fmt: skip
+def test_a_request_in_a_sentence_of_another_language_is_heard_and_read_by_a_person(text):
+    assert stop_request(text) is not StopRequest.NONE
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["nie dostałem wiadomości", "No recibí más mensajes", "je n'ai pas reçu de messages",
+     "nie przestawajcie wysyłać wiadomości", "je ne veux pas arrêter les messages",
+     "pouvez-vous arrêter les messages ?", "nu vreau să opriți mesajele", "nie mogę chodzić",
+     "no more pain and a good message", "I have no message yet", "",
+     "no puedo mandar un mensaje " * 4],
+)  # fmt: skip
+def test_a_complaint_a_question_or_a_denial_in_another_language_is_no_request(text):
+    assert not asks_elsewhere(text)

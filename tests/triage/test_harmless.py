@@ -100,6 +100,11 @@ def test_no_grave_reply_is_harmless_in_a_harmless_frame(frame, reply):
      "I used to walk the dog", "I walked the dog before the injection", "was dancing until today",
      "I can't remember my address", "should I go to hospital now", "can I take 20 paracetamol",
      "can I take all my paracetamol", "goodbye everyone, thank you for everything",
+     "I've written letters to my children. That's all I want to say.",
+     "thank you, 活着没意思", "thank you, Twinges.", "nie jest dobrze",
+     "pomoc", "mir geht es nicht gut",
+     "I've sent the letters to my sister", "I need to drink all day and night", "non sto bene",
+     "I need to go all the time at work", "you were kind, see you on the other side",
      "can I drive unless it gets worse", "been 4 times today at work", "walked into the door"],
 )  # fmt: skip
 def test_a_word_that_may_tell_of_more_is_in_no_frame(text):
@@ -116,7 +121,11 @@ def test_a_word_that_may_tell_of_more_is_in_no_frame(text):
      ("is it the fourth or the fourteenth I am to come", "question"),
      ("weeded the whole front border this morning", "benign"), ("slept 9hrs straight", "benign"),
      ("pure dancing here, I'm like a spring lamb", "benign"), ("are you a robot", "benign"),
-     ("tied my own laces for the first time since Easter!", "benign")],
+     ("tied my own laces for the first time since Easter!", "benign"),
+     ("Dziękuję bardzo, wszystko dobrze 😊", "thanks"), ("can I go horse ridin", "question"),
+     ("walked to the market, no pain at all", "benign"),
+     ("no numbness no nowt, waterworks same as ever", "benign"),
+     ("I haven't got a single one of them", "benign")],
 )  # fmt: skip
 def test_a_topic_among_words_of_closed_vocabularies_is_left_in_peace(text, wanted):
     found = sort_reply(TRIAGE, text)

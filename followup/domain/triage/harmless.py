@@ -2,7 +2,7 @@
 
 A clause is written like a phrase, but stands word for word: `{im} {very}* {well}` is "I am fine",
 "im feeling really good". `?` marks a part that may be left out, `*` one that may come any number
-of times, `@name` one word that is no known word, such as whoever signs; a `.` at the end says that
+of times, `@name` one of the names in a list, such as whoever signs; a `.` at the end says that
 a sign must follow, or nothing more ("No, all good", and not "no better"). A sentence is harmless
 where clauses and courtesies cover every word of it; one word more, and nobody knows.
 
@@ -12,7 +12,8 @@ closed form alone. "No weakness, all good" denies; "no weakness like this before
 A frame is a looser clause, `{asking}* {activity} {asking}*`: a topic among words of a closed
 vocabulary, in any order and with signs between. A vocabulary holds no word for a part of the body,
 a complaint, a loss, a contrast or a negation, so whatever its words say together is harmless. A
-frame takes nothing back: it counts only where no phrase was found and clauses alone do not cover.
+frame takes nothing back, but for rules that only name a thing ("walked"): it counts only where no
+other phrase was found.
 """
 
 from __future__ import annotations
@@ -102,11 +103,11 @@ class Harmless:
         frames: Collection[Clause] = (),
         asking_frames: Collection[Clause] = (),
         courtesies: Collection[str],
-        known: Collection[str],
+        names: Collection[str],
     ) -> None:
-        """Take the clauses, the words that say nothing, and the words that are no names."""
+        """Take the clauses, the words that say nothing, and the names that people have."""
         self._courtesies = frozenset(courtesies)
-        self._known = frozenset(known)
+        self._names = frozenset(names)
         every = [
             *((one, False, False) for one in clauses),
             *((one, True, False) for one in questions),
@@ -214,11 +215,7 @@ class Harmless:
         if place >= len(words) or place == start:
             return False
         word = words[place]
-        return (
-            _LIST_SIGNS.fullmatch(word.before) is not None
-            and word.number is None
-            and not word.readings & self._known
-        )
+        return _LIST_SIGNS.fullmatch(word.before) is not None and word.written in self._names
 
 
 def _by_place(places: Places) -> ByPlace:

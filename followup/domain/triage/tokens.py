@@ -99,10 +99,19 @@ class Speller:
     """Finds the known words that a written one may stand for."""
 
     def __init__(
-        self, known: Iterable[str], *, ordinary: Collection[str], forms: Forms = NO_FORMS
+        self,
+        known: Iterable[str],
+        *,
+        ordinary: Collection[str],
+        listed: Collection[str] = (),
+        forms: Forms = NO_FORMS,
     ) -> None:
-        """Take the words to look for, and those that are right as they stand."""
+        """Take the words to look for, and those that are right as they stand.
+
+        Those that are `listed` are right as well where nothing that is looked for is as near.
+        """
         self._forms = forms
+        self._listed = frozenset(listed)
         self._known = frozenset(known)
         self._ordinary = frozenset(ordinary)
         self._negated = {
@@ -219,7 +228,11 @@ class Speller:
             return frozenset({written, bare}) | self._forms.variants.get(bare, frozenset())
         if written.endswith("in") and (written + "g" in self._known | self._ordinary):
             return frozenset({written, written + "g"})
-        return frozenset({written, *self._meant(written)})
+        meant = self._meant(written)
+        if not meant and written.endswith("in") and written + "g" in self._listed:
+            # Not of the words that are looked for: "ridin" is no slip of any of them.
+            meant = {written + "g"}
+        return frozenset({written, *meant})
 
     def _meant(self, written: str) -> set[str]:
         if not ONE_SLIP - 1 <= len(written) <= LONGEST_WORD:

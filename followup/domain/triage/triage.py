@@ -156,6 +156,10 @@ class Clauses:
     depends: frozenset[str]
     asking_steps: frozenset[str]
     pictures: frozenset[str]
+    names: frozenset[str] = frozenset()
+    """Names that somebody may sign with: any other word may be anything."""
+    refuses: frozenset[str] = frozenset()
+    """Words that deny in another language: where one stands, nothing is proved."""
     naming: frozenset[str] = frozenset()
     """Rules that only name a thing: where frames cover all, "walked home" is no sign."""
 
@@ -213,14 +217,19 @@ class Triage:
                 # Under the part with the fewest wordings: most texts are soon done with it.
                 rarest = self._lexicon.number(min(phrase.parts, key=len))
                 self._sought.setdefault(rarest, []).append((place, number, sought))
-        self._speller = Speller(known, ordinary=right - known, forms=forms)
+        in_frames = words_of(
+            part.wordings
+            for clause in (*clauses.frames, *clauses.asking_frames)
+            for part in clause.parts
+        )
+        self._speller = Speller(known, ordinary=right - known, listed=in_frames, forms=forms)
         self._listed = Harmless(
             clauses.plain,
             questions=clauses.questions,
             frames=clauses.frames,
             asking_frames=clauses.asking_frames,
             courtesies=courteous,
-            known=self._words,
+            names=clauses.names,
         )
 
     @property
@@ -346,6 +355,8 @@ class Triage:
         return self._listed_as(words, known=known)
 
     def _listed_as(self, words: Sequence[Word], *, known: Known) -> set[ReplyClass]:
+        if any(word.written in self._clauses.refuses for word in words):
+            return set()
         each = [words[start:end] for start, end in sentences(words)]
         if not all(self._listed.covers(sentence, frames=True) for sentence in each):
             return set()

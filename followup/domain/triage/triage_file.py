@@ -12,6 +12,7 @@ from followup.domain.file_shape import Key, Line, Shape, complaints, read_shape
 from followup.domain.triage.harmless import Clause, parse_clause
 from followup.domain.triage.phrases import Groups, Phrase, parse_phrase
 from followup.domain.triage.readings import Numbers, Sugar, Temperature
+from followup.domain.triage.stop_words import plain_of
 from followup.domain.triage.tokens import Forms, Homophone
 from followup.domain.triage.triage import GRAVE, Clauses, ReplyClass, Rule, SugarContext, Triage
 
@@ -98,6 +99,10 @@ class HarmlessShape(Shape):
     )
     asking_frames: list[ClauseText] = Field(
         default=[], description="such frames of questions about the practical side"
+    )
+    names: list[Word] = Field(default=[], description="names that people sign with, as `@name`")
+    refuses: list[Word] = Field(
+        default=[], description="words that deny in another language: beside them nothing is proved"
     )
     naming: list[Key] = Field(
         default=[], description="rules that only name a thing: a reply of frames takes them back"
@@ -274,6 +279,8 @@ class TriageShape(Shape):
             asking_steps=frozenset(said.asking_steps),
             pictures=frozenset(said.pictures),
             naming=frozenset(said.naming),
+            names=frozenset(said.names),
+            refuses=frozenset(plain_of(word) for word in said.refuses),
         )
 
 

@@ -18,18 +18,21 @@ from followup.domain.triage.triage import GRAVE, Clauses, ReplyClass, Rule, Suga
 
 Wording = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.]+( [a-z0-9.]+)*$")]
 """Small letters without accents and apostrophes, as replies are read: `cant`, `pass water`."""
-Word = Annotated[str, StringConstraints(pattern=r"^[^\W_]+$")]
+LETTER = r"[^\s_!-/:-@\[-`{-~]"
+"""A letter or digit of any script: not every checker of a schema knows them as `\\w`."""
+Word = Annotated[str, StringConstraints(pattern=rf"^{LETTER}+$")]
 PhraseText = Annotated[
     str,
     StringConstraints(pattern=r"^(\{[a-z-]+\}|[a-z0-9.]+~?)( (& )?(\{[a-z-]+\}|[a-z0-9.]+~?))*$"),
 ]
 GroupText = Annotated[
-    str, StringConstraints(pattern=r"^(\{[a-z-]+\}|[^\W_]+~?)( (\{[a-z-]+\}|[^\W_]+~?))*$")
+    str, StringConstraints(pattern=rf"^(\{{[a-z-]+\}}|{LETTER}+~?)( (\{{[a-z-]+\}}|{LETTER}+~?))*$")
 ]
 ClauseText = Annotated[
     str,
     StringConstraints(
-        pattern=r"^(\{[a-z-]+\}|[^\W_]+~?|@name)[?*]?( (\{[a-z-]+\}|[^\W_]+~?|@name)[?*]?)*( \.)?$"
+        pattern=rf"^(\{{[a-z-]+\}}|{LETTER}+~?|@name)[?*]?"
+        rf"( (\{{[a-z-]+\}}|{LETTER}+~?|@name)[?*]?)*( \.)?$"
     ),
 ]
 Number = Annotated[float, Field(strict=False, ge=0, le=1000)]

@@ -123,7 +123,7 @@ def test_of_two_languages_the_one_that_knows_the_words_counts():
     found = sort_reply([*TRIAGE, polish], "nie czuje nogi")
 
     assert found.classes == (ReplyClass.UNCLEAR,)
-    assert found.version == "en/2026.2+net-2026.1 pl/2026.2"
+    assert found.version == "en/2026.3+net-2026.1 pl/2026.2"
     assert sort_reply([], "anything").classes == (ReplyClass.UNCLEAR,)
 
 
@@ -260,7 +260,7 @@ def test_a_protocol_sorts_by_its_own_signs_and_by_every_emergency():
     assert "wing" not in sort_reply(TRIAGE, "my wing limp").codes
     assert on_it("cant breathe").gravest is ReplyClass.EMERGENCY
     other = sort_reply([*TRIAGE, own], "hm", known=Known(protocol="another"))
-    assert other.version == "en/2026.2+net-2026.1"
+    assert other.version == "en/2026.3+net-2026.1"
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,7 @@ def test_classes_and_the_version_of_the_phrases_are_kept(app):
 
     [kept] = rows(app, InboundMessage)
     assert kept.classes == ["red-flag", "stop"]
-    assert kept.sorted_by == "en/2026.2+net-2026.1"
+    assert kept.sorted_by == "en/2026.3+net-2026.1"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from followup.catalogue.load import load_catalogue
 from followup.cli.service.check_parts import _holidays_running_out
 from followup.context import OnCall
 from followup.domain.clinics.office_time import after_office_time
+from followup.domain.triage.triage import sort_reply
 from followup.store.models.messages import InboundMessage
 from followup.worklist.items import open_items
 from tests.replies.test_inbound import MOBILE, STRANGER, in_force, replies, take
@@ -168,7 +169,7 @@ def test_classes_and_the_version_of_the_phrases_are_kept(app):
 
     [kept] = rows(app, InboundMessage)
     assert kept.classes == ["red-flag", "stop"]
-    assert kept.sorted_by == "en/2026.3+net-2026.1"
+    assert kept.sorted_by == sort_reply(app.catalogue.triage, "thanks").version
 
 
 @pytest.mark.parametrize(

@@ -284,6 +284,9 @@ NOT_OURS: dict[str, dict[str, str]] = {
         "A day and time are what": "no figure",
         "moves forward by an hour": "the change of the clocks",
     },
+    "docs/decisions/0014-a-second-net-that-can-only-raise.md": {
+        "A missed sign waited over a week-end": "what was",
+    },
     "docs/decisions/0001-two-kinds-of-time.md": {
         "plays six weeks in minutes": "the longest protocol",
         "a lease of a minute would end within a tick at 3600 times": "an example",

@@ -1,1 +1,1 @@
-"""The product in a real browser: real web process, real database, Chromium."""
+"""The product in a real browser: real web server, real database, Chromium."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from shutil import copyfile
@@ -12,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from followup.domain.roles import Role
-from tests.browser.screen import PATIENCE, WIDE, Screen
+from tests.browser.screen import PATIENCE, WIDE, Screen, find_chromium
 from tests.browser.site import Site
 from tests.support.servers import PostgresServer
 
@@ -28,8 +26,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The system's Chromium. That it is missing is a failure: `.ci/run` installs it."""
-    found = shutil.which("chromium", path=os.environ.get("PATH", "") + ":/usr/bin")
-    assert found, "these tests need Chromium: install the package `chromium`"
+    found = find_chromium()
+    assert found, "these tests need Chromium: install the package `chromium-headless-shell`"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"]

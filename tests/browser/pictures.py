@@ -6,7 +6,6 @@ day; then the real web process is opened in Chromium. Nobody in the pictures exi
 
 from __future__ import annotations
 
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -30,6 +29,7 @@ from followup.providers.twilio.webhooks import InboundText
 from followup.replies.inbound import take_inbound
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
+from tests.browser.screen import find_chromium
 from tests.browser.site import Site
 from tests.support.apps import run_until
 
@@ -161,9 +161,9 @@ def _keep(page: Page, folder: Path, name: str, *, height: int = HEIGHT) -> None:
 
 def main(folder: Path = FOLDER) -> int:
     """Take all pictures into the folder; return the exit code."""
-    browser_path = shutil.which("chromium")
+    browser_path = find_chromium()
     if browser_path is None:
-        print("install the package `chromium` first", file=sys.stderr)  # noqa: T201
+        print("install the package `chromium-headless-shell` first", file=sys.stderr)  # noqa: T201
         return 1
     folder.mkdir(parents=True, exist_ok=True)
     with (

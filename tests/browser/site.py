@@ -1,7 +1,8 @@
-"""A console to visit: the real web process over a database that a test's app context filled.
+"""A console to visit: the web server over a database that a test's app context filled.
 
-Let things happen by the app first (`enrol_one(site.app)`, `run_until(site.app, …)`), then `open`:
-the web process goes on from where the app's clock stands, in real time. Or `serve` from here.
+Let things happen by the app first (`enrol_one(site.app)`, `run_until(site.app, …)`), then `serve`:
+from a thread, on the app's own clock. Or `open` a process, which takes seconds to start and goes on
+in real time from where the app's clock stands.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, Self
 
 from followup.context import AppContext
 from followup.domain.roles import Role
+from followup.signed_links import SignedLinks
 from followup.staff import sessions
 from followup.staff.members import MemberDetails, insert_member
 from followup.staff.sessions import Stage
@@ -35,10 +37,12 @@ class Site:
         self, database_url: str, *, start: datetime = ENROLLED_AT, sandbox: bool = True
     ) -> None:
         self.database_url = database_url
-        self.app: AppContext = make_app(
+        self.port = free_port()
+        made = make_app(
             database_url, clock=HandClock(start, real=datetime.now(UTC)), sandbox=sandbox
         )
-        self.port = free_port()
+        links = SignedLinks(self.address, made.keyring.links_key)
+        self.app: AppContext = replace(made, links=links)
         self.stack: Stack | None = None
         self._served = ExitStack()
 
@@ -73,7 +77,7 @@ class Site:
         return self
 
     def serve(self, **settings: Any) -> Self:
-        """Serve the site from a thread instead, on the app's own clock: a test may break it."""
+        """Serve the site from a thread, on the app's own clock: a test may break it."""
         self._served.enter_context(
             served(self.app, port=self.port, public_url=self.address, **settings)
         )

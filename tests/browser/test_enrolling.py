@@ -67,7 +67,7 @@ def test_the_quick_form_shows_the_whole_timeline_and_then_enrols(each_site, wind
 
 @with_and_without
 def test_one_thing_a_page_and_back_keeps_the_answers(site, window, javascript):
-    screen = window(site.open(), Role.ENROL, javascript=javascript)
+    screen = window(site.serve(), Role.ENROL, javascript=javascript)
     screen.go("/")
     screen.click("Enrol")
     screen.fill("NHS number", "999 000 0018")
@@ -106,7 +106,7 @@ def test_one_thing_a_page_and_back_keeps_the_answers(site, window, javascript):
 
 
 def test_a_test_text_confirms_the_number_and_nothing_is_typed_twice(site, window):
-    screen = window(site.open(), Role.ENROL)
+    screen = window(site.serve(), Role.ENROL)
     screen.go("/enrol/quick")
     fill_in_the_patient(screen)
     screen.fill("Mobile number again", "")
@@ -133,7 +133,7 @@ def test_a_test_text_confirms_the_number_and_nothing_is_typed_twice(site, window
 
 
 def test_what_is_wrong_is_said_on_top_and_at_the_field_and_the_link_leads_there(site, window):
-    screen = window(site.open(), Role.ENROL)
+    screen = window(site.serve(), Role.ENROL)
     screen.go("/enrol/quick")
     fill_in_the_patient(screen)
     screen.fill("NHS number", "999 000 0019")
@@ -152,7 +152,7 @@ def test_what_is_wrong_is_said_on_top_and_at_the_field_and_the_link_leads_there(
 
 
 def test_nothing_is_chosen_for_diabetes_and_steroid(site, window):
-    screen = window(site.open(), Role.ENROL)
+    screen = window(site.serve(), Role.ENROL)
     screen.go("/enrol/quick")
     fill_in_the_patient(screen)
     screen.fill("Time of the procedure", "14:30")
@@ -166,7 +166,7 @@ def test_nothing_is_chosen_for_diabetes_and_steroid(site, window):
 
 def test_a_patient_who_is_enrolled_already_is_said_at_once(site, window):
     enrol_one(site.app, 7)
-    screen = window(site.open(), Role.ENROL)
+    screen = window(site.serve(), Role.ENROL)
     screen.go("/enrol")
     screen.fill("NHS number", nhs_number(7))
     screen.click("Continue")
@@ -176,7 +176,7 @@ def test_a_patient_who_is_enrolled_already_is_said_at_once(site, window):
 
 
 def test_two_clicks_enrol_once(site, window):
-    screen = window(site.open(), Role.ENROL)
+    screen = window(site.serve(), Role.ENROL)
     screen.go("/enrol/quick")
     fill_in_the_patient(screen)
     fill_in_the_procedure(screen)
@@ -189,7 +189,7 @@ def test_two_clicks_enrol_once(site, window):
 
 def test_a_keyboard_is_enough(site, window):
     """Tab from field to field, space to choose, Enter to send."""
-    screen = window(site.open(), Role.ENROL)
+    screen = window(site.serve(), Role.ENROL)
     page = screen.go("/enrol/quick")
     keys = page.keyboard
     page.get_by_label("NHS number").focus()

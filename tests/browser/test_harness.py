@@ -15,7 +15,7 @@ TOO_WIDE = """Object.assign(document.querySelector("h1").style, {width: "2000px"
     ("change", "says"), [(WITHOUT_WORDS, "image-alt"), (TOO_WIDE, "px too wide")]
 )
 def test_what_a_page_may_not_be_is_noticed(site, window, change, says):
-    screen = window(site.open())
+    screen = window(site.serve())
     screen.go("/")
     screen.page.evaluate(change)
 
@@ -25,7 +25,7 @@ def test_what_a_page_may_not_be_is_noticed(site, window, change, says):
 
 
 def test_a_page_is_not_judged_before_its_script_is_there(site, window):
-    screen = window(site.open())
+    screen = window(site.serve())
     held = []
     screen.page.route("**/nhsuk-frontend.js*", lambda route: held.append(route))  # noqa: PLW0108 - no built-in will do
     screen.go("/")
@@ -41,7 +41,7 @@ def test_a_page_is_not_judged_before_its_script_is_there(site, window):
 
 
 def test_an_error_in_the_console_is_noticed(site, window):
-    screen: Screen = window(site.open())
+    screen: Screen = window(site.serve())
     screen.go("/")
     screen.page.evaluate("console.error('broken')")
 
@@ -50,7 +50,7 @@ def test_an_error_in_the_console_is_noticed(site, window):
 
 
 def test_what_the_policy_stops_is_noticed(site, window):
-    screen: Screen = window(site.open())
+    screen: Screen = window(site.serve())
     screen.go("/")
     screen.page.evaluate("fetch('http://127.0.0.1:9/').catch(() => 0)")
 

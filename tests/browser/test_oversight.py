@@ -25,7 +25,7 @@ def test_what_was_this_patient_told_is_answered_and_taken_away(site, window, jav
     clock_of(site.app).advance_real(timedelta(minutes=15))
     seal_trail(site.app)
     clock_of(site.app).advance_real(timedelta(minutes=-15))
-    screen = window(site.open(), Role.AUDIT, javascript=javascript)
+    screen = window(site.serve(), Role.AUDIT, javascript=javascript)
 
     screen.go("/patients")
     screen.click("Test Patient-00001")
@@ -48,7 +48,7 @@ def test_what_was_this_patient_told_is_answered_and_taken_away(site, window, jav
 
 
 def test_the_words_are_read_and_a_timeline_is_drawn(site, window):
-    screen = window(site.open(), Role.MANAGE)
+    screen = window(site.serve(), Role.MANAGE)
     screen.go("/content")
     screen.look()
 
@@ -69,7 +69,7 @@ def test_the_words_are_read_and_a_timeline_is_drawn(site, window):
 def test_signing_in_takes_a_second_factor_once_it_is_set_up(site, window):
     who = MemberDetails(email="nia@example.com", name="Nia", roles=(Role.ENROL,), clinics=None)
     add_member(site.app, who, password=PASSWORD, actor="cli:test")
-    site.open(FOLLOWUP_SECOND_FACTOR="all")
+    site.serve(second_factor="all")
     screen = window(site, signed_in=False)
     screen.go("/patients")
     _give_password(screen)
@@ -89,7 +89,7 @@ def test_signing_in_takes_a_second_factor_once_it_is_set_up(site, window):
 
 
 def test_an_idle_session_ends_at_the_sign_in_page(site, window):
-    screen = window(site.open(), Role.ENROL)
+    screen = window(site.serve(), Role.ENROL)
     screen.go("/patients")
     long_ago = clock_of(site.app).real_now() - timedelta(minutes=20)
     with site.app.store.write() as session:

@@ -23,7 +23,7 @@ def enrolled(site):
     """The enrolment of a patient who is five days into the follow-up."""
     made = enrol_one(site.app, 1, diabetic=True)
     run_until(site.app, ENROLLED_AT + timedelta(days=5))
-    site.open()
+    site.serve()
     return made
 
 

@@ -41,7 +41,7 @@ def page_of(site: Site, **changes: object) -> str:
         enrolment = session.get_one(Enrolment, enrolment_id)
         patient = session.get_one(Patient, enrolment.patient_id)
         token = token_of(site.app, enrolment, patient)
-    site.open()
+    site.serve()
     return f"/p/{token}"
 
 
@@ -117,7 +117,7 @@ def test_the_buttons_work_from_the_keyboard(window, site):
 
 
 def test_a_link_that_opens_nothing_says_whom_to_ring(window, site):
-    site.open()
+    site.serve()
 
     screen = visit(window, site, "/p/1234567812345678")
 

@@ -9,7 +9,7 @@ from tests.support.apps import enrol_one
 
 
 def test_somebody_is_invited_joins_and_is_signed_out_by_the_manager(site, window):
-    manager = window(site.open(), Role.MANAGE)
+    manager = window(site.serve(), Role.MANAGE)
     manager.go("/team")
     manager.look()
 
@@ -46,7 +46,7 @@ def test_somebody_is_invited_joins_and_is_signed_out_by_the_manager(site, window
 @pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without"])
 def test_sending_is_stopped_and_let_go_again(site, window, javascript):
     enrol_one(site.app, 1)
-    screen = window(site.open(), Role.MANAGE, javascript=javascript)
+    screen = window(site.serve(), Role.MANAGE, javascript=javascript)
     screen.go("/system")
     screen.look()
 

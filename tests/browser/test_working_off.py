@@ -30,7 +30,7 @@ def busy(site):
         provider_id="SM1", from_="+447700900003", to="+447700900999", body="It itches a bit"
     )
     take_inbound(app, text, provider="sandbox")
-    site.open()
+    site.serve()
     return site
 
 

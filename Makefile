@@ -112,8 +112,7 @@ years: setup ## Run the fast tests under a clock that is a year ahead, and five 
 test: lint types ## All that CI checks: style, types, imports, every test, coverage
 	$(BIN)/coverage erase
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report= -m "not faults" $(ARGS)
-	$(BIN)/pytest tests/faults -n 2 --dist worksteal --cov --cov-append --cov-report= \
-		-m "faults and not long" $(ARGS)
+	$(BIN)/pytest tests/faults -n 2 --dist worksteal -m "faults and not long" $(ARGS)
 	$(BIN)/coverage report --include='followup/domain/*' --fail-under=100
 	$(BIN)/coverage report --omit='followup/domain/*' --fail-under=90
 

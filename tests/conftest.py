@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 from shutil import copyfile
 
 import pytest
 import structlog
+from coverage import Coverage
 from hypothesis import HealthCheck, settings
 
 from followup.context import AppContext
@@ -47,6 +48,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         needs_store = STORES & set(getattr(item, "fixturenames", ()))
         if needs_store or any(edge in item.path.parents for edge in EDGES):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Count no lines in a test that goes again where others of the suite have been.
+
+    Counting costs a quarter of the processor time. A test that runs on both databases counts on
+    SQLite, and one that drives a browser goes through pages that those of the console go through.
+    """
+    counting = Coverage.current()
+    if counting is None or not _goes_again(item):
+        return (yield)
+    counting.stop()
+    try:
+        return (yield)
+    finally:
+        counting.start()
+
+
+def _goes_again(item: pytest.Item) -> bool:
+    chosen = getattr(item, "callspec", None)
+    on_both = chosen is not None and "postgres" in chosen.params.values()
+    return on_both or item.get_closest_marker("browser") is not None
 
 
 @pytest.fixture(autouse=True)

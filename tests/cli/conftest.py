@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -92,7 +91,7 @@ class CommandLine:
             input=stdin,
             capture_output=True,
             cwd=self.folder,
-            env={**self.environment, **coverage(), **more},
+            env={**self.environment, **more},
             timeout=SECONDS,
             check=False,
         )
@@ -107,11 +106,6 @@ class CommandLine:
             self.now = app.clock.now()
         finally:
             app.close()
-
-
-def coverage() -> dict[str, str]:
-    """Return what makes coverage count in a process with an empty environment."""
-    return {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
 
 
 def document(serial: int = 1, **changes: Any) -> dict[str, Any]:

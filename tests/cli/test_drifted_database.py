@@ -15,7 +15,7 @@ from followup.bootstrap import require_database
 from followup.settings.settings import Settings
 from followup.store.engine.session import make_engine
 from followup.store.schema.revisions import newest_revision
-from tests.cli.conftest import FOLLOWUP, SECONDS, CommandLine, coverage
+from tests.cli.conftest import FOLLOWUP, SECONDS, CommandLine
 
 ROOT = Path(__file__).parents[2]
 CELERY = (sys.executable, "-m", "celery", "-A", "tasks")
@@ -91,7 +91,7 @@ def assert_refused(followup: CommandLine, *command: str) -> None:
         command,
         capture_output=True,
         cwd=followup.folder,
-        env={"PYTHONPATH": str(ROOT), **followup.environment, **coverage()},
+        env={"PYTHONPATH": str(ROOT), **followup.environment},
         timeout=SECONDS,
         check=False,
     )

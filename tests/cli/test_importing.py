@@ -12,7 +12,7 @@ import pytest
 
 from followup.enrolment import bulk
 from followup.intake import csv_import
-from tests.cli.conftest import FOLLOWUP, coverage, enrolled
+from tests.cli.conftest import FOLLOWUP, enrolled
 from tests.support.people import nhs_number
 
 HEADER = "reference,procedure_at,nhs_number,name,mobile,email,diabetic,steroid,channels"
@@ -363,7 +363,7 @@ def test_a_bar_is_drawn_on_a_terminal_and_nowhere_else(followup):
     reading.start()
     ended = subprocess.run(
         [str(FOLLOWUP), "import", str(file), "--json"],
-        env={**followup.environment, **coverage(), "TERM": "xterm", "COLUMNS": "80"},
+        env={**followup.environment, "TERM": "xterm", "COLUMNS": "80"},
         stdout=subprocess.PIPE,
         stderr=follower,
         check=True,

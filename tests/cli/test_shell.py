@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import FOLLOWUP, SECONDS, coverage, document, enrolled
+from tests.cli.conftest import FOLLOWUP, SECONDS, document, enrolled
 from tests.support.apps import enrol_many
 
 PREVIEW = ("preview", "--procedure-at", "2026-10-19T14:30", "--diabetic", "--steroid")
@@ -39,7 +39,6 @@ def on_terminal(followup, *args, columns, **more):
         [str(FOLLOWUP), *map(str, args)],
         env={
             **followup.environment,
-            **coverage(),
             "TERM": "xterm",
             "COLUMNS": str(columns),
             **more,
@@ -131,7 +130,7 @@ def test_a_reader_that_goes_away_causes_no_complaint(followup):
 
     with subprocess.Popen(
         [str(FOLLOWUP), "messages", "--json"],
-        env={**followup.environment, **coverage()},
+        env={**followup.environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     ) as process:
@@ -148,7 +147,7 @@ def test_a_full_disk_is_told_in_a_sentence(followup):
     with Path("/dev/full").open("wb") as full:
         ended = subprocess.run(
             [str(FOLLOWUP), "version"],
-            env={**followup.environment, **coverage()},
+            env={**followup.environment},
             stdout=full,
             stderr=subprocess.PIPE,
             timeout=SECONDS,
@@ -166,7 +165,7 @@ def test_with_nowhere_to_print_to_it_does_its_work(followup):
     ended = subprocess.run(
         ["/bin/sh", "-c", command],
         input=json.dumps(document()).encode(),
-        env={**followup.environment, **coverage()},
+        env={**followup.environment},
         timeout=SECONDS,
         check=False,
     )
@@ -178,7 +177,7 @@ def test_with_nowhere_to_print_to_it_does_its_work(followup):
 def test_ctrl_c_ends_with_130_and_no_traceback(followup):
     with subprocess.Popen(
         [str(FOLLOWUP), "import", "-"],
-        env={**followup.environment, **coverage()},
+        env={**followup.environment},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

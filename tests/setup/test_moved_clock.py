@@ -1,4 +1,4 @@
-"""The suite passes in a year and in five: no test or shipped file ends before."""
+"""The suite passes five years from now: no test or shipped file ends before."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ SENSITIVE = (
     "tests/web/console/test_organisation.py::test_a_code_works_once",
 )
 """Where the real time comes in: certificates, tokens and cookies, a provider's own times, and the
-review dates of shipped files. `make years` runs the rest of what is quick."""
+review dates of shipped files. `make years` runs the rest of what is quick, in a year too: whatever
+ends within one has ended in five."""
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("years", [1, 5])
-def test_what_knows_the_real_time_passes_years_from_now(years):
-    ahead = [sys.executable, "-m", "tests.setup.moved_clock", str(years)]
+def test_what_knows_the_real_time_passes_five_years_from_now():
+    ahead = [sys.executable, "-m", "tests.setup.moved_clock", "5"]
 
     ran = subprocess.run(
         [*ahead, "-q", *SENSITIVE], cwd=ROOT, check=False, capture_output=True, text=True

@@ -153,7 +153,7 @@ def test_a_process_that_is_stopped_in_good_order_is_not_missed(scene):
 
 
 def test_the_operator_can_try_whether_alarms_arrive(scene):
-    said = scene.stack.followup("watch", "--test")
+    said = scene.stack.command("watch", "--test")
 
     assert "e-mail: taken" in said
     assert "webhook: taken" in said

@@ -106,7 +106,7 @@ def seen(scene: Scene) -> tuple[str | None, str | None]:
 
 
 def lines(stack: Stack, *arguments: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in stack.followup(*arguments, "--json").splitlines()]
+    return [json.loads(line) for line in stack.command(*arguments, "--json").splitlines()]
 
 
 def texts_to(stack: Stack, number: str) -> list[str]:
@@ -130,7 +130,7 @@ def texts_reach(scene: Scene, number: str) -> Callable[[], bool]:
 @pytest.mark.timeout(240)
 def test_a_red_flag_beside_stop_finds_a_person_and_the_audit_tells_how(scene):
     stack = scene.stack
-    enrolled = json.loads(stack.followup("enrol", "--json", "-", given=json.dumps(document())))
+    enrolled = json.loads(stack.command("enrol", "--json", "-", given=json.dumps(document())))
     stack.wait_for(texts_reach(scene, PATIENT), what="the first advice", seconds=60)
     texted(scene, 1, "please ring me about parking")
 
@@ -146,7 +146,7 @@ def test_a_red_flag_beside_stop_finds_a_person_and_the_audit_tells_how(scene):
     alarm = texts_to(stack, ON_CALL)[0]
     assert "URGENT" in alarm
     assert "legs" not in alarm
-    story = stack.followup("audit", enrolled["enrolment_id"], "--json")
+    story = stack.command("audit", enrolled["enrolment_id"], "--json")
     for step in (
         "inbound.taken", "objection.lodged", "worklist.opened", "worklist.escalated",
         "worklist.told", "reply-red-flag-stopped",
@@ -154,6 +154,6 @@ def test_a_red_flag_beside_stop_finds_a_person_and_the_audit_tells_how(scene):
         assert step in story, step
     first = lines(stack, "worklist")[0]
     assert (first["cause"], first["urgency"]) == ("red-flag", 1)
-    stack.followup("worklist", "take", first["id"])
-    stack.followup("worklist", "close", first["id"], "--outcome", "rang")
-    assert "rang" in stack.followup("audit", enrolled["enrolment_id"])
+    stack.command("worklist", "take", first["id"])
+    stack.command("worklist", "close", first["id"], "--outcome", "rang")
+    assert "rang" in stack.command("audit", enrolled["enrolment_id"])

@@ -67,7 +67,7 @@ def test_it_serves_and_gives_signs_of_life(stack, sqlite_url):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_it_finishes_the_request_under_way_and_ends_with_0(stack, number):
     running, port = start(stack)
-    key = stack.followup("api-key", "add", "theatre", "--json")
+    key = stack.command("api-key", "add", "theatre", "--json")
     secret = str(json.loads(key)["key"])
     body = json.dumps(enrolment(procedure_at=SystemClock().now().isoformat())).encode()
     head = (
@@ -112,7 +112,7 @@ def test_a_database_that_is_away_is_told_of(stack):
 
 def test_a_wrong_master_key_is_told_of(stack):
     # The first that uses a database makes its keys.
-    stack.balance()
+    stack.command("balance")
     other = "A" * 43 + "="
 
     said = refused(stack, FOLLOWUP_MASTER_KEYS=other, FOLLOWUP_PORT=str(free_port()))

@@ -122,5 +122,5 @@ def _answer(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     if path.startswith(PAGES):
-        return page("cannot.html", status=status, headers=headers)
+        return page("public/cannot.html", status=status, headers=headers)
     return JSONResponse(told, status_code=status, headers=dict(headers or {}))

@@ -25,7 +25,7 @@ def _environment() -> Environment:
 @cache
 def _policy() -> str:
     """Return the content security policy: our own styles, known by their hash, and nothing else."""
-    styles = _environment().get_template("pages/page.css").render()
+    styles = _environment().get_template("pages/public/page.css").render()
     digest = base64.b64encode(hashlib.sha256(styles.encode()).digest()).decode()
     return (
         f"default-src 'none'; style-src 'sha256-{digest}'; form-action 'self'; "

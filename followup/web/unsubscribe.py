@@ -39,8 +39,8 @@ def show(site: Here, token: str) -> Response:
         patient_id = site.app.links.patient_of_stop_token(token)
         clinic, stopped = _standing(site.app, patient_id)
     except NotFound:
-        return page("unknown-link.html", status=404)
-    return page("stopped.html" if stopped else "stop.html", clinic=clinic)
+        return page("public/unknown-link.html", status=404)
+    return page("public/stopped.html" if stopped else "public/stop.html", clinic=clinic)
 
 
 @router.post("/u/{token}")
@@ -50,9 +50,9 @@ async def stop(request: Request, site: Here, token: str) -> Response:
     try:
         clinic = await run_in_threadpool(_stop, site.app, token)
     except NotFound:
-        return page("unknown-link.html", status=404)
+        return page("public/unknown-link.html", status=404)
     if one_click:
-        return page("stopped.html", clinic=clinic)
+        return page("public/stopped.html", clinic=clinic)
     return RedirectResponse(request.url.path, status_code=303)
 
 

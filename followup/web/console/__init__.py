@@ -7,7 +7,7 @@ see it:
 
     @pages.get("/patients", may=SEE_PATIENTS)
     def search(here: Here) -> Response:
-        return here.page("patients.html", found=...)
+        return here.page("patients/list.html", found=...)
 
 Its module is listed in `followup.web.console.framework.app`; its template lies in `templates/pages`
 and uses the macros of `templates/components` only.

@@ -55,7 +55,7 @@ def show(here: Here) -> Response:
     today = app.clock.now().date()
     used = {step.template for one in app.catalogue.protocols.values() for step in one.steps}
     return here.page(
-        "content.html",
+        "content/list.html",
         protocols=list(app.catalogue.protocols.values()),
         answers=[(key, card) for key, card in app.content.cards.items() if key not in used],
         overdue=[card.title for card in app.content.cards.values() if card.review_due < today],
@@ -78,7 +78,7 @@ def show_message(here: Here) -> Response:
         if step.template == template
     ]
     return here.page(
-        "content-message.html",
+        "content/message.html",
         template=template,
         card=card,
         form=Form.of(clinic=clinic.key, occurrence=str(occurrence)),

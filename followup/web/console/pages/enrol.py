@@ -202,7 +202,7 @@ def _check_page(here: Here, draft: Draft, *, problems: Sequence[Problem] = ()) -
     clash, told = _foreseen(here, checked)
     linked = tuple(Problem("answers", problem.message) for problem in (*problems, *told))
     return here.page(
-        "enrol-check.html",
+        "enrol/check.html",
         form=form.refused(*linked),
         draft=draft,
         checked=checked,
@@ -356,7 +356,7 @@ def _step_page(
     **facts: Any,  # noqa: ANN401 - whatever the template shows
 ) -> Response:
     return here.page(
-        "enrol-step.html", step=step, title=TITLES[step], action=action, form=form,
+        "enrol/step.html", step=step, title=TITLES[step], action=action, form=form,
         **_choices(here, form), **facts,
     )  # fmt: skip
 
@@ -365,7 +365,7 @@ def _quick_page(here: Here, form: Form) -> Response:
     """Return the form with everything on one page, for the protocol that the address names."""
     form = _with_protocol(here, form)
     chosen = form.text("protocol")
-    return here.page("enrol-quick.html", form=form, chosen=chosen, **_choices(here, form))
+    return here.page("enrol/quick.html", form=form, chosen=chosen, **_choices(here, form))
 
 
 def _with_protocol(here: Here, form: Form) -> Form:

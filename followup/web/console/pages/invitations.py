@@ -56,7 +56,7 @@ def _admitted(here: Here, staff_id: UUID) -> Response:
 
 def _page(here: Here, offer: Offer, *, problems: tuple[Problem, ...] = ()) -> Response:
     form = here.form.without("password", "again").refused(*problems)
-    return here.page("join.html", form=form, offer=offer, action=here.request.url.path)
+    return here.page("team/join.html", form=form, offer=offer, action=here.request.url.path)
 
 
 def _offer(here: Here) -> Offer:

@@ -55,7 +55,7 @@ def show(here: Here) -> Response:
         story = story_of(session, message)
     _record(here, message, "message.viewed")
     return here.page(
-        "message.html",
+        "messages/message.html",
         story=story,
         message=message,
         seen=seen(here.app, message, story.patient, _counting(story)),
@@ -91,7 +91,7 @@ def ask_again(here: Here) -> Response:
         again = check_resend(session, here.app, message.id, channel=_channel(here.query("by")))
         patient = session.get(Patient, message.patient_id) if message.patient_id else None
     return here.page(
-        "message-again.html",
+        "messages/again.html",
         message=message,
         again=again,
         words_now=_words_now(here.app, message, patient, again.channel),

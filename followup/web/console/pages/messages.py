@@ -99,7 +99,7 @@ def show(here: Here) -> Response:
         _record(here, "messages.listed", {"shown": min(len(rows), PAGE)})
     more = rows[PAGE - 1] if len(rows) > PAGE else None
     return here.page(
-        "messages.html",
+        "messages/list.html",
         form=form,
         rows=rows[:PAGE],
         people=people,

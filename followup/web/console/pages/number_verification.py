@@ -120,7 +120,7 @@ def code_page(here: Here, asking: Asking, form: Form = EMPTY) -> Response:
         (text,) = message_views(session, here.app, [standing.message]) if standing else (None,)
     clinic = here.app.catalogue.clinics[asking.clinic]
     return here.page(
-        "number-code.html",
+        "patients/number-code.html",
         asking=asking,
         standing=standing,
         text=text,

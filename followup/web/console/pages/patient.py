@@ -113,7 +113,7 @@ def page(here: Here, patient: Patient, *, revealed: bool = False) -> Response:
             "lines": lines_of(session, here, patient),
         }
     return here.page(
-        "patient.html",
+        "patients/patient.html",
         patient=patient,
         person=person,
         contacts=_contacts(person, revealed=revealed) if person else {},

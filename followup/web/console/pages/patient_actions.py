@@ -59,7 +59,7 @@ def resume(here: Here) -> Response:
 
 @pages.get("/enrolments/{enrolment}/end", may=CHANGE_PATIENTS)
 def ask_end(here: Here) -> Response:
-    return here.page("end.html", enrolment=find_enrolment(here))
+    return here.page("patients/end.html", enrolment=find_enrolment(here))
 
 
 @pages.post("/enrolments/{enrolment}/end", may=CHANGE_PATIENTS)
@@ -80,7 +80,7 @@ def end(here: Here) -> Response:
             return _back(here, enrolment, "ended")
     except InvalidInput as error:
         problems = [Problem(each.field, sentence(each.message)) for each in error.problems]
-    return here.page("end.html", enrolment=enrolment, form=form.refused(*problems))
+    return here.page("patients/end.html", enrolment=enrolment, form=form.refused(*problems))
 
 
 @pages.get("/enrolments/{enrolment}/time", may=CHANGE_PATIENTS)
@@ -119,7 +119,7 @@ def change_time(here: Here) -> Response:
 
 @pages.get("/patients/{patient}/contacts", may=CHANGE_PATIENTS)
 def ask_contacts(here: Here) -> Response:
-    return here.page("contacts.html", patient=find(here))
+    return here.page("patients/contacts.html", patient=find(here))
 
 
 @pages.post("/patients/{patient}/contacts", may=CHANGE_PATIENTS)
@@ -133,7 +133,7 @@ def correct(here: Here) -> Response:
             if not problems:
                 return here.go(f"/patients/{patient.id}/contacts/{draft_id}")
     if problems:
-        return here.page("contacts.html", patient=patient, form=form.refused(*problems))
+        return here.page("patients/contacts.html", patient=patient, form=form.refused(*problems))
     changed = correct_contacts(
         here.app,
         patient.id,
@@ -147,7 +147,7 @@ def correct(here: Here) -> Response:
 
 @pages.get("/patients/{patient}/stop", may=CHANGE_PATIENTS)
 def ask_stop(here: Here) -> Response:
-    return here.page("stop-messages.html", patient=find(here))
+    return here.page("patients/stop-messages.html", patient=find(here))
 
 
 @pages.post("/patients/{patient}/stop", may=CHANGE_PATIENTS)
@@ -156,7 +156,7 @@ def stop(here: Here) -> Response:
     wanted = form.text("channel")
     if wanted not in {"all", *ChannelKind}:
         form = form.refused(Problem("channel", "Choose what the patient does not want"))
-        return here.page("stop-messages.html", patient=patient, form=form)
+        return here.page("patients/stop-messages.html", patient=patient, form=form)
     channel = None if wanted == "all" else ChannelKind(wanted)
 
     def work(session: Session) -> None:
@@ -185,7 +185,7 @@ def start(here: Here) -> Response:
 
 @pages.get("/patients/{patient}/call", may=CHANGE_PATIENTS)
 def ask_call(here: Here) -> Response:
-    return here.page("call.html", patient=find(here))
+    return here.page("patients/call.html", patient=find(here))
 
 
 @pages.post("/patients/{patient}/call", may=CHANGE_PATIENTS)
@@ -194,7 +194,7 @@ def call(here: Here) -> Response:
     outcome = form.text("outcome")
     if outcome not in set(CallOutcome):
         form = form.refused(Problem("outcome", "Choose how the call ended"))
-        return here.page("call.html", patient=patient, form=form)
+        return here.page("patients/call.html", patient=patient, form=form)
     try:
         record_call(
             here.app,
@@ -204,7 +204,7 @@ def call(here: Here) -> Response:
             actor=here.member.actor,
         )
     except InvalidInput as error:
-        return here.page("call.html", patient=patient, form=form.refused_by(error))
+        return here.page("patients/call.html", patient=patient, form=form.refused_by(error))
     return here.go(f"/patients/{patient.id}?done=called")
 
 
@@ -213,7 +213,7 @@ def _back(here: Here, enrolment: Enrolment, done: str) -> Response:
 
 
 def _time_page(here: Here, enrolment: Enrolment, form: Form) -> Response:
-    return here.page("change-time.html", enrolment=enrolment, form=form)
+    return here.page("patients/change-time.html", enrolment=enrolment, form=form)
 
 
 def _difference_page(
@@ -237,7 +237,7 @@ def _difference_page(
         key=lambda key: after[key].due_at if key in after else before[key].due_at,
     )
     return here.page(
-        "change-time-check.html",
+        "patients/change-time-check.html",
         enrolment=enrolment,
         form=form,
         at=at,

@@ -31,7 +31,7 @@ def ask_needs(here: Here) -> Response:
         raise NotFound("this patient's data was erased")
     values = {"needs": tuple(sorted(person.needs)), "language": (person.language,)}
     return here.page(
-        "needs.html",
+        "patients/needs.html",
         patient=patient,
         form=Form(values=values),
         languages=[(code, staff_name(code)) for code in _languages(here, patient)],

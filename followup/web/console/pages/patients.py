@@ -42,7 +42,7 @@ def latest(here: Here) -> Response:
 def seek(here: Here) -> Response:
     form = here.form
     if problems := _date_problems(form):
-        return here.page("patients.html", form=form.refused(*problems), rows=None)
+        return here.page("patients/list.html", form=form.refused(*problems), rows=None)
     answers = {name: form.values.get(name, ()) for name in FIELDS}
     draft_id = begin_draft(here.app, here.member.id, kind=KIND, answers=answers)
     return here.go(f"/patients/found/{draft_id}")
@@ -67,7 +67,7 @@ def _page(here: Here, form: Form, *, path: str) -> Response:
     _record(here, len(shown))
     last = shown[-1].Enrolment if len(rows) > PAGE else None
     return here.page(
-        "patients.html",
+        "patients/list.html",
         form=form,
         searched=path != "/patients",
         rows=[

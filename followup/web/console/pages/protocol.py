@@ -48,7 +48,7 @@ def show(here: Here) -> Response:
         except InvalidInput as error:
             problems = list(map(fields_of_check, error.problems))
     return here.page(
-        "protocol.html",
+        "content/protocol.html",
         form=form.refused(*problems),
         protocol=protocol,
         rows=[

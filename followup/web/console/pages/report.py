@@ -51,7 +51,7 @@ def download(here: Here) -> Response:
 
 def _page(here: Here, patient: Patient, *, thoroughly: bool = False) -> Response:
     sheet = _sheet(here, patient, thoroughly=thoroughly)
-    return here.page("report.html", patient=patient, sheet=sheet, heading=TITLE)
+    return here.page("patients/report.html", patient=patient, sheet=sheet, heading=TITLE)
 
 
 def _sheet(here: Here, patient: Patient, *, thoroughly: bool) -> Sheet:

@@ -67,7 +67,7 @@ def enter(here: Here) -> Response:
 
 @pages.get("/sign-in/code", may=Stage.CODE)
 def ask_code(here: Here) -> Response:
-    return here.page("sign-in-code.html", wanted=own_path(here.query("next")))
+    return here.page("sign-in/code.html", wanted=own_path(here.query("next")))
 
 
 @pages.post("/sign-in/code", may=Stage.CODE)
@@ -84,7 +84,7 @@ def enter_code(here: Here) -> Response:
         form = form.without("code").refused(Problem("code", told))
     else:
         return go_on(here, signed_in, wanted=form.text("next"))
-    return here.page("sign-in-code.html", form=form, wanted=own_path(form.text("next")))
+    return here.page("sign-in/code.html", form=form, wanted=own_path(form.text("next")))
 
 
 @pages.get("/sign-in/set-up", may=Stage.ENROL_CODE)
@@ -126,7 +126,7 @@ def set_up_page(here: Here, action: str, *, problems: tuple[Problem, ...] = ()) 
     key = code_key_to_set_up(here.app, here.presence)
     address = codes.address_of(key, email=here.member.email, issuer=ISSUER)
     return here.page(
-        "set-up-code.html",
+        "sign-in/set-up-code.html",
         form=here.form.without("code").refused(*problems),
         action=action,
         picture=Markup(codes.picture_of(address)),  # noqa: S704 - drawn here, from a key
@@ -147,7 +147,7 @@ def take_set_up(here: Here, action: str, *, then: str) -> Response:
 def _ask(here: Here, *, problems: list[Problem] | None = None) -> Response:
     form = here.form.without("password").refused(*(problems or ()))
     return here.page(
-        "sign-in.html",
+        "sign-in/password.html",
         form=form,
         wanted=own_path(form.text("next") or here.query("next")),
         ended=here.query("ended") == "1",

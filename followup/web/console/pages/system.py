@@ -45,7 +45,7 @@ def show(here: Here) -> Response:
         beats, sweeps = heartbeats(session), last_sweeps(session)
         standing_in = failover_periods(session) if app.standby else ()
     return here.page(
-        "system.html",
+        "system/overview.html",
         wrong=wrong,
         switches=view_switches(app),
         may_lift=lambda switch: _is_ours(here, switch),
@@ -66,7 +66,7 @@ def show(here: Here) -> Response:
 @pages.get("/system/switches", may=MANAGE)
 def past_switches(here: Here) -> Response:
     return here.page(
-        "system-switches.html",
+        "system/switches.html",
         switches=[one for one in view_switches(here.app, lifted=True) if one.lifted_at],
         stops=lambda switch: stops(here, switch.scope, switch.value),
         zone=here.zone_of(None),
@@ -141,7 +141,7 @@ def _is_ours(here: Here, switch: SwitchView) -> bool:
 
 
 def _stop_page(here: Here, form: Form) -> Response:
-    return here.page("system-stop.html", form=form, choices=_choices(here))
+    return here.page("system/stop.html", form=form, choices=_choices(here))
 
 
 def _tasks(broker: redis.Redis | None) -> str:

@@ -53,7 +53,7 @@ def show(here: Here) -> Response:
         ]
         seen = last_seen(session, [one.id for one in shown])
     return here.page(
-        "team.html",
+        "team/list.html",
         staff=shown,
         previous=f"/team?page={page - 1}" if page > 1 else None,
         next=f"/team?page={page + 1}" if len(staff) > page * PAGE else None,
@@ -220,19 +220,19 @@ def _choices(here: Here) -> dict[str, Any]:
 
 
 def _invite_page(here: Here, form: Form) -> Response:
-    return here.page("team-invite.html", form=form, **_choices(here))
+    return here.page("team/invite.html", form=form, **_choices(here))
 
 
 def _link_page(here: Here, token: str, *, title: str, lasts: int, unit: str) -> Response:
     link = here.app.links.join_url(token)
-    return here.page("team-link.html", heading=title, link=link, lasts=count(lasts, unit))
+    return here.page("team/link.html", heading=title, link=link, lasts=count(lasts, unit))
 
 
 def _member_page(here: Here, staff: Staff, *, form: Form = EMPTY) -> Response:
     with here.app.store.read() as session:
         found = open_sessions(session, here.app, staff.id)
     return here.page(
-        "team-member.html",
+        "team/member.html",
         staff=staff,
         form=form,
         is_self=staff.id == here.member.id,

@@ -61,7 +61,7 @@ def show(here: Here) -> Response:
     matters = [matter_of(here, found, item) for item in found.items]
     here.record(AuditEntry(action="worklist.listed", detail={"shown": len(matters)}))
     return here.page(
-        "attention.html",
+        "attention/list.html",
         groups=_by_patient(matters),
         returned=returned,
         nothing=not counts[WorklistItemView.ALL],
@@ -104,7 +104,7 @@ def _page(here: Here, matter: Matter, *, revealed: bool = False) -> Response:
         by_mail = _by_mail(session, here, matter)
     about = [one for one in calls if one.item_id == matter.item.id]
     return here.page(
-        "attention-item.html",
+        "attention/item.html",
         matter=matter,
         item=matter.item,
         revealed=revealed,

@@ -33,7 +33,7 @@ def take(here: Here) -> Response:
 @pages.get("/attention/{item}/call", may=CHANGE_PATIENTS)
 def ask_call(here: Here) -> Response:
     matter = with_patient(here)
-    return here.page("attention-call.html", matter=matter, others=_others(here, matter))
+    return here.page("attention/call.html", matter=matter, others=_others(here, matter))
 
 
 @pages.post("/attention/{item}/call", may=CHANGE_PATIENTS)
@@ -60,7 +60,7 @@ def call(here: Here) -> Response:
     except InvalidInput as error:
         problems += error.problems
     return here.page(
-        "attention-call.html",
+        "attention/call.html",
         matter=matter,
         others=_others(here, matter),
         form=form.refused(*problems),
@@ -69,7 +69,7 @@ def call(here: Here) -> Response:
 
 @pages.get("/attention/{item}/contacts", may=CHANGE_PATIENTS)
 def ask_contacts(here: Here) -> Response:
-    return here.page("attention-contacts.html", matter=with_patient(here))
+    return here.page("attention/contacts.html", matter=with_patient(here))
 
 
 @pages.post("/attention/{item}/contacts", may=CHANGE_PATIENTS)
@@ -84,7 +84,7 @@ def correct(here: Here) -> Response:
                 return here.go(f"/attention/{matter.item.id}/contacts/{draft_id}")
     if problems:
         refused = form.refused(*problems)
-        return here.page("attention-contacts.html", matter=matter, form=refused)
+        return here.page("attention/contacts.html", matter=matter, form=refused)
     became = attending.correct_contact(
         here.app,
         matter.item.id,
@@ -110,7 +110,7 @@ def ask_mail(here: Here) -> Response:
     with here.app.store.read() as session:
         again = check_resend(session, here.app, matter.message.id, channel=ChannelKind.EMAIL)
     return here.page(
-        "attention-mail.html", matter=matter, again=again, zone=here.zone_of(matter.item.clinic)
+        "attention/mail.html", matter=matter, again=again, zone=here.zone_of(matter.item.clinic)
     )
 
 
@@ -124,7 +124,7 @@ def mail(here: Here) -> Response:
 @pages.get("/attention/{item}/done", may=CHANGE_PATIENTS)
 def ask_done(here: Here) -> Response:
     matter = find(here)
-    return here.page("attention-done.html", matter=matter, others=_others(here, matter))
+    return here.page("attention/done.html", matter=matter, others=_others(here, matter))
 
 
 @pages.post("/attention/{item}/done", may=CHANGE_PATIENTS)
@@ -148,7 +148,7 @@ def close(here: Here) -> Response:
     except InvalidInput as error:
         problems += error.problems
     return here.page(
-        "attention-done.html",
+        "attention/done.html",
         matter=matter,
         others=_others(here, matter),
         form=form.refused(*problems),

@@ -19,8 +19,8 @@ from dataclasses import replace
 
 from tests.faults.breaking import breaking
 from tests.faults.kills import Plan
-from tests.faults.report import Result, table
 from tests.faults.runs import BREAKS, RUNS
+from tests.faults.scenes.report import Result, table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

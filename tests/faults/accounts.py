@@ -9,11 +9,11 @@ from dataclasses import replace
 from functools import partial
 
 from followup.store.models.messages import Attempt
-from tests.faults.cast import Cast
 from tests.faults.kills import ANSWERS, RECEIPTS, UNHURRIED, Plan
-from tests.faults.reckoning import Taken, taken_by_twilio
-from tests.faults.report import Result
-from tests.faults.scene import LISTED_AFTER, Scene
+from tests.faults.scenes.cast import Cast
+from tests.faults.scenes.reckoning import Taken, taken_by_twilio
+from tests.faults.scenes.report import Result
+from tests.faults.scenes.scene import LISTED_AFTER, Scene
 from tests.stand_ins.twilio import TwilioStandIn
 from tests.support.apps import rows
 

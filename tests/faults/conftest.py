@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.report import Result, Show, table
+from tests.faults.scenes.report import Result, Show, table
 
 _shown: list[Result] = []
 

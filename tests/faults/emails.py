@@ -10,13 +10,13 @@ from sqlalchemy import select
 
 from followup.domain.lifecycle import FINAL, State
 from followup.store.models.messages import Message
-from tests.faults.cast import Cast
-from tests.faults.clinics import Rules
 from tests.faults.kills import FEW_AT_ONCE, Plan
-from tests.faults.post_office import KILL, PostOffice
-from tests.faults.reckoning import Taken
-from tests.faults.report import Result
-from tests.faults.scene import Scene
+from tests.faults.scenes.cast import Cast
+from tests.faults.scenes.clinics import Rules
+from tests.faults.scenes.post_office import KILL, PostOffice
+from tests.faults.scenes.reckoning import Taken
+from tests.faults.scenes.report import Result
+from tests.faults.scenes.scene import Scene
 
 CHANCES = {
     "connect-421": 0.01,

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from tests.faults.kills import ANSWERS, FEW_AT_ONCE, RECEIPTS, Plan
-from tests.faults.report import Result
-from tests.faults.scene import Scene
-from tests.faults.small_disk import SmallDisk
+from tests.faults.scenes.report import Result
+from tests.faults.scenes.scene import Scene
+from tests.faults.scenes.small_disk import SmallDisk
 from tests.support.stacks import Running, StackError
 
 DISK_MIB = 64

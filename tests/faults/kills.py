@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from tests.faults.cast import Cast
-from tests.faults.clinics import TEMPLATES, Rules
-from tests.faults.report import Result
-from tests.faults.scene import Scene
+from tests.faults.scenes.cast import Cast
+from tests.faults.scenes.clinics import TEMPLATES, Rules
+from tests.faults.scenes.report import Result
+from tests.faults.scenes.scene import Scene
 
 ANSWERS = {
     "accept-never-answer": 0.01,
@@ -142,7 +142,7 @@ def precise_kills_of_bare_workers(plan: Plan) -> Result:
     began = time.monotonic()
     with _killing_provider(plan) as scene:
         scene.web()
-        scene.stack.module("tests.faults.bare_workers", str(BARE_WORKERS))
+        scene.stack.module("tests.faults.scenes.bare_workers", str(BARE_WORKERS))
         _kill_until_enough(scene, plan, meanwhile=lambda: None)
         result = scene.result("killed as a text is taken, without Celery", since=began)
         return _as_many(result, plan)
@@ -161,7 +161,7 @@ def rivals(plan: Plan) -> Result:
         scene.enrol(plan.patients, over=plan.over, begin=0)
         scene.web()
         for _ in range(RIVALS):
-            scene.stack.module("tests.faults.bare_workers", "1")
+            scene.stack.module("tests.faults.scenes.bare_workers", "1")
             scene.kills["dispatchers at once"] += 1
         scene.wait_until_handed_over(seconds=plan.over + 240)
         return scene.result("rival dispatchers", since=began)
@@ -181,7 +181,7 @@ def frozen_in_calls(plan: Plan) -> Result:
             scene.twilio.plan("accept-stop-caller", skip=skip, seconds=FROZEN)
         scene.enrol(plan.patients, over=plan.over)
         scene.web()
-        scene.stack.module("tests.faults.bare_workers", str(BARE_WORKERS))
+        scene.stack.module("tests.faults.scenes.bare_workers", str(BARE_WORKERS))
         scene.wait_until_handed_over(seconds=plan.over + 240)
         time.sleep(FROZEN if plan.freezes else 0)  # What is frozen yet may still call.
         return scene.result("workers frozen in mid-call", since=began)

@@ -9,8 +9,8 @@ import time
 from collections import Counter
 
 from tests.faults.kills import Plan
-from tests.faults.reckoning import Reckoning
-from tests.faults.report import Result
+from tests.faults.scenes.reckoning import Reckoning
+from tests.faults.scenes.report import Result
 from tests.support.stacks import ROOT
 
 STEPS = 60

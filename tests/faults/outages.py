@@ -8,11 +8,11 @@ from pathlib import Path
 
 from followup.clock import TimeLapseClock
 from followup.domain.lifecycle import State
-from tests.faults.cast import Cast
-from tests.faults.clinics import Rules
 from tests.faults.kills import Plan
-from tests.faults.report import Result
-from tests.faults.scene import Scene
+from tests.faults.scenes.cast import Cast
+from tests.faults.scenes.clinics import Rules
+from tests.faults.scenes.report import Result
+from tests.faults.scenes.scene import Scene
 from tests.support.apps import messages
 
 SPEED = 360

@@ -19,7 +19,7 @@ from tests.faults.kills import (
 )
 from tests.faults.model import model
 from tests.faults.outages import dispatcher_stopped, skewed_worker
-from tests.faults.report import Result
+from tests.faults.scenes.report import Result
 from tests.faults.soak import soak
 
 

@@ -21,11 +21,11 @@ from followup.store.models.audit import AuditEvent
 from followup.store.models.base import Base
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Attempt
-from tests.faults.cast import Cast
-from tests.faults.clinics import Rules
 from tests.faults.kills import Plan
-from tests.faults.report import Result
-from tests.faults.scene import Scene
+from tests.faults.scenes.cast import Cast
+from tests.faults.scenes.clinics import Rules
+from tests.faults.scenes.report import Result
+from tests.faults.scenes.scene import Scene
 
 SPEED = 60
 """Two and a half days in an hour."""

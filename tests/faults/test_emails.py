@@ -6,8 +6,8 @@ import pytest
 
 from tests.faults.emails import email_faults
 from tests.faults.kills import Plan
-from tests.faults.post_office import KILL
-from tests.faults.report import Show
+from tests.faults.scenes.post_office import KILL
+from tests.faults.scenes.report import Show
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(420)]
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.faults.embedded import disk_full, embedded_kills
 from tests.faults.kills import Plan
-from tests.faults.report import Show
+from tests.faults.scenes.report import Show
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(420)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.faults.kills import Plan, precise_kills, precise_kills_of_bare_workers, random_kills
-from tests.faults.report import Show
+from tests.faults.scenes.report import Show
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(420)]
 

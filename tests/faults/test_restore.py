@@ -17,8 +17,8 @@ from followup.clock import SystemClock
 from followup.enrolment.enrol import enrol
 from followup.monitoring.balance import balance
 from followup.providers.twilio.webhooks import INBOUND_PATH
-from tests.faults.clinics import Rules, request_due_at
-from tests.faults.scene import QUICK, SENDER, Scene
+from tests.faults.scenes.clinics import Rules, request_due_at
+from tests.faults.scenes.scene import QUICK, SENDER, Scene
 from tests.stand_ins.twilio import TwilioStandIn
 from tests.support.apps import make_app
 from tests.support.servers import HOST, free_port

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.clinics import Rules
-from tests.faults.scene import Scene
+from tests.faults.scenes.clinics import Rules
+from tests.faults.scenes.scene import Scene
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
 

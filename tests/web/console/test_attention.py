@@ -28,7 +28,7 @@ from tests.support.apps import (
 )
 from tests.support.people import CLINIC, ENROLLED_AT, SMS
 from tests.support.scripted_channel import refuse
-from tests.web.console.test_patient import statements, write
+from tests.web.console.patients.test_patient import statements, write
 
 SOON = ENROLLED_AT + timedelta(minutes=5)
 

@@ -17,7 +17,7 @@ from followup.store.models.patients import Patient
 from followup.wording.audit_verbs import AUDIT_VERBS
 from tests.support.apps import enrol_many, enrol_one, rows, run_until
 from tests.support.people import ENROLLED_AT
-from tests.web.console.test_patient import statements, write
+from tests.web.console.patients.test_patient import statements, write
 from tests.web.console.visitors import join
 
 FOLLOWUP = Path(__file__).parents[3] / "followup"

@@ -9,7 +9,7 @@ import pytest
 from followup.domain.roles import Role
 from followup.web.console.framework.csp import FRAMED_POLICY
 from tests.support.apps import clock_of, shipped_catalogue, shipped_content
-from tests.web.console.test_patient import statements
+from tests.web.console.patients.test_patient import statements
 from tests.web.console.visitors import join
 
 SAMPLE = "on=23&on-month=10&on-year=2026&at=16:00"

@@ -19,7 +19,7 @@ from tests.support.apps import a_message, clock_of, enrol_one, make_app, run_unt
 from tests.support.people import ENROLLED_AT, SMS
 from tests.support.scripted_channel import refuse
 from tests.web.console.conftest import make_asgi
-from tests.web.console.test_patient import statements, write
+from tests.web.console.patients.test_patient import statements, write
 from tests.web.console.visitors import join
 
 SOON = ENROLLED_AT + timedelta(minutes=5)

@@ -30,8 +30,8 @@ from tests.support.people import nhs_number
 from tests.support.returned_mails import returned_mail
 from tests.support.scripted_channel import refuse
 from tests.web.console.conftest import make_asgi
-from tests.web.console.test_enrol import EVERYTHING, NAME, WHO
-from tests.web.console.test_patient import statements
+from tests.web.console.patients.test_enrol import EVERYTHING, NAME, WHO
+from tests.web.console.patients.test_patient import statements
 from tests.web.console.visitors import Visitor, join
 
 ONE_THING = {

@@ -17,7 +17,7 @@ from tests.support.apps import enrol_one, rows, run_until, states
 from tests.support.people import ENROLLED_AT
 from tests.support.servers import free_port
 from tests.web.conftest import settings_for
-from tests.web.console.test_patient import statements
+from tests.web.console.patients.test_patient import statements
 from tests.web.console.visitors import HOME, join
 
 

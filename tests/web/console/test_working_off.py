@@ -11,7 +11,7 @@ from tests.support.apps import enrol_one, messages, run_until, sms_of, tasks
 from tests.support.people import ENROLLED_AT, SMS
 from tests.support.scripted_channel import refuse
 from tests.web.console.conftest import make_asgi
-from tests.web.console.test_patient import write
+from tests.web.console.patients.test_patient import write
 from tests.web.console.visitors import HOME, join
 
 SOON = ENROLLED_AT + timedelta(minutes=5)

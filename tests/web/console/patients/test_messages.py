@@ -14,7 +14,7 @@ from followup.web.console.pages.messages import PILLS
 from tests.support.apps import a_message, clock_of, enrol_one, messages, rows, run_until, sms_of
 from tests.support.people import ENROLLED_AT, SMS
 from tests.support.scripted_channel import refuse
-from tests.web.console.test_patient import statements
+from tests.web.console.patients.test_patient import statements
 from tests.web.console.visitors import HOME
 
 

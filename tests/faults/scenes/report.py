@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tests.faults.reckoning import Reckoning
+from tests.faults.scenes.reckoning import Reckoning
 
 HEAD = (
     *("run", "seed", "injected", "SIGKILLs", "due", "taken"),

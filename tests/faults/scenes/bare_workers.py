@@ -1,6 +1,6 @@
 """Workers without Celery: claim, send and sweep in forked processes, each replaced when it dies.
 
-    python -m tests.faults.bare_workers 4
+    python -m tests.faults.scenes.bare_workers 4
 
 What they run is the product's own; a pair of sockets stands in for the broker. A dead one costs a
 fork and a connection, so that a thousand can be killed in minutes. All end with their parent.

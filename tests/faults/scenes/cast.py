@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import psutil
 
-from tests.faults.scene import Scene
+from tests.faults.scenes.scene import Scene
 from tests.support.stacks import Running
 
 LONGEST_START = 60

@@ -40,8 +40,8 @@ from tests.support.apps import (
 from tests.support.people import EMAIL, ENROLLED_AT, SMS
 from tests.support.scripted_channel import ScriptedChannel, refuse
 from tests.web.console.conftest import make_asgi
+from tests.web.console.patients.test_enrol import EVERYTHING, NAME, PAGES, REACH, WHO
 from tests.web.console.test_attention import failed  # noqa: F401 - a fixture
-from tests.web.console.test_enrol import EVERYTHING, NAME, PAGES, REACH, WHO
 from tests.web.console.visitors import join
 
 MOBILE = "+447700900123"

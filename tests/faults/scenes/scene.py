@@ -32,9 +32,9 @@ from followup.enrolment.enrol import enrol
 from followup.store.models.messages import Message
 from followup.store.models.operations import Sweep
 from tests.faults.breaking import broken, require_well_broken
-from tests.faults.clinics import Rules, request_due_at
-from tests.faults.reckoning import Reckoning, Taken, reckon, taken_by_twilio
-from tests.faults.report import Result
+from tests.faults.scenes.clinics import Rules, request_due_at
+from tests.faults.scenes.reckoning import Reckoning, Taken, reckon, taken_by_twilio
+from tests.faults.scenes.report import Result
 from tests.stand_ins.twilio import TwilioStandIn
 from tests.support.apps import make_app
 from tests.support.servers import PostgresServer, RedisServer, free_port

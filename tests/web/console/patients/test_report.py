@@ -16,7 +16,7 @@ from followup.web.console.words.report_pdf import printable
 from tests.support.apps import clock_of, enrol_one, rows, run_until, sms_of
 from tests.support.people import ENROLLED_AT, nhs_number
 from tests.support.scripted_channel import refuse
-from tests.web.console.test_patient import statements, write
+from tests.web.console.patients.test_patient import statements, write
 
 
 @pytest.fixture

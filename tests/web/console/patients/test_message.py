@@ -24,7 +24,7 @@ from tests.support.apps import (
 )
 from tests.support.people import EMAIL, ENROLLED_AT, SMS
 from tests.support.scripted_channel import refuse
-from tests.web.console.test_patient import statements
+from tests.web.console.patients.test_patient import statements
 from tests.web.console.visitors import HOME
 
 SOON = ENROLLED_AT + timedelta(minutes=5)

@@ -56,6 +56,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
     Counting costs a quarter of the processor time. A test that runs on both databases counts on
     SQLite, and one that drives a browser goes through pages that those of the console go through.
+    Others are marked.
     """
     counting = Coverage.current()
     if counting is None or not _goes_again(item):
@@ -70,7 +71,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def _goes_again(item: pytest.Item) -> bool:
     chosen = getattr(item, "callspec", None)
     on_both = chosen is not None and "postgres" in chosen.params.values()
-    return on_both or item.get_closest_marker("browser") is not None
+    return on_both or any(item.get_closest_marker(name) for name in ("browser", "uncounted"))
 
 
 @pytest.fixture(autouse=True)

@@ -650,6 +650,7 @@ def app_on(url: str) -> AppContext:
     return make_app(url, clock=clock, channels=channels, standby=standby, breaker=Toggled())
 
 
+@pytest.mark.uncounted
 @pytest.mark.slow
 @pytest.mark.timeout(7200 if LONG_RUN else 600)
 def test_the_promises_hold_in_any_order_on_sqlite(migrated_sqlite: Path, tmp_path: Path):
@@ -663,6 +664,7 @@ def test_the_promises_hold_in_any_order_on_sqlite(migrated_sqlite: Path, tmp_pat
     run(new_app, examples=EXAMPLES)
 
 
+@pytest.mark.uncounted
 @pytest.mark.slow
 @pytest.mark.timeout(7200 if LONG_RUN else 600)
 def test_the_promises_hold_in_any_order_on_postgresql(

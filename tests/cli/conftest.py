@@ -15,10 +15,9 @@ from typing import Any, NamedTuple
 import pytest
 from typer.testing import CliRunner
 
-from followup.catalogue.load import Catalogue, load_catalogue
 from followup.cli.framework.registry import app
 from followup.context import AppContext
-from tests.support.apps import MASTER_KEY, HandClock, make_app, shipped_catalogue, shipped_content
+from tests.support.apps import MASTER_KEY, HandClock, make_app, read_shipped_files_once
 from tests.support.people import ENROLLED_AT, PROCEDURE_AT, nhs_number
 
 FOLLOWUP = Path(sys.executable).with_name("followup")
@@ -27,14 +26,7 @@ SECONDS = 60
 
 @pytest.fixture(autouse=True)
 def _shipped_files_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spare each command of these tests the reading of what is shipped; other folders are read."""
-
-    def catalogue(folder: Path | None) -> Catalogue:
-        return shipped_catalogue() if folder is None else load_catalogue(folder)
-
-    content = shipped_content()
-    monkeypatch.setattr("followup.bootstrap.load_catalogue", catalogue)
-    monkeypatch.setattr("followup.bootstrap.Content.load", lambda: content)
+    read_shipped_files_once(monkeypatch)
 
 
 class Answer(NamedTuple):

@@ -28,13 +28,19 @@ from followup.content.metadata import Meta
 from followup.domain.lifecycle import MOVES, State
 from tests.cli.conftest import FOLLOWUP, CommandLine, enrolled
 from tests.documents import NAMES, ROOT, Block, all_blocks, blocks_of, commands_in, read, texts_of
-from tests.support.apps import HandClock, make_app
+from tests.support.apps import HandClock, make_app, read_shipped_files_once
 from tests.support.people import nhs_number
 from tests.support.servers import HOST, PostgresServer
 from tests.web.conftest import key_for, served
 
 SLOW = pytest.mark.slow
 HEAD = "docs/writing-a-protocol.md"
+
+
+@pytest.fixture(autouse=True)
+def _shipped_files_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_shipped_files_once(monkeypatch)
+
 
 # ------------------------------------------------------------------------------------ rules
 

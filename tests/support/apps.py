@@ -16,10 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
 from threading import Lock
 from typing import Any
 from uuid import UUID
 
+import pytest
 from sqlalchemy import func, insert, select
 
 from followup.catalogue.load import Catalogue, load_catalogue
@@ -131,6 +133,17 @@ def shipped_catalogue() -> Catalogue:
 def shipped_content() -> Content:
     """Return what is shipped, read once."""
     return Content.load()
+
+
+def read_shipped_files_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare each command of a test the reading of what is shipped; other folders are read."""
+
+    def catalogue(folder: Path | None) -> Catalogue:
+        return shipped_catalogue() if folder is None else load_catalogue(folder)
+
+    content = shipped_content()
+    monkeypatch.setattr("followup.bootstrap.load_catalogue", catalogue)
+    monkeypatch.setattr("followup.bootstrap.Content.load", lambda: content)
 
 
 def make_app(

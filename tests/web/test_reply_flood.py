@@ -33,6 +33,7 @@ def form(serial: int) -> dict[str, str]:
     }
 
 
+@pytest.mark.uncounted
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_flood_of_replies_loses_none_and_puts_red_flags_first(app):

@@ -24,10 +24,17 @@ from followup.wording.enrolments import ENROLMENTS
 from followup.wording.failure_reasons import PHONE
 from followup.wording.states import STATES
 from followup.wording.worklist import KINDS
-from tests.support.apps import MASTER_KEY, enrol_one, rows
+from tests.support.apps import MASTER_KEY, enrol_one, read_shipped_files_once, rows
 from tests.support.people import CLINIC, ENROLLED_AT
 from tests.web.conftest import settings_for
 from tests.web.console.visitors import HOME, Seen, join
+
+pytestmark = pytest.mark.uncounted
+
+
+@pytest.fixture(autouse=True)
+def _shipped_files_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_shipped_files_once(monkeypatch)
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from shutil import copyfile
 
 import pytest
 from fastapi import FastAPI
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 
 from followup.context import AppContext
 from followup.domain.roles import Role
@@ -16,6 +18,13 @@ from followup.web.app import create_app
 from tests.support.apps import make_app
 from tests.web.conftest import settings_for
 from tests.web.console.visitors import HOME, Visitor, join
+
+
+@pytest.fixture(autouse=True)
+def _passwords_are_hashed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare each sign-in the work that makes guessing dear: see `tests/staff/test_passwords.py`."""
+    quick = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
+    monkeypatch.setattr("followup.staff.passwords._hasher", lambda: quick)
 
 
 def make_asgi(app: AppContext, **given: object) -> FastAPI:

@@ -83,6 +83,7 @@ def test_nobody_gets_further_than_the_sign_in_page(shared_asgi, page):
         assert answer.headers["location"].startswith("/sign-in")
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize("role", list(Role))
 @pytest.mark.parametrize("page", PAGES, ids=ids)
 def test_a_role_opens_its_own_pages_and_no_others(shared_app, shared_asgi, page, role):
@@ -98,6 +99,7 @@ def test_a_role_opens_its_own_pages_and_no_others(shared_app, shared_asgi, page,
         assert answer.status_code == 403
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize("stage", [Stage.CODE, Stage.ENROL_CODE])
 @pytest.mark.parametrize("page", PAGES, ids=ids)
 def test_a_password_alone_opens_nothing_while_the_code_is_owed(
@@ -110,6 +112,7 @@ def test_a_password_alone_opens_nothing_while_the_code_is_owed(
         assert answer.headers["location"].startswith("/sign-in/")
 
 
+@pytest.mark.uncounted
 @pytest.mark.parametrize("page", [each for each in PAGES if each.method == "POST"], ids=ids)
 @pytest.mark.parametrize(
     "headers",

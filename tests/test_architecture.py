@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import hypothesis
@@ -16,6 +17,8 @@ from tasks.app import TASK_SECONDS, app
 ROOT = Path(__file__).parents[1]
 PRODUCT = ("followup", "tasks", "config", "templates")
 
+MOST_FILES = 25
+
 PATIENT_FIELDS = {
     "name", "mobile", "email", "nhs_number", "date_of_birth", "body", "text", "to", "subject",
     "html", "address", "person", "patient", "words",
@@ -26,8 +29,15 @@ PATIENT_FIELDS = {
 def sources(*folders: str) -> Iterator[tuple[str, ast.Module]]:
     """Yield every module of these folders, parsed, by its path below the root."""
     for folder in folders or PRODUCT:
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+        yield from _parsed(folder)
+
+
+@cache
+def _parsed(folder: str) -> tuple[tuple[str, ast.Module], ...]:
+    return tuple(
+        (path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8")))
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    )
 
 
 def calls(tree: ast.AST) -> Iterator[ast.Call]:
@@ -395,6 +405,30 @@ def _limits_examples(tree: ast.AST) -> list[int]:
         if keyword.arg == "deadline"
         and not (isinstance(keyword.value, ast.Constant) and keyword.value.value is None)
     ]
+
+
+def _crowded(*tops: Path) -> dict[str, int]:
+    """Return the folders that hold more files than one can take in, with how many."""
+    folders = [each for top in tops for each in (top, *top.rglob("*/"))]
+    counts = {
+        each.as_posix(): sum(one.is_file() for one in each.iterdir())
+        for each in folders
+        if each.name != "__pycache__"
+    }
+    return {folder: count for folder, count in counts.items() if count > MOST_FILES}
+
+
+def test_no_folder_holds_more_files_than_one_can_take_in():
+    assert _crowded(*(ROOT / name for name in (*PRODUCT, "docs", "scripts", "tests"))) == {}
+
+
+def test_the_search_for_crowded_folders_finds_one(tmp_path):
+    full = tmp_path / "full"
+    full.mkdir()
+    for serial in range(MOST_FILES + 1):
+        (full / f"{serial}.py").touch()
+
+    assert _crowded(tmp_path) == {full.as_posix(): MOST_FILES + 1}
 
 
 def test_no_test_fails_for_being_slow():

@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from followup.catalogue.bank_holidays import bank_holidays, office_is_open
-from followup.catalogue.load import load_catalogue
 from followup.cli.service.check_parts import _holidays_running_out
 from followup.context import OnCall
 from followup.domain.clinics.office_time import after_office_time
@@ -16,11 +15,11 @@ from followup.domain.triage.triage import sort_reply
 from followup.store.models.messages import InboundMessage
 from followup.worklist.items import open_items
 from tests.replies.test_inbound import MOBILE, STRANGER, in_force, replies, take
-from tests.support.apps import clock_of, enrol_one, rows, run_jobs, sms_of, tasks
+from tests.support.apps import clock_of, enrol_one, rows, run_jobs, shipped_catalogue, sms_of, tasks
 from tests.support.people import ENROLLED_AT
 from tests.support.scripted_channel import refuse
 
-CLINIC = load_catalogue().clinics["derriford-pain"]
+CLINIC = shipped_catalogue().clinics["derriford-pain"]
 
 
 @pytest.fixture
@@ -254,7 +253,7 @@ def test_office_time_passes_only_while_the_office_is_open(start, hours, end):
 
 
 def test_an_operator_hears_when_the_known_bank_holidays_run_out():
-    catalogue = load_catalogue()
+    catalogue = shipped_catalogue()
 
     assert _holidays_running_out(catalogue, today=date(2026, 11, 22)) == []
     [said] = _holidays_running_out(catalogue, today=date(2035, 1, 1))

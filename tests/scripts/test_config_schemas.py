@@ -10,9 +10,9 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 
-from followup.catalogue.load import load_catalogue
 from followup.data_files import data_folder
 from scripts.config_schemas import PUBLISHED, schema_text, write_schemas
+from tests.support.apps import shipped_catalogue
 
 CONFIG = Path(str(data_folder("config")))
 SHIPPED = {
@@ -57,7 +57,7 @@ def test_a_shipped_file_names_its_schema_and_keeps_to_it(name, file):
 
 def spoiled(*path: object, value: object) -> dict[str, object]:
     """Return the nerve root block with one value changed."""
-    definition = copy.deepcopy(load_catalogue().definition("nerve-root-block"))
+    definition = copy.deepcopy(shipped_catalogue().definition("nerve-root-block"))
     inner = definition
     for part in path[:-1]:
         inner = inner[part]

@@ -25,6 +25,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from followup.domain.enrolment_objection import EnrolmentObjection
+
 
 class FollowupError(Exception):
     """Something that a person can be told in a sentence; `str()` is that sentence."""
@@ -60,13 +62,23 @@ class Conflict(FollowupError):
 
 
 class AlreadyEnrolled(Conflict):
-    """The patient is enrolled for this procedure already."""
+    """The patient is enrolled for this procedure already.
 
-    def __init__(self, enrolment_id: UUID) -> None:
+    `objection` is what that enrolment will not send, and `told` says so in a sentence.
+    """
+
+    def __init__(
+        self,
+        enrolment_id: UUID,
+        *,
+        objection: EnrolmentObjection | None = None,
+        told: str = "",
+    ) -> None:
         self.enrolment_id = enrolment_id
+        self.objection = objection
         super().__init__(
             f"this patient is already enrolled for this procedure, as enrolment {enrolment_id}; "
-            "look at that one, or reschedule it if the time has changed"
+            f"look at that one, or reschedule it if the time has changed{told and f'. {told}'}"
         )
 
 

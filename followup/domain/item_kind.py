@@ -25,6 +25,8 @@ class ItemKind(StrEnum):
     SET_UP = "set-up"
     """A message that can't be made before an operator has corrected something."""
     READING_NEED = "reading-need"
+    ENROLLED_AFTER_STOP = "enrolled-after-stop"
+    """Somebody who wants no messages was enrolled again."""
     NO_ANSWER = "no-answer"
     """The patient did not answer a question of ours in time."""
     CALL_WANTED = "call-wanted"

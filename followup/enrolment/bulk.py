@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
+from followup.consent.in_force import ObjectionsInForce
 from followup.context import AppContext, UnitOfWork
 from followup.domain.errors import AlreadyEnrolled
 from followup.enrolment.enrol import (
@@ -21,11 +22,13 @@ from followup.enrolment.enrol import (
     enrol_in,
     new_enrolment,
     new_enrolments,
+    objections_to,
     timeline_of,
 )
 from followup.enrolment.existing import PatientKey, known_patients, patient_keys
 from followup.enrolment.message_rows import add_generations
 from followup.enrolment.missed_steps import ask_to_call
+from followup.enrolment.objections import heed_objections
 from followup.enrolment.reading_needs import ask_for_help
 from followup.patients import records as patients
 from followup.store.audit_log import record_events
@@ -43,10 +46,12 @@ def enrol_all(
     checked = [check_request(app, request) for request in requests]
 
     def work(session: Session) -> list[Enrolled]:
+        in_force = objections_to(session, app, requests)
         fresh = _fresh(session, app, checked)
-        done = dict(zip(fresh, _enrol_fresh(session, app, fresh, actor=actor), strict=True))
+        enrolled = _enrol_fresh(session, app, fresh, in_force, actor=actor)
+        done = dict(zip(fresh, enrolled, strict=True))
         return [
-            done.get(place) or enrol_in(session, app, each, actor=actor)
+            done.get(place) or enrol_in(session, app, each, actor=actor, in_force=in_force)
             for place, each in enumerate(checked)
         ]
 
@@ -60,7 +65,7 @@ def enrol_all_again(app: AppContext, request: EnrolmentRequest, *, actor: str) -
     except AlreadyEnrolled as error:
         if request.reference is not None:
             raise
-        return Enrolled(enrolment_id=error.enrolment_id, created=False)
+        return Enrolled(enrolment_id=error.enrolment_id, created=False, objection=error.objection)
 
 
 def _fresh(
@@ -86,7 +91,12 @@ def _fresh(
 
 
 def _enrol_fresh(
-    session: Session, app: AppContext, fresh: Mapping[int, CheckedEnrolment], *, actor: str
+    session: Session,
+    app: AppContext,
+    fresh: Mapping[int, CheckedEnrolment],
+    in_force: ObjectionsInForce,
+    *,
+    actor: str,
 ) -> list[Enrolled]:
     by, all_checked = app.by(actor), list(fresh.values())
     people = [
@@ -112,4 +122,11 @@ def _enrol_fresh(
         needs = each.request.person.needs
         if needs:
             ask_for_help(UnitOfWork(session, app, by), patient, needs, enrolment_id=enrolment.id)
-    return [Enrolled(enrolment_id=enrolment.id, created=True) for enrolment in enrolments]
+    return [
+        Enrolled(
+            enrolment_id=enrolment.id,
+            created=True,
+            objection=heed_objections(UnitOfWork(session, app, by), enrolment, patient, in_force),
+        )
+        for enrolment, patient in zip(enrolments, people, strict=True)
+    ]

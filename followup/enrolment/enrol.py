@@ -6,13 +6,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from followup.consent.in_force import (
+    Addresses,
+    ObjectionsInForce,
+    addresses_given,
+    addresses_of,
+    objections_of_people,
+)
 from followup.context import AppContext, ContentContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
+from followup.domain.enrolment_objection import EnrolmentObjection
 from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput, Problem
 from followup.domain.lifecycle import EnrolmentState
 from followup.domain.needs import ReadingNeed
@@ -24,6 +33,7 @@ from followup.enrolment.finish import finish_due_at
 from followup.enrolment.message_rows import TimelineRows, add_generations
 from followup.enrolment.missed_steps import ask_to_call
 from followup.enrolment.number_verification import keep_confirmed, verification_note
+from followup.enrolment.objections import heed_objections
 from followup.enrolment.page_tokens import make_page_token
 from followup.enrolment.reading_needs import ask_for_help
 from followup.patients import records as patients
@@ -33,6 +43,7 @@ from followup.store.engine.types import new_id
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
+from followup.wording.objections import objection_text
 
 AHEAD = timedelta(days=7)
 BEHIND = timedelta(days=42)
@@ -58,10 +69,22 @@ class EnrolmentRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolled:
-    """What came of it; `created` is false where the same reference was enrolled before."""
+    """What came of it; `created` is false where the same reference was enrolled before.
+
+    `objection` is what the patient wants no more of, and will not be sent.
+    """
 
     enrolment_id: UUID
     created: bool
+    objection: EnrolmentObjection | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreseen:
+    """What would come of it: `enrolment_id` is the enrolment that is there already."""
+
+    enrolment_id: UUID | None = None
+    objection: EnrolmentObjection | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,44 +143,91 @@ def check_request(app: ContentContext, request: EnrolmentRequest) -> CheckedEnro
     )
 
 
-def enrol(app: AppContext, request: EnrolmentRequest, *, actor: str) -> Enrolled:
+def enrol(app: AppContext, request: EnrolmentRequest, *, actor: str, asks: bool = True) -> Enrolled:
     """Enrol a patient, once per reference.
 
     Raises `InvalidInput` for a request that can't be carried out, `AlreadyEnrolled` where the
     patient has this procedure under another reference, and `Conflict` where the reference belongs
-    to another patient.
+    to another patient. `asks` is false where nobody is there to be asked about an objection.
     """
     checked = check_request(app, request)
     # Where somebody enrols the same patient at the same moment, `transact` runs it again, and then
     # theirs is there to be found.
-    return app.store.transact(lambda session: enrol_in(session, app, checked, actor=actor))
+    return app.store.transact(
+        lambda session: enrol_in(session, app, checked, actor=actor, asks=asks)
+    )
 
 
-def dry_run(session: Session, app: AppContext, checked: CheckedEnrolment) -> UUID | None:
-    """Return the enrolment that is there already, or None where there would be a new one.
+def dry_run(
+    session: Session,
+    app: AppContext,
+    checked: CheckedEnrolment,
+    *,
+    in_force: ObjectionsInForce | None = None,
+) -> Foreseen:
+    """Return what would come of it; `in_force` are the objections, where they are known.
 
     Raises what `enrol` would raise, and writes nothing.
     """
+    if in_force is None:
+        in_force = objections_to(session, app, [checked.request])
     patient = patients.find_by_identity(
         session, app.keyring.indexes, checked.request.person, clinic=checked.request.clinic
     )
-    already = _already(session, app, checked, patient)
-    if already is None and patient is not None:
+    already = _already(session, app, checked, patient, in_force)
+    if already is not None:
+        return Foreseen(enrolment_id=already.enrolment_id, objection=already.objection)
+    if patient is not None:
         _must_be_alive(patient)
-    return already
+    return foresee_new(app, checked.request, patient, in_force)
+
+
+def foresee_new(
+    app: AppContext,
+    request: EnrolmentRequest,
+    patient: Patient | None,
+    in_force: ObjectionsInForce,
+) -> Foreseen:
+    """Return what would come of an enrolment that nothing is there of."""
+    given = addresses_given(app.keyring.indexes, request.person)
+    # A contact detail that is left out is kept.
+    kept: Addresses = {} if patient is None else addresses_of(patient)
+    return Foreseen(
+        objection=in_force.against(
+            request.channels,
+            patient_id=None if patient is None else patient.id,
+            addresses={channel: index or kept.get(channel) for channel, index in given.items()},
+        )
+    )
+
+
+def objections_to(
+    session: Session, app: AppContext, requests: Iterable[EnrolmentRequest]
+) -> ObjectionsInForce:
+    """Return the objections in force that bear on requests: one query, however many they are."""
+    people = ((request.clinic, request.person) for request in requests)
+    return objections_of_people(session, app.keyring.indexes, people)
 
 
 def enrol_in(
-    session: Session, app: AppContext, checked: CheckedEnrolment, *, actor: str
+    session: Session,
+    app: AppContext,
+    checked: CheckedEnrolment,
+    *,
+    actor: str,
+    in_force: ObjectionsInForce | None = None,
+    asks: bool = True,
 ) -> Enrolled:
     """Enrol a patient within a transaction; raises what `enrol` does, but for `InvalidInput`."""
     request, by = checked.request, app.by(actor)
+    if in_force is None:
+        in_force = objections_to(session, app, [request])
     patient = patients.find_by_identity(
         session, app.keyring.indexes, request.person, clinic=request.clinic
     )
-    already = _already(session, app, checked, patient)
+    already = _already(session, app, checked, patient, in_force)
     if already is not None:
-        return Enrolled(enrolment_id=already, created=False)
+        return already
     patient = _write_patient(UnitOfWork(session, app, by), patient, request)
     keep_confirmed(UnitOfWork(session, app, by), patient, request.number)
     enrolment = new_enrolment(app, checked, patient, by=by)
@@ -169,7 +239,10 @@ def enrol_in(
     ask_to_call(UnitOfWork(session, app, by), timelines)
     needs = request.person.needs
     ask_for_help(UnitOfWork(session, app, by), patient, needs, enrolment_id=enrolment.id)
-    return Enrolled(enrolment_id=enrolment.id, created=True)
+    objection = heed_objections(
+        UnitOfWork(session, app, by), enrolment, patient, in_force, asks=asks
+    )
+    return Enrolled(enrolment_id=enrolment.id, created=True, objection=objection)
 
 
 def new_enrolment(
@@ -224,8 +297,12 @@ def new_enrolments(enrolment: Enrolment, checked: CheckedEnrolment) -> AuditEntr
 
 
 def _already(
-    session: Session, app: AppContext, checked: CheckedEnrolment, patient: Patient | None
-) -> UUID | None:
+    session: Session,
+    app: AppContext,
+    checked: CheckedEnrolment,
+    patient: Patient | None,
+    in_force: ObjectionsInForce,
+) -> Enrolled | None:
     """Return the enrolment that has this reference; raise if it or the procedure clashes."""
     request = checked.request
     if request.reference is not None:
@@ -243,10 +320,10 @@ def _already(
                     "another patient; give this one a reference of its own"
                 )
                 raise Conflict(message)
-            return there.id
+            return _as_it_stands(there, theirs, in_force)
     if patient is not None:
         same = session.scalar(
-            select(Enrolment.id).where(
+            select(Enrolment).where(
                 Enrolment.patient_id == patient.id,
                 Enrolment.protocol == request.protocol,
                 Enrolment.procedure_at == checked.procedure.at,
@@ -254,8 +331,17 @@ def _already(
             )
         )
         if same is not None:
-            raise AlreadyEnrolled(same)
+            objection = _as_it_stands(same, patient, in_force).objection
+            told = objection_text(objection, ZoneInfo(same.zone)) if objection else ""
+            raise AlreadyEnrolled(same.id, objection=objection, told=told)
     return None
+
+
+def _as_it_stands(enrolment: Enrolment, patient: Patient, in_force: ObjectionsInForce) -> Enrolled:
+    objection = in_force.against(
+        map(ChannelKind, enrolment.channels), patient_id=patient.id, addresses=addresses_of(patient)
+    )
+    return Enrolled(enrolment_id=enrolment.id, created=False, objection=objection)
 
 
 def _write_patient(unit: UnitOfWork, patient: Patient | None, request: EnrolmentRequest) -> Patient:

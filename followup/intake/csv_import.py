@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import BinaryIO, TypeVar
+from zoneinfo import ZoneInfo
 
 from followup.context import AppContext
+from followup.domain.enrolment_objection import EnrolmentObjection
 from followup.domain.errors import Conflict, InvalidInput, Problem
 from followup.enrolment.bulk import BATCH, enrol_all, enrol_all_again
 from followup.enrolment.enrol import EnrolmentRequest
@@ -21,13 +23,17 @@ ImportProgress = Callable[[int], None]
 
 @dataclass(slots=True)
 class ImportTally:
-    """How an import went. `complaints` are the lines that were refused, with why."""
+    """How an import went. `complaints` are the lines that were refused, with why.
+
+    `objections` are the lines of patients who want no messages, with their clinic's zone.
+    """
 
     rows: int = 0
     enrolled: int = 0
     already: int = 0
     refused: int = 0
     complaints: list[tuple[int, Problem]] = field(default_factory=list)
+    objections: dict[int, tuple[EnrolmentObjection, ZoneInfo]] = field(default_factory=dict)
 
     @property
     def new(self) -> int:
@@ -88,11 +94,13 @@ class CsvImport:
         problems = row.problems if forecast is None else in_columns(forecast.problems)
         if problems:
             self.tally.refuse(row.line, problems)
-        elif forecast is not None and forecast.enrolment_id is not None:
+            return False
+        if row.request is not None and forecast is not None:
+            self._note(row.line, row.request, forecast.objection)
+        if forecast is not None and forecast.enrolment_id is not None:
             self.tally.already += 1
-        else:
-            return True
-        return False
+            return False
+        return True
 
     def _write_batch(self, batch: list[Row], *, actor: str, partial: bool) -> None:
         requests = [(row.line, row.request) for row in batch if row.request is not None]
@@ -103,6 +111,8 @@ class CsvImport:
                 raise Conflict(self._clash(error)) from error
             self._write_singly(requests, actor=actor)
             return
+        for (line, request), result in zip(requests, results, strict=True):
+            self._note(line, request, result.objection)
         self._count(sum(result.created for result in results), of=len(results))
 
     def _write_singly(self, requests: list[tuple[int, EnrolmentRequest]], *, actor: str) -> None:
@@ -112,7 +122,17 @@ class CsvImport:
             except (Conflict, InvalidInput) as clash:
                 self.tally.refuse(line, (Problem("row", str(clash)),))
             else:
+                self._note(line, request, result.objection)
                 self._count(int(result.created), of=1)
+
+    def _note(
+        self, line: int, request: EnrolmentRequest, objection: EnrolmentObjection | None
+    ) -> None:
+        """Keep what is known last of a row: something may have come or gone since it was read."""
+        self.tally.objections.pop(line, None)
+        if objection is not None:
+            zone = self._app.catalogue.clinics[request.clinic].zone
+            self.tally.objections[line] = (objection, zone)
 
     def _count(self, created: int, *, of: int) -> None:
         self.tally.enrolled += created

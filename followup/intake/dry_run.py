@@ -8,19 +8,32 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from followup.consent.in_force import ObjectionsInForce
 from followup.context import AppContext
+from followup.domain.enrolment_objection import EnrolmentObjection
 from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput, Problem
-from followup.enrolment.enrol import CheckedEnrolment, EnrolmentRequest, check_request, dry_run
+from followup.enrolment.enrol import (
+    CheckedEnrolment,
+    EnrolmentRequest,
+    check_request,
+    dry_run,
+    foresee_new,
+    objections_to,
+)
 from followup.enrolment.existing import PatientKey, known_patients, patient_keys
 from followup.patients.records import identity_of
 
 
 @dataclass(frozen=True, slots=True)
 class DryRunResult:
-    """What enrolling would come to: new, there already (`enrolment_id`), or refused."""
+    """What enrolling would come to: new, there already (`enrolment_id`), or refused.
+
+    `objection` is what the patient wants no more of, and would not be sent.
+    """
 
     enrolment_id: UUID | None = None
     problems: tuple[Problem, ...] = ()
+    objection: EnrolmentObjection | None = None
 
 
 class DryRun:
@@ -38,9 +51,10 @@ class DryRun:
         keys = {line: self._keys(request) for line, request in requests}
         with self._app.store.read() as session:
             known = known_patients(session, (key for each in keys.values() for key in each))
+            in_force = objections_to(session, self._app, (request for _, request in requests))
             for line, request in requests:
                 is_known = not known.isdisjoint(keys[line])
-                yield line, self._examine(session, line, request, is_known=is_known)
+                yield line, self._examine(session, line, request, in_force, is_known=is_known)
 
     def _keys(self, request: EnrolmentRequest) -> frozenset[PatientKey]:
         indexes = self._app.keyring.indexes
@@ -49,7 +63,13 @@ class DryRun:
         )
 
     def _examine(
-        self, session: Session, line: int, request: EnrolmentRequest, *, is_known: bool
+        self,
+        session: Session,
+        line: int,
+        request: EnrolmentRequest,
+        in_force: ObjectionsInForce,
+        *,
+        is_known: bool,
     ) -> DryRunResult:
         try:
             checked = check_request(self._app, request)
@@ -58,14 +78,20 @@ class DryRun:
         twice = self._stands_twice(line, checked)
         if twice is not None:
             return DryRunResult(problems=(twice,))
-        return self._foresee(session, checked) if is_known else DryRunResult()
+        if not is_known:
+            foreseen = foresee_new(self._app, request, None, in_force)
+            return DryRunResult(objection=foreseen.objection)
+        return self._foresee(session, checked, in_force)
 
-    def _foresee(self, session: Session, checked: CheckedEnrolment) -> DryRunResult:
+    def _foresee(
+        self, session: Session, checked: CheckedEnrolment, in_force: ObjectionsInForce
+    ) -> DryRunResult:
         try:
-            return DryRunResult(dry_run(session, self._app, checked))
+            foreseen = dry_run(session, self._app, checked, in_force=in_force)
+            return DryRunResult(foreseen.enrolment_id, objection=foreseen.objection)
         except AlreadyEnrolled as error:
             if checked.request.reference is None:
-                return DryRunResult(error.enrolment_id)
+                return DryRunResult(error.enrolment_id, objection=error.objection)
             return DryRunResult(problems=(Problem("row", str(error)),))
         except Conflict as error:
             return DryRunResult(problems=(Problem("row", str(error)),))

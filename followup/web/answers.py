@@ -53,6 +53,19 @@ class MessageAnswer(BaseModel):
     provider_id: str | None
 
 
+class ObjectionAnswer(BaseModel):
+    """What the patient wants no more of, as far as the enrolment would send it."""
+
+    channel: ChannelKind | None = Field(description="Null where it is every message.")
+    since: datetime
+    covers_all: bool = Field(description="Whether nothing of the enrolment will be sent.")
+    message: str = Field(
+        examples=[
+            "The patient wants no messages since Mon 19 Oct 2026, 2:30pm; nothing will be sent."
+        ]
+    )
+
+
 class EnrolmentAnswer(BaseModel):
     """One enrolment, with the messages of all its timelines in the order they fall due."""
 
@@ -65,6 +78,9 @@ class EnrolmentAnswer(BaseModel):
     attributes: dict[str, Any]
     channels: list[ChannelKind]
     generation: int = Field(description="1, and one more for each change of the procedure's time.")
+    objection: ObjectionAnswer | None = Field(
+        description="In force now; null where the patient wants what they agreed to."
+    )
     messages: list[MessageAnswer]
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 
+from followup.consent.in_force import objection_to_enrolment
 from followup.context import AppContext
 from followup.domain.errors import InvalidInput, NotFound
 from followup.domain.lifecycle import State
 from followup.enrolment.enrol import enrol, message_rows
+from followup.enrolment.objections import objection_json
 from followup.enrolment.pause import pause_enrolment, resume_enrolment
 from followup.enrolment.reschedule import reschedule
 from followup.enrolment.withdraw import withdraw_enrolment
@@ -232,6 +235,7 @@ def _find(session: Session, caller: ApiClient, enrolment_id: str) -> Enrolment:
 def _enrolment(app: AppContext, caller: ApiClient, enrolment_id: str) -> dict[str, Any]:
     with app.store.read() as session:
         found = _find(session, caller, enrolment_id)
+        objection = objection_to_enrolment(session, found)
         messages = message_views(session, app, message_rows(session, found.id))
         return {
             "enrolment_id": str(found.id),
@@ -243,6 +247,7 @@ def _enrolment(app: AppContext, caller: ApiClient, enrolment_id: str) -> dict[st
             "attributes": found.attributes,
             "channels": found.channels,
             "generation": found.generation,
+            "objection": objection_json(objection, ZoneInfo(found.zone)) if objection else None,
             "messages": [message.as_json() for message in messages],
         }
 

@@ -67,6 +67,12 @@ KINDS: dict[ItemKind, Term] = {
         "our messages can’t meet the patient’s reading needs",
         to_do="Phone the patient and go through the advice.",
     ),
+    ItemKind.ENROLLED_AFTER_STOP: Term(
+        "Enrolled after asking us to stop",
+        "what the patient asked us to stop will not be sent",
+        to_do="Ask the patient whether they want messages again. If they do, restart messages on "
+        "the patient’s page or with followup start, or ask them to text START.",
+    ),
     ItemKind.NO_ANSWER: Term(
         "No answer to our question",
         to_do="Phone the patient and ask how they are.",
@@ -89,6 +95,12 @@ BY_EMAIL: dict[ItemKind, Term] = {
         "E-mail address not working",
         "the advice was sent another way meanwhile",
         to_do="Correct the e-mail address. The advice was sent by text meanwhile.",
+    ),
+    ItemKind.ENROLLED_AFTER_STOP: Term(
+        "Enrolled after asking us to stop e-mails",
+        "no e-mails will be sent",
+        to_do="Ask the patient whether they want e-mails again. If they do, restart messages on "
+        "the patient’s page or with followup start.",
     ),
 }
 """Where an e-mail is said otherwise than a text."""

@@ -51,6 +51,7 @@ URGENCY = {
     ItemKind.NO_ANSWER: 2,
     ItemKind.RESTORED: 2,
     ItemKind.READING_NEED: 3,
+    ItemKind.ENROLLED_AFTER_STOP: 3,
     ItemKind.NO_RECEIPT: 3,
     ItemKind.DUPLICATE: 3,
 }

@@ -155,3 +155,28 @@ def test_who_enrolled_is_kept(followup):
 
     assert events[0]["action"] == "enrolment.created"
     assert events[0]["actor"].startswith("cli:")
+
+
+def test_one_who_wants_no_messages_is_told_of_in_words_and_in_json(on_both):
+    enrolled(on_both, 7)
+    on_both("stop", "REF-7")
+
+    printed = enrolled(on_both, 7)
+    refused = on_both("enrol", "--json", "-", stdin=json.dumps(document(7, reference="OTHER")))
+    shown = on_both(
+        "enrol",
+        *OPTIONS,
+        *("--procedure-at", "2026-10-18T14:30", "--reference", "SECOND"),
+    )
+
+    told = "The patient wants no messages since Mon 19 Oct 2026, 3pm; nothing will be sent."
+    assert printed["objection"] == {
+        "channel": None,
+        "since": "2026-10-19T14:00:00Z",
+        "covers_all": True,
+        "message": told,
+    }
+    assert told in refused.json["error"]
+    assert told in shown.out
+    items = on_both("worklist", "--json").lines
+    assert [item["kind"] for item in items] == ["enrolled-after-stop"]

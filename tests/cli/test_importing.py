@@ -382,3 +382,32 @@ def drain(descriptor, into):
             into += os.read(descriptor, 4096)
         except OSError:
             return os.close(descriptor)
+
+
+def test_lines_of_patients_who_want_no_messages_are_named(on_both):
+    enrolled(on_both, 2)
+    on_both("stop", "REF-2")
+    file = file_of(
+        on_both, line(1), line(2, reference="SECOND", procedure_at="2026-10-18T14:30"), line(3)
+    )
+    told = "The patient wants no messages since Mon 19 Oct 2026, 3pm; nothing will be sent."
+
+    looked = on_both("import", file, "--dry-run")
+    done = on_both("import", file)
+    again = on_both("import", file, "--json").json
+
+    assert looked.out.splitlines()[1:] == [f"line 3: {told}"]
+    assert done.out.splitlines() == [
+        "3 patients enrolled; 0 are enrolled already, 0 refused.",
+        f"line 3: {told}",
+    ]
+    assert again["objections"] == [
+        {
+            "line": 3,
+            "channel": None,
+            "since": "2026-10-19T14:00:00Z",
+            "covers_all": True,
+            "message": told,
+        }
+    ]
+    assert len(on_both("worklist", "--json").lines) == 1

@@ -373,8 +373,7 @@ def test_a_stop_after_the_end_holds_for_whatever_comes_later(app: AppContext):
     assert [one.channel for one in rows(app, Objection)] == [None]
     again = enrol_one(app, reference="NEW", procedure_at=ALL_OVER)
     tick(app)
-    assert set(states(app, again).values()) <= {"planned", "suppressed"}
-    assert "suppressed" in states(app, again).values()
+    assert set(states(app, again).values()) == {"cancelled"}
 
 
 def test_a_start_after_the_end_plans_nothing(app: AppContext):

@@ -684,3 +684,22 @@ def test_answers_are_json_that_no_browser_takes_for_a_page(sqlite_app, sqlite_cl
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["x-content-type-options"] == "nosniff"
     json.loads(answer.content)
+
+
+def test_one_who_wrote_stop_is_enrolled_and_the_answer_says_that_nothing_goes(app, client, key):
+    wanted = enrol(client, key)
+    take_inbound(app, text("STOP"))
+
+    again = enrol(client, key)
+    second = enrol(client, key, reference="SECOND", procedure_at="2026-10-18T14:30:00+01:00")
+
+    assert wanted["objection"] is None
+    assert again["objection"] == second["objection"]
+    assert second["objection"] == {
+        "channel": None,
+        "since": "2026-10-19T14:00:00Z",
+        "covers_all": True,
+        "message": "The patient wants no messages since Mon 19 Oct 2026, 3pm; "
+        "nothing will be sent.",
+    }
+    assert {each["state"] for each in second["messages"]} == {"cancelled", "expired"}

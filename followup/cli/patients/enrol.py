@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -28,10 +29,13 @@ from followup.context import AppContext
 from followup.domain.errors import InvalidInput
 from followup.enrolment.enrol import Enrolled, EnrolmentRequest
 from followup.enrolment.enrol import enrol as enrol_patient
+from followup.enrolment.objections import objection_json
 from followup.enrolment.queries import find_enrolment, messages_of
 from followup.intake.json_shapes import read_enrolment
 from followup.intake.local_times import parse_day, parse_time
 from followup.messages.view import MessageView, message_views
+from followup.store.models.enrolments import Enrolment
+from followup.wording.objections import objection_text
 
 LONGEST_JSON = 1_000_000
 
@@ -122,11 +126,13 @@ def enrol(
     document = _read_json(json_file)
     with opened() as app:
         enrolled = enrol_patient(app, read_enrolment(app, document), actor=actor())
-        messages = _messages(app, enrolled)
+        enrolment, messages = _messages(app, enrolled)
+    objection, zone = enrolled.objection, ZoneInfo(enrolment.zone)
     say_json(
         {
             "enrolment_id": str(enrolled.enrolment_id),
             "created": enrolled.created,
+            "objection": objection_json(objection, zone) if objection else None,
             "messages": [message.as_json() for message in messages],
         }
     )
@@ -177,18 +183,20 @@ def _read_json(source: str) -> object:
         raise InvalidInput.of("json", "this is nested too deeply") from None
 
 
-def _messages(app: AppContext, enrolled: Enrolled) -> list[MessageView]:
+def _messages(app: AppContext, enrolled: Enrolled) -> tuple[Enrolment, list[MessageView]]:
     with app.store.read() as session:
         enrolment = find_enrolment(session, str(enrolled.enrolment_id))
-        return message_views(session, app, messages_of(session, enrolment))
+        return enrolment, message_views(session, app, messages_of(session, enrolment))
 
 
 def _show(app: AppContext, enrolled: Enrolled) -> None:
-    messages = _messages(app, enrolled)
+    enrolment, messages = _messages(app, enrolled)
     if enrolled.created:
         say(f"Enrolled as {enrolled.enrolment_id}: {summary(messages)}.")
     else:
         say(f"Enrolled already, as {enrolled.enrolment_id}: nothing was changed.")
+    if enrolled.objection is not None:
+        say(objection_text(enrolled.objection, ZoneInfo(enrolment.zone)))
     say()
     print_timeline(messages, with_state=not enrolled.created)
     note(f"See it again with: followup timeline {enrolled.enrolment_id}")

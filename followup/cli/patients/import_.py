@@ -17,9 +17,11 @@ from followup.cli.framework.options import AsJson, Clinic, Protocol
 from followup.cli.framework.screen import console, note, say, say_json
 from followup.context import AppContext
 from followup.domain.errors import InvalidInput
+from followup.enrolment.objections import objection_json
 from followup.intake.csv_import import CsvImport, ImportProgress, ImportTally
 from followup.intake.csv_rows import Defaults
 from followup.wording.formats import count
+from followup.wording.objections import objection_text
 
 CHUNK = 1 << 16
 LISTED = 100
@@ -135,6 +137,10 @@ def _as_json(tally: ImportTally, *, dry_run: bool, stopped: bool) -> dict[str, A
             {"line": line, "field": problem.field, "message": problem.message}
             for line, problem in tally.in_order()
         ],
+        "objections": [
+            {"line": line, **objection_json(*found)}
+            for line, found in sorted(tally.objections.items())
+        ],
     }
     if stopped:
         told["error"] = "nothing was written, because rows were refused"
@@ -157,6 +163,15 @@ def _show(tally: ImportTally, *, dry_run: bool, stopped: bool) -> None:
         say(f"{count(tally.new, 'patient')} would be enrolled; {figures}. Nothing was written.")
     else:
         say(f"{count(tally.enrolled, 'patient')} enrolled; {figures}.")
+    if not stopped or dry_run:
+        _show_objections(tally)
+
+
+def _show_objections(tally: ImportTally) -> None:
+    for line, found in sorted(tally.objections.items())[:LISTED]:
+        say(f"line {line}: {objection_text(*found)}")
+    if len(tally.objections) > LISTED:
+        say(f"... and {len(tally.objections) - LISTED} more; --json lists all.")
 
 
 def _count(count: int, one: str, many: str) -> str:

@@ -10,10 +10,12 @@ from starlette.responses import Response
 
 from followup.content.languages import staff_name
 from followup.domain.contact import parse_mobile, parse_nhs_number
+from followup.domain.enrolment_objection import EnrolmentObjection
 from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput, NotFound, Problem
 from followup.enrolment.enrol import (
     CheckedEnrolment,
     EnrolmentRequest,
+    Foreseen,
     check_request,
     dry_run,
     enrol,
@@ -45,6 +47,7 @@ from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import CHANGE_PATIENTS, Pages
 from followup.web.console.pages.number_verification import before_test, by_text, send, wants_test
 from followup.web.console.pages.patient import record_look
+from followup.wording.objections import objection_text
 
 KIND = "enrolment"
 ORDER = tuple(STEPS)
@@ -199,7 +202,7 @@ def _check_page(here: Here, draft: Draft, *, problems: Sequence[Problem] = ()) -
     if checked is None:
         form = form.refused(*found)
         return _draft_page(here, draft, step_of(found[0].field), form=form)
-    clash, told = _foreseen(here, checked)
+    clash, objection, told = _foreseen(here, checked)
     linked = tuple(Problem("answers", problem.message) for problem in (*problems, *told))
     return here.page(
         "enrol/check.html",
@@ -209,6 +212,7 @@ def _check_page(here: Here, draft: Draft, *, problems: Sequence[Problem] = ()) -
         person=request.person,
         number=request.number,
         clash=clash,
+        objection=objection_text(objection, checked.clinic.zone) if objection else None,
         views=preview_enrolment(here.app, checked),
         language=staff_name(request.person.language),
         language_note=language_note(
@@ -232,25 +236,27 @@ def _checked(
         return None, [fields_of_check(problem) for problem in error.problems]
 
 
-def _foreseen(here: Here, checked: CheckedEnrolment) -> tuple[Enrolment | None, list[Problem]]:
-    """Return the enrolment that is there already, and what else would keep it from being made."""
+def _foreseen(
+    here: Here, checked: CheckedEnrolment
+) -> tuple[Enrolment | None, EnrolmentObjection | None, list[Problem]]:
+    """Return the enrolment that is there already, the objection in force, and what forbids it."""
     try:
         with here.app.store.read() as session:
-            there = dry_run(session, here.app, checked)
+            foreseen = dry_run(session, here.app, checked)
     except AlreadyEnrolled as error:
-        there = error.enrolment_id
+        foreseen = Foreseen(enrolment_id=error.enrolment_id, objection=error.objection)
     except Conflict as error:
-        return None, [Problem("answers", str(error))]
-    if there is None:
-        return None, []
+        return None, None, [Problem("answers", str(error))]
+    if foreseen.enrolment_id is None:
+        return None, foreseen.objection, []
     with here.app.store.read() as session:
-        return session.get(Enrolment, there), []
+        return session.get(Enrolment, foreseen.enrolment_id), foreseen.objection, []
 
 
 def _done(here: Here, enrolment_id: object) -> Response:
     with here.app.store.read() as session:
         patient_id = session.get_one(Enrolment, enrolment_id).patient_id
-    return here.go(f"/patients/{patient_id}?done=enrolled")
+    return here.go(f"/patients/{patient_id}?done=enrolled&enrolment={enrolment_id}")
 
 
 def _known(here: Here, draft: Draft) -> dict[str, Any] | None:

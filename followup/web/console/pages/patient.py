@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
+from followup.consent.in_force import objection_to_enrolment
 from followup.domain.channel import ChannelKind
 from followup.domain.contact import mask_email, mask_mobile, mask_nhs_number
 from followup.domain.errors import NotFound
@@ -29,6 +30,7 @@ from followup.wording.audit_verbs import PATIENT_ACTION_LABELS
 from followup.wording.calls import call_text
 from followup.wording.channels import ADDRESSES, covered_text
 from followup.wording.formats import moment
+from followup.wording.objections import objection_text
 from followup.wording.patients import FIELDS
 
 DONE = {
@@ -112,6 +114,9 @@ def page(here: Here, patient: Patient, *, revealed: bool = False) -> Response:
             "items": history.items_of(session, patient.id),
             "lines": lines_of(session, here, patient),
         }
+        done = DONE.get(here.query("done"))
+        if here.query("done") == "enrolled":
+            done = _enrolled(session, here, enrolments) or done
     return here.page(
         "patients/patient.html",
         patient=patient,
@@ -120,10 +125,21 @@ def page(here: Here, patient: Patient, *, revealed: bool = False) -> Response:
         revealed=revealed,
         zone=zone,
         now=here.app.clock.now(),
-        done=DONE.get(here.query("done")),
+        done=done,
         may_change=here.member.may(CHANGE_PATIENTS),
         **facts,
     )
+
+
+def _enrolled(session: Session, here: Here, enrolments: Sequence[Enrolment]) -> str | None:
+    """Return what whoever has enrolled is told where the patient wants no messages."""
+    named = here.query("enrolment")
+    enrolment = next((one for one in enrolments if str(one.id) == named), None)
+    objection = objection_to_enrolment(session, enrolment) if enrolment else None
+    if enrolment is None or objection is None:
+        return None
+    told = objection_text(objection, here.zone_of(enrolment.clinic))
+    return f"The patient is enrolled. {told} An item asks staff to speak to them."
 
 
 def lines_of(session: Session, here: Here, patient: Patient) -> list[Line]:

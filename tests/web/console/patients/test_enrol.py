@@ -7,6 +7,7 @@ import re
 import pytest
 from sqlalchemy import func, select
 
+from followup.consent.objections import lodge_objection
 from followup.domain.roles import Role
 from followup.patients.records import read_patient
 from followup.store.models.audit import AuditEvent
@@ -264,3 +265,23 @@ def test_what_is_enrolled_here_goes_out_as_anything_else(sqlite_app, admin):
     with sqlite_app.store.read() as session:
         count = session.scalar(select(func.count()).select_from(Message))
     assert count == 14
+
+
+def test_one_who_wants_no_messages_is_told_of_before_and_after_enrolling(sqlite_app, admin):
+    submit(admin, go_through(admin))
+    [patient] = rows(sqlite_app, Patient)
+    by = sqlite_app.by("patient")
+    sqlite_app.store.transact(
+        lambda session: lodge_objection(session, by, patient=patient, channel=None, source="sms")
+    )
+    told = "The patient wants no messages since Mon 19 Oct 2026, 3pm; nothing will be sent."
+
+    page = go_through(
+        admin, procedure=PROCEDURE | {"on": "18"}, preferences=PREFERENCES | {"reference": "H 2"}
+    )
+    assert told in page.text
+    done = submit(admin, page)
+
+    assert f"The patient is enrolled. {told}" in done.text
+    assert "Below is what they will get" not in done.text
+    assert "Enrolled after asking us to stop" in done.text

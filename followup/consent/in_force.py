@@ -1,0 +1,130 @@
+"""Objections in force, looked up once for many people, and what of an enrolment they cover.
+
+As the dispatcher judges each message: an objection of the patient covers their addresses, and one
+of an address covers what goes there, whoever has it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from uuid import UUID
+
+from sqlalchemy import or_, select, tuple_
+from sqlalchemy.orm import Session
+
+from followup.domain.channel import ChannelKind
+from followup.domain.enrolment_objection import EnrolmentObjection
+from followup.patients.records import Person, address_index, identity_of, open_objections
+from followup.store.encryption.sealing import BlindIndexes
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.patients import Objection, Patient
+
+Addresses = Mapping[ChannelKind, bytes | None]
+"""The blind index of where each channel reaches a patient."""
+
+
+class ObjectionsInForce:
+    """Objections in force, by patient and by address."""
+
+    def __init__(self, found: Iterable[Objection]) -> None:
+        self._of_patients: defaultdict[UUID | None, list[Objection]] = defaultdict(list)
+        self._of_addresses: defaultdict[bytes | None, list[Objection]] = defaultdict(list)
+        for objection in found:
+            if objection.patient_id is not None:
+                self._of_patients[objection.patient_id].append(objection)
+            if objection.contact_index is not None:
+                self._of_addresses[objection.contact_index].append(objection)
+
+    def to_all_of(self, patient_id: UUID) -> bool:
+        """Say whether this patient wants no messages, whichever address they are given."""
+        return any(each.channel is None for each in self._of_patients.get(patient_id, ()))
+
+    def against(
+        self, channels: Iterable[ChannelKind], *, patient_id: UUID | None, addresses: Addresses
+    ) -> EnrolmentObjection | None:
+        """Return what covers any of the channels that a patient agreed to."""
+        agreed = frozenset(channels)
+        covering = {
+            channel: found
+            for channel in sorted(agreed)
+            if (found := self._covering(channel, patient_id, addresses.get(channel)))
+        }
+        if not covering:
+            return None
+        covers_all = len(covering) == len(agreed)
+        general = any(each.channel is None for found in covering.values() for each in found)
+        to_messages = covers_all and (general or len(covering) > 1)
+        return EnrolmentObjection(
+            channel=None if to_messages else next(iter(covering)),
+            # The first day on which all of that was so.
+            since=max(min(each.lodged_at for each in found) for found in covering.values()),
+            covers_all=covers_all,
+        )
+
+    def _covering(
+        self, channel: ChannelKind, patient_id: UUID | None, address: bytes | None
+    ) -> list[Objection]:
+        found = [*self._of_patients.get(patient_id, ()), *self._of_addresses.get(address, ())]
+        return [each for each in found if each.channel in {None, channel.value}]
+
+
+def addresses_of(patient: Patient) -> Addresses:
+    """Return where a patient is reached."""
+    return {ChannelKind.SMS: patient.mobile_index, ChannelKind.EMAIL: patient.email_index}
+
+
+def addresses_given(indexes: BlindIndexes, person: Person) -> Addresses:
+    """Return where somebody would be reached who is yet to be enrolled."""
+    given = {channel: person.address(channel) for channel in ChannelKind}
+    return {
+        channel: address_index(indexes, channel, address) if address else None
+        for channel, address in given.items()
+    }
+
+
+def objections_of_people(
+    session: Session, indexes: BlindIndexes, people: Iterable[tuple[str, Person]]
+) -> ObjectionsInForce:
+    """Return the objections of people, each with their clinic, known there or not: one query."""
+    listed = list(people)
+    identities = [(clinic, indexes.of("identity", identity_of(it))) for clinic, it in listed]
+    given = {
+        address
+        for _, person in listed
+        for address in addresses_given(indexes, person).values()
+        if address is not None
+    }
+    are_theirs = tuple_(Patient.clinic, Patient.identity_index).in_(identities)
+    found = session.scalars(
+        select(Objection).where(
+            Objection.lifted_at.is_(None),
+            or_(
+                Objection.contact_index.in_(given),
+                # An address that was left out now is kept from before.
+                *(
+                    column.in_(select(theirs).where(are_theirs))
+                    for column, theirs in (
+                        (Objection.patient_id, Patient.id),
+                        (Objection.contact_index, Patient.mobile_index),
+                        (Objection.contact_index, Patient.email_index),
+                    )
+                ),
+            ),
+        )
+    )
+    return ObjectionsInForce(found)
+
+
+def objection_to_enrolment(session: Session, enrolment: Enrolment) -> EnrolmentObjection | None:
+    """Return what in force covers an enrolment."""
+    patient = session.get_one(Patient, enrolment.patient_id)
+    addresses = addresses_of(patient)
+    found = open_objections(
+        session,
+        patient_ids=[patient.id],
+        contact_indexes=[index for index in addresses.values() if index is not None],
+    )
+    return ObjectionsInForce(found).against(
+        map(ChannelKind, enrolment.channels), patient_id=patient.id, addresses=addresses
+    )

@@ -32,6 +32,7 @@ def test_a_polite_an_oblique_or_a_rude_wish_to_get_no_more_is_a_request(text):
 @pytest.mark.parametrize(
     "text",
     ["I did not ask to stop. It says I have been unsubscribed, so please put me back on.",
+     "it does not bother me now", "you didn't text me yesterday", "take me off the tramadol",
      "I pressed stop by accident, please put me back on", "who decides when these texts end",
      "It says I can opt out. I don't want to opt out, carry on.", "please turn the texts back on",
      "If I reply STOP does it mean I lose my follow up as well?", "Did you stop sending?",

@@ -23,6 +23,8 @@ from followup.domain.file_shape import Line, Shape, complaints, read_shape
 
 MOST_SHOWN = 4
 """Words that are shown as the reason."""
+FEWEST_WORDS = 5
+"""A text of fewer is left to the phrases: "18.4" is what it is."""
 NUMBER = "#"
 """Stands for every number: which one it is, the phrases know."""
 
@@ -66,6 +68,8 @@ class PointsTable:
 
     def raised_by(self, features: Features) -> tuple[str, ...]:
         """Return the words that weighed most, in their order, of a text that is raised; else ()."""
+        if sum(" " not in feature for feature in features) < FEWEST_WORDS:
+            return ()
         weighed = {
             feature: (self.points[feature], written)
             for feature, written in features.items()

@@ -88,7 +88,9 @@ _ABOUT_TEXTS = (
     r"^off(?: (?:please|pls|now|thanks))*$",
     rf"^(?:(?:please|pls|just|can you|could you) )*(?:turn|switch) (?:them|these|it|this|those|em) off{_TAIL}",
     r"\b(?:strike|take|tek|tak|taking|remove|removing|cross|scrub|score|wipe) (?:me|us|my name|my number|"
-    r"this number) (?:off|from|out)\b(?! (?:the|my|your) (?:drug|tablet|pain|medic|bed|floor|machine))",
+    r"this number) (?:off|from|out)\b"
+    r"(?! (?:the|my|your) (?!(?:\w+ )?(?:lists?|systems?|database|records?|books|texts|messages|service|"
+    r"scheme|computer|programme|thing)\b))",
     r"\b(?:be|am|was) left (?:in peace|alone|be)\b(?: now)?(?:$| my| as)",
     r"\bquit it\b",
     r"^(?:(?:oh|and|please|pls|just|will|you|can|ye|youse?|ffs|so|kindly) )*(?:shut up|shut it|"
@@ -126,8 +128,14 @@ _ABOUT_TEXTS = (
     rf"(?:do|manage|cope|live) without (?:the|these|your|all these|any more) {_TEXTS}",
     rf"had (?:quite |more than )*(?:enough|sufficient|my fill) of {_SMALL}(?:{_TEXTS}|these|them|this|it)",
     # dont text me; never contact me again
-    rf"(?:{_DENY}|no)(?: ever)? (?:text|txt|message|msg|contact|send|write|bother|spam)(?:ing)?"
-    r"(?: to)? (?:me|us|him|her|my|this|any|anything|anymore|again|no more|more|em|them|these|owt)\b",
+    r"(?:dont|dnt|do not|dinnae|dinna|no longer|never|nor|no|neither|"
+    r"(?<!did )(?<!does )(?<!do )(?<!have )(?<!has )not)(?: ever)? "
+    r"(?:text|txt|message|msg|contact|send|write|spam)(?:ing)?(?: to)? "
+    r"(?:me|us|him|her|my|this|any|anything|anymore|again|no more|more|em|them|these|owt)\b",
+    # "It doesn't bother me" is about something else.
+    r"(?:^|\b(?:please|pls|plz|kindly|just|so|thanks|you|ye|must|should) )"
+    r"(?:dont|do not|dinnae|dinna|never)(?: ever)? (?:bother|pester|hassle|disturb) "
+    r"(?:me|us|him|her|my)\b",
     r"(?:please|pls|kindly) not(?: to)? (?:send|text|txt|message|contact)\b",
     # take me off; remove my number from your list
     rf"(?:take|taken|get|strike|cross|drop|remove|delete|erase) {_ME}(?: (?:please|now|straight))* "

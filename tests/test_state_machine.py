@@ -53,7 +53,7 @@ from followup.monitoring.balance import balance
 from followup.providers.interface import Outgoing, ProviderReport, ReportedStatus, Sought
 from followup.providers.resilience.circuit_breaker import InProcessCircuitBreaker
 from followup.providers.resilience.rate_limiter import Grant
-from followup.providers.twilio.webhooks import InboundText
+from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.inbound import take_inbound
 from followup.routing.accounts import account_of
 from followup.sending import provider_calls as calling

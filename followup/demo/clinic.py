@@ -24,7 +24,7 @@ from followup.enrolment.enrol import EnrolmentRequest, enrol
 from followup.enrolment.pause import pause_enrolment
 from followup.jobs import JOBS
 from followup.patients.records import Person
-from followup.providers.twilio.webhooks import InboundText
+from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.inbound import take_inbound
 from followup.sending.claim import claim_due
 from followup.sending.send_batch import send_batch

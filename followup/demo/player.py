@@ -18,7 +18,7 @@ from followup.domain.errors import FollowupError
 from followup.domain.lifecycle import State
 from followup.enrolment.enrol import enrol
 from followup.enrolment.reschedule import reschedule
-from followup.providers.twilio.webhooks import InboundText
+from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.inbound import take_inbound
 from followup.runtime.embedded import Threads
 from followup.store.message_state import oldest_claimable, state_is

@@ -25,7 +25,7 @@ from followup.domain.reasons import Reason
 from followup.enrolment.pause import pause_enrolment
 from followup.patients import records as patients
 from followup.providers.interface import Historian, Listed
-from followup.providers.twilio.webhooks import InboundText
+from followup.providers.twilio.inbound_text import InboundText
 from followup.recovery.restore import REASON, last_restore
 from followup.replies.inbound import take_inbound
 from followup.sending.kill_switches import view_switches

@@ -51,7 +51,7 @@ from followup.domain.triage.intent import ReplyIntent
 from followup.domain.triage.triage import HARMLESS, REQUESTS, WITH_CARE, Found, Known, sort_reply
 from followup.enrolment.reschedule import plan_again
 from followup.patients import records as patients
-from followup.providers.twilio.webhooks import InboundText
+from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.auto_reply import may_answer, write_answer
 from followup.replies.check_in import open_check_in, record_check_in_answer
 from followup.replies.sorting import known_of, texts_of

@@ -19,7 +19,7 @@ from followup.context import AppContext
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import ChannelBusy, ChannelError
 from followup.providers.interface import Channel, Inbox, Listed
-from followup.providers.twilio.webhooks import InboundText
+from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.inbound import take_inbound
 from followup.sending.provider_feedback import hold_sender
 from followup.store.engine.session import Store

@@ -21,7 +21,7 @@ from sqlalchemy.schema import CreateTable
 
 from followup.context import AppContext
 from followup.domain.roles import Role
-from followup.providers.twilio.webhooks import InboundText
+from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.inbound import take_inbound
 from followup.staff import sessions
 from followup.staff.members import MemberDetails, insert_member

@@ -25,7 +25,7 @@ from followup.enrolment.reschedule import reschedule
 from followup.jobs import JOBS
 from followup.monitoring.health import watched
 from followup.monitoring.heartbeats import record_heartbeat
-from followup.providers.twilio.webhooks import InboundText
+from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.inbound import take_inbound
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message

@@ -8,7 +8,7 @@ import pytest
 
 from followup.domain.channel import ChannelKind
 from followup.domain.roles import Role
-from followup.providers.twilio.webhooks import InboundText
+from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.inbound import take_inbound
 from followup.store.models.messages import Message
 from followup.store.models.worklist import WorklistItem

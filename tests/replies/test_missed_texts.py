@@ -20,7 +20,7 @@ from followup.jobs import JOBS
 from followup.monitoring.health import health_problems, watched
 from followup.monitoring.metrics import collect_metrics
 from followup.providers.twilio.channel import TwilioChannel
-from followup.providers.twilio.webhooks import InboundText
+from followup.providers.twilio.inbound_text import InboundText
 from followup.replies import missed_texts
 from followup.replies.inbound import take_inbound
 from followup.replies.missed_texts import JOB, send_once_heard, take_missed_texts

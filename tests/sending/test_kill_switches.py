@@ -14,7 +14,7 @@ from followup.domain.errors import Conflict, InvalidInput, NotFound, StoreUnavai
 from followup.domain.kill_switch import SwitchScope
 from followup.domain.lifecycle import State
 from followup.enrolment.pause import pause_enrolment
-from followup.providers.twilio.webhooks import InboundText
+from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.inbound import take_inbound
 from followup.sending.claim import claim_due
 from followup.sending.kill_switches import activate_switch, deactivate_switch, view_switches
@@ -231,7 +231,7 @@ def test_an_answer_to_a_patient_is_held_and_let_go_too(app):
     run_jobs(app)
     everything, protocol = stop(app), stop(app, SwitchScope.PROTOCOL, PROTOCOL)
     inbound = InboundText(
-        provider_id="SM1", from_="+447700900001", to="+447700900999", body="thanks, all well"
+        provider_id="SM1", from_="+447700900001", to="+447700900999", body="It itches a bit"
     )
     take_inbound(app, inbound, provider="scripted")
     tick(app)

@@ -13,7 +13,7 @@ from followup.context import AppContext
 from followup.domain.lifecycle import State
 from followup.domain.reasons import Reason
 from followup.enrolment.pause import pause_enrolment, resume_enrolment
-from followup.providers.twilio.webhooks import InboundText
+from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.inbound import take_inbound
 from followup.sending.claim import claim_due
 from followup.sending.send_batch import send_batch
@@ -275,7 +275,7 @@ def test_answers_to_a_patient_are_counted_apart(migrated_url):
         enrol_one(app)
         run_jobs(app)
         inbound = InboundText(
-            provider_id="SM1", from_="+447700900001", to="+447700900999", body="thanks, all well"
+            provider_id="SM1", from_="+447700900001", to="+447700900999", body="It itches a bit"
         )
         take_inbound(app, inbound, provider="scripted")
 

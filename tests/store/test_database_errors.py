@@ -24,7 +24,7 @@ from followup.enrolment.pause import pause_enrolment, resume_enrolment
 from followup.enrolment.reschedule import reschedule
 from followup.enrolment.withdraw import withdraw_enrolment
 from followup.jobs import JOBS
-from followup.providers.twilio.webhooks import InboundText
+from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.inbound import take_inbound
 from followup.sending.claim import claim_due
 from followup.sending.kill_switches import activate_switch

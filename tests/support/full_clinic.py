@@ -34,7 +34,7 @@ from followup.enrolment.reading_needs import change_needs
 from followup.enrolment.withdraw import withdraw_enrolment
 from followup.messages.verification_code import code_of
 from followup.monitoring.heartbeats import record_heartbeat
-from followup.providers.twilio.webhooks import InboundText
+from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.inbound import take_inbound
 from followup.sending.kill_switches import activate_switch, deactivate_switch
 from followup.staff import sessions

@@ -20,7 +20,7 @@ from followup.domain.lifecycle import State
 from followup.monitoring.health import watched
 from followup.monitoring.heartbeats import record_heartbeat
 from followup.providers.resilience.circuit_breaker import InProcessCircuitBreaker
-from followup.providers.twilio.webhooks import InboundText
+from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.inbound import take_inbound
 from followup.routing.accounts import account_of
 from followup.sending.claim import claim_due

@@ -96,7 +96,10 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "keys": Entry("service.keys:group", "Make a master key; rotate the master keys."),
         "staff": Entry("service.staff:group", "Let staff into the console."),
         "api-key": Entry("service.api_key:group", "Add, list and revoke keys of the JSON API."),
-        "bounces": Entry("oversight.bounces:bounces", "Take in reports on e-mails that came back."),
+        "bounces": Entry(
+            "oversight.bounces:bounces",
+            "Take in e-mails that came back, and complaints about them.",
+        ),
         "outbox": Entry("service.sandbox:outbox", "Show what the sandbox carrier was given."),
         "sandbox": Entry("service.sandbox:group", "Play a patient's part against the sandbox."),
         "version": Entry("service.version:version", "Print the version."),

@@ -31,7 +31,7 @@ def bounces(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Take in mails that came back: reports of mail systems, and complaints.
+    """Take in e-mails that came back, and complaints about them.
 
     What is new in a maildir is read and marked as seen.
     """

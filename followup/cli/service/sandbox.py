@@ -20,7 +20,7 @@ from followup.domain.contact import parse_email, parse_mobile
 from followup.domain.errors import Conflict
 from followup.messages.view import utc_text
 from followup.providers.sandbox import CarriedMessage
-from followup.providers.twilio.webhooks import InboundText
+from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.inbound import take_inbound
 from followup.store.engine.types import new_id
 from followup.wording.channels import channel_text

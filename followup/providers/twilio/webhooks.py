@@ -5,16 +5,15 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from twilio.request_validator import RequestValidator, get_signature_algorithm
 
 from followup.domain.errors import InvalidInput
-from followup.providers.interface import Listed, Outgoing, ProviderReport
+from followup.providers.interface import Outgoing, ProviderReport
+from followup.providers.twilio.inbound_text import InboundText
 from followup.providers.twilio.messages import is_sid, make_report
 
 STATUS_PATH = "/hooks/twilio/status"
@@ -31,35 +30,6 @@ _COUNT = re.compile(r"[0-9]{1,3}")
 _OURS = 2
 """How many parameters the address of a receipt has."""
 _STANDARD_PORTS = {"https": 443, "http": 80}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InboundText:
-    """A text that a patient sent to us.
-
-    `opt_out_type` is STOP, START or HELP where Twilio recognised such a word and has acted on it.
-    `written_at` is when it was written, in real time; None for one that comes as it is written.
-    """
-
-    provider_id: str
-    from_: str
-    to: str
-    body: str
-    media_count: int = 0
-    opt_out_type: str | None = None
-    written_at: datetime | None = None
-
-    @classmethod
-    def of_list(cls, listed: Listed) -> Self:
-        """Return a text as the provider's own list has it."""
-        return cls(
-            provider_id=listed.provider_id,
-            from_=listed.from_,
-            to=listed.to,
-            body=listed.body,
-            media_count=listed.media_count,
-            written_at=listed.created_at,
-        )
 
 
 class Signatures:

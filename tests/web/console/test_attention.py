@@ -171,7 +171,7 @@ def test_a_text_that_was_found_late_says_how_late_and_whether_it_was_answered(
     sqlite_app, joined, late, said, not_answered
 ):
     enrol_one(sqlite_app)
-    write(sqlite_app, "Can I have a bath?", written_at=ENROLLED_AT - late)
+    write(sqlite_app, "It itches a bit", written_at=ENROLLED_AT - late)
     path = f"/attention/{tasks(sqlite_app)[0].id}"
 
     page = joined().get(path)
@@ -182,7 +182,7 @@ def test_a_text_that_was_found_late_says_how_late_and_whether_it_was_answered(
 
 def test_a_text_that_came_at_once_says_nothing_of_being_late(sqlite_app, joined):
     enrol_one(sqlite_app)
-    write(sqlite_app, "Can I have a bath?")
+    write(sqlite_app, "It itches a bit")
 
     assert "reached us" not in joined().get(f"/attention/{tasks(sqlite_app)[0].id}").text
 

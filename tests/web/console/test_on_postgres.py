@@ -33,6 +33,7 @@ ACTIONS: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("/attention/{item}/contacts/{draft}/again", {}),
     ("/attention/{item}/contacts/{draft}", {"code": "of the text"}),
     ("/attention/{item}/mail", {}),
+    ("/attention/returned/{mail}/dismiss", {}),
     ("/attention/{item}/contacts", NUMBER),
     ("/audit/patients/{patient}/seals", {}),
     ("/enrol", {"nhs_number": ANSWERS["nhs_number"]}),
@@ -81,6 +82,8 @@ SHOWN_AT_ONCE = {
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 WITH_A_CODE = "/account/code"
 """Needs an answer that is worked out."""
+NAMES_A_MESSAGE = "/attention/returned/{mail}/confirm"
+"""Needs to be told which of the patient's e-mails came back: done in test_returned_mails.py."""
 
 
 @pytest.fixture
@@ -110,7 +113,7 @@ def test_every_page_opens_with_data(full, sam):
 
 def test_every_action_is_done(full, sam):
     routes = {page.path for page in INSIDE if page.method == "POST"}
-    assert routes == {*dict(ACTIONS), WITH_A_CODE}
+    assert routes == {*dict(ACTIONS), WITH_A_CODE, NAMES_A_MESSAGE}
 
     key = sam.get(WITH_A_CODE).page.one("code").text.replace(" ", "")
     code = pyotp.TOTP(key).at(clock_of(full.app).real_now())

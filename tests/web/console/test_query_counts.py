@@ -13,7 +13,7 @@ from followup.delivery.returned_mails import MailSource
 from followup.domain.channel import ChannelKind
 from followup.domain.kill_switch import SwitchScope
 from followup.domain.roles import Role
-from followup.providers.twilio.webhooks import InboundText
+from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.inbound import take_inbound
 from followup.sending.kill_switches import activate_switch, deactivate_switch
 from followup.staff.invitations import invite_member

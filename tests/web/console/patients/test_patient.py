@@ -9,7 +9,7 @@ from sqlalchemy import event, update
 
 from followup.domain.roles import Role
 from followup.patients.records import read_patient
-from followup.providers.twilio.webhooks import InboundText
+from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.inbound import take_inbound
 from followup.store.models.audit import AuditEvent
 from followup.store.models.enrolments import Enrolment

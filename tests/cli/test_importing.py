@@ -136,6 +136,7 @@ def test_the_summary_in_json_names_lines_and_fields(followup):
         "already_enrolled": 0,
         "refused": 3,
         "dry_run": False,
+        "objections": [],
         "errors": [
             {
                 "line": 3,

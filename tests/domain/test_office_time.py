@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from followup.domain.clinics.clinic import OfficeHours, OpenPeriod
-from followup.domain.clinics.office_time import after_office_time
+from followup.domain.clinics.office_time import after_office_time, while_open_or_first
 
 LONDON = ZoneInfo("Europe/London")
 DAYTIME = OpenPeriod(time(9), time(17))
@@ -49,3 +49,51 @@ def test_an_office_that_never_opens_has_plain_time():
     found = after_office_time(FRIDAY, timedelta(hours=4), hours=never, zone=LONDON)
 
     assert found == FRIDAY + timedelta(hours=4)
+
+
+class EveryDay:
+    """Holidays without end."""
+
+    def __contains__(self, day: object) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("start", "holidays", "expected"),
+    [
+        (
+            datetime(2026, 11, 20, 15, tzinfo=UTC),
+            frozenset(),
+            datetime(2026, 11, 20, 16, tzinfo=UTC),
+        ),
+        (
+            datetime(2026, 11, 20, 16, 30, tzinfo=UTC),
+            frozenset(),
+            datetime(2026, 11, 23, 9, tzinfo=UTC),
+        ),
+        (
+            datetime(2026, 11, 21, 3, tzinfo=UTC),
+            frozenset({date(2026, 11, 23)}),
+            datetime(2026, 11, 24, 9, tzinfo=UTC),
+        ),
+        # The clocks go back on Sunday: Monday's nine is an hour later than Friday's.
+        (
+            datetime(2026, 10, 23, 20, tzinfo=UTC),
+            frozenset(),
+            datetime(2026, 10, 26, 9, tzinfo=UTC),
+        ),
+        (datetime(2026, 3, 27, 20, tzinfo=UTC), frozenset(), datetime(2026, 3, 30, 8, tzinfo=UTC)),
+        (
+            datetime(2026, 11, 20, 15, tzinfo=UTC),
+            EveryDay(),
+            datetime(2026, 11, 20, 16, tzinfo=UTC),
+        ),
+    ],
+    ids=["open", "no-time-left", "bank-holiday", "clocks-back", "clocks-forward", "never-open"],
+)
+def test_a_reply_is_read_within_an_hour_of_office_time_or_first_thing(start, holidays, expected):
+    found = while_open_or_first(
+        start, timedelta(hours=1), hours=WEEK, zone=LONDON, holidays=holidays
+    )
+
+    assert found == expected

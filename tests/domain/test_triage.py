@@ -287,3 +287,21 @@ def test_an_addition_that_is_wrong_says_what(changes, complaint):
 def test_a_phrase_needs_words_on_both_sides_of_each_sign():
     with pytest.raises(ValueError, match="empty part"):
         parse_phrase("leg &", groups=Groups({}), gap=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("temp thirty eight and a half", "red-flag"),
+        ("my temp is a hundred", "red-flag"),
+        ("38 people came", "unclear"),
+        ("38 zebras came", "unclear"),
+        ("my 5 know zebras", "unclear"),
+        ("sugar 400", "sugar-emergency"),
+        ("sugar 200", "sugar"),
+        ("took 20 mg", "unclear"),
+        ("2 week ago it was fine", "unclear"),
+    ],
+)
+def test_numbers_are_read_in_words_and_in_other_units_and_with_what_stands_beside(text, wanted):
+    assert sort_reply(TRIAGE, text).gravest == wanted

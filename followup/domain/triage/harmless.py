@@ -124,13 +124,16 @@ class Harmless:
     def _add(self, clause: Clause, *, asks: bool, is_frame: bool) -> None:
         """File a clause under each part that it may begin with: up to the first that must be."""
         parts = tuple(self._numbered(part) for part in clause.parts)
-        for place, (number, optional, repeats) in enumerate(parts):
-            if number is not None:
-                begun = ((number, False, repeats), *parts[place + 1 :])
-                one = Numbered(parts=begun, pauses=clause.pauses, asks=asks, is_frame=is_frame)
-                self._by_first.setdefault(number, []).append(one)
-            if not optional:
-                break
+        first = [optional for _, optional, _ in parts].index(False)
+        beginnings = [
+            (place, number, repeats)
+            for place, (number, _, repeats) in enumerate(parts[: first + 1])
+            if number is not None
+        ]
+        for place, number, repeats in beginnings:
+            begun = ((number, False, repeats), *parts[place + 1 :])
+            one = Numbered(parts=begun, pauses=clause.pauses, asks=asks, is_frame=is_frame)
+            self._by_first.setdefault(number, []).append(one)
 
     def _numbered(self, part: Part) -> NumberedPart:
         number = self._lexicon.number(part.wordings) if part.wordings else None

@@ -440,10 +440,6 @@ def _raised(
             yield ReplyClass(kind), " … ".join(weighed)
 
 
-def _suffix(net: SecondNet | None) -> str:
-    return f"+net-{net.version}" if net else ""
-
-
 def _ordered(classes: Iterable[ReplyClass]) -> tuple[ReplyClass, ...]:
     return tuple(sorted(set(classes), key=ORDER.index))
 

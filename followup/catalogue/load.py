@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache, partial
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import MappingProxyType
@@ -35,8 +36,16 @@ class Catalogue:
 
     protocols: Mapping[str, Protocol]
     clinics: Mapping[str, Clinic]
-    triage: tuple[Triage, ...] = ()
-    """The phrases by which replies are sorted: of each language, and what protocols add to them."""
+    read_triage: Callable[[], tuple[Triage, ...]] = tuple
+
+    @property
+    def triage(self) -> tuple[Triage, ...]:
+        """The phrases by which replies are sorted: of each language, and what protocols add.
+
+        Those that are shipped are read when they are first asked for: that takes a second and much
+        memory, which whoever only sends or lists need not spend.
+        """
+        return self.read_triage()
 
     def definition(self, protocol: str) -> dict[str, Any]:
         """Return what the file of that protocol says, as JSON values."""
@@ -99,20 +108,36 @@ def load_catalogue(config_dir: Path | None = None) -> Catalogue:
     problems: list[str] = []
     protocols = _read_folder(root, "protocols", parse=parse_protocol, problems=problems)
     clinics = _read_folder(root, "clinics", parse=parse_clinic, problems=problems)
-    # A folder from before replies were sorted goes by the phrases that are shipped.
-    of_triage = root if (root / "triage").is_dir() else data_folder("config")
-    triage = _read_folder(of_triage, "triage", parse=parse_triage, problems=problems)
-    folder = of_triage / "triage"
+    read_triage: Callable[[], tuple[Triage, ...]]
+    if config_dir is not None and (config_dir / "triage").is_dir():
+        triage = _triage(config_dir, protocols=protocols, problems=problems)
+        read_triage = partial(tuple, triage)
+    else:
+        # A folder from before replies were sorted goes by the phrases that are shipped.
+        read_triage = cache(partial(_shipped_triage, protocols=frozenset(protocols)))
+    if problems:
+        raise ProtocolError("\n".join(problems))
+    return Catalogue(MappingProxyType(protocols), MappingProxyType(clinics), read_triage)
+
+
+def _shipped_triage(*, protocols: Container[str]) -> tuple[Triage, ...]:
+    problems: list[str] = []
+    triage = _triage(data_folder("config"), protocols=protocols, problems=problems)
+    if problems:
+        raise ProtocolError("\n".join(problems))
+    return triage
+
+
+def _triage(
+    root: Traversable, *, protocols: Container[str], problems: list[str]
+) -> tuple[Triage, ...]:
+    """Return the phrases of each language, with what protocols add and its second net."""
+    triage = _read_folder(root, "triage", parse=parse_triage, problems=problems)
+    folder = root / "triage"
     if (folder / ADDITIONS).is_dir() and not problems:
         triage |= _additions(folder, protocols=protocols, problems=problems)
     nets = _second_nets(folder / SECOND_NET, problems=problems)
-    if problems:
-        raise ProtocolError("\n".join(problems))
-    return Catalogue(
-        MappingProxyType(protocols),
-        MappingProxyType(clinics),
-        tuple(each.backed_by(nets.get(each.language)) for each in triage.values()),
-    )
+    return tuple(each.backed_by(nets.get(each.language)) for each in triage.values())
 
 
 def _read_folder(

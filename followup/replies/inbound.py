@@ -48,13 +48,13 @@ from followup.domain.protocols.timeline import next_sending_moment
 from followup.domain.reasons import Reason
 from followup.domain.triage.check_in_answer import CheckInAnswer, check_in_answer
 from followup.domain.triage.intent import ReplyIntent
-from followup.domain.triage.triage import HARMLESS, REQUESTS, WITH_CARE, Found, Known, sort_reply
+from followup.domain.triage.triage import HARMLESS, REQUESTS, WITH_CARE, Found, Known
 from followup.enrolment.reschedule import plan_again
 from followup.patients import records as patients
 from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.auto_reply import may_answer, write_answer
 from followup.replies.check_in import open_check_in, record_check_in_answer
-from followup.replies.sorting import known_of, texts_of
+from followup.replies.sorting import known_of, prepare, sort_text
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
 from followup.store.encryption.sealing import Sealer
 from followup.store.engine.types import new_id
@@ -135,6 +135,7 @@ def take_inbound(
     """
     provider = provider or app.channels[ChannelKind.SMS].provider
     inbound = replace(inbound, body=_sayable(inbound.body)[:MOST_KEPT])
+    prepare(app)
     with _IN_TURN if app.store.is_sqlite else nullcontext():
         taken = app.store.transact(
             lambda session: _take(session, app, inbound, provider=provider, answered=answered)
@@ -205,13 +206,7 @@ def _read(unit: UnitOfWork, inbound: InboundText) -> _Text:
     chosen = check_in_answer(words) if not inbound.media_count else None
     asked = open_check_in(unit.session, of, now=written_at)
     known = known_of(unit.session, of, written_at, asked=asked is not None)
-    found = sort_reply(
-        unit.app.catalogue.triage,
-        words,
-        opt_out_type=inbound.opt_out_type,
-        known=known,
-        ours=texts_of(unit.app),
-    )
+    found = sort_text(unit.app, words, known=known, opt_out_type=inbound.opt_out_type)
     question = asked if chosen else None
     return _Text(
         id=new_id(unit.by.real_at),

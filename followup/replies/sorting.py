@@ -22,7 +22,7 @@ from followup.domain.clinics.clinic import Clinic
 from followup.domain.lifecycle import EnrolmentState, State
 from followup.domain.message_kind import MessageKind
 from followup.domain.triage.own_words import OurTexts
-from followup.domain.triage.triage import Known
+from followup.domain.triage.triage import NOBODY, Found, Known, sort_reply
 from followup.store.message_state import state_is
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
@@ -50,6 +50,20 @@ def our_texts(content: Content, clinics: tuple[Clinic, ...]) -> OurTexts:
 def texts_of(book: ContentContext) -> OurTexts:
     """Return the words of the texts that these clinics send."""
     return our_texts(book.content, tuple(book.catalogue.clinics.values()))
+
+
+def sort_text(
+    book: ContentContext, text: str, *, known: Known = NOBODY, opt_out_type: str | None = None
+) -> Found:
+    """Return what a text is about; words of ours in it count for nothing."""
+    return sort_reply(
+        book.catalogue.triage, text, opt_out_type=opt_out_type, known=known, ours=texts_of(book)
+    )
+
+
+def prepare(book: ContentContext) -> None:
+    """Make what sorting goes by, once a process, so that no transaction has to wait for it."""
+    _ = book.catalogue.triage, texts_of(book)
 
 
 def known_of(

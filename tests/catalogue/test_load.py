@@ -10,6 +10,7 @@ import pytest
 from followup.catalogue.load import load_catalogue
 from followup.data_files import data_folder
 from followup.domain.errors import ConfigurationError, ProtocolError
+from tests.support.growth import steps_of
 
 SHIPPED = Path(str(data_folder("config")))
 
@@ -173,3 +174,19 @@ def test_the_catalogue_says_what_a_clinic_should_settle():
     reservations = load_catalogue().reservations(date(2026, 10, 1))
 
     assert any("nerve-root-block" in text and "31 August 2025" in text for text in reservations)
+
+
+def test_the_shipped_phrases_are_read_when_they_are_asked_for_and_once():
+    catalogue = load_catalogue()
+    first = steps_of(lambda: catalogue.triage)
+
+    assert steps_of(load_catalogue) < first / 4
+    assert steps_of(lambda: catalogue.triage) < first / 1000
+
+
+def test_phrases_of_a_clinic_s_own_folder_are_refused_at_once(config_dir):
+    (config_dir / "triage").mkdir(exist_ok=True)
+    (config_dir / "triage" / "en.toml").write_text('language = "en"\n', encoding="utf-8")
+
+    with pytest.raises(ProtocolError, match=r"en\.toml"):
+        load_catalogue(config_dir)

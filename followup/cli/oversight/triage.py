@@ -18,7 +18,7 @@ from followup.context import ContentContext
 from followup.domain.auto_reply import choose
 from followup.domain.errors import InvalidInput
 from followup.domain.triage.triage import Found, Known, sort_reply
-from followup.replies.sorting import texts_of
+from followup.replies.sorting import sort_text
 from followup.replies.triage_evaluation import (
     ClassScore,
     TriageEvaluation,
@@ -79,7 +79,7 @@ def triage(
     elif text is None:
         raise InvalidInput.of("text", "give the text of a reply, --file FILE, or --report FILE")
     else:
-        _show(_sort(book, text, known=known), known=known, as_json=as_json)
+        _show(sort_text(book, text, known=known), known=known, as_json=as_json)
 
 
 def _said(attribute: str) -> tuple[str, bool]:
@@ -87,13 +87,9 @@ def _said(attribute: str) -> tuple[str, bool]:
     return key, not attribute.startswith("no-")
 
 
-def _sort(book: ContentContext, text: str, *, known: Known) -> Found:
-    return sort_reply(book.catalogue.triage, text, known=known, ours=texts_of(book))
-
-
 def _show_all(book: ContentContext, file: Path, *, known: Known) -> None:
     for line in _lines(file):
-        shown = _as_told(_sort(book, line, known=known), known=known)
+        shown = _as_told(sort_text(book, line, known=known), known=known)
         sys.stdout.write(json.dumps(shown, ensure_ascii=False) + "\n")
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from followup.domain.errors import NotFound
-from followup.domain.triage.triage import sort_reply
 from followup.patients import records as patients
 from followup.patients.records import Person
+from followup.replies.sorting import sort_text
 from followup.store.models.messages import InboundMessage, Message
 from followup.store.models.patients import Patient
 from followup.store.models.worklist import WorklistItem
@@ -69,7 +69,7 @@ def matter_of(here: Here, found: WaitingItems, item: WorklistItem) -> Matter:
         message=found.messages.get(item.message_id or UUID(int=0)),
         others=[it for it in found.gathered.get(item.id, ()) if it.id != item.message_id],
         said=said,
-        phrases=sort_reply(here.app.catalogue.triage, said).phrases if said else (),
+        phrases=sort_text(here.app, said).phrases if said else (),
         late=item.state != "closed" and item.due_at <= here.app.clock.now(),
         is_mine=item.owner == here.member.actor,
     )

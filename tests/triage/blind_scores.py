@@ -9,9 +9,9 @@ from pathlib import Path
 
 from followup.domain.triage.triage import GRAVE, Found, ReplyClass
 from scripts.train_second_net import labelled_lines
+from tests.triage import GRAVE_LABELS
 
 BLIND = Path(__file__).with_name("blind")
-GRAVE_LABELS = frozenset({"red-flag", "emergency", "crisis", "sugar-emergency"})
 HARMLESS_LABELS = frozenset({"harmless", "logistics"})
 LIKELY = 1.96
 """Of a normal distribution: 95 in 100 lie within so many deviations."""

@@ -11,9 +11,8 @@ from followup.catalogue.load import load_catalogue
 from followup.domain.auto_reply import choose
 from followup.domain.triage.triage import AT_ONCE, HARMLESS, ReplyClass, sort_reply
 from followup.replies.triage_evaluation import read_corpus, score_triage
-from tests.triage import HELD_OUT, PRACTICE, REPLIES
+from tests.triage import GRAVE_LABELS, HELD_OUT, PRACTICE, REPLIES
 
-GRAVE_LABELS = {"red-flag", "emergency", "crisis", "sugar-emergency"}
 FROZEN = "f8afe6595e93d9a97dd687fc6107f51e1b7c35479be1fc43a4653fcc00106c2f"
 """The held-out replies as they were before any phrase was written: never add to them or mend them.
 

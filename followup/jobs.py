@@ -53,7 +53,7 @@ class PeriodicJob:
 
 def period_of(job: PeriodicJob, *, missed_texts_every: timedelta) -> timedelta:
     """Return how often a job runs, in real time: as the operator chose, where it is theirs to."""
-    return missed_texts_every if job.name == missed_texts.JOB else job.every
+    return missed_texts_every if job.name == missed_texts.MISSED_TEXTS_JOB else job.every
 
 
 JOBS: tuple[PeriodicJob, ...] = (
@@ -97,7 +97,9 @@ JOBS: tuple[PeriodicJob, ...] = (
     PeriodicJob(name="escalate", every=timedelta(seconds=5), run=escalate_overdue),
     PeriodicJob(name="chase-answers", every=timedelta(seconds=10), run=chase_check_ins),
     PeriodicJob(
-        name=missed_texts.JOB, every=timedelta(minutes=2), run=missed_texts.take_missed_texts
+        name=missed_texts.MISSED_TEXTS_JOB,
+        every=timedelta(minutes=2),
+        run=missed_texts.take_missed_texts,
     ),
     PeriodicJob(name="finish-enrolments", every=timedelta(seconds=10), run=finish_enrolments),
     PeriodicJob(name="sandbox", every=timedelta(seconds=2), run=deliver_sandbox_receipts),

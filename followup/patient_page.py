@@ -20,7 +20,7 @@ from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.errors import InvalidInput, NotFound
-from followup.domain.lifecycle import ONGOING, EnrolmentState
+from followup.domain.lifecycle import ONGOING_STATES, EnrolmentState
 from followup.domain.needs import ReadingNeed
 from followup.domain.reasons import Reason
 from followup.enrolment.page_tokens import find_enrolment_by_token
@@ -109,7 +109,7 @@ def read_page(
         past = [one for one in dated if one.at <= now]
         today = [one for one in past if _day(one.at, enrolment) == _day(now, enrolment)]
         latest = today or past[-1:]
-        ended = enrolment.state not in ONGOING
+        ended = enrolment.state not in ONGOING_STATES
         # What was told last still holds for one who had all of it.
         told = () if enrolment.state == EnrolmentState.WITHDRAWN else latest[::-1]
         return PatientPage(

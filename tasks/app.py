@@ -20,7 +20,7 @@ from followup.bootstrap import build_app, open_heartbeat_store, require_database
 from followup.context import AppContext
 from followup.domain.errors import ConfigurationError
 from followup.jobs import JOBS, period_of
-from followup.monitoring.broker import QUEUES
+from followup.monitoring.broker import BROKER_QUEUES
 from followup.monitoring.heartbeats import HeartbeatThread, LivenessProbe, OwnHeartbeatStore
 from followup.settings.logging import configure_logging
 from followup.settings.settings import Settings, load_settings
@@ -117,7 +117,7 @@ def configure(settings: Settings) -> None:
         broker_connection_max_retries=None,
         broker_transport_options=_transport(settings),
         task_default_queue="sweeps",
-        task_queues=[Queue(name, Exchange(name), routing_key=name) for name in QUEUES],
+        task_queues=[Queue(name, Exchange(name), routing_key=name) for name in BROKER_QUEUES],
         task_routes={
             "tasks.dispatch.tick": {"queue": "dispatch"},
             "tasks.dispatch.deliver": {"queue": "send"},

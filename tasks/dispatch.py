@@ -26,7 +26,7 @@ def tick() -> None:
 
     def listen() -> int:
         take = partial(missed_texts.take_missed_texts, app, newest_too=True)
-        return watched(app, missed_texts.JOB, take)
+        return watched(app, missed_texts.MISSED_TEXTS_JOB, take)
 
     watched(app, "dispatch", lambda: missed_texts.send_once_heard(app, run, listen=listen))
 

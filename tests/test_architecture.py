@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 
 from followup.jobs import JOBS, LONGEST_RUN
-from followup.settings.logging import PRIVATE
+from followup.settings.logging import PRIVATE_FIELDS
 from tasks.app import TASK_SECONDS, app
 
 ROOT = Path(__file__).parents[1]
@@ -178,7 +178,9 @@ def test_the_search_of_log_lines_finds_one():
 
 
 def test_the_processor_of_log_lines_knows_what_is_private():
-    assert {"mobile", "email", "body", "nhs_number", "name", "to", "date_of_birth"} <= set(PRIVATE)
+    assert {"mobile", "email", "body", "nhs_number", "name", "to", "date_of_birth"} <= set(
+        PRIVATE_FIELDS
+    )
 
 
 # -------------------------------------------------------------------------------------- time

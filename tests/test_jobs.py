@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from followup import jobs as sweeps
 from followup.context import AppContext
-from followup.domain.lifecycle import FINAL, State
+from followup.domain.lifecycle import FINAL_STATES, State
 from followup.enrolment.pause import pause_enrolment
 from followup.jobs import JOBS, PeriodicJob
 from followup.sending.claim import claim_due
@@ -47,7 +47,7 @@ DAY = timedelta(days=1)
 def test_every_state_that_is_not_final_is_watched_by_a_job():
     watched = {state for job in JOBS for state in job.watches}
 
-    assert watched == set(State) - FINAL
+    assert watched == set(State) - FINAL_STATES
 
 
 def test_jobs_have_names_of_their_own():

@@ -44,7 +44,7 @@ from followup.context import AppContext
 from followup.delivery.receipts import TakenReceipt, take_receipt
 from followup.domain.errors import FollowupError
 from followup.domain.kill_switch import SwitchScope
-from followup.domain.lifecycle import FINAL, MOVES, State
+from followup.domain.lifecycle import FINAL_STATES, LEGAL_MOVES, State
 from followup.enrolment.pause import pause_enrolment, resume_enrolment
 from followup.enrolment.reschedule import reschedule
 from followup.enrolment.withdraw import withdraw_enrolment
@@ -112,7 +112,7 @@ SPANS = {
     "a day": timedelta(days=1),
 }
 SERIALS = (1, 2, 3)
-LEGAL = [(before, to) for before in State for to in sorted(MOVES[before])]
+LEGAL = [(before, to) for before in State for to in sorted(LEGAL_MOVES[before])]
 CHANNELS = st.sampled_from([(SMS, EMAIL), (SMS,), (EMAIL,)])
 FATES = st.lists(st.sampled_from(sorted(ANSWERS)), max_size=4)
 JOB_NAMES = [job.name for job in JOBS]
@@ -574,7 +574,7 @@ class Promises(RuleBasedStateMachine):
             if detail and "from" in detail and "to" in detail:
                 moves[id_].append((detail["from"], detail["to"]))
         for id_, made in moves.items():
-            assert all(State(to) in MOVES[State(before)] for before, to in made), made
+            assert all(State(to) in LEGAL_MOVES[State(before)] for before, to in made), made
             assert all(first[1] == second[0] for first, second in pairwise(made)), made
             assert made[-1][1] == states[id_], made
 
@@ -591,7 +591,7 @@ class Promises(RuleBasedStateMachine):
         self.nothing_is_left_over()
         with_a_person = {item.message_id for item in rows(self.app, WorklistItem)}
         for one in rows(self.app, Message):
-            settled = State(one.state) in FINAL or (
+            settled = State(one.state) in FINAL_STATES or (
                 one.state == State.SENT.value and one.receipt_due_at is None
             )
             asked = one.state == State.UNKNOWN.value and one.id in with_a_person

@@ -23,7 +23,7 @@ SEAL_AFTER = timedelta(minutes=10)
 that is some minutes off: none can slip in behind it."""
 SEAL_BATCH = 20_000
 
-COLUMNS = (
+EVENT_COLUMNS = (
     AuditEvent.id,
     AuditEvent.at,
     AuditEvent.real_at,
@@ -76,7 +76,7 @@ def seal_trail(app: AppContext) -> int:
                 AuditEvent.real_at > settled, AuditEvent.id > after
             )
         )
-        query = select(*COLUMNS).where(AuditEvent.id > after)
+        query = select(*EVENT_COLUMNS).where(AuditEvent.id > after)
         if too_new is not None:
             query = query.where(AuditEvent.id < too_new)
         rows = session.execute(query.order_by(AuditEvent.id).limit(SEAL_BATCH)).all()
@@ -110,7 +110,7 @@ def verify_trail(app: AppContext, *, kept_head: str | None = None) -> TrailVerdi
     with app.store.read() as session:
         for seal in session.scalars(select(AuditSeal).order_by(AuditSeal.after_id)):
             rows = session.execute(
-                select(*COLUMNS)
+                select(*EVENT_COLUMNS)
                 .where(AuditEvent.id > after, AuditEvent.id <= seal.upto_id)
                 .order_by(AuditEvent.id)
             ).all()
@@ -192,7 +192,7 @@ def _rows_under(session: Session, seals: Sequence[AuditSeal]) -> dict[int, list[
         return found
     ranges = [(AuditEvent.id > seal.after_id) & (AuditEvent.id <= seal.upto_id) for seal in seals]
     ends = [seal.upto_id for seal in seals]
-    for row in session.execute(select(*COLUMNS).where(or_(*ranges)).order_by(AuditEvent.id)):
+    for row in session.execute(select(*EVENT_COLUMNS).where(or_(*ranges)).order_by(AuditEvent.id)):
         found[seals[bisect_left(ends, row.id)].id].append(row)
     return found
 

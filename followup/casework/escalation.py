@@ -26,17 +26,17 @@ from followup.store.models.worklist import Escalation, WorklistItem
 from followup.worklist.items import entry_of
 
 ACTOR = "sweeper"
-ROUTES = ("sms", "email", "webhook")
-AGAIN = {1: timedelta(minutes=15), 2: timedelta(hours=4), 3: timedelta(hours=24)}
+NOTICE_ROUTES = ("sms", "email", "webhook")
+TOLD_AGAIN_AFTER = {1: timedelta(minutes=15), 2: timedelta(hours=4), 3: timedelta(hours=24)}
 """After how long an item that is still open is told again, by urgency."""
 MOST_TIMES = 4
-TRIES = 5
+NOTICE_TRIES = 5
 TRY_AGAIN = timedelta(minutes=1)
 USEFUL_FOR = timedelta(hours=4)
-BATCH = 50
+ESCALATION_BATCH = 50
 
 
-def escalate_overdue(app: AppContext, *, limit: int = BATCH) -> int:
+def escalate_overdue(app: AppContext, *, limit: int = ESCALATION_BATCH) -> int:
     """Escalate what nobody has taken in time, then tell whoever is to be told; return how much."""
     return _escalate(app, limit=limit) + tell_due(app, limit=limit)
 
@@ -58,10 +58,10 @@ def _escalate(app: AppContext, *, limit: int) -> int:
 
 
 def _escalate_one(unit: UnitOfWork, item: WorklistItem) -> None:
-    routes = [route for route in ROUTES if unit.app.policy.on_call.of(route)]
+    routes = [route for route in NOTICE_ROUTES if unit.app.policy.on_call.of(route)]
     item.escalations += 1
     more = item.escalations < MOST_TIMES
-    item.escalate_at = unit.by.at + AGAIN[item.urgency] if more else None
+    item.escalate_at = unit.by.at + TOLD_AGAIN_AFTER[item.urgency] if more else None
     for route in routes:
         unit.session.add(
             Escalation(
@@ -79,7 +79,7 @@ def _escalate_one(unit: UnitOfWork, item: WorklistItem) -> None:
     record_event(unit.session, unit.by, told)
 
 
-def tell_due(app: AppContext, *, limit: int = BATCH) -> int:
+def tell_due(app: AppContext, *, limit: int = ESCALATION_BATCH) -> int:
     """Make the calls that are due; return how many. Each is counted before it is made."""
     due = app.store.transact(lambda session: _claim(session, app, limit=limit))
     for escalation_id, route, item_id in due:
@@ -105,7 +105,7 @@ def _claim(session: Session, app: AppContext, *, limit: int) -> list[tuple[UUID,
 
 def _settle(session: Session, *, app: AppContext, escalation_id: UUID, error: str | None) -> None:
     one = session.get_one(Escalation, escalation_id)
-    if error is not None and one.tries < TRIES:
+    if error is not None and one.tries < NOTICE_TRIES:
         one.error = error
         return
     one.state, one.error = ("done" if error is None else "failed"), error

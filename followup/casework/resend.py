@@ -18,7 +18,7 @@ from followup.context import AppContext
 from followup.domain.channel import ChannelKind
 from followup.domain.eligibility import Stop, Wait
 from followup.domain.errors import Conflict, NotFound
-from followup.domain.lifecycle import MAY_HAVE_ARRIVED, UNSENT, State
+from followup.domain.lifecycle import MAY_HAVE_ARRIVED, UNSENT_STATES, State
 from followup.domain.message_kind import MessageKind
 from followup.messages.fallback import replacement_for
 from followup.sending.eligibility import SendRow, check_eligibility, load_for_sending
@@ -103,7 +103,7 @@ def _must_be_over(message: Message) -> None:
         raise Conflict("This answered a text. Ring the patient instead.")
     if message.kind == MessageKind.CHECK:
         raise Conflict("This tested a number. Its code was good for some minutes only.")
-    if state in {*UNSENT, State.SENDING}:
+    if state in {*UNSENT_STATES, State.SENDING}:
         raise Conflict("This message has not gone yet: it goes by itself.")
     if state is State.UNKNOWN and message.lease_until is not None:
         raise Conflict("The provider is still being asked whether it has this message. Wait.")
@@ -113,7 +113,7 @@ def _must_be_the_last(session: Session, message: Message) -> None:
     """Refuse where another message has taken this one's place, or the advice arrived by it."""
     if session.scalar(select(exists().where(Message.fallback_of == message.id))):
         raise Conflict("Another message has taken the place of this one: look at that one.")
-    live = [state.value for state in (*UNSENT, *MAY_HAVE_ARRIVED)]
+    live = [state.value for state in (*UNSENT_STATES, *MAY_HAVE_ARRIVED)]
     rival = select(
         exists().where(
             Message.enrolment_id == message.enrolment_id,

@@ -19,7 +19,7 @@ from followup.context import AppContext, UnitOfWork
 from followup.domain.call_outcome import CallOutcome
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import Conflict, NotFound
-from followup.domain.lifecycle import UNSENT
+from followup.domain.lifecycle import UNSENT_STATES
 from followup.domain.number_confirmation import NumberConfirmation
 from followup.enrolment.contact_details import correct_contacts_in
 from followup.store.models.messages import Message
@@ -179,7 +179,7 @@ def _planned_anew(session: Session, patient_id: UUID) -> list[UUID]:
         new.step == lost.step,
         new.occurrence == lost.occurrence,
         new.id != lost.id,
-        new.state.in_([state.value for state in UNSENT]),
+        new.state.in_([state.value for state in UNSENT_STATES]),
     )
     found = session.execute(
         select(WorklistItem.id, is_new)

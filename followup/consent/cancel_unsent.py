@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from followup.domain.errors import Conflict, NotFound
-from followup.domain.lifecycle import UNSENT, EnrolmentState, State
+from followup.domain.lifecycle import UNSENT_STATES, EnrolmentState, State
 from followup.domain.reasons import Reason
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
 from followup.store.message_state import lock_in, move_messages
@@ -55,7 +55,7 @@ def cancel_unsent(
     session: Session, by: AuditContext, *, reason: Reason, enrolment_ids: Collection[UUID]
 ) -> int:
     """Cancel what the provider was not called for yet; return how many messages that was."""
-    found = lock_in(session, UNSENT, Message.enrolment_id.in_(enrolment_ids))
+    found = lock_in(session, UNSENT_STATES, Message.enrolment_id.in_(enrolment_ids))
     return sum(
         len(move_messages(session, by, ids, expected=state, to=State.CANCELLED, reason=reason))
         for state, ids in found.items()

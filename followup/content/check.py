@@ -18,7 +18,7 @@ from followup.domain.file_shape import did_you_mean
 from followup.domain.protocols.protocol import Protocol, Step
 from followup.domain.text.plain_language import findings
 
-REPLIES = (
+REPLY_TEMPLATES = (
     "reply-stopped",
     "reply-started",
     "reply-signs",
@@ -38,7 +38,7 @@ REPLIES = (
 NUMBER_CHECK = "number-check"
 """The test text by which a number is confirmed, before any protocol is chosen."""
 
-ADDRESSES = {
+EXAMPLE_ADDRESSES = {
     "stop_url": "https://example.com/stop",
     "page_url": "https://example.com/p/0123456789abcdef",
 }
@@ -59,7 +59,7 @@ def content_faults(
         for step in protocol.steps:
             found += _of_step(content, clinics, step, f'protocol {protocol.key}, step "{step.key}"')
     for clinic in clinics:
-        for always in (*REPLIES, NUMBER_CHECK):
+        for always in (*REPLY_TEMPLATES, NUMBER_CHECK):
             found += _unsendable(
                 content, always, clinic.languages[0], ChannelKind.SMS, f"clinic {clinic.key}"
             )
@@ -147,7 +147,7 @@ def _unsendable(
 
 def _of_messages(content: Content, version: ContentVersion, clinic: Clinic) -> Iterator[str]:
     for occurrence in _occurrences(content, version):
-        for extra in ({}, ADDRESSES):
+        for extra in ({}, EXAMPLE_ADDRESSES):
             try:
                 message = content.proof(version, clinic, occurrence=occurrence, extra=extra)
             except TemplateError as error:

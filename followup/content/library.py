@@ -38,7 +38,7 @@ CODE, SOME_CODE = "QZXQ", "1234"
 
 EXTRAS = frozenset({"stop_url", "page_url", "code"})
 
-NOTHING: Mapping[str, str] = MappingProxyType({})
+NO_VALUES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +112,7 @@ class Content:
         clinic: Clinic,
         occurrence: int = 1,
         form: Form = PLAIN,
-        extra: Mapping[str, str] = NOTHING,
+        extra: Mapping[str, str] = NO_VALUES,
     ) -> Rendered:
         """Return a message to send; raise `TemplateError` where there is none that may be sent.
 
@@ -136,7 +136,7 @@ class Content:
         *,
         occurrence: int = 1,
         form: Form = PLAIN,
-        extra: Mapping[str, str] = NOTHING,
+        extra: Mapping[str, str] = NO_VALUES,
     ) -> Rendered:
         """Return a message for reading through, as `render` does, approved or not."""
         if unknown := extra.keys() - EXTRAS:

@@ -45,8 +45,8 @@ class ClinicFacts:
         )
 
 
-FACTS = {field.name: field.type for field in fields(ClinicFacts)}
-VARIABLES = dict.fromkeys(
+CLINIC_FACTS = {field.name: field.type for field in fields(ClinicFacts)}
+TEMPLATE_VARIABLES = dict.fromkeys(
     (
         "asks_reply",
         "clinic",
@@ -94,7 +94,7 @@ def complaints_about(path: str, sources: Mapping[str, str]) -> Iterator[str]:
     sandbox = environment(sources)
     try:
         tree = sandbox.parse(sources[path], filename=path)
-        given = VARIABLES.keys() | {"self"}
+        given = TEMPLATE_VARIABLES.keys() | {"self"}
         unknown = find_undeclared_variables(tree) - given
     except TemplateSyntaxError as error:
         yield f"{path}, line {error.lineno}: {error.message}: correct the template"
@@ -102,11 +102,11 @@ def complaints_about(path: str, sources: Mapping[str, str]) -> Iterator[str]:
     yield from _glued_lines(path, sources[path])
     for name in tree.find_all(nodes.Name):
         if name.name in unknown:
-            yield _unknown(path, name.lineno, name.name, known=VARIABLES)
+            yield _unknown(path, name.lineno, name.name, known=TEMPLATE_VARIABLES)
     for part in tree.find_all(nodes.Getattr):
         of_clinic = isinstance(part.node, nodes.Name) and part.node.name == "clinic"
-        if of_clinic and part.attr not in FACTS:
-            known = {f"clinic.{fact}": None for fact in FACTS}
+        if of_clinic and part.attr not in CLINIC_FACTS:
+            known = {f"clinic.{fact}": None for fact in CLINIC_FACTS}
             yield _unknown(path, part.lineno, f"clinic.{part.attr}", known=known)
     for reached in find_referenced_templates(tree):
         yield from _complaints_about_part(path, reached, sources)

@@ -11,7 +11,7 @@ from followup.domain.channel import ChannelKind
 from followup.domain.errors import TemplateError
 
 CARD = "meta.toml"
-PARTS = {
+CHANNEL_FILES = {
     ChannelKind.SMS: ("sms.txt",),
     ChannelKind.EMAIL: ("subject.txt", "email.txt", "email.html"),
 }

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from followup.content.metadata import Meta
 from followup.content.rules import complaints_about, references
-from followup.content.sources import PARTS, languages_of
+from followup.content.sources import CHANNEL_FILES, languages_of
 from followup.content.version import ContentVersion, version_id
 
 
@@ -26,7 +26,9 @@ def _incomplete(sources: Mapping[str, str], cards: Mapping[str, Meta]) -> Iterat
             yield f"{name}: has words in no language: add a folder such as {name}/en"
         for channel in card.channels:
             wanted = [
-                f"{name}/{language}/{part}" for language in languages for part in PARTS[channel]
+                f"{name}/{language}/{part}"
+                for language in languages
+                for part in CHANNEL_FILES[channel]
             ]
             for path in wanted:
                 if path not in sources:
@@ -57,7 +59,7 @@ def versions(sources: Mapping[str, str], cards: Mapping[str, Meta]) -> Iterator[
     for name, card in cards.items():
         for language in languages_of(sources, name):
             for channel in card.channels:
-                paths = {f"{name}/{language}/{part}" for part in PARTS[channel]}
+                paths = {f"{name}/{language}/{part}" for part in CHANNEL_FILES[channel]}
                 paths = paths.union(*(reached[path] for path in paths))
                 used = {path: sources[path] for path in sorted(paths)}
                 id_ = version_id(name, language=language, channel=channel, sources=used)

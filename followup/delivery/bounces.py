@@ -38,7 +38,7 @@ from followup.domain.errors import NotFound
 from followup.domain.item_kind import ItemKind
 from followup.domain.triage.triage import sort_reply
 from followup.messages.fallback import recipient_at_fault
-from followup.providers.email.dsn import DELAYED, FAILED, RecipientStatus, normal_address
+from followup.providers.email.dsn import DSN_DELAYED, DSN_FAILED, RecipientStatus, normal_address
 from followup.providers.email.reply_codes import blames_mailbox
 from followup.providers.email.returned_mail import (
     ReturnedKind,
@@ -55,7 +55,7 @@ from followup.worklist.items import NewItem, open_item
 ACTOR = "provider"
 COMPLAINT = "complaint"
 UNKNOWN_CODE = "5.0.0"
-NEWS = frozenset({DELAYED, "delivered", "relayed", "expanded"})
+NEWS = frozenset({DSN_DELAYED, "delivered", "relayed", "expanded"})
 """Actions (RFC 3464) that end nothing."""
 
 
@@ -177,9 +177,9 @@ def _outcome(mail: ReturnedMail, about: _About | None, status: RecipientStatus |
         return TakenMail.UNMATCHED
     if mail.kind is ReturnedKind.COMPLAINT:
         return TakenMail.OBJECTED
-    if status is None or status.action not in {FAILED, *NEWS}:
+    if status is None or status.action not in {DSN_FAILED, *NEWS}:
         return TakenMail.UNMATCHED
-    return TakenMail.BOUNCED if status.action == FAILED else TakenMail.NEWS
+    return TakenMail.BOUNCED if status.action == DSN_FAILED else TakenMail.NEWS
 
 
 def fail_message(app: AppContext, about: _About, *, code: str, blames_address: bool) -> None:
@@ -223,8 +223,8 @@ def _status_of(
     """
     ours = [one for one in statuses if not one.addresses or recipient in one.addresses]
     named = ours or statuses
-    failed = next((one for one in named if one.action == FAILED), None)
-    if failed is not None and not ours and any(one.action != FAILED for one in named):
+    failed = next((one for one in named if one.action == DSN_FAILED), None)
+    if failed is not None and not ours and any(one.action != DSN_FAILED for one in named):
         return None, False
     return failed or next(iter(named), None), bool(ours)
 

@@ -29,16 +29,16 @@ from followup.store.engine.types import new_id
 from followup.store.engine.upsert import insert_new
 from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
-from followup.store.models.returned_mails import PLACE, ReturnedMail
+from followup.store.models.returned_mails import PLACE_LENGTH, ReturnedMail
 
 ACTOR = "provider"
-COLUMN = "returned_mails.content"
+CONTENT_COLUMN = "returned_mails.content"
 MOST_RECIPIENTS = 5
 LONGEST_WORDS = 4000
 COMES_BACK_WITHIN = timedelta(days=7)
 """Mail systems give up after five days as a rule; some hours more are for their clocks."""
 MOST_CANDIDATES = 10
-PAGE = 50
+MAILS_A_PAGE = 50
 MOST_KEPT = 2000
 """Mails whose words are kept while they wait: whoever floods the mailbox does not fill the disk."""
 PLACES_AT_ONCE = 500
@@ -151,13 +151,13 @@ def keep_mail(app: AppContext, mail: NewMail) -> UUID:
         "id": row_id,
         "digest": mail.digest,
         "source": mail.source.value,
-        "place": mail.place and mail.place[:PLACE],
+        "place": mail.place and mail.place[:PLACE_LENGTH],
         "kind": mail.kind.value,
         "outcome": mail.outcome.value,
         "code": mail.code,
         "clinic": mail.clinic,
         "attempt_id": mail.attempt_id,
-        "content_sealed": app.keyring.system.seal_if(content, column=COLUMN, row=row_id),
+        "content_sealed": app.keyring.system.seal_if(content, column=CONTENT_COLUMN, row=row_id),
         "received_at": by.at,
         "received_real_at": by.real_at,
     }
@@ -195,7 +195,7 @@ def _note_copy(session: Session, by: AuditContext, digest: bytes, place: str) ->
         "id": new_id(by.real_at),
         "digest": sha256(digest + place.encode()).digest(),
         "source": MailSource.IMAP.value,
-        "place": place[:PLACE],
+        "place": place[:PLACE_LENGTH],
         "kind": session.scalar(select(ReturnedMail.kind).where(ReturnedMail.digest == digest)),
         "outcome": TakenMail.COPY.value,
         "received_at": by.at,
@@ -241,8 +241,8 @@ def waiting_mails(
         select(ReturnedMail)
         .where(_waits(), *_of(clinics))
         .order_by(ReturnedMail.received_real_at, ReturnedMail.id)
-        .offset((page - 1) * PAGE)
-        .limit(PAGE + 1)
+        .offset((page - 1) * MAILS_A_PAGE)
+        .limit(MAILS_A_PAGE + 1)
     )
     return [_view(app, row) for row in rows]
 
@@ -337,7 +337,7 @@ def _of(clinics: Collection[str] | None) -> list[ColumnElement[bool]]:
 
 
 def _view(app: AppContext, row: ReturnedMail) -> WaitingMail:
-    opened = app.keyring.system.open_if(row.content_sealed, column=COLUMN, row=row.id)
+    opened = app.keyring.system.open_if(row.content_sealed, column=CONTENT_COLUMN, row=row.id)
     content = json.loads(opened) if opened else {}
     return WaitingMail(
         id=row.id,

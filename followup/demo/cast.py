@@ -15,8 +15,8 @@ from followup.enrolment.enrol import EnrolmentRequest
 from followup.patients.records import Person
 
 LONDON = ZoneInfo("Europe/London")
-BOTH = (ChannelKind.SMS, ChannelKind.EMAIL)
-TEXT = (ChannelKind.SMS,)
+BOTH_CHANNELS = (ChannelKind.SMS, ChannelKind.EMAIL)
+TEXTS_ONLY = (ChannelKind.SMS,)
 
 
 def _local(month: int, day: int, hour: int, minute: int = 0) -> datetime:
@@ -37,7 +37,7 @@ class Part:
     nhs_number: str
     mobile: str | None = None
     email: str | None = None
-    channels: tuple[ChannelKind, ...] = TEXT
+    channels: tuple[ChannelKind, ...] = TEXTS_ONLY
     diabetic: bool = False
     steroid: bool = True
     stops_at: datetime | None = None
@@ -66,7 +66,7 @@ class Part:
 START = _local(10, 19, 9)
 END = _local(12, 6, 12)
 
-CAST: tuple[Part, ...] = (
+DEMO_CAST: tuple[Part, ...] = (
     Part(
         key="A",
         who="diabetic, steroid given",
@@ -75,7 +75,7 @@ CAST: tuple[Part, ...] = (
         nhs_number="9990000018",
         mobile="+447700900001",
         email="a@example.com",
-        channels=BOTH,
+        channels=BOTH_CHANNELS,
         diabetic=True,
     ),
     Part(
@@ -113,7 +113,7 @@ CAST: tuple[Part, ...] = (
         nhs_number="9990000050",
         mobile="+447700900111",
         email="e@example.com",
-        channels=BOTH,
+        channels=BOTH_CHANNELS,
     ),
     Part(
         key="F",

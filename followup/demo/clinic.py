@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 
 from followup.clock import SteppingClock
 from followup.context import AppContext
-from followup.demo.cast import BOTH, LONDON, TEXT
+from followup.demo.cast import BOTH_CHANNELS, LONDON, TEXTS_ONLY
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import FollowupError
 from followup.domain.lifecycle import State
@@ -32,7 +32,7 @@ from followup.store.message_state import oldest_claimable, state_is
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message, SandboxMessage
 
-HISTORY = timedelta(days=10)
+DEMO_HISTORY = timedelta(days=10)
 EVERY = timedelta(hours=5)
 """How often (service time) somebody new is enrolled while the clinic lives on."""
 A_WHILE = timedelta(seconds=15)
@@ -43,7 +43,7 @@ OPENS, CLOSES, SATURDAY = 9, 17, 5
 
 FIRST = ("Ada", "Bernard", "Carys", "Dilip", "Edith", "Frank", "Grace", "Huw", "Ines", "Jowan")
 LAST = ("Larkin", "Oakes", "Penhaligon", "Rao", "Marsh", "Tregenza", "Nwosu", "Prosser", "Quick")
-ENDINGS = {3: "111", 6: "888", 9: "777", 14: "222"}
+TRICK_NUMBERS = {3: "111", 6: "888", 9: "777", 14: "222"}
 """Which patients have a number that the sandbox plays a trick with; each seventeenth again."""
 SAID = {
     2: "Can I have a bath with the dressing on?",
@@ -127,11 +127,13 @@ def live_on(app: AppContext, *, wait: Callable[[float], bool]) -> None:
 def patient(serial: int, *, procedure_at: datetime) -> EnrolmentRequest:
     """Return the enrolment of a made-up patient: the same serial is the same one."""
     place = serial % CYCLE
-    number = ENDINGS.get(place) or f"{100 + serial * 7 % 880:03d}"
-    if place not in ENDINGS and number in ENDINGS.values():
+    number = TRICK_NUMBERS.get(place) or f"{100 + serial * 7 % 880:03d}"
+    if place not in TRICK_NUMBERS and number in TRICK_NUMBERS.values():
         number = "100"
     by_mail = place == 10  # noqa: PLR2004 - one in the cycle has no mobile
-    channels = (ChannelKind.EMAIL,) if by_mail else BOTH if place in {3, 1, 9} else TEXT
+    channels = (
+        (ChannelKind.EMAIL,) if by_mail else BOTH_CHANNELS if place in {3, 1, 9} else TEXTS_ONLY
+    )
     first, last = FIRST[serial % len(FIRST)], LAST[serial // 2 % len(LAST)]
     return EnrolmentRequest(
         clinic="derriford-pain",

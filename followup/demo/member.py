@@ -8,7 +8,7 @@ from followup.context import AppContext
 from followup.domain.roles import EVERY_ROLE
 from followup.staff.members import MemberDetails, find_member_by_email, insert_member
 
-WHO = MemberDetails(
+DEMO_MEMBER = MemberDetails(
     email="visitor@example.com", name="Demo Visitor", roles=EVERY_ROLE, clinics=None
 )
 
@@ -16,11 +16,11 @@ WHO = MemberDetails(
 def add_demo_member(app: AppContext) -> None:
     """Make the account; nobody can sign in to it with a password."""
     with app.store.write() as session:
-        insert_member(session, app.by("demo"), WHO, password_hash=None)
+        insert_member(session, app.by("demo"), DEMO_MEMBER, password_hash=None)
 
 
 def find_demo_member(app: AppContext) -> UUID | None:
     """Return whose account it is, once it is there."""
     with app.store.read() as session:
-        found = find_member_by_email(session, WHO.email)
+        found = find_member_by_email(session, DEMO_MEMBER.email)
     return found.id if found is not None else None

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, exists, func, select
 
 from followup.clock import SteppingClock
 from followup.context import AppContext
-from followup.demo.cast import CAST, END, Part
+from followup.demo.cast import DEMO_CAST, END, Part
 from followup.domain.errors import FollowupError
 from followup.domain.lifecycle import State
 from followup.enrolment.enrol import enrol
@@ -73,7 +73,7 @@ class Player:
         self.clock.advance_to(END)
 
     def _script(self) -> Iterator[Event]:
-        for part in CAST:
+        for part in DEMO_CAST:
             yield Event(part.enrolled_at, part, "is enrolled", partial(self._enrol, part))
             if part.stops_at is not None:
                 yield Event(part.stops_at, part, 'texts "STOP"', partial(self._stop, part))

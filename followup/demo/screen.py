@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from followup.context import AppContext
 from followup.delivery.sandbox_outbox import StoredOutbox
-from followup.demo.cast import CAST, LONDON
+from followup.demo.cast import DEMO_CAST, LONDON
 from followup.demo.player import Event
 from followup.domain.lifecycle import State
 from followup.domain.reasons import Reason
@@ -32,8 +32,8 @@ from followup.store.models.worklist import WorklistItem
 from followup.wording.channels import channel_text
 from followup.wording.failure_reasons import failure_reason_of
 from followup.wording.formats import small
-from followup.wording.states import STATES, state_term
-from followup.wording.terminal_styles import STYLES
+from followup.wording.states import MESSAGE_STATES, state_term
+from followup.wording.terminal_styles import TERMINAL_STYLES
 from followup.wording.terms import Colour
 from followup.wording.worklist import item_term
 
@@ -90,7 +90,7 @@ class Screen:
         for event in happened:
             self._tell(local, event.part.key, Text(event.sentence, style="bold"))
         with self._app.store.read() as session:
-            for part in CAST:
+            for part in DEMO_CAST:
                 for message in self._messages(session, part.key):
                     self._notice(local, part.key, message)
             if self._live is not None:
@@ -123,7 +123,7 @@ class Screen:
         table.add_column("", width=1)
         table.add_column("patient", no_wrap=True)
         table.add_column("messages, in the order they fall due")
-        for part in CAST:
+        for part in DEMO_CAST:
             marks = Text()
             for message in self._messages(session, part.key):
                 if message.reason == Reason.RESCHEDULED:
@@ -146,8 +146,8 @@ def legend() -> Text:
 
 def _mark(state: State) -> tuple[str, str]:
     """Return the mark of a state, and its style."""
-    colour = STATES[state].colour
-    return MARKS[colour], STYLES[colour]
+    colour = MESSAGE_STATES[state].colour
+    return MARKS[colour], TERMINAL_STYLES[colour]
 
 
 def phone(app: AppContext, *, mobile: str, caption: str) -> RenderableType:

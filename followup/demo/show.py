@@ -15,7 +15,7 @@ from rich.console import Console
 
 from followup.bootstrap import build_app
 from followup.clock import SteppingClock
-from followup.demo.cast import CAST, START
+from followup.demo.cast import DEMO_CAST, START
 from followup.demo.player import Player
 from followup.demo.screen import Screen, accounts, phone
 from followup.monitoring.balance import balance
@@ -82,7 +82,7 @@ def _play(settings: Settings, console: Console, *, step_seconds: float) -> int:
             ).play()
         if threads.stopping.is_set():
             return 1 if threads.failed else 130
-        shown = next(part for part in CAST if part.key == SHOWN)
+        shown = next(part for part in DEMO_CAST if part.key == SHOWN)
         assert shown.mobile is not None  # noqa: S101 - chosen for that
         caption = f"The phone of patient {shown.key}: {shown.who}"
         console.print(phone(app, mobile=shown.mobile, caption=caption))

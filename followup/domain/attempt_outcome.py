@@ -21,5 +21,7 @@ class AttemptOutcome(StrEnum):
     """Its turn did not come before the lease was over, or it was stopped."""
 
 
-CALLED = tuple(outcome for outcome in AttemptOutcome if outcome is not AttemptOutcome.NOT_CALLED)
+CALLED_OUTCOMES = tuple(
+    outcome for outcome in AttemptOutcome if outcome is not AttemptOutcome.NOT_CALLED
+)
 """Outcomes of attempts for which the provider was called."""

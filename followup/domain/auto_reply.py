@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from followup.domain.triage.intent import ReplyIntent
-from followup.domain.triage.triage import NOBODY, Found, Known, ReplyClass
+from followup.domain.triage.triage import NOBODY_KNOWN, Found, Known, ReplyClass
 
 STOPPED, STARTED = "reply-stopped", "reply-started"
-CALLING = "reply-calling"
+CALLING_REPLY = "reply-calling"
 """To a patient who answered that they want to be rung."""
 
 EMERGENCY, RED_FLAG, CRISIS = "reply-emergency", "reply-red-flag", "reply-crisis"
 RED_FLAG_STOPPED = "reply-red-flag-stopped"
 SUGAR_EMERGENCY = "reply-sugar-emergency"
-SIGNS = "reply-signs"
+SIGNS_REPLY = "reply-signs"
 """The warning signs, and where to get help: the answer to whatever is not provably harmless."""
 WRONG_PERSON, QUESTION = "reply-wrong-person", "reply-question"
 SUGAR, PAIN_LATE = "reply-sugar", "reply-pain-late"
 FOR_SAFETY = frozenset({EMERGENCY, CRISIS, SUGAR_EMERGENCY, RED_FLAG, RED_FLAG_STOPPED})
 """What to do now: never left out because other answers went out before."""
 
-CONFIRMATIONS = frozenset({STOPPED, STARTED})
+CONFIRMATION_REPLIES = frozenset({STOPPED, STARTED})
 """Confirmations of what the patient asked for."""
-STOPS = frozenset({ReplyIntent.STOP, ReplyIntent.STOP_AND_MORE})
+STOP_INTENTS = frozenset({ReplyIntent.STOP, ReplyIntent.STOP_AND_MORE})
 
 TO_CLASS = {
     # Words of despair count first: the answer to them names 999 as well.
@@ -36,10 +36,10 @@ TO_CLASS = {
     ReplyClass.WRONG_PERSON: WRONG_PERSON,
     ReplyClass.SUGAR: SUGAR,
     ReplyClass.PAIN: PAIN_LATE,
-    ReplyClass.WOUND: SIGNS,
-    ReplyClass.HELP: SIGNS,
-    ReplyClass.START: SIGNS,
-    ReplyClass.UNCLEAR: SIGNS,
+    ReplyClass.WOUND: SIGNS_REPLY,
+    ReplyClass.HELP: SIGNS_REPLY,
+    ReplyClass.START: SIGNS_REPLY,
+    ReplyClass.UNCLEAR: SIGNS_REPLY,
     ReplyClass.QUESTION: QUESTION,
     ReplyClass.THANKS: None,
     ReplyClass.BENIGN: None,
@@ -52,14 +52,14 @@ FLARE_IS_OVER = 8
 """From this day on pain is no flare any more (leaflet: "only up to a week or so")."""
 
 
-def answer_to(found: Found, known: Known = NOBODY) -> str | None:
+def answer_to(found: Found, known: Known = NOBODY_KNOWN) -> str | None:
     """Return the template that answers a reply about these classes; None where none should.
 
     What is not true of this patient is not said: then they get the warning signs.
     """
     for each, template in TO_CLASS.items():
         if each in found.classes:
-            return template if template is None or _is_true(template, known) else SIGNS
+            return template if template is None or _is_true(template, known) else SIGNS_REPLY
     return None
 
 
@@ -74,7 +74,7 @@ def _is_true(template: str, known: Known) -> bool:
 
 def choose(
     found: Found,
-    known: Known = NOBODY,
+    known: Known = NOBODY_KNOWN,
     *,
     changed: bool = True,
     starts: bool = True,
@@ -86,7 +86,7 @@ def choose(
     `by_carrier` that the carrier has confirmed the stop, and lets nothing more through.
     """
     standing = answer_to(found, known)
-    if found.meaning not in STOPS:
+    if found.meaning not in STOP_INTENTS:
         restarts = found.meaning is ReplyIntent.START and starts and standing not in FOR_SAFETY
         return STARTED if restarts else standing
     if by_carrier:

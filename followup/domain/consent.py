@@ -16,7 +16,7 @@ from followup.domain.channel import ChannelKind
 
 # The first line holds the words at which carriers and Twilio stop a number by themselves
 # (https://help.twilio.com/articles/223134027); the others are how people put the same request.
-STOPPING = frozenset(
+STOP_WORDS = frozenset(
     {
         "stop", "stopall", "unsubscribe", "cancel", "end", "quit", "optout", "revoke",
         "cancel messages", "cancel texts", "do not contact me", "do not message me",
@@ -37,11 +37,11 @@ STOPPING = frozenset(
 )  # fmt: skip
 
 # Without "yes", at which Twilio starts again: to us it could answer anything.
-STARTING = frozenset(
+START_WORDS = frozenset(
     {"start", "restart", "start again", "start texts", "unstop", "opt in", "optin", "subscribe"}
 )
 
-COURTESIES = frozenset(
+COURTESY_WORDS = frozenset(
     {"hello", "hi", "just", "kindly", "many", "now", "ok", "please", "pls", "plz", "thank",
      "thanks", "thankyou", "ta", "you"}
 )  # fmt: skip
@@ -71,12 +71,12 @@ def permitted(objections: Iterable[Objection], channel: ChannelKind) -> bool:
 
 def is_stop(text: str) -> bool:
     """Say whether a reply asks for no more messages, and for nothing else."""
-    return _request(text) in STOPPING
+    return _request(text) in STOP_WORDS
 
 
 def is_start(text: str) -> bool:
     """Say whether a reply asks for messages to start again, and for nothing else."""
-    return _request(text) in STARTING
+    return _request(text) in START_WORDS
 
 
 def _request(text: str) -> str:
@@ -87,4 +87,4 @@ def _request(text: str) -> str:
     # "S T O P" and "S.T.O.P." are spelt for emphasis.
     if words and all(len(word) == 1 for word in words):
         return "".join(words)
-    return " ".join(word for word in words if word not in COURTESIES)
+    return " ".join(word for word in words if word not in COURTESY_WORDS)

@@ -25,7 +25,7 @@ from pydantic_core import ErrorDetails
 
 from followup.domain.errors import Problem
 
-LONGEST = timedelta(days=366)
+LONGEST_SPAN = timedelta(days=366)
 """No follow-up reaches further than a year: what does is a slip of the pen."""
 
 
@@ -51,7 +51,7 @@ def _duration(value: object) -> timedelta:
         )
     unit = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}[match[2]]
     span = timedelta(**{unit: int(match[1])})
-    if span > LONGEST:
+    if span > LONGEST_SPAN:
         raise ValueError(f"{value!r} is longer than a year: write a shorter span")
     return span
 
@@ -66,10 +66,10 @@ def _time_of_day(value: object) -> time:
 
 
 def _day(value: object) -> int:
-    if type(value) is not int or not 0 <= value <= LONGEST.days:
+    if type(value) is not int or not 0 <= value <= LONGEST_SPAN.days:
         raise ValueError(
             f"{value!r} is no day to count from the procedure: write 0 for the procedure's own "
-            f"day, 1 for the next, up to {LONGEST.days}"
+            f"day, 1 for the next, up to {LONGEST_SPAN.days}"
         )
     return value
 
@@ -98,7 +98,7 @@ TimeOfDay = Annotated[
 Day = Annotated[
     int,
     BeforeValidator(_day),
-    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": LONGEST.days}),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": LONGEST_SPAN.days}),
 ]
 Line = Annotated[str, AfterValidator(_one_line), WithJsonSchema({"type": "string", "minLength": 1})]
 """Text of at least one word; line breaks and runs of spaces count as one space."""

@@ -32,11 +32,11 @@ class EnrolmentState(StrEnum):
     FINISHED = "finished"
 
 
-ONGOING = (EnrolmentState.ACTIVE.value, EnrolmentState.PAUSED.value)
+ONGOING_STATES = (EnrolmentState.ACTIVE.value, EnrolmentState.PAUSED.value)
 """States of enrolments of which something may still be to come."""
 
 
-MOVES: dict[State, frozenset[State]] = {
+LEGAL_MOVES: dict[State, frozenset[State]] = {
     State.PLANNED: frozenset(
         {
             State.CLAIMED,
@@ -97,15 +97,17 @@ MOVES: dict[State, frozenset[State]] = {
     State.CANCELLED: frozenset({State.SENT}),
 }
 
-FINAL = frozenset({State.DELIVERED, State.FAILED, State.EXPIRED, State.SUPPRESSED, State.CANCELLED})
+FINAL_STATES = frozenset(
+    {State.DELIVERED, State.FAILED, State.EXPIRED, State.SUPPRESSED, State.CANCELLED}
+)
 """States in which no sweeper waits for anything more (a provider may still correct one)."""
 
 # In a fixed order where queries are made of them, so that a statement is always the same text.
 
-LEASED = (State.CLAIMED, State.SENDING, State.UNKNOWN)
+LEASED_STATES = (State.CLAIMED, State.SENDING, State.UNKNOWN)
 """States that belong to one worker, or to the reconciler, for a while."""
 
-UNSENT = (State.PLANNED, State.HELD, State.CLAIMED)
+UNSENT_STATES = (State.PLANNED, State.HELD, State.CLAIMED)
 """States in which the provider was not called: a change of mind still stops the message."""
 
 OUTCOME_PENDING = (State.SENDING, State.UNKNOWN)
@@ -126,5 +128,5 @@ DID_NOT_ARRIVE = (State.FAILED, State.SUPPRESSED)
 
 def check_move(current: State, wanted: State) -> None:
     """Raise `IllegalMove` unless the table allows `current` → `wanted`."""
-    if wanted not in MOVES[current]:
+    if wanted not in LEGAL_MOVES[current]:
         raise IllegalMove(f"a message that is {current} can't become {wanted}")

@@ -28,4 +28,4 @@ class NumberConfirmation:
     message_id: UUID | None = None
 
 
-RETYPED = NumberConfirmation(way=ConfirmationMethod.RETYPED)
+TYPED_TWICE = NumberConfirmation(way=ConfirmationMethod.RETYPED)

@@ -33,7 +33,7 @@ from followup.enrolment.reading_needs import ask_for_help
 from followup.patients import records as patients
 from followup.store.audit_log import record_events
 
-BATCH = 200
+ENROLMENT_BATCH = 200
 
 
 def enrol_all(

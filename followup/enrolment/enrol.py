@@ -45,8 +45,8 @@ from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
 from followup.wording.objections import objection_text
 
-AHEAD = timedelta(days=7)
-BEHIND = timedelta(days=42)
+LONGEST_AHEAD = timedelta(days=7)
+LONGEST_AGO = timedelta(days=42)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -384,13 +384,17 @@ def wrong_time(procedure_at: datetime, *, now: datetime) -> list[Problem]:
     field = "procedure_at"
     if procedure_at.tzinfo is None:
         return [Problem(field, "the time has no offset; write it like 2026-10-23T14:30:00+01:00")]
-    if procedure_at > now + AHEAD:
+    if procedure_at > now + LONGEST_AHEAD:
         return [
-            Problem(field, f"this is more than {AHEAD.days} days ahead; enrol nearer to the day")
+            Problem(
+                field, f"this is more than {LONGEST_AHEAD.days} days ahead; enrol nearer to the day"
+            )
         ]
-    if procedure_at < now - BEHIND:
+    if procedure_at < now - LONGEST_AGO:
         return [
-            Problem(field, f"this is more than {BEHIND.days} days ago: no advice would be useful")
+            Problem(
+                field, f"this is more than {LONGEST_AGO.days} days ago: no advice would be useful"
+            )
         ]
     return []
 

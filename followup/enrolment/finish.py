@@ -18,7 +18,7 @@ from sqlalchemy import and_, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext, UnitOfWork
-from followup.domain.lifecycle import ONGOING, UNSENT, EnrolmentState, State
+from followup.domain.lifecycle import ONGOING_STATES, UNSENT_STATES, EnrolmentState, State
 from followup.domain.protocols.timeline import PlannedMessage
 from followup.store.audit_log import AuditContext, AuditEntry, record_events
 from followup.store.engine.bulk import is_among, update_many
@@ -27,7 +27,7 @@ from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 
 ACTOR = "sweeper"
-BATCH = 200
+FINISH_BATCH = 200
 LOOK_AGAIN = timedelta(minutes=1)
 """How long (real time) one is left alone that another sweep has still to settle something of."""
 
@@ -63,7 +63,7 @@ def finish_due_at(procedure_at: datetime, timeline: Iterable[PlannedMessage]) ->
     return max([procedure_at, *(planned.not_after for planned in timeline)])
 
 
-def finish_enrolments(app: AppContext, *, limit: int = BATCH) -> int:
+def finish_enrolments(app: AppContext, *, limit: int = FINISH_BATCH) -> int:
     """Finish enrolments of which nothing is to come any more; return how many were looked at.
 
     One that is paused finishes as well: its windows ran out meanwhile, so that to resume it would
@@ -75,13 +75,15 @@ def finish_enrolments(app: AppContext, *, limit: int = BATCH) -> int:
         if not due:
             return 0
         left = _left(unit.session, due)
-        over = [one for one in due if one.state in ONGOING and left[one.id].is_over(unit.by.at)]
+        over = [
+            one for one in due if one.state in ONGOING_STATES and left[one.id].is_over(unit.by.at)
+        ]
         _finish(unit.session, unit.by, over)
         _look_again(
             unit.session,
             {
                 one.id: left[one.id].look_at(unit.by.at, again=app.clock.after_real(LOOK_AGAIN))
-                if one.state in ONGOING
+                if one.state in ONGOING_STATES
                 else None
                 for one in due
                 if one not in over
@@ -120,7 +122,7 @@ def _left(session: Session, due: Sequence[_Ongoing]) -> Mapping[UUID, _Left]:
         Message.generation == Enrolment.generation, Message.state != State.CANCELLED.value
     )
     unsettled = or_(
-        state_is(*UNSENT, State.SENDING),
+        state_is(*UNSENT_STATES, State.SENDING),
         # Without a time for the next look or receipt nobody waits: it is with a person.
         and_(state_is(State.UNKNOWN), Message.lease_until.is_not(None)),
         and_(state_is(State.SENT), Message.receipt_due_at.is_not(None)),

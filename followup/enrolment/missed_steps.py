@@ -21,7 +21,7 @@ from followup.enrolment.message_rows import TimelineRows
 from followup.store.models.messages import Message
 from followup.worklist.items import NewItem, open_item
 
-URGENCY = 3
+MISSED_STEP_URGENCY = 3
 """A day's work: the patient has just been seen, and a list of many may have been brought in."""
 
 
@@ -47,7 +47,7 @@ def ask_to_call(unit: UnitOfWork, timelines: Iterable[TimelineRows]) -> None:
         task = NewItem.of_message(
             message, kind=ItemKind.MISSED, cause=message.reason or Reason.ALREADY_PAST
         )
-        open_item(unit, replace(task, urgency=URGENCY))
+        open_item(unit, replace(task, urgency=MISSED_STEP_URGENCY))
 
 
 def _is_missed(planned: PlannedMessage) -> bool:

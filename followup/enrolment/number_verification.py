@@ -38,16 +38,16 @@ from followup.store.models.staff import NumberCheck
 
 TEMPLATE = "number-check"
 
-VALID = timedelta(minutes=10)
+CODE_LIFETIME = timedelta(minutes=10)
 """Real time: the patient is there, phone in hand."""
 MOST_WRONG = 3
 MOST_TEXTS = 3
 """For one form; a phone that gets none of them has no signal, or is another one."""
 NUMBER_AN_HOUR = 6
 """Whoever asks, from whichever form: nobody's phone is to be flooded by way of us."""
-KEPT = timedelta(days=1)
+CHECK_RETENTION = timedelta(days=1)
 
-SEALED = ("address", "subject", "body", "html")
+SEALED_COLUMNS = ("address", "subject", "body", "html")
 
 
 class VerificationResult(Enum):
@@ -169,7 +169,7 @@ def give_number_check_to(
     message.patient_id = patient.id
     _seal_anew(message, "messages", ("address",), app.keyring.system, sealer)
     for attempt in session.scalars(select(Attempt).where(Attempt.message_id == message_id)):
-        _seal_anew(attempt, "attempts", SEALED, app.keyring.system, sealer)
+        _seal_anew(attempt, "attempts", SEALED_COLUMNS, app.keyring.system, sealer)
 
 
 def keep_confirmed(unit: UnitOfWork, patient: Patient, number: NumberConfirmation | None) -> None:
@@ -213,7 +213,9 @@ def _latest(session: Session, draft_id: UUID, *, lock: bool = False) -> NumberCh
 
 
 def _must_be_few(session: Session, by: AuditContext, draft_id: UUID, index: bytes) -> None:
-    session.execute(delete(NumberCheck).where(NumberCheck.asked_real_at < by.real_at - KEPT))
+    session.execute(
+        delete(NumberCheck).where(NumberCheck.asked_real_at < by.real_at - CHECK_RETENTION)
+    )
     lately = NumberCheck.asked_real_at > by.real_at - timedelta(hours=1)
     count = select(func.count()).select_from(NumberCheck)
     of_form = session.scalar(count.where(NumberCheck.draft_id == draft_id)) or 0
@@ -259,7 +261,7 @@ def _message(
         sealer=theirs or app.keyring.system,
         owner=patient.id if patient and theirs else None,
         # Minutes of real time, also where a practice clinic's clock runs fast.
-        not_after=app.clock.after_real(VALID),
+        not_after=app.clock.after_real(CODE_LIFETIME),
     )
 
 
@@ -270,7 +272,7 @@ def _row(by: AuditContext, draft_id: UUID, message: Message) -> NumberCheck:
         message_id=message.id,
         address_index=message.address_index,
         asked_real_at=by.real_at,
-        expires_real_at=by.real_at + VALID,
+        expires_real_at=by.real_at + CODE_LIFETIME,
         wrong=0,
     )
 

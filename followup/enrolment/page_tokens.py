@@ -25,7 +25,7 @@ from followup.store.models.patients import Patient
 
 ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 """Without signs that are taken for each other: 16 of them are 93 bits."""
-LASTS = timedelta(days=30)
+PAGE_LIFETIME = timedelta(days=30)
 """For so long after its last message a page can be opened."""
 
 
@@ -47,7 +47,7 @@ def make_page_token(
 def extend_page_token(enrolment: Enrolment, ends: Iterable[datetime]) -> None:
     """Let the page last until some time after the last message."""
     last = max([*ends, enrolment.procedure_at])
-    enrolment.page_expires_at = max(last + LASTS, enrolment.page_expires_at or last)
+    enrolment.page_expires_at = max(last + PAGE_LIFETIME, enrolment.page_expires_at or last)
 
 
 def token_of(app: AppContext, enrolment: Enrolment, patient: Patient) -> str | None:

@@ -9,12 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from followup.domain.errors import Conflict, InvalidInput, NotFound
-from followup.store.engine.id_prefix import SHORTEST, id_range, is_id_like
+from followup.store.engine.id_prefix import SHORTEST_PREFIX, id_range, is_id_like
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
 
-LISTED = 5
+MOST_FOUND = 5
 
 
 def find_enrolment(session: Session, wanted: str) -> Enrolment:
@@ -32,7 +32,9 @@ def find_enrolment(session: Session, wanted: str) -> Enrolment:
     if found:
         raise Conflict(_ambiguous(wanted, list(found.values())))
     if ids is None and is_id_like(wanted):
-        raise InvalidInput.of("id", f"give at least {SHORTEST} characters of an id, or a reference")
+        raise InvalidInput.of(
+            "id", f"give at least {SHORTEST_PREFIX} characters of an id, or a reference"
+        )
     message = f"there is no enrolment {wanted!r}: give its id, or the reference it was enrolled by"
     raise NotFound(message)
 
@@ -53,7 +55,7 @@ def messages_of(session: Session, enrolment: Enrolment) -> Sequence[Message]:
 
 def _by_reference(session: Session, reference: str) -> Sequence[Enrolment]:
     return session.scalars(
-        select(Enrolment).where(Enrolment.reference == reference).limit(LISTED)
+        select(Enrolment).where(Enrolment.reference == reference).limit(MOST_FOUND)
     ).all()
 
 
@@ -62,7 +64,7 @@ def _within(session: Session, first: UUID, last: UUID) -> Sequence[Enrolment]:
         select(Enrolment)
         .where(Enrolment.id.between(first, last))
         .order_by(Enrolment.id)
-        .limit(LISTED)
+        .limit(MOST_FOUND)
     ).all()
 
 

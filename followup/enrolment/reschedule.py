@@ -23,7 +23,7 @@ from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput
 from followup.domain.lifecycle import (
     DID_NOT_ARRIVE,
     MAY_HAVE_ARRIVED,
-    ONGOING,
+    ONGOING_STATES,
     EnrolmentState,
     State,
 )
@@ -174,7 +174,7 @@ def _still_useful(
     )
     return session.scalars(
         select(Enrolment)
-        .where(Enrolment.patient_id == patient_id, Enrolment.state.in_(ONGOING), useful)
+        .where(Enrolment.patient_id == patient_id, Enrolment.state.in_(ONGOING_STATES), useful)
         .order_by(Enrolment.id)
         .with_for_update(key_share=True)
     ).all()

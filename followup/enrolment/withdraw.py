@@ -14,7 +14,7 @@ from followup.consent.cancel_unsent import (
 )
 from followup.context import AppContext, UnitOfWork
 from followup.domain.errors import InvalidInput
-from followup.domain.lifecycle import ONGOING, EnrolmentState
+from followup.domain.lifecycle import ONGOING_STATES, EnrolmentState
 from followup.domain.reasons import Reason
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.patients import Patient
@@ -102,7 +102,7 @@ def _ending(session: Session, named: Enrolment) -> list[Enrolment]:
             select(Enrolment)
             .where(
                 Enrolment.patient_id == named.patient_id,
-                Enrolment.state.in_(ONGOING) | is_named,
+                Enrolment.state.in_(ONGOING_STATES) | is_named,
             )
             .order_by(Enrolment.id)
             .with_for_update(key_share=True)

@@ -14,7 +14,7 @@ from followup.domain.errors import InvalidInput
 
 DELIMITERS = ",;\t"
 LONGEST_LINE = 1_000_000
-CHUNK = 1 << 16
+CHUNK_BYTES = 1 << 16
 
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 SAVE_AS_UTF_8 = 'save it as UTF-8 (in Excel, choose "CSV UTF-8") and import that'
@@ -88,7 +88,7 @@ def _undecodable_line(file: BinaryIO) -> int:
     file.seek(0)
     decoder = codecs.getincrementaldecoder("utf-8")()
     line = 1
-    while chunk := file.read(CHUNK):
+    while chunk := file.read(CHUNK_BYTES):
         try:
             line += decoder.decode(chunk).count("\n")
         except UnicodeDecodeError as error:

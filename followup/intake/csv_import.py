@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from followup.context import AppContext
 from followup.domain.enrolment_objection import EnrolmentObjection
 from followup.domain.errors import Conflict, InvalidInput, Problem
-from followup.enrolment.bulk import BATCH, enrol_all, enrol_all_again
+from followup.enrolment.bulk import ENROLMENT_BATCH, enrol_all, enrol_all_again
 from followup.enrolment.enrol import EnrolmentRequest
 from followup.intake.csv_rows import Defaults, Row, in_columns, read_rows
 from followup.intake.dry_run import DryRun, DryRunResult
@@ -146,5 +146,5 @@ class CsvImport:
 
 
 def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:
-    while batch := list(islice(items, BATCH)):
+    while batch := list(islice(items, ENROLMENT_BATCH)):
         yield batch

@@ -25,7 +25,7 @@ from followup.store.engine.types import new_id
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Attempt, Message
 from followup.store.models.patients import Patient
-from followup.wording.failure_reasons import BOUNCES
+from followup.wording.failure_reasons import DELIVERY_CODES
 from followup.worklist.items import NewItem, open_item
 
 
@@ -43,7 +43,7 @@ def handle_undeliverable(
     for message in _messages(unit.session, message_ids):
         if message.kind != MessageKind.ADVICE:
             continue
-        stopped = code in BOUNCES and _bounced_again(unit, message)
+        stopped = code in DELIVERY_CODES and _bounced_again(unit, message)
         if not _fall_back(unit, message):
             if code != Reason.OBJECTION_TO_CHANNEL:
                 open_item(unit, NewItem.of_message(message, kind=ItemKind.FAILED, cause=code))
@@ -136,7 +136,7 @@ def _bounced_again(unit: UnitOfWork, message: Message) -> bool:
         .order_by(Attempt.started_real_at.desc())
         .limit(1)
     ).first()
-    if last is None or unit.session.get_one(Message, last.message_id).reason not in BOUNCES:
+    if last is None or unit.session.get_one(Message, last.message_id).reason not in DELIVERY_CODES:
         return False
     if _index_of(unit.app, patient, last, ChannelKind.SMS) != patient.mobile_index:
         return False

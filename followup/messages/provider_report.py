@@ -15,7 +15,7 @@ from followup.context import AppContext, UnitOfWork
 from followup.domain.attempt_outcome import AttemptOutcome
 from followup.domain.channel import ChannelKind
 from followup.domain.item_kind import ItemKind
-from followup.domain.lifecycle import OUTCOME_KNOWN, OUTCOME_PENDING, UNSENT, State
+from followup.domain.lifecycle import OUTCOME_KNOWN, OUTCOME_PENDING, UNSENT_STATES, State
 from followup.domain.reasons import Reason
 from followup.messages.fallback import handle_undeliverable, recipient_at_fault
 from followup.providers.interface import ProviderReport, ReportedStatus
@@ -27,7 +27,7 @@ from followup.worklist.items import NewItem, open_item, settle_open_items
 
 MAX_CODE = 40
 
-ANSWERED = (ItemKind.FAILED, ItemKind.MISSED, ItemKind.NO_RECEIPT)
+ANSWERED_KINDS = (ItemKind.FAILED, ItemKind.MISSED, ItemKind.NO_RECEIPT)
 """Kinds of worklist items that a delivery answers."""
 
 
@@ -203,12 +203,14 @@ def _deliver(session: Session, by: AuditContext, row: LockedAttempt, *, expected
     if row.superseded:
         _take_back_fallback(session, by, row.message_id)
     if State(row.state) is not State.SENT or row.receipt_due_at is None:
-        settle_open_items(session, by, row.message_id, kinds=ANSWERED, outcome="arrived-after-all")
+        settle_open_items(
+            session, by, row.message_id, kinds=ANSWERED_KINDS, outcome="arrived-after-all"
+        )
 
 
 def _take_back_fallback(session: Session, by: AuditContext, message_id: UUID) -> None:
     """Cancel the other channel's message if it has not gone: the first one arrived after all."""
-    unsent = lock_in(session, UNSENT, Message.fallback_of == message_id)
+    unsent = lock_in(session, UNSENT_STATES, Message.fallback_of == message_id)
     for state, ids in unsent.items():
         move_messages(
             session,

@@ -14,7 +14,7 @@ from followup.domain.message_kind import MessageKind
 from followup.store.encryption.sealing import BlindIndexes
 from followup.store.models.messages import Message
 
-HIDDEN = "••••"
+HIDDEN_CODE = "••••"
 
 
 def code_of(indexes: BlindIndexes, message_id: UUID) -> str:
@@ -31,4 +31,4 @@ def veiled(app: AppContext, message: Message, text: str) -> str:
     practice = app.channels[ChannelKind.SMS].provider == "sandbox"
     if message.kind != MessageKind.CHECK or practice or app.clock.now() >= message.not_after:
         return text
-    return text.replace(code_of(app.keyring.indexes, message.id), HIDDEN)
+    return text.replace(code_of(app.keyring.indexes, message.id), HIDDEN_CODE)

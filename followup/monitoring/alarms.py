@@ -22,7 +22,7 @@ TELLING = timedelta(minutes=1)
 """How long (real time) the telling of an alarm belongs to one process."""
 CLEAR_AFTER = 4
 """Looks without it after which an alarm is over: what comes and goes is one alarm."""
-LONGEST = 500
+SENTENCE_LENGTH = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ def _clear_after(app: AppContext) -> timedelta:
 def _fresh(one: HealthProblem, now: datetime) -> dict[str, object]:
     return {
         "code": one.code,
-        "sentence": one.sentence[:LONGEST],
+        "sentence": one.sentence[:SENTENCE_LENGTH],
         "raised_real_at": now,
         "seen_real_at": now,
         "told_real_at": None,
@@ -131,7 +131,7 @@ def _fresh(one: HealthProblem, now: datetime) -> dict[str, object]:
 
 def _is_up(alarm: Alarm, one: HealthProblem, now: datetime) -> None:
     """Keep an alarm up, or raise it anew if it had cleared."""
-    alarm.sentence, alarm.seen_real_at = one.sentence[:LONGEST], now
+    alarm.sentence, alarm.seen_real_at = one.sentence[:SENTENCE_LENGTH], now
     if alarm.cleared_real_at is not None:
         alarm.raised_real_at, alarm.cleared_real_at = now, None
         alarm.told_real_at, alarm.told_over = None, False

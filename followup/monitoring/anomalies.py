@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from followup.context import AppContext
 from followup.delivery.returned_mails import count_waiting
-from followup.domain.attempt_outcome import CALLED, AttemptOutcome
+from followup.domain.attempt_outcome import CALLED_OUTCOMES, AttemptOutcome
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.domain.reasons import Reason
@@ -28,12 +28,13 @@ from followup.sending.volume_limits import held_by_limits
 from followup.store.engine.types import first_id
 from followup.store.message_state import state_is
 from followup.store.models.messages import Attempt, Message, Receipt
+from followup.wording.channels import covered_text
 
 Count = Callable[[Session, str, datetime, datetime], tuple[int, int]]
 """What counts a provider's calls or reports from one time until another: all, and the failed."""
 
 RECENT, BEFORE = timedelta(minutes=15), timedelta(days=1)
-FEWEST = 20
+FEWEST_CALLS = 20
 """Fewer calls or receipts tell nothing of a share."""
 JUMP, WORST = 3, 0.9
 """Alarming is a share of failures that is too high, and three times what is usual."""
@@ -41,8 +42,6 @@ JUMP, WORST = 3, 0.9
 RECEIPTS_DUE, RECEIPTS_SINCE = timedelta(minutes=15), timedelta(minutes=75)
 FEWEST_TAKEN = 10
 """Texts that were taken a while ago and should have brought some receipt by now."""
-
-WHAT = {ChannelKind.SMS: "texts", ChannelKind.EMAIL: "e-mails"}
 
 
 def delayed_messages(app: AppContext) -> list[HealthProblem]:
@@ -159,9 +158,10 @@ def _standing_in(session: Session, app: AppContext) -> list[HealthProblem]:
     return [
         HealthProblem(
             code=f"second-account:{spell.channel.value}",
-            sentence=f"{WHAT[spell.channel]} have been going through the second account since "
-            f"{spell.since:%H:%M} UTC on {spell.since:%-d %B %Y}, because the first was away: it "
-            "is tried again and again by itself, and this ends with the first that it takes",
+            sentence=f"{covered_text(spell.channel)} have been going through the second account "
+            f"since {spell.since:%H:%M} UTC on {spell.since:%-d %B %Y}, because the first was "
+            "away: it is tried again and again by itself, and this ends with the first that it "
+            "takes",
         )
         for spell in (failover_periods(session) if app.standby else ())
     ]
@@ -217,7 +217,7 @@ def _jumps(session: Session, app: AppContext, count: Count) -> list[_Jump]:
 
 def _jumped(app: AppContext, all_: int, failed: int, usual: float) -> bool:
     worst = max(app.policy.alarming.failing, min(JUMP * usual, WORST))
-    return all_ >= FEWEST and _share(all_, failed) >= worst
+    return all_ >= FEWEST_CALLS and _share(all_, failed) >= worst
 
 
 def _share(all_: int, failed: int) -> float:
@@ -233,7 +233,7 @@ def _calls(session: Session, provider: str, since: datetime, until: datetime) ->
             Attempt.id >= first_id(since),
             Attempt.id < first_id(until),
             Attempt.provider == provider,
-            Attempt.outcome.in_([one.value for one in CALLED]),
+            Attempt.outcome.in_([one.value for one in CALLED_OUTCOMES]),
         )
         .group_by(Attempt.outcome)
     )

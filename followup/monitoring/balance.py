@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from followup.context import AppContext
-from followup.domain.lifecycle import LEASED, State
+from followup.domain.lifecycle import LEASED_STATES, State
 from followup.domain.message_kind import MessageKind
 from followup.store.engine.types import AnyRow
 from followup.store.models.enrolments import Enrolment, Generation
@@ -185,7 +185,7 @@ def _class(*, service_limit: datetime, real_limit: datetime) -> ColumnElement[st
         (and_(state(State.SENT), reportable), "sent"),
         (state(State.EXPIRED), "expired"),
         (and_(state(State.PLANNED), useful), "in_progress"),
-        (and_(state(*LEASED), leased), "in_progress"),
+        (and_(state(*LEASED_STATES), leased), "in_progress"),
         # The answer to a text, or a test text, that a person has before them anyway.
         (and_(state(State.FAILED), Message.kind != MessageKind.ADVICE.value), "with_a_person"),
         else_="stray",

@@ -8,7 +8,7 @@ import structlog
 from followup.monitoring.health import HealthProblem
 
 BROKER_SECONDS = 2.0
-QUEUES = ("dispatch", "send", "sweeps")
+BROKER_QUEUES = ("dispatch", "send", "sweeps")
 """Every queue that a task is routed to."""
 
 log = structlog.get_logger()
@@ -42,6 +42,6 @@ def broker_problems(client: redis.Redis | None) -> list[HealthProblem]:
 def queue_lengths(client: redis.Redis) -> dict[str, int] | None:
     """Return how many tasks wait in each queue, or None where the broker can't be asked."""
     try:
-        return {name: int(client.llen(name)) for name in QUEUES}
+        return {name: int(client.llen(name)) for name in BROKER_QUEUES}
     except redis.RedisError:
         return None

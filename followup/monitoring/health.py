@@ -21,9 +21,9 @@ from followup.store.message_state import oldest_claimable, state_is
 from followup.store.models.messages import Message
 from followup.store.models.operations import Sweep
 
-QUIET = timedelta(minutes=1)
+DISPATCHER_SILENCE = timedelta(minutes=1)
 """How long (real time) the dispatcher may be silent before an alarm."""
-STUCK = timedelta(minutes=10)
+STUCK_AFTER = timedelta(minutes=10)
 FAILED_FIRST = 3
 """So many runs in vain are an alarm where the job never ended well."""
 NOTE_EVERY = timedelta(seconds=5)
@@ -142,7 +142,7 @@ def _quiet(session: Session, app: AppContext) -> list[HealthProblem]:
             )
         ]
     silent = app.clock.real_now() - tick.finished_real_at
-    if silent <= QUIET:
+    if silent <= DISPATCHER_SILENCE:
         return []
     return [
         HealthProblem(
@@ -161,7 +161,7 @@ def _sweeps(session: Session, app: AppContext) -> list[HealthProblem]:
         for sweep in last_sweeps(session)
         if sweep.name in limits
         and (sweep.finished_real_at or sweep.started_real_at) < now - limits[sweep.name]
-        and not (sweep.name == missed_texts.JOB and sweep.failures)
+        and not (sweep.name == missed_texts.MISSED_TEXTS_JOB and sweep.failures)
     ]
     if not late:
         return []
@@ -177,7 +177,9 @@ def _sweeps(session: Session, app: AppContext) -> list[HealthProblem]:
 def _limits(app: AppContext) -> dict[str, timedelta]:
     """Return how long ago each periodic job may have ended well."""
     chosen = app.policy.missed_texts_every
-    return {job.name: QUIET + 3 * period_of(job, missed_texts_every=chosen) for job in JOBS}
+    return {
+        job.name: DISPATCHER_SILENCE + 3 * period_of(job, missed_texts_every=chosen) for job in JOBS
+    }
 
 
 def _unheard(session: Session, app: AppContext) -> list[HealthProblem]:
@@ -185,10 +187,10 @@ def _unheard(session: Session, app: AppContext) -> list[HealthProblem]:
 
     After three runs in vain where they were never read, else once the last time is too long ago.
     """
-    sweep = session.get(Sweep, missed_texts.JOB)
+    sweep = session.get(Sweep, missed_texts.MISSED_TEXTS_JOB)
     if sweep is None or not sweep.failures:
         return []
-    now, limit = app.clock.real_now(), _limits(app)[missed_texts.JOB]
+    now, limit = app.clock.real_now(), _limits(app)[missed_texts.MISSED_TEXTS_JOB]
     last = sweep.finished_real_at
     if sweep.failures < FAILED_FIRST if last is None else now - last <= limit:
         return []
@@ -217,7 +219,7 @@ def _late(session: Session, app: AppContext) -> list[HealthProblem]:
 
 
 def _stuck(session: Session, app: AppContext) -> list[HealthProblem]:
-    since = app.clock.real_now() - STUCK
+    since = app.clock.real_now() - STUCK_AFTER
     stuck = session.scalar(
         select(func.count()).where(
             state_is(State.CLAIMED, State.SENDING), Message.state_since_real <= since
@@ -229,7 +231,7 @@ def _stuck(session: Session, app: AppContext) -> list[HealthProblem]:
         HealthProblem(
             code="messages-stuck",
             sentence=f"{stuck} messages have been on their way for over "
-            f"{int(STUCK.total_seconds() // 60)} minutes: do the sweeps run?",
+            f"{int(STUCK_AFTER.total_seconds() // 60)} minutes: do the sweeps run?",
         )
     ]
 

@@ -22,7 +22,7 @@ from followup.domain.errors import FollowupError
 from followup.store.engine.session import Store
 from followup.store.models.operations import Heartbeat
 
-FORGOTTEN = timedelta(hours=1)
+FORGOTTEN_AFTER = timedelta(hours=1)
 """A process that was silent for that long while others of its kind live is missed no more."""
 STOP_SECONDS = 5.0
 AGAIN_SECONDS = 2.0
@@ -121,7 +121,7 @@ def _missed(kind: Sequence[HeartbeatSign], now: datetime, silent: timedelta) -> 
         replacement = next((since for since in newcomers if since > one.at), None)
         if replacement is not None:
             newcomers.remove(replacement)
-        elif now - one.at <= FORGOTTEN:
+        elif now - one.at <= FORGOTTEN_AFTER:
             missing.append(one)
     return missing
 

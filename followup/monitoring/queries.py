@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from followup.domain.lifecycle import LEASED, State
+from followup.domain.lifecycle import LEASED_STATES, State
 from followup.store.message_state import state_is
 from followup.store.models.messages import Message
 from followup.store.models.operations import Heartbeat
@@ -35,7 +35,7 @@ def queues(session: Session, *, now: datetime) -> Queues:
     due = session.scalar(select(func.count()).where(state_is(State.PLANNED), Message.due_at <= now))
     counted = session.execute(
         select(Message.state, func.count())
-        .where(state_is(State.HELD, *LEASED))
+        .where(state_is(State.HELD, *LEASED_STATES))
         .group_by(Message.state)
     )
     counts = {State(row[0]): row[1] for row in counted}
@@ -50,7 +50,7 @@ def queues(session: Session, *, now: datetime) -> Queues:
     )
     return Queues(
         due=due or 0,
-        under_way={state: counts.get(state, 0) for state in (State.HELD, *LEASED)},
+        under_way={state: counts.get(state, 0) for state in (State.HELD, *LEASED_STATES)},
         receipts_overdue=overdue or 0,
         items=items or 0,
         next_due_at=following,

@@ -24,7 +24,7 @@ from followup.providers.operator_alerts import Messenger, OperatorAlert
 
 WARM_UP = 4
 """Looks after its start at which it tells nothing: what starts with it needs a moment."""
-PATIENCE = 2
+LOOKS_BEFORE_ALARM = 2
 """Looks in a row at which the database must be away before that is told."""
 LONGEST_LOOK = 60.0
 """Seconds after which a look that has not ended shows that the database does not answer."""
@@ -117,10 +117,14 @@ class Watchdog:
     def without_database(self, *, at_once: bool = False) -> list[HealthProblem]:
         """Note that the database is away, and tell it by the second time."""
         now = self._clock.real_now()
-        self._away += PATIENCE if at_once else 1
+        self._away += LOOKS_BEFORE_ALARM if at_once else 1
         self._away_since = self._away_since or now
         lately = self._away_told_at is not None and now - self._away_told_at < self._alarming.again
-        if self._away >= PATIENCE and not lately and self._tell([self._away_news(over=False)]):
+        if (
+            self._away >= LOOKS_BEFORE_ALARM
+            and not lately
+            and self._tell([self._away_news(over=False)])
+        ):
             self._away_told_at = now
         return [DATABASE_AWAY]
 

@@ -42,7 +42,7 @@ class Person:
         return self.mobile if channel is ChannelKind.SMS else self.email
 
 
-SEALED = ("name", "nhs_number", "date_of_birth", "mobile", "email")
+SEALED_FIELDS = ("name", "nhs_number", "date_of_birth", "mobile", "email")
 
 
 def column(name: str) -> str:
@@ -125,13 +125,13 @@ def update_patient(patient: Patient, keyring: Keyring, person: Person) -> tuple[
         raise NotFound("this patient's data was erased")
     before = _read(patient, sealer)
     merged = Person(
-        **{name: getattr(person, name) or getattr(before, name) for name in SEALED},
+        **{name: getattr(person, name) or getattr(before, name) for name in SEALED_FIELDS},
         language=person.language,
         needs=person.needs or before.needs,
     )
     changed = tuple(
         name
-        for name in (*SEALED, "language", "needs")
+        for name in (*SEALED_FIELDS, "language", "needs")
         if getattr(merged, name) != getattr(before, name)
     )
     if "mobile" in changed:
@@ -191,7 +191,7 @@ def open_objections(
 
 
 def _write(patient: Patient, sealer: Sealer, indexes: BlindIndexes, person: Person) -> None:
-    for name in SEALED:
+    for name in SEALED_FIELDS:
         value = getattr(person, name)
         text = value.isoformat() if isinstance(value, date) else value
         setattr(patient, f"{name}_sealed", sealer.seal_if(text, column=column(name)))
@@ -212,7 +212,7 @@ def _write(patient: Patient, sealer: Sealer, indexes: BlindIndexes, person: Pers
 def _read(patient: Patient, sealer: Sealer) -> Person:
     opened = {
         name: sealer.open_if(getattr(patient, f"{name}_sealed"), column=column(name))
-        for name in SEALED
+        for name in SEALED_FIELDS
     }
     born = opened["date_of_birth"]
     return Person(

@@ -17,7 +17,7 @@ from followup.providers.http import deadlines as bounded
 from followup.providers.http.connection_pool import AnswerLost, Connections, NotReached
 from followup.providers.http.response_reader import Answer
 
-SECONDS = 15.0
+ALERT_SECONDS = 15.0
 """How long telling somebody may take, all in all."""
 _OK = range(200, 300)
 _IN_TARGETS = "/?:@!$&'()*+,;=%-._~"
@@ -60,7 +60,7 @@ class EmailMessenger:
         message["Message-ID"] = make_msgid(domain=self._sender.rpartition("@")[2])
         message["Auto-Submitted"] = "auto-generated"
         message.set_content("\n\n".join(alert.lines) + "\n")
-        left = bounded.after(SECONDS)
+        left = bounded.after(ALERT_SECONDS)
         # Its errors of every kind are OSErrors.
         with RelayConnection(self._relay, left, tls=ssl.create_default_context()) as session:
             session.send_message(message, self._sender, list(self._to))
@@ -91,7 +91,7 @@ class WebhookMessenger:
         parts = urlsplit(self._url)
         target = quote(f"{parts.path or '/'}{parts.query and '?'}{parts.query}", safe=_IN_TARGETS)
         connections = Connections(
-            self._url, connect_timeout=SECONDS / 3, read_timeout=SECONDS * 2 / 3, keep=0
+            self._url, connect_timeout=ALERT_SECONDS / 3, read_timeout=ALERT_SECONDS * 2 / 3, keep=0
         )
         headers = {"Content-Type": "application/json"}
         return connections.request("POST", target, body=body, headers=headers)

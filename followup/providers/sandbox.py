@@ -43,7 +43,7 @@ from followup.providers.interface import (
 SENDER = "sandbox"
 RECEIPT_AFTER = timedelta(seconds=4)
 
-SCRIPTS = {
+SANDBOX_SCRIPTS = {
     "invalid": "111",
     "bounce": "222",
     "stopped": "333",
@@ -203,7 +203,7 @@ class MemoryOutbox:
 
 def script_of(recipient: str) -> str | None:
     """Return the script that a recipient asks for, if any."""
-    for name, ending in SCRIPTS.items():
+    for name, ending in SANDBOX_SCRIPTS.items():
         if recipient.endswith(ending) or recipient.partition("@")[0].startswith(name):
             return name
     return None

@@ -26,7 +26,7 @@ from followup.enrolment.pause import pause_enrolment
 from followup.patients import records as patients
 from followup.providers.interface import Historian, Listed
 from followup.providers.twilio.inbound_text import InboundText
-from followup.recovery.restore import REASON, last_restore
+from followup.recovery.restore import RESTORE_REASON, last_restore
 from followup.replies.inbound import take_inbound
 from followup.sending.kill_switches import view_switches
 from followup.sending.presumed_sent import can_be_asked
@@ -158,7 +158,7 @@ def _with_a_person(app: AppContext) -> int:
 
 
 def _switch(app: AppContext) -> UUID | None:
-    return next((one.id for one in view_switches(app) if one.reason == REASON), None)
+    return next((one.id for one in view_switches(app) if one.reason == RESTORE_REASON), None)
 
 
 def _note(session: Session, app: AppContext, restore_id: int) -> None:

@@ -18,24 +18,24 @@ from followup.context import AppContext, UnitOfWork
 from followup.domain.eligibility import Stop
 from followup.domain.errors import ConfigurationError, Conflict
 from followup.domain.kill_switch import SwitchScope
-from followup.domain.lifecycle import OUTCOME_PENDING, UNSENT, State
+from followup.domain.lifecycle import OUTCOME_PENDING, UNSENT_STATES, State
 from followup.domain.reasons import Reason
 from followup.messages.outcomes import look_again_later
 from followup.recovery.backup import last_heartbeat_in
 from followup.sending.eligibility import check_eligibility, load_for_sending
 from followup.sending.kill_switches import activate_switch
-from followup.sending.presumed_sent import FORGETFUL, hand_to_person, presume_sent
+from followup.sending.presumed_sent import FORGETFUL_PROVIDERS, hand_to_person, presume_sent
 from followup.store.audit_log import AuditEntry, record_event
 from followup.store.engine.session import Store
 from followup.store.message_state import move_messages, state_is
 from followup.store.models.messages import Attempt, Message
 from followup.store.models.operations import Restore, Sweep
 
-BATCH = 500
+RESTORE_BATCH = 500
 A_WHILE = timedelta(seconds=8)
 """A stack that runs, even one with nothing to do, notes that more often than this."""
 
-REASON = "a backup was restored: see followup after-restore"
+RESTORE_REASON = "a backup was restored: see followup after-restore"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ def mark_restored(app: AppContext, *, taken_at: datetime | None, actor: str) -> 
     """
     # Before anything is written here, which is a heartbeat too.
     alive = last_heartbeat_in(app.store)
-    activate_switch(app, SwitchScope.ALL, reason=REASON, actor=actor)
+    activate_switch(app, SwitchScope.ALL, reason=RESTORE_REASON, actor=actor)
     return app.transact(actor, lambda unit: _mark(unit, taken_at=taken_at, alive=alive))
 
 
@@ -135,7 +135,9 @@ def _distrust(unit: UnitOfWork) -> None:
         .values(may_fall_back=False)
         .execution_options(synchronize_session=False)
     )
-    forgetful = [kind.value for kind, one in unit.app.channels.items() if one.provider in FORGETFUL]
+    forgetful = [
+        kind.value for kind, one in unit.app.channels.items() if one.provider in FORGETFUL_PROVIDERS
+    ]
     for state in OUTCOME_PENDING:
         ids = unit.session.scalars(
             select(Message.id).where(state_is(state), Message.channel.in_(forgetful))
@@ -152,11 +154,14 @@ def _distrust(unit: UnitOfWork) -> None:
 def _put_in_doubt(unit: UnitOfWork) -> int:
     ids = unit.session.scalars(
         select(Message.id)
-        .where(state_is(*UNSENT), Message.due_at <= unit.by.at)
+        .where(state_is(*UNSENT_STATES), Message.due_at <= unit.by.at)
         .order_by(Message.id)
         .with_for_update(key_share=True)
     ).all()
-    return sum(_presume(unit, ids[start : start + BATCH]) for start in range(0, len(ids), BATCH))
+    return sum(
+        _presume(unit, ids[start : start + RESTORE_BATCH])
+        for start in range(0, len(ids), RESTORE_BATCH)
+    )
 
 
 def _presume(unit: UnitOfWork, ids: Sequence[UUID]) -> int:

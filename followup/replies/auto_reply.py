@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from followup.domain.auto_reply import CONFIRMATIONS, FOR_SAFETY, RED_FLAG, RED_FLAG_STOPPED
+from followup.domain.auto_reply import CONFIRMATION_REPLIES, FOR_SAFETY, RED_FLAG, RED_FLAG_STOPPED
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.message_kind import MessageKind
 from followup.messages.one_off import one_off_text
@@ -25,7 +25,7 @@ USEFUL_FOR = timedelta(hours=1)
 """An answer that could not be sent by then would only puzzle."""
 
 DAY = timedelta(days=1)
-APART = timedelta(hours=1)
+ALIKE_APART = timedelta(hours=1)
 """One conversation: within it, the very same advice is given once."""
 ALIKE_A_DAY = 6
 ANSWERS_A_DAY = 12
@@ -47,10 +47,10 @@ def may_answer(session: Session, template: str, *, index: bytes, now: datetime) 
         others = sum(row.template not in FOR_SAFETY for row in given)
         if others >= ANSWERS_A_DAY:
             return False
-    if template in CONFIRMATIONS:
+    if template in CONFIRMATION_REPLIES:
         return True
     alike = [row.created_at for row in given if _tells(row.template) == _tells(template)]
-    return len(alike) < ALIKE_A_DAY and all(at <= now - APART for at in alike)
+    return len(alike) < ALIKE_A_DAY and all(at <= now - ALIKE_APART for at in alike)
 
 
 def _tells(template: str) -> str:

@@ -37,18 +37,18 @@ from followup.consent.objections import (
     lodge_objection_of_address,
 )
 from followup.context import AppContext, UnitOfWork
-from followup.domain.auto_reply import CALLING, FOR_SAFETY, STOPS, choose
+from followup.domain.auto_reply import CALLING_REPLY, FOR_SAFETY, STOP_INTENTS, choose
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.contact import parse_mobile
 from followup.domain.errors import InvalidInput
 from followup.domain.item_kind import ItemKind
-from followup.domain.lifecycle import ONGOING, EnrolmentState
+from followup.domain.lifecycle import ONGOING_STATES, EnrolmentState
 from followup.domain.protocols.timeline import next_sending_moment
 from followup.domain.reasons import Reason
 from followup.domain.triage.check_in_answer import CheckInAnswer, check_in_answer
 from followup.domain.triage.intent import ReplyIntent
-from followup.domain.triage.triage import HARMLESS, REQUESTS, WITH_CARE, Found, Known
+from followup.domain.triage.triage import HARMLESS_CLASSES, REQUEST_CLASSES, WITH_CARE, Found, Known
 from followup.enrolment.reschedule import plan_again
 from followup.patients import records as patients
 from followup.providers.twilio.inbound_text import InboundText
@@ -68,9 +68,9 @@ ACTOR = "patient"
 SOURCE = "sms"
 CHANNEL_PREFIX = re.compile(r"^(?:rcs|whatsapp|sms|tel):", re.IGNORECASE)
 """What providers put before the number of a sender who wrote by another channel."""
-SOON = 3
+SOON_URGENCY = 3
 
-CONVERSATION = timedelta(hours=1)
+CONVERSATION_LASTS = timedelta(hours=1)
 """Within so long of writing, an answer is part of a conversation, and goes by night as by day."""
 WORTH_ANSWERING = timedelta(days=1)
 """For so long: later only advice on what to do now goes out, and a person has the rest."""
@@ -165,7 +165,7 @@ def _take(
             inbound_id=text.id,
             at=text.written_at,
         )
-        calling = CALLING if text.chosen is CheckInAnswer.CALL and not answered else None
+        calling = CALLING_REPLY if text.chosen is CheckInAnswer.CALL and not answered else None
         thanks = _answer(session, by, text, calling)
         _record(session, by, text, thanks, late=_late(text, calling, by=by))
         return _taken(text, thanks)
@@ -328,7 +328,7 @@ def _classes(text: _Text) -> tuple[str, ...]:
 
 def _is_overtaken(session: Session, text: _Text, *, by: AuditContext) -> bool:
     """Say whether the sender, or staff for them, has said otherwise since a text was written."""
-    if text.written_at >= by.at or text.meaning not in STOPS | {ReplyIntent.START}:
+    if text.written_at >= by.at or text.meaning not in STOP_INTENTS | {ReplyIntent.START}:
         return False
     theirs = or_(
         Objection.patient_id.in_([patient.id for patient in text.of]),
@@ -351,7 +351,7 @@ def _is_overtaken(session: Session, text: _Text, *, by: AuditContext) -> bool:
 def _obey(session: Session, by: AuditContext, text: _Text) -> int:
     """Lodge or lift the objections that the text asks for; return how many that changed."""
     index, at = text.index, text.written_at
-    if text.meaning in STOPS:
+    if text.meaning in STOP_INTENTS:
         if not text.of:
             return lodge_objection_of_address(
                 session, by, contact_index=index, source=SOURCE, at=at
@@ -416,7 +416,9 @@ def _task(
         clinic=clinic,
         # Nobody is enrolled with this number: a person finds out who wants to be.
         cause=Reason.STARTED_AGAIN if starts else _cause(text),
-        urgency=SOON if text.meaning is ReplyIntent.STOP else text.found.urgency or WITH_CARE,
+        urgency=SOON_URGENCY
+        if text.meaning is ReplyIntent.STOP
+        else text.found.urgency or WITH_CARE,
         patient_id=patient.id if patient else None,
         enrolment_id=_enrolment_of(session, patient) if patient else None,
         inbound_id=text.id,
@@ -428,7 +430,7 @@ def _task(
 def _cause(text: _Text) -> str:
     """Return the gravest thing that the text is about, or else what it asks for."""
     gravest = text.found.gravest
-    if gravest in REQUESTS | HARMLESS:
+    if gravest in REQUEST_CLASSES | HARMLESS_CLASSES:
         return text.meaning.value
     return gravest.value
 
@@ -442,7 +444,7 @@ def _enrolment_of(session: Session, patient: Patient) -> UUID | None:
         select(Enrolment.id)
         .where(Enrolment.patient_id == patient.id)
         .order_by(
-            Enrolment.state.not_in(ONGOING),
+            Enrolment.state.not_in(ONGOING_STATES),
             Enrolment.state == EnrolmentState.WITHDRAWN.value,
             Enrolment.procedure_at.desc(),
         )
@@ -467,7 +469,7 @@ def _answer(session: Session, by: AuditContext, text: _Text, template: str | Non
     if _is_past_answering(text, template, by=by):
         return None
     due_at = by.at
-    if template not in FOR_SAFETY and by.at - text.written_at > CONVERSATION:
+    if template not in FOR_SAFETY and by.at - text.written_at > CONVERSATION_LASTS:
         hours, zone = text.clinic.sending_hours, text.clinic.zone
         due_at = next_sending_moment(by.at, hours=hours, zone=zone)
     if not may_answer(session, template, index=text.index, now=by.at):

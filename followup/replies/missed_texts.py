@@ -26,18 +26,18 @@ from followup.store.engine.session import Store
 from followup.store.models.messages import InboundMessage
 from followup.store.models.operations import Restore, Sweep
 
-JOB = "missed-texts"
+MISSED_TEXTS_JOB = "missed-texts"
 
 LOOK_BACK = timedelta(days=1)
-FURTHEST = timedelta(days=14)
+FURTHEST_BACK = timedelta(days=14)
 """How far back lists are read: a day, or to an hour before they were last read in whole."""
-OVERLAP = timedelta(hours=1)
+LIST_OVERLAP = timedelta(hours=1)
 ON_ITS_WAY = timedelta(minutes=1)
 """A text so new may still be on its way to the webhook, which tells more of it.
 
 Twilio gives a webhook and its fallback 15 seconds each.
 """
-SILENCE = timedelta(minutes=10)
+AWAY_AFTER = timedelta(minutes=10)
 """A process that sent nothing for so long was away: it reads the lists before it sends again."""
 ASK_AGAIN = timedelta(seconds=30)
 MOST_KEYS = 500
@@ -111,7 +111,7 @@ def send_once_heard(
     """
     now = app.clock.real_now()
     begun = _sent.get(app.store)
-    heard = begun is not None and now - begun < SILENCE
+    heard = begun is not None and now - begun < AWAY_AFTER
     if not heard:
         if not _LISTENING.acquire(blocking=False):
             return 0
@@ -142,9 +142,9 @@ def _listen(app: AppContext, listen: Callable[[], object], *, now: datetime) -> 
 
 def _since(app: AppContext, *, now: datetime) -> datetime:
     with app.store.read() as session:
-        last = session.scalar(select(Sweep.finished_real_at).where(Sweep.name == JOB))
+        last = session.scalar(select(Sweep.finished_real_at).where(Sweep.name == MISSED_TEXTS_JOB))
     day = now - LOOK_BACK
-    return day if last is None else max(min(day, last - OVERLAP), now - FURTHEST)
+    return day if last is None else max(min(day, last - LIST_OVERLAP), now - FURTHEST_BACK)
 
 
 def _surely_unanswered(app: AppContext) -> Callable[[Listed], bool]:
@@ -159,7 +159,7 @@ def _surely_unanswered(app: AppContext) -> Callable[[Listed], bool]:
         )
     if restore is None or restore.restored_real_at is None:
         return lambda _: True
-    first, last = restore.taken_real_at - OVERLAP, restore.restored_real_at
+    first, last = restore.taken_real_at - LIST_OVERLAP, restore.restored_real_at
     return lambda one: one.created_at is not None and not first <= one.created_at <= last
 
 

@@ -22,13 +22,13 @@ from followup.domain.clinics.clinic import Clinic
 from followup.domain.lifecycle import EnrolmentState, State
 from followup.domain.message_kind import MessageKind
 from followup.domain.triage.own_words import OurTexts
-from followup.domain.triage.triage import NOBODY, Found, Known, sort_reply
+from followup.domain.triage.triage import NOBODY_KNOWN, Found, Known, sort_reply
 from followup.store.message_state import state_is
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
 
-PAGE = {"page_url": "https://example.com/p"}
+EXAMPLE_PAGE = {"page_url": "https://example.com/p"}
 """Stands for the address of a patient's own page."""
 REACHED = (State.SENDING, State.UNKNOWN, State.SENT, State.DELIVERED)
 
@@ -43,7 +43,7 @@ def our_texts(content: Content, clinics: tuple[Clinic, ...]) -> OurTexts:
         if version.channel is ChannelKind.SMS and version.language in clinic.languages
         for occurrence in range(1, content.cards[version.template].occurrences + 1)
         for form in (Form(), Form(office_open=False), Form(asks_reply=True))
-        for extra in ({}, PAGE)
+        for extra in ({}, EXAMPLE_PAGE)
     )
 
 
@@ -53,7 +53,7 @@ def texts_of(book: ContentContext) -> OurTexts:
 
 
 def sort_text(
-    book: ContentContext, text: str, *, known: Known = NOBODY, opt_out_type: str | None = None
+    book: ContentContext, text: str, *, known: Known = NOBODY_KNOWN, opt_out_type: str | None = None
 ) -> Found:
     """Return what a text is about; words of ours in it count for nothing."""
     return sort_reply(

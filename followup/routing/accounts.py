@@ -5,7 +5,7 @@ from __future__ import annotations
 from followup.context import AppContext
 from followup.domain.channel import ChannelKind
 from followup.providers.interface import Channel
-from followup.providers.resilience.circuit_breaker import PROBES
+from followup.providers.resilience.circuit_breaker import PROBE_MESSAGES
 
 
 def sender_of(app: AppContext, channel: Channel, clinic_key: str) -> str:
@@ -38,7 +38,7 @@ def pace_of(channel: Channel, sender: str) -> str:
 
 def is_there(app: AppContext, channel: Channel) -> bool:
     """Say whether an account's circuit breaker lets everything go, not a few probes alone."""
-    enough = PROBES + 1
+    enough = PROBE_MESSAGES + 1
     return app.breaker.look(account_of(channel), enough).granted == enough
 
 

@@ -36,8 +36,8 @@ from followup.store.models.patients import Objection, Patient
 class SendRow(NamedTuple):
     """A message with its enrolment and patient: all that decides whether and where it goes.
 
-    The fields are in the order of `COLUMNS`. Those of a patient and an enrolment are None of a
-    single text that is nobody's.
+    The fields are in the order of `ELIGIBILITY_COLUMNS`. Those of a patient and an enrolment are
+    None of a single text that is nobody's.
     """
 
     id: UUID
@@ -80,7 +80,7 @@ class SendRow(NamedTuple):
     restored_at: datetime | None
 
 
-COLUMNS = (
+ELIGIBILITY_COLUMNS = (
     Message.id,
     Message.kind,
     Message.clinic,
@@ -142,7 +142,7 @@ def load_leased_for_sending(
 
 
 _LOCKED = (
-    select(*COLUMNS)
+    select(*ELIGIBILITY_COLUMNS)
     .outerjoin(Enrolment, Enrolment.id == Message.enrolment_id)
     .outerjoin(Patient, Patient.id == Message.patient_id)
     .where(is_among(Message.id, bindparam("ids")))

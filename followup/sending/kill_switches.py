@@ -36,7 +36,7 @@ from followup.store.models.messages import Message
 from followup.store.models.operations import Switch
 
 MAX_REASON = 200
-BATCH = 500
+SWITCH_BATCH = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +184,7 @@ def _release(unit: UnitOfWork) -> ReleasedMessages:
         select(Message.id)
         .where(state_is(State.HELD), Message.reason == Reason.SWITCH.value, *conditions)
         .order_by(Message.id)
-        .limit(BATCH)
+        .limit(SWITCH_BATCH)
         .with_for_update(skip_locked=True, key_share=True)
     ).all()
     # Whether an hour for sending is left in its window is judged at the claim, a tick later.

@@ -29,14 +29,14 @@ from followup.store.models.messages import Attempt, Message
 from followup.store.models.operations import Restore
 from followup.worklist.items import NewItem, open_item
 
-FORGETFUL = frozenset({"sandbox"})
+FORGETFUL_PROVIDERS = frozenset({"sandbox"})
 """Providers whose own records are in our database, and so went back in time with it."""
 
 
 def can_be_asked(app: AppContext, channel: str) -> bool:
     """Say whether the provider of a channel can tell what it took since the backup."""
     provider = app.channels[ChannelKind(channel)]
-    return provider.can_look and provider.provider not in FORGETFUL
+    return provider.can_look and provider.provider not in FORGETFUL_PROVIDERS
 
 
 def presume_sent(unit: UnitOfWork, rows: Sequence[SendRow]) -> int:

@@ -35,7 +35,7 @@ ACTOR = "worker"
 LONGEST_SPREAD = 60
 """How many seconds of sending are told apart when many messages are put back."""
 
-PATIENCE = 10.0
+LONGEST_WAIT = 10.0
 """How many seconds a worker waits for its turn, all in all, before it puts the rest back."""
 SHORTEST_NAP = 0.01
 
@@ -48,7 +48,7 @@ class Route(NamedTuple):
     sender: str
 
 
-ANSWERS = 0
+ANSWER_PRIORITY = 0
 """The priority of answers to patients who wrote."""
 
 Queues = dict[Route, list[UUID]]
@@ -82,7 +82,7 @@ def paced_chunks(app: AppContext, token: UUID, message_ids: Sequence[UUID]) -> I
     with app.store.read() as session:
         claimed = _claimed(session, app, token, message_ids)
     queues = _let_through(app, token, claimed, order=message_ids)
-    patience = min(PATIENCE, app.policy.lease.total_seconds() / 4)
+    patience = min(LONGEST_WAIT, app.policy.lease.total_seconds() / 4)
     while queues:
         portion, waits = _take(app, queues)
         if portion.message_ids:
@@ -229,7 +229,9 @@ def _claimed(
         kind = ChannelKind(row.channel)
         way = Route(kind, by_standby=False, sender=sender_of(app, app.channels[kind], row.clinic))
         queues.setdefault(way, []).append(row.id)
-    fresh = {row.id for row in found.values() if row.priority > ANSWERS and not row.attempt_count}
+    fresh = {
+        row.id for row in found.values() if row.priority > ANSWER_PRIORITY and not row.attempt_count
+    }
     return Claimed(queues=queues, fresh=fresh)
 
 

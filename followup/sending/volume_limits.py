@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 from followup.context import AppContext, UnitOfWork
 from followup.domain.auto_reply import FOR_SAFETY
 from followup.domain.item_kind import ItemKind
-from followup.domain.lifecycle import LEASED, State
+from followup.domain.lifecycle import LEASED_STATES, State
 from followup.domain.message_kind import MessageKind
 from followup.domain.reasons import Reason
 from followup.sending.attempt import StartedAttempt
@@ -35,7 +35,7 @@ from followup.store.models.messages import Message, VersionMinute
 from followup.worklist.items import NewItem, open_item
 
 DAY = timedelta(days=1)
-KEPT = timedelta(minutes=5)
+COUNT_RETENTION = timedelta(minutes=5)
 """How long (real time) the count of a minute is kept: nobody asks for any but the last."""
 
 
@@ -116,7 +116,7 @@ def held_by_limits(session: Session) -> list[HeldByLimit]:
 
 def forget_minutes(app: AppContext) -> int:
     """Drop the counts of minutes long past; return 0, because there is never a next batch."""
-    before = _minute(app.clock.real_now() - KEPT)
+    before = _minute(app.clock.real_now() - COUNT_RETENTION)
     app.store.transact(
         lambda session: session.execute(delete(VersionMinute).where(VersionMinute.minute < before))
     )
@@ -150,7 +150,7 @@ def _in_a_day(session: Session, by: AuditContext, patients: Collection[UUID]) ->
         .where(
             is_among(Message.patient_id, patients),
             Message.kind == MessageKind.ADVICE.value,
-            or_(state_is(*LEASED), Message.sent_at > by.at - DAY),
+            or_(state_is(*LEASED_STATES), Message.sent_at > by.at - DAY),
         )
         .group_by(Message.patient_id)
     )

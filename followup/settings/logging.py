@@ -16,7 +16,7 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-PRIVATE = frozenset(
+PRIVATE_FIELDS = frozenset(
     {
         "address", "birth_date", "body", "contact", "date_of_birth", "dob", "email", "family_name",
         "first_name", "forename", "from_number", "given_name", "html", "last_name", "mobile",
@@ -35,7 +35,7 @@ ADDRESS = re.compile(r"[^\s@<>\"'(,;=]+@[\w.-]+")
 PHONE_OR_NHS_NUMBER = re.compile(r"(?<![\w.:-])\+?\d(?:[ ()-]{0,2}\d){9,14}(?![\w:-]|\.\d)")
 
 # Their talkative levels show what is sent, and to whom: only their warnings are let through.
-QUIET = (
+QUIET_LOGGERS = (
     "aiosmtpd", "httpcore2", "httpx2", "kombu", "sqlalchemy", "twilio", "urllib3",
     "alembic", "uvicorn",
     # A line for each tick, every second, says nothing.
@@ -81,7 +81,7 @@ def configure_logging(
     root.handlers = [handler]
     root.setLevel(level.upper())
     logging.captureWarnings(capture=True)
-    for name in QUIET:
+    for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
@@ -154,7 +154,7 @@ def blot_numbers(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
 
 def _private_fields(value: object) -> set[str]:
     if isinstance(value, Mapping):
-        own = {str(key) for key in value if str(key).lower() in PRIVATE}
+        own = {str(key) for key in value if str(key).lower() in PRIVATE_FIELDS}
         return own.union(*(_private_fields(inner) for inner in value.values()))
     if isinstance(value, list | tuple | set | frozenset):
         return set[str]().union(*(_private_fields(inner) for inner in value))
@@ -164,7 +164,7 @@ def _private_fields(value: object) -> set[str]:
 def _blotted(value: Any) -> Any:  # noqa: ANN401 - whatever a caller logged.
     if isinstance(value, Mapping):
         return {
-            key: BLOTTED if str(key).lower() in PRIVATE else _blotted(inner)
+            key: BLOTTED if str(key).lower() in PRIVATE_FIELDS else _blotted(inner)
             for key, inner in value.items()
         }
     if isinstance(value, list | tuple | set | frozenset):

@@ -38,7 +38,7 @@ from followup.settings.formats import (
 from followup.settings.master_keys import own_master_keys, parse_master_keys
 from followup.settings.paths import default_data_dir, env_files, make_data_dir
 from followup.settings.rules import contradictions
-from followup.settings.unknown_names import PREFIX, misspelt, unknown_names
+from followup.settings.unknown_names import SETTING_PREFIX, misspelt, unknown_names
 
 TWILIO_API_URL = "https://api.twilio.com"
 
@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
+        env_prefix=SETTING_PREFIX,
         env_ignore_empty=True,
         extra="ignore",
         frozen=True,
@@ -274,7 +274,9 @@ class Settings(BaseSettings):
     def in_force(self) -> dict[str, str]:
         """Return every setting by its name, for people; of a secret only whether it is set."""
         return {
-            f"{PREFIX}{field.upper()}": _shown(getattr(self, field), is_secret=_is_secret(field))
+            f"{SETTING_PREFIX}{field.upper()}": _shown(
+                getattr(self, field), is_secret=_is_secret(field)
+            )
             for field in type(self).model_fields
         }
 
@@ -343,7 +345,7 @@ def _sentences(error: ValidationError) -> list[str]:
 def _sentence(detail: ErrorDetails) -> str:
     """Return what is wrong with one setting and what to set; never the value of a secret."""
     field = str(detail["loc"][0])
-    name, info = f"{PREFIX}{field.upper()}", Settings.model_fields[field]
+    name, info = f"{SETTING_PREFIX}{field.upper()}", Settings.model_fields[field]
     reason = str(detail.get("ctx", {}).get("error", ""))
     if reason.startswith(name):
         return reason

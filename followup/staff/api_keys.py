@@ -23,10 +23,10 @@ from followup.store.engine.types import new_id
 from followup.store.engine.upsert import insert_new
 from followup.store.models.operations import ApiKey
 
-PREFIX = "fu_"
+KEY_PREFIX = "fu_"
 """So that a key which strays into a file or a log is known for what it is."""
-KEY = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+KEY_PATTERN = re.compile(rf"{KEY_PREFIX}[A-Za-z0-9_-]{{43}}")
+NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +50,12 @@ def add_api_key(app: AppContext, name: str, *, clinic: str | None = None, actor:
 
     Raises `InvalidInput` for a name or clinic that can't be, `Conflict` for a name in use.
     """
-    if not NAME.fullmatch(name):
+    if not NAME_PATTERN.fullmatch(name):
         raise InvalidInput.of("name", "use 1 to 60 letters, digits, dots, dashes and underscores")
     if clinic is not None and clinic not in app.catalogue.clinics:
         meant = did_you_mean(clinic, app.catalogue.clinics)
         raise InvalidInput.of("clinic", f"there is no such clinic; {meant}")
-    key = PREFIX + secrets.token_urlsafe(32)
+    key = KEY_PREFIX + secrets.token_urlsafe(32)
     app.store.transact(lambda session: _add(session, app, name, key, clinic=clinic, actor=actor))
     return key
 
@@ -90,7 +90,7 @@ def all_api_keys(app: AppContext) -> Sequence[ApiKey]:
 
 def check_api_key(app: AppContext, key: str) -> ApiClient | None:
     """Return whose key this is, or None if it opens nothing."""
-    if not KEY.fullmatch(key):
+    if not KEY_PATTERN.fullmatch(key):
         return None
     with app.store.read() as session:
         found = session.execute(

@@ -22,12 +22,12 @@ from followup.staff.members import (
     insert_member,
 )
 from followup.staff.passwords import hash_password, problems_of
-from followup.staff.sessions import TOKEN, new_token, token_hash
+from followup.staff.sessions import TOKEN_PATTERN, new_token, token_hash
 from followup.store.audit_log import AuditEntry, record_event
 from followup.store.engine.types import new_id
 from followup.store.models.staff import Invitation, Staff
 
-LASTS = timedelta(days=7)
+INVITATION_LIFETIME = timedelta(days=7)
 RESET_LASTS = timedelta(hours=24)
 SPENT = "this link was used before, has run out or was withdrawn: ask for another one"
 
@@ -73,7 +73,9 @@ def invite_member(
     def work(session: Session) -> str:
         if find_member_by_email(session, who.email) is not None:
             raise Conflict("somebody has an account with this e-mail address already")
-        return _make(session, app, who=who, lasts=LASTS, actor=actor, action="staff.invited")
+        return _make(
+            session, app, who=who, lasts=INVITATION_LIFETIME, actor=actor, action="staff.invited"
+        )
 
     return app.store.transact(work)
 
@@ -92,7 +94,14 @@ def first_link(app: AppContext, *, actor: str) -> str | None:
             .where(Invitation.email.is_(None), Invitation.withdrawn_real_at.is_(None))
             .values(withdrawn_real_at=app.clock.real_now())
         )
-        return _make(session, app, who=None, lasts=LASTS, actor=actor, action="staff.first-link")
+        return _make(
+            session,
+            app,
+            who=None,
+            lasts=INVITATION_LIFETIME,
+            actor=actor,
+            action="staff.first-link",
+        )
 
     return app.store.transact(work)
 
@@ -268,7 +277,7 @@ def _make(
 
 
 def _good(session: Session, token: str, *, now: datetime, lock: bool = False) -> Invitation:
-    if not TOKEN.fullmatch(token):
+    if not TOKEN_PATTERN.fullmatch(token):
         raise NotFound(SPENT)
     query = select(Invitation).where(
         Invitation.token_hash == token_hash(token),

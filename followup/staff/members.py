@@ -17,7 +17,7 @@ from followup.domain.roles import Role
 from followup.staff.passwords import hash_password, problems_of
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
 from followup.store.engine.types import new_id
-from followup.store.models.staff import EMAIL, Staff, StaffSession
+from followup.store.models.staff import EMAIL_LENGTH, Staff, StaffSession
 
 LONGEST_NAME = 80
 FEWEST_MANAGERS = 2
@@ -65,8 +65,10 @@ class MemberDetails:
             email = parse_email(self.email, field="email").lower()
         except InvalidInput as error:
             problems.extend(error.problems)
-        if len(email) > EMAIL:
-            problems.append(Problem("email", f"use an address of at most {EMAIL} characters"))
+        if len(email) > EMAIL_LENGTH:
+            problems.append(
+                Problem("email", f"use an address of at most {EMAIL_LENGTH} characters")
+            )
         name = " ".join(self.name.split())
         if not name or len(name) > LONGEST_NAME:
             problems.append(Problem("name", f"give a name of at most {LONGEST_NAME} characters"))

@@ -25,10 +25,10 @@ from followup.domain.errors import FollowupError
 
 SCOPE = "openid email profile"
 ALGORITHMS = ["RS256", "ES256", "PS256", "EdDSA"]
-SECONDS = 5.0
-KEPT = timedelta(hours=1)
+ANSWER_SECONDS = 5.0
+DISCOVERY_LIFETIME = timedelta(hours=1)
 """How long what the provider says about itself is believed before it is asked again."""
-SLACK = 120
+CLOCK_SLACK = 120
 """Seconds by which the clocks of the provider and of this machine may differ."""
 SECOND_FACTORS = frozenset({"mfa", "otp", "hwk", "swk", "sc", "fpt", "face"})
 """How a token says (RFC 8176) that more than a password was asked for."""
@@ -126,7 +126,7 @@ class IdentityProvider:
             read = jwt.decode(token, KeySet.import_key_set(keys), algorithms=ALGORITHMS)
             rules = jwt.JWTClaimsRegistry(
                 now=int(self._clock.real_now().timestamp()),
-                leeway=SLACK,
+                leeway=CLOCK_SLACK,
                 iss={"essential": True, "value": self._issuer_as_told()},
                 aud={"essential": True, "value": self._client_id},
                 sub={"essential": True},
@@ -163,7 +163,7 @@ class IdentityProvider:
         """Return what the provider says about itself, asked for once an hour."""
         now = self._clock.real_now()
         with self._lock:
-            if self._said is None or now - self._said[0] > KEPT:
+            if self._said is None or now - self._said[0] > DISCOVERY_LIFETIME:
                 found = self._get(f"{self._issuer}/.well-known/openid-configuration")
                 if str(found.get("issuer", "")).rstrip("/") != self._issuer:
                     raise IdentityUnavailable("the provider calls itself by another name")
@@ -175,7 +175,9 @@ class IdentityProvider:
 
     def _get(self, address: str) -> dict[str, Any]:
         try:
-            answer = httpx2.get(address, timeout=SECONDS, follow_redirects=False, trust_env=False)
+            answer = httpx2.get(
+                address, timeout=ANSWER_SECONDS, follow_redirects=False, trust_env=False
+            )
             answer.raise_for_status()
             found = answer.json()
         except (httpx2.HTTPError, ValueError) as error:
@@ -191,7 +193,7 @@ class IdentityProvider:
             redirect_uri=self._redirect_uri,
             scope=SCOPE,
             code_challenge_method="S256",
-            timeout=SECONDS,
+            timeout=ANSWER_SECONDS,
             trust_env=False,
         )
 

@@ -24,14 +24,14 @@ from followup.staff.members import Member, member_of
 from followup.store.engine.types import new_id
 from followup.store.models.staff import Staff, StaffSession
 
-IDLE = timedelta(minutes=15)
-LONGEST = timedelta(hours=12)
+IDLE_LIMIT = timedelta(minutes=15)
+LONGEST_SESSION = timedelta(hours=12)
 UNFINISHED = timedelta(minutes=10)
 """How long somebody who gave the password may take over the one-time code."""
 NOTED_EVERY = timedelta(seconds=30)
 """A request is noted at most this often: each note is a write."""
-KEPT = timedelta(days=30)
-TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+SESSION_RETENTION = timedelta(days=30)
+TOKEN_PATTERN = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class Stage(StrEnum):
@@ -73,7 +73,7 @@ def begin_session(
     now, token = app.clock.real_now(), new_token()
     session.execute(
         delete(StaffSession).where(
-            StaffSession.staff_id == staff.id, StaffSession.seen_real_at < now - KEPT
+            StaffSession.staff_id == staff.id, StaffSession.seen_real_at < now - SESSION_RETENTION
         )
     )
     session.add(
@@ -98,7 +98,7 @@ def find_presence(
 
     `quietly` leaves the note out: a page that refreshes by itself is no sign of a person.
     """
-    if token is None or not TOKEN.fullmatch(token):
+    if token is None or not TOKEN_PATTERN.fullmatch(token):
         return None
     now = app.clock.real_now()
     with app.store.read() as session:
@@ -110,7 +110,7 @@ def find_presence(
     if found is None or not _in_force(found[0], found[1], now=now):
         return None
     row, staff = found
-    ends_at = min(row.seen_real_at + IDLE, row.began_real_at + LONGEST)
+    ends_at = min(row.seen_real_at + IDLE_LIMIT, row.began_real_at + LONGEST_SESSION)
     if not quietly and now - row.seen_real_at >= NOTED_EVERY:
         with app.store.write() as session:
             session.execute(
@@ -160,8 +160,8 @@ def open_sessions(session: Session, app: AppContext, staff_id: UUID) -> Sequence
         .where(
             StaffSession.staff_id == staff_id,
             StaffSession.ended_real_at.is_(None),
-            StaffSession.seen_real_at > now - IDLE,
-            StaffSession.began_real_at > now - LONGEST,
+            StaffSession.seen_real_at > now - IDLE_LIMIT,
+            StaffSession.began_real_at > now - LONGEST_SESSION,
         )
         .order_by(StaffSession.seen_real_at.desc())
     ).all()
@@ -188,5 +188,5 @@ def _end(session: Session, app: AppContext, which: object) -> None:
 def _in_force(row: StaffSession, staff: Staff, *, now: datetime) -> bool:
     if row.ended_real_at is not None or staff.disabled_at is not None:
         return False
-    longest = LONGEST if row.stage == Stage.FULL else UNFINISHED
-    return now < row.seen_real_at + IDLE and now < row.began_real_at + longest
+    longest = LONGEST_SESSION if row.stage == Stage.FULL else UNFINISHED
+    return now < row.seen_real_at + IDLE_LIMIT and now < row.began_real_at + longest

@@ -108,7 +108,7 @@ def give_code(app: AppContext, presence: SignedInSession, code: str, *, address:
         sealed = staff.code_key_sealed
         if sealed is None:
             return None
-        key = app.keyring.system.open(sealed, column=codes.COLUMN, row=presence.member.id)
+        key = app.keyring.system.open(sealed, column=codes.KEY_COLUMN, row=presence.member.id)
         step = codes.step_of(key, code, at=app.clock.real_now(), after=staff.code_step)
         if step is None:
             return None
@@ -129,11 +129,11 @@ def code_key_to_set_up(app: AppContext, presence: SignedInSession) -> str:
         if row.new_code_key_sealed is None:
             key = codes.new_key()
             row.new_code_key_sealed = app.keyring.system.seal(
-                key, column=codes.COLUMN, row=presence.member.id
+                key, column=codes.KEY_COLUMN, row=presence.member.id
             )
             return key
         return app.keyring.system.open(
-            row.new_code_key_sealed, column=codes.COLUMN, row=presence.member.id
+            row.new_code_key_sealed, column=codes.KEY_COLUMN, row=presence.member.id
         )
 
     return app.store.transact(work)
@@ -147,7 +147,7 @@ def set_up_code(app: AppContext, presence: SignedInSession, code: str) -> Signed
         if row.new_code_key_sealed is None:
             raise InvalidInput.of(CODE_FIELD, "open this page again and scan the picture")
         key = app.keyring.system.open(
-            row.new_code_key_sealed, column=codes.COLUMN, row=presence.member.id
+            row.new_code_key_sealed, column=codes.KEY_COLUMN, row=presence.member.id
         )
         step = codes.step_of(key, code, at=app.clock.real_now(), after=None)
         if step is None:

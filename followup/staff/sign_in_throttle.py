@@ -13,11 +13,11 @@ from followup.context import AppContext
 from followup.store.engine.types import new_id
 from followup.store.models.staff import SignInAttempt
 
-WINDOW = timedelta(minutes=15)
+THROTTLE_WINDOW = timedelta(minutes=15)
 PER_ACCOUNT = 5
 PER_ADDRESS = 50
 """A whole clinic may sit behind one address."""
-KEPT = timedelta(days=1)
+ATTEMPT_RETENTION = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,9 @@ def begin_attempt(app: AppContext, *, account: str, address: str) -> SignInAttem
 
     def work(session: Session) -> SignInAttemptRecord:
         now = app.clock.real_now()
-        session.execute(delete(SignInAttempt).where(SignInAttempt.real_at < now - KEPT))
+        session.execute(
+            delete(SignInAttempt).where(SignInAttempt.real_at < now - ATTEMPT_RETENTION)
+        )
         attempt = SignInAttempt(
             id=new_id(now),
             account_index=account_index,
@@ -48,7 +50,9 @@ def begin_attempt(app: AppContext, *, account: str, address: str) -> SignInAttem
         failed = (
             select(func.count())
             .select_from(SignInAttempt)
-            .where(SignInAttempt.real_at > now - WINDOW, SignInAttempt.succeeded.is_(False))
+            .where(
+                SignInAttempt.real_at > now - THROTTLE_WINDOW, SignInAttempt.succeeded.is_(False)
+            )
         )
         of_account = session.scalar(failed.where(SignInAttempt.account_index == account_index))
         of_address = session.scalar(failed.where(SignInAttempt.address_index == address_index))

@@ -11,7 +11,7 @@ import segno
 STEP_SECONDS = 30
 SLACK_STEPS = 1
 """A phone's clock may be off by this many steps either way."""
-COLUMN = "staff.code_key"
+KEY_COLUMN = "staff.code_key"
 
 
 def new_key() -> str:

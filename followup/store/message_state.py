@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
 
 from followup.domain.channel import ChannelKind
-from followup.domain.lifecycle import LEASED, State, check_move
+from followup.domain.lifecycle import LEASED_STATES, State, check_move
 from followup.store.audit_log import OF_MESSAGE, AuditContext, event_values, events_of
 from followup.store.engine.bulk import is_among
 from followup.store.engine.types import first_id
@@ -65,7 +65,7 @@ def move_messages(
     check_move(expected, to)
     if not message_ids:
         return set()
-    if to not in LEASED:
+    if to not in LEASED_STATES:
         values = {"lease_token": None, "lease_until": None, **values}
     if to is not State.SENT:
         values = {"receipt_due_at": None, **values}

@@ -46,8 +46,8 @@ from followup.web.caller import (
 from followup.web.paging import parse_cursor, parse_since, parse_states, write_cursor
 from followup.web.site import Here
 
-BASE = "/api/v1"
-PAGE = 100
+API_PATH = "/api/v1"
+PAGE_SIZE = 100
 LONGEST_PAGE = 500
 
 Answers = dict[int | str, dict[str, Any]]
@@ -67,7 +67,7 @@ UNUSABLE: Answers = {
 ABSENT: Answers = {404: {"model": ErrorAnswer, "description": "There is no such enrolment."}}
 CLASH: Answers = {409: {"model": ConflictAnswer, "description": "It clashes with what is there."}}
 
-router = APIRouter(prefix=BASE, responses=ALWAYS)
+router = APIRouter(prefix=API_PATH, responses=ALWAYS)
 
 Id = Annotated[str, Path(description="The enrolment's id.", json_schema_extra={"format": "uuid"})]
 
@@ -94,7 +94,7 @@ def post_enrolment(site: Here, caller: Caller, sent: EnrolmentBody) -> JSONRespo
     return JSONResponse(
         _enrolment(site.app, caller, str(enrolled.enrolment_id)),
         status_code=201 if enrolled.created else 200,
-        headers={"Location": f"{BASE}/enrolments/{enrolled.enrolment_id}"},
+        headers={"Location": f"{API_PATH}/enrolments/{enrolled.enrolment_id}"},
     )
 
 
@@ -189,7 +189,7 @@ def get_messages(  # noqa: PLR0917 - FastAPI calls it by keyword
     cursor: Annotated[
         str | None, Query(description="The `next_cursor` of the page before.")
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = PAGE,
+    limit: Annotated[int, Query(ge=1, le=LONGEST_PAGE)] = PAGE_SIZE,
 ) -> JSONResponse:
     """Return messages in the order they fall due, a page at a time."""
     wanted = MessageFilter(

@@ -54,7 +54,7 @@ def create_app(app: AppContext, settings: Settings) -> FastAPI:
         title="followup",
         description=DESCRIPTION,
         version=version("followup"),
-        openapi_url=f"{api.BASE}/openapi.json",
+        openapi_url=f"{api.API_PATH}/openapi.json",
         # Their pages load scripts from elsewhere.
         docs_url=None,
         redoc_url=None,

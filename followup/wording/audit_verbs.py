@@ -8,7 +8,7 @@ from __future__ import annotations
 from followup.domain.item_kind import ItemKind
 from followup.domain.lifecycle import State
 
-PATIENT = "{patient}"
+PATIENT_SLOT = "{patient}"
 
 AUDIT_VERBS: dict[str, str] = {
     "patient.viewed": "viewed the record of {patient}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from followup.domain.call_outcome import CallOutcome
 from followup.wording.formats import small
 
-CALLS: dict[CallOutcome, str] = {
+CALL_OUTCOMES: dict[CallOutcome, str] = {
     CallOutcome.SPOKE: "Spoke to the patient",
     CallOutcome.LEFT_MESSAGE: "Left a message",
     CallOutcome.NO_ANSWER: "No answer",
@@ -15,4 +15,4 @@ CALLS: dict[CallOutcome, str] = {
 
 def call_text(outcome: str) -> str:
     """Return how a call ended, as an entry of a timeline."""
-    return f"Phone call: {small(CALLS[CallOutcome(outcome)])}"
+    return f"Phone call: {small(CALL_OUTCOMES[CallOutcome(outcome)])}"

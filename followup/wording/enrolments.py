@@ -5,7 +5,7 @@ from __future__ import annotations
 from followup.domain.lifecycle import EnrolmentState
 from followup.wording.terms import Colour, Term
 
-ENROLMENTS: dict[EnrolmentState, Term] = {
+ENROLMENT_STATES: dict[EnrolmentState, Term] = {
     EnrolmentState.ACTIVE: Term("Active", "messages are sent when they are due", Colour.SUCCESS),
     EnrolmentState.PAUSED: Term("Paused", "nothing is sent until it is resumed", Colour.CAUTION),
     EnrolmentState.WITHDRAWN: Term(
@@ -16,7 +16,7 @@ ENROLMENTS: dict[EnrolmentState, Term] = {
     ),
 }
 
-ENDINGS: dict[str, str] = {
+WITHDRAWAL_REASONS: dict[str, str] = {
     "patient": "The patient does not want to continue",
     "clinic": "The clinic decided to end it",
     "mistake": "The patient was enrolled by mistake",
@@ -27,4 +27,4 @@ ENDINGS: dict[str, str] = {
 
 def enrolment_term(state: str) -> Term:
     """Return the words for an enrolment's state."""
-    return ENROLMENTS[EnrolmentState(state)]
+    return ENROLMENT_STATES[EnrolmentState(state)]

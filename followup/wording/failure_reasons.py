@@ -15,7 +15,7 @@ from followup.providers.email.reply_codes import words_of
 from followup.providers.twilio.errors import ErrorClass, meaning_of
 from followup.wording.reasons import known_reason
 
-BOUNCES = frozenset({"30003", "30004", "30008"})
+DELIVERY_CODES = frozenset({"30003", "30004", "30008"})
 """A text that was not delivered: the next may be, but two in a row say that none is."""
 
 

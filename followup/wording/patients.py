@@ -6,7 +6,7 @@ from followup.domain.needs import ReadingNeed
 from followup.domain.number_confirmation import ConfirmationMethod
 from followup.wording.terms import Term
 
-FIELDS: dict[str, str] = {
+PATIENT_FIELDS: dict[str, str] = {
     "name": "name",
     "nhs_number": "NHS number",
     "date_of_birth": "date of birth",
@@ -16,14 +16,14 @@ FIELDS: dict[str, str] = {
     "needs": "reading needs",
 }
 
-NEEDS: dict[ReadingNeed, Term] = {
+READING_NEEDS: dict[ReadingNeed, Term] = {
     ReadingNeed.NO_TEXTS: Term("No texts", "E-mail only; without an address, staff will phone"),
     ReadingNeed.LARGE_PRINT: Term("Large print", "In e-mails and on the patient’s own page"),
     ReadingNeed.EASY_READ: Term("Easy read", "Not available: staff will phone"),
 }
 """What helps patients to read; the meaning says what is done about it."""
 
-CONFIRMED: dict[ConfirmationMethod, str] = {
+CONFIRMATION_METHODS: dict[ConfirmationMethod, str] = {
     ConfirmationMethod.RETYPED: "typed twice",
     ConfirmationMethod.TEST_TEXT: "confirmed by a test text",
 }
@@ -31,9 +31,9 @@ CONFIRMED: dict[ConfirmationMethod, str] = {
 
 def need_text(code: str) -> str:
     """Return the name of a reading need."""
-    return NEEDS[ReadingNeed(code)].label
+    return READING_NEEDS[ReadingNeed(code)].label
 
 
 def confirmed_text(method: str) -> str:
     """Return how a number was confirmed."""
-    return CONFIRMED[ConfirmationMethod(method)]
+    return CONFIRMATION_METHODS[ConfirmationMethod(method)]

@@ -11,7 +11,7 @@ PROVIDERS: dict[str, str] = {
     "sandbox": "Practice carrier",
 }
 
-ATTEMPTS: dict[AttemptOutcome, str] = {
+ATTEMPT_OUTCOMES: dict[AttemptOutcome, str] = {
     AttemptOutcome.ACCEPTED: "Accepted",
     AttemptOutcome.REFUSED: "Refused",
     AttemptOutcome.UNAVAILABLE: "Not accepted for now",
@@ -20,7 +20,7 @@ ATTEMPTS: dict[AttemptOutcome, str] = {
     AttemptOutcome.NOT_CALLED: "The provider was not called",
 }
 
-REPORTS: dict[ReportedStatus, str] = {
+REPORTED_STATUSES: dict[ReportedStatus, str] = {
     ReportedStatus.ACCEPTED: "Accepted",
     ReportedStatus.SENT: "Sent on",
     ReportedStatus.DELIVERED: "Delivered",
@@ -35,9 +35,9 @@ def provider_text(provider: str) -> str:
 
 def attempt_text(outcome: str | None) -> str:
     """Return the outcome of a call of the provider; none yet is a call that is in progress."""
-    return ATTEMPTS[AttemptOutcome(outcome)] if outcome else "In progress"
+    return ATTEMPT_OUTCOMES[AttemptOutcome(outcome)] if outcome else "In progress"
 
 
 def report_text(status: str) -> str:
     """Return what a provider reported."""
-    return REPORTS[ReportedStatus(status)]
+    return REPORTED_STATUSES[ReportedStatus(status)]

@@ -12,8 +12,8 @@ from followup.domain.protocols.timeline import Moved
 from followup.domain.reasons import Reason
 from followup.domain.triage.intent import ReplyIntent
 from followup.domain.triage.triage import ReplyClass
-from followup.wording.channels import ADDRESSES, CHANNELS
-from followup.wording.replies import INTENTS, class_text
+from followup.wording.channels import ADDRESS_NAMES, CHANNEL_NAMES
+from followup.wording.replies import REPLY_INTENTS, class_text
 
 REASONS: dict[Reason, str] = {
     Reason.ADDRESS_CORRECTED: "planned again: the contact details were corrected",
@@ -66,15 +66,15 @@ REASONS: dict[Reason, str] = {
 }
 
 BY_CHANNEL: dict[Reason, dict[ChannelKind, str]] = {
-    Reason.ADDRESS_UNUSABLE: {kind: f"{word} not working" for kind, word in ADDRESSES.items()},
-    Reason.NO_ADDRESS: {kind: f"no {word} is on record" for kind, word in ADDRESSES.items()},
+    Reason.ADDRESS_UNUSABLE: {kind: f"{word} not working" for kind, word in ADDRESS_NAMES.items()},
+    Reason.NO_ADDRESS: {kind: f"no {word} is on record" for kind, word in ADDRESS_NAMES.items()},
     Reason.OBJECTION_TO_CHANNEL: {
-        kind: f"the patient does not want {word}s" for kind, word in CHANNELS.items()
+        kind: f"the patient does not want {word}s" for kind, word in CHANNEL_NAMES.items()
     },
 }
 """What can be said better of a message whose channel is known."""
 
-MOVED: dict[Moved, str] = {
+MOVED_REASONS: dict[Moved, str] = {
     Moved.SENDING_HOURS: "moved into sending hours",
     Moved.CLOCK_CHANGE: "another hour because the clocks change",
     Moved.NOT_BEFORE: "moved to the earliest time allowed",
@@ -96,9 +96,9 @@ def known_reason(reason: str, channel: str | None = None) -> str | None:
     # A class and an intent of one name say the same.
     if reason in set(ReplyClass):
         return class_text(reason)
-    return INTENTS[ReplyIntent(reason)] if reason in set(ReplyIntent) else None
+    return REPLY_INTENTS[ReplyIntent(reason)] if reason in set(ReplyIntent) else None
 
 
 def moved_text(moved: Collection[str] | None) -> str:
     """Return why a message is not due at its plain time, in the order given; empty where it is."""
-    return ", ".join(MOVED[Moved(why)] for why in moved or ())
+    return ", ".join(MOVED_REASONS[Moved(why)] for why in moved or ())

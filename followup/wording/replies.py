@@ -58,7 +58,7 @@ REPLY_CLASSES: dict[ReplyClass, Term] = {
 }
 """The gravest first; one without anything to do is read and judged by a person."""
 
-INTENTS: dict[ReplyIntent, str] = {
+REPLY_INTENTS: dict[ReplyIntent, str] = {
     ReplyIntent.STOP: "request to stop messages",
     ReplyIntent.STOP_AND_MORE: "request to stop messages, and more",
     ReplyIntent.START: "request to restart messages",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from followup.domain.lifecycle import State
 from followup.wording.terms import Colour, Term
 
-STATES: dict[State, Term] = {
+MESSAGE_STATES: dict[State, Term] = {
     State.PLANNED: Term("Planned", "it will be sent when it is due", Colour.INFO),
     State.HELD: Term("On hold", "it waits until it is resumed or released", Colour.CAUTION),
     State.CLAIMED: Term("Queued", "it is about to be sent", Colour.PROGRESS),
@@ -30,4 +30,4 @@ STATES: dict[State, Term] = {
 
 def state_term(state: str) -> Term:
     """Return the words for a message's state."""
-    return STATES[State(state)]
+    return MESSAGE_STATES[State(state)]

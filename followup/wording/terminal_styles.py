@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from followup.wording.terms import Colour
 
-STYLES: dict[Colour, str] = {
+TERMINAL_STYLES: dict[Colour, str] = {
     Colour.INFO: "default",
     Colour.PROGRESS: "cyan",
     Colour.NEUTRAL: "cyan",

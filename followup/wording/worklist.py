@@ -11,7 +11,7 @@ from followup.wording.failure_reasons import failure_reason_of, is_known_reason
 from followup.wording.replies import reply_to_do
 from followup.wording.terms import Colour, Term
 
-KINDS: dict[ItemKind, Term] = {
+ITEM_KINDS: dict[ItemKind, Term] = {
     ItemKind.VOLUME_LIMIT: Term(
         "Too many messages at once",
         "the rest are on hold until staff release them",
@@ -111,7 +111,7 @@ URGENCIES: dict[int, Term] = {
     3: Term("Soon", "within a working day", Colour.MUTED),
 }
 
-OUTCOMES: dict[ItemOutcome, str] = {
+ITEM_OUTCOMES: dict[ItemOutcome, str] = {
     ItemOutcome.TOLD: "Advice given",
     ItemOutcome.NOT_NEEDED: "No action needed",
     ItemOutcome.ELSEWHERE: "Passed to someone else",
@@ -139,7 +139,7 @@ def item_term(kind: str, channel: str | None = None) -> Term:
     each = ItemKind(kind)
     if channel == ChannelKind.EMAIL.value and each in BY_EMAIL:
         return BY_EMAIL[each]
-    return KINDS[each]
+    return ITEM_KINDS[each]
 
 
 def item_to_do(
@@ -170,7 +170,7 @@ def urgency_term(urgency: int) -> Term:
 def outcome_text(outcome: str | None) -> str:
     """Return what an item was closed with; a code of the command line's own is shown as it is."""
     if outcome in set(ItemOutcome):
-        return OUTCOMES[ItemOutcome(outcome)]
+        return ITEM_OUTCOMES[ItemOutcome(outcome)]
     return (outcome or "").replace("-", " ").capitalize()
 
 

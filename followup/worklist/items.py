@@ -38,7 +38,7 @@ AT_ANY_HOUR = 1
 WITH_CARE = 2
 """A reply that is not provably harmless: how soon it is read, the clinic says."""
 
-URGENCY = {
+URGENCY_OF_KIND = {
     ItemKind.VOLUME_LIMIT: 1,
     ItemKind.REPLY: 2,
     ItemKind.RESTART: 3,
@@ -128,7 +128,7 @@ def open_item(unit: UnitOfWork, task: NewItem) -> UUID:
     """Open an item for a person, or return the one that is there for the same subject."""
     if (known := _gathered(unit.session, unit.by, task)) is not None:
         return known
-    item_id, urgency = new_id(unit.by.real_at), task.urgency or URGENCY[task.kind]
+    item_id, urgency = new_id(unit.by.real_at), task.urgency or URGENCY_OF_KIND[task.kind]
     since = min(task.since or unit.by.at, unit.by.at)
     due_at = respond_by(unit.app, task.clinic, urgency, at=since, kind=task.kind)
     is_new = insert_new(

@@ -15,7 +15,7 @@ from followup.store.models.messages import InboundMessage, Message
 from followup.store.models.patients import Patient
 from followup.store.models.worklist import Occurrence, WorklistItem
 
-PAGE = 40
+PAGE_SIZE = 40
 """So many items one page shows."""
 
 
@@ -106,10 +106,10 @@ def waiting_items(
         select(WorklistItem)
         .where(is_open(), which, *of_clinics(clinics))
         .order_by(WorklistItem.urgency, WorklistItem.due_at, WorklistItem.id)
-        .offset((page - 1) * PAGE)
-        .limit(PAGE + 1)
+        .offset((page - 1) * PAGE_SIZE)
+        .limit(PAGE_SIZE + 1)
     ).all()
-    return _with_all(session, items[:PAGE], more=len(items) > PAGE)
+    return _with_all(session, items[:PAGE_SIZE], more=len(items) > PAGE_SIZE)
 
 
 def one_item(session: Session, item_id: UUID) -> WaitingItems | None:

@@ -18,7 +18,7 @@ from uuid import UUID
 from playwright.sync_api import Page, sync_playwright
 from sqlalchemy import select
 
-from followup.demo.cast import CAST, START, Part
+from followup.demo.cast import DEMO_CAST, START, Part
 from followup.enrolment.enrol import enrol
 from followup.enrolment.page_tokens import replace_page_token
 from followup.enrolment.reschedule import reschedule
@@ -66,7 +66,7 @@ class Cast:
 def play(site: Site) -> Cast:
     """Let the demonstration happen, up to the moment of the pictures."""
     cast = Cast(site, {})
-    script = [(at, act) for part in CAST for at, act in _script(cast, part)]
+    script = [(at, act) for part in DEMO_CAST for at, act in _script(cast, part)]
     for at, act in sorted(script, key=lambda event: event[0]):
         if at < MOMENT:
             run_until(site.app, at)

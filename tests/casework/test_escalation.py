@@ -9,7 +9,7 @@ from threading import Thread
 
 import pytest
 
-from followup.casework.escalation import MOST_TIMES, TRIES, escalate_overdue
+from followup.casework.escalation import MOST_TIMES, NOTICE_TRIES, escalate_overdue
 from followup.context import AppContext, OnCall
 from followup.store.models.audit import AuditEvent
 from followup.store.models.worklist import Escalation
@@ -101,12 +101,12 @@ def test_the_audit_trail_tells_of_each_step(flagged):
 def test_a_call_that_fails_is_made_again_and_given_up_in_the_open(flagged):
     sms_of(flagged).for_recipient[MOBILE] = unavailable()
     pass_minutes(flagged, 15)
-    for _ in range(2 * TRIES):
+    for _ in range(2 * NOTICE_TRIES):
         escalate_overdue(flagged)
         pass_minutes(flagged, 3)
 
     [sms] = [one for one in rows(flagged, Escalation) if one.route == "sms" and one.time == 1]
-    assert (sms.state, sms.tries, sms.error) == ("failed", TRIES, "ChannelUnavailable")
+    assert (sms.state, sms.tries, sms.error) == ("failed", NOTICE_TRIES, "ChannelUnavailable")
     assert not all(one["told"] for one in events(flagged, "worklist.told"))
 
 

@@ -218,7 +218,7 @@ def test_a_time_that_enrolment_refuses_is_told_by_its_line(followup):
 
 
 def test_more_than_a_batch_is_written_in_steps(on_both, monkeypatch):
-    monkeypatch.setattr(csv_import, "BATCH", 3)
+    monkeypatch.setattr(csv_import, "ENROLMENT_BATCH", 3)
     file = file_of(on_both, *(line(serial) for serial in range(1, 9)), "", line(9))
 
     answer = on_both("import", file, "--json")
@@ -228,7 +228,7 @@ def test_more_than_a_batch_is_written_in_steps(on_both, monkeypatch):
 
 
 def test_rows_are_told_apart_across_batches(followup, monkeypatch):
-    monkeypatch.setattr(csv_import, "BATCH", 2)
+    monkeypatch.setattr(csv_import, "ENROLMENT_BATCH", 2)
     rows = [line(serial) for serial in range(1, 8)]
     rows[4] = line(1)
     rows[6] = line(7, mobile="07")
@@ -243,7 +243,7 @@ def test_a_clash_that_comes_about_meanwhile_stops_it_and_says_how_far_it_came(
     followup, monkeypatch
 ):
     file = file_of(followup, *(line(serial) for serial in range(1, 5)))
-    monkeypatch.setattr(csv_import, "BATCH", 2)
+    monkeypatch.setattr(csv_import, "ENROLMENT_BATCH", 2)
     rival_enrols_before_batch(followup, monkeypatch, number=2, serial=4)
 
     answer = followup("import", file)
@@ -254,7 +254,7 @@ def test_a_clash_that_comes_about_meanwhile_stops_it_and_says_how_far_it_came(
 
 def test_with_partial_such_a_clash_costs_its_own_row_only(followup, monkeypatch):
     file = file_of(followup, *(line(serial) for serial in range(1, 5)))
-    monkeypatch.setattr(csv_import, "BATCH", 2)
+    monkeypatch.setattr(csv_import, "ENROLMENT_BATCH", 2)
     rival_enrols_before_batch(followup, monkeypatch, number=2, serial=4)
 
     answer = followup("import", file, "--partial", "--json")

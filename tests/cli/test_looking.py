@@ -152,7 +152,7 @@ def test_a_limit_stops_and_says_so(followup):
 
 
 def test_many_messages_come_page_by_page_without_one_twice_or_none(on_both, monkeypatch):
-    monkeypatch.setattr(messages_command, "PAGE", 7)
+    monkeypatch.setattr(messages_command, "PAGE_SIZE", 7)
     with on_both.app() as app:
         enrol_many(app, 5)
 

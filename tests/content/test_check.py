@@ -8,7 +8,12 @@ from datetime import date
 import pytest
 
 from followup.content import Content
-from followup.content.check import NUMBER_CHECK, REPLIES, content_faults, content_reservations
+from followup.content.check import (
+    NUMBER_CHECK,
+    REPLY_TEMPLATES,
+    content_faults,
+    content_reservations,
+)
 from followup.domain.protocols.protocol import Protocol
 from tests.content.conftest import CARD, PAGE, Folder
 
@@ -18,7 +23,7 @@ TODAY = date(2026, 11, 22)
 @pytest.fixture
 def folder(folder: Folder) -> Folder:
     """The sound folder, with the texts that every clinic needs."""
-    for reply in (*REPLIES, NUMBER_CHECK):
+    for reply in (*REPLY_TEMPLATES, NUMBER_CHECK):
         folder.write(f"{reply}/meta.toml", CARD + 'channels = ["sms"]\n')
         folder.write(f"{reply}/en/sms.txt", "{{ clinic.short_name }}: hello.")
     return folder
@@ -143,7 +148,7 @@ def test_a_further_language_without_words_is_told_and_no_fault(folder: Folder, c
     assert "the patient's page in cy: is not there: patients see it in English" in told
 
 
-@pytest.mark.parametrize("reply", [*REPLIES, NUMBER_CHECK])
+@pytest.mark.parametrize("reply", [*REPLY_TEMPLATES, NUMBER_CHECK])
 def test_a_missing_reply_is_a_fault(folder: Folder, clinic, reply):
     folder.remove(f"{reply}/meta.toml")
     folder.remove(f"{reply}/en/sms.txt")

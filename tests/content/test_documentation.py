@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from followup.content.metadata import ApprovalShape, Meta
-from followup.content.rules import FACTS, VARIABLES
+from followup.content.rules import CLINIC_FACTS, TEMPLATE_VARIABLES
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "writing-messages.md").read_text("utf-8")
 NAMED = set(re.findall(r"`([a-z_.]+)`", GUIDE)) | set(re.findall(r"^(\w+) =", GUIDE, re.MULTILINE))
@@ -17,8 +17,8 @@ NAMED = set(re.findall(r"`([a-z_.]+)`", GUIDE)) | set(re.findall(r"^(\w+) =", GU
 TO_EXPLAIN = {
     *Meta.model_fields,
     *ApprovalShape.model_fields,
-    *(f"clinic.{fact}" for fact in FACTS),
-    *(VARIABLES.keys() - {"clinic"}),
+    *(f"clinic.{fact}" for fact in CLINIC_FACTS),
+    *(TEMPLATE_VARIABLES.keys() - {"clinic"}),
 }
 
 

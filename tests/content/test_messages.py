@@ -12,7 +12,7 @@ import pytest
 
 from followup.catalogue.load import load_catalogue
 from followup.content import Content, Form, Rendered
-from followup.content.check import REPLIES
+from followup.content.check import REPLY_TEMPLATES
 from followup.content.layout import visible_text, words
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
@@ -429,7 +429,9 @@ def test_a_repeated_text_does_not_always_read_the_same(content: Content, clinic:
 
 
 def test_the_replies_are_short_and_come_by_text_alone(content: Content):
-    assert [content.cards[reply].channels for reply in REPLIES] == [[SMS]] * len(REPLIES)
+    assert [content.cards[reply].channels for reply in REPLY_TEMPLATES] == [[SMS]] * len(
+        REPLY_TEMPLATES
+    )
 
 
 def test_every_card_names_the_sentences_that_it_rests_on_and_who_has_to_approve_it(

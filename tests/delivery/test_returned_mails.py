@@ -12,7 +12,7 @@ from followup.context import AppContext
 from followup.delivery import returned_mails
 from followup.delivery.bounces import confirm_bounce, receive_bounce
 from followup.delivery.returned_mails import (
-    COLUMN,
+    CONTENT_COLUMN,
     Closing,
     MailSource,
     TakenMail,
@@ -103,7 +103,7 @@ def test_what_a_mail_says_is_sealed_and_kept_of_none_that_was_matched(app):
     assert by_outcome["bounced"].content_sealed is None
     sealed = by_outcome["unmatched"].content_sealed
     assert b"patient1" not in sealed
-    opened = app.keyring.system.open(sealed, column=COLUMN, row=by_outcome["unmatched"].id)
+    opened = app.keyring.system.open(sealed, column=CONTENT_COLUMN, row=by_outcome["unmatched"].id)
     assert "patient1@example.com" in opened
 
 

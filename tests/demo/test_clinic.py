@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from followup.clock import SteppingClock
-from followup.demo.clinic import HISTORY, furnish, live_on, patient
+from followup.demo.clinic import DEMO_HISTORY, furnish, live_on, patient
 from followup.demo.member import add_demo_member, find_demo_member
 from followup.domain.errors import Conflict, NotFound
 from followup.jobs import JOBS
@@ -29,7 +29,7 @@ from tests.web.console.visitors import Visitor
 @pytest.fixture
 def practice(sqlite_url):
     """An app context over the sandbox, with a clock that steps, and the clock."""
-    clock = SteppingClock(ENROLLED_AT - HISTORY)
+    clock = SteppingClock(ENROLLED_AT - DEMO_HISTORY)
     app = make_app(sqlite_url, clock=clock, sandbox=True)
     yield app, clock
     app.close()
@@ -51,7 +51,7 @@ def test_its_last_days_hold_what_a_visitor_wants_to_see(practice):
 @pytest.mark.slow
 def test_seven_weeks_later_every_follow_up_has_finished_and_the_balance_is_even(practice):
     app, clock = practice
-    furnish(app, clock, until=ENROLLED_AT - HISTORY / 2)
+    furnish(app, clock, until=ENROLLED_AT - DEMO_HISTORY / 2)
     enrolled = len(rows(app, Enrolment))
     with ThreadPoolExecutor(4) as executor:
         while clock.now() < ENROLLED_AT + timedelta(weeks=7):

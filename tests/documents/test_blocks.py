@@ -25,7 +25,7 @@ import pytest
 
 from followup.catalogue.load import load_catalogue
 from followup.content.metadata import Meta
-from followup.domain.lifecycle import MOVES, State
+from followup.domain.lifecycle import LEGAL_MOVES, State
 from tests.cli.conftest import FOLLOWUP, CommandLine, enrolled
 from tests.documents import NAMES, ROOT, Block, all_blocks, blocks_of, commands_in, read, texts_of
 from tests.support.apps import HandClock, make_app, read_shipped_files_once
@@ -411,4 +411,4 @@ def test_a_diagram_of_states_shows_moves_that_there_are(block: Block):
     moves = {(State(one), State(other)) for one, other in arrows if {one, other} <= states}
 
     assert len(moves) > 5
-    assert [(one, other) for one, other in moves if other not in MOVES[one]] == []
+    assert [(one, other) for one, other in moves if other not in LEGAL_MOVES[one]] == []

@@ -12,30 +12,41 @@ from datetime import timedelta
 
 import pytest
 
-from followup.audit.patient_evidence import QUICKLY
+from followup.audit.patient_evidence import EVENTS_AT_ONCE
 from followup.audit.seals import SEAL_AFTER
-from followup.casework.escalation import AGAIN, MOST_TIMES, TRIES
+from followup.casework.escalation import MOST_TIMES, NOTICE_TRIES, TOLD_AGAIN_AFTER
 from followup.cli.service.run_stack import DEMO_SPEED
 from followup.clock import SharedTime
 from followup.delivery.bounce_mailbox import LOOKS_BACK
 from followup.delivery.reconcile import ASK_AFTER
 from followup.delivery.returned_mails import MOST_KEPT
-from followup.demo.clinic import HISTORY
+from followup.demo.clinic import DEMO_HISTORY
 from followup.domain.clinics.clinic_file import RepliesShape
 from followup.domain.protocols.protocol_file import StepShape
-from followup.domain.text.sms import ALONE, JOINED
+from followup.domain.text.sms import SEGMENT_UNITS, SINGLE_UNITS
 from followup.domain.triage.tokens import ONE_SLIP, TWO_SLIPS
-from followup.enrolment.enrol import AHEAD, BEHIND
-from followup.enrolment.number_verification import MOST_TEXTS, MOST_WRONG, NUMBER_AN_HOUR, VALID
+from followup.enrolment.enrol import LONGEST_AGO, LONGEST_AHEAD
+from followup.enrolment.number_verification import (
+    CODE_LIFETIME,
+    MOST_TEXTS,
+    MOST_WRONG,
+    NUMBER_AN_HOUR,
+)
 from followup.jobs import JOBS, PeriodicJob
-from followup.messages.verification_code import HIDDEN
-from followup.monitoring.health import STUCK
-from followup.monitoring.watchdog import PATIENCE
+from followup.messages.verification_code import HIDDEN_CODE
+from followup.monitoring.health import STUCK_AFTER
+from followup.monitoring.watchdog import LOOKS_BEFORE_ALARM
 from followup.providers.resilience.circuit_breaker import LONGEST_OPEN, SHORTEST_OPEN
 from followup.providers.twilio.client import _quoted
-from followup.replies.auto_reply import ALIKE_A_DAY, ANSWERS_A_DAY, APART, USEFUL_FOR
-from followup.replies.inbound import CONVERSATION, WORTH_ANSWERING
-from followup.replies.missed_texts import FURTHEST, LOOK_BACK, ON_ITS_WAY, OVERLAP, SILENCE
+from followup.replies.auto_reply import ALIKE_A_DAY, ALIKE_APART, ANSWERS_A_DAY, USEFUL_FOR
+from followup.replies.inbound import CONVERSATION_LASTS, WORTH_ANSWERING
+from followup.replies.missed_texts import (
+    AWAY_AFTER,
+    FURTHEST_BACK,
+    LIST_OVERLAP,
+    LOOK_BACK,
+    ON_ITS_WAY,
+)
 from followup.sending.capacity import MEASURED_OVER, OF_A_LEASE
 from followup.sending.kill_switch_check import LOOK_EVERY
 from followup.sending.provider_calls import COMMIT_EVERY, COMMIT_WITHIN
@@ -112,7 +123,7 @@ Value = float | tuple[float, ...]
 FIGURES: dict[str, dict[str, Value]] = {
     "README.md": {
         "{} days of it are played first, then {} minutes pass there each second": (
-            days(HISTORY),
+            days(DEMO_HISTORY),
             DEMO_SPEED / 60,
         ),
         "| {} bytes in base64": KEY_BYTES,
@@ -124,25 +135,25 @@ FIGURES: dict[str, dict[str, Value]] = {
     },
     "docs/operations.md": {
         "(`finish-enrolments`, every {} seconds)": seconds(job("finish-enrolments").every),
-        "after {} minutes without a tick": minutes(SILENCE),
+        "after {} minutes without a tick": minutes(AWAY_AFTER),
         "`FOLLOWUP_MISSED_TEXTS_EVERY` ({} minutes unless set)": minutes(
             default("missed_texts_every")
         ),
         "the last {} hours of it, or back to {} hour before it was last read": (
             hours(LOOK_BACK),
-            hours(OVERLAP),
+            hours(LIST_OVERLAP),
         ),
-        "read to the end, {} days at most": days(FURTHEST),
+        "read to the end, {} days at most": days(FURTHEST_BACK),
         "The newest texts, of the last {} seconds": seconds(ON_ITS_WAY),
         "more than {} hour old, and is withheld where it is more than {} hours old": (
-            hours(CONVERSATION),
+            hours(CONVERSATION_LASTS),
             hours(WORTH_ANSWERING),
         ),
         "Every {} to {} seconds the first account is asked": (SHORTEST_OPEN, LONGEST_OPEN),
         "tried again in {} minutes": minutes(job("fetch-bounces").every),
         "within about {} second, for what a worker has in hand": seconds(LOOK_EVERY),
-        "on their way for {} minutes": minutes(STUCK),
-        "An alarm is told when it was seen {}, again": PATIENCE,
+        "on their way for {} minutes": minutes(STUCK_AFTER),
+        "An alarm is told when it was seen {}, again": LOOKS_BEFORE_ALARM,
         "in the like of a {} of `FOLLOWUP_LEASE`": 1 / OF_A_LEASE,
         "in the last {} of one": 1 / MEASURED_OVER,
         "holds up to {} connections to PostgreSQL": CONNECTIONS,
@@ -155,7 +166,7 @@ FIGURES: dict[str, dict[str, Value]] = {
             TWO_SLIPS,
         ),
         "once in a conversation ({} hour), {} times a day of a kind, {} a day in all, so": (
-            hours(APART),
+            hours(ALIKE_APART),
             ALIKE_A_DAY,
             ANSWERS_A_DAY,
         ),
@@ -166,21 +177,21 @@ FIGURES: dict[str, dict[str, Value]] = {
         "| 2, anything else | {} hours in which the office is open": hours(TIME_LIMITS[2]),
         "| 3 | {} hours in which the office is open": hours(TIME_LIMITS[3]),
         "again after {} minutes (urgency 1), {} hours (2) or {} day (3), {} times at most": (
-            minutes(AGAIN[1]),
-            hours(AGAIN[2]),
-            days(AGAIN[3]),
+            minutes(TOLD_AGAIN_AFTER[1]),
+            hours(TOLD_AGAIN_AFTER[2]),
+            days(TOLD_AGAIN_AFTER[3]),
             MOST_TIMES,
         ),
-        "fails is made again, {} times": TRIES,
+        "fails is made again, {} times": NOTICE_TRIES,
         "the mailbox is fetched every {} minutes": minutes(job("fetch-bounces").every),
         "those of the last {} days that somebody has read": days(LOOKS_BACK),
         "Of more than {} that wait nothing": MOST_KEPT,
         "(`FOLLOWUP_ALERT_UNMATCHED`, {})": default("alert_unmatched"),
     },
     "docs/the-api.md": {
-        "up to {} days ahead and {} days back": (days(AHEAD), days(BEHIND)),
+        "up to {} days ahead and {} days back": (days(LONGEST_AHEAD), days(LONGEST_AGO)),
         "at most {} an hour and {} times a day, and {} answers of any kind a day": (
-            hours(APART),
+            hours(ALIKE_APART),
             ALIKE_A_DAY,
             ANSWERS_A_DAY,
         ),
@@ -193,7 +204,7 @@ FIGURES: dict[str, dict[str, Value]] = {
         ),
     },
     "docs/writing-messages.md": {
-        "{} characters alone, {} to a segment": (ALONE["GSM-7"], JOINED["GSM-7"]),
+        "{} characters alone, {} to a segment": (SINGLE_UNITS["GSM-7"], SEGMENT_UNITS["GSM-7"]),
     },
     "docs/reliability.md": {
         "goes to a person after {} hour, or once": hours(ASK_AFTER),
@@ -213,7 +224,7 @@ FIGURES: dict[str, dict[str, Value]] = {
         ),
         "a worker process is replaced after {} tasks": conf("worker_max_tasks_per_child"),
         "(`FOLLOWUP_SMS_PER_SECOND`, {} unless set)": default("sms_per_second"),
-        "checks up to {} events against their seals": QUICKLY,
+        "checks up to {} events against their seals": EVENTS_AT_ONCE,
         "a task carries {} messages, not one": default("batch_size"),
         "Attempts are committed {} at a time": BEGIN_TOGETHER,
         "outcomes in groups of {}, or after a {} of a second": (COMMIT_EVERY, COMMIT_WITHIN),
@@ -240,9 +251,9 @@ FIGURES: dict[str, dict[str, Value]] = {
         "waits for the person, within {} hours": hours(TIME_LIMITS[2]),
     },
     "docs/decisions/0011-the-code-of-a-test-text-is-kept-nowhere.md": {
-        "Its {} digits are": len(HIDDEN),
+        "Its {} digits are": len(HIDDEN_CODE),
         "for {} minutes of real time, {} wrong codes and {} texts; a number gets {} an hour": (
-            minutes(VALID),
+            minutes(CODE_LIFETIME),
             MOST_WRONG,
             MOST_TEXTS,
             NUMBER_AN_HOUR,

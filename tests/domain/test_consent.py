@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from followup.domain.channel import ChannelKind
-from followup.domain.consent import COURTESIES, STARTING, STOPPING, is_start, is_stop, permitted
+from followup.domain.consent import (
+    COURTESY_WORDS,
+    START_WORDS,
+    STOP_WORDS,
+    is_start,
+    is_stop,
+    permitted,
+)
 from followup.store.models import patients as models
 
 LIFTED = datetime(2026, 10, 30, 9, tzinfo=UTC)
@@ -116,12 +123,12 @@ def test_what_might_answer_something_else_starts_nothing(text):
 
 
 def test_no_reply_asks_for_both():
-    assert not STOPPING & STARTING
+    assert not STOP_WORDS & START_WORDS
 
 
 @given(
-    st.sampled_from(sorted(STOPPING)),
-    st.lists(st.sampled_from(sorted(COURTESIES)), max_size=3),
+    st.sampled_from(sorted(STOP_WORDS)),
+    st.lists(st.sampled_from(sorted(COURTESY_WORDS)), max_size=3),
     st.text(string.punctuation.replace("_", "") + " \n", max_size=5),
     st.booleans(),
 )

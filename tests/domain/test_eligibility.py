@@ -24,7 +24,7 @@ from followup.domain.eligibility import (
     Wait,
     judge_message,
 )
-from followup.domain.lifecycle import MOVES, EnrolmentState, State
+from followup.domain.lifecycle import LEGAL_MOVES, EnrolmentState, State
 from followup.domain.message_kind import MessageKind
 from followup.domain.reasons import Reason
 
@@ -243,7 +243,7 @@ def test_only_a_withdrawn_or_paused_enrolment_keeps_a_message_back(kind, state):
 def test_every_stop_is_a_legal_move_from_where_it_is_asked(against, claimed):
     stops = {against.advice, against.check, against.reply} - {None}
 
-    assert {stop.to for stop in stops if stop} <= MOVES[claimed]
+    assert {stop.to for stop in stops if stop} <= LEGAL_MOVES[claimed]
 
 
 # -------------------------------------------------------------------- texts that are nobody's

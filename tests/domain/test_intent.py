@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from followup.domain.consent import STOPPING
+from followup.domain.consent import STOP_WORDS
 from followup.domain.triage.intent import ReplyIntent, reply_intent
 
 
@@ -82,7 +82,7 @@ def test_what_the_provider_has_acted_on_counts(text, opt_out_type, meaning):
     assert reply_intent(text, opt_out_type=opt_out_type) is meaning
 
 
-@given(st.sampled_from(sorted(STOPPING)), st.sampled_from(["", " ", ".", "!!", "\n"]))
+@given(st.sampled_from(sorted(STOP_WORDS)), st.sampled_from(["", " ", ".", "!!", "\n"]))
 def test_every_stopping_word_stops_in_any_case(word, end):
     assert reply_intent(word.upper() + end) is ReplyIntent.STOP
     assert reply_intent(word.title() + end) is ReplyIntent.STOP

@@ -8,14 +8,14 @@ import pytest
 
 from followup.domain.errors import IllegalMove
 from followup.domain.lifecycle import (
-    FINAL,
-    LEASED,
+    FINAL_STATES,
+    LEASED_STATES,
+    LEGAL_MOVES,
     MAY_HAVE_ARRIVED,
-    MOVES,
     NEVER_SENT,
     OUTCOME_KNOWN,
     OUTCOME_PENDING,
-    UNSENT,
+    UNSENT_STATES,
     State,
     check_move,
 )
@@ -47,34 +47,34 @@ def test_a_move_is_legal_or_refused_as_the_table_says(current, wanted):
 
 
 def test_every_state_has_its_row():
-    assert set(MOVES) == set(State)
+    assert set(LEGAL_MOVES) == set(State)
     assert set(LEGAL) == {state.value for state in State}
 
 
 def test_nothing_leaves_delivered():
-    assert not MOVES[State.DELIVERED]
+    assert not LEGAL_MOVES[State.DELIVERED]
 
 
 def test_a_final_state_is_left_only_because_a_provider_corrects_it():
-    ways_out = {(state, to) for state in FINAL for to in MOVES[state]}
+    ways_out = {(state, to) for state in FINAL_STATES for to in LEGAL_MOVES[state]}
 
     assert {to for _, to in ways_out} == {State.SENT, State.DELIVERED}
     assert (State.FAILED, State.DELIVERED) in ways_out
 
 
 def test_a_provider_is_called_from_claimed_alone():
-    assert [state for state in State if State.SENDING in MOVES[state]] == [State.CLAIMED]
+    assert [state for state in State if State.SENDING in LEGAL_MOVES[state]] == [State.CLAIMED]
 
 
 def test_what_the_provider_may_have_is_never_claimed_again_at_once():
     for state in (State.SENDING, State.UNKNOWN, State.SENT, State.DELIVERED, State.FAILED):
-        assert State.CLAIMED not in MOVES[state]
+        assert State.CLAIMED not in LEGAL_MOVES[state]
 
 
 def test_every_state_can_be_reached_from_planned():
     reached, frontier = {State.PLANNED}, [State.PLANNED]
     while frontier:
-        new = MOVES[frontier.pop()] - reached
+        new = LEGAL_MOVES[frontier.pop()] - reached
         reached |= new
         frontier.extend(new)
 
@@ -82,26 +82,26 @@ def test_every_state_can_be_reached_from_planned():
 
 
 def test_every_state_that_is_not_final_leads_to_a_final_one():
-    for state in set(State) - FINAL:
+    for state in set(State) - FINAL_STATES:
         reached, frontier = {state}, [state]
         while frontier:
-            new = MOVES[frontier.pop()] - reached
+            new = LEGAL_MOVES[frontier.pop()] - reached
             reached |= new
             frontier.extend(new)
-        assert reached & FINAL, state
+        assert reached & FINAL_STATES, state
 
 
 def test_a_person_s_change_cancels_what_no_provider_was_called_for():
     for state in (State.PLANNED, State.HELD, State.CLAIMED):
-        assert State.CANCELLED in MOVES[state]
+        assert State.CANCELLED in LEGAL_MOVES[state]
 
 
 def test_leases_are_of_states_that_are_not_final():
-    assert FINAL.isdisjoint(LEASED)
+    assert FINAL_STATES.isdisjoint(LEASED_STATES)
 
 
 def test_each_state_is_unsent_pending_known_or_an_end_without_a_call():
-    parts = [UNSENT, OUTCOME_PENDING, OUTCOME_KNOWN, NEVER_SENT]
+    parts = [UNSENT_STATES, OUTCOME_PENDING, OUTCOME_KNOWN, NEVER_SENT]
 
     assert sorted(state for part in parts for state in part) == sorted(State)
 

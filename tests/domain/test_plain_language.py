@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from followup.domain.text.plain_language import MOST_LETTERS, MOST_WORDS, findings, reading_grade
-from followup.domain.text.plain_words import CAPITALS, LATIN, LONG_AND_KNOWN, PLAINER
+from followup.domain.text.plain_words import ALLOWED_CAPITALS, LATIN_WORDS, LONG_AND_KNOWN, PLAINER
 
 PLAIN = (
     "Derriford Pain Clinic: you can take the small dressing off now. Do not worry if it fell off "
@@ -116,12 +116,12 @@ def test_a_word_within_another_is_not_meant(text):
     assert "plainer word" not in {finding.rule for finding in findings(text)}
 
 
-@pytest.mark.parametrize("word", sorted(LATIN))
+@pytest.mark.parametrize("word", sorted(LATIN_WORDS))
 def test_each_latin_abbreviation_is_found(word):
     (finding,) = (it for it in findings(f"Rest ({word} sit).") if it.rule == "Latin")
 
     assert finding.excerpt == word
-    assert finding.advice == f"write: {LATIN[word]}"
+    assert finding.advice == f"write: {LATIN_WORDS[word]}"
 
 
 @pytest.mark.parametrize("text", ["Rest, e.g. sit", "Rest, i.e. sit", "Walk, swim etc."])
@@ -143,7 +143,7 @@ def test_shouting_is_found():
     ]
 
 
-@pytest.mark.parametrize("word", sorted(CAPITALS))
+@pytest.mark.parametrize("word", sorted(ALLOWED_CAPITALS))
 def test_what_is_texted_back_and_what_everyone_knows_may_stand_in_capitals(word):
     assert found(f"Reply {word}") == []
 

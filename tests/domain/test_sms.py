@@ -9,7 +9,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from followup.domain.text.sms import BASIC, EXTENSION, TYPOGRAPHY, SmsSize, downgrade, measure
+from followup.domain.text.sms import (
+    GSM_BASIC,
+    GSM_EXTENSION,
+    PLAIN_MARKS,
+    SmsSize,
+    downgrade,
+    measure,
+)
 
 # 3GPP TS 23.038, 6.2.1: sixteen characters a line, from 0x00 on; 0x1B is the escape.
 DEFAULT_ALPHABET = (
@@ -116,9 +123,9 @@ def test_the_handset_packs_as_the_standard_shows():
 
 
 def test_the_alphabet_is_that_of_the_standard():
-    assert set(DEFAULT_ALPHABET) - {"\x1b"} == BASIC
-    assert set(EXTENSION_TABLE.values()) == EXTENSION
-    assert len(BASIC) == 127
+    assert set(DEFAULT_ALPHABET) - {"\x1b"} == GSM_BASIC
+    assert set(EXTENSION_TABLE.values()) == GSM_EXTENSION
+    assert len(GSM_BASIC) == 127
 
 
 @pytest.mark.parametrize(
@@ -201,7 +208,7 @@ def test_letters_signs_and_pictures_are_left_as_they_are(text):
     assert downgrade(text) == text
 
 
-@given(st.one_of(st.text(), st.text(st.sampled_from([*map(chr, TYPOGRAPHY), *"e\u0301\r\n"]))))
+@given(st.one_of(st.text(), st.text(st.sampled_from([*map(chr, PLAIN_MARKS), *"e\u0301\r\n"]))))
 @example("\r\v")
 @example("\r\r\n")
 def test_downgrading_twice_changes_nothing_more(text):

@@ -15,7 +15,7 @@ from followup.consent.objections import lodge_objection
 from followup.context import AppContext, UnitOfWork
 from followup.delivery.receipts import take_receipt
 from followup.domain.errors import AlreadyEnrolled, Conflict
-from followup.domain.lifecycle import ONGOING, EnrolmentState
+from followup.domain.lifecycle import ONGOING_STATES, EnrolmentState
 from followup.enrolment.finish import LOOK_AGAIN, finish_enrolments
 from followup.enrolment.pause import pause_enrolment, resume_enrolment
 from followup.enrolment.reschedule import plan_again, preview_reschedule, reschedule
@@ -689,5 +689,5 @@ def test_enrolments_of_an_earlier_version_finish_too(database_url):
 
 
 def test_every_state_is_either_ongoing_or_an_end():
-    assert set(ONGOING) == {EnrolmentState.ACTIVE, EnrolmentState.PAUSED}
+    assert set(ONGOING_STATES) == {EnrolmentState.ACTIVE, EnrolmentState.PAUSED}
     assert NAME in {job.name for job in JOBS}

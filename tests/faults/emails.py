@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from followup.domain.lifecycle import FINAL, State
+from followup.domain.lifecycle import FINAL_STATES, State
 from followup.store.models.messages import Message
 from tests.faults.kills import FEW_AT_ONCE, Plan
 from tests.faults.scenes.cast import Cast
@@ -66,7 +66,7 @@ class MailScene(Scene):
 
         One that is unknown and never looked for again rests with a person.
         """
-        settled = [state.value for state in FINAL | {State.SENT}]
+        settled = [state.value for state in FINAL_STATES | {State.SENT}]
         resting = (Message.state == State.UNKNOWN.value) & Message.lease_until.is_(None)
         with self.app.store.read() as session:
             left = select(Message.id).where(Message.state.not_in(settled), ~resting)

@@ -9,7 +9,7 @@ from threading import Event
 from followup.domain.errors import StoreUnavailable
 from followup.monitoring.health import health_problems, watched
 from followup.monitoring.heartbeats import (
-    FORGOTTEN,
+    FORGOTTEN_AFTER,
     HeartbeatSign,
     HeartbeatThread,
     end_heartbeat,
@@ -54,9 +54,9 @@ def test_one_that_began_afterwards_stands_in_for_one_that_fell_silent():
 
 
 def test_one_that_is_long_gone_is_missed_only_if_it_was_the_last():
-    gone = sign("a", since=9 * FORGOTTEN, at=FORGOTTEN + SECOND)
+    gone = sign("a", since=9 * FORGOTTEN_AFTER, at=FORGOTTEN_AFTER + SECOND)
 
-    assert who(gone, sign("b", since=9 * FORGOTTEN)) == []
+    assert who(gone, sign("b", since=9 * FORGOTTEN_AFTER)) == []
     assert who(gone) == ["a"]
 
 

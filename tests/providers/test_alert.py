@@ -110,7 +110,7 @@ def test_a_webhook_whose_address_has_no_path_is_posted_to_its_root(taking):
 def test_a_webhook_that_does_not_take_it_in_time_has_not_been_told(
     monkeypatch, pieces, repeat, said
 ):
-    monkeypatch.setattr(alert_module, "SECONDS", 1.5 if repeat else 15.0)
+    monkeypatch.setattr(alert_module, "ALERT_SECONDS", 1.5 if repeat else 15.0)
     listener = Listener(*pieces, repeat=repeat)
     try:
         with pytest.raises(OSError, match=said):

@@ -11,8 +11,8 @@ from redis import Redis
 from followup.providers.resilience.circuit_breaker import (
     LONGEST_OPEN,
     LOOK_AGAIN,
+    PROBE_MESSAGES,
     PROBE_TAKES,
-    PROBES,
     SHORTEST_OPEN,
     Change,
     InProcessCircuitBreaker,
@@ -75,8 +75,8 @@ def test_after_a_while_a_few_go_as_probes(breaker, seconds):
     trip(breaker)
     seconds.passed += SHORTEST_OPEN
 
-    assert breaker.look(ACCOUNT, 500) == Grant(PROBES, timedelta(seconds=LOOK_AGAIN))
-    assert breaker.take(ACCOUNT, 500).granted == PROBES
+    assert breaker.look(ACCOUNT, 500) == Grant(PROBE_MESSAGES, timedelta(seconds=LOOK_AGAIN))
+    assert breaker.take(ACCOUNT, 500).granted == PROBE_MESSAGES
     assert breaker.take(ACCOUNT, 500) == Grant(0, timedelta(seconds=LOOK_AGAIN))
     assert breaker.look(ACCOUNT, 500).granted == 0
 
@@ -133,7 +133,7 @@ def test_a_probe_that_was_never_heard_of_is_followed_by_others(breaker, seconds)
     breaker.take(ACCOUNT, 500)
     seconds.passed += PROBE_TAKES
 
-    assert breaker.take(ACCOUNT, 500).granted == PROBES
+    assert breaker.take(ACCOUNT, 500).granted == PROBE_MESSAGES
 
 
 # ---------------------------------------------------------------------------------- with Redis
@@ -169,8 +169,8 @@ def test_processes_share_one_breaker(shared, redis_time):
     assert other.is_open(ACCOUNT)
 
     let_pass(redis_time, SHORTEST_OPEN)
-    assert one.look(ACCOUNT, 9).granted == PROBES
-    assert one.take(ACCOUNT, 9) == Grant(PROBES, timedelta(seconds=LOOK_AGAIN))
+    assert one.look(ACCOUNT, 9).granted == PROBE_MESSAGES
+    assert one.take(ACCOUNT, 9) == Grant(PROBE_MESSAGES, timedelta(seconds=LOOK_AGAIN))
     assert not one.is_open(ACCOUNT)
     assert other.take(ACCOUNT, 9).granted == 0
 
@@ -214,7 +214,7 @@ def test_a_lost_probe_is_followed_by_others_across_processes(shared, redis_time)
     one.take(ACCOUNT, 9)
     let_pass(redis_time, PROBE_TAKES)
 
-    assert other.take(ACCOUNT, 9).granted == PROBES
+    assert other.take(ACCOUNT, 9).granted == PROBE_MESSAGES
 
 
 def test_a_flushed_redis_only_closes_it(shared, redis_url):
@@ -234,7 +234,7 @@ def test_without_redis_a_process_goes_by_its_own_calls(seconds):
     assert breaker.take(ACCOUNT, 5).granted == 0
     assert breaker.is_open(ACCOUNT)
     seconds.passed += SHORTEST_OPEN
-    assert breaker.take(ACCOUNT, 5).granted == PROBES
+    assert breaker.take(ACCOUNT, 5).granted == PROBE_MESSAGES
     assert not breaker.is_open(ACCOUNT)
     breaker.close()
 

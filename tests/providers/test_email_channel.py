@@ -65,7 +65,7 @@ def channel(server, make_channel):
 @pytest.fixture
 def hasty(server, make_channel, monkeypatch):
     """A channel that soon gives up waiting."""
-    monkeypatch.setattr(smtp, "PATIENCE", 0.5)
+    monkeypatch.setattr(smtp, "CONTENT_TIMEOUT", 0.5)
     return make_channel(server.url, connect_timeout=0.3, read_timeout=0.3)
 
 

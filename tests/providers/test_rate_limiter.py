@@ -9,10 +9,10 @@ import pytest
 from redis import Redis
 
 from followup.providers.resilience.rate_limiter import (
-    ALONE,
-    CALM,
-    LEAST,
-    RECOVERY,
+    CALM_SECONDS,
+    LEAST_SHARE,
+    RECOVERY_SECONDS,
+    SHARE_ALONE,
     Grant,
     InProcessRateLimiter,
     RedisRateLimiter,
@@ -143,10 +143,10 @@ def test_answers_to_calls_made_side_by_side_slow_a_sender_once(pace, seconds):
 def test_a_sender_told_again_and_again_never_stops(pace, seconds):
     for _ in range(10):
         pace.slow_down(SENDER, timedelta(seconds=0.1))
-        seconds.passed += CALM + 0.1
+        seconds.passed += CALM_SECONDS + 0.1
     rate = pace.take(SENDER, 0, per_second=100).per_second
 
-    assert LEAST * 100 <= rate <= LEAST * 100 + 5
+    assert LEAST_SHARE * 100 <= rate <= LEAST_SHARE * 100 + 5
 
 
 def test_a_sender_whose_provider_was_away_begins_again_slowly(pace, seconds):
@@ -155,7 +155,7 @@ def test_a_sender_whose_provider_was_away_begins_again_slowly(pace, seconds):
     pace.begin_again(SENDER)
 
     first = sent_over(pace, seconds, 1)
-    seconds.passed += RECOVERY
+    seconds.passed += RECOVERY_SECONDS
     again = pace.take(SENDER, 1000, per_second=100)
 
     assert 5 <= first <= 7
@@ -277,7 +277,7 @@ def test_a_shared_pace_recovers_as_one_in_a_process_does(shared, redis_time):
             each.ahead(SENDER, timedelta(seconds=60), per_second=1000)
             for each in (one, other, alone)
         ]
-    least, most = (0.5 + (passed - 0.2) / RECOVERY for passed in looking.since(slowing))
+    least, most = (0.5 + (passed - 0.2) / RECOVERY_SECONDS for passed in looking.since(slowing))
 
     # They are asked one after the other, so they may differ by what comes in meanwhile.
     assert granted[one] == pytest.approx(granted[alone], abs=2 + 1000 * between)
@@ -293,7 +293,7 @@ def test_a_shared_sender_begins_again_slowly_everywhere(shared, redis_time):
         rate = other.take(SENDER, 0, per_second=100).per_second
 
     _, passed = beginning.since(beginning)
-    assert LEAST * 100 <= rate <= (LEAST + passed / RECOVERY) * 100 + 0.01
+    assert LEAST_SHARE * 100 <= rate <= (LEAST_SHARE + passed / RECOVERY_SECONDS) * 100 + 0.01
 
 
 def test_a_shared_hold_ends_without_a_burst(shared, redis_time):
@@ -344,7 +344,7 @@ def test_without_redis_a_process_goes_on_alone_at_a_part_of_the_pace(seconds):
     first = pace.take(SENDER, 100, per_second=40)
     pace.slow_down(OTHER, timedelta(seconds=5))
 
-    assert first.granted == 40 * ALONE
+    assert first.granted == 40 * SHARE_ALONE
     assert pace.take(OTHER, 1, per_second=40).granted == 0
     pace.close()
 
@@ -363,13 +363,13 @@ def test_a_redis_that_does_not_answer_is_left_alone_for_a_while(seconds):
         pace = RedisRateLimiter(server.url(), seconds=seconds)
         pace.take(SENDER, 1, per_second=1000)
         server.kill()
-        assert pace.take(SENDER, 1000, per_second=1000).granted == 1000 * ALONE
+        assert pace.take(SENDER, 1000, per_second=1000).granted == 1000 * SHARE_ALONE
         server.start()
 
         meanwhile = pace.take(OTHER, 1000, per_second=1000)
         seconds.passed += LEFT_ALONE
         again = pace.take(OTHER, 1000, per_second=1000)
 
-        assert meanwhile.granted == 1000 * ALONE
+        assert meanwhile.granted == 1000 * SHARE_ALONE
         assert again.granted == 1000
         pace.close()

@@ -11,7 +11,7 @@ from followup.domain.errors import ChannelRefused, ChannelUnavailable, OutcomeUn
 from followup.providers.interface import Absent, ChannelKind, ReportedStatus
 from followup.providers.sandbox import (
     RECEIPT_AFTER,
-    SCRIPTS,
+    SANDBOX_SCRIPTS,
     MemoryOutbox,
     SandboxChannel,
     report_of,
@@ -41,7 +41,7 @@ def channel(request, outbox, clock):
 def recipient(channel, script: str | None) -> str:
     """Return a number or an address that asks for a script, or for none."""
     if channel.kind is ChannelKind.SMS:
-        return f"+447700900{SCRIPTS[script] if script else '123'}"
+        return f"+447700900{SANDBOX_SCRIPTS[script] if script else '123'}"
     return f"{script or 'pat'}@example.com"
 
 
@@ -165,7 +165,7 @@ def test_what_was_taken_can_be_read(channel, outbox):
 
 
 def test_every_script_can_be_asked_for_by_number_and_by_address():
-    for script, ending in SCRIPTS.items():
+    for script, ending in SANDBOX_SCRIPTS.items():
         assert script_of(f"+447700900{ending}") == script
         assert script_of(f"{script}@example.com") == script
     assert script_of("+447700900123") is None

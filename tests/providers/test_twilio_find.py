@@ -9,7 +9,7 @@ import pytest
 from followup.domain.errors import OutcomeUnknown
 from followup.providers.interface import Absent, CannotTell, ProviderReport, ReportedStatus
 from followup.providers.twilio import channel as twilio_module
-from followup.providers.twilio.messages import STATUSES, Search, make_report
+from followup.providers.twilio.messages import REPORTED_STATUSES, Search, make_report
 from tests.providers.conftest import (
     MOBILE,
     OTHER_MOBILE,
@@ -319,7 +319,7 @@ OF_THE_DESCRIPTION = {
 
 
 def test_every_status_of_the_description_that_an_outgoing_text_can_have_is_known():
-    assert set(STATUSES) == OF_THE_DESCRIPTION - {"receiving", "received"}
+    assert set(REPORTED_STATUSES) == OF_THE_DESCRIPTION - {"receiving", "received"}
 
 
 def test_a_status_that_twilio_adds_proves_only_that_it_took_the_text():

@@ -23,7 +23,7 @@ from followup.providers.twilio.channel import TwilioChannel
 from followup.providers.twilio.inbound_text import InboundText
 from followup.replies import missed_texts
 from followup.replies.inbound import take_inbound
-from followup.replies.missed_texts import JOB, send_once_heard, take_missed_texts
+from followup.replies.missed_texts import MISSED_TEXTS_JOB, send_once_heard, take_missed_texts
 from followup.store.models.audit import AuditEvent
 from followup.store.models.messages import InboundMessage, Message
 from followup.store.models.operations import Restore, Sweep
@@ -128,8 +128,8 @@ def noted(app: AppContext) -> dict[str, Any]:
 
 def swept(app: AppContext) -> int:
     """Read the lists as the periodic job does."""
-    (job,) = (one for one in JOBS if one.name == JOB)
-    return watched(app, JOB, lambda: job.until_empty(app))
+    (job,) = (one for one in JOBS if one.name == MISSED_TEXTS_JOB)
+    return watched(app, MISSED_TEXTS_JOB, lambda: job.until_empty(app))
 
 
 # --------------------------------------------------------------------------- taken as by the hook
@@ -521,7 +521,7 @@ def heard_and_sent(app: AppContext) -> int:
     """Do as a tick does."""
 
     def listen() -> int:
-        return watched(app, JOB, lambda: take_missed_texts(app, newest_too=True))
+        return watched(app, MISSED_TEXTS_JOB, lambda: take_missed_texts(app, newest_too=True))
 
     return send_once_heard(app, lambda: tick(app), listen=listen)
 

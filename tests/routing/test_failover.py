@@ -20,7 +20,7 @@ from followup.monitoring.anomalies import delayed_messages
 from followup.monitoring.metrics import collect_metrics
 from followup.providers.interface import Listed, ProviderReport, ReportedStatus
 from followup.providers.resilience.circuit_breaker import (
-    PROBES,
+    PROBE_MESSAGES,
     SHORTEST_OPEN,
     InProcessCircuitBreaker,
 )
@@ -475,7 +475,7 @@ def test_one_text_alone_is_risked_to_find_out_whether_the_first_is_back(app, sec
 
     tick(app)
 
-    assert PROBES > 1
+    assert PROBE_MESSAGES > 1
     assert len(first_of(app).calls) == 1
     assert len(second_of(app).taken) == 9
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from followup.context import AppContext
 from followup.messages.provider_report import LOCKED_ATTEMPTS, LockedAttempt, lock_attempts
-from followup.sending.eligibility import COLUMNS, SendRow, load_for_sending
+from followup.sending.eligibility import ELIGIBILITY_COLUMNS, SendRow, load_for_sending
 from followup.store.models.messages import Attempt, Message
 from followup.store.models.patients import Patient
 from tests.support.apps import enrol_one, message, rows, tick
 
 
 def test_the_fields_of_a_row_to_send_are_the_columns_that_are_read():
-    assert tuple(column.key for column in COLUMNS) == SendRow._fields
+    assert tuple(column.key for column in ELIGIBILITY_COLUMNS) == SendRow._fields
 
 
 def test_the_fields_of_a_locked_attempt_are_the_columns_that_are_read():

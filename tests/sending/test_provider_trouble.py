@@ -13,7 +13,7 @@ from sqlalchemy import update
 from followup.context import AppContext
 from followup.domain.lifecycle import State
 from followup.providers.resilience.circuit_breaker import (
-    PROBES,
+    PROBE_MESSAGES,
     SHORTEST_OPEN,
     InProcessCircuitBreaker,
 )
@@ -133,7 +133,7 @@ def test_a_few_go_first_when_the_time_is_up_and_then_all(app, seconds):
         let_pass(app, seconds, 1)
         tick(app)
 
-    assert probes == PROBES
+    assert probes == PROBE_MESSAGES
     assert count_by_state(going_home(app)) == {State.SENT: 30}
 
 
@@ -154,7 +154,7 @@ def test_a_backlog_drains_slowly_at_first(app, seconds):
     passed = [at - back_at for at in made]
     assert sum(at <= 1 for at in passed) <= 8
     assert 20 <= sum(at <= 4 for at in passed) <= 40
-    assert len(passed) == 60 - PROBES
+    assert len(passed) == 60 - PROBE_MESSAGES
 
 
 def test_a_backlog_drains_by_priority_and_what_became_useless_expires(app, seconds):

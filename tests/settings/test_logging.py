@@ -12,7 +12,7 @@ import structlog
 
 from followup.settings.logging import (
     BLOTTED,
-    PRIVATE,
+    PRIVATE_FIELDS,
     PrivateField,
     UnfixedEvent,
     configure_logging,
@@ -144,7 +144,7 @@ def test_configuring_twice_writes_each_line_once(lines):
     assert len(written.getvalue().splitlines()) == 1
 
 
-@pytest.mark.parametrize("field", sorted(PRIVATE))
+@pytest.mark.parametrize("field", sorted(PRIVATE_FIELDS))
 def test_in_tests_a_line_with_a_private_field_raises(lines, field):
     lines(strict=True)
 

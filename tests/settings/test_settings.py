@@ -16,7 +16,7 @@ from followup.domain.errors import ConfigurationError
 from followup.settings.paths import ROOT
 from followup.settings.rules import remarks
 from followup.settings.settings import Settings, load_settings
-from followup.settings.unknown_names import PREFIX
+from followup.settings.unknown_names import SETTING_PREFIX
 
 KEY = base64.b64encode(b"k" * 32).decode()
 OTHER_KEY = base64.b64encode(b"o" * 32).decode()
@@ -40,7 +40,7 @@ SMTP = {"EMAIL_CHANNEL": "smtp", "SMTP_URL": "smtp://u:made-up@mail.example.com:
 def _empty_environment(monkeypatch, tmp_path):
     """Leave nothing of the machine's own settings: no variables, no .env file."""
     for name in list(os.environ):
-        if name.upper().startswith(PREFIX):
+        if name.upper().startswith(SETTING_PREFIX):
             monkeypatch.delenv(name)
     monkeypatch.setattr("followup.settings.settings.env_files", lambda: (tmp_path / ".env",))
     monkeypatch.chdir(tmp_path)
@@ -50,7 +50,7 @@ def _empty_environment(monkeypatch, tmp_path):
 def environment(monkeypatch):
     def put(**values):
         for name, value in values.items():
-            monkeypatch.setenv(f"{PREFIX}{name}", value)
+            monkeypatch.setenv(f"{SETTING_PREFIX}{name}", value)
 
     return put
 
@@ -286,7 +286,7 @@ def test_a_wrong_value_is_refused_with_what_to_set_instead(environment, name, va
 
     said = refusal()
 
-    assert f"- {PREFIX}{name} " in said
+    assert f"- {SETTING_PREFIX}{name} " in said
     assert says in said
     # One mistake, one sentence: what depends on the setting is not blamed as well.
     assert said.count("\n- ") == 1
@@ -570,7 +570,7 @@ def test_alarms_by_e_mail_need_a_mail_server(environment):
 # ---------------------------------------------------------------------------- documentation
 
 EXAMPLE = (ROOT / "config" / "example.env").read_text("utf-8")
-DOCUMENTED = dict(re.findall(rf"^#?{PREFIX}([A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE))
+DOCUMENTED = dict(re.findall(rf"^#?{SETTING_PREFIX}([A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE))
 
 
 def test_every_setting_is_documented_in_the_example_and_nothing_else_is():
@@ -593,7 +593,7 @@ def test_the_example_shows_the_default(name):
 
 
 def test_the_example_sets_nothing_until_it_is_edited():
-    assert not re.search(rf"^{PREFIX}", EXAMPLE, re.MULTILINE)
+    assert not re.search(rf"^{SETTING_PREFIX}", EXAMPLE, re.MULTILINE)
 
 
 def test_every_setting_can_tell_what_to_set_it_to():

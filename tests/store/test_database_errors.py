@@ -18,7 +18,7 @@ from followup.audit.seals import seal_trail
 from followup.context import AppContext
 from followup.domain.errors import StoreUnavailable
 from followup.domain.kill_switch import SwitchScope
-from followup.domain.lifecycle import MOVES, State
+from followup.domain.lifecycle import LEGAL_MOVES, State
 from followup.enrolment.enrol import enrol
 from followup.enrolment.pause import pause_enrolment, resume_enrolment
 from followup.enrolment.reschedule import reschedule
@@ -193,7 +193,7 @@ def assert_whole(app: AppContext) -> None:
             moves.setdefault(told.message_id, []).append((told.detail["from"], told.detail["to"]))
     for one in rows(app, Message):
         made = moves.get(one.id, [])
-        assert all(State(to) in MOVES[State(before)] for before, to in made)
+        assert all(State(to) in LEGAL_MOVES[State(before)] for before, to in made)
         assert not made or made[-1][1] == one.state
         assert made or one.state in {"planned", "expired", "suppressed"}
 

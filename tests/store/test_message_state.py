@@ -15,7 +15,7 @@ from sqlalchemy import select
 import followup
 from followup.context import AppContext
 from followup.domain.errors import IllegalMove
-from followup.domain.lifecycle import LEASED, MOVES, State
+from followup.domain.lifecycle import LEASED_STATES, LEGAL_MOVES, State
 from followup.store.message_state import (
     InFlight,
     count_in_flight,
@@ -49,7 +49,7 @@ def moved(app: AppContext, ids, **move_to):
 def test_a_move_is_made_and_told_of_or_refused_and_not(sqlite_app: AppContext, current, wanted):
     message_id = a_message(sqlite_app, current)
 
-    if wanted in MOVES[current]:
+    if wanted in LEGAL_MOVES[current]:
         assert moved(sqlite_app, [message_id], expected=current, to=wanted, reason="because") == {
             message_id
         }
@@ -106,10 +106,12 @@ def test_a_move_and_its_event_are_undone_together(app: AppContext):
     assert rows(app, AuditEvent) == []
 
 
-@pytest.mark.parametrize("to", [state for state in State if state not in LEASED], ids=str)
+@pytest.mark.parametrize("to", [state for state in State if state not in LEASED_STATES], ids=str)
 def test_a_lease_ends_with_the_states_that_have_one(sqlite_app: AppContext, to):
     origin = next(
-        state for state in State if (state in LEASED and to in MOVES[state]) or to in MOVES[state]
+        state
+        for state in State
+        if (state in LEASED_STATES and to in LEGAL_MOVES[state]) or to in LEGAL_MOVES[state]
     )
     message_id = a_message(
         sqlite_app, origin, lease_token=uuid4(), lease_until=ENROLLED_AT, receipt_due_at=ENROLLED_AT

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
 
-from followup.domain.triage.triage import GRAVE, Found, ReplyClass
+from followup.domain.triage.triage import GRAVE_CLASSES, Found, ReplyClass
 from scripts.train_second_net import labelled_lines
 from tests.triage import GRAVE_LABELS
 
@@ -65,7 +65,7 @@ def is_other(labels: frozenset[str]) -> bool:
 
 
 def raised(found: Found) -> bool:
-    return bool(set(found.classes) & GRAVE)
+    return bool(set(found.classes) & GRAVE_CLASSES)
 
 
 def stopped(found: Found) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from followup.catalogue.load import load_catalogue
 from followup.domain.auto_reply import choose
-from followup.domain.triage.triage import AT_ONCE, HARMLESS, ReplyClass, sort_reply
+from followup.domain.triage.triage import AT_ONCE, HARMLESS_CLASSES, ReplyClass, sort_reply
 from followup.replies.triage_evaluation import read_corpus, score_triage
 from tests.triage import GRAVE_LABELS, HELD_OUT, PRACTICE, REPLIES
 
@@ -92,7 +92,7 @@ def test_wishes_to_stop_in_many_voices_are_found_and_questions_about_stopping_ar
 
 
 def test_harmless_replies_are_left_in_peace(sort):
-    harmless = sorted_replies(PRACTICE, sort, labelled={each.value for each in HARMLESS})
+    harmless = sorted_replies(PRACTICE, sort, labelled={each.value for each in HARMLESS_CLASSES})
 
     assert len(harmless) > 140
     assert [text for text, found in harmless if found.urgency is not None] == []

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from followup.catalogue.load import load_catalogue
 from followup.data_files import data_folder
 from followup.domain.triage.phrases import Groups
-from followup.domain.triage.triage import GRAVE, sort_reply
+from followup.domain.triage.triage import GRAVE_CLASSES, sort_reply
 from followup.replies.triage_evaluation import read_corpus
 from tests.triage import HELD_OUT, PRACTICE, REPLIES
 
 TRIAGE = load_catalogue().triage
 FILE = tomllib.loads((data_folder("config") / "triage" / "en.toml").read_text(encoding="utf-8"))
-GRAVE_CLASSES = {each.value for each in GRAVE}
-SYMPTOMS = GRAVE_CLASSES | {"wound", "sugar", "pain", "help", "deceased"}
+GRAVE_NAMES = {each.value for each in GRAVE_CLASSES}
+SYMPTOMS = GRAVE_NAMES | {"wound", "sugar", "pain", "help", "deceased"}
 FRAMES = [
     "{}", "can I drive if {}", "can I drive, {}", "is it ok to fly with {}", "{} can I drive",
     "is it normal to have {}", "when is my next appointment, {}", "need a fit note, {}",
@@ -43,7 +43,7 @@ def grave_phrases() -> list[str]:
     groups = Groups({**FILE["harmless"]["words"], **FILE["groups"]})
     found: dict[str, None] = {}
     for rule in FILE["rules"]:
-        if not GRAVE_CLASSES & set(rule["classes"]):
+        if not GRAVE_NAMES & set(rule["classes"]):
             continue
         found |= dict.fromkeys(rule.get("whole", []))
         for phrase in rule.get("phrases", []):
@@ -69,7 +69,7 @@ def labelled(classes: set[str]) -> list[str]:
     ]
 
 
-GRAVE_REPLIES = labelled(GRAVE_CLASSES)
+GRAVE_REPLIES = labelled(GRAVE_NAMES)
 
 
 def test_no_reply_about_a_symptom_is_harmless():

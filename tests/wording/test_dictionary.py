@@ -40,31 +40,31 @@ from followup.wording import (
     worklist,
 )
 from followup.wording.terms import Colour, Term
-from followup.worklist.items import TIME_LIMITS, URGENCY
+from followup.worklist.items import TIME_LIMITS, URGENCY_OF_KIND
 from tests.wording.literals import literals
 
 TABLES = {
-    "states": (states.STATES, State),
-    "enrolments": (enrolments.ENROLMENTS, EnrolmentState),
-    "kinds": (worklist.KINDS, ItemKind),
-    "item outcomes": (worklist.OUTCOMES, ItemOutcome),
-    "calls": (calls.CALLS, CallOutcome),
-    "channels": (channels.CHANNELS, ChannelKind),
-    "addresses": (channels.ADDRESSES, ChannelKind),
+    "states": (states.MESSAGE_STATES, State),
+    "enrolments": (enrolments.ENROLMENT_STATES, EnrolmentState),
+    "kinds": (worklist.ITEM_KINDS, ItemKind),
+    "item outcomes": (worklist.ITEM_OUTCOMES, ItemOutcome),
+    "calls": (calls.CALL_OUTCOMES, CallOutcome),
+    "channels": (channels.CHANNEL_NAMES, ChannelKind),
+    "addresses": (channels.ADDRESS_NAMES, ChannelKind),
     "reasons": (reasons.REASONS, Reason),
-    "moved": (reasons.MOVED, Moved),
+    "moved": (reasons.MOVED_REASONS, Moved),
     "reply classes": (replies.REPLY_CLASSES, ReplyClass),
-    "intents": (replies.INTENTS, ReplyIntent),
-    "attempts": (providers.ATTEMPTS, AttemptOutcome),
-    "reports": (providers.REPORTS, ReportedStatus),
+    "intents": (replies.REPLY_INTENTS, ReplyIntent),
+    "attempts": (providers.ATTEMPT_OUTCOMES, AttemptOutcome),
+    "reports": (providers.REPORTED_STATUSES, ReportedStatus),
     "approvals": (approvals.APPROVALS, ApprovalStatus),
     "roles": (staff.ROLES, Role),
-    "needs": (patients.NEEDS, ReadingNeed),
-    "confirmed": (patients.CONFIRMED, ConfirmationMethod),
+    "needs": (patients.READING_NEEDS, ReadingNeed),
+    "confirmed": (patients.CONFIRMATION_METHODS, ConfirmationMethod),
     "message verbs": (audit_verbs.MESSAGE_VERBS, State),
     "opened items": (audit_verbs.ITEM_OPENED, ItemKind),
     "tag colours": (TAG_COLOURS, Colour),
-    "terminal styles": (terminal_styles.STYLES, Colour),
+    "terminal styles": (terminal_styles.TERMINAL_STYLES, Colour),
 }
 
 
@@ -76,7 +76,7 @@ def test_every_code_has_its_words(table, codes):
 
 @pytest.mark.parametrize(
     "table",
-    [states.STATES, enrolments.ENROLMENTS, worklist.KINDS],
+    [states.MESSAGE_STATES, enrolments.ENROLMENT_STATES, worklist.ITEM_KINDS],
     ids=["states", "enrol", "kinds"],
 )
 def test_no_two_codes_are_called_the_same(table):
@@ -95,7 +95,7 @@ def test_each_state_is_explained_in_a_line_that_goes_on_from_its_label(state):
 
 
 def test_no_two_states_are_explained_alike():
-    assert len({term.meaning for term in states.STATES.values()}) == len(State)
+    assert len({term.meaning for term in states.MESSAGE_STATES.values()}) == len(State)
 
 
 @pytest.mark.parametrize("kind", ItemKind)
@@ -117,7 +117,7 @@ def test_reasons_that_come_from_the_domain_have_words():
 
 def test_every_kind_and_outcome_that_the_product_gives_is_known():
     assert literals("kind") - {"advice", "reply"} <= set(ItemKind)
-    assert set(URGENCY) <= set(ItemKind)
+    assert set(URGENCY_OF_KIND) <= set(ItemKind)
     assert literals("outcome") <= set(ItemOutcome) | set(AttemptOutcome)
     assert set(TIME_LIMITS) == set(worklist.URGENCIES)
 
@@ -143,7 +143,7 @@ def test_what_to_do_about_a_message_depends_on_why_it_was_not_delivered():
     assert "correct it" in worklist.item_to_do("failed", cause="30006", channel="sms")
     assert "may arrive" in worklist.item_to_do("failed", cause="30003", channel="sms")
     unknown = worklist.item_to_do("failed", cause="12345", channel="sms")
-    assert unknown == worklist.KINDS[ItemKind.FAILED].to_do
+    assert unknown == worklist.ITEM_KINDS[ItemKind.FAILED].to_do
 
 
 def test_what_to_do_about_a_reply_depends_on_what_it_may_be_about():

@@ -6,11 +6,11 @@ import pytest
 
 from followup.domain.reasons import Reason
 from followup.providers.email.reply_codes import SmtpReply, failure_of
-from followup.providers.twilio.errors import MEANINGS
+from followup.providers.twilio.errors import CODE_MEANINGS
 from followup.wording.failure_reasons import (
-    BOUNCES,
     CORRECT,
     CORRECT_EMAIL,
+    DELIVERY_CODES,
     LOOK,
     OPTED_OUT,
     failure_reason_of,
@@ -22,7 +22,7 @@ OURS = literals("reason", "cause") | set(Reason)
 RAISED = {"answer-lost", "unreadable", "header", "address", "bug", "not-reached", "HTTP 404"}
 
 
-@pytest.mark.parametrize("code", sorted(map(str, MEANINGS)))
+@pytest.mark.parametrize("code", sorted(map(str, CODE_MEANINGS)))
 def test_every_code_of_the_carrier_has_words_and_a_remedy(code):
     cause = failure_reason_of(code)
 
@@ -60,7 +60,7 @@ def test_an_unknown_code_is_told_as_it_is():
 
 
 def test_what_comes_back_is_listed_by_the_carrier():
-    assert {int(code) for code in BOUNCES} <= set(MEANINGS)
+    assert {int(code) for code in DELIVERY_CODES} <= set(CODE_MEANINGS)
 
 
 def test_a_number_and_an_e_mail_address_are_named_where_the_channel_is_known():

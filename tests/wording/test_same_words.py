@@ -20,10 +20,10 @@ from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 from followup.store.models.worklist import WorklistItem
 from followup.web.app import create_app
-from followup.wording.enrolments import ENROLMENTS
+from followup.wording.enrolments import ENROLMENT_STATES
 from followup.wording.failure_reasons import PHONE
-from followup.wording.states import STATES
-from followup.wording.worklist import KINDS
+from followup.wording.states import MESSAGE_STATES
+from followup.wording.worklist import ITEM_KINDS
 from tests.support.apps import MASTER_KEY, enrol_one, read_shipped_files_once, rows
 from tests.support.people import CLINIC, ENROLLED_AT
 from tests.web.conftest import settings_for
@@ -69,7 +69,7 @@ def test_a_message_is_called_the_same_in_each_state(sqlite_app, staff, printed, 
         session.execute(
             update(Message).where(Message.id == message.id).values(state=state.value, reason=None)
         )
-    label = STATES[state].label
+    label = MESSAGE_STATES[state].label
 
     assert label in tags(staff.get(f"/messages/{message.id}"))
     assert f" {label} " in printed("timeline", enrolment)
@@ -82,7 +82,7 @@ def test_an_enrolment_is_called_the_same_in_each_state(sqlite_app, staff, printe
     patient = rows(sqlite_app, Enrolment)[0].patient_id
     with sqlite_app.store.write() as session:
         session.execute(update(Enrolment).values(state=state.value))
-    label = ENROLMENTS[state].label
+    label = ENROLMENT_STATES[state].label
 
     assert label in tags(staff.get(f"/patients/{patient}"))
     assert f"State {label}: " in printed("timeline", enrolment)
@@ -93,7 +93,7 @@ def test_an_item_of_the_worklist_is_called_the_same_and_asks_for_the_same(
     sqlite_app, staff, printed, kind
 ):
     item = opened(sqlite_app, kind, {})
-    term = KINDS[kind]
+    term = ITEM_KINDS[kind]
 
     page = staff.get(f"/attention/{item}")
     assert page.heading == term.label

@@ -20,8 +20,8 @@ from typer.core import TyperCommand, TyperGroup
 from followup.cli.framework.screen import note, say_json
 from followup.domain.errors import AlreadyEnrolled, FollowupError, InvalidInput
 
-REFUSED = 1
-INTERRUPTED = 130
+EXIT_REFUSED = 1
+EXIT_INTERRUPTED = 130
 BROKEN_PIPE = 141
 """As of any program that is ended by Ctrl-C, or by writing to a pipe that nobody reads."""
 
@@ -69,7 +69,7 @@ def refuse(error: FollowupError, *, as_json: bool) -> NoReturn:
     if as_json:
         say_json(_as_json(error))
     note(_sentence(error))
-    raise typer.Exit(REFUSED)
+    raise typer.Exit(EXIT_REFUSED)
 
 
 def _as_json(error: FollowupError) -> dict[str, object]:
@@ -116,7 +116,7 @@ def _run() -> int:
         code = app(prog_name="followup", standalone_mode=False)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return EXIT_INTERRUPTED
     except BrokenPipeError:
         return BROKEN_PIPE
     except Exception as error:  # noqa: BLE001 - the edge of the process
@@ -133,12 +133,12 @@ def _explain(error: Exception) -> int:
         return int(getattr(error, "exit_code", 2))
     if isinstance(error, FollowupError):
         note(_sentence(error))
-        return REFUSED
+        return EXIT_REFUSED
     if isinstance(error, OSError) and error.filename is None:
         sys.stderr.write(f"The answer can't be written: {error.strerror}.\n")
-        return REFUSED
+        return EXIT_REFUSED
     note(_confession(error))
-    return REFUSED
+    return EXIT_REFUSED
 
 
 def _confession(error: Exception) -> str:

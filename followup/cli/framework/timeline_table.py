@@ -13,7 +13,7 @@ from followup.wording.failure_reasons import failure_reason_of
 from followup.wording.formats import count, day_and_time
 from followup.wording.reasons import moved_text
 from followup.wording.states import state_term
-from followup.wording.terminal_styles import STYLES
+from followup.wording.terminal_styles import TERMINAL_STYLES
 
 STACK_WIDTH = 26
 """Of the column that holds a message's time and all that belongs to it, on a terminal."""
@@ -47,7 +47,7 @@ def _stack(message: MessageView, *, with_state: bool) -> Cell:
         channel_text(message.channel, message.segments),
         *textwrap.wrap(_remarks(message, with_state=with_state), STACK_WIDTH),
     ]
-    style = STYLES[state_term(message.state).colour]
+    style = TERMINAL_STYLES[state_term(message.state).colour]
     return Cell("\n".join(lines), style, heading=day_and_time(message.local))
 
 

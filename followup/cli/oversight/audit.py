@@ -16,7 +16,7 @@ from followup.audit.enrolment_evidence import (
     evidence_json,
 )
 from followup.audit.seals import TrailVerdict, verify_trail
-from followup.cli.framework.boundary import REFUSED, WrongUse
+from followup.cli.framework.boundary import EXIT_REFUSED, WrongUse
 from followup.cli.framework.opening import opened
 from followup.cli.framework.options import AsJson
 from followup.cli.framework.screen import bullet, fields, note, paragraph, say, say_json
@@ -100,7 +100,7 @@ def _verify(head: str | None, *, as_json: bool) -> None:
             say("Keep it somewhere else, and check with --head next time that it is still there.")
     if not verdict.intact:
         note(_alarm(verdict))
-        raise typer.Exit(REFUSED)
+        raise typer.Exit(EXIT_REFUSED)
 
 
 def _alarm(verdict: TrailVerdict) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from followup.cli.framework.boundary import REFUSED
+from followup.cli.framework.boundary import EXIT_REFUSED
 from followup.cli.framework.choices import bound, clinic_key, protocol_key
 from followup.cli.framework.opening import opened
 from followup.cli.framework.options import AsJson, Clinic, Protocol, Since, Until
@@ -26,7 +26,7 @@ class Grouping(StrEnum):
     PROTOCOL = "protocol"
 
 
-MEANINGS = {
+FIGURE_MEANINGS = {
     "delivered": "the carrier confirmed that they arrived",
     "sent": "the provider took them; no receipt yet",
     "with_a_person": "a person was asked to look, ring or decide",
@@ -75,11 +75,11 @@ def balance(
             f"Unaccounted for: {count(sheet.remainder, 'message')}. `followup check` says if "
             "everything runs; where it does, a person must look: followup messages"
         )
-        raise typer.Exit(REFUSED)
+        raise typer.Exit(EXIT_REFUSED)
 
 
 def _show_each(by: str, sheets: Mapping[str, Balance]) -> None:
-    names = ["due", *MEANINGS, "remainder"]
+    names = ["due", *FIGURE_MEANINGS, "remainder"]
     columns = [Column(by), *(Column(name.replace("_", " "), right=True) for name in names)]
     table(
         columns,
@@ -95,7 +95,8 @@ def _show(sheet: Balance) -> None:
     columns = [Column("Messages"), Column("Number", right=True), Column("Meaning")]
     rows = [["due", str(sheet.due), "their time has come"]]
     rows += [
-        [name.replace("_", " "), str(figures[name]), meaning] for name, meaning in MEANINGS.items()
+        [name.replace("_", " "), str(figures[name]), meaning]
+        for name, meaning in FIGURE_MEANINGS.items()
     ]
     whole = "every message is accounted for"
     rows.append(

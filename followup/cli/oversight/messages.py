@@ -20,13 +20,13 @@ from followup.messages.view import MessageView, message_views
 from followup.wording.channels import channel_text
 from followup.wording.failure_reasons import failure_reason_of
 from followup.wording.states import state_term
-from followup.wording.terminal_styles import STYLES
+from followup.wording.terminal_styles import TERMINAL_STYLES
 
-PAGE = 500
+PAGE_SIZE = 500
 SHORT_ID = len("01a2041f-7822-755d")
 STATES_ARE = f"The states: {', '.join(State)}."
 
-COLUMNS = [
+TABLE_COLUMNS = [
     *(Column("Due"), Column("Step"), Column("How"), Column("State")),
     Column("Enrolment"),
 ]
@@ -73,7 +73,7 @@ def messages(
             if as_json:
                 say_lines(message.as_json() for message in found)
             else:
-                table(COLUMNS, (_row(message) for message in found))
+                table(TABLE_COLUMNS, (_row(message) for message in found))
     if as_json:
         return
     if shown == 0:
@@ -86,7 +86,7 @@ def _pages(app: AppContext, wanted: MessageFilter, *, limit: int) -> Iterator[li
     """Yield messages page by page, each read in a short transaction of its own."""
     left = limit or None
     while left is None or left > 0:
-        size = PAGE if left is None else min(PAGE, left)
+        size = PAGE_SIZE if left is None else min(PAGE_SIZE, left)
         with app.store.read() as session:
             rows = message_page(session, wanted, limit=size)
             found = message_views(session, app, rows)
@@ -105,7 +105,7 @@ def _row(message: MessageView) -> list[str | Cell]:
         f"{message.local:%Y-%m-%d %H:%M}",
         step_title(message.step, message.occurrence),
         channel_text(message.channel),
-        Cell(f"{term.label}: {why}" if why else term.label, STYLES[term.colour]),
+        Cell(f"{term.label}: {why}" if why else term.label, TERMINAL_STYLES[term.colour]),
         _short(str(message.enrolment_id or "(an answer)")),
     ]
 

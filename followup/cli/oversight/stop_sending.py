@@ -17,7 +17,7 @@ from followup.domain.kill_switch import SwitchScope
 from followup.messages.view import utc_text
 from followup.sending import kill_switches
 from followup.sending.kill_switches import SwitchView, view_switches
-from followup.store.engine.id_prefix import SHORTEST, id_range
+from followup.store.engine.id_prefix import SHORTEST_PREFIX, id_range
 
 
 def stop_sending(
@@ -124,7 +124,7 @@ def _find(app: AppContext, identifier: str) -> SwitchView:
     """Return the switch with this id, or the only one that begins so."""
     ids = id_range(identifier)
     if ids is None:
-        raise InvalidInput.of("id", f"give at least {SHORTEST} characters of the id")
+        raise InvalidInput.of("id", f"give at least {SHORTEST_PREFIX} characters of the id")
     found = [one for one in view_switches(app, lifted=True) if ids[0] <= one.id <= ids[1]]
     if not found:
         raise NotFound(f"there is no kill switch {identifier}; list them with: followup switches")

@@ -23,7 +23,7 @@ from followup.domain.errors import Conflict, InvalidInput, NotFound
 from followup.messages.view import utc_text
 from followup.patients import records as patients
 from followup.store.encryption.sealing import Sealer
-from followup.store.engine.id_prefix import SHORTEST, id_range
+from followup.store.engine.id_prefix import SHORTEST_PREFIX, id_range
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import InboundMessage, Message
 from followup.store.models.patients import Patient
@@ -144,7 +144,9 @@ def _find(session: Session, item: str) -> WorklistItem:
     """Return the item with this id, or the only one whose id begins so."""
     ids = id_range(item)
     if ids is None:
-        raise InvalidInput.of("item", f"give an id, or at least its first {SHORTEST} characters")
+        raise InvalidInput.of(
+            "item", f"give an id, or at least its first {SHORTEST_PREFIX} characters"
+        )
     found = session.scalars(
         select(WorklistItem).where(WorklistItem.id.between(*ids)).limit(2)
     ).all()

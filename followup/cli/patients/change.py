@@ -15,7 +15,7 @@ from followup.cli.framework.screen import Cell, Column, note, say, say_json, tab
 from followup.cli.framework.timeline_table import step_title
 from followup.cli.patients.timeline import about
 from followup.context import AppContext
-from followup.domain.lifecycle import NEVER_SENT, ONGOING, EnrolmentState, State
+from followup.domain.lifecycle import NEVER_SENT, ONGOING_STATES, EnrolmentState, State
 from followup.domain.protocols.timeline import PlannedMessage
 from followup.domain.reasons import Reason
 from followup.enrolment import reschedule as changes
@@ -78,7 +78,7 @@ def reschedule(
     say(f"Procedure now     {day_and_time(moment.astimezone(zone))}  ({zone.key})")
     say()
     _compare(before, changed.timeline)
-    if enrolment.state == EnrolmentState.FINISHED and now.state in ONGOING:
+    if enrolment.state == EnrolmentState.FINISHED and now.state in ONGOING_STATES:
         note("The enrolment had finished. It is active again.")
     if dry_run:
         note("Nothing was changed. Without --dry-run, it would be.")

@@ -10,7 +10,7 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from followup.cli.framework.boundary import REFUSED, WrongUse
+from followup.cli.framework.boundary import EXIT_REFUSED, WrongUse
 from followup.cli.framework.choices import clinic_key, protocol_key
 from followup.cli.framework.opening import actor, opened
 from followup.cli.framework.options import AsJson, Clinic, Protocol
@@ -23,8 +23,8 @@ from followup.intake.csv_rows import Defaults
 from followup.wording.formats import count
 from followup.wording.objections import objection_text
 
-CHUNK = 1 << 16
-LISTED = 100
+CHUNK_BYTES = 1 << 16
+MOST_COMPLAINTS = 100
 """Complaints that a person is shown; JSON holds all."""
 
 
@@ -67,7 +67,7 @@ def import_patients(
     else:
         _show(tally, dry_run=dry_run, stopped=stopped)
     if tally.refused:
-        raise typer.Exit(REFUSED)
+        raise typer.Exit(EXIT_REFUSED)
 
 
 def _defaults(app: AppContext, *, clinic: str | None, protocol: str | None) -> Defaults:
@@ -99,7 +99,7 @@ def _opened_file(name: str) -> Iterator[BinaryIO]:
     """Give the file, or standard input, as one that can be read twice."""
     if name == "-":
         # Piece by piece, so that Ctrl-C is heeded in between.
-        yield io.BytesIO(b"".join(iter(lambda: sys.stdin.buffer.read(CHUNK), b"")))
+        yield io.BytesIO(b"".join(iter(lambda: sys.stdin.buffer.read(CHUNK_BYTES), b"")))
         return
     try:
         file = open(name, "rb")  # noqa: PTH123, SIM115 - closed below
@@ -148,10 +148,10 @@ def _as_json(tally: ImportTally, *, dry_run: bool, stopped: bool) -> dict[str, A
 
 
 def _show(tally: ImportTally, *, dry_run: bool, stopped: bool) -> None:
-    for line, problem in tally.in_order()[:LISTED]:
+    for line, problem in tally.in_order()[:MOST_COMPLAINTS]:
         note(f"line {line}: {problem.field}: {problem.message}")
-    if len(tally.complaints) > LISTED:
-        note(f"... and {len(tally.complaints) - LISTED} more; --json lists all.")
+    if len(tally.complaints) > MOST_COMPLAINTS:
+        note(f"... and {len(tally.complaints) - MOST_COMPLAINTS} more; --json lists all.")
     figures = f"{_count(tally.already, 'is', 'are')} enrolled already, {tally.refused} refused"
     if stopped:
         nobody = "nobody would be" if dry_run else "nobody was"
@@ -168,10 +168,10 @@ def _show(tally: ImportTally, *, dry_run: bool, stopped: bool) -> None:
 
 
 def _show_objections(tally: ImportTally) -> None:
-    for line, found in sorted(tally.objections.items())[:LISTED]:
+    for line, found in sorted(tally.objections.items())[:MOST_COMPLAINTS]:
         say(f"line {line}: {objection_text(*found)}")
-    if len(tally.objections) > LISTED:
-        say(f"... and {len(tally.objections) - LISTED} more; --json lists all.")
+    if len(tally.objections) > MOST_COMPLAINTS:
+        say(f"... and {len(tally.objections) - MOST_COMPLAINTS} more; --json lists all.")
 
 
 def _count(count: int, one: str, many: str) -> str:

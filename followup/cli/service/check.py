@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from followup.cli.framework.boundary import REFUSED
+from followup.cli.framework.boundary import EXIT_REFUSED
 from followup.cli.framework.options import AsJson
 from followup.cli.framework.screen import bullet, fields, say, say_json
 from followup.cli.service.check_parts import Finding, Findings, look_at_everything
@@ -24,7 +24,7 @@ def check(*, as_json: AsJson = False) -> None:
     else:
         _show(findings)
     if findings.errors:
-        raise typer.Exit(REFUSED)
+        raise typer.Exit(EXIT_REFUSED)
 
 
 def _as_json(findings: Findings) -> dict[str, object]:

@@ -11,7 +11,7 @@ import typer
 from sqlalchemy import select
 
 from followup.bootstrap import build_app
-from followup.cli.framework.boundary import REFUSED
+from followup.cli.framework.boundary import EXIT_REFUSED
 from followup.cli.framework.opening import actor, opened
 from followup.cli.framework.options import AsJson
 from followup.cli.framework.screen import note, say, say_json
@@ -127,7 +127,7 @@ def after_restore(
     else:
         _show(standing)
     if not standing.settled:
-        raise typer.Exit(REFUSED)
+        raise typer.Exit(EXIT_REFUSED)
 
 
 def _rest(span: timedelta) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 from followup.bootstrap import build_app
 from followup.clock import SteppingClock, TimeLapseClock, parse_clock
 from followup.context import AppContext
-from followup.demo.clinic import HISTORY, furnish, live_on
+from followup.demo.clinic import DEMO_HISTORY, furnish, live_on
 from followup.demo.member import add_demo_member, find_demo_member
 from followup.runtime.embedded import Threads, release_worker, start_tasks
 from followup.settings.logging import configure_logging
@@ -74,7 +74,7 @@ def _settings(*, port: int | None, timelapse: float | None, demo: bool) -> Setti
 def _furnish(settings: Settings) -> None:
     """Play the made-up clinic's last days, unless they are there from an earlier run."""
     now = parse_clock(None).real_now()
-    clock = SteppingClock(now - HISTORY)
+    clock = SteppingClock(now - DEMO_HISTORY)
     with closing(build_app(settings, clock=clock)) as app:
         if find_demo_member(app) is not None:
             return

@@ -15,7 +15,7 @@ from followup.bootstrap import (
     messengers,
     open_heartbeat_store,
 )
-from followup.cli.framework.boundary import REFUSED, WrongUse
+from followup.cli.framework.boundary import EXIT_REFUSED, WrongUse
 from followup.cli.framework.options import AsJson
 from followup.cli.framework.screen import bullet, say, say_json
 from followup.clock import parse_clock
@@ -86,7 +86,7 @@ def _once(dog: Watchdog, *, as_json: bool) -> None:
     for one in [] if as_json else found:
         bullet(f"{one.code}: {one.sentence}")
     if found:
-        raise typer.Exit(REFUSED)
+        raise typer.Exit(EXIT_REFUSED)
     if not as_json:
         say("Nothing is wrong.")
 
@@ -109,4 +109,4 @@ def _test(settings: Settings) -> None:
         else:
             say(f"{way.kind}: taken. Look whether it arrives.")
     if failed:
-        raise typer.Exit(REFUSED)
+        raise typer.Exit(EXIT_REFUSED)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from followup.domain.text.plain_words import CAPITALS, LATIN, LONG_AND_KNOWN, PLAINER
+from followup.domain.text.plain_words import ALLOWED_CAPITALS, LATIN_WORDS, LONG_AND_KNOWN, PLAINER
 
 MOST_WORDS = 25
 MOST_LETTERS = 11
@@ -42,7 +42,9 @@ def findings(text: str, *, language: str = "en", links: bool = False) -> list[Fi
     """
     found = [*_sentences_too_long(text), *_shouting(text), *_left_over(text)]
     if not links:
-        found += _each(LINK, text, "link", "patients are warned of links in texts: leave it out")
+        found += _each(
+            LINK_PATTERN, text, "link", "patients are warned of links in texts: leave it out"
+        )
     if language.partition("-")[0] == "en":
         found += [*_hard_words(text), *_wordy(text), *_too_high(text)]
     return found
@@ -82,7 +84,7 @@ def _wordy(text: str) -> Iterator[Finding]:
         plainer = PLAINER[" ".join(match.group().lower().split())]
         yield Finding("plainer word", match.group(), f"write: {plainer}")
     for match in LATIN_WORD.finditer(text):
-        yield Finding("Latin", match.group(), f"write: {LATIN[match.group().lower()]}")
+        yield Finding("Latin", match.group(), f"write: {LATIN_WORDS[match.group().lower()]}")
 
 
 def _too_high(text: str) -> Iterator[Finding]:
@@ -95,14 +97,16 @@ def _too_high(text: str) -> Iterator[Finding]:
 
 def _shouting(text: str) -> Iterator[Finding]:
     for word in _words(text):
-        if len(word) > 1 and word.isupper() and word not in CAPITALS:
+        if len(word) > 1 and word.isupper() and word not in ALLOWED_CAPITALS:
             yield Finding("capitals", word, "write it in small letters, or in full")
 
 
 def _left_over(text: str) -> Iterator[Finding]:
     yield from _each(SPACING, text, "spacing", "mend the spaces or marks here")
     yield from _each(PLACEHOLDER, text, "placeholder", "something was to be filled in here")
-    yield from _each(NAME, text, "name", "name nobody: the message may stand on a lock screen")
+    yield from _each(
+        NAME_PATTERN, text, "name", "name nobody: the message may stand on a lock screen"
+    )
 
 
 def _each(pattern: re.Pattern[str], text: str, rule: str, advice: str) -> Iterator[Finding]:
@@ -131,8 +135,8 @@ def _whole(phrases: Iterable[str]) -> re.Pattern[str]:
 
 
 PLAINER_WORD = _whole(PLAINER)
-LATIN_WORD = _whole(LATIN)
-LINK = re.compile(
+LATIN_WORD = _whole(LATIN_WORDS)
+LINK_PATTERN = re.compile(
     r"\b(?:https?://|www\.)\S*\w|\b[\w-]+(?:\.[\w-]+)*\.(?:com|info|net|nhs|org|uk)\b(?:/\S*\w)?",
     re.IGNORECASE,
 )
@@ -142,7 +146,7 @@ PLACEHOLDER = re.compile(
     r"\{\{|\}\}|\{%|%\}|(?<!\{)\{\w*\}(?!\})|\[[^\]\n]*\]|<[^>\n]+>|%\(\w+\)s|%[sd]\b|\$\{?[A-Za-z_]\w*"
     r"|__+|\bX{3,}\b|\b(?:FIXME|NaN|TBA|TBC|TODO|lorem ipsum|null|undefined)\b|\bNone\b(?! of\b)"
 )
-NAME = re.compile(
+NAME_PATTERN = re.compile(
     r"\b(?:Dear|Hello|Hey|Hi),? [A-Z]\w+"
     r"|\b(?:Dr|Miss|Mr|Mrs|Ms|Mx|Nurse|Prof|Professor|Sister)\b\.? [A-Z]\w+"
 )

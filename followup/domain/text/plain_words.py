@@ -113,7 +113,7 @@ PLAINER = {
     "with respect to": "about",
 }
 
-LATIN = {
+LATIN_WORDS = {
     "b.d.": "twice a day",
     "bd": "twice a day",
     "cf": "compare",
@@ -134,7 +134,7 @@ LATIN = {
     "vs": "or",
 }
 
-CAPITALS = frozenset({"GP", "NHS", "START", "STOP", "UK"})
+ALLOWED_CAPITALS = frozenset({"GP", "NHS", "START", "STOP", "UK"})
 """The only words that may stand in capitals: what is texted back, and names that everyone knows."""
 
 LONG_AND_KNOWN = frozenset({"physiotherapist", "physiotherapy", "unsubscribing"})

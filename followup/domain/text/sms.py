@@ -12,23 +12,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-BASIC = frozenset(
+GSM_BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 # Each takes two units: an escape and itself.
-EXTENSION = frozenset("\f^{}\\[~]|€")
+GSM_EXTENSION = frozenset("\f^{}\\[~]|€")
 
 Encoding = Literal["GSM-7", "UCS-2"]
 # The units of a message that stands alone, and of each segment of a longer one.
-ALONE: dict[Encoding, int] = {"GSM-7": 160, "UCS-2": 70}
-JOINED: dict[Encoding, int] = {"GSM-7": 153, "UCS-2": 67}
+SINGLE_UNITS: dict[Encoding, int] = {"GSM-7": 160, "UCS-2": 70}
+SEGMENT_UNITS: dict[Encoding, int] = {"GSM-7": 153, "UCS-2": 67}
 LAST_IN_ONE_UNIT = 0xFFFF
 
 # Marks that a writer or an editor puts in and a reader does not miss. Letters stay as they are,
 # even where they cost more: a name or a word of another language is not ours to misspell. So do
 # signs like one half, which would run together with a number before it.
-TYPOGRAPHY = str.maketrans(
+PLAIN_MARKS = str.maketrans(
     # Single quotation marks of every shape, prime, grave and acute accent.
     dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u0060\u00b4", "'")
     # Double quotation marks and double prime.
@@ -67,27 +67,27 @@ def downgrade(text: str) -> str:
 
     Done twice, it changes nothing more. Letters that GSM-7 lacks stay, and make the text UCS-2.
     """
-    composed = unicodedata.normalize("NFC", text.translate(TYPOGRAPHY))
+    composed = unicodedata.normalize("NFC", text.translate(PLAIN_MARKS))
     # Composing may have made a plain space or accent out of one of its doubles.
-    plain = composed.translate(TYPOGRAPHY)
+    plain = composed.translate(PLAIN_MARKS)
     return plain.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def measure(text: str) -> SmsSize:
     """Return the size of the text as it stands; downgrade it first."""
-    if BASIC.union(EXTENSION).issuperset(text):
-        return _size("GSM-7", [2 if letter in EXTENSION else 1 for letter in text])
+    if GSM_BASIC.union(GSM_EXTENSION).issuperset(text):
+        return _size("GSM-7", [2 if letter in GSM_EXTENSION else 1 for letter in text])
     return _size("UCS-2", [2 if ord(letter) > LAST_IN_ONE_UNIT else 1 for letter in text])
 
 
 def _size(encoding: Encoding, widths: Sequence[int]) -> SmsSize:
     units = sum(widths)
-    if units <= ALONE[encoding]:
-        left = ALONE[encoding] - units
+    if units <= SINGLE_UNITS[encoding]:
+        left = SINGLE_UNITS[encoding] - units
         return SmsSize(encoding=encoding, segments=min(units, 1), units=units, left=left)
     segments, left = 0, 0
     for width in widths:
         if width > left:
-            segments, left = segments + 1, JOINED[encoding]
+            segments, left = segments + 1, SEGMENT_UNITS[encoding]
         left -= width
     return SmsSize(encoding=encoding, segments=segments, units=units, left=left)

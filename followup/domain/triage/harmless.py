@@ -25,12 +25,12 @@ from dataclasses import dataclass
 from followup.domain.triage.phrases import Groups, Lexicon, Places, Span, Wordings
 from followup.domain.triage.tokens import Word
 
-LONGEST = 60
+MOST_WORDS = 60
 """Words of a sentence that can still be harmless: a longer one says more than that."""
 _ENDS = re.compile(r"[.!?;\n…]")
 _LIST_SIGNS = re.compile(r"[,/&+]?")
 _FRAME_SIGNS = re.compile(r"""[-,/&+:()*'"‘’“”–—=~]*""")
-NAME = "@name"
+NAME_GROUP = "@name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def parse_clause(text: str, *, groups: Groups) -> Clause:
     pauses = text.endswith(" .")
     for written in text.removesuffix(" .").split():
         name = written.rstrip("?*")
-        wordings = frozenset[tuple[str, ...]]() if name == NAME else groups.wordings(name)
+        wordings = frozenset[tuple[str, ...]]() if name == NAME_GROUP else groups.wordings(name)
         parts.append(Part(wordings, written != name, written.endswith("*")))
     if not parts[0].wordings:
         raise ValueError(f"{text!r} must begin with words, not with a name")
@@ -147,7 +147,7 @@ class Harmless:
         Where not even `questions` may be there, it asks for nothing. `frames` count only where
         nothing else was found in the text.
         """
-        if not words or len(words) > LONGEST:
+        if not words or len(words) > MOST_WORDS:
             return False
         at = _by_place(self._lexicon.places(words))
         reached = {0}

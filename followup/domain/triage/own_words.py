@@ -100,10 +100,10 @@ class OurTexts:
         return "".join(kept) + text[end:], "".join(taken)
 
 
-NOTHING = OurTexts()
+NO_TEXTS = OurTexts()
 
 
-def own_words(text: str, *, ours: OurTexts = NOTHING) -> Own:
+def own_words(text: str, *, ours: OurTexts = NO_TEXTS) -> Own:
     """Return what of a text the patient says, and what is quoted in it."""
     kept = _FORWARD.sub("", _signed(text))
     quoted = [match.group() for match in _MARKED_LINE.finditer(kept)]

@@ -16,7 +16,7 @@ _MONEY, _SHARE = re.compile(r"[£$€]"), re.compile(r"%")
 _JOINS = re.compile(r"[:/-]")
 """Between two numbers these make another thing of them: a time, a mark out of ten, a date."""
 _NONE = Word("", frozenset(), "")
-NEAR = 6
+CUE_REACH = 6
 """So many words off, "ketones" still says what a number is."""
 MG_PER_MMOL = 18
 """Outside the United Kingdom blood sugar is told in mg/dL: a mmol/L is 18 of them."""
@@ -93,7 +93,9 @@ class Numbers:
         cues = [place for place, word in enumerate(words) if word.readings & limits.cues]
         ketones = [place for place, word in enumerate(words) if word.readings & limits.ketone_cues]
         for place, value in self._values(words):
-            if any(-1 <= place - cue <= NEAR for cue in ketones[:NEAR] + ketones[-NEAR:]):
+            if any(
+                -1 <= place - cue <= CUE_REACH for cue in ketones[:CUE_REACH] + ketones[-CUE_REACH:]
+            ):
                 yield place, value >= limits.ketones_grave_from
                 continue
             if not cues and not expected:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 from followup.domain.triage.stop_words import plain_of
 
-LONGEST = 16
+MOST_WORDS = 16
 """Words: a longer reply says something else as well."""
-NEAR = 4
+DENIAL_REACH = 4
 """Words from a "not" to the "stop" that it denies."""
 _ASKS = re.compile(r"[?؟？;]")
 
@@ -58,7 +58,7 @@ class _Language:
             return True
         texts, denied, stops = has(self.texts), places(self.deny), places(self.stop)
         denies = bool(denied)
-        if any(0 < stop - deny <= NEAR for stop in stops for deny in denied):
+        if any(0 < stop - deny <= DENIAL_REACH for stop in stops for deny in denied):
             return False
         if stops and (texts or has(self.send)):
             return True
@@ -270,4 +270,4 @@ def asks_elsewhere(text: str) -> bool:
     if _ASKS.search(text):
         return False
     words = plain_of(text.replace("-", " ")).split()
-    return 0 < len(words) <= LONGEST and any(one.asks(words) for one in _LANGUAGES)
+    return 0 < len(words) <= MOST_WORDS and any(one.asks(words) for one in _LANGUAGES)

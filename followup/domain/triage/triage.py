@@ -19,7 +19,7 @@ from types import MappingProxyType
 from followup.domain.triage.harmless import Clause, Harmless, sentences
 from followup.domain.triage.intent import ReplyIntent, reply_intent
 from followup.domain.triage.other_language import is_unreadable
-from followup.domain.triage.own_words import NOTHING, OurTexts, Own, own_words
+from followup.domain.triage.own_words import NO_TEXTS, OurTexts, Own, own_words
 from followup.domain.triage.phrases import Lexicon, Phrase, Places, Sought, Span, Wordings, words_of
 from followup.domain.triage.readings import Numbers
 from followup.domain.triage.second_net import SecondNet, features_of
@@ -52,10 +52,10 @@ class ReplyClass(StrEnum):
 
 
 ORDER = tuple(ReplyClass)
-GRAVE = frozenset(ORDER[: ORDER.index(ReplyClass.WOUND)])
+GRAVE_CLASSES = frozenset(ORDER[: ORDER.index(ReplyClass.WOUND)])
 """A person looks at once, by night as by day."""
-HARMLESS = frozenset({ReplyClass.QUESTION, ReplyClass.THANKS, ReplyClass.BENIGN})
-REQUESTS = frozenset({ReplyClass.STOP, ReplyClass.START})
+HARMLESS_CLASSES = frozenset({ReplyClass.QUESTION, ReplyClass.THANKS, ReplyClass.BENIGN})
+REQUEST_CLASSES = frozenset({ReplyClass.STOP, ReplyClass.START})
 AT_ONCE, WITH_CARE = 1, 2
 """Urgencies; what they mean in time is the clinic's to set."""
 BARRIER = tuple(Word("", frozenset(), "") for _ in range(8))
@@ -93,7 +93,7 @@ class Known:
     asked: bool = False
 
 
-NOBODY = Known()
+NOBODY_KNOWN = Known()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,14 +129,14 @@ class Found:
 
     @property
     def is_harmless(self) -> bool:
-        return not set(self.classes) - HARMLESS
+        return not set(self.classes) - HARMLESS_CLASSES
 
     @property
     def urgency(self) -> int | None:
         """How soon a person should look; None where nobody need."""
-        if set(self.classes) & GRAVE:
+        if set(self.classes) & GRAVE_CLASSES:
             return AT_ONCE
-        return WITH_CARE if set(self.classes) - HARMLESS - REQUESTS else None
+        return WITH_CARE if set(self.classes) - HARMLESS_CLASSES - REQUEST_CLASSES else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,7 +244,7 @@ class Triage:
         return backed
 
     def sort(
-        self, own: Own, *, meaning: ReplyIntent = ReplyIntent.OTHER, known: Known = NOBODY
+        self, own: Own, *, meaning: ReplyIntent = ReplyIntent.OTHER, known: Known = NOBODY_KNOWN
     ) -> Found:
         """Return what a reply is about.
 
@@ -273,7 +273,7 @@ class Triage:
         if not classes and meaning is ReplyIntent.OTHER:
             classes = {self._unsorted(own.words)}
         if self._net and _says_more(classes, meaning):
-            for each, weighed in _raised(self._net, text, besides=classes & GRAVE):
+            for each, weighed in _raised(self._net, text, besides=classes & GRAVE_CLASSES):
                 classes.add(each)
                 found[f"second-net-{each}"] = (each, weighed)
         return Found(
@@ -388,7 +388,7 @@ class Triage:
     def _is_grave(self, quoted: str) -> bool:
         words = self._speller.words(readings_of(quoted)[0])
         found = self._phrases(self._lexicon.places(words))
-        return any(set(self.rules[number].classes) & GRAVE for number in found)
+        return any(set(self.rules[number].classes) & GRAVE_CLASSES for number in found)
 
     def _unsorted(self, text: str) -> ReplyClass:
         if is_unreadable(text, understood=self._words):
@@ -418,7 +418,9 @@ _PICTURES = re.compile(
 
 def _says_more(classes: set[ReplyClass], meaning: ReplyIntent) -> bool:
     """Say whether a text is more than harmless, and than a request or an answer by itself."""
-    return bool(classes - HARMLESS) or (not classes and meaning is ReplyIntent.STOP_AND_MORE)
+    return bool(classes - HARMLESS_CLASSES) or (
+        not classes and meaning is ReplyIntent.STOP_AND_MORE
+    )
 
 
 def _raised(
@@ -462,8 +464,8 @@ def sort_reply(
     text: str,
     *,
     opt_out_type: str | None = None,
-    known: Known = NOBODY,
-    ours: OurTexts = NOTHING,
+    known: Known = NOBODY_KNOWN,
+    ours: OurTexts = NO_TEXTS,
 ) -> Found:
     """Return what a reply is about in any of the languages: what one finds counts.
 
@@ -480,11 +482,11 @@ def sort_reply(
     classes |= _requests(meaning, opt_out_type=opt_out_type)
     if any(ReplyClass.OTHER_LANGUAGE not in found.classes for found in each):
         classes.discard(ReplyClass.OTHER_LANGUAGE)
-    if more := classes - HARMLESS - {ReplyClass.UNCLEAR, ReplyClass.OTHER_LANGUAGE}:
+    if more := classes - HARMLESS_CLASSES - {ReplyClass.UNCLEAR, ReplyClass.OTHER_LANGUAGE}:
         classes = more
-    elif classes & HARMLESS:
-        classes &= HARMLESS
-    if meaning is ReplyIntent.STOP_AND_MORE and not classes - REQUESTS:
+    elif classes & HARMLESS_CLASSES:
+        classes &= HARMLESS_CLASSES
+    if meaning is ReplyIntent.STOP_AND_MORE and not classes - REQUEST_CLASSES:
         classes.add(ReplyClass.UNCLEAR)
     if not classes:
         # Without any phrases everything goes to a person, but for the requests.

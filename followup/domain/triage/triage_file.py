@@ -14,7 +14,14 @@ from followup.domain.triage.phrases import Groups, Phrase, parse_phrase
 from followup.domain.triage.readings import Numbers, Sugar, Temperature
 from followup.domain.triage.stop_words import plain_of
 from followup.domain.triage.tokens import Forms, Homophone
-from followup.domain.triage.triage import GRAVE, Clauses, ReplyClass, Rule, SugarContext, Triage
+from followup.domain.triage.triage import (
+    GRAVE_CLASSES,
+    Clauses,
+    ReplyClass,
+    Rule,
+    SugarContext,
+    Triage,
+)
 
 Wording = Annotated[str, StringConstraints(pattern=r"^[a-z0-9.]+( [a-z0-9.]+)*$")]
 """Small letters without accents and apostrophes, as replies are read: `cant`, `pass water`."""
@@ -347,7 +354,7 @@ def parse_addition(
         gone = kept.pop(code, None)
         if gone is None:
             raise ProtocolError(f'{file}, without: there is no rule "{code}" to leave out')
-        if set(gone["classes"]) & {each.value for each in GRAVE - {ReplyClass.RED_FLAG}}:
+        if set(gone["classes"]) & {each.value for each in GRAVE_CLASSES - {ReplyClass.RED_FLAG}}:
             raise ProtocolError(
                 f'{file}, without: "{code}" is an emergency after any procedure: keep it'
             )

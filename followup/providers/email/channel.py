@@ -34,10 +34,10 @@ from followup.providers.interface import (
 IDLE_LIMIT = 20.0
 """Seconds after which an unused session is given up."""
 
-KEPT = 32
+MOST_IDLE_SESSIONS = 32
 """Sessions that are kept open at most."""
 
-PATIENCE = 30.0
+CONTENT_TIMEOUT = 30.0
 """Seconds that the answer to the content may take: relays scan before they answer."""
 
 _OK = 250
@@ -56,7 +56,7 @@ class SmtpChannel:
 
     `url` is FOLLOWUP_SMTP_URL. `sender` is the From of an e-mail that names none. Time-outs are in
     seconds: `connect_timeout` and `read_timeout` together bound everything up to the end of the
-    content, `PATIENCE` the answer to it. `now` tells the real time, for the Date header.
+    content, `CONTENT_TIMEOUT` the answer to it. `now` tells the real time, for the Date header.
     """
 
     provider = "smtp"
@@ -76,7 +76,7 @@ class SmtpChannel:
     ) -> None:
         self._relay = MailRelay.parse(url)
         self.sender = self._relay.name
-        self.longest_call = timedelta(seconds=connect_timeout + read_timeout + PATIENCE)
+        self.longest_call = timedelta(seconds=connect_timeout + read_timeout + CONTENT_TIMEOUT)
         self._from = sender
         self._seconds = connect_timeout + read_timeout
         self._tls = tls or ssl.create_default_context()
@@ -171,7 +171,7 @@ class SmtpChannel:
 
     def _keep(self, session: RelayConnection) -> None:
         session.idle_since = monotonic()
-        if session.sock is not None and len(self._idle) < KEPT:
+        if session.sock is not None and len(self._idle) < MOST_IDLE_SESSIONS:
             self._idle.append(session)
         else:
             _hang_up(session)
@@ -184,7 +184,7 @@ def _transact(session: RelayConnection, letter: ComposedEmail) -> ProviderReport
     except (smtplib.SMTPException, OSError) as error:
         # Also when the content broke off half-way: without its end it is no e-mail.
         raise _SessionOver(f"the session with the mail server broke: {error}") from error
-    session.left = bounded.after(PATIENCE)
+    session.left = bounded.after(CONTENT_TIMEOUT)
     try:
         code, text = session.getreply()
     except (smtplib.SMTPException, OSError) as error:

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 from followup.providers.email.reply_codes import code_by_words
 
-STATUS = re.compile(r"(?<![\d.])([245])\.\d{1,3}\.\d{1,3}(?![\d.]*\d)")
+ENHANCED_CODE = re.compile(r"(?<![\d.])([245])\.\d{1,3}\.\d{1,3}(?![\d.]*\d)")
 """An enhanced code (RFC 3463), and no part of a network address."""
 _FIELD = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,60})[ \t]*:[ \t]*(.*)")
 _HEX_POINT = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
 LONGEST_WORDS = 2000
 MOST_BLOCKS = 100
 
-FAILED = "failed"
-DELAYED = "delayed"
+DSN_FAILED = "failed"
+DSN_DELAYED = "delayed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class RecipientStatus:
     @property
     def code(self) -> str:
         """The enhanced code that it comes to: the more exact of two, judged by the words too."""
-        given, said = STATUS.search(self.status), STATUS.search(self.words)
+        given, said = ENHANCED_CODE.search(self.status), ENHANCED_CODE.search(self.words)
         code = given[0] if given else ""
         if said and (not code or (code.endswith(".0.0") and said[1] == code[0])):
             code = said[0]

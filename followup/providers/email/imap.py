@@ -17,10 +17,10 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from followup.domain.errors import ChannelDown, ConfigurationError
-from followup.providers.email.relay import STARTTLS, is_loopback, unchecked_context
+from followup.providers.email.relay import STARTTLS_CHOICES, is_loopback, unchecked_context
 from followup.providers.email.returned_mail import LONGEST_MAIL
 
-FORM = "imaps://USER:PASSWORD@HOST:993/FOLDER, or imap://USER:PASSWORD@HOST:143/FOLDER"
+URL_FORM = "imaps://USER:PASSWORD@HOST:993/FOLDER, or imap://USER:PASSWORD@HOST:143/FOLDER"
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _FOLDER = re.compile(r"[ !#-\[\]-~]{1,100}")
 """What a folder's name may hold without the encoding that IMAP has of its own."""
@@ -53,8 +53,8 @@ class MailboxAddress:
             raise _refusal("it names no user and password")
         default = "opportunistic" if is_loopback(parts.hostname) else "required"
         starttls = query.pop("starttls", [default])[-1]
-        if query or starttls not in STARTTLS:
-            raise _refusal(f"after the ? stands starttls= and one of {', '.join(STARTTLS)}")
+        if query or starttls not in STARTTLS_CHOICES:
+            raise _refusal(f"after the ? stands starttls= and one of {', '.join(STARTTLS_CHOICES)}")
         implicit = parts.scheme == "imaps"
         if not (implicit or starttls == "required" or is_loopback(parts.hostname)):
             raise _refusal("a password must not go to a server that nothing vouches for")
@@ -188,4 +188,6 @@ def _said(error: Exception) -> str:
 
 
 def _refusal(problem: str) -> ConfigurationError:
-    return ConfigurationError(f"FOLLOWUP_BOUNCE_IMAP_URL is wrong: {problem}; it looks like {FORM}")
+    return ConfigurationError(
+        f"FOLLOWUP_BOUNCE_IMAP_URL is wrong: {problem}; it looks like {URL_FORM}"
+    )

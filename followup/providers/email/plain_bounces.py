@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from followup.providers.email.dsn import (
-    DELAYED,
-    FAILED,
-    STATUS,
+    DSN_DELAYED,
+    DSN_FAILED,
+    ENHANCED_CODE,
     RecipientStatus,
     normal_address,
 )
@@ -70,8 +70,8 @@ def read_notice(text: str, subject: str, failed: str = "") -> tuple[RecipientSta
 def _action(words: str) -> str | None:
     said = " ".join(words.lower().split())
     if _DELAY.search(said) and not _FINAL.search(said):
-        return DELAYED
-    return FAILED if _FAILURE.search(said) else None
+        return DSN_DELAYED
+    return DSN_FAILED if _FAILURE.search(said) else None
 
 
 def _by_recipient(notice: str) -> Iterator[tuple[frozenset[str], str]]:
@@ -83,7 +83,7 @@ def _by_recipient(notice: str) -> Iterator[tuple[frozenset[str], str]]:
 
 
 def _code(words: str) -> str:
-    for match in STATUS.finditer(words):
+    for match in ENHANCED_CODE.finditer(words):
         if match[1] != "2":
             return match[0]
     return "5.0.0"

@@ -15,8 +15,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from followup.domain.errors import ConfigurationError
 from followup.providers.http import deadlines as bounded
 
-FORM = "smtp://USER:PASSWORD@HOST:587?starttls=required, or smtps://USER:PASSWORD@HOST:465"
-STARTTLS = ("required", "opportunistic", "never")
+URL_FORM = "smtp://USER:PASSWORD@HOST:587?starttls=required, or smtps://USER:PASSWORD@HOST:465"
+STARTTLS_CHOICES = ("required", "opportunistic", "never")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +47,8 @@ class MailRelay:
             raise _refusal("it is not the address of a mail server")
         default = "opportunistic" if is_loopback(parts.hostname) else "required"
         starttls = query.pop("starttls", [default])[-1]
-        if query or starttls not in STARTTLS:
-            raise _refusal(f"after the ? stands starttls= and one of {', '.join(STARTTLS)}")
+        if query or starttls not in STARTTLS_CHOICES:
+            raise _refusal(f"after the ? stands starttls= and one of {', '.join(STARTTLS_CHOICES)}")
         implicit = parts.scheme == "smtps"
         checked = implicit or starttls == "required" or is_loopback(parts.hostname)
         if parts.username and not checked:
@@ -90,7 +90,7 @@ class RelayConnection(smtplib.SMTP):
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:  # noqa: ARG002
         sock = bounded.connect((host, port), self.left)
         if self._relay.implicit_tls:
-            sock.settimeout(max(self.left(), bounded.SHORTEST))
+            sock.settimeout(max(self.left(), bounded.SHORTEST_TIMEOUT))
             return self._tls.wrap_socket(sock, server_hostname=host)
         return sock
 
@@ -101,7 +101,7 @@ class RelayConnection(smtplib.SMTP):
 
     def send(self, s: bytes | str) -> None:  # type: ignore[override]
         if self.sock is not None:
-            self.sock.settimeout(max(self.left(), bounded.SHORTEST))
+            self.sock.settimeout(max(self.left(), bounded.SHORTEST_TIMEOUT))
         super().send(s)
 
     @property
@@ -147,4 +147,4 @@ def is_loopback(host: str) -> bool:
 
 
 def _refusal(problem: str) -> ConfigurationError:
-    return ConfigurationError(f"FOLLOWUP_SMTP_URL is wrong: {problem}; it looks like {FORM}")
+    return ConfigurationError(f"FOLLOWUP_SMTP_URL is wrong: {problem}; it looks like {URL_FORM}")

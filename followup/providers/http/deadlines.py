@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Left = Callable[[], float]
 """Tells how many seconds are left, 0 or below when none."""
 
-SHORTEST = 0.001
+SHORTEST_TIMEOUT = 0.001
 """A socket takes a time-out of 0 for "do not wait at all", which is another thing."""
 
 
@@ -29,7 +29,7 @@ def limit(sock: socket.socket, left: Left) -> None:
     seconds = left()
     if seconds <= 0:
         raise TimeoutError("it took too long")
-    sock.settimeout(max(seconds, SHORTEST))
+    sock.settimeout(max(seconds, SHORTEST_TIMEOUT))
 
 
 def connect(address: tuple[str, int], left: Left) -> socket.socket:

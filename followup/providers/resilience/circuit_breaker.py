@@ -25,7 +25,7 @@ from followup.providers.resilience.shared_redis import SharedRedis
 
 OPENS_AFTER = 5
 """Failures in a row that open it."""
-PROBES = 3
+PROBE_MESSAGES = 3
 """Messages that go at once to find out whether the provider is back."""
 SHORTEST_OPEN = 5.0
 LONGEST_OPEN = 60.0
@@ -119,7 +119,7 @@ class InProcessCircuitBreaker:
                 return Grant(0, timedelta(seconds=min(state.probed_until - now, LOOK_AGAIN)))
             if taking and wanted:
                 state.probed_until = now + PROBE_TAKES
-            return Grant(min(wanted, PROBES), timedelta(seconds=LOOK_AGAIN))
+            return Grant(min(wanted, PROBE_MESSAGES), timedelta(seconds=LOOK_AGAIN))
 
 
 class RedisCircuitBreaker:
@@ -165,7 +165,7 @@ class RedisCircuitBreaker:
         self._redis.close()
 
     def _let_through(self, account: str, wanted: int, *, taking: bool) -> Grant:
-        args = [wanted, PROBES, PROBE_TAKES, LOOK_AGAIN, int(taking)]
+        args = [wanted, PROBE_MESSAGES, PROBE_TAKES, LOOK_AGAIN, int(taking)]
         answer = self._redis.run(self._take, key=_key(account), args=args)
         if answer is None:
             grant = (self._alone.take if taking else self._alone.look)(account, wanted)

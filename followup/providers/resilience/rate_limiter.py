@@ -23,16 +23,16 @@ from typing import Protocol
 
 from followup.providers.resilience.shared_redis import SharedRedis
 
-ALONE = 0.25
+SHARE_ALONE = 0.25
 """The share of the pace that a process keeps to while Redis can't be reached."""
 
-SLOWER = 0.5
+SLOWER_FACTOR = 0.5
 """What the provider's "slower" leaves of a pace ..."""
-LEAST = 0.05
+LEAST_SHARE = 0.05
 """... which never falls below this share of it; and what a pace begins again with."""
-RECOVERY = 60.0
+RECOVERY_SECONDS = 60.0
 """Seconds in which a pace would come back from nothing to all; it rises steadily."""
-CALM = 1.0
+CALM_SECONDS = 1.0
 """Seconds within which several "slower" count as one: they answer calls made side by side."""
 
 _ROUNDING = 1e-6
@@ -79,13 +79,13 @@ class _Bucket:
     slowed_at: float = -inf
 
     def share_now(self, now: float) -> float:
-        return min(1.0, self.share + max(0.0, now - self.share_at) / RECOVERY)
+        return min(1.0, self.share + max(0.0, now - self.share_at) / RECOVERY_SECONDS)
 
     def worth(self, since: float, till: float) -> float:
         """Return how many seconds at the full pace a span is worth."""
         if till <= since:
             return 0.0
-        whole_at = self.share_at + (1 - self.share) * RECOVERY
+        whole_at = self.share_at + (1 - self.share) * RECOVERY_SECONDS
         rising_from = min(max(since, self.share_at), till)
         rising_to = max(rising_from, min(till, whole_at))
         rise = (self.share_now(rising_from) + self.share_now(rising_to)) / 2
@@ -102,8 +102,8 @@ class _Bucket:
 
     def hold(self, now: float, *, seconds: float, factor: float) -> None:
         self.share = self.share_now(now)
-        if factor == 0.0 or (now >= self.held_until and now >= self.slowed_at + CALM):
-            self.share = max(self.share * factor, LEAST)
+        if factor == 0.0 or (now >= self.held_until and now >= self.slowed_at + CALM_SECONDS):
+            self.share = max(self.share * factor, LEAST_SHARE)
             self.slowed_at = now
         self.tokens, self.at = 0.0, now
         self.held_until = max(self.held_until, now + seconds)
@@ -143,7 +143,7 @@ class InProcessRateLimiter:
             return int(bucket.tokens + coming)
 
     def slow_down(self, sender: str, for_: timedelta) -> None:
-        self._hold(sender, seconds=for_.total_seconds(), factor=SLOWER)
+        self._hold(sender, seconds=for_.total_seconds(), factor=SLOWER_FACTOR)
 
     def begin_again(self, sender: str) -> None:
         self._hold(sender, seconds=0.0, factor=0.0)
@@ -169,28 +169,28 @@ class RedisRateLimiter:
         self._alone = InProcessRateLimiter(seconds=seconds)
 
     def take(self, sender: str, wanted: int, *, per_second: float) -> Grant:
-        args = [wanted, per_second, _burst(per_second), RECOVERY]
+        args = [wanted, per_second, _burst(per_second), RECOVERY_SECONDS]
         answer = self._redis.run(self._take, key=_key(sender), args=args)
         if answer is None:
-            return self._alone.take(sender, wanted, per_second=per_second * ALONE)
+            return self._alone.take(sender, wanted, per_second=per_second * SHARE_ALONE)
         granted, wait, pace = answer
         return Grant(int(granted), _wait(float(wait)), float(pace))
 
     def ahead(self, sender: str, span: timedelta, *, per_second: float) -> int:
-        args = [span.total_seconds(), per_second, _burst(per_second), RECOVERY]
+        args = [span.total_seconds(), per_second, _burst(per_second), RECOVERY_SECONDS]
         answer = self._redis.run(self._ahead, key=_key(sender), args=args)
         if answer is None:
-            return self._alone.ahead(sender, span, per_second=per_second * ALONE)
+            return self._alone.ahead(sender, span, per_second=per_second * SHARE_ALONE)
         return int(answer)
 
     def slow_down(self, sender: str, for_: timedelta) -> None:
         self._alone.slow_down(sender, for_)
-        args = [for_.total_seconds(), SLOWER, LEAST, CALM, RECOVERY]
+        args = [for_.total_seconds(), SLOWER_FACTOR, LEAST_SHARE, CALM_SECONDS, RECOVERY_SECONDS]
         self._redis.run(self._hold, key=_key(sender), args=args)
 
     def begin_again(self, sender: str) -> None:
         self._alone.begin_again(sender)
-        args = [0.0, 0.0, LEAST, CALM, RECOVERY]
+        args = [0.0, 0.0, LEAST_SHARE, CALM_SECONDS, RECOVERY_SECONDS]
         self._redis.run(self._hold, key=_key(sender), args=args)
 
     def close(self) -> None:

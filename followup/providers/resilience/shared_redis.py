@@ -17,7 +17,7 @@ from redis.retry import Retry
 LEFT_ALONE = 2.0
 """Seconds for which Redis is not asked again after it could not be reached."""
 
-PATIENCE = 0.5
+REDIS_TIMEOUT = 0.5
 """Seconds that one question to Redis may take; a batch waits for it."""
 
 log = structlog.get_logger()
@@ -32,8 +32,8 @@ class SharedRedis:
     def __init__(self, url: str, *, seconds: Callable[[], float] = monotonic) -> None:
         self._redis: Redis = Redis.from_url(
             url,
-            socket_timeout=PATIENCE,
-            socket_connect_timeout=PATIENCE,
+            socket_timeout=REDIS_TIMEOUT,
+            socket_connect_timeout=REDIS_TIMEOUT,
             retry=Retry(NoBackoff(), 0),
         )
         self._seconds = seconds

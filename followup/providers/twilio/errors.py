@@ -43,7 +43,7 @@ class Meaning:
 
 _REJECTED = "Twilio rejects every request of this account"
 
-MEANINGS: dict[int, Meaning] = {
+CODE_MEANINGS: dict[int, Meaning] = {
     # The account as a whole. No message was taken, and the operator can mend it while most
     # messages are still useful, so they wait, and the operator is alarmed by the code.
     10001: Meaning(ErrorClass.ACCOUNT, f"{_REJECTED}: it is not active"),
@@ -94,7 +94,7 @@ MEANINGS: dict[int, Meaning] = {
 
 def meaning_of(code: int | None) -> Meaning | None:
     """Return how a code is judged; None for one that is not listed, or for none at all."""
-    return MEANINGS.get(code) if code is not None else None
+    return CODE_MEANINGS.get(code) if code is not None else None
 
 
 def reason_of(code: int | None) -> str:

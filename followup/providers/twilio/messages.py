@@ -20,7 +20,7 @@ from followup.providers.interface import (
 )
 from followup.providers.twilio.errors import ErrorClass, meaning_of, reason_of
 
-STATUSES: dict[str, ReportedStatus] = {
+REPORTED_STATUSES: dict[str, ReportedStatus] = {
     "accepted": ReportedStatus.ACCEPTED,
     "scheduled": ReportedStatus.ACCEPTED,
     "queued": ReportedStatus.ACCEPTED,
@@ -79,7 +79,7 @@ def listed_of(message: Mapping[str, Any]) -> Listed:
 
 def make_report(sid: str, status: str, error_code: object) -> ProviderReport:
     """Return a report; a status that Twilio has added since proves only that it took the text."""
-    reported = STATUSES.get(status, ReportedStatus.ACCEPTED)
+    reported = REPORTED_STATUSES.get(status, ReportedStatus.ACCEPTED)
     if reported is not ReportedStatus.FAILED:
         return ProviderReport(provider_id=sid, status=reported)
     code = int(str(error_code)) if _CODE.fullmatch(str(error_code)) else None

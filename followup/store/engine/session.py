@@ -31,7 +31,7 @@ SQLITE_CONNECTIONS = 64
 ROLLED_BACK = frozenset({"40001", "40P01"})
 # The server stops, starts or was killed.
 GOING_AWAY = frozenset({"57P01", "57P02", "57P03"})
-TRIES = 5
+TRANSACTION_TRIES = 5
 IDEMPOTENT_TRIES = 8
 """With the pauses between them, half a minute: longer than a database takes to start again."""
 
@@ -118,7 +118,7 @@ class Store:
         before the commit began. With `idempotent` it is run again too where nobody knows whether
         the commit went through. `work` must do nothing but read and write through its session.
         """
-        tries, beaten = IDEMPOTENT_TRIES if idempotent else TRIES, False
+        tries, beaten = IDEMPOTENT_TRIES if idempotent else TRANSACTION_TRIES, False
         for tried in range(1, tries + 1):
             committing = False
             try:

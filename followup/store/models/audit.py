@@ -13,7 +13,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from followup.store.engine.types import Serial
-from followup.store.models.base import ACTOR, Base
+from followup.store.models.base import ACTOR_LENGTH, Base
 
 
 class AuditEvent(Base):
@@ -24,7 +24,7 @@ class AuditEvent(Base):
     id: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=True)
     at: Mapped[datetime] = mapped_column(index=True)
     real_at: Mapped[datetime]
-    actor: Mapped[str] = mapped_column(String(ACTOR))
+    actor: Mapped[str] = mapped_column(String(ACTOR_LENGTH))
     action: Mapped[str] = mapped_column(String(60))
     clinic: Mapped[str | None] = mapped_column(String(80))
     patient_id: Mapped[UUID | None] = mapped_column(index=True)

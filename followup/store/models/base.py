@@ -15,7 +15,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from followup.store.engine.types import Json, UtcDateTime
 
-ACTOR = 120
+ACTOR_LENGTH = 120
 
 """Room for `web:`, `api:` or `cli:` and the name behind it."""
 
@@ -23,7 +23,7 @@ PROVIDER_ID = 320
 
 """Room for the Message-ID of an e-mail from the longest of domains."""
 
-ACCOUNT = 64
+ACCOUNT_LENGTH = 64
 
 """Room for what a provider calls an account."""
 

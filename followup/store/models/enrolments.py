@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from followup.domain.lifecycle import EnrolmentState
-from followup.store.models.base import ACTOR, Base, among
+from followup.store.models.base import ACTOR_LENGTH, Base, among
 
 
 class Enrolment(Base):
@@ -62,7 +62,7 @@ class Enrolment(Base):
     state: Mapped[str] = mapped_column(String(12))
     generation: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime]
-    created_by: Mapped[str] = mapped_column(String(ACTOR))
+    created_by: Mapped[str] = mapped_column(String(ACTOR_LENGTH))
     # When it is next looked at whether it has finished; null once it has ended.
     finish_due_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
@@ -89,7 +89,7 @@ class Generation(Base):
     protocol_version: Mapped[str] = mapped_column(String(64))
     planned: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime]
-    created_by: Mapped[str] = mapped_column(String(ACTOR))
+    created_by: Mapped[str] = mapped_column(String(ACTOR_LENGTH))
 
 
 class ProtocolVersion(Base):

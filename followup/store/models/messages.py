@@ -21,7 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from followup.domain.lifecycle import State
 from followup.domain.message_kind import MessageKind
-from followup.store.models.base import ACCOUNT, PROVIDER_ID, Base, among
+from followup.store.models.base import ACCOUNT_LENGTH, PROVIDER_ID, Base, among
 
 
 class ContentVersion(Base):
@@ -193,7 +193,7 @@ class Attempt(Base):
     provider: Mapped[str] = mapped_column(String(20))
     # Which account of the provider's, where it has several: whatever is asked about this attempt
     # is asked there. Empty where there is but one.
-    account: Mapped[str] = mapped_column(String(ACCOUNT), default="", server_default="")
+    account: Mapped[str] = mapped_column(String(ACCOUNT_LENGTH), default="", server_default="")
     sender: Mapped[str] = mapped_column(String(120))
     address_sealed: Mapped[bytes | None]
     subject_sealed: Mapped[bytes | None]
@@ -235,7 +235,7 @@ class Receipt(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     provider: Mapped[str] = mapped_column(String(20))
     # The account that signed it.
-    account: Mapped[str] = mapped_column(String(ACCOUNT), default="", server_default="")
+    account: Mapped[str] = mapped_column(String(ACCOUNT_LENGTH), default="", server_default="")
     provider_id: Mapped[str] = mapped_column(String(PROVIDER_ID))
     status: Mapped[str] = mapped_column(String(12))
     # Empty rather than null: a unique constraint takes nulls for different.

@@ -15,7 +15,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from followup.store.engine.types import Serial
-from followup.store.models.base import ACTOR, Base
+from followup.store.models.base import ACTOR_LENGTH, Base
 
 
 class ServiceKey(Base):
@@ -62,9 +62,9 @@ class Switch(Base):
     value: Mapped[str | None] = mapped_column(String(80))
     reason: Mapped[str] = mapped_column(String(200))
     thrown_at: Mapped[datetime]
-    thrown_by: Mapped[str] = mapped_column(String(ACTOR))
+    thrown_by: Mapped[str] = mapped_column(String(ACTOR_LENGTH))
     lifted_at: Mapped[datetime | None]
-    lifted_by: Mapped[str | None] = mapped_column(String(ACTOR))
+    lifted_by: Mapped[str | None] = mapped_column(String(ACTOR_LENGTH))
 
 
 class Restore(Base):
@@ -80,7 +80,7 @@ class Restore(Base):
     taken_real_at: Mapped[datetime]
     restored_at: Mapped[datetime | None]
     restored_real_at: Mapped[datetime | None]
-    restored_by: Mapped[str | None] = mapped_column(String(ACTOR))
+    restored_by: Mapped[str | None] = mapped_column(String(ACTOR_LENGTH))
     # When the provider's lists were last read to the end, and nothing was in doubt any more.
     settled_real_at: Mapped[datetime | None]
 

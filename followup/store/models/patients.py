@@ -12,7 +12,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from followup.store.models.base import ACTOR, Base
+from followup.store.models.base import ACTOR_LENGTH, Base
 
 
 class Patient(Base):
@@ -42,7 +42,7 @@ class Patient(Base):
     # one that another system gave.
     mobile_confirmed: Mapped[str | None] = mapped_column(String(12))
     mobile_confirmed_at: Mapped[datetime | None]
-    mobile_confirmed_by: Mapped[str | None] = mapped_column(String(ACTOR))
+    mobile_confirmed_by: Mapped[str | None] = mapped_column(String(ACTOR_LENGTH))
     email_unusable: Mapped[str | None] = mapped_column(String(40))
     # What helps the patient to read what we send (`followup.domain.needs`): it tells of their
     # health, so it is sealed.
@@ -64,6 +64,6 @@ class Objection(Base):
     channel: Mapped[str | None] = mapped_column(String(8))
     source: Mapped[str] = mapped_column(String(40))
     lodged_at: Mapped[datetime]
-    lodged_by: Mapped[str] = mapped_column(String(ACTOR))
+    lodged_by: Mapped[str] = mapped_column(String(ACTOR_LENGTH))
     lifted_at: Mapped[datetime | None]
-    lifted_by: Mapped[str | None] = mapped_column(String(ACTOR))
+    lifted_by: Mapped[str | None] = mapped_column(String(ACTOR_LENGTH))

@@ -8,9 +8,9 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from followup.store.models.base import ACTOR, Base
+from followup.store.models.base import ACTOR_LENGTH, Base
 
-PLACE = 400
+PLACE_LENGTH = 400
 
 
 class ReturnedMail(Base):
@@ -33,7 +33,7 @@ class ReturnedMail(Base):
     # hook, pipe, file, maildir, imap
     source: Mapped[str] = mapped_column(String(8))
     # Where it lies in a mailbox behind IMAP, so that it is fetched once.
-    place: Mapped[str | None] = mapped_column(String(PLACE))
+    place: Mapped[str | None] = mapped_column(String(PLACE_LENGTH))
     kind: Mapped[str] = mapped_column(String(12))
     outcome: Mapped[str] = mapped_column(String(12))
     code: Mapped[str | None] = mapped_column(String(40))
@@ -45,6 +45,6 @@ class ReturnedMail(Base):
     received_at: Mapped[datetime]
     received_real_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
-    closed_by: Mapped[str | None] = mapped_column(String(ACTOR))
+    closed_by: Mapped[str | None] = mapped_column(String(ACTOR_LENGTH))
     # confirmed or dismissed
     closed_as: Mapped[str | None] = mapped_column(String(12))

@@ -12,9 +12,9 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, SmallInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from followup.store.models.base import ACTOR, Base
+from followup.store.models.base import ACTOR_LENGTH, Base
 
-EMAIL = 100
+EMAIL_LENGTH = 100
 """Room for the address of a member of staff, so that `web:` and it fit where an actor is noted."""
 
 
@@ -25,7 +25,7 @@ class Staff(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     # In small letters: what they sign in with, and what the audit trail calls them.
-    email: Mapped[str] = mapped_column(String(EMAIL), unique=True)
+    email: Mapped[str] = mapped_column(String(EMAIL_LENGTH), unique=True)
     name: Mapped[str] = mapped_column(String(80))
     roles: Mapped[list[str]]
     clinics: Mapped[list[str] | None]
@@ -37,9 +37,9 @@ class Staff(Base):
     # The time step of the last one-time code that was taken: each counts once.
     code_step: Mapped[int | None] = mapped_column(BigInteger)
     created_at: Mapped[datetime]
-    created_by: Mapped[str] = mapped_column(String(ACTOR))
+    created_by: Mapped[str] = mapped_column(String(ACTOR_LENGTH))
     disabled_at: Mapped[datetime | None]
-    disabled_by: Mapped[str | None] = mapped_column(String(ACTOR))
+    disabled_by: Mapped[str | None] = mapped_column(String(ACTOR_LENGTH))
 
 
 class StaffSession(Base):
@@ -69,11 +69,11 @@ class Invitation(Base):
     token_hash: Mapped[bytes] = mapped_column(unique=True)
     staff_id: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id"))
     # Null for the first account, which whoever opens the link names.
-    email: Mapped[str | None] = mapped_column(String(EMAIL))
+    email: Mapped[str | None] = mapped_column(String(EMAIL_LENGTH))
     roles: Mapped[list[str]]
     clinics: Mapped[list[str] | None]
     made_real_at: Mapped[datetime]
-    made_by: Mapped[str] = mapped_column(String(ACTOR))
+    made_by: Mapped[str] = mapped_column(String(ACTOR_LENGTH))
     expires_real_at: Mapped[datetime]
     used_real_at: Mapped[datetime | None]
     withdrawn_real_at: Mapped[datetime | None]
@@ -122,7 +122,7 @@ class Call(Base):
     outcome: Mapped[str] = mapped_column(String(40))
     note_sealed: Mapped[bytes | None]
     at: Mapped[datetime]
-    made_by: Mapped[str] = mapped_column(String(ACTOR))
+    made_by: Mapped[str] = mapped_column(String(ACTOR_LENGTH))
 
 
 class NumberCheck(Base):
@@ -145,4 +145,4 @@ class NumberCheck(Base):
     # Wrong codes that were entered.
     wrong: Mapped[int] = mapped_column(SmallInteger)
     confirmed_at: Mapped[datetime | None]
-    confirmed_by: Mapped[str | None] = mapped_column(String(ACTOR))
+    confirmed_by: Mapped[str | None] = mapped_column(String(ACTOR_LENGTH))

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from followup.store.models.base import ACTOR, Base, among
+from followup.store.models.base import ACTOR_LENGTH, Base, among
 
 
 class WorklistItem(Base):
@@ -58,9 +58,9 @@ class WorklistItem(Base):
     escalate_at: Mapped[datetime | None]
     escalations: Mapped[int] = mapped_column(SmallInteger, default=0, server_default=text("0"))
     state: Mapped[str] = mapped_column(String(8))
-    owner: Mapped[str | None] = mapped_column(String(ACTOR))
+    owner: Mapped[str | None] = mapped_column(String(ACTOR_LENGTH))
     closed_at: Mapped[datetime | None]
-    closed_by: Mapped[str | None] = mapped_column(String(ACTOR))
+    closed_by: Mapped[str | None] = mapped_column(String(ACTOR_LENGTH))
     outcome: Mapped[str | None] = mapped_column(String(40))
     note_sealed: Mapped[bytes | None]
 

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from threading import Lock
 
-WINDOW = timedelta(minutes=10)
+LIMIT_WINDOW = timedelta(minutes=10)
 WRONG_LINKS = 30
 """Several times what a patient with a link that was cut short tries; many share an address."""
-CHANGES = 20
+CHANGES_A_WINDOW = 20
 MOST_KEPT = 10_000
 
 
@@ -44,7 +44,7 @@ class Limit:
 
     def _recent(self, who: str) -> deque[datetime]:
         recent = self._seen.get(who) or deque(maxlen=self._most)
-        since = self._now() - WINDOW
+        since = self._now() - LIMIT_WINDOW
         while recent and recent[0] <= since:
             recent.popleft()
         return recent

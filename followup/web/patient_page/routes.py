@@ -20,7 +20,7 @@ from followup.context import AppContext
 from followup.domain.errors import InvalidInput, NotFound
 from followup.patient_page import PatientPage, change_choice, read_page
 from followup.web.forms import read_form
-from followup.web.patient_page.limits import CHANGES, WRONG_LINKS, Limit
+from followup.web.patient_page.limits import CHANGES_A_WINDOW, WRONG_LINKS, Limit
 from followup.web.patient_page.view import Shown, gone, shown
 from followup.web.site import Here
 
@@ -45,7 +45,7 @@ class Desk:
         now = app.clock.real_now
         return cls(
             app, PageWords.load(), Advice(app.content), Limit(WRONG_LINKS, now=now),
-            Limit(CHANGES, now=now),
+            Limit(CHANGES_A_WINDOW, now=now),
         )  # fmt: skip
 
 

@@ -24,7 +24,14 @@ from followup.context import AppContext
 from followup.domain.channel import ChannelKind
 from followup.domain.needs import ReadingNeed
 from followup.patient_page import CARRIER, ChannelStatus, DatedAdvice, PatientPage
-from followup.web.patient_page.words import BUTTONS, DONE, GONE, NOTES, STATES, TITLE
+from followup.web.patient_page.words import (
+    CHANNEL_BUTTONS,
+    CHANNEL_NOTES,
+    CHANNEL_STATES,
+    DONE_NOTICES,
+    GONE_PAGES,
+    PAGE_TITLE,
+)
 
 FORWARD = "\u2066"
 BACK = "\u2069"
@@ -52,7 +59,7 @@ def shown(
         direction=direction(facts.language),
         draft=facts.draft,
         large=ReadingNeed.LARGE_PRINT in found.needs,
-        title=leaflet.title if leaflet else say(TITLE),
+        title=leaflet.title if leaflet else say(PAGE_TITLE),
         styles=_styles(),
         clinic=clinic,
         hours=clinic.office_hours_text,
@@ -74,15 +81,15 @@ def shown(
         not_yet=[own_name(found.wanted_language)]
         if found.wanted_language != facts.language else [],
         form_key=app.links.form_key(found.index),
-        done=say(DONE[request.query_params["done"]])
-        if request.query_params.get("done") in DONE else None,
+        done=say(DONE_NOTICES[request.query_params["done"]])
+        if request.query_params.get("done") in DONE_NOTICES else None,
     )  # fmt: skip
     return _answer(request, html, status=200)
 
 
 def gone(request: Request, why: str, *, status: int) -> HTMLResponse:
     """Return a page without anything of a patient: for a link that opens nothing, and the like."""
-    title, told = GONE[why]
+    title, told = GONE_PAGES[why]
     html = _environment(PageWords.load(), "en").get_template("gone.html").render(
         title=title, told=told, styles=_styles()
     )  # fmt: skip
@@ -165,16 +172,16 @@ def _choices(found: PatientPage) -> Iterator[dict[str, str]]:
         yield _choice(standing)
     large = ReadingNeed.LARGE_PRINT in found.needs
     yield {
-        "state": STATES["large" if large else "normal"],
+        "state": CHANNEL_STATES["large" if large else "normal"],
         "do": "normal" if large else "large",
-        "button": BUTTONS["normal" if large else "large"],
+        "button": CHANNEL_BUTTONS["normal" if large else "large"],
         "note": "",
     }
     if ReadingNeed.EASY_READ not in found.needs:
         yield {
-            "state": STATES["easy-read"],
+            "state": CHANNEL_STATES["easy-read"],
             "do": "easy-read",
-            "button": BUTTONS["easy-read"],
+            "button": CHANNEL_BUTTONS["easy-read"],
             "note": "",
         }
 
@@ -183,12 +190,27 @@ def _choice(standing: ChannelStatus) -> dict[str, str]:
     channel = standing.channel.value
     if standing.stopped_by is None:
         do = f"stop-{channel}"
-        return {"state": STATES[f"{channel}-on"], "do": do, "button": BUTTONS[do], "note": ""}
+        return {
+            "state": CHANNEL_STATES[f"{channel}-on"],
+            "do": do,
+            "button": CHANNEL_BUTTONS[do],
+            "note": "",
+        }
     if standing.stopped_by == CARRIER and standing.channel is ChannelKind.SMS:
         # Only the phone network can lift what it was told.
-        return {"state": STATES["sms-off"], "do": "", "button": "", "note": NOTES["carrier"]}
+        return {
+            "state": CHANNEL_STATES["sms-off"],
+            "do": "",
+            "button": "",
+            "note": CHANNEL_NOTES["carrier"],
+        }
     do = f"start-{channel}"
-    return {"state": STATES[f"{channel}-off"], "do": do, "button": BUTTONS[do], "note": ""}
+    return {
+        "state": CHANNEL_STATES[f"{channel}-off"],
+        "do": do,
+        "button": CHANNEL_BUTTONS[do],
+        "note": "",
+    }
 
 
 def _languages(found: PatientPage) -> Sequence[dict[str, str]]:

@@ -11,9 +11,9 @@ def _(text: str) -> str:
     return text
 
 
-TITLE = _("Your advice after the procedure")
+PAGE_TITLE = _("Your advice after the procedure")
 
-STATES = {
+CHANNEL_STATES = {
     "sms-on": _("We send you texts."),
     "sms-off": _("We send you no texts. You will find the advice on this page."),
     "email-on": _("We send you emails."),
@@ -23,7 +23,7 @@ STATES = {
     "easy-read": _("Do you find our words hard to understand?"),
 }
 
-BUTTONS = {
+CHANNEL_BUTTONS = {
     "stop-sms": _("Stop the texts"),
     "start-sms": _("Start the texts again"),
     "stop-email": _("Stop the emails"),
@@ -33,11 +33,11 @@ BUTTONS = {
     "easy-read": _("Ask somebody to go through them with me"),
 }
 
-NOTES = {
+CHANNEL_NOTES = {
     "carrier": _("To get them again, text START to the number that the texts came from."),
 }
 
-DONE = {
+DONE_NOTICES = {
     "stop-sms": _("Done. We will send you no more texts. The advice still holds."),
     "start-sms": _("Done. You will get the texts that are still to come."),
     "stop-email": _("Done. We will send you no more emails. The advice still holds."),
@@ -48,7 +48,7 @@ DONE = {
     "language": _("Done. Your language is changed."),
 }
 
-GONE = {
+GONE_PAGES = {
     "gone": (
         "This link does not work",
         "It may have been cut short, or it is too old. Copy the whole of it from the last message.",

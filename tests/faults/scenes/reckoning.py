@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import select
 
 from followup.context import AppContext
-from followup.domain.lifecycle import MOVES, State
+from followup.domain.lifecycle import LEGAL_MOVES, State
 from followup.monitoring.balance import balance
 from followup.store.models.audit import AuditEvent
 from followup.store.models.messages import Attempt, Message
@@ -161,7 +161,7 @@ class _Books:
             if event.message_id is None or not {"from", "to"} <= detail.keys():
                 continue
             was, to = at.get(event.message_id, detail["from"]), detail["to"]
-            if was != detail["from"] or State(to) not in MOVES[State(was)]:
+            if was != detail["from"] or State(to) not in LEGAL_MOVES[State(was)]:
                 wrong.append(f"{event.message_id} was {was}, moved {detail['from']} to {to}")
             at[event.message_id] = to
         for id_, message in self.messages.items():

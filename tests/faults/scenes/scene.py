@@ -27,7 +27,7 @@ from sqlalchemy import ColumnElement, func, select
 from followup.catalogue.load import load_catalogue
 from followup.clock import parse_clock
 from followup.context import AppContext
-from followup.domain.lifecycle import FINAL, State
+from followup.domain.lifecycle import FINAL_STATES, State
 from followup.enrolment.enrol import enrol
 from followup.store.models.messages import Message
 from followup.store.models.operations import Sweep
@@ -228,7 +228,7 @@ class Scene:
         return tick is not None and (since is None or tick.started_real_at > since)
 
     def _count(self, *conditions: ColumnElement[bool]) -> int:
-        settled = [state.value for state in FINAL]
+        settled = [state.value for state in FINAL_STATES]
         with self.app.store.read() as session:
             return session.scalars(
                 select(func.count()).where(Message.state.not_in(settled), *conditions)

@@ -214,7 +214,7 @@ def test_more_items_ask_no_more_of_the_database(sqlite_app, joined, failed):
 
 
 def test_beyond_what_a_page_shows_it_says_that_there_is_more(sqlite_app, joined, monkeypatch):
-    monkeypatch.setattr("followup.worklist.queries.PAGE", 2)
+    monkeypatch.setattr("followup.worklist.queries.PAGE_SIZE", 2)
     with sqlite_app.store.write() as session:
         for serial in range(3):
             task = NewItem(
@@ -244,7 +244,7 @@ def test_a_page_that_is_none_is_the_first(sqlite_app, joined, failed, page):
 
 
 def test_each_view_is_counted_beyond_the_page_too(sqlite_app, joined, monkeypatch):
-    monkeypatch.setattr("followup.worklist.queries.PAGE", 1)
+    monkeypatch.setattr("followup.worklist.queries.PAGE_SIZE", 1)
     with sqlite_app.store.write() as session:
         for serial in range(3):
             task = NewItem(

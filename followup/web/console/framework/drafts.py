@@ -19,8 +19,8 @@ from followup.domain.errors import NotFound
 from followup.store.engine.types import new_id
 from followup.store.models.staff import Draft as DraftRow
 
-KEPT = timedelta(hours=12)
-COLUMN = "drafts.answers"
+DRAFT_RETENTION = timedelta(hours=12)
+ANSWERS_COLUMN = "drafts.answers"
 
 Answers = Mapping[str, tuple[str, ...]]
 
@@ -40,7 +40,7 @@ def begin_draft(app: AppContext, staff_id: UUID, *, kind: str, answers: Answers)
     draft_id = new_id(now)
 
     def work(session: Session) -> None:
-        session.execute(delete(DraftRow).where(DraftRow.touched_real_at < now - KEPT))
+        session.execute(delete(DraftRow).where(DraftRow.touched_real_at < now - DRAFT_RETENTION))
         session.add(
             DraftRow(
                 id=draft_id,
@@ -61,7 +61,7 @@ def find_draft(app: AppContext, staff_id: UUID, draft_id: UUID, *, kind: str) ->
         row = session.get(DraftRow, draft_id)
         if row is None or row.staff_id != staff_id or row.kind != kind:
             raise NotFound("what you had filled in is no longer kept: start again")
-        text = app.keyring.system.open_if(row.answers_sealed, column=COLUMN)
+        text = app.keyring.system.open_if(row.answers_sealed, column=ANSWERS_COLUMN)
         return Draft(
             id=row.id,
             answers={name: tuple(each) for name, each in json.loads(text or "{}").items()},
@@ -91,4 +91,4 @@ def _write(app: AppContext, draft_id: UUID, **values: object) -> None:
 
 
 def _sealed(app: AppContext, answers: Answers) -> bytes:
-    return app.keyring.system.seal(json.dumps(dict(answers)), column=COLUMN)
+    return app.keyring.system.seal(json.dumps(dict(answers)), column=ANSWERS_COLUMN)

@@ -14,9 +14,9 @@ from followup.domain.clinics.clinic import Clinic
 from followup.domain.contact import parse_email, parse_mobile, parse_nhs_number
 from followup.domain.errors import InvalidInput, Problem
 from followup.domain.needs import ReadingNeed
-from followup.domain.number_confirmation import RETYPED, NumberConfirmation
+from followup.domain.number_confirmation import TYPED_TWICE, NumberConfirmation
 from followup.domain.protocols.protocol import Protocol
-from followup.enrolment.enrol import AHEAD, BEHIND, EnrolmentRequest
+from followup.enrolment.enrol import LONGEST_AGO, LONGEST_AHEAD, EnrolmentRequest
 from followup.intake.local_times import parse_time
 from followup.patients.records import Person
 from followup.web.console.framework.forms import Form
@@ -29,13 +29,13 @@ OLDEST_YEARS = 120
 TIME = re.compile(r"(\d{1,2})(?:[:.]?(\d{2}))? ?([ap]m)?", re.IGNORECASE)
 NOON = 12
 
-WHEN = "on"
+DATE_FIELD = "on"
 QUESTION = "attribute-"
-STEPS: dict[str, tuple[str, ...]] = {
+FORM_STEPS: dict[str, tuple[str, ...]] = {
     "who": ("clinic", "nhs_number"),
     "name": ("name", "born", "born-month", "born-year"),
     "reach": ("mobile", "mobile_again", "email"),
-    "procedure": ("protocol", WHEN, f"{WHEN}-month", f"{WHEN}-year", "at"),
+    "procedure": ("protocol", DATE_FIELD, f"{DATE_FIELD}-month", f"{DATE_FIELD}-year", "at"),
     "about": (),
     "preferences": ("channels", "language", "needs", "reference"),
 }
@@ -46,13 +46,13 @@ def step_of(name: str) -> str:
     """Return the page on which a field stands; what belongs to none is said on the last."""
     if name.startswith(QUESTION):
         return "about"
-    return next((step for step, names in STEPS.items() if name in names), "preferences")
+    return next((step for step, names in FORM_STEPS.items() if name in names), "preferences")
 
 
 def answers_on(step: str, form: Form) -> dict[str, tuple[str, ...]]:
     """Return the answers of one page; a field left empty counts too."""
     asked = [name for name in form.values if step == "about" and name.startswith(QUESTION)]
-    return {name: form.values.get(name, ()) for name in (*STEPS[step], *asked)}
+    return {name: form.values.get(name, ()) for name in (*FORM_STEPS[step], *asked)}
 
 
 def attribute_field(key: str) -> str:
@@ -99,7 +99,7 @@ class Reading:
             attributes=dict(attributes),
             person=person,
             channels=channels,
-            number=(self.by_text(person.mobile) or RETYPED) if person.mobile else None,
+            number=(self.by_text(person.mobile) or TYPED_TWICE) if person.mobile else None,
         )
 
     def _wrong(self, name: str, told: str) -> None:
@@ -193,17 +193,21 @@ class Reading:
         return mobile
 
     def _procedure_at(self, clinic: Clinic | None) -> datetime | None:
-        day = self._date(WHEN, missing="Enter the date of the procedure")
+        day = self._date(DATE_FIELD, missing="Enter the date of the procedure")
         wall = self._wall()
         if day is None or wall is None or clinic is None:
             return None
         at = self._tried(lambda: parse_time(f"{day}T{wall}", zone=clinic.zone, field="at"))
         now = self.app.clock.now()
-        if at is not None and at > now + AHEAD:
-            self._wrong(WHEN, f"This is more than {AHEAD.days} days ahead: enrol nearer to the day")
-        if at is not None and at < now - BEHIND:
+        if at is not None and at > now + LONGEST_AHEAD:
             self._wrong(
-                WHEN, f"This is more than {BEHIND.days} days ago: no advice would be useful"
+                DATE_FIELD,
+                f"This is more than {LONGEST_AHEAD.days} days ahead: enrol nearer to the day",
+            )
+        if at is not None and at < now - LONGEST_AGO:
+            self._wrong(
+                DATE_FIELD,
+                f"This is more than {LONGEST_AGO.days} days ago: no advice would be useful",
             )
         return at
 
@@ -277,7 +281,7 @@ def sentence(told: str) -> str:
 def fields_of_check(problem: Problem) -> Problem:
     """Return a complaint of `check` under the name of the control that it is about."""
     named = {
-        "procedure_at": WHEN,
+        "procedure_at": DATE_FIELD,
         "patient.mobile": "mobile",
         "patient.email": "email",
         "patient.language": "language",

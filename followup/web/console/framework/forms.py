@@ -85,4 +85,4 @@ class Form:
         return Form(values=kept, problems=self.problems)
 
 
-EMPTY = Form()
+EMPTY_FORM = Form()

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from followup.clock import SystemClock, TimeLapseClock
 from followup.domain.errors import StoreUnavailable
 from followup.domain.roles import Role
-from followup.staff.sessions import IDLE, Stage
+from followup.staff.sessions import IDLE_LIMIT, Stage
 from followup.store.models.operations import Switch
 from followup.store.models.worklist import WorklistItem
 from followup.web.console.framework.request import Here
@@ -62,7 +62,7 @@ def chrome_of(here: Here) -> dict[str, Any]:
         "places": _places(here, attention=attention) if signed_in else [],
         "attention": attention,
         "notices": _notices(here, switches) if signed_in else [],
-        "idle_seconds": int(IDLE.total_seconds()) if presence is not None else 0,
+        "idle_seconds": int(IDLE_LIMIT.total_seconds()) if presence is not None else 0,
         "now": here.app.clock.now(),
     }
 

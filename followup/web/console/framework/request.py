@@ -22,7 +22,7 @@ from followup.staff.oidc import IdentityProvider
 from followup.staff.sessions import SignedInSession
 from followup.store.audit_log import AuditEntry, record_event
 from followup.web.console.framework.csp import content_policy
-from followup.web.console.framework.forms import EMPTY, Form
+from followup.web.console.framework.forms import EMPTY_FORM, Form
 from followup.web.console.framework.templates import environment
 
 
@@ -134,7 +134,7 @@ class Here:
         return max(int(text), 1) if re.fullmatch("[0-9]{1,4}", text) else 1
 
     def page(
-        self, name: str, *, status: int = 200, form: Form = EMPTY, **facts: object
+        self, name: str, *, status: int = 200, form: Form = EMPTY_FORM, **facts: object
     ) -> Response:
         """Return a page of `templates/pages`: 422 where its form has problems."""
         if form.problems and status == 200:  # noqa: PLR2004 - the status of success

@@ -22,7 +22,7 @@ from followup.store.schema.current import revision_of
 from followup.store.schema.revisions import newest_revision
 from followup.web.console.framework import error_pages as failures
 from followup.web.console.framework.csp import SAFE_METHODS, is_our_own
-from followup.web.console.framework.forms import EMPTY, Form
+from followup.web.console.framework.forms import EMPTY_FORM, Form
 from followup.web.console.framework.layout import chrome_of
 from followup.web.console.framework.request import Console, Here
 
@@ -107,7 +107,7 @@ def answer(console: Console, page: Page, request: Request, *, body: bytes) -> Re
         console=console,
         request=request,
         presence=None,
-        form=EMPTY,
+        form=EMPTY_FORM,
         nonce=secrets.token_urlsafe(16),
     )
     try:
@@ -137,7 +137,7 @@ def _is_migrating(here: Here, error: Exception) -> bool:
 
 
 def _at(here: Here, presence: SignedInSession | None, body: bytes) -> Here:
-    form = Form.parse(body) if body else EMPTY
+    form = Form.parse(body) if body else EMPTY_FORM
     found = Here(
         console=here.console,
         request=here.request,

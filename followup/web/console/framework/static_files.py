@@ -11,7 +11,7 @@ from importlib.resources import files
 from starlette.requests import Request
 from starlette.responses import Response
 
-PREFIX = "/static/"
+STATIC_PREFIX = "/static/"
 TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -69,7 +69,7 @@ def _load(name: str, content: bytes) -> StaticFile:
         content=content,
         compressed=gzip.compress(content, mtime=0),
         media_type=TYPES[_suffix(name)],
-        address=f"{PREFIX}{name}?v={digest}",
+        address=f"{STATIC_PREFIX}{name}?v={digest}",
     )
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader
 
 from followup.web.console.framework.static_files import address_of
-from followup.web.console.words.filters import CHOICES, FILTERS
+from followup.web.console.words.filters import FORM_CHOICES, TEMPLATE_FILTERS
 
 
 @cache
@@ -25,6 +25,6 @@ def environment() -> Environment:
         auto_reload=False,
         cache_size=-1,
     )
-    made.globals.update(static=address_of, staff_choices=CHOICES)
-    made.filters.update(FILTERS)
+    made.globals.update(static=address_of, staff_choices=FORM_CHOICES)
+    made.filters.update(TEMPLATE_FILTERS)
     return made

@@ -23,18 +23,28 @@ from followup.web.console.framework.routes import AUDIT, Pages
 from followup.web.console.framework.table_export import written
 from followup.web.console.words.audit_sentences import Sentence, sentences
 
-PAGE = 50
-BATCH = 1000
-PARTS = ("", "-month", "-year")
-DATES = tuple(f"{name}{part}" for name in ("since", "until") for part in PARTS)
-FIELDS = ("who", "what")
-COLUMNS = ("event", "at", "who", "what", "patient", "enrolment", "message", "clinic", "action")
+PAGE_SIZE = 50
+EXPORT_BATCH = 1000
+DATE_PARTS = ("", "-month", "-year")
+DATES = tuple(f"{name}{part}" for name in ("since", "until") for part in DATE_PARTS)
+FILTER_FIELDS = ("who", "what")
+EXPORT_COLUMNS = (
+    "event",
+    "at",
+    "who",
+    "what",
+    "patient",
+    "enrolment",
+    "message",
+    "clinic",
+    "action",
+)
 LOOKS = (
     "patient.viewed", "patient.revealed", "patient.reported", "patient.report-exported",
     "patients.listed", "message.viewed", "messages.listed", "messages.exported", "audit.",
     "worklist.viewed", "worklist.listed",
 )  # fmt: skip
-WHAT: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+WHAT_CHOICES: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "": ("All but the steps of messages", (), ("message.",)),
     "looks": ("Who looked at what", LOOKS, ()),
     "patients": ("Patients and their follow-up", ("enrolment.", "objection.", "patient."), ()),
@@ -44,7 +54,7 @@ WHAT: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "all": ("Everything", (), ()),
 }
 """What can be chosen: its words, the kinds of events, and those that are left out."""
-WHO: Mapping[str, tuple[str, str | None]] = {
+WHO_CHOICES: Mapping[str, tuple[str, str | None]] = {
     "": ("Anybody", None),
     "team": ("Anybody in the team", "web:"),
     "service": ("The service itself", ""),
@@ -65,7 +75,7 @@ class Chosen:
 
     def address(self, path: str, **more: str) -> str:
         """Return an address with the same choice."""
-        values = {name: self.form.text(name) for name in (*FIELDS, *DATES)}
+        values = {name: self.form.text(name) for name in (*FILTER_FIELDS, *DATES)}
         pairs = {name: value for name, value in {**values, **more}.items() if value}
         return f"{path}?{urlencode(pairs)}"
 
@@ -78,23 +88,23 @@ def show(here: Here) -> Response:
     if not chosen.form.problems:
         wanted = replace(chosen.wanted, before=_cursor(here.query("before")))
         with here.app.store.read() as session:
-            events = audit_trail(session, wanted, limit=PAGE + 1)
+            events = audit_trail(session, wanted, limit=PAGE_SIZE + 1)
         found = sentences(here, events)
-        _record(here, "audit.viewed", {"shown": min(len(found), PAGE)})
+        _record(here, "audit.viewed", {"shown": min(len(found), PAGE_SIZE)})
     zone = _zone(here)
-    last = found[PAGE - 1].event if len(found) > PAGE else None
+    last = found[PAGE_SIZE - 1].event if len(found) > PAGE_SIZE else None
     return here.page(
         "audit.html",
         form=chosen.form,
         days=[
             (day, list(group))
             for day, group in groupby(
-                found[:PAGE], key=lambda one: one.event.at.astimezone(zone).date()
+                found[:PAGE_SIZE], key=lambda one: one.event.at.astimezone(zone).date()
             )
         ],
         zone=zone,
-        who=[*((key, text) for key, (text, _) in WHO.items()), *_people(staff)],
-        what=[(key, text) for key, (text, _, _) in WHAT.items()],
+        who=[*((key, text) for key, (text, _) in WHO_CHOICES.items()), *_people(staff)],
+        what=[(key, text) for key, (text, _, _) in WHAT_CHOICES.items()],
         next=chosen.address("/audit", before=_mark(last.at, last.id)) if last else None,
         csv=chosen.address("/audit.csv"),
     )
@@ -106,7 +116,9 @@ def download(here: Here) -> Response:
     chosen = read(here, _staff(here))
     if chosen.form.problems:
         return here.go(chosen.address("/audit"))
-    _record(here, "audit.exported", {name: chosen.form.text(name) for name in (*FIELDS, *DATES)})
+    _record(
+        here, "audit.exported", {name: chosen.form.text(name) for name in (*FILTER_FIELDS, *DATES)}
+    )
     headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
     lines = _lines(here, chosen.wanted)
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
@@ -116,7 +128,7 @@ def read(here: Here, staff: Mapping[str, Staff]) -> Chosen:
     """Return the choice of the address; without dates it is today, where the clinic is."""
     zone = _zone(here)
     today = here.app.clock.now().astimezone(zone).date()
-    form = Form.of(**{name: here.query(name) or None for name in (*FIELDS, *DATES)})
+    form = Form.of(**{name: here.query(name) or None for name in (*FILTER_FIELDS, *DATES)})
     problems = []
     days: dict[str, date] = {}
     for name in ("since", "until"):
@@ -128,7 +140,7 @@ def read(here: Here, staff: Mapping[str, Staff]) -> Chosen:
             days[name] = today
     if not problems and days["until"] < days["since"]:
         problems.append(Problem("until", "This is before the first day: turn the two round"))
-    _, kinds, but = WHAT.get(form.text("what"), WHAT[""])
+    _, kinds, but = WHAT_CHOICES.get(form.text("what"), WHAT_CHOICES[""])
     wanted = AuditTrail(
         since=instant_at(days["since"], time.min, zone=zone),
         until=instant_at(days["until"] + timedelta(days=1), time.min, zone=zone),
@@ -144,14 +156,16 @@ def _dated(form: Form, days: Mapping[str, date]) -> Form:
     """Return the form with the days that count filled in; what was typed wrong stays as it is."""
     values = dict(form.values)
     for name, day in days.items():
-        if not any(form.text(f"{name}{part}") for part in PARTS):
+        if not any(form.text(f"{name}{part}") for part in DATE_PARTS):
             parts = (day.day, day.month, day.year)
-            values |= {f"{name}{part}": (str(it),) for part, it in zip(PARTS, parts, strict=True)}
+            values |= {
+                f"{name}{part}": (str(it),) for part, it in zip(DATE_PARTS, parts, strict=True)
+            }
     return Form(values=values)
 
 
 def _day(form: Form, name: str) -> date | None:
-    parts = [form.text(f"{name}{part}") for part in reversed(PARTS)]
+    parts = [form.text(f"{name}{part}") for part in reversed(DATE_PARTS)]
     if not any(parts):
         return None
     year, month, day = (int(part) for part in parts)
@@ -161,7 +175,7 @@ def _day(form: Form, name: str) -> date | None:
 def _by(who: str, staff: Mapping[str, Staff]) -> str | None:
     if who in staff:
         return f"web:{staff[who].email}"
-    return WHO.get(who, WHO[""])[1]
+    return WHO_CHOICES.get(who, WHO_CHOICES[""])[1]
 
 
 def _staff(here: Here) -> Mapping[str, Staff]:
@@ -178,10 +192,10 @@ def _zone(here: Here) -> ZoneInfo:
 
 
 def _lines(here: Here, wanted: AuditTrail) -> Iterator[str]:
-    yield written([COLUMNS])
+    yield written([EXPORT_COLUMNS])
     while True:
         with here.app.store.read() as session:
-            events = audit_trail(session, wanted, limit=BATCH)
+            events = audit_trail(session, wanted, limit=EXPORT_BATCH)
         if not events:
             return
         yield written([_cells(here, one) for one in sentences(here, events)])

@@ -19,7 +19,7 @@ from followup.web.console.framework.csp import FRAMED_POLICY
 from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import SIGNED_IN, Pages
-from followup.web.console.pages.message import LINK
+from followup.web.console.pages.message import LINK_PATTERN
 from followup.web.console.words.filters import Tag, tag_of
 from followup.web.console.words.timing import send_between, when
 from followup.wording.approvals import APPROVALS, approval_text
@@ -106,7 +106,7 @@ def mail(here: Here) -> Response:
         raise NotFound("there is no such e-mail")
     made = here.app.content.proof(version, _clinic(here), occurrence=_occurrence(here, card))
     headers = {"Content-Security-Policy": FRAMED_POLICY, "X-Frame-Options": "SAMEORIGIN"}
-    return HTMLResponse(LINK.sub(r"\1 data-leads-to=", made.html or ""), headers=headers)
+    return HTMLResponse(LINK_PATTERN.sub(r"\1 data-leads-to=", made.html or ""), headers=headers)
 
 
 def audience(protocol: Protocol, step: Step) -> str:

@@ -33,8 +33,8 @@ from followup.web.console.framework.drafts import (
     keep_answers,
 )
 from followup.web.console.framework.enrolment_form import (
-    STEPS,
-    WHEN,
+    DATE_FIELD,
+    FORM_STEPS,
     Reading,
     answers_on,
     attribute_field,
@@ -49,9 +49,9 @@ from followup.web.console.pages.number_verification import before_test, by_text,
 from followup.web.console.pages.patient import record_look
 from followup.wording.objections import objection_text
 
-KIND = "enrolment"
-ORDER = tuple(STEPS)
-AFTER_REACH = ORDER[ORDER.index("reach") + 1]
+DRAFT_KIND = "enrolment"
+STEP_ORDER = tuple(FORM_STEPS)
+AFTER_REACH = STEP_ORDER[STEP_ORDER.index("reach") + 1]
 TITLES = {
     "who": "Who is the patient?",
     "name": "What is the patient’s name?",
@@ -74,7 +74,7 @@ def begin(here: Here) -> Response:
         form = here.form.refused(*problems)
         return _step_page(here, "who", action="/enrol", form=form, back="/")
     draft_id = begin_draft(
-        here.app, here.member.id, kind=KIND, answers=answers_on("who", here.form)
+        here.app, here.member.id, kind=DRAFT_KIND, answers=answers_on("who", here.form)
     )
     return here.go(f"/enrol/{draft_id}/name")
 
@@ -92,8 +92,8 @@ def quick_check(here: Here) -> Response:
         problems = before_test(form, problems)
     if problems:
         return _quick_page(here, form.refused(*problems))
-    answers = {name: value for step in ORDER for name, value in answers_on(step, form).items()}
-    draft_id = begin_draft(here.app, here.member.id, kind=KIND, answers=answers)
+    answers = {name: value for step in STEP_ORDER for name, value in answers_on(step, form).items()}
+    draft_id = begin_draft(here.app, here.member.id, kind=DRAFT_KIND, answers=answers)
     if not tested:
         return here.go(f"/enrol/{draft_id}/check")
     if problems := send(here, draft_id, form.text("mobile"), clinic=clinic_of(here, form)):
@@ -157,10 +157,10 @@ def keep_step(here: Here) -> Response:
         known = _known(here, draft) if step == "name" else None
         return _draft_page(here, draft, step, form=form, known=known)
     keep_answers(here.app, draft, answers)
-    following = ORDER.index(step) + 1
-    if here.form.text("then") == "check" or following == len(ORDER):
+    following = STEP_ORDER.index(step) + 1
+    if here.form.text("then") == "check" or following == len(STEP_ORDER):
         return here.go(f"/enrol/{draft.id}/check")
-    return here.go(f"/enrol/{draft.id}/{ORDER[following]}")
+    return here.go(f"/enrol/{draft.id}/{STEP_ORDER[following]}")
 
 
 def _test(here: Here, draft: Draft) -> Response:
@@ -296,15 +296,15 @@ def _with_person(form: Form, person: patients.Person | None) -> Form:
 
 def _with_today(here: Here, form: Form) -> Form:
     """Return the form with today's date where none was given: most are enrolled on the day."""
-    if form.values.get(WHEN) or not here.clinics:
+    if form.values.get(DATE_FIELD) or not here.clinics:
         return form
     zone = here.app.catalogue.clinics[here.clinics[0]].zone
     today = here.app.clock.now().astimezone(zone)
     values = {
         **form.values,
-        WHEN: (str(today.day),),
-        f"{WHEN}-month": (str(today.month),),
-        f"{WHEN}-year": (str(today.year),),
+        DATE_FIELD: (str(today.day),),
+        f"{DATE_FIELD}-month": (str(today.month),),
+        f"{DATE_FIELD}-year": (str(today.year),),
     }
     return replace(form, values=values)
 
@@ -316,12 +316,12 @@ def _problems(here: Here, form: Form, draft: Draft | None = None) -> list[Proble
 
 
 def _draft(here: Here) -> Draft:
-    return find_draft(here.app, here.member.id, here.id("draft"), kind=KIND)
+    return find_draft(here.app, here.member.id, here.id("draft"), kind=DRAFT_KIND)
 
 
 def _step(here: Here) -> str:
     step = str(here.request.path_params["step"])
-    if step not in STEPS:
+    if step not in FORM_STEPS:
         raise NotFound("there is no such page")
     return step
 
@@ -330,8 +330,8 @@ def _draft_page(
     here: Here, draft: Draft, step: str, *, form: Form, known: dict[str, Any] | None = None
 ) -> Response:
     to_check = here.query("then") == "check" or form.text("then") == "check"
-    place = ORDER.index(step)
-    before = f"/enrol/{draft.id}/{ORDER[place - 1]}" if place else "/"
+    place = STEP_ORDER.index(step)
+    before = f"/enrol/{draft.id}/{STEP_ORDER[place - 1]}" if place else "/"
     return _step_page(
         here,
         step,

@@ -22,7 +22,7 @@ from followup.web.console.overview import DayFigures, due_between, last_receipt,
 from followup.worklist.queries import worklist_tally
 
 DAYS = 7
-AHEAD = timedelta(hours=24)
+DUE_WITHIN = timedelta(hours=24)
 ALIVE = timedelta(minutes=2)
 """A process that was heard of within this time (real) is at work."""
 
@@ -63,7 +63,7 @@ def show(here: Here) -> Response:
     clinics = None if here.member.clinics is None else here.clinics
     with here.app.store.read() as session:
         waiting = worklist_tally(session, clinics, now=now)
-        due = due_between(session, clinics, since=now, until=now + AHEAD)
+        due = due_between(session, clinics, since=now, until=now + DUE_WITHIN)
         by_channel = recent_days(session, clinics, _bounds(now, zone))
         signs = _signs(session, here.app)
     return here.page(

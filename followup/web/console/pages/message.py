@@ -30,9 +30,9 @@ from followup.web.console.framework.csp import FRAMED_POLICY
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import CHANGE_PATIENTS, SEE_PATIENTS, Pages
 
-DONE = {"again": "This message is planned. It goes out when it is due."}
+DONE_NOTICES = {"again": "This message is planned. It goes out when it is due."}
 MASKS = {ChannelKind.SMS: mask_mobile, ChannelKind.EMAIL: mask_email}
-LINK = re.compile(r"(<a\b[^>]*?)\shref=", re.IGNORECASE)
+LINK_PATTERN = re.compile(r"(<a\b[^>]*?)\shref=", re.IGNORECASE)
 pages = Pages()
 
 
@@ -64,7 +64,7 @@ def show(here: Here) -> Response:
         versions={version.id: version for version in story.versions},
         zone=here.zone_of(message.clinic),
         clinic=here.app.catalogue.clinics.get(message.clinic),
-        done=DONE.get(here.query("done")),
+        done=DONE_NOTICES.get(here.query("done")),
         way_words=partial(way_words, here.app, ChannelKind(message.channel)),
         ways=ways(here, message) if here.member.may(CHANGE_PATIENTS) else [],
     )
@@ -81,7 +81,7 @@ def mail(here: Here) -> Response:
     if shown is None or shown.html is None:
         raise NotFound("this message has no e-mail to show")
     headers = {"Content-Security-Policy": FRAMED_POLICY, "X-Frame-Options": "SAMEORIGIN"}
-    return HTMLResponse(LINK.sub(r"\1 data-leads-to=", shown.html), headers=headers)
+    return HTMLResponse(LINK_PATTERN.sub(r"\1 data-leads-to=", shown.html), headers=headers)
 
 
 @pages.get("/messages/{message}/again", may=CHANGE_PATIENTS)

@@ -30,16 +30,16 @@ from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import SEE_PATIENTS, Pages
 from followup.web.console.framework.table_export import written
 from followup.web.paging import parse_cursor, write_cursor
-from followup.wording.channels import CHANNELS
+from followup.wording.channels import CHANNEL_NAMES
 from followup.wording.formats import moment
-from followup.wording.states import STATES
+from followup.wording.states import MESSAGE_STATES
 
-PAGE = 50
-BATCH = 1000
+PAGE_SIZE = 50
+EXPORT_BATCH = 1000
 COUNTED = 1000
 """Up to here messages of one state are counted; beyond it the page says "more than"."""
 
-PILLS: Mapping[str, tuple[State, ...]] = {
+STATE_FILTERS: Mapping[str, tuple[State, ...]] = {
     "": (),
     "planned": (State.PLANNED,),
     "held": (State.HELD,),
@@ -58,9 +58,9 @@ SPANS: Mapping[str, str] = {
     "month": "Last 30 days",
     "ahead": "Next 7 days",
 }
-FIELDS = ("state", "when", "channel", "step", "protocol")
+FILTER_FIELDS = ("state", "when", "channel", "step", "protocol")
 DATES = tuple(f"{name}{part}" for name in ("since", "until") for part in ("", "-month", "-year"))
-COLUMNS = (
+EXPORT_COLUMNS = (
     "message", "patient", "reference", "clinic", "protocol", "step", "occurrence", "channel",
     "state", "reason", "due_at", "not_after", "sent_at", "delivered_at", "attempts",
 )  # fmt: skip
@@ -93,15 +93,15 @@ def show(here: Here) -> Response:
         wanted = replace(chosen.wanted, after=parse_cursor(here.query("after") or None))
         with here.app.store.read() as session:
             counts = count_by_state(session, chosen.wanted, most=COUNTED + 1)
-            rows = message_page(session, wanted, limit=PAGE + 1)
-            found = patients_of(session, rows[:PAGE])
+            rows = message_page(session, wanted, limit=PAGE_SIZE + 1)
+            found = patients_of(session, rows[:PAGE_SIZE])
         people = {one.id: patients.read_patient(one, here.app.keyring) for one in found}
-        _record(here, "messages.listed", {"shown": min(len(rows), PAGE)})
-    more = rows[PAGE - 1] if len(rows) > PAGE else None
+        _record(here, "messages.listed", {"shown": min(len(rows), PAGE_SIZE)})
+    more = rows[PAGE_SIZE - 1] if len(rows) > PAGE_SIZE else None
     return here.page(
         "messages/list.html",
         form=form,
-        rows=rows[:PAGE],
+        rows=rows[:PAGE_SIZE],
         people=people,
         pills=_pills(chosen, counts),
         span=_span(here, chosen.wanted),
@@ -125,7 +125,7 @@ def download(here: Here) -> Response:
 
 def read_filter(here: Here) -> Filter:
     """Return the filter of the address; what it does not know counts as not given."""
-    given = {name: here.query(name) for name in (*FIELDS, *DATES) if here.query(name)}
+    given = {name: here.query(name) for name in (*FILTER_FIELDS, *DATES) if here.query(name)}
     now, zone = here.app.clock.now(), here.zone_of(next(iter(here.clinics), None))
     problems = []
     try:
@@ -136,7 +136,7 @@ def read_filter(here: Here) -> Filter:
         since, until = None, None
     channels = [one for one in ChannelKind if one.value == given.get("channel")]
     wanted = MessageFilter(
-        states=PILLS.get(given.get("state", ""), ()),
+        states=STATE_FILTERS.get(given.get("state", ""), ()),
         steps=[given["step"]] if "step" in given else (),
         channels=channels,
         protocol=given.get("protocol"),
@@ -188,13 +188,13 @@ def _is_date(given: Mapping[str, str], name: str) -> bool:
 def _pills(chosen: Filter, counts: Mapping[State, int]) -> list[dict[str, object]]:
     """Return what the messages can be narrowed to, each with how many there are."""
     found: list[dict[str, object]] = []
-    for key, states in PILLS.items():
+    for key, states in STATE_FILTERS.items():
         number = sum(counts.get(state, 0) for state in states or State)
         # The sum of capped counts is no count.
         capped = any(counts.get(state, 0) > COUNTED for state in states or State)
         found.append(
             {
-                "text": STATES[states[0]].label if states else "All",
+                "text": MESSAGE_STATES[states[0]].label if states else "All",
                 "count": f"{COUNTED:,}+" if capped else f"{number:,}",
                 "empty": not number,
                 "href": chosen.address("/messages", state=key),
@@ -218,7 +218,7 @@ def _choices(here: Here) -> dict[str, list[tuple[str, str]]]:
     }
     return {
         "when": list(SPANS.items()),
-        "channel": [("", "Any"), *((key.value, text) for key, text in CHANNELS.items())],
+        "channel": [("", "Any"), *((key.value, text) for key, text in CHANNEL_NAMES.items())],
         "step": [("", "Any"), *sorted(steps.items(), key=lambda pair: pair[1])],
         "protocol": [("", "Any"), *((key, one.name) for key, one in protocols.items())],
     }
@@ -230,10 +230,10 @@ def _after(chosen: Filter, last: Message) -> str:
 
 def _lines(here: Here, wanted: MessageFilter) -> Iterator[str]:
     """Yield the table a batch at a time: no more of it is ever in memory."""
-    yield written([COLUMNS])
+    yield written([EXPORT_COLUMNS])
     while True:
         with here.app.store.read() as session:
-            rows = message_page(session, wanted, limit=BATCH)
+            rows = message_page(session, wanted, limit=EXPORT_BATCH)
             references = references_of(session, rows)
         if not rows:
             return

@@ -16,7 +16,7 @@ from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import CHANGE_PATIENTS, Pages
 from followup.web.console.pages import enrol
 from followup.web.console.pages.number_verification import (
-    CONTACTS,
+    CONTACTS_DRAFT,
     Asking,
     again,
     by_text,
@@ -85,7 +85,7 @@ def again_attending(here: Here) -> Response:
 
 
 def _enrolling(here: Here) -> Asking:
-    draft = _draft(here, enrol.KIND)
+    draft = _draft(here, enrol.DRAFT_KIND)
     to_check = "check" in {here.query("then"), here.form.text("then")}
     then = "?then=check" if to_check else ""
     base = f"/enrol/{draft.id}"
@@ -101,7 +101,7 @@ def _enrolling(here: Here) -> Asking:
 
 
 def _correcting(here: Here) -> Asking:
-    patient, draft = find(here), _draft(here, CONTACTS)
+    patient, draft = find(here), _draft(here, CONTACTS_DRAFT)
     base = f"/patients/{patient.id}"
 
     def done() -> Response:
@@ -124,7 +124,7 @@ def _correcting(here: Here) -> Asking:
 
 
 def _attending(here: Here) -> Asking:
-    matter, draft = with_patient(here), _draft(here, CONTACTS)
+    matter, draft = with_patient(here), _draft(here, CONTACTS_DRAFT)
     base = f"/attention/{matter.item.id}/contacts"
 
     def done() -> Response:

@@ -13,7 +13,7 @@ from followup.domain.contact import parse_mobile
 from followup.domain.errors import InvalidInput, Problem
 from followup.domain.number_confirmation import NumberConfirmation
 from followup.enrolment.number_verification import (
-    VALID,
+    CODE_LIFETIME,
     VerificationResult,
     confirmed_by_text,
     enter_code,
@@ -23,10 +23,10 @@ from followup.enrolment.number_verification import (
 from followup.messages.view import message_views
 from followup.store.models.patients import Patient
 from followup.web.console.framework.drafts import Draft, begin_draft
-from followup.web.console.framework.forms import EMPTY, Form
+from followup.web.console.framework.forms import EMPTY_FORM, Form
 from followup.web.console.framework.request import Here
 
-CONTACTS = "contacts"
+CONTACTS_DRAFT = "contacts"
 """The kind of a draft that holds what a patient's addresses are to become."""
 
 TOLD = {
@@ -100,7 +100,7 @@ def send_for_patient(here: Here, patient: Patient, form: Form) -> tuple[UUID, li
     Return the draft that holds it, and what is in the way.
     """
     answers = {name: form.values.get(name, ()) for name in ("mobile", "email")}
-    draft_id = begin_draft(here.app, here.member.id, kind=CONTACTS, answers=answers)
+    draft_id = begin_draft(here.app, here.member.id, kind=CONTACTS_DRAFT, answers=answers)
     mobile = form.text("mobile")
     return draft_id, send(here, draft_id, mobile, clinic=patient.clinic, patient=patient)
 
@@ -110,7 +110,7 @@ def by_text(here: Here, draft: Draft) -> Callable[[str], NumberConfirmation | No
     return lambda mobile: confirmed_by_text(here.app, draft.id, mobile)
 
 
-def code_page(here: Here, asking: Asking, form: Form = EMPTY) -> Response:
+def code_page(here: Here, asking: Asking, form: Form = EMPTY_FORM) -> Response:
     """Return the page that asks for the code, with where the text stands.
 
     In practice mode it shows the text: there is no phone on which to read it.
@@ -126,7 +126,7 @@ def code_page(here: Here, asking: Asking, form: Form = EMPTY) -> Response:
         text=text,
         clinic=clinic,
         practice=here.app.channels[ChannelKind.SMS].provider == "sandbox",
-        minutes=int(VALID.total_seconds() // 60),
+        minutes=int(CODE_LIFETIME.total_seconds() // 60),
         form=form,
     )
 
@@ -149,5 +149,5 @@ def again(here: Here, asking: Asking) -> Response:
     )
     if problems:
         told = [Problem("code", each.message) for each in problems]
-        return code_page(here, asking, EMPTY.refused(*told))
+        return code_page(here, asking, EMPTY_FORM.refused(*told))
     return here.go(f"{asking.path}{asking.then}")

@@ -20,8 +20,8 @@ from followup.web.console.framework.routes import PUBLIC, Pages
 from followup.web.console.pages.sign_in import go_on, own_path
 
 PATH = "/sign-in/organisation"
-COLUMN = "sign-in.journey"
-LASTS = timedelta(minutes=10)
+JOURNEY_COLUMN = "sign-in.journey"
+JOURNEY_LIFETIME = timedelta(minutes=10)
 REFUSED = Failure(
     "You can’t sign in with this account",
     "Nobody in the team has this account. Ask somebody who manages the team to invite you with the "
@@ -53,11 +53,11 @@ def leave(here: Here) -> Response:
         "next": own_path(here.query("next")),
         "at": here.app.clock.real_now().isoformat(),
     }
-    sealed = here.app.keyring.system.seal(json.dumps(kept), column=COLUMN)
+    sealed = here.app.keyring.system.seal(json.dumps(kept), column=JOURNEY_COLUMN)
     response.set_cookie(
         _cookie(here),
         base64.urlsafe_b64encode(sealed).decode(),
-        max_age=int(LASTS.total_seconds()),
+        max_age=int(JOURNEY_LIFETIME.total_seconds()),
         path="/",
         secure=here.console.is_https,
         httponly=True,
@@ -102,11 +102,13 @@ def _kept(here: Here) -> dict[str, str] | None:
     """Return what the browser took along, if it is ours and not too old."""
     try:
         sealed = base64.urlsafe_b64decode(here.request.cookies.get(_cookie(here), ""))
-        kept: dict[str, str] = json.loads(here.app.keyring.system.open(sealed, column=COLUMN))
+        kept: dict[str, str] = json.loads(
+            here.app.keyring.system.open(sealed, column=JOURNEY_COLUMN)
+        )
         begun = datetime.fromisoformat(kept["at"])
     except (binascii.Error, ValueError, KeyError, ConfigurationError):
         return None
-    return kept if here.app.clock.real_now() - begun < LASTS else None
+    return kept if here.app.clock.real_now() - begun < JOURNEY_LIFETIME else None
 
 
 def _cookie(here: Here) -> str:

@@ -28,12 +28,12 @@ from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import CHANGE_PATIENTS, SEE_PATIENTS, Pages
 from followup.wording.audit_verbs import PATIENT_ACTION_LABELS
 from followup.wording.calls import call_text
-from followup.wording.channels import ADDRESSES, covered_text
+from followup.wording.channels import ADDRESS_NAMES, covered_text
 from followup.wording.formats import moment
 from followup.wording.objections import objection_text
-from followup.wording.patients import FIELDS
+from followup.wording.patients import PATIENT_FIELDS
 
-DONE = {
+DONE_NOTICES = {
     "enrolled": "The patient is enrolled. Below is what they will get.",
     "paused": "The follow-up is paused. Nothing goes out until you resume it.",
     "resumed": "The follow-up is resumed.",
@@ -114,7 +114,7 @@ def page(here: Here, patient: Patient, *, revealed: bool = False) -> Response:
             "items": history.items_of(session, patient.id),
             "lines": lines_of(session, here, patient),
         }
-        done = DONE.get(here.query("done"))
+        done = DONE_NOTICES.get(here.query("done"))
         if here.query("done") == "enrolled":
             done = _enrolled(session, here, enrolments) or done
     return here.page(
@@ -210,9 +210,9 @@ def _about(event: AuditEvent, here: Here) -> str:
             at = datetime.fromisoformat(detail["to"])
             about = f"procedure on {moment(at, here.zone_of(event.clinic))}"
         case "patient.changed":
-            about = ", ".join(FIELDS.get(each, each) for each in detail.get("fields", ()))
+            about = ", ".join(PATIENT_FIELDS.get(each, each) for each in detail.get("fields", ()))
         case "patient.address-unusable":
-            about = ADDRESSES[ChannelKind(detail["channel"])]
+            about = ADDRESS_NAMES[ChannelKind(detail["channel"])]
         case "objection.lodged" | "objection.lifted":
             channel = detail.get("channel")
             about = covered_text(channel) if channel in set(ChannelKind) else ""

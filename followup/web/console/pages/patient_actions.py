@@ -17,7 +17,7 @@ from followup.domain.call_outcome import CallOutcome
 from followup.domain.channel import ChannelKind
 from followup.domain.contact import parse_email, parse_mobile
 from followup.domain.errors import InvalidInput, Problem
-from followup.domain.number_confirmation import RETYPED, NumberConfirmation
+from followup.domain.number_confirmation import TYPED_TWICE, NumberConfirmation
 from followup.enrolment import reschedule as changes
 from followup.enrolment.contact_details import correct_contacts
 from followup.enrolment.pause import pause_enrolment, resume_enrolment
@@ -26,7 +26,7 @@ from followup.enrolment.withdraw import withdraw_enrolment
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.patients import Patient
 from followup.web.console.framework.enrolment_form import (
-    WHEN,
+    DATE_FIELD,
     Reading,
     fields_of_check,
     nothing_confirmed,
@@ -38,7 +38,7 @@ from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import CHANGE_PATIENTS, Pages
 from followup.web.console.pages.number_verification import before_test, send_for_patient, wants_test
 from followup.web.console.pages.patient import find, find_enrolment
-from followup.wording.enrolments import ENDINGS
+from followup.wording.enrolments import WITHDRAWAL_REASONS
 
 pages = Pages()
 
@@ -66,10 +66,12 @@ def ask_end(here: Here) -> Response:
 def end(here: Here) -> Response:
     enrolment, form = find_enrolment(here), here.form
     why = form.text("why")
-    problems = [] if why in ENDINGS else [Problem("why", "Choose why the follow-up ends")]
+    problems = (
+        [] if why in WITHDRAWAL_REASONS else [Problem("why", "Choose why the follow-up ends")]
+    )
     try:
         if not problems:
-            told = form.text("reason") or ENDINGS[why]
+            told = form.text("reason") or WITHDRAWAL_REASONS[why]
             withdraw_enrolment(
                 here.app,
                 enrolment.id,
@@ -89,9 +91,9 @@ def ask_time(here: Here) -> Response:
     local = enrolment.procedure_at.astimezone(ZoneInfo(enrolment.zone))
     form = Form.of(at=f"{local:%H:%M}")
     given = {
-        WHEN: (str(local.day),),
-        f"{WHEN}-month": (str(local.month),),
-        f"{WHEN}-year": (str(local.year),),
+        DATE_FIELD: (str(local.day),),
+        f"{DATE_FIELD}-month": (str(local.month),),
+        f"{DATE_FIELD}-year": (str(local.year),),
     }
     return _time_page(here, enrolment, replace(form, values={**form.values, **given}))
 
@@ -103,7 +105,7 @@ def change_time(here: Here) -> Response:
     form = replace(form, values={**form.values, "clinic": (enrolment.clinic,)})
     reading = Reading(here.app, form, here.clinics)
     reading.request()
-    problems = [told for told in reading.problems if told.field in {WHEN, "at"}]
+    problems = [told for told in reading.problems if told.field in {DATE_FIELD, "at"}]
     at = reading.procedure_at
     if problems or at is None:
         return _time_page(here, enrolment, form.refused(*problems))
@@ -139,7 +141,7 @@ def correct(here: Here) -> Response:
         patient.id,
         mobile=mobile,
         email=email,
-        number=RETYPED if mobile else None,
+        number=TYPED_TWICE if mobile else None,
         actor=here.member.actor,
     )
     return here.go(f"/patients/{patient.id}?done={'corrected' if changed else 'unchanged'}")

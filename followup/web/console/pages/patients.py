@@ -23,13 +23,13 @@ from followup.web.console.framework.drafts import begin_draft, find_draft
 from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import SEE_PATIENTS, Pages
-from followup.wording.enrolments import ENROLMENTS
+from followup.wording.enrolments import ENROLMENT_STATES
 
-KIND = "patient search"
-FIELDS = (
+DRAFT_KIND = "patient search"
+SEARCH_FIELDS = (
     "wanted", "state", "since", "since-month", "since-year", "until", "until-month", "until-year",
 )  # fmt: skip
-PAGE = 50
+PAGE_SIZE = 50
 pages = Pages()
 
 
@@ -43,14 +43,14 @@ def seek(here: Here) -> Response:
     form = here.form
     if problems := _date_problems(form):
         return here.page("patients/list.html", form=form.refused(*problems), rows=None)
-    answers = {name: form.values.get(name, ()) for name in FIELDS}
-    draft_id = begin_draft(here.app, here.member.id, kind=KIND, answers=answers)
+    answers = {name: form.values.get(name, ()) for name in SEARCH_FIELDS}
+    draft_id = begin_draft(here.app, here.member.id, kind=DRAFT_KIND, answers=answers)
     return here.go(f"/patients/found/{draft_id}")
 
 
 @pages.get("/patients/found/{draft}", may=SEE_PATIENTS)
 def found(here: Here) -> Response:
-    draft = find_draft(here.app, here.member.id, here.id("draft"), kind=KIND)
+    draft = find_draft(here.app, here.member.id, here.id("draft"), kind=DRAFT_KIND)
     form = Form(values=draft.answers)
     return _page(here, form, path=f"/patients/found/{draft.id}")
 
@@ -60,12 +60,12 @@ def _page(here: Here, form: Form, *, path: str) -> Response:
     sought = replace(_filters(here, form), before=_cursor(here.query("before")))
     with here.app.store.read() as session:
         for way in _ways(here.app.keyring.indexes, sought, form.text("wanted")):
-            rows = list(search_patients(session, way, limit=PAGE + 1))
+            rows = list(search_patients(session, way, limit=PAGE_SIZE + 1))
             if rows:
                 break
-    shown = rows[:PAGE]
+    shown = rows[:PAGE_SIZE]
     _record(here, len(shown))
-    last = shown[-1].Enrolment if len(rows) > PAGE else None
+    last = shown[-1].Enrolment if len(rows) > PAGE_SIZE else None
     return here.page(
         "patients/list.html",
         form=form,
@@ -75,7 +75,7 @@ def _page(here: Here, form: Form, *, path: str) -> Response:
             for row in shown
         ],
         next=f"{path}?before={last.procedure_at:%Y%m%dT%H%M%S%f}_{last.id}" if last else None,
-        states=[("", "Any"), *((key.value, term.label) for key, term in ENROLMENTS.items())],
+        states=[("", "Any"), *((key.value, term.label) for key, term in ENROLMENT_STATES.items())],
     )
 
 
@@ -104,7 +104,7 @@ def _filters(here: Here, form: Form) -> SearchTerms:
     state = form.text("state")
     return SearchTerms(
         clinics=here.clinics,
-        states=(state,) if state in set(ENROLMENTS) else (),
+        states=(state,) if state in set(ENROLMENT_STATES) else (),
         since=instant_at(since, time.min, zone=zone) if since else None,
         until=instant_at(until + timedelta(days=1), time.min, zone=zone) if until else None,
     )

@@ -16,7 +16,7 @@ from followup.enrolment.preview import preview_enrolment
 from followup.messages.view import MessageView
 from followup.patients.records import Person
 from followup.web.console.framework.enrolment_form import (
-    WHEN,
+    DATE_FIELD,
     Reading,
     attribute_field,
     fields_of_check,
@@ -32,7 +32,7 @@ ANYBODY = Person(
     mobile="+447700900000", email="patient@example.com", language="en",
 )  # fmt: skip
 """Somebody who can be reached: whom a sample is for does not matter."""
-DATE = (WHEN, f"{WHEN}-month", f"{WHEN}-year")
+DATE = (DATE_FIELD, f"{DATE_FIELD}-month", f"{DATE_FIELD}-year")
 pages = Pages()
 
 
@@ -97,7 +97,7 @@ def _asked(here: Here, protocol: Protocol) -> tuple[Form, datetime | None, list[
     wrong = [
         told
         for told in reading.problems
-        if told.field in {WHEN, "at"} and "days" not in told.message
+        if told.field in {DATE_FIELD, "at"} and "days" not in told.message
     ]
     return form, reading.procedure_at, wrong
 

@@ -12,7 +12,7 @@ from followup.domain.errors import Conflict, InvalidInput, NotFound, Problem
 from followup.domain.roles import Role
 from followup.staff import members
 from followup.staff.invitations import (
-    LASTS,
+    INVITATION_LIFETIME,
     RESET_LASTS,
     invite_member,
     open_invitations,
@@ -23,15 +23,15 @@ from followup.staff.sessions import last_seen, open_sessions
 from followup.staff.sign_in import sign_out_member
 from followup.store.models.staff import Invitation, Staff
 from followup.web.console.framework.enrolment_form import sentence
-from followup.web.console.framework.forms import EMPTY, Form
+from followup.web.console.framework.forms import EMPTY_FORM, Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import MANAGE, Pages
 from followup.wording.formats import count
 from followup.wording.staff import ROLES
 
-PAGE = 50
+PAGE_SIZE = 50
 EVERYWHERE, SOME = "all", "some"
-DONE = {
+DONE_NOTICES = {
     "changed": "What they may do was changed.",
     "disabled": "The account is switched off. Nobody signs in with it any more.",
     "enabled": "The account is switched on again.",
@@ -47,7 +47,7 @@ def show(here: Here) -> Response:
     page = here.page_number
     with here.app.store.read() as session:
         staff = [one for one in members.all_members(session) if _is_ours(here, one.clinics)]
-        shown = staff[(page - 1) * PAGE : page * PAGE]
+        shown = staff[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
         invitations = [
             one for one in open_invitations(session, here.app) if _is_ours(here, one.clinics)
         ]
@@ -56,13 +56,13 @@ def show(here: Here) -> Response:
         "team/list.html",
         staff=shown,
         previous=f"/team?page={page - 1}" if page > 1 else None,
-        next=f"/team?page={page + 1}" if len(staff) > page * PAGE else None,
+        next=f"/team?page={page + 1}" if len(staff) > page * PAGE_SIZE else None,
         seen=seen,
         invitations=invitations,
         managers=sum(Role.MANAGE in one.roles for one in staff if one.disabled_at is None),
         fewest=members.FEWEST_MANAGERS,
         real_now=here.app.clock.real_now(),
-        done=DONE.get(here.query("done")),
+        done=DONE_NOTICES.get(here.query("done")),
         clinic_names=lambda keys: clinic_names(here, keys),
     )
 
@@ -87,7 +87,7 @@ def send_invite(here: Here) -> Response:
         return _invite_page(here, form.refused(*map(_said, error.problems)))
     except Conflict as error:
         return _invite_page(here, form.refused(Problem("email", sentence(str(error)))))
-    return _link_page(here, token, title="Invitation", lasts=LASTS.days, unit="day")
+    return _link_page(here, token, title="Invitation", lasts=INVITATION_LIFETIME.days, unit="day")
 
 
 @pages.post("/team/invitations/{invitation}/withdraw", may=MANAGE)
@@ -228,7 +228,7 @@ def _link_page(here: Here, token: str, *, title: str, lasts: int, unit: str) -> 
     return here.page("team/link.html", heading=title, link=link, lasts=count(lasts, unit))
 
 
-def _member_page(here: Here, staff: Staff, *, form: Form = EMPTY) -> Response:
+def _member_page(here: Here, staff: Staff, *, form: Form = EMPTY_FORM) -> Response:
     with here.app.store.read() as session:
         found = open_sessions(session, here.app, staff.id)
     return here.page(
@@ -237,7 +237,7 @@ def _member_page(here: Here, staff: Staff, *, form: Form = EMPTY) -> Response:
         form=form,
         is_self=staff.id == here.member.id,
         real_now=here.app.clock.real_now(),
-        done=DONE.get(here.query("done")),
+        done=DONE_NOTICES.get(here.query("done")),
         where=clinic_names(here, staff.clinics),
         sessions=found,
         **_choices(here),

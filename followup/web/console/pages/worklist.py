@@ -26,7 +26,7 @@ from followup.web.console.pages.worklist_items import Matter, find, matter_of
 from followup.worklist import items as worklist
 from followup.worklist.queries import WorklistItemView, belongs, views_of, waiting_items
 
-DONE = {
+DONE_NOTICES = {
     "taken": "Assigned to you.",
     "rang": "The call is recorded.",
     "closed": "Closed.",
@@ -71,7 +71,7 @@ def show(here: Here) -> Response:
         ],
         previous=_address(view, page - 1) if page > 1 else None,
         next=_address(view, page + 1) if found.more else None,
-        done=DONE.get(here.query("done")),
+        done=DONE_NOTICES.get(here.query("done")),
         may_change=here.member.may(CHANGE_PATIENTS),
     )
 
@@ -114,7 +114,7 @@ def _page(here: Here, matter: Matter, *, revealed: bool = False) -> Response:
         by_mail=by_mail,
         clinic=here.app.catalogue.clinics.get(matter.item.clinic),
         zone=here.zone_of(matter.item.clinic),
-        done=DONE.get(here.query("done")),
+        done=DONE_NOTICES.get(here.query("done")),
         may_change=here.member.may(CHANGE_PATIENTS) and matter.item.state != "closed",
     )
 

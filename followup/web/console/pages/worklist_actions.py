@@ -9,7 +9,7 @@ from followup.casework.resend import check_resend
 from followup.domain.call_outcome import CallOutcome
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import InvalidInput, NotFound, Problem
-from followup.domain.number_confirmation import RETYPED
+from followup.domain.number_confirmation import TYPED_TWICE
 from followup.store.models.worklist import WorklistItem
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import CHANGE_PATIENTS, Pages
@@ -90,7 +90,7 @@ def correct(here: Here) -> Response:
         matter.item.id,
         mobile=mobile,
         email=email,
-        number=RETYPED if mobile else None,
+        number=TYPED_TWICE if mobile else None,
         actor=here.member.actor,
     )
     return corrected_page(here, matter, became)

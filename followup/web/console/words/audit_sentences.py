@@ -16,11 +16,11 @@ from followup.patients import records as patients
 from followup.staff.members import all_members
 from followup.store.models.audit import AuditEvent
 from followup.web.console.framework.request import Here
-from followup.wording.audit_verbs import AUDIT_VERBS, ITEM_OPENED, MESSAGE_VERBS, PATIENT
-from followup.wording.channels import ADDRESSES, covered_text
+from followup.wording.audit_verbs import AUDIT_VERBS, ITEM_OPENED, MESSAGE_VERBS, PATIENT_SLOT
+from followup.wording.channels import ADDRESS_NAMES, covered_text
 from followup.wording.failure_reasons import failure_reason_of
 from followup.wording.formats import capital, moment, small, span
-from followup.wording.patients import FIELDS, confirmed_text
+from followup.wording.patients import PATIENT_FIELDS, confirmed_text
 from followup.wording.staff import actor_text
 from followup.wording.worklist import outcome_text
 
@@ -91,8 +91,8 @@ class _Writer:
         plain = ITEM_OPENED[ItemKind(detail["kind"])] if opened else _template(event.action)
         if event.patient_id is None:
             # A list of patients, or a text from a number that nobody is known by.
-            plain = plain.replace(PATIENT, "somebody unknown")
-        before, found, after = plain.partition(PATIENT)
+            plain = plain.replace(PATIENT_SLOT, "somebody unknown")
+        before, found, after = plain.partition(PATIENT_SLOT)
         facts = _Facts(made=self._facts(event, detail))
         return Sentence(
             event=event,
@@ -114,11 +114,11 @@ class _Writer:
     ) -> Mapping[str, Callable[[], str]]:
         here = self._here
         return {
-            "fields": lambda: ", ".join(FIELDS.get(f, f) for f in detail.get("fields", ())),
+            "fields": lambda: ", ".join(PATIENT_FIELDS.get(f, f) for f in detail.get("fields", ())),
             "protocol": lambda: here.protocol_name(detail.get("protocol")),
             "to": lambda: _moment(here, event, detail.get("to")),
             "covered": lambda: covered_text(detail.get("channel")),
-            "address": lambda: ADDRESSES[ChannelKind(str(detail.get("channel")))],
+            "address": lambda: ADDRESS_NAMES[ChannelKind(str(detail.get("channel")))],
             "outcome": lambda: small(outcome_text(detail.get("outcome"))),
             "stopped": lambda: str(detail.get("value") or "everything"),
             "staff": lambda: self._member(event, str(detail.get("staff"))),

@@ -9,11 +9,11 @@ from typing import Any
 from followup.content.languages import staff_name
 from followup.wording import formats
 from followup.wording.approvals import approval_text
-from followup.wording.calls import CALLS, call_text
+from followup.wording.calls import CALL_OUTCOMES, call_text
 from followup.wording.channels import channel_text, covered_text
-from followup.wording.enrolments import ENDINGS, enrolment_term
+from followup.wording.enrolments import WITHDRAWAL_REASONS, enrolment_term
 from followup.wording.failure_reasons import failure_reason_of
-from followup.wording.patients import NEEDS, confirmed_text, need_text
+from followup.wording.patients import READING_NEEDS, confirmed_text, need_text
 from followup.wording.providers import attempt_text, provider_text, report_text
 from followup.wording.reasons import moved_text, reason_text
 from followup.wording.replies import late_reply_text, possible_text
@@ -22,7 +22,7 @@ from followup.wording.states import state_term
 from followup.wording.terms import Colour, Term
 from followup.wording.worklist import (
     CLOSING_CHOICES,
-    OUTCOMES,
+    ITEM_OUTCOMES,
     assignment_text,
     item_term,
     item_to_do,
@@ -68,7 +68,7 @@ def item_label(kind: str, channel: str | None = None) -> str:
     return item_term(kind, channel or None).label
 
 
-FILTERS: dict[str, Callable[..., Any]] = {
+TEMPLATE_FILTERS: dict[str, Callable[..., Any]] = {
     "actor": actor_text,
     "approval_words": approval_text,
     "assignment": assignment_text,
@@ -102,10 +102,10 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "urgency_tag": lambda urgency: tag_of(urgency_term(urgency)),
 }
 
-CHOICES: dict[str, list[tuple[str, ...]]] = {
-    "call": [(outcome.value, text) for outcome, text in CALLS.items()],
-    "close": [(outcome.value, OUTCOMES[outcome]) for outcome in CLOSING_CHOICES],
-    "end": list(ENDINGS.items()),
-    "needs": [(need.value, term.label, term.meaning) for need, term in NEEDS.items()],
+FORM_CHOICES: dict[str, list[tuple[str, ...]]] = {
+    "call": [(outcome.value, text) for outcome, text in CALL_OUTCOMES.items()],
+    "close": [(outcome.value, ITEM_OUTCOMES[outcome]) for outcome in CLOSING_CHOICES],
+    "end": list(WITHDRAWAL_REASONS.items()),
+    "needs": [(need.value, term.label, term.meaning) for need, term in READING_NEEDS.items()],
 }
 """What staff choose from, as templates offer it."""

@@ -17,7 +17,7 @@ FONT = "DejaVu"
 FACE, BOLD = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf"
 MARGIN, KEY, LINE = 18.0, 50.0, 5.0
 GREY, INK = (76, 98, 114), (33, 43, 50)
-KEPT = frozenset("\n\t")
+ALLOWED_CONTROLS = frozenset("\n\t")
 
 
 class _Paper(FPDF):
@@ -107,7 +107,7 @@ def _spelt(letter: str) -> str:
 
 
 def _has(letter: str) -> bool:
-    return letter in KEPT or ord(letter) in _letters()
+    return letter in ALLOWED_CONTROLS or ord(letter) in _letters()
 
 
 def _close(paper: FPDF) -> None:

@@ -10,7 +10,7 @@ import pytest
 from followup.domain.lifecycle import State
 from followup.store.models.audit import AuditEvent
 from followup.web.console.pages import messages as listing
-from followup.web.console.pages.messages import PILLS
+from followup.web.console.pages.messages import STATE_FILTERS
 from tests.support.apps import a_message, clock_of, enrol_one, messages, rows, run_until, sms_of
 from tests.support.people import ENROLLED_AT, SMS
 from tests.support.scripted_channel import refuse
@@ -45,7 +45,7 @@ def pill(page, text):
 
 
 def test_every_state_has_a_pill():
-    told = [state for states in PILLS.values() for state in states]
+    told = [state for states in STATE_FILTERS.values() for state in states]
 
     assert sorted(told) == sorted(State)
 
@@ -126,7 +126,7 @@ def test_beyond_a_thousand_it_says_so_and_stops_counting(sqlite_app, auditor, mo
 
 
 def test_the_table_holds_the_same_choice_and_no_patient(week, auditor, monkeypatch):
-    monkeypatch.setattr(listing, "BATCH", 1)
+    monkeypatch.setattr(listing, "EXPORT_BATCH", 1)
     page = auditor.get("/messages")
     answer = auditor.client.get(HOME + page.links()["Download CSV"])
 

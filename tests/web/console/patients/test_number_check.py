@@ -13,8 +13,8 @@ from followup.consent.objections import lodge_objection_of_address
 from followup.domain.kill_switch import SwitchScope
 from followup.domain.message_kind import MessageKind
 from followup.domain.roles import Role
-from followup.enrolment.number_verification import MOST_WRONG, VALID
-from followup.messages.verification_code import HIDDEN, code_of
+from followup.enrolment.number_verification import CODE_LIFETIME, MOST_WRONG
+from followup.messages.verification_code import HIDDEN_CODE, code_of
 from followup.patients.records import address_index, read_patient
 from followup.providers.twilio.channel import TwilioChannel
 from followup.sending.kill_switches import activate_switch
@@ -200,7 +200,7 @@ def test_a_wrong_code_is_said_and_the_third_is_the_last(sqlite_app, admin):
 def test_a_code_is_good_for_ten_minutes(sqlite_app, admin):
     page = asked(admin)
     tick(sqlite_app)
-    clock_of(sqlite_app).advance(VALID)
+    clock_of(sqlite_app).advance(CODE_LIFETIME)
 
     told = admin.post(page.path, {"code": code(sqlite_app)}, status=422)
 
@@ -336,7 +336,7 @@ def test_a_kill_switch_is_said_at_once_and_holds_what_was_asked_for_before(sqlit
     assert "Sending is stopped by a kill switch" in admin.get(page.path).text
     told = admin.post(f"{page.path}/again", status=422)
     assert told.errors == ["Sending is stopped at the moment: type the number again instead"]
-    clock_of(sqlite_app).advance(VALID)
+    clock_of(sqlite_app).advance(CODE_LIFETIME)
     run_jobs(sqlite_app)
     assert [one.state for one in checks(sqlite_app)] == ["expired"]
 
@@ -387,7 +387,7 @@ def test_the_code_stands_nowhere_but_in_the_sealed_text(sqlite_app, admin, tmp_p
 
     shown = admin.get(f"/messages/{checks(sqlite_app)[0].id}")
 
-    assert f"your code is {HIDDEN}." in shown.text
+    assert f"your code is {HIDDEN_CODE}." in shown.text
     assert re.fullmatch(r"/enrol/[0-9a-f-]{36}/code", page.path)
     for row in [*rows(sqlite_app, NumberCheck), *rows(sqlite_app, AuditEvent)]:
         values = {name: value for name, value in vars(row).items() if name != "id"}

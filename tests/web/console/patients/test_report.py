@@ -94,7 +94,7 @@ def test_it_says_that_the_trail_is_intact_and_notices_when_it_is_not(sqlite_app,
 
 
 def test_many_events_are_checked_when_that_is_asked_for(sqlite_app, joined, told, monkeypatch):
-    monkeypatch.setattr("followup.audit.patient_evidence.QUICKLY", 1)
+    monkeypatch.setattr("followup.audit.patient_evidence.EVENTS_AT_ONCE", 1)
     auditor = joined(Role.AUDIT)
     assert "Intact" not in auditor.get(told).text
 

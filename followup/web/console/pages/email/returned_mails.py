@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from followup.delivery.bounces import confirm_bounce
 from followup.delivery.returned_mails import (
-    PAGE,
+    MAILS_A_PAGE,
     Closing,
     WaitingMail,
     candidates,
@@ -25,7 +25,7 @@ from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import CHANGE_PATIENTS, SEE_PATIENTS, Pages
 from followup.wording.returned_mails import KIND_LABELS, KIND_TO_DO
 
-DONE = {
+DONE_NOTICES = {
     "confirmed": "The e-mail is matched.",
     "dismissed": "Closed. What was kept of the e-mail is deleted.",
 }
@@ -39,15 +39,17 @@ def show(here: Here) -> Response:
     clinics = None if here.member.clinics is None else here.clinics
     with here.app.store.read() as session:
         found = waiting_mails(session, here.app, clinics, page=page)
-    here.record(AuditEntry(action="returned-mails.listed", detail={"shown": len(found[:PAGE])}))
+    here.record(
+        AuditEntry(action="returned-mails.listed", detail={"shown": len(found[:MAILS_A_PAGE])})
+    )
     return here.page(
         "returned-mails.html",
-        mails=found[:PAGE],
+        mails=found[:MAILS_A_PAGE],
         labels=KIND_LABELS,
         previous=f"{PATH}?page={page - 1}" if page > 1 else None,
-        next=f"{PATH}?page={page + 1}" if len(found) > PAGE else None,
+        next=f"{PATH}?page={page + 1}" if len(found) > MAILS_A_PAGE else None,
         zone=here.zone_of(None),
-        done=DONE.get(here.query("done")),
+        done=DONE_NOTICES.get(here.query("done")),
     )
 
 

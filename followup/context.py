@@ -126,9 +126,13 @@ class AppContext(ContentContext):
         """Return who acts, and when: now."""
         return AuditContext.of(actor, self.clock)
 
-    def transact(self, actor: str, work: Callable[[UnitOfWork], Result]) -> Result:
+    def transact(
+        self, actor: str, work: Callable[[UnitOfWork], Result], *, idempotent: bool = False
+    ) -> Result:
         """Run `work` as `actor` in one transaction, again as `Store.transact` says."""
-        return self.store.transact(lambda session: work(UnitOfWork(session, self, self.by(actor))))
+        return self.store.transact(
+            lambda session: work(UnitOfWork(session, self, self.by(actor))), idempotent=idempotent
+        )
 
     def lines(self, kind: ChannelKind) -> tuple[Channel, ...]:
         """Return every account that reaches this kind of address, the first one first."""

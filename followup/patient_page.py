@@ -17,8 +17,10 @@ from sqlalchemy.orm import Session
 from followup.consent.objections import lift_objection, lodge_objection
 from followup.content.advice import Advice, Piece
 from followup.context import AppContext, UnitOfWork
+from followup.domain import actors
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
+from followup.domain.consent import ObjectionSource
 from followup.domain.errors import InvalidInput, NotFound
 from followup.domain.lifecycle import ONGOING_STATES, EnrolmentState
 from followup.domain.needs import ReadingNeed
@@ -32,9 +34,6 @@ from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 from followup.store.models.patients import Objection, Patient
 
-ACTOR = "patient"
-SOURCE = "link"
-CARRIER = "carrier"
 MOST_COMING = 4
 UNSEEN = frozenset({Reason.ALREADY_PAST, Reason.RESCHEDULED})
 """Reasons of messages whose advice is not this patient's, or not at that time."""
@@ -147,7 +146,7 @@ def change_choice(app: AppContext, token: str, choice: str, *, languages: Sequen
         else:
             raise InvalidInput.of("do", "this is not one of the choices")
 
-    app.transact(ACTOR, work)
+    app.transact(actors.PATIENT, work)
 
 
 def _clinic(app: AppContext, enrolment: Enrolment) -> Clinic:
@@ -212,23 +211,31 @@ def _standing(session: Session, enrolment: Enrolment, patient: Patient) -> list[
 
 def _stopped_by(in_force: Sequence[Objection], channel: ChannelKind) -> str | None:
     sources = [one.source for one in in_force if one.channel in {None, channel.value}]
-    return CARRIER if CARRIER in sources else next(iter(sources), None)
+    return (
+        ObjectionSource.CARRIER if ObjectionSource.CARRIER in sources else next(iter(sources), None)
+    )
 
 
 def _change_messages(
     unit: UnitOfWork, patient: Patient, channel: ChannelKind, *, stop: bool
 ) -> None:
     if stop:
-        lodge_objection(unit.session, unit.by, patient=patient, channel=channel, source=SOURCE)
+        lodge_objection(
+            unit.session, unit.by, patient=patient, channel=channel, source=ObjectionSource.LINK
+        )
         return
     in_force = open_objections(unit.session, patient_ids=[patient.id], contact_indexes=[])
     to_all = any(objection.channel is None for objection in in_force)
-    if not lift_objection(unit.session, unit.by, patient=patient, source=SOURCE, channel=channel):
+    if not lift_objection(
+        unit.session, unit.by, patient=patient, source=ObjectionSource.LINK, channel=channel
+    ):
         return
     if to_all:
         # They stopped everything, and want this much of it again.
         for other in set(ChannelKind) - {channel}:
-            lodge_objection(unit.session, unit.by, patient=patient, channel=other, source=SOURCE)
+            lodge_objection(
+                unit.session, unit.by, patient=patient, channel=other, source=ObjectionSource.LINK
+            )
     plan_again(unit, patient_id=patient.id)
 
 

@@ -10,12 +10,13 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, or_, select, tuple_
 from sqlalchemy.orm import Session
 
+from followup.domain import actors
 from followup.store.models.audit import AuditEvent
 from followup.store.models.patients import Patient
 
 NAMED = ("web:", "cli:", "api:")
 """How the actors begin who have names."""
-OUTSIDE = ("patient", "provider")
+OUTSIDE = (actors.PATIENT, actors.PROVIDER)
 """The other actors that are not the service itself."""
 
 

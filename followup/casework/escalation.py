@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext, UnitOfWork
+from followup.domain import actors
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import ChannelError
 from followup.providers.interface import Outgoing
@@ -25,7 +26,6 @@ from followup.store.engine.types import new_id
 from followup.store.models.worklist import Escalation, WorklistItem
 from followup.worklist.items import entry_of
 
-ACTOR = "sweeper"
 NOTICE_ROUTES = ("sms", "email", "webhook")
 TOLD_AGAIN_AFTER = {1: timedelta(minutes=15), 2: timedelta(hours=4), 3: timedelta(hours=24)}
 """After how long an item that is still open is told again, by urgency."""
@@ -54,7 +54,7 @@ def _escalate(app: AppContext, *, limit: int) -> int:
             _escalate_one(unit, item)
         return len(overdue)
 
-    return app.transact(ACTOR, work)
+    return app.transact(actors.SWEEPER, work)
 
 
 def _escalate_one(unit: UnitOfWork, item: WorklistItem) -> None:
@@ -89,7 +89,7 @@ def tell_due(app: AppContext, *, limit: int = ESCALATION_BATCH) -> int:
 
 
 def _claim(session: Session, app: AppContext, *, limit: int) -> list[tuple[UUID, str, UUID]]:
-    by = app.by(ACTOR)
+    by = app.by(actors.SWEEPER)
     due = session.scalars(
         select(Escalation)
         .where(Escalation.state == "due", Escalation.next_try_real_at <= by.real_at)
@@ -111,7 +111,7 @@ def _settle(session: Session, *, app: AppContext, escalation_id: UUID, error: st
     one.state, one.error = ("done" if error is None else "failed"), error
     item = session.get_one(WorklistItem, one.item_id)
     told = {"time": one.time, "route": one.route, "told": error is None, "tries": one.tries}
-    record_event(session, app.by(ACTOR), entry_of(item, "worklist.told", **told))
+    record_event(session, app.by(actors.SWEEPER), entry_of(item, "worklist.told", **told))
 
 
 def _tell(app: AppContext, escalation_id: UUID, route: str, item_id: UUID) -> str | None:

@@ -43,20 +43,20 @@ def log_call(
     With `others`, those of the same kind about the same patient are closed with it.
     """
 
-    def work(session: Session) -> None:
-        by, item = app.by(actor), _open_item(session, item_id)
+    def work(unit: UnitOfWork) -> None:
+        item = _open_item(unit.session, item_id)
         add_call(
-            UnitOfWork(session, app, by),
+            unit,
             _patient_of(item),
             outcome=outcome,
             note=note,
             item_id=item.id,
         )
         if done:
-            for one in (item.id, *(others_like(session, item) if others else ())):
-                close_item_in(UnitOfWork(session, app, by), one, outcome="rang")
+            for one in (item.id, *(others_like(unit.session, item) if others else ())):
+                close_item_in(unit, one, outcome="rang")
 
-    app.store.transact(work)
+    app.transact(actor, work)
 
 
 def settle_item(
@@ -64,12 +64,12 @@ def settle_item(
 ) -> None:
     """Close an item, and with `others` those of the same kind about the same patient."""
 
-    def work(session: Session) -> None:
-        by, item = app.by(actor), _open_item(session, item_id)
-        for one in (item.id, *(others_like(session, item) if others else ())):
-            close_item_in(UnitOfWork(session, app, by), one, outcome=outcome, note=note)
+    def work(unit: UnitOfWork) -> None:
+        item = _open_item(unit.session, item_id)
+        for one in (item.id, *(others_like(unit.session, item) if others else ())):
+            close_item_in(unit, one, outcome=outcome, note=note)
 
-    app.store.transact(work)
+    app.transact(actor, work)
 
 
 def others_like(session: Session, item: WorklistItem) -> Sequence[UUID]:
@@ -114,25 +114,24 @@ def correct_contact(
     One transaction: the address, the advice that is planned anew, and the items.
     """
 
-    def work(session: Session) -> CorrectedContact:
-        by, patient_id = app.by(actor), _patient_of(_open_item(session, item_id))
-        changed = correct_contacts_in(
-            UnitOfWork(session, app, by), patient_id, mobile=mobile, email=email, number=number
-        )
+    def work(unit: UnitOfWork) -> CorrectedContact:
+        patient_id = _patient_of(_open_item(unit.session, item_id))
+        changed = correct_contacts_in(unit, patient_id, mobile=mobile, email=email, number=number)
         if not changed:
             return CorrectedContact(changed=False, settled=False)
-        settled = _planned_anew(session, patient_id)
+        settled = _planned_anew(unit.session, patient_id)
         for one in settled:
-            close_item_in(UnitOfWork(session, app, by), one, outcome="corrected")
+            close_item_in(unit, one, outcome="corrected")
         return CorrectedContact(changed=True, settled=item_id in settled)
 
-    return app.store.transact(work)
+    return app.transact(actor, work)
 
 
 def resend_by_email(app: AppContext, item_id: UUID, *, actor: str) -> UUID:
     """Send an item's message by e-mail and close the item; return the new message's id."""
 
-    def work(session: Session) -> UUID:
+    def work(unit: UnitOfWork) -> UUID:
+        session = unit.session
         item = _open_item(session, item_id)
         if item.message_id is None:
             raise Conflict("There is no message to send.")
@@ -145,10 +144,10 @@ def resend_by_email(app: AppContext, item_id: UUID, *, actor: str) -> UUID:
                 _mail(session, app, other.id, actor=actor)
                 done = settle_item_occurrence(session, item, other.id)
         if done:
-            close_item_in(UnitOfWork(session, app, app.by(actor)), item.id, outcome="sent-by-email")
+            close_item_in(unit, item.id, outcome="sent-by-email")
         return new
 
-    return app.store.transact(work)
+    return app.transact(actor, work)
 
 
 def _mail(session: Session, app: AppContext, message_id: UUID, *, actor: str) -> UUID:

@@ -29,9 +29,9 @@ def lodge_objection(
 ) -> bool:
     """Keep a patient's objection and cancel what it covers; return False if it was there already.
 
-    `channel` None means every channel. `source` is where the objection came from: `sms`, `link`,
-    `carrier`, `complaint`, `staff`. The address itself is noted too, so that it holds however often
-    and under whichever name it is enrolled again. `at` is when it was said, by default now.
+    `channel` None means every channel. `source` is an `ObjectionSource`. The address itself is
+    noted too, so that it holds however often and under whichever name it is enrolled again. `at`
+    is when it was said, by default now.
     """
     wanted = None if channel is None else channel.value
     in_force = open_objections(session, patient_ids=[patient.id], contact_indexes=[])

@@ -32,8 +32,10 @@ from followup.delivery.returned_mails import (
     keep_mail,
     settled_before,
 )
+from followup.domain import actors
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
+from followup.domain.consent import ObjectionSource
 from followup.domain.errors import NotFound
 from followup.domain.item_kind import ItemKind
 from followup.domain.triage.triage import sort_reply
@@ -52,7 +54,6 @@ from followup.store.models.messages import Attempt, Message
 from followup.store.models.patients import Patient
 from followup.worklist.items import NewItem, open_item
 
-ACTOR = "provider"
 COMPLAINT = "complaint"
 UNKNOWN_CODE = "5.0.0"
 NEWS = frozenset({DSN_DELAYED, "delivered", "relayed", "expanded"})
@@ -165,7 +166,7 @@ def _ask_to_read(app: AppContext, about: _About, mail_id: UUID, *, words: str) -
             ),
         )
 
-    app.transact(ACTOR, work)
+    app.transact(actors.PROVIDER, work)
 
 
 def _outcome(mail: ReturnedMail, about: _About | None, status: RecipientStatus | None) -> TakenMail:
@@ -205,9 +206,9 @@ def fail_message(app: AppContext, about: _About, *, code: str, blames_address: b
 def take_objection(app: AppContext, about: _About) -> None:
     """Take a complaint for what it says: no more e-mails."""
     app.transact(
-        ACTOR,
+        actors.PROVIDER,
         lambda unit: recipient_at_fault(
-            unit, about.attempt_id, code=COMPLAINT, opted_out=True, source=COMPLAINT
+            unit, about.attempt_id, code=COMPLAINT, opted_out=True, source=ObjectionSource.COMPLAINT
         ),
     )
 

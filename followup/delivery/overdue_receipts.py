@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from followup.context import AppContext, UnitOfWork
 from followup.delivery.reconcile import LookupResult, ask_provider
+from followup.domain import actors
 from followup.domain.channel import ChannelKind
 from followup.domain.item_kind import ItemKind
 from followup.domain.lifecycle import State
@@ -23,7 +24,6 @@ from followup.store.message_state import state_is
 from followup.store.models.messages import Attempt, Message
 from followup.worklist.items import NewItem, open_item
 
-ACTOR = "reconciler"
 ASK_AGAIN = timedelta(minutes=5)
 """How long (real time) to leave a provider alone that could not say how a message fares."""
 
@@ -45,7 +45,7 @@ def chase_overdue_receipts(app: AppContext, *, limit: int = 50) -> int:
         kind = ChannelKind(row.channel)
         line = app.line_of(kind, provider=row.provider, account=row.account)
         answer = ask_provider(line, row.attempt_id, partial(_poll, row.provider_id))
-        app.store.transact(partial(_chase, app=app, chased=row, answer=answer))
+        app.transact(actors.RECONCILER, partial(_chase, chased=row, answer=answer))
     return len(overdue)
 
 
@@ -93,24 +93,24 @@ def _latest_taken(session: Session, message_ids: Sequence[UUID]) -> Sequence[_Ta
     return [*map(_Taken._make, found)]
 
 
-def _chase(session: Session, *, app: AppContext, chased: _Taken, answer: LookupResult) -> None:
-    by = app.by(ACTOR)
+def _chase(unit: UnitOfWork, *, chased: _Taken, answer: LookupResult) -> None:
+    session = unit.session
     (row,) = lock_attempts(session, [chased.attempt_id])
     if row.state != State.SENT.value:
         return
     if isinstance(answer, ProviderReport):
-        apply_report(UnitOfWork(session, app, by), row, answer)
+        apply_report(unit, row, answer)
     message = session.get_one(Message, row.message_id, populate_existing=True)
     if message.state != State.SENT.value:
         return
-    if isinstance(answer, CannotTell) and by.at < message.not_after:
+    if isinstance(answer, CannotTell) and unit.by.at < message.not_after:
         # The provider did not answer: ask again while an answer still helps.
-        _put_off(session, message.id, until=app.clock.after_real(ASK_AGAIN))
+        _put_off(session, message.id, until=unit.app.clock.after_real(ASK_AGAIN))
         return
     # It stays `sent`: nothing is known against it. But it is asked about once only.
     _put_off(session, message.id, until=None)
     open_item(
-        UnitOfWork(session, app, by),
+        unit,
         NewItem.of_message(message, kind=ItemKind.NO_RECEIPT, cause=Reason.NO_RECEIPT),
     )
 

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, literal, or_, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from followup.context import AppContext, UnitOfWork
+from followup.domain import actors
 from followup.domain.reasons import Reason
 from followup.messages.provider_report import apply_report, correct_account, lock_attempts
 from followup.providers.interface import ProviderReport, ReportedStatus
@@ -18,7 +19,6 @@ from followup.store.engine.types import new_id
 from followup.store.engine.upsert import insert_new
 from followup.store.models.messages import Attempt, Receipt
 
-ACTOR = "provider"
 MAX_PROVIDER_ID, MAX_CODE, MAX_REASON = 320, 40, 300
 
 
@@ -58,16 +58,16 @@ def take_receipt(
     parked, and applied when it is. Never raises for what a receipt says.
     """
     told = _cut_to_size(report)
-    return app.store.transact(
-        lambda session: _take(
-            session,
-            app,
+    return app.transact(
+        actors.PROVIDER,
+        lambda unit: _take(
+            unit,
             told,
             provider=provider,
             account=account,
             message_id=message_id,
             attempt_id=attempt_id,
-        )
+        ),
     )
 
 
@@ -125,19 +125,18 @@ _KNOWN_BY_NOW = select(_PARKED.c.receipt_id, _PARKED.c.attempt_id).order_by(
 
 
 def _apply_one(app: AppContext, receipt_id: UUID, attempt_id: UUID) -> None:
-    def work(session: Session) -> None:
-        receipt = session.get_one(Receipt, receipt_id, with_for_update={"key_share": True})
+    def work(unit: UnitOfWork) -> None:
+        receipt = unit.session.get_one(Receipt, receipt_id, with_for_update={"key_share": True})
         if receipt.attempt_id is None:
             receipt.attempt_id = attempt_id
-            correct_account(session, app, attempt_id, account=receipt.account)
-            _apply(UnitOfWork(session, app, app.by(ACTOR)), attempt_id, _report_of(receipt))
+            correct_account(unit.session, app, attempt_id, account=receipt.account)
+            _apply(unit, attempt_id, _report_of(receipt))
 
-    app.store.transact(work)
+    app.transact(actors.PROVIDER, work)
 
 
 def _take(
-    session: Session,
-    app: AppContext,
+    unit: UnitOfWork,
     report: ProviderReport,
     *,
     provider: str,
@@ -145,7 +144,7 @@ def _take(
     message_id: UUID | None,
     attempt_id: UUID | None,
 ) -> TakenReceipt:
-    by = app.by(ACTOR)
+    session, by = unit.session, unit.by
     found = _attempt_of(
         session, report, provider=provider, message_id=message_id, attempt_id=attempt_id
     )
@@ -174,8 +173,8 @@ def _take(
     if attempt is None:
         return TakenReceipt.PARKED
     if is_presumed:
-        correct_account(session, app, attempt, account=account)
-    _apply(UnitOfWork(session, app, by), attempt, report)
+        correct_account(session, unit.app, attempt, account=account)
+    _apply(unit, attempt, report)
     return TakenReceipt.APPLIED
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext, UnitOfWork
+from followup.domain import actors
 from followup.domain.attempt_outcome import AttemptOutcome
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import WrongMasterKey
@@ -44,7 +45,6 @@ from followup.store.models.messages import Attempt, Message
 from followup.store.models.patients import Patient
 from followup.worklist.items import NewItem, open_item
 
-ACTOR = "reconciler"
 LOOK_EVERY = timedelta(seconds=15)
 """How long to wait between two looks for one attempt, in real time; at least."""
 ASK_AFTER = timedelta(hours=1)
@@ -129,8 +129,9 @@ def _commit(
     line: Channel | None,
 ) -> None:
     try:
-        app.store.transact(
-            partial(_apply, app=app, sought=row, answer=answer, asked_at=asked_at, line=line)
+        app.transact(
+            actors.RECONCILER,
+            partial(_apply, sought=row, answer=answer, asked_at=asked_at, line=line),
         )
     except IntegrityError:
         # Another look gave the same provider id to another message a moment ago: the next look
@@ -156,7 +157,7 @@ def ask_provider(
 
 def _take(session: Session, app: AppContext, *, limit: int) -> Sequence[_Unsettled]:
     """Claim unknown messages for a look by putting their next look ahead; return their attempts."""
-    by = app.by(ACTOR)
+    by = app.by(actors.RECONCILER)
     ids = session.scalars(
         select(Message.id)
         .where(state_is(State.UNKNOWN), Message.lease_until <= by.real_at)
@@ -241,26 +242,24 @@ def _look(app: AppContext, row: _Unsettled, channel: Channel) -> LookupResult:
 
 
 def _apply(
-    session: Session,
+    unit: UnitOfWork,
     *,
-    app: AppContext,
     sought: _Unsettled,
     answer: LookupResult,
     asked_at: datetime,
     line: Channel | None,
 ) -> None:
-    by = app.by(ACTOR)
-    (row,) = lock_attempts(session, [sought.attempt_id])
+    (row,) = lock_attempts(unit.session, [sought.attempt_id])
     if row.state != State.UNKNOWN.value or not row.latest:
         return
     if isinstance(answer, ProviderReport):
         if line is not None and line.account != sought.account:
-            correct_account(session, app, row.attempt_id, account=line.account)
-        apply_report(UnitOfWork(session, app, by), row, answer)
+            correct_account(unit.session, unit.app, row.attempt_id, account=line.account)
+        apply_report(unit, row, answer)
     elif isinstance(answer, Absent):
-        _absent(UnitOfWork(session, app, by), row, asked_at=asked_at)
+        _absent(unit, row, asked_at=asked_at)
     else:
-        _cannot_tell(UnitOfWork(session, app, by), row)
+        _cannot_tell(unit, row)
 
 
 def _absent(unit: UnitOfWork, row: LockedAttempt, *, asked_at: datetime) -> None:
@@ -340,4 +339,4 @@ def abandon_sending(app: AppContext, *, limit: int = 500) -> int:
         )
         return len(moved)
 
-    return app.transact(ACTOR, work)
+    return app.transact(actors.RECONCILER, work)

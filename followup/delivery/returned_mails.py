@@ -19,6 +19,7 @@ from sqlalchemy import ColumnElement, func, literal_column, select, update
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext, UnitOfWork
+from followup.domain import actors
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import Conflict, NotFound
 from followup.domain.lifecycle import State
@@ -31,7 +32,6 @@ from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
 from followup.store.models.returned_mails import PLACE_LENGTH, ReturnedMail
 
-ACTOR = "provider"
 CONTENT_COLUMN = "returned_mails.content"
 MOST_RECIPIENTS = 5
 LONGEST_WORDS = 4000
@@ -134,7 +134,7 @@ def settled_before(app: AppContext, digest: bytes, *, place: str | None) -> Take
     if found is None:
         return None
     if place is not None and found.place != place:
-        by = app.by(ACTOR)
+        by = app.by(actors.PROVIDER)
         app.store.transact(lambda session: _note_copy(session, by, digest, place), idempotent=True)
     return TakenMail(found.outcome)
 
@@ -144,7 +144,7 @@ def keep_mail(app: AppContext, mail: NewMail) -> UUID:
 
     One that waited and is matched by now waits no more.
     """
-    by, row_id = app.by(ACTOR), new_id(app.clock.real_now())
+    by, row_id = app.by(actors.PROVIDER), new_id(app.clock.real_now())
     has_room = mail.content is not None and _has_room(app)
     content = json.dumps(asdict(mail.content)) if mail.content and has_room else None
     row = {

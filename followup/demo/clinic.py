@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 from followup.clock import SteppingClock
 from followup.context import AppContext
 from followup.demo.cast import BOTH_CHANNELS, LONDON, TEXTS_ONLY
+from followup.domain import actors
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import FollowupError
 from followup.domain.lifecycle import State
@@ -38,7 +39,6 @@ EVERY = timedelta(hours=5)
 A_WHILE = timedelta(seconds=15)
 """The sandbox reports within this time on what it took."""
 MOST_TICKS = 20
-ACTOR = "demo"
 OPENS, CLOSES, SATURDAY = 9, 17, 5
 
 FIRST = ("Ada", "Bernard", "Carys", "Dilip", "Edith", "Frank", "Grace", "Huw", "Ines", "Jowan")
@@ -71,13 +71,13 @@ class Clinic:
         request = patient(serial, procedure_at=at - timedelta(minutes=30))
         try:
             # A number that comes round again may have been stopped: here is nobody to ask.
-            made = enrol(self.app, request, actor=ACTOR, asks=False)
+            made = enrol(self.app, request, actor=actors.DEMO, asks=False)
         except FollowupError as error:
             # Numbers come round again after some hundreds: that is no reason to stop.
             log.info("demo.not_enrolled", cause=type(error).__name__)
             return
         if serial % CYCLE == 15:  # noqa: PLR2004 - one in the cycle is paused
-            pause_enrolment(self.app, made.enrolment_id, actor=ACTOR)
+            pause_enrolment(self.app, made.enrolment_id, actor=actors.DEMO)
         if (said := SAID.get(serial % CYCLE)) and request.person.mobile:
             self.replies.append((at + timedelta(hours=21), request.person.mobile, said))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from followup.context import AppContext
+from followup.domain import actors
 from followup.domain.roles import EVERY_ROLE
 from followup.staff.members import MemberDetails, find_member_by_email, insert_member
 
@@ -16,7 +17,7 @@ DEMO_MEMBER = MemberDetails(
 def add_demo_member(app: AppContext) -> None:
     """Make the account; nobody can sign in to it with a password."""
     with app.store.write() as session:
-        insert_member(session, app.by("demo"), DEMO_MEMBER, password_hash=None)
+        insert_member(session, app.by(actors.DEMO), DEMO_MEMBER, password_hash=None)
 
 
 def find_demo_member(app: AppContext) -> UUID | None:

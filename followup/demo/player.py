@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, exists, func, select
 from followup.clock import SteppingClock
 from followup.context import AppContext
 from followup.demo.cast import DEMO_CAST, END, Part
+from followup.domain import actors
 from followup.domain.errors import FollowupError
 from followup.domain.lifecycle import State
 from followup.enrolment.enrol import enrol
@@ -86,7 +87,7 @@ class Player:
                 )
 
     def _enrol(self, part: Part) -> None:
-        self.enrolments[part.key] = enrol(self.app, part.request(), actor="demo").enrolment_id
+        self.enrolments[part.key] = enrol(self.app, part.request(), actor=actors.DEMO).enrolment_id
 
     def _stop(self, part: Part) -> None:
         assert part.mobile is not None  # noqa: S101 - only those who have one text
@@ -97,7 +98,7 @@ class Player:
 
     def _move(self, part: Part) -> None:
         assert part.moved is not None  # noqa: S101 - only those who are moved
-        reschedule(self.app, self.enrolments[part.key], part.moved[1], actor="demo")
+        reschedule(self.app, self.enrolments[part.key], part.moved[1], actor=actors.DEMO)
 
     def _next_moment(self, script: list[Event]) -> datetime | None:
         with self.app.store.read() as session:

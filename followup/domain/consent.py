@@ -10,9 +10,23 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from followup.domain.channel import ChannelKind
+
+
+class ObjectionSource(StrEnum):
+    """From where an objection came, or the wish to lift one."""
+
+    SMS = "sms"
+    LINK = "link"
+    """A page that a message of ours linked to."""
+    CARRIER = "carrier"
+    COMPLAINT = "complaint"
+    """A report of spam by whoever got an e-mail."""
+    STAFF = "staff"
+
 
 # The first line holds the words at which carriers and Twilio stop a number by themselves
 # (https://help.twilio.com/articles/223134027); the others are how people put the same request.

@@ -45,17 +45,17 @@ def enrol_all(
     """
     checked = [check_request(app, request) for request in requests]
 
-    def work(session: Session) -> list[Enrolled]:
-        in_force = objections_to(session, app, requests)
-        fresh = _fresh(session, app, checked)
-        enrolled = _enrol_fresh(session, app, fresh, in_force, actor=actor)
+    def work(unit: UnitOfWork) -> list[Enrolled]:
+        in_force = objections_to(unit.session, app, requests)
+        fresh = _fresh(unit.session, app, checked)
+        enrolled = _enrol_fresh(unit, fresh, in_force)
         done = dict(zip(fresh, enrolled, strict=True))
         return [
-            done.get(place) or enrol_in(session, app, each, actor=actor, in_force=in_force)
+            done.get(place) or enrol_in(unit, each, in_force=in_force)
             for place, each in enumerate(checked)
         ]
 
-    return app.store.transact(work)
+    return app.transact(actor, work)
 
 
 def enrol_all_again(app: AppContext, request: EnrolmentRequest, *, actor: str) -> Enrolled:
@@ -91,14 +91,12 @@ def _fresh(
 
 
 def _enrol_fresh(
-    session: Session,
-    app: AppContext,
+    unit: UnitOfWork,
     fresh: Mapping[int, CheckedEnrolment],
     in_force: ObjectionsInForce,
-    *,
-    actor: str,
 ) -> list[Enrolled]:
-    by, all_checked = app.by(actor), list(fresh.values())
+    session, app, by = unit.session, unit.app, unit.by
+    all_checked = list(fresh.values())
     people = [
         patients.add_patient(
             session, app.keyring, each.request.person, clinic=each.request.clinic, at=by.at
@@ -115,18 +113,18 @@ def _enrol_fresh(
     session.flush()
     pairs = list(zip(enrolments, all_checked, strict=True))
     timelines = [timeline_of(*pair) for pair in pairs]
-    add_generations(UnitOfWork(session, app, by), timelines)
+    add_generations(unit, timelines)
     record_events(session, by, (new_enrolments(*pair) for pair in pairs))
-    ask_to_call(UnitOfWork(session, app, by), timelines)
+    ask_to_call(unit, timelines)
     for enrolment, patient, each in zip(enrolments, people, all_checked, strict=True):
         needs = each.request.person.needs
         if needs:
-            ask_for_help(UnitOfWork(session, app, by), patient, needs, enrolment_id=enrolment.id)
+            ask_for_help(unit, patient, needs, enrolment_id=enrolment.id)
     return [
         Enrolled(
             enrolment_id=enrolment.id,
             created=True,
-            objection=heed_objections(UnitOfWork(session, app, by), enrolment, patient, in_force),
+            objection=heed_objections(unit, enrolment, patient, in_force),
         )
         for enrolment, patient in zip(enrolments, people, strict=True)
     ]

@@ -153,9 +153,7 @@ def enrol(app: AppContext, request: EnrolmentRequest, *, actor: str, asks: bool 
     checked = check_request(app, request)
     # Where somebody enrols the same patient at the same moment, `transact` runs it again, and then
     # theirs is there to be found.
-    return app.store.transact(
-        lambda session: enrol_in(session, app, checked, actor=actor, asks=asks)
-    )
+    return app.transact(actor, lambda unit: enrol_in(unit, checked, asks=asks))
 
 
 def dry_run(
@@ -210,16 +208,14 @@ def objections_to(
 
 
 def enrol_in(
-    session: Session,
-    app: AppContext,
+    unit: UnitOfWork,
     checked: CheckedEnrolment,
     *,
-    actor: str,
     in_force: ObjectionsInForce | None = None,
     asks: bool = True,
 ) -> Enrolled:
     """Enrol a patient within a transaction; raises what `enrol` does, but for `InvalidInput`."""
-    request, by = checked.request, app.by(actor)
+    session, app, request = unit.session, unit.app, checked.request
     if in_force is None:
         in_force = objections_to(session, app, [request])
     patient = patients.find_by_identity(
@@ -228,20 +224,18 @@ def enrol_in(
     already = _already(session, app, checked, patient, in_force)
     if already is not None:
         return already
-    patient = _write_patient(UnitOfWork(session, app, by), patient, request)
-    keep_confirmed(UnitOfWork(session, app, by), patient, request.number)
-    enrolment = new_enrolment(app, checked, patient, by=by)
+    patient = _write_patient(unit, patient, request)
+    keep_confirmed(unit, patient, request.number)
+    enrolment = new_enrolment(app, checked, patient, by=unit.by)
     session.add(enrolment)
     session.flush()
     timelines = [timeline_of(enrolment, checked)]
-    add_generations(UnitOfWork(session, app, by), timelines)
-    record_event(session, by, new_enrolments(enrolment, checked))
-    ask_to_call(UnitOfWork(session, app, by), timelines)
+    add_generations(unit, timelines)
+    record_event(session, unit.by, new_enrolments(enrolment, checked))
+    ask_to_call(unit, timelines)
     needs = request.person.needs
-    ask_for_help(UnitOfWork(session, app, by), patient, needs, enrolment_id=enrolment.id)
-    objection = heed_objections(
-        UnitOfWork(session, app, by), enrolment, patient, in_force, asks=asks
-    )
+    ask_for_help(unit, patient, needs, enrolment_id=enrolment.id)
+    objection = heed_objections(unit, enrolment, patient, in_force, asks=asks)
     return Enrolled(enrolment_id=enrolment.id, created=True, objection=objection)
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import and_, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext, UnitOfWork
+from followup.domain import actors
 from followup.domain.lifecycle import ONGOING_STATES, UNSENT_STATES, EnrolmentState, State
 from followup.domain.protocols.timeline import PlannedMessage
 from followup.store.audit_log import AuditContext, AuditEntry, record_events
@@ -26,7 +27,6 @@ from followup.store.message_state import state_is
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 
-ACTOR = "sweeper"
 FINISH_BATCH = 200
 LOOK_AGAIN = timedelta(minutes=1)
 """How long (real time) one is left alone that another sweep has still to settle something of."""
@@ -91,7 +91,7 @@ def finish_enrolments(app: AppContext, *, limit: int = FINISH_BATCH) -> int:
         )
         return len(due)
 
-    return app.transact(ACTOR, work)
+    return app.transact(actors.SWEEPER, work)
 
 
 def _lock_due(session: Session, by: AuditContext, *, limit: int) -> Sequence[_Ongoing]:

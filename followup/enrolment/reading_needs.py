@@ -11,6 +11,7 @@ from uuid import UUID
 from followup.consent.objections import lodge_objection
 from followup.context import UnitOfWork
 from followup.domain.channel import ChannelKind
+from followup.domain.consent import ObjectionSource
 from followup.domain.item_kind import ItemKind
 from followup.domain.needs import ReadingNeed
 from followup.domain.reasons import Reason
@@ -18,8 +19,6 @@ from followup.patients.records import needs_of, set_needs
 from followup.store.audit_log import AuditEntry, record_event
 from followup.store.models.patients import Patient
 from followup.worklist.items import NewItem, open_item
-
-SOURCE = "staff"
 
 
 def change_needs(
@@ -46,7 +45,11 @@ def change_needs(
     )
     if ReadingNeed.NO_TEXTS in needs - before:
         lodge_objection(
-            unit.session, unit.by, patient=patient, channel=ChannelKind.SMS, source=SOURCE
+            unit.session,
+            unit.by,
+            patient=patient,
+            channel=ChannelKind.SMS,
+            source=ObjectionSource.STAFF,
         )
     ask_for_help(unit, patient, needs - before, enrolment_id=enrolment_id)
     return True

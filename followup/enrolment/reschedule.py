@@ -65,9 +65,7 @@ def reschedule(
     that has finished is active again where something is to come. Raises `NotFound`, `InvalidInput`
     for a time that enrolment would refuse, and `Conflict` for an enrolment that was withdrawn.
     """
-    return app.store.transact(
-        lambda session: _reschedule(session, app, enrolment_id, procedure_at, actor=actor)
-    )
+    return app.transact(actor, lambda unit: _reschedule(unit, enrolment_id, procedure_at))
 
 
 def preview_reschedule(app: AppContext, enrolment_id: UUID, procedure_at: datetime) -> Rescheduled:
@@ -77,12 +75,10 @@ def preview_reschedule(app: AppContext, enrolment_id: UUID, procedure_at: dateti
         return _replan(session, app, enrolment, procedure_at)
 
 
-def _reschedule(
-    session: Session, app: AppContext, enrolment_id: UUID, procedure_at: datetime, *, actor: str
-) -> Rescheduled:
-    by = app.by(actor)
+def _reschedule(unit: UnitOfWork, enrolment_id: UUID, procedure_at: datetime) -> Rescheduled:
+    session, by = unit.session, unit.by
     enrolment = find_enrolment_for_change(session, enrolment_id, lock=True)
-    changed = _replan(session, app, enrolment, procedure_at)
+    changed = _replan(session, unit.app, enrolment, procedure_at)
     procedure_at = procedure_at.astimezone(UTC)
     clash = session.scalar(
         select(Enrolment.id).where(
@@ -97,7 +93,7 @@ def _reschedule(
         raise AlreadyEnrolled(clash)
     before = enrolment.procedure_at
     _write(
-        UnitOfWork(session, app, by),
+        unit,
         enrolment,
         changed,
         procedure_at=procedure_at,

@@ -35,10 +35,9 @@ def withdraw_enrolment(
         raise InvalidInput.of("reason", "say why, in a few words: they are kept, sealed")
     if len(reason) > MAX_REASON:
         raise InvalidInput.of("reason", f"use at most {MAX_REASON} characters")
-    return app.store.transact(
-        lambda session: _withdraw(
-            session, app, enrolment_id, reason=reason.strip(), actor=actor, deceased=deceased
-        )
+    return app.transact(
+        actor,
+        lambda unit: _withdraw(unit, enrolment_id, reason=reason.strip(), deceased=deceased),
     )
 
 
@@ -50,16 +49,8 @@ def withdrawal_reason(app: AppContext, enrolment: Enrolment, patient: Patient) -
     return sealer.open_if(enrolment.ended_reason_sealed, column="enrolments.ended_reason")
 
 
-def _withdraw(
-    session: Session,
-    app: AppContext,
-    enrolment_id: UUID,
-    *,
-    reason: str,
-    actor: str,
-    deceased: bool,
-) -> int:
-    by = app.by(actor)
+def _withdraw(unit: UnitOfWork, enrolment_id: UUID, *, reason: str, deceased: bool) -> int:
+    session, by = unit.session, unit.by
     enrolment = find_enrolment_for_change(session, enrolment_id, lock=True)
     if enrolment.state == EnrolmentState.WITHDRAWN and not deceased:
         return 0
@@ -74,7 +65,7 @@ def _withdraw(
     if deceased:
         patient.deceased_at = patient.deceased_at or by.at
     for one in ending:
-        _end(UnitOfWork(session, app, by), one, patient=patient, reason=reason)
+        _end(unit, one, patient=patient, reason=reason)
         note_on_enrolment(
             session,
             by,

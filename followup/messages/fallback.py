@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from followup.consent.objections import lodge_objection, lodge_objection_of_address
 from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
+from followup.domain.consent import ObjectionSource
 from followup.domain.item_kind import ItemKind
 from followup.domain.lifecycle import State
 from followup.domain.message_kind import MessageKind
@@ -63,7 +64,12 @@ def handle_expired(unit: UnitOfWork, message_ids: Sequence[UUID]) -> None:
 
 
 def recipient_at_fault(
-    unit: UnitOfWork, attempt_id: UUID, *, code: str, opted_out: bool, source: str = "carrier"
+    unit: UnitOfWork,
+    attempt_id: UUID,
+    *,
+    code: str,
+    opted_out: bool,
+    source: str = ObjectionSource.CARRIER,
 ) -> None:
     """Stop writing to an address that the provider says is unusable, or whose owner opted out.
 

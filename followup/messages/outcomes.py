@@ -73,10 +73,7 @@ def settle_attempt(app: AppContext, outcomes: Sequence[CompletedCall], *, actor:
     Tried for long, because what is known of a call is known here alone until it is committed.
     """
     try:
-        app.store.transact(
-            lambda session: _settle(UnitOfWork(session, app, app.by(actor)), outcomes),
-            idempotent=True,
-        )
+        app.transact(actor, lambda unit: _settle(unit, outcomes), idempotent=True)
     except IntegrityError:
         if len(outcomes) == 1 and isinstance(outcomes[0].result, OutcomeUnknown):
             raise

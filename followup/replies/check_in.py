@@ -15,6 +15,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext, UnitOfWork
+from followup.domain import actors
 from followup.domain.item_kind import ItemKind
 from followup.domain.lifecycle import MAY_HAVE_ARRIVED, EnrolmentState, State
 from followup.domain.reasons import Reason
@@ -26,7 +27,6 @@ from followup.store.models.messages import Message
 from followup.store.models.patients import Objection, Patient
 from followup.worklist.items import NewItem, open_item, settle_open_items
 
-ACTOR = "sweeper"
 OPEN_FOR = timedelta(days=14)
 """A number that comes later than this after the question fell due may be about anything."""
 CHANGE_OF_MIND = timedelta(days=1)
@@ -111,7 +111,7 @@ def chase_check_ins(app: AppContext, *, limit: int = 100) -> int:
         unit.session.flush()
         return len(overdue)
 
-    return app.transact(ACTOR, work)
+    return app.transact(actors.SWEEPER, work)
 
 
 def _is_silent(session: Session, message: Message) -> bool:

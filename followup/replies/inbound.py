@@ -37,9 +37,11 @@ from followup.consent.objections import (
     lodge_objection_of_address,
 )
 from followup.context import AppContext, UnitOfWork
+from followup.domain import actors
 from followup.domain.auto_reply import CALLING_REPLY, FOR_SAFETY, STOP_INTENTS, choose
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
+from followup.domain.consent import ObjectionSource
 from followup.domain.contact import parse_mobile
 from followup.domain.errors import InvalidInput
 from followup.domain.item_kind import ItemKind
@@ -64,8 +66,6 @@ from followup.store.models.messages import InboundMessage
 from followup.store.models.patients import Objection, Patient
 from followup.worklist.items import NewItem, open_item
 
-ACTOR = "patient"
-SOURCE = "sms"
 CHANNEL_PREFIX = re.compile(r"^(?:rcs|whatsapp|sms|tel):", re.IGNORECASE)
 """What providers put before the number of a sender who wrote by another channel."""
 SOON_URGENCY = 3
@@ -137,8 +137,9 @@ def take_inbound(
     inbound = replace(inbound, body=_sayable(inbound.body)[:MOST_KEPT])
     prepare(app)
     with _IN_TURN if app.store.is_sqlite else nullcontext():
-        taken = app.store.transact(
-            lambda session: _take(session, app, inbound, provider=provider, answered=answered)
+        taken = app.transact(
+            actors.PATIENT,
+            lambda unit: _take(unit, inbound, provider=provider, answered=answered),
         )
     log.info(
         "inbound.taken",
@@ -150,16 +151,14 @@ def take_inbound(
     return taken
 
 
-def _take(
-    session: Session, app: AppContext, inbound: InboundText, *, provider: str, answered: bool
-) -> TakenInbound:
-    by = app.by(ACTOR)
-    text = _read(UnitOfWork(session, app, by), inbound)
+def _take(unit: UnitOfWork, inbound: InboundText, *, provider: str, answered: bool) -> TakenInbound:
+    session, by = unit.session, unit.by
+    text = _read(unit, inbound)
     if not _keep(session, text, inbound.provider_id, provider=provider):
         return _taken_before(session, inbound.provider_id, provider=provider)
     if text.question is not None and text.chosen is not None:
         record_check_in_answer(
-            UnitOfWork(session, app, by),
+            unit,
             message_id=text.question,
             answer=text.chosen,
             inbound_id=text.id,
@@ -175,11 +174,11 @@ def _take(
     starts = text.meaning is ReplyIntent.START and (changed or text.opt_out_type == "START")
     if starts:
         for patient in text.of:
-            plan_again(UnitOfWork(session, app, by), patient_id=patient.id)
+            plan_again(unit, patient_id=patient.id)
     wanted = None if answered else _choose(text, changed=changed, starts=bool(starts))
     late = _late(text, wanted, by=by)
     if overtaken or not _needs_nobody(text, starts=bool(starts)):
-        _ask_a_person(UnitOfWork(session, app, by), text, starts=bool(starts), late=late)
+        _ask_a_person(unit, text, starts=bool(starts), late=late)
     answer = _answer(session, by, text, wanted)
     _record(session, by, text, answer, late=late)
     return _taken(text, answer)
@@ -354,20 +353,24 @@ def _obey(session: Session, by: AuditContext, text: _Text) -> int:
     if text.meaning in STOP_INTENTS:
         if not text.of:
             return lodge_objection_of_address(
-                session, by, contact_index=index, source=SOURCE, at=at
+                session, by, contact_index=index, source=ObjectionSource.SMS, at=at
             )
         return sum(
-            lodge_objection(session, by, patient=patient, channel=None, source=SOURCE, at=at)
+            lodge_objection(
+                session, by, patient=patient, channel=None, source=ObjectionSource.SMS, at=at
+            )
             for patient in text.of
         )
     if text.meaning is ReplyIntent.START:
         # Those about e-mail alone stay: this was a text.
         sms = ChannelKind.SMS
         lifted = lift_objection_of_address(
-            session, by, contact_index=index, source=SOURCE, channel=sms, at=at
+            session, by, contact_index=index, source=ObjectionSource.SMS, channel=sms, at=at
         )
         return lifted + sum(
-            lift_objection(session, by, patient=patient, source=SOURCE, channel=sms, at=at)
+            lift_objection(
+                session, by, patient=patient, source=ObjectionSource.SMS, channel=sms, at=at
+            )
             for patient in text.of
         )
     return 0

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext
+from followup.domain import actors
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import FollowupError
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
@@ -26,7 +27,6 @@ from followup.store.engine.session import Store
 from followup.store.engine.types import new_id
 from followup.store.models.operations import StandIn
 
-ACTOR = "worker"
 NOTE_EVERY = timedelta(seconds=5)
 """How often (real time) a process notes, at most, that the same still holds."""
 ONE_PERIOD = timedelta(minutes=2)
@@ -92,7 +92,7 @@ def _is_due(app: AppContext, kind: ChannelKind, *, standing_in: bool) -> bool:
 
 
 def _go_on(session: Session, *, app: AppContext, kind: ChannelKind) -> None:
-    by = app.by(ACTOR)
+    by = app.by(actors.WORKER)
     latest = session.scalars(
         select(StandIn)
         .where(StandIn.channel == kind.value)
@@ -119,7 +119,7 @@ def _go_on(session: Session, *, app: AppContext, kind: ChannelKind) -> None:
 
 
 def _end(session: Session, *, app: AppContext, kind: ChannelKind) -> None:
-    by = app.by(ACTOR)
+    by = app.by(actors.WORKER)
     ended = session.execute(
         update(StandIn)
         .where(StandIn.channel == kind.value, StandIn.ended_real_at.is_(None))

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext, UnitOfWork
+from followup.domain import actors
 from followup.domain.eligibility import Go, Stop, Verdict, Wait
 from followup.domain.lifecycle import State
 from followup.domain.reasons import LEAVE_OTHER_CHANNEL_OPEN
@@ -27,7 +28,6 @@ from followup.store.message_state import (
     postpone,
 )
 
-ACTOR = "dispatcher"
 CLAIM_SIZE = 500
 """How many rows one transaction claims: large enough to be quick, small enough to be short."""
 
@@ -83,19 +83,18 @@ def claim_batches(app: AppContext) -> Iterator[Batch]:
 
 
 def _claim(app: AppContext, lane: PriorityQueue, *, limit: int) -> _Claimed:
-    by = app.by(ACTOR)
-
-    def work(session: Session) -> _Claimed:
-        ids = lock_due(session, lane, now=by.at, limit=limit)
+    def work(unit: UnitOfWork) -> _Claimed:
+        session, now = unit.session, unit.by.at
+        ids = lock_due(session, lane, now=now, limit=limit)
         rows = load_for_sending(session, ids) if ids else []
-        verdicts = check_eligibility(session, app, rows, now=by.at) if rows else {}
-        apply_stops(UnitOfWork(session, app, by), rows, verdicts, expected=State.PLANNED)
+        verdicts = check_eligibility(session, app, rows, now=now) if rows else {}
+        apply_stops(unit, rows, verdicts, expected=State.PLANNED)
         _postpone(session, verdicts)
         # In the order due, which is not the order of locking.
         going = [id_ for id_ in ids if isinstance(verdicts.get(id_), Go)]
-        return _Claimed(looked_at=len(ids), batches=_lease(UnitOfWork(session, app, by), going))
+        return _Claimed(looked_at=len(ids), batches=_lease(unit, going))
 
-    return app.store.transact(work)
+    return app.transact(actors.DISPATCHER, work)
 
 
 def _lease(unit: UnitOfWork, message_ids: Sequence[UUID]) -> tuple[Batch, ...]:

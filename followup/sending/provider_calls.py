@@ -9,6 +9,7 @@ from time import monotonic
 import structlog
 
 from followup.context import AppContext
+from followup.domain import actors
 from followup.domain.errors import (
     ChannelBusy,
     ChannelError,
@@ -25,7 +26,6 @@ from followup.sending.kill_switch_check import KillSwitchCheck
 from followup.sending.provider_feedback import apply_backpressure, end_failover, record_outcomes
 from followup.sending.worker_pool import WorkerPool
 
-ACTOR = "worker"
 COMMIT_EVERY = 100
 """Outcomes are committed in groups of this many ..."""
 COMMIT_WITHIN = 0.25
@@ -89,7 +89,7 @@ class ProviderCalls:
         ended, self._unsettled = self._unsettled, []
         if ended:
             record_outcomes(self._app, ended)
-            settle_attempt(self._app, [called for _, called in ended], actor=ACTOR)
+            settle_attempt(self._app, [called for _, called in ended], actor=actors.WORKER)
             end_failover(self._app, ended)
             self._made += sum(called.result is not NOT_CALLED for _, called in ended)
 

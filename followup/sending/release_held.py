@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext, UnitOfWork
+from followup.domain import actors
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import TemplateError
 from followup.domain.lifecycle import EnrolmentState, State
@@ -22,7 +23,6 @@ from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
 
-ACTOR = "sweeper"
 TRY_AFTER = timedelta(minutes=10)
 """How long (real time) a message rests that could not be prepared, before that is tried again."""
 
@@ -56,7 +56,7 @@ def release_held(app: AppContext, *, limit: int = 500) -> int:
             )
         )
 
-    return app.transact(ACTOR, work)
+    return app.transact(actors.SWEEPER, work)
 
 
 def _unheld(unit: UnitOfWork, *, limit: int) -> Sequence[UUID]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import exists, select
 
 from followup.context import AppContext, UnitOfWork
+from followup.domain import actors
 from followup.domain.lifecycle import EnrolmentState, State
 from followup.domain.reasons import Reason
 from followup.messages.fallback import handle_expired
@@ -12,7 +13,6 @@ from followup.store.message_state import move_messages, state_is
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 
-ACTOR = "sweeper"
 REPAIR_BATCH = 500
 
 
@@ -43,7 +43,7 @@ def expire_overdue(app: AppContext, *, limit: int = REPAIR_BATCH) -> int:
             handle_expired(unit, list(moved))
         return len(found)
 
-    return app.transact(ACTOR, work)
+    return app.transact(actors.SWEEPER, work)
 
 
 def release_leases(app: AppContext, *, limit: int = REPAIR_BATCH) -> int:
@@ -67,7 +67,7 @@ def release_leases(app: AppContext, *, limit: int = REPAIR_BATCH) -> int:
         )
         return len(moved)
 
-    return app.transact(ACTOR, work)
+    return app.transact(actors.SWEEPER, work)
 
 
 def cancel_ended(app: AppContext, *, limit: int = REPAIR_BATCH) -> int:
@@ -95,4 +95,4 @@ def cancel_ended(app: AppContext, *, limit: int = REPAIR_BATCH) -> int:
             )
         return len(found)
 
-    return app.transact(ACTOR, work)
+    return app.transact(actors.SWEEPER, work)

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext, UnitOfWork
+from followup.domain import actors
 from followup.domain.eligibility import Go, Verdict, Wait
 from followup.domain.lifecycle import State
 from followup.domain.reasons import Reason
@@ -26,7 +27,6 @@ from followup.store.engine.bulk import insert_many
 from followup.store.message_state import move_messages
 from followup.store.models.messages import Attempt
 
-ACTOR = "worker"
 BEGIN_TOGETHER = 100
 """How many attempts are written ahead in one transaction; the next while these are called."""
 
@@ -50,7 +50,7 @@ def _deliver(app: AppContext, token: UUID, portion: Chunk, *, executor: ThreadPo
 
     def begin(some: Sequence[UUID]) -> None:
         part = Chunk(message_ids=some, by_standby=portion.by_standby)
-        calls.begin(app.store.transact(lambda session: _start(session, app, token, part)))
+        calls.begin(app.transact(actors.WORKER, lambda unit: _start(unit, token, part)))
 
     try:
         for start in range(0, len(portion.message_ids), BEGIN_TOGETHER):
@@ -63,12 +63,12 @@ def _deliver(app: AppContext, token: UUID, portion: Chunk, *, executor: ThreadPo
     return made
 
 
-def _start(session: Session, app: AppContext, token: UUID, portion: Chunk) -> list[StartedAttempt]:
+def _start(unit: UnitOfWork, token: UUID, portion: Chunk) -> list[StartedAttempt]:
     """Check each message once more and commit its attempt, with its words, before any call."""
-    by = app.by(ACTOR)
+    session, app, by = unit.session, unit.app, unit.by
     rows = load_leased_for_sending(session, portion.message_ids, token=token, now=by.real_at)
     verdicts = check_eligibility(session, app, rows, now=by.at) if rows else {}
-    apply_stops(UnitOfWork(session, app, by), rows, verdicts, expected=State.CLAIMED)
+    apply_stops(unit, rows, verdicts, expected=State.CLAIMED)
     _return_to_plan(session, by, verdicts)
     by_id = {row.id: row for row in rows if isinstance(verdicts[row.id], Go)}
     # In the order claimed, which is not the order of locking.
@@ -76,13 +76,9 @@ def _start(session: Session, app: AppContext, token: UUID, portion: Chunk) -> li
         one
         for id_ in portion.message_ids
         if id_ in by_id
-        and (
-            one := prepare_attempt(
-                UnitOfWork(session, app, by), by_id[id_], by_standby=id_ in portion.by_standby
-            )
-        )
+        and (one := prepare_attempt(unit, by_id[id_], by_standby=id_ in portion.by_standby))
     ]
-    prepared = within_limits(UnitOfWork(session, app, by), prepared)
+    prepared = within_limits(unit, prepared)
     move_messages(
         session,
         by,

@@ -19,6 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext, UnitOfWork
+from followup.domain import actors
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.domain.reasons import Reason
@@ -29,8 +30,6 @@ from followup.routing.failover import note_failover
 from followup.store.engine.bulk import is_among
 from followup.store.message_state import lock_in, move_messages
 from followup.store.models.messages import Message
-
-ACTOR = "worker"
 
 LONGEST_SPREAD = 60
 """How many seconds of sending are told apart when many messages are put back."""
@@ -121,7 +120,7 @@ def put_back(
                 claimable_at=app.clock.after_real(wait),
             )
 
-    app.transact(ACTOR, work)
+    app.transact(actors.WORKER, work)
 
 
 def spread_over_time(

@@ -16,17 +16,16 @@ from starlette.concurrency import run_in_threadpool
 
 from followup.consent.objections import lodge_objection
 from followup.context import AppContext
+from followup.domain import actors
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
-from followup.domain.consent import permitted
+from followup.domain.consent import ObjectionSource, permitted
 from followup.domain.errors import NotFound
 from followup.patients.records import open_objections
 from followup.store.models.patients import Patient
 from followup.web.pages import page
 from followup.web.site import Here
 
-ACTOR = "patient"
-SOURCE = "link"
 ONE_CLICK = b"One-Click"
 
 router = APIRouter(include_in_schema=False)
@@ -77,10 +76,10 @@ def _stop(app: AppContext, token: str) -> Clinic | None:
             raise NotFound("there is no such patient")
         lodge_objection(
             session,
-            app.by(ACTOR),
+            app.by(actors.PATIENT),
             patient=patient,
             channel=ChannelKind.EMAIL,
-            source=SOURCE,
+            source=ObjectionSource.LINK,
         )
         return _clinic(app, patient)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from followup.domain import actors
 from followup.domain.roles import Role
 from followup.wording.terms import Term
 
@@ -18,7 +19,11 @@ ROLES: dict[Role, Term] = {
     ),
 }
 
-_OTHERS = {"patient": "the patient", "provider": "the provider", "demo": "the demonstration"}
+_OTHERS = {
+    actors.PATIENT: "the patient",
+    actors.PROVIDER: "the provider",
+    actors.DEMO: "the demonstration",
+}
 
 
 def role_text(role: str) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy import update
 from followup.context import AppContext
 from followup.delivery.receipts import take_receipt
 from followup.delivery.reconcile import abandon_sending, settle_unknown_outcomes
+from followup.domain import actors
 from followup.providers.interface import CannotTell, ProviderReport, ReportedStatus
 from followup.sending.claim import claim_due
 from followup.sending.send_batch import _start
@@ -235,8 +236,9 @@ def test_what_proves_absent_too_late_expires(app: AppContext):
 def die_in_the_middle(app: AppContext, *, taken: bool) -> Attempt:
     """Let a worker commit its attempt and then die, before or after the provider took it."""
     (batch,) = claim_due(app)
-    (started,) = app.store.transact(
-        lambda session: _start(session, app, batch.token, Chunk(message_ids=batch.message_ids))
+    (started,) = app.transact(
+        actors.WORKER,
+        lambda unit: _start(unit, batch.token, Chunk(message_ids=batch.message_ids)),
     )
     if taken:
         sms_of(app).send(started.outgoing)

@@ -11,6 +11,7 @@ from sqlalchemy import update
 from followup.consent.objections import lodge_objection
 from followup.context import AppContext
 from followup.delivery.receipts import take_receipt
+from followup.domain import actors
 from followup.domain.errors import ChannelRefused, ChannelUnavailable
 from followup.messages.outcomes import NOT_CALLED, CompletedCall, back_off, settle_attempt
 from followup.providers.interface import Outgoing, ReportedStatus
@@ -281,8 +282,9 @@ def _abandoned(app: AppContext) -> Attempt:
     """Let a worker die in the middle of its call; return the attempt, given up by the sweep."""
     sms_of(app).script(LOST)
     (batch,) = claim_due(app)
-    app.store.transact(
-        lambda session: _start(session, app, batch.token, Chunk(message_ids=batch.message_ids))
+    app.transact(
+        actors.WORKER,
+        lambda unit: _start(unit, batch.token, Chunk(message_ids=batch.message_ids)),
     )
     sms_of(app).calls.append(_outgoing_of(app, rows(app, Attempt)[0]))
     clock_of(app).advance_real(app.policy.lease)

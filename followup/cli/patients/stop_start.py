@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from sqlalchemy.orm import Session
 
 from followup.cli.framework.choices import among
 from followup.cli.framework.opening import actor, opened
@@ -15,13 +14,12 @@ from followup.consent.objections import lift_objection, lodge_objection
 from followup.consent.queries import ObjectionView, list_objections
 from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
+from followup.domain.consent import ObjectionSource
 from followup.enrolment.queries import find_enrolment, patient_of
 from followup.enrolment.reschedule import plan_again
 from followup.messages.view import utc_text
 from followup.wording.channels import covered_text
 from followup.wording.formats import capital
-
-SOURCE = "staff"
 
 OneChannel = Annotated[
     str | None,
@@ -37,13 +35,15 @@ def stop(identifier: Identifier, *, channel: OneChannel = None, as_json: AsJson 
     """
     kind = _kind(channel)
     with opened() as app:
-        by = app.by(actor())
 
-        def work(session: Session) -> bool:
-            patient = patient_of(session, find_enrolment(session, identifier))
-            return lodge_objection(session, by, patient=patient, channel=kind, source=SOURCE)
+        def work(unit: UnitOfWork) -> bool:
+            patient = patient_of(unit.session, find_enrolment(unit.session, identifier))
+            source = ObjectionSource.STAFF
+            return lodge_objection(
+                unit.session, unit.by, patient=patient, channel=kind, source=source
+            )
 
-        is_new = app.store.transact(work)
+        is_new = app.transact(actor(), work)
         listed = _objections_of(app, identifier)
     if as_json:
         say_json({"lodged": is_new, "objections": [_as_json(view) for view in listed]})
@@ -60,15 +60,20 @@ def start(identifier: Identifier, *, channel: OneChannel = None, as_json: AsJson
     """
     kind = _kind(channel)
     with opened() as app:
-        by = app.by(actor())
 
-        def work(session: Session) -> tuple[int, int]:
-            patient = patient_of(session, find_enrolment(session, identifier))
-            lifted = lift_objection(session, by, patient=patient, source=SOURCE, channel=kind)
-            again = plan_again(UnitOfWork(session, app, by), patient_id=patient.id) if lifted else 0
+        def work(unit: UnitOfWork) -> tuple[int, int]:
+            patient = patient_of(unit.session, find_enrolment(unit.session, identifier))
+            lifted = lift_objection(
+                unit.session,
+                unit.by,
+                patient=patient,
+                source=ObjectionSource.STAFF,
+                channel=kind,
+            )
+            again = plan_again(unit, patient_id=patient.id) if lifted else 0
             return lifted, again
 
-        lifted, again = app.store.transact(work)
+        lifted, again = app.transact(actor(), work)
         listed = _objections_of(app, identifier)
     if as_json:
         say_json(

@@ -22,8 +22,9 @@ from followup.content.page_words import Leaflet, PageWords
 from followup.content.rules import ClinicFacts
 from followup.context import AppContext
 from followup.domain.channel import ChannelKind
+from followup.domain.consent import ObjectionSource
 from followup.domain.needs import ReadingNeed
-from followup.patient_page import CARRIER, ChannelStatus, DatedAdvice, PatientPage
+from followup.patient_page import ChannelStatus, DatedAdvice, PatientPage
 from followup.web.patient_page.words import (
     CHANNEL_BUTTONS,
     CHANNEL_NOTES,
@@ -196,7 +197,7 @@ def _choice(standing: ChannelStatus) -> dict[str, str]:
             "button": CHANNEL_BUTTONS[do],
             "note": "",
         }
-    if standing.stopped_by == CARRIER and standing.channel is ChannelKind.SMS:
+    if standing.stopped_by == ObjectionSource.CARRIER and standing.channel is ChannelKind.SMS:
         # Only the phone network can lift what it was told.
         return {
             "state": CHANNEL_STATES["sms-off"],

@@ -25,7 +25,8 @@ def without_write_ahead(send: Any) -> None:
     def deliver(app: Any, token: Any, portion: Any, *, executor: Any) -> int:
         calls = send.ProviderCalls(app, executor)
         with app.store.write() as session:
-            started = send._start(session, app, token, portion)
+            unit = send.UnitOfWork(session, app, app.by("worker"))
+            started = send._start(unit, token, portion)
             calls.begin(started)
             while len(calls._turns._done) < len(started):
                 time.sleep(0.005)

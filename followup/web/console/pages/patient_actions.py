@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from followup.casework.phone_calls import record_call
@@ -15,6 +14,7 @@ from followup.consent.objections import lift_objection, lodge_objection
 from followup.context import UnitOfWork
 from followup.domain.call_outcome import CallOutcome
 from followup.domain.channel import ChannelKind
+from followup.domain.consent import ObjectionSource
 from followup.domain.contact import parse_email, parse_mobile
 from followup.domain.errors import InvalidInput, Problem
 from followup.domain.number_confirmation import TYPED_TWICE, NumberConfirmation
@@ -161,12 +161,13 @@ def stop(here: Here) -> Response:
         return here.page("patients/stop-messages.html", patient=patient, form=form)
     channel = None if wanted == "all" else ChannelKind(wanted)
 
-    def work(session: Session) -> None:
-        locked = session.get_one(Patient, patient.id, with_for_update=True)
-        by = here.app.by(here.member.actor)
-        lodge_objection(session, by, patient=locked, channel=channel, source="staff")
+    def work(unit: UnitOfWork) -> None:
+        locked = unit.session.get_one(Patient, patient.id, with_for_update=True)
+        lodge_objection(
+            unit.session, unit.by, patient=locked, channel=channel, source=ObjectionSource.STAFF
+        )
 
-    here.app.store.transact(work)
+    here.app.transact(here.member.actor, work)
     return here.go(f"/patients/{patient.id}?done=stopped")
 
 
@@ -175,13 +176,12 @@ def start(here: Here) -> Response:
     """Lift every objection of the patient, at their own word, and plan what it had cancelled."""
     patient = find(here)
 
-    def work(session: Session) -> None:
-        locked = session.get_one(Patient, patient.id, with_for_update=True)
-        by = here.app.by(here.member.actor)
-        lift_objection(session, by, patient=locked, source="staff")
-        changes.plan_again(UnitOfWork(session, here.app, by), patient_id=patient.id)
+    def work(unit: UnitOfWork) -> None:
+        locked = unit.session.get_one(Patient, patient.id, with_for_update=True)
+        lift_objection(unit.session, unit.by, patient=locked, source=ObjectionSource.STAFF)
+        changes.plan_again(unit, patient_id=patient.id)
 
-    here.app.store.transact(work)
+    here.app.transact(here.member.actor, work)
     return here.go(f"/patients/{patient.id}?done=started")
 
 

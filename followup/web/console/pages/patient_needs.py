@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from followup.content.languages import staff_name
@@ -44,16 +43,15 @@ def keep_needs(here: Here) -> Response:
     chosen = frozenset(need for need in ReadingNeed if need.value in here.form.all("needs"))
     language = here.form.text("language")
 
-    def work(session: Session) -> None:
-        row = session.get_one(Patient, patient.id, with_for_update=True)
-        by = here.app.by(here.member.actor)
-        enrolments = enrolments_of(session, row.id)
+    def work(unit: UnitOfWork) -> None:
+        row = unit.session.get_one(Patient, patient.id, with_for_update=True)
+        enrolments = enrolments_of(unit.session, row.id)
         of = enrolments[0].id if enrolments else None
-        change_needs(UnitOfWork(session, here.app, by), row, chosen, enrolment_id=of)
+        change_needs(unit, row, chosen, enrolment_id=of)
         if language in _languages(here, patient):
-            change_language(session, by, row, language)
+            change_language(unit.session, unit.by, row, language)
 
-    here.app.store.transact(work)
+    here.app.transact(here.member.actor, work)
     return here.go(f"/patients/{patient.id}?done=needs")
 
 

@@ -1,4 +1,4 @@
-"""Prints every message for reading through: `python -m followup.content --help`."""
+"""Prints every message for reading through: `python -m scripts.read_messages --help`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scripts.read_through import read_through_text
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the messages of each clinic; return 1, with the reason, where there is a fault."""
     parser = ArgumentParser(
-        prog="python -m followup.content",
+        prog="python -m scripts.read_messages",
         description="Print every message as each clinic would send it, with the id of its version.",
     )
     parser.add_argument(

@@ -214,30 +214,62 @@ def test_the_search_for_the_time_finds_every_way_to_ask():
 
 # ------------------------------------------------------------------------------------ layers
 
-USE_CASES = [
-    path.name
-    for path in sorted((ROOT / "followup").glob("*.py"))
-    if path.name not in {"embedded.py", "run.py", "wiring.py", "__init__.py", "__main__.py"}
-]
+ENTRY_POINTS = ("followup/cli/", "followup/demo/", "followup/runtime/", "followup/web/")
+READS_SETTINGS = ("followup/settings/", "followup/bootstrap.py", "followup/monitoring/factory.py")
+"""What reads the settings besides the entry points: they themselves, and what builds from them."""
 
 
-@pytest.mark.parametrize("module", USE_CASES)
-def test_a_use_case_knows_neither_celery_nor_http_nor_the_settings(module: str):
-    tree = ast.parse((ROOT / "followup" / module).read_text(encoding="utf-8"))
+def _imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
-    imported = {
-        name.partition(".")[0]
-        for node in ast.walk(tree)
+
+def _imports_of(tree: ast.AST, *packages: str) -> list[str]:
+    """Return what a module imports of these packages."""
+    return [
+        name
+        for name in _imported(tree)
+        if any(f"{name}.".startswith(f"{one}.") for one in packages)
+    ]
+
+
+def test_a_use_case_knows_neither_celery_nor_http_nor_the_settings():
+    frameworks = ("celery", "fastapi", "starlette", "uvicorn", "tasks")
+    found = {
+        (path, name)
+        for path, tree in sources("followup")
+        if not path.startswith(ENTRY_POINTS)
         for name in (
-            [alias.name for alias in node.names]
-            if isinstance(node, ast.Import)
-            else [node.module or ""]
-            if isinstance(node, ast.ImportFrom)
-            else []
+            *_imports_of(tree, *frameworks),
+            *(() if path.startswith(READS_SETTINGS) else _imports_of(tree, "followup.settings")),
         )
     }
 
-    assert imported.isdisjoint({"celery", "fastapi", "starlette", "uvicorn", "config", "tasks"})
+    assert found == set()
+
+
+def test_the_search_for_what_a_use_case_may_not_know_finds_each_way_to_import_it():
+    source = "import celery.app\nfrom followup import settings\nfrom followup.settings.x import y"
+
+    assert _imports_of(ast.parse(source), "celery", "followup.settings") == [
+        "celery.app",
+        "followup.settings",
+        "followup.settings.x.y",
+    ]
+
+
+def test_a_unit_of_work_is_made_by_its_transaction_alone():
+    makers = {
+        path
+        for path, tree in sources("followup", "tasks")
+        for node in calls(tree)
+        if called(node) == "UnitOfWork"
+    }
+
+    assert makers == {"followup/context.py"}
 
 
 def test_the_store_commits_nothing_by_itself():

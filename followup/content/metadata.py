@@ -25,7 +25,7 @@ class ApprovalShape(Shape):
     on: date | None = Field(default=None, description="the day of the approval")
     versions: list[VersionId] = Field(
         default=[],
-        description="the ids of what was approved, as `python -m followup.content` prints them",
+        description="what was approved: ids, as `python -m scripts.read_messages` prints them",
     )
 
     @model_validator(mode="after")

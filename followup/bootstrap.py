@@ -14,12 +14,12 @@ from sqlalchemy import Engine
 
 from followup.catalogue.load import Catalogue, load_catalogue
 from followup.clock import Clock, SharedTime, parse_clock
-from followup.content import Content
+from followup.content.library import Content
 from followup.context import AlarmPolicy, AppContext, ContentContext, OnCall, Policy
 from followup.delivery.sandbox_outbox import StoredOutbox
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import ConfigurationError, StoreUnavailable
-from followup.monitoring.broker import broker_client
+from followup.monitoring.broker_probe import broker_client
 from followup.monitoring.heartbeats import OwnHeartbeatStore
 from followup.monitoring.watchdog import Watchdog
 from followup.providers.email.imap import ImapMailbox

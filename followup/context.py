@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from followup.catalogue.load import Catalogue
 from followup.clock import Clock
-from followup.content import Content
+from followup.content.library import Content
 from followup.domain.channel import ChannelKind
 from followup.providers.email.imap import ImapMailbox
 from followup.providers.interface import Channel

@@ -19,7 +19,7 @@ from followup.enrolment.finish import finish_enrolments
 from followup.replies import missed_texts
 from followup.replies.check_in import chase_check_ins
 from followup.sending.release_held import release_held
-from followup.sending.repair import cancel_ended, expire_overdue, release_leases
+from followup.sending.stuck_messages import cancel_ended, expire_overdue, release_leases
 from followup.sending.volume_limits import forget_minutes
 
 MOST_BATCHES = 40

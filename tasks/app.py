@@ -20,7 +20,7 @@ from followup.bootstrap import build_app, open_heartbeat_store, require_database
 from followup.context import AppContext
 from followup.domain.errors import ConfigurationError
 from followup.jobs import JOBS, period_of
-from followup.monitoring.broker import BROKER_QUEUES
+from followup.monitoring.broker_probe import BROKER_QUEUES
 from followup.monitoring.heartbeats import HeartbeatThread, LivenessProbe, OwnHeartbeatStore
 from followup.settings.logging import configure_logging
 from followup.settings.settings import Settings, load_settings

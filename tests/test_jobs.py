@@ -15,7 +15,7 @@ from followup.domain.lifecycle import FINAL_STATES, State
 from followup.enrolment.pause import pause_enrolment
 from followup.jobs import JOBS, PeriodicJob
 from followup.sending.claim import claim_due
-from followup.sending.repair import cancel_ended, expire_overdue, release_leases
+from followup.sending.stuck_messages import cancel_ended, expire_overdue, release_leases
 from followup.store.engine.types import new_id
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message

@@ -49,7 +49,7 @@ from followup.enrolment.pause import pause_enrolment, resume_enrolment
 from followup.enrolment.reschedule import reschedule
 from followup.enrolment.withdraw import withdraw_enrolment
 from followup.jobs import JOBS
-from followup.monitoring.balance import balance
+from followup.monitoring.message_balance import balance
 from followup.providers.interface import Outgoing, ProviderReport, ReportedStatus, Sought
 from followup.providers.resilience.circuit_breaker import InProcessCircuitBreaker
 from followup.providers.resilience.rate_limiter import Grant

@@ -10,8 +10,8 @@ from pathlib import Path
 import structlog
 
 from followup.context import AppContext
-from followup.delivery.bounces import receive_bounce
-from followup.delivery.returned_mails import MailSource, TakenMail, places_taken
+from followup.delivery.bounce_intake import receive_bounce
+from followup.delivery.returned_mail_ledger import MailSource, TakenMail, places_taken
 from followup.domain.errors import ChannelDown, InvalidInput
 
 LOOKS_BACK = timedelta(days=7)

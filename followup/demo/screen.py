@@ -24,7 +24,7 @@ from followup.demo.player import Event
 from followup.domain.lifecycle import State
 from followup.domain.reasons import Reason
 from followup.enrolment.enrol import message_rows
-from followup.monitoring.balance import Balance
+from followup.monitoring.message_balance import Balance
 from followup.providers.sandbox import CarriedMessage
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message

@@ -18,7 +18,7 @@ from followup.clock import SteppingClock
 from followup.demo.cast import DEMO_CAST, START
 from followup.demo.player import Player
 from followup.demo.screen import Screen, accounts, phone
-from followup.monitoring.balance import balance
+from followup.monitoring.message_balance import balance
 from followup.runtime.embedded import Threads, release_worker, start_tasks
 from followup.settings.logging import configure_logging
 from followup.settings.settings import Settings, load_settings

@@ -25,7 +25,7 @@ from followup.domain.kill_switch import is_covered
 from followup.domain.message_kind import MessageKind
 from followup.domain.number_confirmation import ConfirmationMethod, NumberConfirmation
 from followup.messages.kill_switch_queries import covers_in_force
-from followup.messages.one_off import one_off_text
+from followup.messages.one_off_texts import one_off_text
 from followup.messages.verification_code import code_of
 from followup.patients import records as patients
 from followup.patients.records import address_index, open_objections

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from followup.consent.cancel_unsent import find_enrolment_for_change, note_on_enrolment
-from followup.content import PAGE_TOKEN
+from followup.content.library import PAGE_TOKEN
 from followup.context import AppContext
 from followup.domain.errors import Conflict, NotFound
 from followup.domain.protocols.timeline import PlannedMessage

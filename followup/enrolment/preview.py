@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from followup.content import Form
+from followup.content.library import Form
 from followup.context import ContentContext
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State

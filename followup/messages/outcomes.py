@@ -43,8 +43,10 @@ FIRST_BACK_OFF = timedelta(seconds=2)
 LONGEST_BACK_OFF = timedelta(minutes=10)
 MAX_REASON = 300
 
-
 log = structlog.get_logger()
+
+_UNSETTLED = Attempt.outcome.is_(None) | (Attempt.outcome == AttemptOutcome.UNKNOWN.value)
+"""Attempts that nothing else has settled."""
 
 
 class NotCalled(Enum):
@@ -95,7 +97,8 @@ def _settle(unit: UnitOfWork, outcomes: Sequence[CompletedCall]) -> None:
         row.attempt_id: row
         for row in lock_attempts(unit.session, [called.attempt_id for called in outcomes])
     }
-    _note_attempts(unit.session, [_note(called, unit.by) for called in outcomes])
+    noted = [_note(called, unit.by) for called in outcomes]
+    update_many(unit.session, Attempt, noted, only=_UNSETTLED)
     plain = [rows[called.attempt_id] for called in outcomes if _plain(called, rows)]
     mark_sent(unit, plain)
     for called in outcomes:
@@ -126,7 +129,8 @@ def _not_taken(unit: UnitOfWork, row: LockedAttempt, result: ChannelError | NotC
     if isinstance(result, ChannelRefused):
         _refuse(unit, row, result)
     elif isinstance(result, ChannelUnavailable):
-        again = back_off(row.attempt_count, jitter=_jitter(), asked=result.retry_after)
+        jitter = random.random()  # noqa: S311 - it spreads retries, and keeps no secret
+        again = back_off(row.attempt_count, jitter=jitter, asked=result.retry_after)
         schedule_retry(unit, row, at=unit.app.clock.after_real(again), why=code_of(result))
     elif result is NOT_CALLED:
         schedule_retry(unit, row, at=unit.by.at, why=Reason.NOT_CALLED)
@@ -188,10 +192,6 @@ def back_off(attempts: int, *, jitter: float, asked: timedelta | None = None) ->
     return max(ceiling * (0.5 + jitter / 2), asked or timedelta())
 
 
-def _jitter() -> float:
-    return random.random()  # noqa: S311
-
-
 def _note(called: CompletedCall, by: AuditContext) -> dict[str, Any]:
     """Return what the attempt's row keeps of an outcome."""
     result = called.result
@@ -228,14 +228,6 @@ def _outcome_of(result: ProviderReport | ChannelError) -> AttemptOutcome:
         return AttemptOutcome.REFUSED
     is_known = isinstance(result, ChannelUnavailable)
     return AttemptOutcome.UNAVAILABLE if is_known else AttemptOutcome.UNKNOWN
-
-
-def _note_attempts(session: Session, noted: Sequence[dict[str, Any]]) -> None:
-    """Write outcomes to attempts that nothing else has settled meanwhile."""
-    update_many(session, Attempt, noted, only=_UNSETTLED)
-
-
-_UNSETTLED = Attempt.outcome.is_(None) | (Attempt.outcome == AttemptOutcome.UNKNOWN.value)
 
 
 def look_again_later(session: Session, message_id: UUID, *, at: datetime | None) -> None:

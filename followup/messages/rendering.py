@@ -12,7 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from followup.catalogue.bank_holidays import office_is_open
-from followup.content import PAGE_TOKEN, ContentVersion, Form
+from followup.content.library import PAGE_TOKEN, Form
+from followup.content.version import ContentVersion
 from followup.context import AppContext
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic

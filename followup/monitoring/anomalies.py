@@ -14,13 +14,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext
-from followup.delivery.returned_mails import count_waiting
+from followup.delivery.returned_mail_ledger import count_waiting
 from followup.domain.attempt_outcome import CALLED_OUTCOMES, AttemptOutcome
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.domain.reasons import Reason
-from followup.monitoring.balance import balance
 from followup.monitoring.health import HealthProblem
+from followup.monitoring.message_balance import balance
 from followup.providers.interface import Channel
 from followup.routing.accounts import account_of
 from followup.routing.failover import failover_periods
@@ -207,7 +207,7 @@ class _Jump:
 def _jumps(session: Session, app: AppContext, count: Count) -> list[_Jump]:
     now = app.clock.real_now()
     found = []
-    for provider in _providers(app):
+    for provider in sorted({channel.provider for channel in app.channels.values()}):
         all_, failed = count(session, provider, now - RECENT, now)
         usual = _share(*count(session, provider, now - BEFORE, now - RECENT))
         if _jumped(app, all_, failed, usual):
@@ -282,7 +282,3 @@ def _without_receipts(session: Session, app: AppContext) -> list[HealthProblem]:
             )
             found.append(HealthProblem(code=f"receipts-dry:{provider}", sentence=sentence))
     return found
-
-
-def _providers(app: AppContext) -> list[str]:
-    return sorted({channel.provider for channel in app.channels.values()})

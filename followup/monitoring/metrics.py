@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext
-from followup.delivery.returned_mails import count_mails, count_waiting
+from followup.delivery.returned_mail_ledger import count_mails, count_waiting
 from followup.domain.lifecycle import State
 from followup.messages.kill_switch_queries import covers_in_force
 from followup.monitoring.alarms import open_alarms

@@ -18,7 +18,7 @@ from followup.context import AlarmPolicy, AppContext
 from followup.domain.errors import StoreUnavailable
 from followup.monitoring.alarms import Notification, mark_not_told, mark_told, take_notifications
 from followup.monitoring.anomalies import delayed_messages, detect_anomalies, find_imbalance
-from followup.monitoring.broker import broker_problems
+from followup.monitoring.broker_probe import broker_problems
 from followup.monitoring.health import HealthProblem, health_problems
 from followup.providers.operator_alerts import Messenger, OperatorAlert
 

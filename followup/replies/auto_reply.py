@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from followup.domain.auto_reply import CONFIRMATION_REPLIES, FOR_SAFETY, RED_FLAG, RED_FLAG_STOPPED
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.message_kind import MessageKind
-from followup.messages.one_off import one_off_text
+from followup.messages.one_off_texts import one_off_text
 from followup.store.audit_log import AuditContext
 from followup.store.encryption.sealing import Sealer
 from followup.store.models.messages import InboundMessage, Message

@@ -56,7 +56,7 @@ from followup.patients import records as patients
 from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.auto_reply import may_answer, write_answer
 from followup.replies.check_in import open_check_in, record_check_in_answer
-from followup.replies.sorting import known_of, prepare, sort_text
+from followup.replies.triage import known_of, prepare_triage, sort_text
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
 from followup.store.encryption.sealing import Sealer
 from followup.store.engine.types import new_id
@@ -135,7 +135,7 @@ def take_inbound(
     """
     provider = provider or app.channels[ChannelKind.SMS].provider
     inbound = replace(inbound, body=_sayable(inbound.body)[:MOST_KEPT])
-    prepare(app)
+    prepare_triage(app)
     with _IN_TURN if app.store.is_sqlite else nullcontext():
         taken = app.transact(
             actors.PATIENT,

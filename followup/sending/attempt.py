@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from followup.content import ContentVersion
+from followup.content.version import ContentVersion
 from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import TemplateError, WrongMasterKey

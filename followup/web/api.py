@@ -22,7 +22,7 @@ from followup.enrolment.withdraw import withdraw_enrolment
 from followup.intake.json_shapes import EnrolmentShape, to_request
 from followup.messages.queries import MessageFilter, message_page
 from followup.messages.view import message_views, utc_text
-from followup.monitoring.balance import Scope, balance
+from followup.monitoring.message_balance import Scope, balance
 from followup.staff.api_keys import ApiClient
 from followup.store.models.enrolments import Enrolment
 from followup.web.answers import (

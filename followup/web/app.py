@@ -15,7 +15,7 @@ from fastapi.telemetry import TelemetryConfig
 
 from followup.bootstrap import build_app, instance_name, make_watchdog
 from followup.context import AppContext
-from followup.monitoring.broker import broker_client
+from followup.monitoring.broker_probe import broker_client
 from followup.monitoring.heartbeats import HeartbeatThread, always_alive
 from followup.monitoring.watchdog import WatchdogThread
 from followup.providers.twilio.webhooks import Signatures

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from followup.domain.errors import StoreUnavailable
 from followup.messages.kill_switch_queries import list_switches
 from followup.monitoring.anomalies import delayed_messages
-from followup.monitoring.broker import broker_problems
+from followup.monitoring.broker_probe import broker_problems
 from followup.monitoring.health import HealthProblem, health_problems
 from followup.web.site import Here, Site
 from followup.web.trouble import with_alarms

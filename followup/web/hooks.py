@@ -14,9 +14,9 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import ImmutableMultiDict
 
-from followup.delivery.bounces import receive_bounce
+from followup.delivery.bounce_intake import receive_bounce
 from followup.delivery.receipts import TakenReceipt, take_receipt
-from followup.delivery.returned_mails import MailSource, TakenMail
+from followup.delivery.returned_mail_ledger import MailSource, TakenMail
 from followup.domain.errors import InvalidInput
 from followup.providers.email.returned_mail import LONGEST_MAIL
 from followup.providers.twilio.webhooks import (

@@ -12,7 +12,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from followup.context import AppContext
-from followup.monitoring.balance import Balance, balance
+from followup.monitoring.message_balance import Balance, balance
 from followup.monitoring.metrics import ServiceMetrics, collect_metrics
 
 FRESH_SECONDS = 5.0

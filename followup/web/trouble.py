@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from followup.context import AppContext
 from followup.monitoring.alarms import open_alarms
 from followup.monitoring.anomalies import delayed_messages
-from followup.monitoring.broker import broker_problems
+from followup.monitoring.broker_probe import broker_problems
 from followup.monitoring.health import HealthProblem, health_problems
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from followup.catalogue.load import Catalogue, load_catalogue
-from followup.content import Content
+from followup.content.library import Content
 from followup.domain.clinics.clinic import Clinic
 
 CARD = """

@@ -7,13 +7,13 @@ from datetime import date
 
 import pytest
 
-from followup.content import Content
 from followup.content.check import (
     NUMBER_CHECK,
     REPLY_TEMPLATES,
     content_faults,
     content_reservations,
 )
+from followup.content.library import Content
 from followup.domain.protocols.protocol import Protocol
 from tests.content.conftest import CARD, PAGE, Folder
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from followup.content import Content, shipped_messages
+from followup.content.library import Content, shipped_messages
 from followup.domain.errors import TemplateError
 from tests.content.conftest import CARD, Folder
 

@@ -11,9 +11,9 @@ from itertools import pairwise
 import pytest
 
 from followup.catalogue.load import load_catalogue
-from followup.content import Content, Form, Rendered
 from followup.content.check import REPLY_TEMPLATES
 from followup.content.layout import visible_text, words
+from followup.content.library import Content, Form, Rendered
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 

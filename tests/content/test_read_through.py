@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from followup.content import Content
+from followup.content.library import Content
 from followup.domain.channel import ChannelKind
 from scripts.read_messages import main
 from scripts.read_through import read_through_text

@@ -8,7 +8,8 @@ from html import unescape
 
 import pytest
 
-from followup.content import Approval, Content
+from followup.content.library import Content
+from followup.content.version import Approval
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import TemplateError
 from tests.content.conftest import CARD, PAGE, Folder

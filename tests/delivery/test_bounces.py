@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from followup.context import AppContext
+from followup.delivery.bounce_intake import receive_bounce
 from followup.delivery.bounce_mailbox import read_bounce_mailbox
-from followup.delivery.bounces import receive_bounce
-from followup.delivery.returned_mails import MailSource, TakenMail
+from followup.delivery.returned_mail_ledger import MailSource, TakenMail
 from followup.domain.errors import InvalidInput
 from followup.providers.email.returned_mail import ReturnedKind, own_words, read_returned_mail
 from followup.signed_links import SignedLinks

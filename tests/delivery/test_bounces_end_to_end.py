@@ -11,7 +11,7 @@ import pytest
 
 from followup.context import AppContext
 from followup.delivery.bounce_mailbox import fetch_bounces, read_bounce_mailbox
-from followup.delivery.returned_mails import MailSource, TakenMail
+from followup.delivery.returned_mail_ledger import MailSource, TakenMail
 from followup.providers.email.imap import ImapMailbox
 from followup.store.models.messages import Message
 from followup.store.models.patients import Patient

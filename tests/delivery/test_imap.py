@@ -11,7 +11,7 @@ import pytest
 
 from followup.context import AppContext
 from followup.delivery.bounce_mailbox import AT_ONCE, fetch_bounces, fetch_new_bounces
-from followup.delivery.returned_mails import TakenMail
+from followup.delivery.returned_mail_ledger import TakenMail
 from followup.domain.errors import ChannelDown, ConfigurationError
 from followup.jobs import JOBS
 from followup.providers.email.imap import ImapMailbox, MailboxAddress

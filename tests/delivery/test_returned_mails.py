@@ -9,9 +9,9 @@ from uuid import UUID
 import pytest
 
 from followup.context import AppContext
-from followup.delivery import returned_mails
-from followup.delivery.bounces import confirm_bounce, receive_bounce
-from followup.delivery.returned_mails import (
+from followup.delivery import returned_mail_ledger
+from followup.delivery.bounce_intake import confirm_bounce, receive_bounce
+from followup.delivery.returned_mail_ledger import (
     CONTENT_COLUMN,
     Closing,
     MailSource,
@@ -219,7 +219,7 @@ def test_a_mail_belongs_to_the_clinic_whose_address_it_came_to(sqlite_app):
 
 
 def test_a_flood_is_counted_and_does_not_fill_the_disk(sqlite_app, monkeypatch):
-    monkeypatch.setattr(returned_mails, "MOST_KEPT", 2)
+    monkeypatch.setattr(returned_mail_ledger, "MOST_KEPT", 2)
     for number in range(4):
         receive(sqlite_app, "qmail", instead={"4711": str(number)})
 

@@ -12,7 +12,7 @@ from followup.demo.clinic import DEMO_HISTORY, furnish, live_on, patient
 from followup.demo.member import add_demo_member, find_demo_member
 from followup.domain.errors import Conflict, NotFound
 from followup.jobs import JOBS
-from followup.monitoring.balance import balance
+from followup.monitoring.message_balance import balance
 from followup.sending.claim import claim_due
 from followup.sending.send_batch import send_batch
 from followup.staff.invitations import enter_by_link, entrance_link

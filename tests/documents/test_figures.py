@@ -19,7 +19,7 @@ from followup.cli.service.run_stack import DEMO_SPEED
 from followup.clock import SharedTime
 from followup.delivery.bounce_mailbox import LOOKS_BACK
 from followup.delivery.reconcile import ASK_AFTER
-from followup.delivery.returned_mails import MOST_KEPT
+from followup.delivery.returned_mail_ledger import MOST_KEPT
 from followup.demo.clinic import DEMO_HISTORY
 from followup.domain.clinics.clinic_file import RepliesShape
 from followup.domain.protocols.protocol_file import StepShape

@@ -11,9 +11,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from followup.catalogue.load import load_catalogue
-from followup.content import Content
 from followup.content.languages import direction, own_name, staff_name
-from followup.content.library import shipped_messages
+from followup.content.library import Content, shipped_messages
 from followup.content.metadata import ApprovalShape
 from followup.content.page_words import PageWords
 from followup.content.sources import read_sources

@@ -15,7 +15,7 @@ import pytest
 from followup.catalogue.load import load_catalogue
 from followup.clock import SystemClock
 from followup.enrolment.enrol import enrol
-from followup.monitoring.balance import balance
+from followup.monitoring.message_balance import balance
 from followup.providers.twilio.webhooks import INBOUND_PATH
 from tests.faults.scenes.clinics import Rules, request_due_at
 from tests.faults.scenes.scene import QUICK, SENDER, Scene

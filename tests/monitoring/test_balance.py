@@ -13,7 +13,7 @@ from followup.delivery.receipts import take_receipt
 from followup.domain.lifecycle import State
 from followup.enrolment.pause import pause_enrolment
 from followup.enrolment.withdraw import withdraw_enrolment
-from followup.monitoring.balance import Scope, balance, balance_by
+from followup.monitoring.message_balance import Scope, balance, balance_by
 from followup.providers.interface import ReportedStatus
 from followup.sending.claim import claim_due
 from followup.store.models.messages import Attempt, Message, Receipt

@@ -18,8 +18,8 @@ from followup.delivery.receipts import TakenReceipt, take_receipt
 from followup.domain.errors import ConfigurationError, Conflict
 from followup.domain.kill_switch import SwitchScope
 from followup.enrolment.reschedule import reschedule
-from followup.monitoring.balance import balance
 from followup.monitoring.health import watched
+from followup.monitoring.message_balance import balance
 from followup.providers.interface import Listed, ProviderReport, ReportedStatus
 from followup.recovery.backup import make_backup
 from followup.recovery.catch_up import CatchUpProgress, catch_up

@@ -15,7 +15,7 @@ from followup.context import AppContext
 from followup.domain.channel import ChannelKind
 from followup.domain.triage.intent import ReplyIntent
 from followup.enrolment.withdraw import withdraw_enrolment
-from followup.monitoring.balance import balance
+from followup.monitoring.message_balance import balance
 from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.inbound import take_inbound
 from followup.sending.claim import claim_due

@@ -16,8 +16,8 @@ from followup.context import AppContext
 from followup.delivery.overdue_receipts import chase_overdue_receipts
 from followup.delivery.reconcile import abandon_sending, settle_unknown_outcomes
 from followup.sending.claim import claim_due
-from followup.sending.repair import expire_overdue, release_leases
 from followup.sending.send_batch import send_batch
+from followup.sending.stuck_messages import expire_overdue, release_leases
 from tests.support.apps import EXECUTOR, clock_of, enrol_many, make_app, tick
 from tests.support.people import SMS
 

@@ -26,14 +26,14 @@ from sqlalchemy import func, insert, select
 
 from followup.catalogue.load import Catalogue, load_catalogue
 from followup.clock import Clock
-from followup.content import Content
+from followup.content.library import Content
 from followup.context import AppContext, Policy
 from followup.delivery.sandbox_outbox import StoredOutbox
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.enrolment.enrol import enrol
 from followup.jobs import JOBS
-from followup.monitoring.balance import balance
+from followup.monitoring.message_balance import balance
 from followup.providers.interface import Channel
 from followup.providers.resilience.circuit_breaker import CircuitBreaker, InProcessCircuitBreaker
 from followup.providers.resilience.rate_limiter import InProcessRateLimiter, RateLimiter

@@ -21,8 +21,8 @@ from sqlalchemy.orm import Session
 from followup.audit.seals import seal_trail
 from followup.consent.objections import lodge_objection
 from followup.context import AppContext, UnitOfWork
-from followup.delivery.bounces import receive_bounce
-from followup.delivery.returned_mails import MailSource
+from followup.delivery.bounce_intake import receive_bounce
+from followup.delivery.returned_mail_ledger import MailSource
 from followup.domain.item_kind import ItemKind
 from followup.domain.kill_switch import SwitchScope
 from followup.domain.lifecycle import State

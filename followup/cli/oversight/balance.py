@@ -13,8 +13,8 @@ from followup.cli.framework.choices import bound, clinic_key, protocol_key
 from followup.cli.framework.opening import opened
 from followup.cli.framework.options import AsJson, Clinic, Protocol, Since, Until
 from followup.cli.framework.screen import Column, note, say_json, table
-from followup.monitoring.balance import Balance, Scope, balance_by
-from followup.monitoring.balance import balance as taken
+from followup.monitoring.message_balance import Balance, Scope, balance_by
+from followup.monitoring.message_balance import balance as taken
 from followup.wording.formats import count
 
 

@@ -13,9 +13,9 @@ from followup.cli.framework.opening import opened
 from followup.cli.framework.options import AsJson
 from followup.cli.framework.screen import say, say_json
 from followup.context import AppContext
+from followup.delivery.bounce_intake import receive_bounce
 from followup.delivery.bounce_mailbox import fetch_bounces, read_bounce_mailbox
-from followup.delivery.bounces import receive_bounce
-from followup.delivery.returned_mails import MailSource, TakenMail
+from followup.delivery.returned_mail_ledger import MailSource, TakenMail
 from followup.domain.errors import InvalidInput
 
 

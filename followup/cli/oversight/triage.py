@@ -18,7 +18,7 @@ from followup.context import ContentContext
 from followup.domain.auto_reply import choose
 from followup.domain.errors import InvalidInput
 from followup.domain.triage.triage import Found, Known, sort_reply
-from followup.replies.sorting import sort_text
+from followup.replies.triage import sort_text
 from followup.replies.triage_evaluation import (
     ClassScore,
     TriageEvaluation,

@@ -15,11 +15,11 @@ from followup.catalogue.bank_holidays import last_known
 from followup.catalogue.load import Catalogue, load_catalogue
 from followup.cli.framework.opening import opened
 from followup.clock import parse_clock
-from followup.content import Content
 from followup.content.check import content_faults, content_reservations
+from followup.content.library import Content
 from followup.domain.errors import FollowupError, WrongMasterKey
 from followup.monitoring import health
-from followup.replies.sorting import unsorted_languages
+from followup.replies.triage import unsorted_languages
 from followup.settings.rules import remarks
 from followup.settings.settings import Settings, load_settings
 from followup.store.encryption.key_check import KeyCheck, check_keys

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from followup.demo import main
+from followup.demo.show import main
 
 
 def demo(

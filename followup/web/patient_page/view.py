@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from followup.catalogue.bank_holidays import office_is_open
 from followup.content.languages import direction, locale_of, own_name
-from followup.content.page_words import Leaflet, PageWords
+from followup.content.page_words import PageWords
 from followup.content.rules import ClinicFacts
 from followup.context import AppContext
 from followup.domain.channel import ChannelKind
@@ -53,7 +53,7 @@ def shown(
     """Return the page."""
     environment = _environment(words, facts.language)
     say = words.translations(facts.language).gettext
-    leaflet = _leaflet(words, found, facts.language)
+    leaflet = words.leaflet(found.protocol, facts.language, found.clinic)
     clinic = ClinicFacts.of(found.clinic, facts.language)
     html = environment.get_template("page.html").render(
         language=facts.language,
@@ -65,7 +65,10 @@ def shown(
         clinic=clinic,
         hours=clinic.office_hours_text,
         closed=not office_is_open(found.clinic, app.clock.now()),
-        urgent=leaflet.urgent if leaflet else _red_flags(app, found, facts.language),
+        # The signs as the e-mails name them, for a protocol without a leaflet of its own.
+        urgent=leaflet.urgent
+        if leaflet
+        else app.content.red_flags(facts.language, found.clinic),
         today=[_piece(one) for one in found.today],
         is_today=found.is_today,
         earlier=[_piece(one) for one in found.earlier],
@@ -141,15 +144,6 @@ def _policy() -> str:
         f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; form-action 'self'; "
         "base-uri 'none'; frame-ancestors 'none'"
     )
-
-
-def _leaflet(words: PageWords, found: PatientPage, language: str) -> Leaflet | None:
-    return words.leaflet(found.protocol, language, found.clinic)
-
-
-def _red_flags(app: AppContext, found: PatientPage, language: str) -> Markup:
-    """Return the signs as the e-mails name them, for a protocol without a leaflet of its own."""
-    return app.content.red_flags(language, found.clinic)
 
 
 def _piece(one: DatedAdvice) -> dict[str, Any]:

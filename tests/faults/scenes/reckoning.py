@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from followup.context import AppContext
 from followup.domain.lifecycle import LEGAL_MOVES, State
-from followup.monitoring.balance import balance
+from followup.monitoring.message_balance import balance
 from followup.store.models.audit import AuditEvent
 from followup.store.models.messages import Attempt, Message
 from followup.store.models.worklist import Occurrence, WorklistItem

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from followup.context import AppContext
-from followup.delivery.bounces import receive_bounce
-from followup.delivery.returned_mails import MailSource
+from followup.delivery.bounce_intake import receive_bounce
+from followup.delivery.returned_mail_ledger import MailSource
 from followup.domain.channel import ChannelKind
 from followup.domain.kill_switch import SwitchScope
 from followup.domain.roles import Role

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from followup.delivery.bounces import receive_bounce
-from followup.delivery.returned_mails import MailSource
+from followup.delivery.bounce_intake import receive_bounce
+from followup.delivery.returned_mail_ledger import MailSource
 from followup.domain.roles import Role
 from followup.store.models.messages import Message
 from followup.store.models.returned_mails import ReturnedMail

@@ -16,8 +16,8 @@ from followup.context import AppContext
 from followup.domain.channel import ChannelKind
 from followup.domain.contact import mask_email, mask_mobile
 from followup.domain.errors import Conflict, NotFound, TemplateError
+from followup.messages.history import MessageHistory, find_message, history_of_message
 from followup.messages.rendering import render_message
-from followup.messages.story import Story, find_message, story_of
 from followup.messages.verification_code import veiled
 from followup.messages.view import YET_TO_GO, latest_attempts
 from followup.patients import records as patients
@@ -52,16 +52,17 @@ class Seen:
 def show(here: Here) -> Response:
     message = find(here)
     with here.app.store.read() as session:
-        story = story_of(session, message)
+        history = history_of_message(session, message)
     _record(here, message, "message.viewed")
+    patient = history.patient
     return here.page(
         "messages/message.html",
-        story=story,
+        history=history,
         message=message,
-        seen=seen(here.app, message, story.patient, _counting(story)),
-        person=patients.read_patient(story.patient, here.app.keyring) if story.patient else None,
-        receipts=_by_attempt(story),
-        versions={version.id: version for version in story.versions},
+        seen=seen(here.app, message, patient, _counting(history)),
+        person=patient and patients.read_patient(patient, here.app.keyring),
+        receipts=_by_attempt(history),
+        versions={version.id: version for version in history.versions},
         zone=here.zone_of(message.clinic),
         clinic=here.app.catalogue.clinics.get(message.clinic),
         done=DONE_NOTICES.get(here.query("done")),
@@ -180,15 +181,15 @@ def _sealer(app: AppContext, patient: Patient | None) -> Sealer | None:
     return app.keyring.patient(patient.data_key, patient.master_key_id)
 
 
-def _counting(story: Story) -> Attempt | None:
+def _counting(history: MessageHistory) -> Attempt | None:
     """Return the attempt whose words count: the last that was taken, else the last."""
-    ranked = sorted(story.attempts, key=lambda one: (one.provider_id is not None, one.number))
+    ranked = sorted(history.attempts, key=lambda one: (one.provider_id is not None, one.number))
     return ranked[-1] if ranked else None
 
 
-def _by_attempt(story: Story) -> Mapping[UUID, Sequence[Any]]:
+def _by_attempt(history: MessageHistory) -> Mapping[UUID, Sequence[Any]]:
     found: dict[UUID, list[Any]] = {}
-    for receipt in story.receipts:
+    for receipt in history.receipts:
         if receipt.attempt_id is not None:
             found.setdefault(receipt.attempt_id, []).append(receipt)
     return found

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import InvalidInput, NotFound, Problem
 from followup.domain.kill_switch import SwitchScope
-from followup.monitoring.broker import queue_lengths
+from followup.monitoring.broker_probe import queue_lengths
 from followup.monitoring.health import last_sweeps
 from followup.monitoring.queries import heartbeats, queues, server_of
 from followup.providers.interface import Channel

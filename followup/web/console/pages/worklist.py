@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from followup.casework.resend import Resend, check_resend
-from followup.delivery.returned_mails import count_waiting
+from followup.delivery.returned_mail_ledger import count_waiting
 from followup.domain.channel import ChannelKind
 from followup.domain.contact import mask_email, mask_mobile
 from followup.domain.errors import Conflict, NotFound

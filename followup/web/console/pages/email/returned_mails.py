@@ -7,8 +7,8 @@ from uuid import UUID
 
 from starlette.responses import Response
 
-from followup.delivery.bounces import confirm_bounce
-from followup.delivery.returned_mails import (
+from followup.delivery.bounce_intake import confirm_bounce
+from followup.delivery.returned_mail_ledger import (
     MAILS_A_PAGE,
     Closing,
     WaitingMail,

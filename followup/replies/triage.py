@@ -1,4 +1,4 @@
-"""Sorting a reply with what is known of its sender: the day, the step last sent, the answers given.
+"""Triage of a reply with what is known of its sender: day, step last sent, answers given.
 
 What we know may raise how soon a person looks, and leaves out advice that is not true of the
 patient. It never lowers anything.
@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from followup.catalogue.load import Catalogue
-from followup.content import Content, Form
+from followup.content.library import Content, Form
 from followup.context import ContentContext
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
@@ -61,7 +61,7 @@ def sort_text(
     )
 
 
-def prepare(book: ContentContext) -> None:
+def prepare_triage(book: ContentContext) -> None:
     """Make what sorting goes by, once a process, so that no transaction has to wait for it."""
     _ = book.catalogue.triage, texts_of(book)
 

@@ -1,4 +1,4 @@
-"""Message story: everything that is known of one message."""
+"""Message history: everything that is known of one message."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from followup.store.models.worklist import WorklistItem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Story:
+class MessageHistory:
     """A message with what surrounds it. `place_of` is the message that it was sent instead of."""
 
     message: Message
@@ -35,13 +35,13 @@ def find_message(session: Session, message_id: UUID) -> Message | None:
     return session.get(Message, message_id)
 
 
-def story_of(session: Session, message: Message) -> Story:
-    """Return the story of a message: as many queries for one attempt as for many."""
+def history_of_message(session: Session, message: Message) -> MessageHistory:
+    """Return what surrounds a message: as many queries for one attempt as for many."""
     attempts = session.scalars(
         select(Attempt).where(Attempt.message_id == message.id).order_by(Attempt.number)
     ).all()
     ids = [attempt.id for attempt in attempts]
-    return Story(
+    return MessageHistory(
         message=message,
         patient=session.get(Patient, message.patient_id) if message.patient_id else None,
         enrolment=session.get(Enrolment, message.enrolment_id) if message.enrolment_id else None,

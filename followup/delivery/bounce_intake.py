@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from followup.context import AppContext, UnitOfWork
 from followup.delivery.receipts import take_receipt
-from followup.delivery.returned_mails import (
+from followup.delivery.returned_mail_ledger import (
     LONGEST_WORDS,
     MOST_RECIPIENTS,
     Closing,

@@ -20,7 +20,7 @@ from followup.domain.triage.second_net import features_of
 ROOT = Path(__file__).resolve().parent.parent
 CORPORA = ROOT / "tests" / "triage"
 TABLE = Path(str(data_folder("config"))) / "triage" / "second-net" / "en.toml"
-VERSION = "2026.2"
+VERSION = "2026.3"
 """Raised with every training."""
 TABLES = {
     "grave": (frozenset({"red-flag", "emergency", "crisis", "sugar-emergency"}), -10),

@@ -170,6 +170,11 @@ _LANGUAGES = (
         send="küldjön küldjenek küldjetek küldj írjon írjanak zavarjanak",
         want="kérek szeretnék akarok",
     ),
+    _Language(  # Irish
+        texts="teachtaireacht* téacs*",
+        deny="ná",
+        send="cuir cuirigí seol seoligí scríobh scríobhaigí",
+    ),
     _Language(  # Italian
         texts="messagg* sms",
         stop="basta smettete smettetela fermate interrompete smetta",
@@ -186,7 +191,7 @@ _LANGUAGES = (
         deny="ne",
         want="nebenoriu nenoriu negribu nevēlos nepageidauju",
         forbids="nebesiųskite nesiųskite neberašykite nerašykite nesūtiet nerakstiet nebesiuskite "
-        "nesiuskite",
+        "nesiuskite nerašyti nebesiųsti nesiųsti neberašyti",
     ),
     _Language(  # Polish
         texts="wiadomoś* wiadomos* sms smsy smsów smsow smsami esemes*",

@@ -79,6 +79,8 @@ _WORDINGS = (
     r"meds|medication|drugs|steroids|work|sick)\b)",
     r"(?<!bear to )(?<!stand to )(?<!cannot )\b(?:be|am|was) left (?:in peace|alone|be)\b(?: now)?(?:$| my| as)",
     r"\bquit it\b",
+    r"\b(?:discontinue|cancel) (?:it|them|all this)\b$|\b(?:get|be) off (?:this|your|that) list\b",
+    r"\bquit blowing? up my (?:phone|mobile)\b",
     r"^(?:(?:oh|and|please|pls|just|will|you|can|ye|youse?|ffs|so|kindly) )*(?:shut up|shut it|"
     r"pipe down|belt up|zip it|bore off|do one|give it a rest|gie it a rest|gies? (?:us )?peace|"
     r"give (?:us|me) (?:some )?peace|sling your hook|get tae fuck|"

@@ -186,6 +186,7 @@ def _leads(written: str) -> bool:
 
 
 _AS_OTHERS_WRITE = {
+    "council": "cancel", "cansel": "cancel", "cancle": "cancel", "stoping": "stopping", "nee": "nae",
     "oot": "out", "aff": "off", "stap": "stop", "enuf": "enough", "enuff": "enough", "tek": "take",
     "tak": "take", "wanna": "want to", "ma": "my", "mi": "my", "yer": "your", "thae": "these",
     "nomore": "no more", "dunt": "dont", "doan": "dont", "sendin": "sending", "dinny": "dinnae",

@@ -43,7 +43,10 @@ _REQUESTS = re.compile(
             rf"\b{_ENDING} {_up_to(5)}{_TEXTS}",
             rf"\b{_TEXTS} {_up_to(6)}(?:to|could|can|would|must|should|please|now|all|kindly) "
             rf"{_up_to(2)}(?:{_ENDING}|come to an end)\b",
-            rf"\b(?:no|nae|nee) (?:more|mair|further) {_up_to(3)}{_TEXTS}",
+            rf"\b(?:no|nae|nee) (?:more|mair|further) {_up_to(8)}{_TEXTS}",
+            rf"\b(?:g(?:i|ie|ive)(?:s|z| me| us)?) (?:some )?(?:peace|a rest|a break) {_up_to(3)}{_TEXTS}",
+            rf"\b(?:withdraw|withdrawn|opt out|opted out|drop out|(?:to |can i )(?:come|get|be) off|be taken off|wantin\w* (?:off|aff)) {_up_to(4)}(?:scheme|service|programme|list|thing|{_TEXTS})",
+            r"\b(?:leave|leaving|keep|keeping|take|taking) (?:me|us|my (?:name|number)) (?:out|off)(?: of (?:it|this|these|them))?(?: in future| from now on| please| now|$)",
             rf"\b(?:enough|plenty|fill|(?:fed up|sick|tired|bored|done|finished|through) (?:of|with|wi|ae)) {_up_to(4)}{_TEXTS}",
             rf"\b{_DENIAL} {_up_to(2)}{_WISH} {_up_to(5)}{_TEXTS}",
             rf"\b{_TEXTS} {_up_to(4)}{_DENIAL} {_up_to(2)}(?:necessary|needed|required|wanted|welcome)\b",

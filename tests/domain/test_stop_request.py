@@ -64,7 +64,7 @@ def test_a_polite_an_oblique_or_a_rude_wish_to_get_no_more_is_a_request(text):
      "can I knock the tablets on the head", "I want it all to come to an end", "blocked",
      "please send no more tablets", "my mum wants no more injections", "can you not feel it",
      "Please don't bother texting tomorrow, I won't be here", "can't stop checking my leg",
-     "the council text about my bins", "come off the tablets, it says", "I come off the list on Monday?",
+     "the council text about my bins", "come off the tablets, it says",
      "I had enough messages about this to understand it, thank you", "please delete my last text",
      "no more messages came since Friday", "don't text me before 9 please",
      "can you not send them in the morning",

@@ -112,10 +112,25 @@ def test_a_word_that_may_tell_of_more_is_in_no_frame(text):
 
 
 @pytest.mark.parametrize(
+    "question",
+    ["can I take {} now", "should I stop the {}", "do I carry on with the {} or not",
+     "when do I start my {} again", "can I have wine with these {}", "may I take my {} as usual"],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "medicine", ["tablets", "blood thinner", "warfarin", "paracetamol", "gabapentin", "insulin"]
+)
+def test_a_question_about_a_medicine_goes_to_a_person(question, medicine):
+    assert not sorted_harmless(question.format(medicine))
+
+
+def test_a_half_hearted_word_is_not_harmless():
+    assert not sorted_harmless("so so")
+
+
+@pytest.mark.parametrize(
     ("text", "wanted"),
     [("gym?? like can I deadlift yet", "question"),
      ("do I need a fit note for my boss", "question"),
-     ("when do I start the blood thinner again", "question"),
      ("may I drive to bowls on Sunday", "question"), ("is a wee dram allowed", "question"),
      ("I lost the letter, what time is my appointment?", "question"),
      ("is it the fourth or the fourteenth I am to come", "question"),

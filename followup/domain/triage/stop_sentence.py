@@ -87,6 +87,7 @@ _QUESTION = re.compile(
     r"^(?:(?:please|and|so|ok|just|hi|hello|sorry|but|or) )*(?:why|when|did|have (?:you|the|they|my|i)|"
     r"has|how (?:many|long|often)|are|is|was|were|will they|what|who|which|should|do i|does|can a|if i)\b"
     r"|\bhow (?:many|long|often)\b|\b(?:when|what|why|who) (?:do|does|did|is|are|will|the|means)\b"
+    r"|\b(?:do|should|must|can|shall) i$"
 )
 _SHORT = 16
 """Words: in a longer sentence, what limits a wish may belong to something else."""
@@ -101,7 +102,7 @@ _WANTS_THEM = re.compile(
     rf"\b(?:{_DENIAL}|keep|carry on|rather not|no need to|no) {_up_to(3)}{_ENDING}\b|"
     rf"\bkeep {_up_to(2)}(?:sending|texting|coming|them|messag\w*)|"
     r"\b(?:restart|start|resume|back on|un ?stop|reinstate|continue|miss|lose|sad|shame|love|"
-    r"helpful|useful|wrong|same|before|after|till|until|since|about|for the|"
+    r"helpful|useful|reply|respond|wrong|same|before|after|till|until|since|about|for the|"
     r"at (?:night|work)|(?:mon|tues|wednes|thurs|fri|satur|sun)day|"
     r"weekends?|last (?:text|message)|came|arrived?|ignore|disregard|ears?)\b"
 )

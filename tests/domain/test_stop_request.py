@@ -25,7 +25,8 @@ from followup.domain.triage.stop_request import StopRequest, stop_request
      "I'd rather you didnae message me again", "I dunt want 'em. Tek me off",
      "So I'd be grateful if you'd not send them.",
      "haway man giz peace wi these messages", "I want to council these texts",
-     "no more now please it makes me jump when it beeps", "I should like to withdraw from the scheme",
+     "no more now please it makes me jump when it beeps",
+     "I should like to withdraw from the scheme",
      "I should be glad if the daily reminders could kindly cease",
      "Thank you comma now please stop the messages full stop I do not like them",
      "there is no call at all for these daily texts",
@@ -71,8 +72,10 @@ def test_a_polite_an_oblique_or_a_rude_wish_to_get_no_more_is_a_request(text):
      "how do I cancel the reminder for the wrong date", "put texts off till after lunch please",
      "don't send me the letter by post, email is fine",
      "I dont need reminders, but keep them coming",
-     "What means reply STOP? It stops the treatment or only the message?", "I finished the questionnaire",
-     "stop stop no don't stop I mean the leg has stopped working", "do not send the same message twice",
+     "What means reply STOP? It stops the treatment or only the message?",
+     "I finished the questionnaire",
+     "stop stop no don't stop I mean the leg has stopped working",
+     "do not send the same message twice",
      "I'd sooner not have the second injection", "I can't bear to be left alone"],
 )  # fmt: skip
 def test_a_question_about_stopping_or_a_denial_is_no_request(text):

@@ -27,7 +27,7 @@ class SignedLinks:
 
     def __init__(self, public_url: str, key: bytes, *, return_path: str | None = None) -> None:
         """`return_path` is where e-mails come back to, each to its own where that holds {id}."""
-        self._public_url = public_url.rstrip("/")
+        self.public_url = public_url.rstrip("/")
         self._key = key
         self.mail_domain = urlsplit(public_url).hostname or "localhost"
         self._stop = URLSafeSerializer(key, salt="stop")
@@ -40,15 +40,15 @@ class SignedLinks:
 
     def page_url(self, token: str) -> str:
         """Return the address of a patient's own page."""
-        return f"{self._public_url}/p/{token}"
+        return f"{self.public_url}/p/{token}"
 
     def item_url(self, item_id: UUID) -> str:
         """Return the address at which staff deal with an item of the worklist."""
-        return f"{self._public_url}/attention/{item_id}"
+        return f"{self.public_url}/attention/{item_id}"
 
     def join_url(self, token: str) -> str:
         """Return the address at which staff use a one-time link."""
-        return f"{self._public_url}/join/{token}"
+        return f"{self.public_url}/join/{token}"
 
     def form_key(self, page_index: bytes) -> str:
         """Return what every form of one patient's page holds: other sites can't know it."""
@@ -56,7 +56,7 @@ class SignedLinks:
 
     def stop_url(self, patient_id: UUID) -> str:
         """Return the address at which this patient stops e-mails (RFC 8058 one-click)."""
-        return f"{self._public_url}/u/{self._stop.dumps(patient_id.hex)}"
+        return f"{self.public_url}/u/{self._stop.dumps(patient_id.hex)}"
 
     def patient_of_stop_token(self, token: str) -> UUID:
         """Return whose e-mails a token stops; raise `NotFound` for one that we never made."""

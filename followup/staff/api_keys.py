@@ -1,4 +1,4 @@
-"""API keys: bearer keys shown once, kept as a hash, bound to one clinic or to none.
+"""API keys: bearer keys shown once, kept as a hash, with scopes, bound to one clinic or to none.
 
 A key is 256 random bits, so that a plain SHA-256 of it can't be turned back: there is no small set
 of likely keys to try, as there is with passwords.
@@ -9,13 +9,15 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
+from followup.domain.api_scope import ApiScope
 from followup.domain.errors import Conflict, InvalidInput, NotFound
 from followup.domain.file_shape import did_you_mean
 from followup.store.audit_log import AuditEntry, record_event
@@ -31,10 +33,11 @@ NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiClient:
-    """Whoever calls the API. `clinic` None may see and do everything at every clinic."""
+    """Whoever calls the API. `clinic` None may do what the scopes say at every clinic."""
 
     name: str
     clinic: str | None
+    scopes: frozenset[ApiScope] = frozenset({ApiScope.ENROLMENTS})
 
     @property
     def actor(self) -> str:
@@ -45,7 +48,14 @@ class ApiClient:
         return self.clinic in (None, clinic)
 
 
-def add_api_key(app: AppContext, name: str, *, clinic: str | None = None, actor: str) -> str:
+def add_api_key(
+    app: AppContext,
+    name: str,
+    *,
+    clinic: str | None = None,
+    scopes: Collection[ApiScope] = (ApiScope.ENROLMENTS,),
+    actor: str,
+) -> str:
     """Make a key and return it: it can't be shown again.
 
     Raises `InvalidInput` for a name or clinic that can't be, `Conflict` for a name in use.
@@ -56,7 +66,13 @@ def add_api_key(app: AppContext, name: str, *, clinic: str | None = None, actor:
         meant = did_you_mean(clinic, app.catalogue.clinics)
         raise InvalidInput.of("clinic", f"there is no such clinic; {meant}")
     key = KEY_PREFIX + secrets.token_urlsafe(32)
-    app.store.transact(lambda session: _add(session, app, name, key, clinic=clinic, actor=actor))
+    made = {
+        "name": name,
+        "clinic": clinic,
+        "hash": _hash(key),
+        "scopes": sorted({scope.value for scope in scopes}),
+    }
+    app.transact(actor, lambda unit: _add(unit, made))
     return key
 
 
@@ -94,29 +110,25 @@ def check_api_key(app: AppContext, key: str) -> ApiClient | None:
         return None
     with app.store.read() as session:
         found = session.execute(
-            select(ApiKey.name, ApiKey.clinic).where(
+            select(ApiKey.name, ApiKey.clinic, ApiKey.scopes).where(
                 ApiKey.hash == _hash(key), ApiKey.revoked_at.is_(None)
             )
         ).first()
-    return None if found is None else ApiClient(name=found.name, clinic=found.clinic)
+    if found is None:
+        return None
+    scopes = frozenset(map(ApiScope, found.scopes))
+    return ApiClient(name=found.name, clinic=found.clinic, scopes=scopes)
 
 
-def _add(
-    session: Session, app: AppContext, name: str, key: str, *, clinic: str | None, actor: str
-) -> None:
-    by = app.by(actor)
-    row = {
-        "id": new_id(by.real_at),
-        "name": name,
-        "clinic": clinic,
-        "hash": _hash(key),
-        "created_at": by.at,
-    }
-    if not insert_new(session, ApiKey, row):
+def _add(unit: UnitOfWork, made: dict[str, Any]) -> None:
+    row = {"id": new_id(unit.by.real_at), "created_at": unit.by.at, **made}
+    name, clinic, scopes = made["name"], made["clinic"], made["scopes"]
+    if not insert_new(unit.session, ApiKey, row):
         message = f"there is a key named {name} already, or was: choose another name"
         raise Conflict(message)
+    detail = {"key": name, "scopes": scopes}
     record_event(
-        session, by, AuditEntry(action="api-key.added", clinic=clinic, detail={"key": name})
+        unit.session, unit.by, AuditEntry(action="api-key.added", clinic=clinic, detail=detail)
     )
 
 

@@ -26,6 +26,7 @@ from followup.web import api, errors, health, hooks, unsubscribe
 from followup.web.console.framework.app import make_console, mount_console
 from followup.web.console.pages import oidc_sign_in as organisation
 from followup.web.envelope import Envelope
+from followup.web.fhir import routes as fhir
 from followup.web.forms import MOST_BYTES
 from followup.web.listening import listen
 from followup.web.metrics import Scrapes
@@ -74,6 +75,7 @@ def create_app(app: AppContext, settings: Settings) -> FastAPI:
     errors.install(asgi)
     for router in (
         api.router,
+        fhir.router,
         health.router,
         hooks.router,
         unsubscribe.router,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, Field, ValidationError
 
+from followup.domain.api_scope import ApiScope
 from followup.domain.errors import InvalidInput
 from followup.intake.json_shapes import EnrolmentShape, JsonShape, Moment, problems_of
 from followup.staff.api_keys import ApiClient, check_api_key
@@ -20,20 +22,27 @@ BEARER = HTTPBearer(
 )
 
 
-def _caller(
-    site: Here, given: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
-) -> ApiClient:
-    client = check_api_key(site.app, given.credentials) if given else None
-    if client is None:
-        raise Refused(
-            401,
-            "send a key that is in force, as: Authorization: Bearer fu_…",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
-    return client
+def require_scope(scope: ApiScope) -> Callable[..., ApiClient]:
+    """Return what finds the caller of a route; a key without that scope is refused."""
+
+    def caller(
+        site: Here, given: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
+    ) -> ApiClient:
+        client = check_api_key(site.app, given.credentials) if given else None
+        if client is None:
+            raise Refused(
+                401,
+                "send a key that is in force, as: Authorization: Bearer fu_…",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        if scope not in client.scopes:
+            raise Refused(403, f"this key does not have the scope {scope}: make one that has")
+        return client
+
+    return caller
 
 
-Caller = Annotated[ApiClient, Depends(_caller)]
+Caller = Annotated[ApiClient, Depends(require_scope(ApiScope.ENROLMENTS))]
 
 
 class _Body:

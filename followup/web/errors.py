@@ -1,7 +1,7 @@
 """From the error tree to HTTP: the status that says what the caller should do, and a sentence.
 
 Answers are JSON: `{"error": sentence}`, or for input that can't be used the list of
-`{"field", "message"}`. None repeats what was sent.
+`{"field", "message"}`; FHIR has its OperationOutcome. None repeats what was sent.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from followup.domain.errors import (
     NotFound,
     StoreUnavailable,
 )
+from followup.fhir import BASE as FHIR
+from followup.fhir import CONTENT_TYPE
+from followup.fhir.outcome import outcome, outcome_of
 from followup.web.pages import page
 
 log = structlog.get_logger()
@@ -75,6 +78,10 @@ async def _on_followup_error(request: Request, error: Exception) -> Response:
         log.error("web.unable", cause=type(error).__name__, reason=str(error))
         headers = {"Retry-After": "5"} if status == AWAY else None
         return _answer(request.url.path, status, {"error": SENTENCES[status]}, headers=headers)
+    if isinstance(error, InvalidInput) and _is_fhir(request.url.path):
+        # Of a resource what it says is wrong, of a search how it is asked for.
+        of_resource = any(problem.field[:1].isupper() for problem in error.problems)
+        return _fhir(status if of_resource else 400, outcome_of(error.problems))
     if isinstance(error, InvalidInput):
         return _answer(request.url.path, status, problem_list(error))
     told = {"error": str(error)}
@@ -123,4 +130,18 @@ def _answer(
 ) -> Response:
     if path.startswith(PAGES):
         return page("public/cannot.html", status=status, headers=headers)
+    if _is_fhir(path) and isinstance(told, Mapping):
+        return _fhir(status, outcome(status, str(told["error"])), headers=headers)
     return JSONResponse(told, status_code=status, headers=dict(headers or {}))
+
+
+def _is_fhir(path: str) -> bool:
+    return path == FHIR or path.startswith(f"{FHIR}/")
+
+
+def _fhir(
+    status: int, told: Mapping[str, Any], *, headers: Mapping[str, str] | None = None
+) -> Response:
+    return JSONResponse(
+        told, status_code=status, headers=dict(headers or {}), media_type=CONTENT_TYPE
+    )

@@ -76,6 +76,8 @@ AUDIT_VERBS: dict[str, str] = {
     "staff.linked": "signed in by the organisation’s account for the first time",
     "staff.signed-in": "signed in",
     "staff.signed-out": "signed out {staff}",
+    "fhir.read": "read a record of {patient} through FHIR",
+    "fhir.searched": "looked through patients’ records through FHIR",
     "api-key.added": "created an API key",
     "api-key.revoked": "revoked an API key",
     "keys.rotated": "rotated the keys that encrypt patients’ data",

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from followup.domain.api_scope import ApiScope
 from followup.domain.errors import Conflict, InvalidInput, NotFound
 from followup.staff.api_keys import (
     ApiClient,
@@ -53,6 +54,14 @@ def test_a_key_without_a_clinic_may_see_every_clinic(app):
     assert everywhere.may_see("another-clinic")
     assert here.may_see(CLINIC)
     assert not here.may_see("another-clinic")
+
+
+def test_a_key_opens_what_its_scopes_say_and_no_more(app):
+    reading = add_api_key(app, "record", scopes=[ApiScope.FHIR_READ], actor=ACTOR)
+    both = add_api_key(app, "both", scopes=list(ApiScope), actor=ACTOR)
+
+    assert check_api_key(app, reading).scopes == {ApiScope.FHIR_READ}
+    assert check_api_key(app, both).scopes == set(ApiScope)
 
 
 def test_a_revoked_key_opens_nothing(app):
@@ -115,6 +124,6 @@ def test_who_made_and_revoked_a_key_stands_in_the_audit_trail(app):
     revoke_api_key(app, "theatre-system", actor="cli:ben")
 
     assert [(event.actor, event.action, event.detail) for event in rows(app, AuditEvent)] == [
-        ("cli:ann", "api-key.added", {"key": "theatre-system"}),
+        ("cli:ann", "api-key.added", {"key": "theatre-system", "scopes": ["enrolments"]}),
         ("cli:ben", "api-key.revoked", {"key": "theatre-system"}),
     ]

@@ -1,4 +1,4 @@
-"""`followup api-key`: the bearer keys of the JSON API."""
+"""`followup api-key`: the bearer keys of the API."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from followup.cli.framework.opening import actor, opened
 from followup.cli.framework.options import AsJson
 from followup.cli.framework.registry import new_app
 from followup.cli.framework.screen import Column, note, say, say_json, say_lines, table
+from followup.domain.api_scope import ApiScope
 from followup.messages.view import utc_text
 from followup.staff import api_keys
 from followup.store.models.operations import ApiKey
@@ -19,7 +20,7 @@ Name = Annotated[
     str, typer.Argument(metavar="NAME", help="What the audit trail calls whoever uses the key.")
 ]
 
-group = new_app(cls=Group, no_args_is_help=True, help="Add, list and revoke keys of the JSON API.")
+group = new_app(cls=Group, no_args_is_help=True, help="Add, list and revoke keys of the API.")
 
 
 @group.command(cls=Command)
@@ -29,13 +30,17 @@ def add(
     clinic: Annotated[
         str | None, typer.Option(metavar="KEY", help="Let it see this clinic only.")
     ] = None,
+    scope: Annotated[
+        list[ApiScope],
+        typer.Option(help="What it opens: the JSON API, reading FHIR resources, or both."),
+    ] = [ApiScope.ENROLMENTS],  # noqa: B006 - typer copies it
     as_json: AsJson = False,
 ) -> None:
     """Make a key and print it, this once."""
     with opened() as app:
-        key = api_keys.add_api_key(app, name, clinic=clinic, actor=actor())
+        key = api_keys.add_api_key(app, name, clinic=clinic, scopes=scope, actor=actor())
     if as_json:
-        say_json({"name": name, "clinic": clinic, "key": key})
+        say_json({"name": name, "clinic": clinic, "scopes": sorted(scope), "key": key})
         return
     say(key)
     note("Keep it now: it is not shown again. Send it as the header `Authorization: Bearer KEY`.")
@@ -52,13 +57,14 @@ def list_keys(*, as_json: AsJson = False) -> None:
     if not found:
         say("There are no keys. Make one with: followup api-key add NAME")
         return
-    columns = [Column("Name"), Column("Clinic"), Column("Made"), Column("Revoked")]
+    columns = [Column(each) for each in ("Name", "Clinic", "Scopes", "Made", "Revoked")]
     table(
         columns,
         (
             [
                 key.name,
                 key.clinic or "all",
+                ", ".join(key.scopes),
                 f"{key.created_at:%Y-%m-%d %H:%M} UTC",
                 f"{key.revoked_at:%Y-%m-%d %H:%M} UTC" if key.revoked_at else "",
             ]
@@ -79,6 +85,7 @@ def _as_json(key: ApiKey) -> dict[str, object]:
     return {
         "name": key.name,
         "clinic": key.clinic,
+        "scopes": key.scopes,
         "created_at": utc_text(key.created_at),
         "revoked_at": utc_text(key.revoked_at) if key.revoked_at else None,
     }

@@ -131,7 +131,7 @@ class Alarm(Base):
 
 
 class ApiKey(Base):
-    """A bearer key of the JSON API, kept as a hash only."""
+    """A bearer key of the API, kept as a hash only."""
 
     __tablename__ = "api_keys"
 
@@ -139,5 +139,7 @@ class ApiKey(Base):
     name: Mapped[str] = mapped_column(String(80), unique=True)
     clinic: Mapped[str | None] = mapped_column(String(80))
     hash: Mapped[bytes] = mapped_column(unique=True)
+    # Each an `ApiScope`.
+    scopes: Mapped[list[str]] = mapped_column(server_default=text("""'["enrolments"]'"""))
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]

@@ -53,7 +53,7 @@ MODULES = (
 )
 """Every module of `followup.web.console.pages` that has pages."""
 
-ELSEWHERE = ("/api/", "/hooks/", "/u/", "/p/", "/healthz", "/readyz", "/metrics")
+ELSEWHERE = ("/api/", "/fhir/", "/hooks/", "/u/", "/p/", "/healthz", "/readyz", "/metrics")
 """What belongs to machines and patients: the console does not answer there, not even with 404."""
 
 

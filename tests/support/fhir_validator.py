@@ -1,0 +1,71 @@
+"""An outside judge of FHIR resources: the npm package `fhir`, in a process of its own.
+
+Its files are pinned by hash in `tests/support/node/package-lock.json`, and brought once into .venv.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent / "node"
+VENV = Path(__file__).parents[2] / ".venv"
+LOCK = HERE / "package-lock.json"
+
+
+class FhirValidator:
+    """Says what is wrong with a resource by FHIR R4's definitions and required value sets."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def problems(self, resource: Mapping[str, Any]) -> list[str]:
+        """Return what is wrong; nothing with a resource that is right."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps(resource) + "\n")
+        self._process.stdin.flush()
+        found: list[str] = json.loads(self._process.stdout.readline())
+        return found
+
+
+@contextmanager
+def fhir_validator() -> Iterator[FhirValidator]:
+    """Run the validator."""
+    modules = _modules()
+    with subprocess.Popen(
+        ["node", str(HERE / "validate.js")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={"PATH": os.environ["PATH"], "NODE_PATH": str(modules)},
+    ) as process:
+        try:
+            yield FhirValidator(process)
+        finally:
+            process.kill()
+
+
+def _modules() -> Path:
+    """Return the folder of the packages of the lock, brought there by the first who asks."""
+    assert shutil.which("node"), "these tests need Node: install the packages `nodejs` and `npm`"
+    kept = VENV / f"node-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]}"
+    kept.mkdir(parents=True, exist_ok=True)
+    with (kept / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (kept / "complete").exists():
+            for name in ("package.json", "package-lock.json"):
+                shutil.copyfile(HERE / name, kept / name)
+            # Nothing that a package brings is run at its installation.
+            command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+            subprocess.run(command, cwd=kept, check=True, capture_output=True)
+            (kept / "complete").touch()
+    return kept / "node_modules"

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from followup.catalogue.load import Catalogue, load_catalogue
 from followup.clock import Clock, SharedTime, parse_clock
 from followup.content.library import Content
-from followup.context import AlarmPolicy, AppContext, ContentContext, OnCall, Policy
+from followup.context import AlarmPolicy, AppContext, ContentContext, OnCall, Policy, WebhookPolicy
 from followup.delivery.sandbox_outbox import StoredOutbox
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import ConfigurationError, StoreUnavailable
@@ -276,6 +276,9 @@ def _policy(settings: Settings) -> Policy:
         claim_ahead=timedelta(seconds=max(10.0, 2 * settings.tick)),
         alarming=_alarming(settings),
         on_call=_on_call(settings),
+        webhooks=WebhookPolicy(
+            networks=settings.webhook_networks_named, loopback=settings.is_practising
+        ),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
 
 from sqlalchemy.orm import Session
 
@@ -62,6 +63,14 @@ class OnCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookPolicy:
+    """Where events may be sent besides the internet: these networks, and this machine itself."""
+
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    loopback: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """The operator's choices that the use cases go by. All spans are real time.
 
@@ -73,7 +82,7 @@ class Policy:
     many messages of one content may go out in a minute, `patient_per_day` how many to one patient
     within a day (of service time); what is beyond is held. `alarming` is when the operator is told;
     `on_call` are told what nobody takes in time. `missed_texts_every` is how often the providers'
-    lists are read for texts that never reached us.
+    lists are read for texts that never reached us; `webhooks` where events may be sent.
     """
 
     lease: timedelta
@@ -88,6 +97,7 @@ class Policy:
     missed_texts_every: timedelta = timedelta(minutes=2)
     alarming: AlarmPolicy = AlarmPolicy()
     on_call: OnCall = OnCall()
+    webhooks: WebhookPolicy = WebhookPolicy()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

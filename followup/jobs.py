@@ -16,6 +16,7 @@ from followup.delivery.reconcile import abandon_sending, settle_unknown_outcomes
 from followup.delivery.sandbox_receipts import deliver_sandbox_receipts
 from followup.domain.lifecycle import State
 from followup.enrolment.finish import finish_enrolments
+from followup.outbox import deliver
 from followup.replies import missed_texts
 from followup.replies.check_in import chase_check_ins
 from followup.sending.release_held import release_held
@@ -106,6 +107,8 @@ JOBS: tuple[PeriodicJob, ...] = (
     PeriodicJob(name="forget-minutes", every=timedelta(minutes=10), run=forget_minutes),
     # A period of its own: a mailbox that answers slowly holds up nothing else.
     PeriodicJob(name="fetch-bounces", every=timedelta(minutes=2), run=fetch_new_bounces),
+    # Likewise: a receiver that answers slowly holds up no message.
+    PeriodicJob(name=deliver.JOB, every=timedelta(seconds=3), run=deliver.deliver_events),
     PeriodicJob(name="seal-audit", every=timedelta(minutes=1), run=seal_trail),
     PeriodicJob(
         name="cancel-ended",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -97,6 +98,14 @@ def _mobiles(text: str) -> str:
     raise ValueError("holds something else than numbers")
 
 
+def _networks(text: str) -> str:
+    """Accept IP networks with commas between them."""
+    try:
+        return ",".join(str(ip_network(one.strip())) for one in text.split(","))
+    except ValueError:
+        raise ValueError("holds something else than networks") from None
+
+
 def _folder(path: Path) -> Path:
     try:
         return path.expanduser().absolute()
@@ -153,6 +162,7 @@ Addresses = Annotated[str, AfterValidator(_addresses)]
 ReturnPath = Annotated[str, AfterValidator(_return_path)]
 Sender = Annotated[str, AfterValidator(_sender)]
 Mobiles = Annotated[str, AfterValidator(_mobiles)]
+Networks = Annotated[str, AfterValidator(_networks)]
 Roles = Annotated[str, AfterValidator(_roles)]
 ClockText = Annotated[str, AfterValidator(_clock)]
 MasterKeysText = Annotated[SecretStr, AfterValidator(_master_keys)]

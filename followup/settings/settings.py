@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
@@ -25,6 +26,7 @@ from followup.settings.formats import (
     MasterKeysText,
     Million,
     Mobiles,
+    Networks,
     PerSecond,
     ReturnPath,
     Roles,
@@ -213,6 +215,10 @@ class Settings(BaseSettings):
     alert_failing: float = Field(25, gt=0, le=100, description="per cent, above 0 and at most 100")
     alert_unmatched: Million = Field(5, description="a whole number from 1 to 1000000")
 
+    webhook_networks: Networks | None = Field(
+        None, description="networks such as 10.20.0.0/16 with commas between them"
+    )
+
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Lower] = Field(
         "info", description="debug, info, warning or error"
     )
@@ -224,11 +230,21 @@ class Settings(BaseSettings):
     def code_roles(self) -> frozenset[Role]:
         """The roles of the console that need a second factor: all, once a message can go out."""
         if self.second_factor is None:
-            practising = self.sms_channel == self.email_channel == "sandbox"
-            return frozenset() if practising else frozenset(Role)
+            return frozenset() if self.is_practising else frozenset(Role)
         if self.second_factor in {"none", "all"}:
             return frozenset(Role) if self.second_factor == "all" else frozenset()
         return frozenset(map(Role, self.second_factor.split(",")))
+
+    @property
+    def is_practising(self) -> bool:
+        """Say whether no message can reach a patient."""
+        return self.sms_channel == self.email_channel == "sandbox"
+
+    @property
+    def webhook_networks_named(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks besides the internet that events may be sent to."""
+        named = self.webhook_networks.split(",") if self.webhook_networks else []
+        return tuple(ip_network(name) for name in named)
 
     @property
     def twilio(self) -> TwilioAccount | None:

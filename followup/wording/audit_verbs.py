@@ -80,6 +80,13 @@ AUDIT_VERBS: dict[str, str] = {
     "fhir.searched": "looked through patients’ records through FHIR",
     "api-key.added": "created an API key",
     "api-key.revoked": "revoked an API key",
+    "webhook.added": "set up a webhook",
+    "webhook.secret-replaced": "replaced the secret of a webhook",
+    "webhook.paused": "paused a webhook",
+    "webhook.resumed": "resumed a webhook",
+    "webhook.removed": "removed a webhook",
+    "webhook.replayed": "had events sent to a webhook again",
+    "webhook.gone": "paused a webhook whose receiver wants no more",
     "keys.rotated": "rotated the keys that encrypt patients’ data",
     "database.restored": "restored a backup of the database",
 }

@@ -33,7 +33,7 @@ from tests.support.apps import (
     run_until,
     sms_of,
 )
-from tests.support.fhir_validator import FhirValidator, fhir_validator
+from tests.support.outside_judges import FhirValidator, fhir_validator
 from tests.support.people import CLINIC, ENROLLED_AT, nhs_number
 from tests.support.scripted_channel import refuse
 from tests.web.conftest import key_for

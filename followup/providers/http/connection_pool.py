@@ -12,6 +12,7 @@ import re
 import socket
 import ssl
 from collections import deque
+from collections.abc import Callable
 from functools import lru_cache
 from select import POLLIN, poll
 from time import monotonic
@@ -53,7 +54,9 @@ class Connections:
         read_timeout: float,
         keep: int,
         tls: ssl.SSLContext | None = None,
+        allow: Callable[[str], bool] | None = None,
     ) -> None:
+        """`allow` says to which IP addresses a connection may be made; to any without it."""
         parts = urlsplit(base_url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError(f"{base_url!r} is no http:// or https:// address")
@@ -67,6 +70,7 @@ class Connections:
         self._read_timeout = read_timeout
         self._idle: deque[_Connection] = deque()
         self._keep = keep
+        self._allow = allow
         self._owner = os.getpid()
 
     def request(
@@ -122,7 +126,11 @@ class Connections:
                 return connection
             connection.close()
         return _Connection(
-            self._host, self._port, connect_timeout=self._connect_timeout, tls=self._tls
+            self._host,
+            self._port,
+            connect_timeout=self._connect_timeout,
+            tls=self._tls,
+            allow=self._allow,
         )
 
     def _give_back(self, connection: _Connection) -> None:
@@ -150,9 +158,15 @@ class _Connection:
     """One connection, which raises `NotReached` for as long as nothing of a request has left."""
 
     def __init__(
-        self, host: str, port: int, *, connect_timeout: float, tls: ssl.SSLContext | None
+        self,
+        host: str,
+        port: int,
+        *,
+        connect_timeout: float,
+        tls: ssl.SSLContext | None,
+        allow: Callable[[str], bool] | None,
     ) -> None:
-        self.sock = _connected(host, port, bounded.after(connect_timeout), tls=tls)
+        self.sock = _connected(host, port, bounded.after(connect_timeout), tls=tls, allow=allow)
         self.idle_since = monotonic()
         self._host = host
         self._watch = poll()
@@ -197,12 +211,17 @@ written at once, the first ones may have arrived when the write fails."""
 
 
 def _connected(
-    host: str, port: int, left: bounded.Left, *, tls: ssl.SSLContext | None
+    host: str,
+    port: int,
+    left: bounded.Left,
+    *,
+    tls: ssl.SSLContext | None,
+    allow: Callable[[str], bool] | None,
 ) -> socket.socket:
     """Return a connection, or raise `NotReached`."""
     sock: socket.socket | None = None
     try:
-        sock = bounded.connect((host, port), left)
+        sock = bounded.connect((host, port), left, allow=allow)
         bounded.limit(sock, left)
         if tls:
             sock = tls.wrap_socket(sock, server_hostname=host)

@@ -32,13 +32,19 @@ def limit(sock: socket.socket, left: Left) -> None:
     sock.settimeout(max(seconds, SHORTEST_TIMEOUT))
 
 
-def connect(address: tuple[str, int], left: Left) -> socket.socket:
+def connect(
+    address: tuple[str, int], left: Left, *, allow: Callable[[str], bool] | None = None
+) -> socket.socket:
     """Return a connection to host and port, tried at each of its addresses in the time left.
 
-    Looking the name up is bounded by the resolver alone. Raises `OSError`.
+    `allow` says to which IP addresses. Looking the name up is bounded by the resolver alone. Raises
+    `OSError`.
     """
     failure = OSError("the name has no address")
     for family, kind, protocol, _, peer in socket.getaddrinfo(*address, type=socket.SOCK_STREAM):
+        if allow is not None and not allow(str(peer[0])):
+            failure = OSError("the name leads to an address that is not allowed")
+            continue
         sock = socket.socket(family, kind, protocol)
         try:
             # Small requests leave at once, also where the peer delays its acknowledgements.

@@ -1,6 +1,7 @@
-"""An outside judge of FHIR resources: the npm package `fhir`, in a process of its own.
+"""Outside judges of what the product writes: npm packages, in processes of their own.
 
-Its files are pinned by hash in `tests/support/node/package-lock.json`, and brought once into .venv.
+Their files are pinned by hash in `tests/support/node/package-lock.json`, and brought once into
+.venv.
 """
 
 from __future__ import annotations
@@ -21,35 +22,54 @@ VENV = Path(__file__).parents[2] / ".venv"
 LOCK = HERE / "package-lock.json"
 
 
-class FhirValidator:
-    """Says what is wrong with a resource by FHIR R4's definitions and required value sets."""
+class Judge:
+    """Answers each question, a line of JSON, with a line of JSON."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def problems(self, resource: Mapping[str, Any]) -> list[str]:
-        """Return what is wrong; nothing with a resource that is right."""
+    def ask(self, question: Mapping[str, Any]) -> Any:
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.write(json.dumps(resource) + "\n")
+        self._process.stdin.write(json.dumps(question) + "\n")
         self._process.stdin.flush()
-        found: list[str] = json.loads(self._process.stdout.readline())
+        return json.loads(self._process.stdout.readline())
+
+
+class FhirValidator(Judge):
+    """Says what is wrong with a resource by FHIR R4's definitions and required value sets."""
+
+    def problems(self, resource: Mapping[str, Any]) -> list[str]:
+        """Return what is wrong; nothing with a resource that is right."""
+        found: list[str] = self.ask(resource)
         return found
 
 
 @contextmanager
 def fhir_validator() -> Iterator[FhirValidator]:
-    """Run the validator."""
-    modules = _modules()
+    """Run npm's `fhir`."""
+    with _running("validate.js") as process:
+        yield FhirValidator(process)
+
+
+@contextmanager
+def webhook_library() -> Iterator[Judge]:
+    """Run npm's `standardwebhooks`, which is asked to verify {secret, body, headers}."""
+    with _running("verify.js") as process:
+        yield Judge(process)
+
+
+@contextmanager
+def _running(script: str) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        ["node", str(HERE / "validate.js")],
+        ["node", str(HERE / script)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={"PATH": os.environ["PATH"], "NODE_PATH": str(modules)},
+        env={"PATH": os.environ["PATH"], "NODE_PATH": str(_modules())},
     ) as process:
         try:
-            yield FhirValidator(process)
+            yield process
         finally:
             process.kill()
 

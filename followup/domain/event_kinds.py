@@ -1,0 +1,22 @@
+"""Events that other systems are told of: their groups, and what an event carries."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class EventGroup(StrEnum):
+    """What a subscription asks for, one or more; the first word of an event's type."""
+
+    ENROLMENT = "enrolment"
+    MESSAGE = "message"
+    WORKLIST = "worklist"
+
+
+class EventContent(StrEnum):
+    """How much of what it tells of an event carries."""
+
+    IDS = "ids"
+    """Identifiers and codes: whoever wants more asks for it, with a key."""
+    FHIR = "fhir"
+    """Of messages the FHIR resource as well: a patient's words, and ours to them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, func, select
@@ -22,6 +22,8 @@ from followup.store.audit_log import AuditEntry, record_event
 from followup.store.engine.types import new_id
 from followup.store.engine.upsert import insert_new
 from followup.store.models.outbox import DeadLetter, EventSubscription
+from followup.wording.terms import Term
+from followup.wording.webhooks import subscription_status
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 URL_COLUMN = "event_subscriptions.url"
@@ -47,10 +49,11 @@ class NewSubscription:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionView:
-    """A subscription for people. `dead` is how many events were given up."""
+    """A subscription for people. `dead` is how many events were given up, `status` how it goes."""
 
     row: EventSubscription
     dead: int
+    status: Term
 
 
 def add_subscription(app: AppContext, wanted: NewSubscription, *, actor: str) -> str:
@@ -173,17 +176,32 @@ def replay(app: AppContext, name: str, *, number: int, actor: str) -> None:
     app.transact(actor, work)
 
 
-def subscriptions(session: Session, *, removed: bool = False) -> Sequence[SubscriptionView]:
-    """Return the subscriptions by name; `removed` ones as well if asked for."""
+def subscriptions(session: Session, *, real_now: datetime) -> Sequence[SubscriptionView]:
+    """Return the subscriptions by name."""
     dead = (
         select(func.count())
         .where(DeadLetter.subscription_id == EventSubscription.id)
         .scalar_subquery()
     )
-    query = select(EventSubscription, dead).order_by(EventSubscription.name)
-    if not removed:
-        query = query.where(EventSubscription.removed_at.is_(None))
-    return [SubscriptionView(row=row[0], dead=row[1]) for row in session.execute(query)]
+    found = session.execute(
+        select(EventSubscription, dead)
+        .where(EventSubscription.removed_at.is_(None))
+        .order_by(EventSubscription.name)
+    )
+    return [
+        SubscriptionView(row=row[0], dead=row[1], status=_status(row[0], real_now=real_now))
+        for row in found
+    ]
+
+
+def _status(row: EventSubscription, *, real_now: datetime) -> Term:
+    since = row.failing_since_real
+    return subscription_status(
+        paused=row.paused_at is not None,
+        by_receiver=row.paused_by is None,
+        failing_for=real_now - since if since else None,
+        problem=row.problem,
+    )
 
 
 def dead_letters(

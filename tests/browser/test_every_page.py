@@ -57,6 +57,7 @@ NEED_AN_ANSWER = {
     "/patients/{patient}/contacts/{draft}",
     "/patients/{patient}/stop",
     "/system/stop",
+    "/system/webhooks/{webhook}/replay",
     "/team/invite",
     "/team/{member}/access",
 }

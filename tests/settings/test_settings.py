@@ -276,6 +276,7 @@ def test_secrets_do_not_show_when_settings_are_printed(environment):
         ("ALERT_UNKNOWN", "0", "is '0': set it to seconds"),
         ("ALERT_FAILING", "101", "is '101': set it to per cent"),
         ("ALERT_UNMATCHED", "0", "is '0': set it to a whole number from 1 to 1000000"),
+        ("WEBHOOK_NETWORKS", "10.20.0.1/16", "something else than networks: set it to networks"),
         ("LOG_LEVEL", "loud", "is 'loud': set it to debug, info, warning or error"),
         ("LOG_FORMAT", "xml", "is 'xml': set it to console or json"),
     ],
@@ -565,6 +566,15 @@ def test_alarms_by_e_mail_need_a_mail_server(environment):
 
     environment(ALERT_SMTP_URL="smtp://127.0.0.1:1025")
     assert load_settings().alert_email == "a@example.com,b@example.com"
+
+
+def test_networks_that_webhooks_may_go_to_are_named_with_commas_between(environment):
+    assert load_settings().webhook_networks_named == ()
+
+    environment(WEBHOOK_NETWORKS="10.20.0.0/16, fd00:20::/32")
+
+    named = [str(network) for network in load_settings().webhook_networks_named]
+    assert named == ["10.20.0.0/16", "fd00:20::/32"]
 
 
 # ---------------------------------------------------------------------------- documentation

@@ -34,6 +34,7 @@ from followup.enrolment.reading_needs import change_needs
 from followup.enrolment.withdraw import withdraw_enrolment
 from followup.messages.verification_code import code_of
 from followup.monitoring.heartbeats import record_heartbeat
+from followup.outbox.subscriptions import NewSubscription, add_subscription, pause_subscription
 from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.inbound import take_inbound
 from followup.sending.kill_switches import activate_switch, deactivate_switch
@@ -41,8 +42,10 @@ from followup.staff import sessions
 from followup.staff.invitations import invite_member, open_invitations, reset_link
 from followup.staff.members import MemberDetails, disable_member, insert_member
 from followup.staff.sessions import Stage
+from followup.store.engine.types import new_id
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
+from followup.store.models.outbox import DeadLetter, EventSubscription
 from followup.store.models.patients import Patient
 from followup.store.models.returned_mails import ReturnedMail
 from followup.store.models.staff import NumberCheck, Staff
@@ -229,6 +232,7 @@ def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
         "draft": [whole],
         "switch": [_switches(app)],
         "mail": _returned_mails(app),
+        "webhook": _webhooks(app),
         **_team(app),
     }
     return {
@@ -323,6 +327,32 @@ def _one_of_each_make(app: AppContext) -> list[UUID]:
         for one in rows(app, WorklistItem)
     }
     return list(makes.values())
+
+
+def _webhooks(app: AppContext) -> list[UUID]:
+    """Set up a webhook that is on, one that fails and has given events up, and a paused one."""
+    for name in ("engine", "failing", "record"):
+        wanted = NewSubscription(name=name, url=f"https://{name}.example.com/events")
+        add_subscription(app, wanted, actor=BY)
+    pause_subscription(app, "record", actor=BY)
+    found = {one.name: one.id for one in rows(app, EventSubscription)}
+    at = app.clock.real_now()
+    with app.store.write() as session:
+        _set(
+            session, EventSubscription, found["failing"], failing_since_real=at, problem="HTTP 500"
+        )
+        letter = DeadLetter(
+            id=new_id(at),
+            subscription_id=found["failing"],
+            number=1,
+            type="enrolment.created",
+            event_at=at,
+            tries=9,
+            problem="HTTP 422",
+            given_up_real_at=at,
+        )
+        session.add(letter)
+    return list(found.values())
 
 
 def _returned_mails(app: AppContext) -> list[UUID]:

@@ -96,6 +96,9 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "keys": Entry("service.keys:group", "Make a master key; rotate the master keys."),
         "staff": Entry("service.staff:group", "Let staff into the console."),
         "api-key": Entry("service.api_key:group", "Add, list and revoke keys of the API."),
+        "webhooks": Entry(
+            "service.webhooks:group", "Tell other systems of events, as signed webhooks."
+        ),
         "bounces": Entry(
             "oversight.bounces:bounces",
             "Take in e-mails that came back, and complaints about them.",

@@ -39,6 +39,7 @@ MODULES = (
     "patient_needs",
     "team",
     "system",
+    "events.webhooks",
     "audit",
     # Before the items, any of which could be meant by its addresses.
     "email.returned_mails",

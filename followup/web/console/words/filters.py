@@ -98,6 +98,7 @@ TEMPLATE_FILTERS: dict[str, Callable[..., Any]] = {
     "role_word": role_text,
     "span": formats.span,
     "state_label": lambda state: state_term(state).label,
+    "as_tag": tag_of,
     "state_tag": lambda state: tag_of(state_term(state)),
     "urgency_tag": lambda urgency: tag_of(urgency_term(urgency)),
 }

@@ -1,0 +1,1 @@
+"""Pages about events that other systems are told of."""

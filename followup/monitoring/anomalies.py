@@ -21,6 +21,7 @@ from followup.domain.lifecycle import State
 from followup.domain.reasons import Reason
 from followup.monitoring.health import HealthProblem
 from followup.monitoring.message_balance import balance
+from followup.outbox.subscriptions import subscriptions
 from followup.providers.interface import Channel
 from followup.routing.accounts import account_of
 from followup.routing.failover import failover_periods
@@ -43,6 +44,9 @@ RECEIPTS_DUE, RECEIPTS_SINCE = timedelta(minutes=15), timedelta(minutes=75)
 FEWEST_TAKEN = 10
 """Texts that were taken a while ago and should have brought some receipt by now."""
 
+UNTOLD = timedelta(minutes=15)
+"""How long a receiver of events may fail: a restart of it is no trouble."""
+
 
 def delayed_messages(app: AppContext) -> list[HealthProblem]:
     """Return what waits for a person or a provider, as of now."""
@@ -53,6 +57,7 @@ def delayed_messages(app: AppContext) -> list[HealthProblem]:
             *_away(app),
             *_standing_in(session, app),
             *_unmatched(session, app),
+            *_untold(session, app),
         ]
 
 
@@ -118,6 +123,21 @@ def _unmatched(session: Session, app: AppContext) -> list[HealthProblem]:
             sentence=f"{waiting} e-mails that came back can't be matched to one of ours: see "
             "Needs attention, E-mails that came back",
         )
+    ]
+
+
+def _untold(session: Session, app: AppContext) -> list[HealthProblem]:
+    """Return the webhooks that take nothing, but for those that somebody here has paused."""
+    before = app.clock.real_now() - UNTOLD
+    return [
+        HealthProblem(
+            code=f"webhook-failing:{view.row.name}",
+            sentence=f"the webhook {view.row.name} is told nothing ({view.row.problem}): see "
+            "System, Webhooks",
+        )
+        for view in subscriptions(session, real_now=app.clock.real_now())
+        if (view.row.failing_since_real and view.row.failing_since_real <= before)
+        or (view.row.paused_at and view.row.paused_by is None)
     ]
 
 

@@ -14,6 +14,7 @@ from followup.context import AppContext, WebhookPolicy
 from followup.domain.event_kinds import EventContent, EventGroup
 from followup.enrolment.pause import pause_enrolment
 from followup.enrolment.withdraw import withdraw_enrolment
+from followup.monitoring.anomalies import UNTOLD, delayed_messages
 from followup.outbox import deliver as deliver_module
 from followup.outbox.deliver import (
     AWAY_FOR,
@@ -343,6 +344,30 @@ def test_a_receiver_that_says_gone_is_paused_until_a_person_resumes_it(telling, 
     resume_subscription(telling, "engine", actor=ACTOR)
     settle(telling)
     assert receiver.types == ["worklist.opened"] * 2
+
+
+def test_the_operator_is_told_of_a_receiver_that_takes_nothing(telling, receiver):
+    subscribe(telling, receiver)
+    subscribe(telling, receiver, "gone", groups=[EventGroup.WORKLIST])
+    happens(telling, "worklist.opened")
+    receiver.always = 410
+    settle(telling)
+    assert sorted(alarms(telling)) == ["webhook-failing:engine", "webhook-failing:gone"]
+
+    resume_subscription(telling, "engine", actor=ACTOR)
+    remove_subscription(telling, "gone", actor=ACTOR)
+    receiver.always = 500
+    settle(telling)
+    assert alarms(telling) == []
+    clock_of(telling).advance(UNTOLD)
+    assert alarms(telling) == ["webhook-failing:engine"]
+    pause_subscription(telling, "engine", actor=ACTOR)
+    resume_subscription(telling, "engine", actor=ACTOR)
+    assert alarms(telling) == []
+
+
+def alarms(app: AppContext) -> list[str]:
+    return [one.code for one in delayed_messages(app) if one.code.startswith("webhook")]
 
 
 # ------------------------------------------------------------------------------ by people

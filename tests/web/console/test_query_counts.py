@@ -13,13 +13,16 @@ from followup.delivery.returned_mail_ledger import MailSource
 from followup.domain.channel import ChannelKind
 from followup.domain.kill_switch import SwitchScope
 from followup.domain.roles import Role
+from followup.outbox.subscriptions import NewSubscription, add_subscription
 from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.inbound import take_inbound
 from followup.sending.kill_switches import activate_switch, deactivate_switch
 from followup.staff.invitations import invite_member
 from followup.staff.members import MemberDetails, insert_member
+from followup.store.engine.types import new_id
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
+from followup.store.models.outbox import DeadLetter, EventSubscription
 from followup.store.models.patients import Patient
 from followup.store.models.returned_mails import ReturnedMail
 from followup.store.models.staff import Staff
@@ -64,6 +67,9 @@ def more(app: AppContext, name: str, people: int) -> None:
             )
             take_inbound(app, text, provider="sandbox")
     for number in range(people):
+        wanted = NewSubscription(name=f"{name}{number}", url="https://engine.example.com/")
+        add_subscription(app, wanted, actor="cli:test")
+        give_up(app, number=int.from_bytes(f"{name}{number}".encode()))
         mail = returned_mail("qmail", instead={"4711": f"{name}{number}"})
         receive_bounce(app, mail, source=MailSource.HOOK)
         who = MemberDetails(
@@ -80,6 +86,26 @@ def more(app: AppContext, name: str, people: int) -> None:
         deactivate_switch(app, lifted, actor="cli:test")
 
 
+def give_up(app: AppContext, *, number: int) -> None:
+    """Note of the first webhook that an event was not delivered."""
+    at = app.clock.real_now()
+    with app.store.write() as session:
+        letter = DeadLetter(
+            id=new_id(at),
+            subscription_id=session.scalars(_FIRST_WEBHOOK).first(),
+            number=number,
+            type="worklist.opened",
+            event_at=at,
+            tries=9,
+            problem="HTTP 422",
+            given_up_real_at=at,
+        )
+        session.add(letter)
+
+
+_FIRST_WEBHOOK = select(EventSubscription.id).order_by(EventSubscription.created_at)
+
+
 def addresses(app: AppContext, visitor: Visitor) -> dict[str, str]:
     """Return an address of every page that shows what is kept, by the path of its route."""
     with app.store.read() as session:
@@ -93,6 +119,7 @@ def addresses(app: AppContext, visitor: Visitor) -> dict[str, str]:
             "message": session.scalars(messages.where(Message.state == "failed")).first(),
             "item": session.scalars(item).first(),
             "mail": session.scalars(select(ReturnedMail.id)).first(),
+            "webhook": session.scalars(_FIRST_WEBHOOK).first(),
             "member": session.scalars(select(Staff.id)).first(),
             "template": "flare",
             "language": "en",

@@ -34,8 +34,11 @@ from followup.enrolment.number_verification import (
 )
 from followup.jobs import JOBS, PeriodicJob
 from followup.messages.verification_code import HIDDEN_CODE
+from followup.monitoring.anomalies import UNTOLD
 from followup.monitoring.health import STUCK_AFTER
 from followup.monitoring.watchdog import LOOKS_BEFORE_ALARM
+from followup.outbox.deliver import ANSWER_SECONDS, AWAY_FOR, PAUSES, REFUSED_FOR
+from followup.outbox.subscriptions import BOTH_SIGN
 from followup.providers.resilience.circuit_breaker import LONGEST_OPEN, SHORTEST_OPEN
 from followup.providers.twilio.client import _quoted
 from followup.replies.auto_reply import ALIKE_A_DAY, ALIKE_APART, ANSWERS_A_DAY, USEFUL_FOR
@@ -134,6 +137,7 @@ FIGURES: dict[str, dict[str, Value]] = {
         "as often as it stays open, {} times at most": MOST_TIMES,
     },
     "docs/operations.md": {
+        "has taken none for {} minutes, or answered": minutes(UNTOLD),
         "(`finish-enrolments`, every {} seconds)": seconds(job("finish-enrolments").every),
         "after {} minutes without a tick": minutes(AWAY_AFTER),
         "`FOLLOWUP_MISSED_TEXTS_EVERY` ({} minutes unless set)": minutes(
@@ -240,6 +244,23 @@ FIGURES: dict[str, dict[str, Value]] = {
         "an idle transaction after {} seconds each": STATEMENT_SECONDS,
         "only within its first {} minutes": minutes(SEAL_AFTER),
     },
+    "docs/decisions/0017-events-are-read-from-the-audit-log.md": {
+        "for {} days before the first event is given up": days(AWAY_FOR),
+        "one that refuses an event, for {} hours": hours(REFUSED_FOR),
+        "Waiting for {} minutes, as the seals do": minutes(SEAL_AFTER),
+    },
+    "docs/webhooks.md": {
+        "Answer 2xx within {} seconds": ANSWER_SECONDS,
+        "tried again after {} seconds, {} seconds, and so on, up to every {} hours": (
+            seconds(PAUSES[0]),
+            seconds(PAUSES[1]),
+            hours(PAUSES[-1]),
+        ),
+        "is waited for, {} days": days(AWAY_FOR),
+        "the event, which is tried for {} hours": hours(REFUSED_FOR),
+        "After {} minutes without success": minutes(UNTOLD),
+        "For {} day both sign": days(BOTH_SIGN),
+    },
     "docs/decisions/README.md": {
         "sealed in a chain, {} minutes in arrears": minutes(SEAL_AFTER),
     },
@@ -285,6 +306,9 @@ NOT_OURS: dict[str, dict[str, str]] = {
         "gave one id to two messages": "no figure",
         "a few hundred messages a minute": "an estimate",
         "lasts for an hour in the daytime": "advice",
+    },
+    "docs/webhooks.md": {
+        "more than five minutes off": "the tolerance of Standard Webhooks' libraries",
     },
     "docs/replies.md": {
         "1,600 characters never lose": "of a test, which draws texts of that length",

@@ -108,7 +108,7 @@ JOBS: tuple[PeriodicJob, ...] = (
     # A period of its own: a mailbox that answers slowly holds up nothing else.
     PeriodicJob(name="fetch-bounces", every=timedelta(minutes=2), run=fetch_new_bounces),
     # Likewise: a receiver that answers slowly holds up no message.
-    PeriodicJob(name=deliver.JOB, every=timedelta(seconds=3), run=deliver.deliver_events),
+    PeriodicJob(name=deliver.DELIVER_JOB, every=timedelta(seconds=3), run=deliver.deliver_events),
     PeriodicJob(name="seal-audit", every=timedelta(minutes=1), run=seal_trail),
     PeriodicJob(
         name="cancel-ended",

@@ -33,11 +33,11 @@ from followup.store.audit_log import AuditEntry, record_event
 from followup.store.engine.types import new_id
 from followup.store.engine.upsert import insert_new
 from followup.store.models.audit import AuditEvent
-from followup.store.models.outbox import PROBLEM, DeadLetter, EventSubscription
+from followup.store.models.outbox import PROBLEM_LENGTH, DeadLetter, EventSubscription
 
 ACTOR = "outbox"
-JOB = "deliver-events"
-BATCH = 50
+DELIVER_JOB = "deliver-events"
+BATCH_SIZE = 50
 CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 10.0
 LEASE = timedelta(seconds=60)
 """How long a subscription belongs to one process: it ends a batch well before."""
@@ -139,7 +139,7 @@ def _take(
     )
     if row is None or row.done_upto >= upto:
         return None
-    events = events_for(session, row, upto=upto, limit=BATCH)
+    events = events_for(session, row, upto=upto, limit=BATCH_SIZE)
     if not events:
         # None up to there is for this one: they are not looked through again.
         row.done_upto = upto
@@ -267,7 +267,7 @@ def _settle(
         row.tries, row.failing_since_real, row.next_try_real, row.problem = 0, None, None, None
         return row.paused_at is None
     row.tries += 1
-    row.problem = attempt.problem[:PROBLEM]
+    row.problem = attempt.problem[:PROBLEM_LENGTH]
     row.failing_since_real = row.failing_since_real or now
     log.warning(
         "webhook.failed",

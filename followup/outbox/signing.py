@@ -12,13 +12,13 @@ import hmac
 import secrets
 from collections.abc import Sequence
 
-PREFIX = "whsec_"
+SECRET_PREFIX = "whsec_"  # noqa: S105 - what it begins with
 SECRET_BYTES = 32
 
 
 def new_secret() -> str:
     """Return a secret as it is handed to the receiver."""
-    return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def signature_headers(
@@ -26,9 +26,8 @@ def signature_headers(
 ) -> dict[str, str]:
     """Return the headers of a webhook, signed with each of these secrets."""
     signed = f"{id_}.{timestamp}.".encode() + body
-    signatures = (
-        hmac.digest(base64.b64decode(key.removeprefix(PREFIX)), signed, "sha256") for key in keys
-    )
+    opened = (base64.b64decode(key.removeprefix(SECRET_PREFIX)) for key in keys)
+    signatures = (hmac.digest(key, signed, "sha256") for key in opened)
     return {
         "webhook-id": id_,
         "webhook-timestamp": str(timestamp),

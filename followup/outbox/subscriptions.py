@@ -25,7 +25,7 @@ from followup.store.models.outbox import DeadLetter, EventSubscription
 from followup.wording.terms import Term
 from followup.wording.webhooks import subscription_status
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+WEBHOOK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
 URL_COLUMN = "event_subscriptions.url"
 SECRET_COLUMN = "event_subscriptions.secret"  # noqa: S105 - a column
 BOTH_SIGN = timedelta(days=1)
@@ -61,7 +61,7 @@ def add_subscription(app: AppContext, wanted: NewSubscription, *, actor: str) ->
 
     Raises `InvalidInput` for a name, address or clinic that can't be, `Conflict` for a name in use.
     """
-    if not NAME.fullmatch(wanted.name):
+    if not WEBHOOK_NAME.fullmatch(wanted.name):
         raise InvalidInput.of("name", "use 1 to 60 letters, digits, dots, dashes and underscores")
     parts = check_destination(wanted.url, app.policy.webhooks)
     if wanted.clinic is not None and wanted.clinic not in app.catalogue.clinics:

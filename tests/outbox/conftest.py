@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from followup.context import AppContext, WebhookPolicy
-from followup.outbox.deliver import JOB
+from followup.outbox.deliver import DELIVER_JOB
 from followup.outbox.subscriptions import NewSubscription, add_subscription
 from followup.store.models.outbox import EventSubscription
 from tests.stand_ins.webhook_receiver import WebhookReceiver
@@ -60,4 +60,4 @@ def subscription(app: AppContext, name: str = "engine") -> EventSubscription:
 
 def deliver(app: AppContext) -> int:
     """Run the job; return how many events were taken."""
-    return sweep(app, JOB)
+    return sweep(app, DELIVER_JOB)

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from followup.store.engine.types import Serial
 from followup.store.models.base import ACTOR_LENGTH, Base
 
-PROBLEM = 200
+PROBLEM_LENGTH = 200
 """Room for what was wrong with a delivery: a status, or how the connection failed."""
 
 
@@ -50,7 +50,7 @@ class EventSubscription(Base):
     tries: Mapped[int] = mapped_column(SmallInteger, default=0, server_default=text("0"))
     failing_since_real: Mapped[datetime | None]
     next_try_real: Mapped[datetime | None]
-    problem: Mapped[str | None] = mapped_column(String(PROBLEM))
+    problem: Mapped[str | None] = mapped_column(String(PROBLEM_LENGTH))
     delivered_real_at: Mapped[datetime | None]
     # One process at a time delivers to it.
     lease_token: Mapped[UUID | None]
@@ -69,7 +69,7 @@ class DeadLetter(Base):
     type: Mapped[str] = mapped_column(String(60))
     event_at: Mapped[datetime]
     tries: Mapped[int] = mapped_column(Integer)
-    problem: Mapped[str] = mapped_column(String(PROBLEM))
+    problem: Mapped[str] = mapped_column(String(PROBLEM_LENGTH))
     given_up_real_at: Mapped[datetime]
 
 

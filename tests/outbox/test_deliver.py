@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -25,7 +27,10 @@ from followup.outbox.deliver import (
     judge,
     pause_after,
 )
+from followup.outbox.horizon import advance_horizon
 from followup.outbox.subscriptions import (
+    NewSubscription,
+    add_subscription,
     pause_subscription,
     remove_subscription,
     replay,
@@ -458,6 +463,19 @@ def test_what_the_operator_no_longer_allows_is_not_reached(telling, receiver):
     assert subscription(telling).problem == "use https"
 
 
+def test_a_name_that_leads_to_this_machine_is_not_followed(sqlite_app):
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        server.settimeout(0)
+        url = f"https://localhost:{server.getsockname()[1]}/events"
+        add_subscription(sqlite_app, NewSubscription(name="engine", url=url), actor=ACTOR)
+        happens(sqlite_app, "worklist.opened")
+        settle(sqlite_app)
+
+        assert "not allowed" in subscription(sqlite_app).problem
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
 # ------------------------------------------------------------------------------- several
 
 
@@ -473,6 +491,24 @@ def test_an_event_that_commits_late_is_told_and_in_its_place(postgres_telling, r
     settle(app)
 
     assert receiver.types == ["enrolment.created", "worklist.opened"]
+
+
+def test_what_is_settled_is_told_while_what_is_not_waits(postgres_telling, receiver):
+    app = postgres_telling
+    subscribe(app, receiver)
+    pause_subscription(app, "engine", actor=ACTOR)
+    app.store.transact(advance_horizon)
+    happens(app, "enrolment.paused")
+    app.store.transact(advance_horizon)
+    with app.store.write() as slow:
+        record_event(slow, app.by(ACTOR), AuditEntry(action="enrolment.resumed", clinic=CLINIC))
+        happens(app, "enrolment.withdrawn")
+        resume_subscription(app, "engine", actor=ACTOR)
+        settle(app)
+        assert receiver.types == ["enrolment.paused"]
+    settle(app)
+
+    assert receiver.types == ["enrolment.paused", "enrolment.resumed", "enrolment.withdrawn"]
 
 
 def test_two_processes_never_tell_one_subscription_at_once(telling, receiver):

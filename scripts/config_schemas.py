@@ -16,12 +16,14 @@ from followup.data_files import data_folder
 from followup.domain.clinics.clinic_file import ClinicShape
 from followup.domain.file_shape import Shape
 from followup.domain.protocols.protocol_file import ProtocolShape
+from followup.domain.sites.site_file import SiteShape
 from followup.domain.triage.triage_file import TriageShape
 
 PUBLISHED: dict[str, type[Shape]] = {
     "protocols/protocol.schema.json": ProtocolShape,
     "clinics/clinic.schema.json": ClinicShape,
     "triage/triage.schema.json": TriageShape,
+    "intake/site.schema.json": SiteShape,
 }
 
 

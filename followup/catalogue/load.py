@@ -1,11 +1,11 @@
-"""Catalogue loader: protocols, clinics and triage, read from their TOML files at start-up."""
+"""Catalogue loader: protocols, clinics, triage and sites, read from their TOML files at start-up."""
 
 from __future__ import annotations
 
 import re
 import tomllib
 from collections.abc import Callable, Container, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache, partial
 from importlib.resources.abc import Traversable
@@ -20,6 +20,8 @@ from followup.domain.errors import ProtocolError
 from followup.domain.protocols.protocol import Protocol
 from followup.domain.protocols.protocol_file import parse_protocol
 from followup.domain.protocols.review import protocol_reservations
+from followup.domain.sites.site import FollowUpRule, Site
+from followup.domain.sites.site_file import parse_site
 from followup.domain.triage.second_net import SecondNet, parse_second_net
 from followup.domain.triage.triage import Triage
 from followup.domain.triage.triage_file import parse_addition, parse_triage
@@ -37,6 +39,7 @@ class Catalogue:
     protocols: Mapping[str, Protocol]
     clinics: Mapping[str, Clinic]
     read_triage: Callable[[], tuple[Triage, ...]] = tuple
+    sites: Mapping[str, Site] = field(default_factory=dict)
 
     @property
     def triage(self) -> tuple[Triage, ...]:
@@ -96,7 +99,7 @@ def _additions(
     return found
 
 
-Entry = TypeVar("Entry", Protocol, Clinic, Triage)
+Entry = TypeVar("Entry", Protocol, Clinic, Triage, Site)
 
 
 def load_catalogue(config_dir: Path | None = None) -> Catalogue:
@@ -115,9 +118,48 @@ def load_catalogue(config_dir: Path | None = None) -> Catalogue:
     else:
         # A folder from before replies were sorted goes by the phrases that are shipped.
         read_triage = cache(partial(_shipped_triage, protocols=frozenset(protocols)))
+    sites = _sites(root, protocols=protocols, clinics=clinics, problems=problems)
     if problems:
         raise ProtocolError("\n".join(problems))
-    return Catalogue(MappingProxyType(protocols), MappingProxyType(clinics), read_triage)
+    return Catalogue(
+        MappingProxyType(protocols), MappingProxyType(clinics), read_triage, MappingProxyType(sites)
+    )
+
+
+def _sites(
+    root: Traversable,
+    *,
+    protocols: Mapping[str, Protocol],
+    clinics: Container[str],
+    problems: list[str],
+) -> dict[str, Site]:
+    """Return the sites that feeds come from: none where there is no folder of them."""
+    folder = root / "intake"
+    if not folder.is_dir():
+        return {}
+    sites = _read_folder(root, "intake", parse=parse_site, problems=problems)
+    for site in sites.values():
+        problems += [
+            f"{folder}, {site.key}, follow_ups {number}: {fault}"
+            for number, rule in enumerate(site.rules, start=1)
+            for fault in _rule_faults(rule, protocols=protocols, clinics=clinics)
+        ]
+    return sites
+
+
+def _rule_faults(
+    rule: FollowUpRule, *, protocols: Mapping[str, Protocol], clinics: Container[str]
+) -> Iterator[str]:
+    if rule.clinic not in clinics:
+        yield f'there is no clinic "{rule.clinic}": correct it'
+    protocol = protocols.get(rule.protocol)
+    if protocol is None:
+        yield f'there is no protocol "{rule.protocol}": correct it'
+        return
+    asked = {attribute.key for attribute in protocol.needed_attributes()}
+    for key in rule.answers:
+        if key not in asked:
+            yield f'{rule.protocol} does not ask "{key}": take it out of answers'
 
 
 def _shipped_triage(*, protocols: Container[str]) -> tuple[Triage, ...]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from followup.context import AppContext, UnitOfWork
+from followup.domain.channel import ChannelKind
 from followup.domain.errors import NotFound
 from followup.domain.number_confirmation import NumberConfirmation
 from followup.enrolment.number_verification import keep_confirmed, verification_note
@@ -51,6 +52,34 @@ def correct_contacts_in(
     if changed:
         plan_lost_again(unit, patient_id=patient_id)
     return changed
+
+
+def remove_contact_in(unit: UnitOfWork, patient_id: UUID, channel: ChannelKind) -> bool:
+    """Take an address off a patient, within a transaction; return False where there was none.
+
+    What was planned to go there finds no address, and goes another way or to a person.
+    """
+    patient = unit.session.get(Patient, patient_id, with_for_update=True)
+    name = "mobile" if channel is ChannelKind.SMS else "email"
+    if patient is None or getattr(patient, f"{name}_sealed") is None:
+        return False
+    for part in ("sealed", "index", "unusable"):
+        setattr(patient, f"{name}_{part}", None)
+    if channel is ChannelKind.SMS:
+        patient.mobile_confirmed = patient.mobile_confirmed_by = None
+        patient.mobile_confirmed_at = None
+    record_event(
+        unit.session,
+        unit.by,
+        AuditEntry(
+            action="patient.changed",
+            clinic=patient.clinic,
+            patient_id=patient.id,
+            detail={"fields": [name]},
+        ),
+    )
+    unit.session.flush()
+    return True
 
 
 def _correct(

@@ -45,7 +45,8 @@ from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
 from followup.wording.objections import objection_text
 
-LONGEST_AHEAD = timedelta(days=7)
+LONGEST_AHEAD = timedelta(days=90)
+"""Appointments are booked weeks ahead; nothing of one is sent before its own windows."""
 LONGEST_AGO = timedelta(days=42)
 
 

@@ -65,7 +65,7 @@ def reschedule(
     that has finished is active again where something is to come. Raises `NotFound`, `InvalidInput`
     for a time that enrolment would refuse, and `Conflict` for an enrolment that was withdrawn.
     """
-    return app.transact(actor, lambda unit: _reschedule(unit, enrolment_id, procedure_at))
+    return app.transact(actor, lambda unit: reschedule_in(unit, enrolment_id, procedure_at))
 
 
 def preview_reschedule(app: AppContext, enrolment_id: UUID, procedure_at: datetime) -> Rescheduled:
@@ -75,30 +75,15 @@ def preview_reschedule(app: AppContext, enrolment_id: UUID, procedure_at: dateti
         return _replan(session, app, enrolment, procedure_at)
 
 
-def _reschedule(unit: UnitOfWork, enrolment_id: UUID, procedure_at: datetime) -> Rescheduled:
+def reschedule_in(unit: UnitOfWork, enrolment_id: UUID, procedure_at: datetime) -> Rescheduled:
+    """Do what `reschedule` does, within a transaction."""
     session, by = unit.session, unit.by
     enrolment = find_enrolment_for_change(session, enrolment_id, lock=True)
     changed = _replan(session, unit.app, enrolment, procedure_at)
     procedure_at = procedure_at.astimezone(UTC)
-    clash = session.scalar(
-        select(Enrolment.id).where(
-            Enrolment.patient_id == enrolment.patient_id,
-            Enrolment.protocol == enrolment.protocol,
-            Enrolment.procedure_at == procedure_at,
-            Enrolment.id != enrolment.id,
-            Enrolment.state != EnrolmentState.WITHDRAWN.value,
-        )
-    )
-    if clash is not None:
-        raise AlreadyEnrolled(clash)
+    _must_not_clash(session, enrolment, procedure_at)
     before = enrolment.procedure_at
-    _write(
-        unit,
-        enrolment,
-        changed,
-        procedure_at=procedure_at,
-        reason=Reason.RESCHEDULED,
-    )
+    _write(unit, enrolment, changed, procedure_at=procedure_at, reason=Reason.RESCHEDULED)
     note_on_enrolment(
         session,
         by,
@@ -114,6 +99,47 @@ def _reschedule(unit: UnitOfWork, enrolment_id: UUID, procedure_at: datetime) ->
     )
     _reopen(session, by, enrolment, changed)
     return changed
+
+
+def reopen_in(unit: UnitOfWork, enrolment_id: UUID, procedure_at: datetime) -> Rescheduled:
+    """Let an enrolment that was withdrawn go on, planned anew from now, within a transaction.
+
+    For whoever knows that the reason to end it is gone: a cancelled procedure takes place after
+    all, a death was recorded for the wrong patient. What was received is not repeated.
+    """
+    session, by = unit.session, unit.by
+    enrolment = find_enrolment_for_change(session, enrolment_id, lock=True)
+    if enrolment.state != EnrolmentState.WITHDRAWN:
+        raise Conflict(f"enrolment {enrolment_id} was not withdrawn")
+    _must_not_clash(session, enrolment, procedure_at)
+    enrolment.state, enrolment.ended_at = EnrolmentState.ACTIVE.value, None
+    enrolment.ended_reason_sealed = None
+    changed = _replan(session, unit.app, enrolment, procedure_at)
+    _write(
+        unit,
+        enrolment,
+        changed,
+        procedure_at=procedure_at.astimezone(UTC),
+        reason=Reason.PLANNED_AGAIN,
+    )
+    note_on_enrolment(
+        session, by, enrolment, "enrolment.reopened", detail={"to_come": changed.to_come}
+    )
+    return changed
+
+
+def _must_not_clash(session: Session, enrolment: Enrolment, procedure_at: datetime) -> None:
+    clash = session.scalar(
+        select(Enrolment.id).where(
+            Enrolment.patient_id == enrolment.patient_id,
+            Enrolment.protocol == enrolment.protocol,
+            Enrolment.procedure_at == procedure_at,
+            Enrolment.id != enrolment.id,
+            Enrolment.state != EnrolmentState.WITHDRAWN.value,
+        )
+    )
+    if clash is not None:
+        raise AlreadyEnrolled(clash)
 
 
 def _reopen(session: Session, by: AuditContext, enrolment: Enrolment, changed: Rescheduled) -> None:

@@ -37,7 +37,7 @@ def withdraw_enrolment(
         raise InvalidInput.of("reason", f"use at most {MAX_REASON} characters")
     return app.transact(
         actor,
-        lambda unit: _withdraw(unit, enrolment_id, reason=reason.strip(), deceased=deceased),
+        lambda unit: withdraw_in(unit, enrolment_id, reason=reason.strip(), deceased=deceased),
     )
 
 
@@ -49,7 +49,15 @@ def withdrawal_reason(app: AppContext, enrolment: Enrolment, patient: Patient) -
     return sealer.open_if(enrolment.ended_reason_sealed, column="enrolments.ended_reason")
 
 
-def _withdraw(unit: UnitOfWork, enrolment_id: UUID, *, reason: str, deceased: bool) -> int:
+def withdraw_in(
+    unit: UnitOfWork,
+    enrolment_id: UUID,
+    *,
+    reason: str,
+    deceased: bool = False,
+    why: str = "by-staff",
+) -> int:
+    """Do what `withdraw_enrolment` does, within a transaction; `why` is for the audit trail."""
     session, by = unit.session, unit.by
     enrolment = find_enrolment_for_change(session, enrolment_id, lock=True)
     if enrolment.state == EnrolmentState.WITHDRAWN and not deceased:
@@ -71,7 +79,7 @@ def _withdraw(unit: UnitOfWork, enrolment_id: UUID, *, reason: str, deceased: bo
             by,
             one,
             "enrolment.withdrawn",
-            detail={"why": Reason.PATIENT_DIED.value if deceased else "by-staff"},
+            detail={"why": Reason.PATIENT_DIED.value if deceased else why},
         )
     return cancelled
 

@@ -19,6 +19,7 @@ SHIPPED = {
     "protocols/protocol.schema.json": sorted((CONFIG / "protocols").glob("*.toml")),
     "clinics/clinic.schema.json": sorted((CONFIG / "clinics").glob("*.toml")),
     "triage/triage.schema.json": sorted((CONFIG / "triage").glob("*.toml")),
+    "intake/site.schema.json": sorted((CONFIG / "intake").glob("*.toml")),
 }
 
 

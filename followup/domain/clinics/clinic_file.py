@@ -19,7 +19,7 @@ from followup.domain.file_shape import Duration, Key, Line, Shape, TimeOfDay, co
 _WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
-def _known_zone(name: str) -> str:
+def known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
@@ -170,7 +170,7 @@ class ClinicShape(Shape):
     short_name: ShortName = Field(description="its name in texts, where space is short")
     phone: Phone = Field(description='its number, as people dial it: "01752 437706"')
     emergency_department: Line = Field(description="where its patients go in an emergency")
-    zone: Annotated[str, AfterValidator(_known_zone)] = Field(
+    zone: Annotated[str, AfterValidator(known_zone)] = Field(
         description='the time zone of its patients, as in "Europe/London"'
     )
     division: Literal["england-and-wales", "scotland", "northern-ireland"] = Field(

@@ -1,0 +1,1 @@
+"""Sites: the hospital systems that feeds come from, and what their codes mean."""

@@ -1,0 +1,51 @@
+"""Events of a feed in the product's own words: who, which visit, what happened, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+from followup.domain.sites.site import EventKind
+
+DELETED: Final = None
+"""What a fact says that the feed has deleted. A fact that is absent is left alone."""
+
+Fact = str | bool | list[str] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitKeys:
+    """By what a site knows a visit: the number of the visit, and that of the appointment."""
+
+    visit: str | None = None
+    appointment: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedEvent:
+    """One event. `stamp` orders events; `person_key` is how the site knows the person.
+
+    Facts of a person: name, nhs_number, date_of_birth, mobile, other_number, email, language, died,
+    restricted. Facts of a visit: status, procedure, service, location, time.0, time.1 and so on,
+    the most reliable first. Values are text, codes in lists, times in ISO form.
+    """
+
+    kind: EventKind
+    stamp: str
+    person_key: str
+    person: Mapping[str, Fact] = field(default_factory=dict)
+    visit: VisitKeys | None = None
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+    merged_key: str | None = None
+    remarks: tuple[str, ...] = ()
+
+
+def stamp_of(
+    happened_at: datetime, *, sent_at: datetime, sequence: str = "", control_id: str
+) -> str:
+    """Return what orders events: text that compares as the times in it do."""
+    number = sequence if sequence.isdecimal() else "0"
+    times = (at.astimezone(UTC).strftime("%Y%m%d%H%M%S.%f") for at in (happened_at, sent_at))
+    return "|".join([*times, number.zfill(15)[-15:], control_id])

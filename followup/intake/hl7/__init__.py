@@ -1,0 +1,1 @@
+"""HL7 v2 over MLLP: framing, decoding, acknowledging, reading into events of a feed."""

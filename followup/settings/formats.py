@@ -119,6 +119,12 @@ def _existing_folder(path: Path) -> Path:
     return path
 
 
+def _existing_file(path: Path) -> Path:
+    if not (path := path.expanduser().absolute()).is_file():
+        raise ValueError("is not a file")
+    return path
+
+
 def _clock(text: str) -> str:
     try:
         parse_clock(text)
@@ -151,6 +157,7 @@ Million = Annotated[int, Field(ge=1, le=1_000_000)]
 Thousand = Annotated[int, Field(ge=1, le=1000)]
 Lower = BeforeValidator(_lower)
 Folder = Annotated[Path, AfterValidator(_folder)]
+ExistingFile = Annotated[Path, AfterValidator(_existing_file)]
 ExistingFolder = Annotated[Path, AfterValidator(_existing_folder)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 BrokerUrl = Annotated[str, AfterValidator(_broker_url)]

@@ -18,6 +18,7 @@ def contradictions(settings: Settings) -> Iterator[str]:
     yield from _incomplete_fallback(settings)
     yield from _incomplete_smtp(settings)
     yield from _incomplete_oidc(settings)
+    yield from _incomplete_hl7(settings)
     yield from _unsafe_clock(settings)
     yield from _homeless_keys(settings)
     yield from _voiceless(settings)
@@ -48,6 +49,15 @@ def remarks(settings: Settings) -> Iterator[str]:
             "FOLLOWUP_ON_CALL_MOBILE, FOLLOWUP_ON_CALL_EMAIL and FOLLOWUP_ON_CALL_WEBHOOK are "
             "unset: nobody is told when a patient's red flag is not taken in time"
         )
+    if (
+        settings.hl7_port is not None
+        and settings.hl7_tls_certificate is None
+        and not is_loopback(f"//{settings.hl7_host}")
+    ):
+        yield (
+            f"FOLLOWUP_HL7_HOST is {settings.hl7_host} and FOLLOWUP_HL7_TLS_CERTIFICATE is unset: "
+            "messages about patients cross the network as they are written"
+        )
     if settings.clock is not None:
         yield f"FOLLOWUP_CLOCK is {settings.clock}: this is a rehearsal, not the real time"
 
@@ -55,6 +65,14 @@ def remarks(settings: Settings) -> Iterator[str]:
 def _incomplete_oidc(settings: Settings) -> Iterator[str]:
     names = ("oidc_issuer", "oidc_client_id", "oidc_client_secret")
     given = [name for name in names if getattr(settings, name) is not None]
+    for name in names:
+        if given and name not in given:
+            yield _needs(f"FOLLOWUP_{given[0].upper()} is set", settings, name)
+
+
+def _incomplete_hl7(settings: Settings) -> Iterator[str]:
+    names = ("hl7_tls_certificate", "hl7_tls_key")
+    given = [name for name in (*names, "hl7_tls_client_ca") if getattr(settings, name) is not None]
     for name in names:
         if given and name not in given:
             yield _needs(f"FOLLOWUP_{given[0].upper()} is set", settings, name)

@@ -19,6 +19,7 @@ from followup.settings.formats import (
     ClockText,
     DatabaseUrl,
     DaySeconds,
+    ExistingFile,
     ExistingFolder,
     Folder,
     ImapUrl,
@@ -143,6 +144,19 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="the network address to listen on")
     port: int = Field(8000, ge=1, le=65535, description="a port number from 1 to 65535")
+    hl7_port: int | None = Field(
+        None, ge=1, le=65535, description="a port number from 1 to 65535, such as 2575"
+    )
+    hl7_host: str = Field("127.0.0.1", description="the network address to listen on for HL7")
+    hl7_tls_certificate: ExistingFile | None = Field(
+        None, description="a file with the certificate of this service, and those that vouch for it"
+    )
+    hl7_tls_key: ExistingFile | None = Field(
+        None, description="a file with the private key that belongs to the certificate"
+    )
+    hl7_tls_client_ca: ExistingFile | None = Field(
+        None, description="a file with the certificates that vouch for those who may send"
+    )
     public_url: WebAddress = Field(
         default_factory=lambda data: f"http://127.0.0.1:{data['port']}",
         description="the https:// address at which providers and patients reach the web process",

@@ -15,6 +15,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -133,6 +134,15 @@ class Stack:
         """Wait until the web process answers there."""
         self.wait_for(lambda: _answers(port), what="the web process to answer", of=of)
 
+    def hl7(self, *, port: int, **environment: str) -> Running:
+        """Start an HL7 listener and wait until it listens."""
+        running = self._start(
+            "hl7", ["-m", "followup.cli", "listen", "hl7"], FOLLOWUP_HL7_PORT=str(port),
+            **environment,
+        )  # fmt: skip
+        self.wait_for(lambda: listens(port), what="the listener to listen", of=running)
+        return running
+
     def watch(self) -> Running:
         """Start a watchdog of its own."""
         return self._start("watch", ["-m", "followup.cli", "watch"])
@@ -229,6 +239,14 @@ class Stack:
         running = Running(name, process, log)
         self.running.append(running)
         return running
+
+
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _answers(port: int) -> bool:

@@ -28,6 +28,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "preview": Entry("patients.preview:preview", "Show the dated timeline before enrolling."),
         "enrol": Entry("patients.enrol:enrol", "Enrol one patient."),
         "import": Entry("patients.import_:import_patients", "Enrol the patients of a CSV file."),
+        "intake": Entry("patients.intake:group", "Try what a hospital's messages would do."),
         "timeline": Entry(
             "patients.timeline:timeline", "Show what one patient gets and got, and when."
         ),
@@ -83,6 +84,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "run": Entry("service.run:run", "Run everything in one process, on this machine."),
         "demo": Entry("service.demo:demo", "Play six weeks of follow-up in two minutes."),
         "web": Entry("service.web:web", "Run the web process: API, provider hooks, health."),
+        "listen": Entry("service.listen:group", "Take in what hospital systems send (HL7 v2)."),
         "migrate": Entry("service.migrate:migrate", "Bring the database to this version's schema."),
         "backup": Entry(
             "service.backup:backup", "Copy the embedded database to a file, while it is used."

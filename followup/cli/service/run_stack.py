@@ -22,6 +22,7 @@ from followup.context import AppContext
 from followup.demo.clinic import DEMO_HISTORY, furnish, live_on
 from followup.demo.member import add_demo_member, find_demo_member
 from followup.runtime.embedded import Threads, release_worker, start_tasks
+from followup.runtime.hl7 import start_hl7
 from followup.settings.logging import configure_logging
 from followup.settings.settings import Settings, load_settings
 from followup.staff.invitations import entrance_link, first_link
@@ -113,6 +114,7 @@ class EmbeddedStack:
             signal.signal(number, self._on_signal)
         start_tasks(self._threads, self._settings, self._app)
         self._start_web()
+        start_hl7(self._threads, self._settings, self._app)
         if self._demo:
             self._threads.start("demo", self._live_on, lambda: None)
         greeting = _demo_greeting if self._demo else _greeting

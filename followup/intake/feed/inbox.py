@@ -163,9 +163,7 @@ def _row(
     }
 
 
-def _same_message(
-    session: Session, message: NewFeedMessage, digest: bytes
-) -> FeedMessage | None:
+def _same_message(session: Session, message: NewFeedMessage, digest: bytes) -> FeedMessage | None:
     return session.scalar(
         select(FeedMessage).where(
             FeedMessage.site == message.site,

@@ -19,7 +19,7 @@ SHORTEST = 9
 """MSH, the field separator, four or more encoding characters, and the next separator."""
 
 
-class Unreadable(Exception):  # noqa: N818 - says what the bytes are
+class Unreadable(Exception):
     """Bytes that are no HL7 v2 message; the text says why, and nothing of what they say."""
 
 
@@ -51,7 +51,10 @@ def read_header(message: bytes) -> Header:
     fields = [
         "MSH",
         separator.decode(),
-        *(each.decode("ascii", "replace").replace("\ufffd", "?") for each in line[4:].split(separator)),
+        *(
+            each.decode("ascii", "replace").replace("\ufffd", "?")
+            for each in line[4:].split(separator)
+        ),
     ]
     component = fields[2][:1]
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -19,6 +20,7 @@ from followup.intake.hl7.framing import BrokenFrame, FrameReader, FramingError, 
 from followup.intake.hl7.receive import broken_frame, receive_message
 
 CHUNK = 64 * 1024
+BACKLOG = 128
 
 log = structlog.get_logger()
 
@@ -52,6 +54,8 @@ class Hl7Listener:
         limits: ListenerLimits | None = None,
     ) -> None:
         self._app = app
+        # From here on a connection is taken, at the latest once `run` is called.
+        listener.listen(BACKLOG)
         self._socket = listener
         self._tls = tls
         self._limits = limits or ListenerLimits()
@@ -77,9 +81,12 @@ class Hl7Listener:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         if self._stopped:
             return
-        handshake = {"ssl_handshake_timeout": self._limits.message} if self._tls else {}
         server = await asyncio.start_server(
-            self._serve, sock=self._socket, ssl=self._tls, limit=CHUNK, **handshake
+            self._serve,
+            sock=self._socket,
+            ssl=self._tls,
+            limit=CHUNK,
+            ssl_handshake_timeout=self._limits.message if self._tls else None,
         )
         async with server:
             await self._stopping.wait()
@@ -110,7 +117,8 @@ class Hl7Listener:
             self._tasks.discard(task)
             writer.close()
             with contextlib.suppress(OSError, TimeoutError, asyncio.CancelledError):
-                await asyncio.wait_for(writer.wait_closed(), self._limits.drain)
+                async with asyncio.timeout(self._limits.drain):
+                    await writer.wait_closed()
 
     def _admitted(self, address: str) -> Sequence[Site]:
         """Return the sites that may send from there; none where it is full, too."""
@@ -135,7 +143,7 @@ class Hl7Listener:
         try:
             while (content := await self._next(reader, frames)) is not None:
                 answer = await loop.run_in_executor(
-                    self._workers, lambda it=content: receive_message(self._app, it, sites=sites)
+                    self._workers, partial(receive_message, self._app, content, sites=sites)
                 )
                 await self._send(writer, answer)
         except FramingError as error:
@@ -164,7 +172,9 @@ class Hl7Listener:
 
     async def _send(self, writer: asyncio.StreamWriter, answer: bytes) -> None:
         writer.write(framed(answer))
-        await asyncio.wait_for(writer.drain(), self._limits.answer)
+        # Not `wait_for`: before Python 3.12 it may swallow that the task is to end.
+        async with asyncio.timeout(self._limits.answer):
+            await writer.drain()
 
     async def _end(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Read away what is on its way: closed over it, a socket resets and the answer is lost."""

@@ -18,7 +18,9 @@ class ParsedMessage:
 
     def __init__(self, text: str) -> None:
         # Some senders end segments with a line feed, or with both.
-        lines = [line for line in text.replace("\r\n", "\r").replace("\n", "\r").split("\r") if line]
+        lines = [
+            line for line in text.replace("\r\n", "\r").replace("\n", "\r").split("\r") if line
+        ]
         if len(lines) > MOST_SEGMENTS:
             raise Unreadable(f"the message has more than {MOST_SEGMENTS} segments")
         try:
@@ -72,7 +74,8 @@ class ParsedMessage:
         # Of subcomponents the first: none of what is read here has a second that counts.
         while isinstance(part, hl7.Container):
             part = part[0] if len(part) else ""
-        return str(hl7.unescape(self._message, str(part))).strip()
+        text = str(self._message.unescape(str(part)))
+        return "".join(letter for letter in text if letter.isprintable()).strip()
 
 
 def split_path(path: str) -> tuple[str, int, int | None]:

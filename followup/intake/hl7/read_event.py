@@ -22,7 +22,7 @@ PERSONAL = frozenset({EventKind.PERSON, EventKind.MERGED})
 YES, NO = "Y", "N"
 
 
-class Refused(Exception):  # noqa: N818 - says what became of the message
+class Refused(Exception):
     """A message that is refused for what it says."""
 
     def __init__(self, fault: Fault) -> None:

@@ -63,6 +63,15 @@ def receive_message(app: AppContext, content: bytes, *, sites: Sequence[Site]) -
 
     With AA the message is committed. It is worked off later.
     """
+    try:
+        return _receive(app, content, sites=sites)
+    except Exception as error:
+        # The edge of a request. The text of an error may hold a part of the message.
+        log.error("hl7.bug", error=type(error).__name__)  # noqa: TRY400 - so may its trace
+        return _answer(app, None, AckCode.ERROR, NOT_NOW)
+
+
+def _receive(app: AppContext, content: bytes, *, sites: Sequence[Site]) -> bytes:
     header: Header | None = None
     try:
         header = read_header(content)

@@ -17,6 +17,7 @@ from followup.delivery.sandbox_receipts import deliver_sandbox_receipts
 from followup.domain.lifecycle import State
 from followup.enrolment.finish import finish_enrolments
 from followup.outbox import deliver
+from followup.intake.work_off import forget_words, work_off_feeds
 from followup.replies import missed_texts
 from followup.replies.check_in import chase_check_ins
 from followup.sending.release_held import release_held
@@ -109,6 +110,8 @@ JOBS: tuple[PeriodicJob, ...] = (
     PeriodicJob(name="fetch-bounces", every=timedelta(minutes=2), run=fetch_new_bounces),
     # Likewise: a receiver that answers slowly holds up no message.
     PeriodicJob(name=deliver.DELIVER_JOB, every=timedelta(seconds=3), run=deliver.deliver_events),
+    PeriodicJob(name="work-off-feeds", every=timedelta(seconds=1), run=work_off_feeds),
+    PeriodicJob(name="forget-feeds", every=timedelta(hours=1), run=forget_words),
     PeriodicJob(name="seal-audit", every=timedelta(minutes=1), run=seal_trail),
     PeriodicJob(
         name="cancel-ended",

@@ -1,4 +1,4 @@
-"""Catalogue loader: protocols, clinics, triage and sites, read from their TOML files at start-up."""
+"""Catalogue loader: protocols, clinics, triage and sites, read from TOML files at start-up."""
 
 from __future__ import annotations
 

@@ -32,3 +32,7 @@ class ItemKind(StrEnum):
     CALL_WANTED = "call-wanted"
     RESTORED = "restored"
     """After a restore the provider's lists tell of texts that the database knows nothing of."""
+    DRAFT = "draft"
+    """An enrolment that waits for what a hospital's system does not say."""
+    FEED = "feed"
+    """A hospital's system says something that only a person can settle."""

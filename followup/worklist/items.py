@@ -54,6 +54,8 @@ URGENCY_OF_KIND = {
     ItemKind.ENROLLED_AFTER_STOP: 3,
     ItemKind.NO_RECEIPT: 3,
     ItemKind.DUPLICATE: 3,
+    ItemKind.DRAFT: 3,
+    ItemKind.FEED: 2,
 }
 
 
@@ -82,6 +84,8 @@ class NewItem:
     urgency: int | None = None
     # Since when somebody waits, where that is longer than we know of it: its limit begins then.
     since: datetime | None = None
+    # By when a person should have looked, where that is no matter of how long it has waited.
+    due_at: datetime | None = None
 
     @classmethod
     def of_message(cls, message: Message, *, kind: ItemKind, cause: str) -> NewItem:
@@ -130,7 +134,7 @@ def open_item(unit: UnitOfWork, task: NewItem) -> UUID:
         return known
     item_id, urgency = new_id(unit.by.real_at), task.urgency or URGENCY_OF_KIND[task.kind]
     since = min(task.since or unit.by.at, unit.by.at)
-    due_at = respond_by(unit.app, task.clinic, urgency, at=since, kind=task.kind)
+    due_at = task.due_at or respond_by(unit.app, task.clinic, urgency, at=since, kind=task.kind)
     is_new = insert_new(
         unit.session,
         WorklistItem,

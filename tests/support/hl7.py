@@ -19,8 +19,10 @@ from followup.domain.sites.site import Site
 from followup.domain.sites.site_file import parse_site
 from followup.intake.hl7.framing import END, framed
 from followup.intake.hl7.listener import Hl7Listener, ListenerLimits
+from followup.intake.hl7.receive import receive_message
+from followup.store.models.feeds import FeedMessage
 from followup.web.listening import listen
-from tests.support.apps import shipped_catalogue
+from tests.support.apps import rows, shipped_catalogue, sweep
 from tests.support.people import PROCEDURE_AT, nhs_number
 from tests.support.servers import free_port
 
@@ -215,3 +217,15 @@ def listening(
     finally:
         listener.stop()
         thread.join(SECONDS)
+
+
+def feed(app: AppContext, *messages: str) -> list[tuple[str, str | None]]:
+    """Take in messages and work them off, one after the other; return state and reason of each."""
+    came: list[tuple[str, str | None]] = []
+    for text in messages:
+        answer = receive_message(app, text.encode(), sites=list(app.catalogue.sites.values()))
+        assert b"|AA|" in answer, answer
+        sweep(app, "work-off-feeds")
+        row = max(rows(app, FeedMessage), key=lambda each: each.id)
+        came.append((row.state, row.reason))
+    return came

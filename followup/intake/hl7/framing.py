@@ -1,7 +1,7 @@
 """MLLP framing: bytes of a connection become messages, or the reason why they can't.
 
-A frame is 0x0B, the message, 0x1C and 0x0D (HL7 v2 Transport Specification, MLLP release 1). The last
-byte is not waited for: some senders leave it out, and nothing else follows a 0x1C.
+A frame is 0x0B, the message, 0x1C and 0x0D (HL7 v2 Transport Specification, MLLP release 1). The
+last byte is not waited for: some senders leave it out, and nothing else follows a 0x1C.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ LONGEST_MESSAGE = 1024 * 1024
 
 
 class BrokenFrame(StrEnum):
-    """Why bytes are no frame. The connection ends after each: nobody knows where the next begins."""
+    """Why bytes are no frame. The connection ends then: nobody knows where the next begins."""
 
     NO_START = "no-start"
     START_AGAIN = "start-again"

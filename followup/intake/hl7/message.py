@@ -24,7 +24,7 @@ class ParsedMessage:
         if len(lines) > MOST_SEGMENTS:
             raise Unreadable(f"the message has more than {MOST_SEGMENTS} segments")
         try:
-            self._message = hl7.parse("\r".join(lines))
+            self._message: hl7.Message = hl7.parse("\r".join(lines))  # type: ignore[no-untyped-call]
         except (hl7.HL7Exception, IndexError, KeyError, ValueError) as error:
             # The text of the error may hold a part of the message.
             raise Unreadable("the message can't be taken apart into segments") from error

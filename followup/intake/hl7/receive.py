@@ -65,8 +65,8 @@ def receive_message(app: AppContext, content: bytes, *, sites: Sequence[Site]) -
     """
     try:
         return _receive(app, content, sites=sites)
-    except Exception as error:
-        # The edge of a request. The text of an error may hold a part of the message.
+    except Exception as error:  # noqa: BLE001 - the edge
+        # The text of an error may hold a part of the message.
         log.error("hl7.bug", error=type(error).__name__)  # noqa: TRY400 - so may its trace
         return _answer(app, None, AckCode.ERROR, NOT_NOW)
 

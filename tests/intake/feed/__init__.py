@@ -1,0 +1,1 @@
+"""Feeds: what events do to enrolments, in any order."""

@@ -1,0 +1,1 @@
+"""HL7 v2: framing, header, fields, acknowledgements, and the listener."""

@@ -1,0 +1,41 @@
+"""Outcome of an event: in which state of the ledger it ends, why, and whom it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from followup.intake.feed.inbox import FeedState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What came of an event. `reason` is a code of `followup.wording.feeds`.
+
+    `about` is what a person is asked about once, however many messages say it.
+    """
+
+    state: FeedState
+    reason: str
+    clinic: str | None = None
+    patient_id: UUID | None = None
+    enrolment_id: UUID | None = None
+    about: UUID | None = None
+
+
+WEIGHT = (
+    FeedState.PERSON,
+    FeedState.ENROLLED,
+    FeedState.DRAFT,
+    FeedState.CANCELLED,
+    FeedState.MERGED,
+    FeedState.CHANGED,
+    FeedState.IGNORED,
+)
+"""Of several outcomes of one event, which counts."""
+
+
+def weightiest(outcomes: Iterable[Applied]) -> Applied:
+    """Return the outcome that an event ends as."""
+    return min(outcomes, key=lambda each: WEIGHT.index(each.state))

@@ -1,0 +1,84 @@
+"""People of a feed: found by how their site knows them, with the latest word on each fact."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+
+from sqlalchemy import select
+
+from followup.context import UnitOfWork
+from followup.domain.clinics.clinic import Clinic
+from followup.domain.sites.site import Site
+from followup.intake.feed.facts import Facts, fact
+from followup.patients.records import Person
+from followup.store.engine.types import new_id
+from followup.store.engine.upsert import insert_new
+from followup.store.models.feeds import FeedPerson
+
+COLUMN = "feed_people.facts"
+LONGEST_CHAIN = 50
+
+
+def find_person(unit: UnitOfWork, site: Site, key: str) -> FeedPerson:
+    """Return the person whom a site knows by this key, locked; added where it is new.
+
+    One who was merged into another is that other.
+    """
+    return survivor_of(unit, find_row(unit, site, key))
+
+
+def find_row(unit: UnitOfWork, site: Site, key: str) -> FeedPerson:
+    """Return the row of this very key, whoever that was merged into."""
+    index = unit.app.keyring.indexes.of("feed person", f"{site.key}\0{key}")
+    row = {
+        "id": new_id(unit.by.real_at),
+        "site": site.key,
+        "key_index": index,
+        "created_at": unit.by.at,
+    }
+    insert_new(unit.session, FeedPerson, row)
+    return unit.session.scalars(
+        select(FeedPerson)
+        .where(FeedPerson.site == site.key, FeedPerson.key_index == index)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def survivor_of(unit: UnitOfWork, person: FeedPerson) -> FeedPerson:
+    """Return whom a person was merged into in the end, locked; themselves if into nobody."""
+    for _ in range(LONGEST_CHAIN):
+        if person.survivor_id is None:
+            return person
+        person = unit.session.get_one(FeedPerson, person.survivor_id, with_for_update=True)
+    raise AssertionError
+
+
+def facts_of(unit: UnitOfWork, person: FeedPerson) -> Facts:
+    """Return what is known of a person."""
+    text = unit.app.keyring.system.open_if(person.facts_sealed, column=COLUMN, row=person.id)
+    facts: Facts = json.loads(text) if text else {}
+    return facts
+
+
+def keep_facts(unit: UnitOfWork, person: FeedPerson, facts: Facts) -> None:
+    """Write what is known of a person."""
+    person.facts_sealed = unit.app.keyring.system.seal(
+        json.dumps(facts), column=COLUMN, row=person.id
+    )
+    unit.session.flush()
+
+
+def person_of(facts: Facts, clinic: Clinic) -> Person:
+    """Return a person as the feed knows them, for one clinic."""
+    born = fact(facts, "date_of_birth")
+    language = fact(facts, "language")
+    return Person(
+        name=fact(facts, "name"),
+        nhs_number=fact(facts, "nhs_number"),
+        date_of_birth=date.fromisoformat(born) if born else None,
+        mobile=fact(facts, "mobile"),
+        email=fact(facts, "email"),
+        language=language if language in clinic.languages else clinic.languages[0],
+    )

@@ -1,0 +1,203 @@
+"""Works off the inbox of feeds: each message once, its effect and its outcome in one transaction."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select
+
+from followup.context import AppContext, UnitOfWork
+from followup.domain.errors import Conflict, FollowupError, InvalidInput, NotFound, StoreUnavailable
+from followup.domain.sites.site import Site
+from followup.intake.feed.apply import apply_event, ask_person, review_visit, take_note
+from followup.intake.feed.event import FeedEvent
+from followup.intake.feed.inbox import ACTOR, FeedState, content_of
+from followup.intake.feed.outcome import Applied
+from followup.intake.hl7.header import Unreadable
+from followup.intake.hl7.read_event import Refused
+from followup.intake.hl7.read_kept import read_kept
+from followup.intake.hl7.receive import reason_of
+from followup.store.models.feeds import FeedMessage, FeedVisit
+
+BATCH = 50
+MOST_TRIES = 5
+AGAIN = timedelta(seconds=5)
+KEPT = timedelta(days=90)
+"""How long the words of a message are kept once it is settled; what became of it is kept on."""
+NEEDS_WORDS = frozenset({FeedState.WAITING, FeedState.REFUSED, FeedState.PERSON})
+
+log = structlog.get_logger()
+
+
+def work_off_feeds(app: AppContext, *, limit: int = BATCH) -> int:
+    """Work off messages that wait, the first first, and visits whose time has come near."""
+    with app.store.read() as session:
+        ids = session.scalars(
+            select(FeedMessage.id)
+            .where(
+                FeedMessage.state == FeedState.WAITING.value,
+                FeedMessage.next_try_real_at <= app.clock.real_now(),
+            )
+            .order_by(FeedMessage.received_real_at, FeedMessage.id)
+            .limit(limit)
+        ).all()
+        visits = session.scalars(
+            select(FeedVisit.id)
+            .where(FeedVisit.review_at.is_not(None), FeedVisit.review_at <= app.clock.now())
+            .order_by(FeedVisit.review_at)
+            .limit(limit)
+        ).all()
+    for message_id in ids:
+        _work_off(app, message_id)
+    for visit_id in visits:
+        _review(app, visit_id)
+    return len(ids) + len(visits)
+
+
+def _work_off(app: AppContext, message_id: UUID) -> None:
+    try:
+        try:
+            app.transact(ACTOR, lambda unit: _settle(unit, message_id))
+        except (Conflict, InvalidInput, NotFound) as error:
+            # What it says counts once a person has cleared the way; for now they are asked.
+            reason = "conflict" if isinstance(error, Conflict) else "not-possible"
+            app.transact(ACTOR, lambda unit: _hand_over(unit, message_id, reason))
+    except StoreUnavailable:
+        raise
+    except Exception as error:
+        # The edge of a job: one message that trips over a bug holds up no other.
+        if isinstance(error, FollowupError):
+            log.warning("feeds.not_worked_off", message=str(message_id), error=type(error).__name__)
+        else:
+            log.exception("feeds.not_worked_off", message=str(message_id))
+        app.transact(ACTOR, lambda unit: _try_later(unit, message_id))
+
+
+def _settle(unit: UnitOfWork, message_id: UUID) -> None:
+    row = _lock(unit, message_id)
+    if row is None:
+        return
+    event = _read(unit, row)
+    if event is None:
+        return
+    site = unit.app.catalogue.sites[row.site]
+    _end(unit, row, apply_event(unit, event, site))
+
+
+def _hand_over(unit: UnitOfWork, message_id: UUID, reason: str) -> None:
+    row = _lock(unit, message_id)
+    event = _read(unit, row) if row is not None else None
+    if row is None or event is None:
+        return
+    site = unit.app.catalogue.sites[row.site]
+    # A visit of another patient's is not even noted.
+    with suppress(Conflict), unit.session.begin_nested():
+        take_note(unit, event, site)
+    _end(unit, row, Applied(state=FeedState.PERSON, reason=reason, clinic=site.rules[0].clinic))
+
+
+def _try_later(unit: UnitOfWork, message_id: UUID) -> None:
+    row = _lock(unit, message_id)
+    if row is None:
+        return
+    row.tries += 1
+    row.next_try_real_at = unit.by.real_at + AGAIN * 2**row.tries
+    site = unit.app.catalogue.sites.get(row.site)
+    if row.tries >= MOST_TRIES and site is not None:
+        clinic = site.rules[0].clinic
+        _end(unit, row, Applied(state=FeedState.PERSON, reason="not-worked-off", clinic=clinic))
+
+
+def _lock(unit: UnitOfWork, message_id: UUID) -> FeedMessage | None:
+    """Return a message that still waits, locked; None where another worker has it."""
+    return unit.session.scalar(
+        select(FeedMessage)
+        .where(FeedMessage.id == message_id, FeedMessage.state == FeedState.WAITING.value)
+        .with_for_update(skip_locked=True)
+    )
+
+
+def _read(unit: UnitOfWork, row: FeedMessage) -> FeedEvent | None:
+    """Return the event of a message; None where it is settled by that it has none."""
+    site = unit.app.catalogue.sites.get(row.site)
+    content = content_of(unit.app, row)
+    if site is None:
+        # Its file is missing: it waits until that is put back.
+        row.next_try_real_at = unit.by.real_at + timedelta(minutes=1)
+        return None
+    try:
+        return read_kept(
+            content or b"", encoding=row.encoding, site=site, received_at=row.received_at
+        )
+    except Refused as error:
+        row.place = error.fault.place
+        _end(unit, row, Applied(state=FeedState.REFUSED, reason=reason_of(error.fault)))
+    except Unreadable:
+        _end(unit, row, Applied(state=FeedState.REFUSED, reason="unreadable"))
+    return None
+
+
+def _end(unit: UnitOfWork, row: FeedMessage, applied: Applied) -> None:
+    row.state, row.reason = applied.state.value, applied.reason
+    row.clinic, row.patient_id = applied.clinic, applied.patient_id
+    row.enrolment_id, row.settled_at = applied.enrolment_id, unit.by.at
+    if applied.state is FeedState.PERSON and applied.clinic is not None:
+        ask_person(
+            unit,
+            subject=f"feed:{applied.reason}:{applied.about or row.id}",
+            clinic=applied.clinic,
+            cause=applied.reason,
+            patient_id=applied.patient_id,
+            enrolment_id=applied.enrolment_id,
+            message_id=row.id,
+        )
+    unit.session.flush()
+
+
+def _review(app: AppContext, visit_id: UUID) -> None:
+    def work(unit: UnitOfWork) -> None:
+        visit = unit.session.get(FeedVisit, visit_id, with_for_update={"skip_locked": True})
+        site = None if visit is None else unit.app.catalogue.sites.get(visit.site)
+        if visit is None or visit.review_at is None:
+            return
+        visit.review_at = None
+        if site is not None:
+            review_visit(unit, visit, site)
+
+    def leave(unit: UnitOfWork) -> None:
+        visit = unit.session.get(FeedVisit, visit_id)
+        site = None if visit is None else unit.app.catalogue.sites.get(visit.site)
+        if visit is not None:
+            visit.review_at = None
+        if site is not None:
+            clinic = site.rules[0].clinic
+            ask_person(unit, subject=f"feed:conflict:{visit_id}", clinic=clinic, cause="conflict")
+
+    try:
+        app.transact(ACTOR, work)
+    except (Conflict, InvalidInput, NotFound):
+        app.transact(ACTOR, leave)
+
+
+def forget_words(app: AppContext, *, limit: int = 500) -> int:
+    """Delete what settled messages said, once nobody needs it; return how many those were."""
+
+    def work(unit: UnitOfWork) -> int:
+        found = unit.session.scalars(
+            select(FeedMessage)
+            .where(
+                FeedMessage.settled_at <= unit.by.at - KEPT,
+                FeedMessage.content_sealed.is_not(None),
+                FeedMessage.state.not_in([state.value for state in NEEDS_WORDS]),
+            )
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        ).all()
+        for row in found:
+            row.content_sealed = None
+        return len(found)
+
+    return app.transact(ACTOR, work)

@@ -50,6 +50,16 @@ AUDIT_VERBS: dict[str, str] = {
     "returned-mail.viewed": "viewed an e-mail that came back",
     "returned-mail.confirmed": "confirmed that an e-mail to {patient} came back",
     "returned-mail.dismissed": "closed an e-mail that came back",
+    "draft.opened": "received an enrolment that needs completing",
+    "draft.viewed": "viewed an enrolment that needs completing",
+    "draft.completed": "completed an enrolment that a hospital system began",
+    "draft.withdrawn": "took back an enrolment that needed completing",
+    "draft.dismissed": "decided that nobody is to be enrolled",
+    "drafts.listed": "viewed the enrolments that need completing",
+    "feeds.listed": "viewed the messages from hospital systems",
+    "feed-message.viewed": "viewed a message from a hospital system",
+    "feed-message.replayed": "corrected a message from a hospital system",
+    "patient.death-taken-back": "took back the death of {patient}",
     "worklist.escalated": "escalated an unassigned item about {patient}",
     "worklist.told": "alerted those on call to an item about {patient}",
     "worklist.gathered": "added a message to an item about {patient}",
@@ -122,6 +132,8 @@ ITEM_OPENED: dict[ItemKind, str] = {
     ItemKind.NO_ANSWER: "A question that {patient} did not answer needs action",
     ItemKind.CALL_WANTED: "A request for a call from {patient} needs action",
     ItemKind.RESTORED: "The restored record of {patient} needs action",
+    ItemKind.DRAFT: "An enrolment that a hospital system began needs completing",
+    ItemKind.FEED: "A message from a hospital system about {patient} needs action",
 }
 """Whole sentences: nobody did it, and who looks at it is not settled."""
 

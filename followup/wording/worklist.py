@@ -8,6 +8,7 @@ from followup.domain.channel import ChannelKind
 from followup.domain.item_kind import ItemKind
 from followup.domain.item_outcome import ItemOutcome
 from followup.wording.failure_reasons import failure_reason_of, is_known_reason
+from followup.wording.feeds import FEED_TO_DO
 from followup.wording.replies import reply_to_do
 from followup.wording.terms import Colour, Term
 
@@ -83,6 +84,16 @@ ITEM_KINDS: dict[ItemKind, Term] = {
         "what changed since the backup was taken may be missing",
         to_do="Find out what changed since the backup, correct it, then resume.",
     ),
+    ItemKind.DRAFT: Term(
+        "Enrolment to complete",
+        "a hospital system told of a procedure, and not of everything that we need",
+        to_do="Answer what is missing. Nothing is sent before that.",
+    ),
+    ItemKind.FEED: Term(
+        "Message from a hospital system",
+        "it says something that only a person can settle",
+        to_do="Look at the message and at the patient, and correct by hand what is wrong.",
+    ),
 }
 
 BY_EMAIL: dict[ItemKind, Term] = {
@@ -157,6 +168,8 @@ def item_to_do(
     told = ""
     if kind == ItemKind.REPLY:
         told = reply_to_do(classes)
+    elif kind == ItemKind.FEED and cause:
+        told = FEED_TO_DO.get(cause, "")
     elif kind == ItemKind.FAILED and cause and is_known_reason(cause):
         told = failure_reason_of(cause, channel).to_do
     return told or item_term(kind, channel).to_do

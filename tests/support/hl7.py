@@ -226,6 +226,7 @@ def feed(app: AppContext, *messages: str) -> list[tuple[str, str | None]]:
         answer = receive_message(app, text.encode(), sites=list(app.catalogue.sites.values()))
         assert b"|AA|" in answer, answer
         sweep(app, "work-off-feeds")
-        row = max(rows(app, FeedMessage), key=lambda each: each.id)
+        id_ = text.split("|")[9]
+        (row,) = [each for each in rows(app, FeedMessage) if each.control_id == id_]
         came.append((row.state, row.reason))
     return came

@@ -127,29 +127,22 @@ def open_draft(unit: UnitOfWork, content: DraftContent, *, visit_id: UUID | None
     missing = missing_from(protocol, content)
     deadline = deadline_of(app, clinic, protocol, content)
     row = waiting_draft_of(unit.session, visit_id) if visit_id is not None else None
+    is_new = row is None
     if row is None:
+        draft_id = new_id(unit.by.real_at)
         row = EnrolmentDraft(
-            id=new_id(unit.by.real_at),
+            id=draft_id,
             visit_id=visit_id,
+            item_id=_ask(unit, draft_id, clinic=content.clinic, deadline=deadline),
             state=DraftState.WAITING.value,
             opened_at=unit.by.at,
         )
-        row.item_id = open_item(
-            unit,
-            NewItem(
-                subject=f"draft:{row.id}",
-                kind=ItemKind.DRAFT,
-                clinic=content.clinic,
-                cause="incomplete",
-                more={"draft": str(row.id)},
-                due_at=deadline,
-            ),
-        )
-        unit.session.add(row)
-        _note(unit, row, "draft.opened", clinic=content.clinic)
     row.clinic, row.protocol, row.reference = content.clinic, content.protocol, content.reference
     row.procedure_at, row.missing, row.deadline = content.procedure_at, missing, deadline
     row.content_sealed = _sealed(app.keyring.system, content, row.id)
+    if is_new:
+        unit.session.add(row)
+        _note(unit, row, "draft.opened", clinic=content.clinic)
     item = unit.session.get(WorklistItem, row.item_id) if row.item_id else None
     if item is not None and item.state != "closed":
         item.due_at = deadline
@@ -157,6 +150,20 @@ def open_draft(unit: UnitOfWork, content: DraftContent, *, visit_id: UUID | None
         item.clinic = content.clinic
     unit.session.flush()
     return row.id
+
+
+def _ask(unit: UnitOfWork, draft_id: UUID, *, clinic: str, deadline: datetime) -> UUID:
+    return open_item(
+        unit,
+        NewItem(
+            subject=f"draft:{draft_id}",
+            kind=ItemKind.DRAFT,
+            clinic=clinic,
+            cause="incomplete",
+            more={"draft": str(draft_id)},
+            due_at=deadline,
+        ),
+    )
 
 
 def close_draft(

@@ -18,7 +18,7 @@ from followup.store.models.patients import Patient
 from tests.support.apps import (
     clock_of,
     enrol_one,
-    items,
+    tasks,
     messages,
     rows,
     run_until,
@@ -118,7 +118,7 @@ def test_a_cancellation_stops_a_message_that_is_claimed_and_not_sent(app):
 def test_what_is_cancelled_and_booked_again_goes_on_without_a_repetition(app):
     feed(app, message("ADT^A04", id_="1", visit="V1"))
     run_until(app, ENROLLED_AT + timedelta(days=1))
-    received = [call.id for call in sms_of(app).calls]
+    received = list(sms_of(app).calls)
     assert received
 
     came = feed(
@@ -176,7 +176,7 @@ def test_what_the_feed_does_not_say_waits_for_a_person_and_sends_nothing(app):
     assert feed(app, message(procedure=INCOMPLETE, time=NEXT_WEEK)) == [("draft", "incomplete")]
 
     draft = only(app, EnrolmentDraft)
-    (item,) = items(app)
+    (item,) = tasks(app)
     assert draft.missing == ["attributes.diabetic", "attributes.steroid_given"]
     assert (item.kind, item.due_at) == ("draft", draft.deadline)
     assert NEXT_WEEK < draft.deadline < NEXT_WEEK + timedelta(days=2)
@@ -197,13 +197,13 @@ def test_a_draft_moves_and_is_taken_back_with_its_appointment(app):
     assert feed(app, moved) == [("draft", "moved")]
     after = only(app, EnrolmentDraft)
     assert (after.id, after.procedure_at) == (before.id, NEXT_MONTH)
-    assert items(app)[0].due_at == after.deadline > before.deadline
+    assert tasks(app)[0].due_at == after.deadline > before.deadline
 
     cancelled = message("SIU^S15", id_="3", at="20261019143200", procedure=INCOMPLETE)
     assert feed(app, cancelled) == [("cancelled", "cancelled")]
     gone = only(app, EnrolmentDraft)
     assert (gone.state, gone.content_sealed) == ("withdrawn", None)
-    assert items(app)[0].state == "closed"
+    assert tasks(app)[0].state == "closed"
 
 
 def test_a_draft_whose_answer_comes_enrols(app):
@@ -238,7 +238,7 @@ def test_an_nhs_number_that_can_not_be_is_left_out_and_a_person_told(app, number
     assert feed(app, message(nhs=number)) == [("enrolled", "enrolled")]
 
     assert person(app).nhs_number is None
-    (item,) = items(app)
+    (item,) = tasks(app)
     assert (item.kind, item.detail["cause"]) == ("feed", "nhs-number-left-out")
 
 
@@ -292,7 +292,7 @@ def test_a_day_without_a_time_asks_a_person(app):
     came = feed(app, message("ADT^A05", visit="V1", time=None, more=("PR1|2||A52.2||20261025",)))
 
     assert came == [("person", "no-time")]
-    assert items(app)[0].detail["cause"] == "no-time"
+    assert tasks(app)[0].detail["cause"] == "no-time"
     assert rows(app, Enrolment) == []
 
 
@@ -396,7 +396,7 @@ def test_a_visit_of_another_patient_asks_a_person_and_changes_nothing(app):
 
     assert came == [("person", "conflict")]
     assert planned(app) == before
-    assert [item.kind for item in items(app)] == ["feed"]
+    assert [item.kind for item in tasks(app)] == ["feed"]
 
 
 def test_merged_people_are_one_from_then_on(app):

@@ -1,4 +1,4 @@
-"""Works off the inbox of feeds: each message once, its effect and its outcome in one transaction."""
+"""Works off the inbox of feeds: the effect of a message and its outcome in one transaction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from sqlalchemy import select
 
 from followup.context import AppContext, UnitOfWork
 from followup.domain.errors import Conflict, FollowupError, InvalidInput, NotFound, StoreUnavailable
-from followup.domain.sites.site import Site
 from followup.intake.feed.apply import apply_event, ask_person, review_visit, take_note
 from followup.intake.feed.event import FeedEvent
 from followup.intake.feed.inbox import ACTOR, FeedState, content_of

@@ -17,8 +17,8 @@ from followup.intake.feed.facts import Facts, join_facts
 from followup.intake.feed.inbox import FeedState
 from followup.intake.feed.outcome import Applied
 from followup.intake.feed.people import facts_of, find_row, survivor_of
-from followup.intake.feed.vital_status import OURS, deaths_in
 from followup.intake.feed.visits import visits_of
+from followup.intake.feed.vital_status import OURS, deaths_in
 from followup.store.models.feeds import FeedPerson, FeedVisit
 
 
@@ -48,7 +48,7 @@ def merge_people(unit: UnitOfWork, site: Site, survivor_key: str, merged_key: st
             outcome=outcome,
         )
     facts, others = facts_of(unit, survivor), facts_of(unit, gone)
-    deaths = sorted({*deaths_in(facts), *deaths_in(others)})
+    deaths = {**deaths_in(others), **deaths_in(facts)}
     changed = join_facts(facts, others)
     facts[OURS] = ["", deaths]
     here = patients_of(unit, [*visits_of(unit, survivor), *visits_of(unit, gone)])

@@ -125,9 +125,10 @@ def visits_of(unit: UnitOfWork, person: FeedPerson) -> Sequence[FeedVisit]:
 
 
 def same_visits(site: Site, visits: Sequence[FeedVisit]) -> tuple[FeedVisit, FeedVisit] | None:
-    """Return two visits that are one: of one day and protocol, the one known by its visit number
-    alone and the other by its appointment number alone.
-    """  # noqa: D205, D400, D415 - one sentence over two lines
+    """Return two visits that are one: of one day and protocol.
+
+    The one is known by its visit number alone, the other by its appointment number alone.
+    """
     admitted = [it for it in visits if it.appointment_key is None and it.visit_key is not None]
     appointed = [it for it in visits if it.visit_key is None]
     for one in admitted:

@@ -26,9 +26,12 @@ OURS = "_deaths"
 """The name among the facts under which `deaths_in` finds them."""
 
 
-def deaths_in(facts: Facts) -> list[str]:
-    """Return the ids of the patients whose death was recorded because the feed told of it."""
-    return list(facts.get(OURS, ["", []])[1])
+def deaths_in(facts: Facts) -> dict[str, list[str]]:
+    """Return whose death was recorded because the feed told of it.
+
+    For each patient the enrolments that it ended, and that are not of the feed; all are ids.
+    """
+    return dict(facts.get(OURS, ["", {}])[1])
 
 
 def record_death(unit: UnitOfWork, facts: Facts, visits: Sequence[FeedVisit]) -> list[Applied]:
@@ -41,11 +44,14 @@ def record_death(unit: UnitOfWork, facts: Facts, visits: Sequence[FeedVisit]) ->
         if patient.deceased_at is not None:
             continue
         theirs = _enrolments(unit, patient)
+        before = {each.id for each in theirs if each.state == EnrolmentState.WITHDRAWN}
         withdraw_in(unit, theirs[0].id, reason=DIED, deceased=True)
-        ended = {each.id for each in theirs if each.ended_at == patient.deceased_at}
+        ended = {each.id for each in theirs if each.state == EnrolmentState.WITHDRAWN} - before
         for visit in visits:
             visit.stopped = visit.stopped or visit.enrolment_id in ended
-        facts[OURS] = ["", [*deaths_in(facts), str(patient.id)]]
+        # What visits of the feed led to goes on by what these ask for then.
+        others = sorted(str(each) for each in ended - {visit.enrolment_id for visit in visits})
+        facts[OURS] = ["", {**deaths_in(facts), str(patient.id): others}]
         outcomes.append(
             Applied(
                 state=FeedState.CANCELLED,
@@ -63,13 +69,12 @@ def take_death_back(unit: UnitOfWork, facts: Facts, visits: Sequence[FeedVisit])
 
     What belongs to the feed's own visits goes on as these ask for; the rest as it was.
     """
-    told = set(deaths_in(facts))
+    told = deaths_in(facts)
     facts.pop(OURS, None)
-    own = {visit.enrolment_id for visit in visits}
     for patient in patients_of(unit, visits):
         if str(patient.id) not in told or patient.deceased_at is None:
             continue
-        died_at, patient.deceased_at = patient.deceased_at, None
+        patient.deceased_at = None
         record_event(
             unit.session,
             unit.by,
@@ -79,8 +84,8 @@ def take_death_back(unit: UnitOfWork, facts: Facts, visits: Sequence[FeedVisit])
         )
         unit.session.flush()
         for enrolment in _enrolments(unit, patient):
-            ended = enrolment.state == EnrolmentState.WITHDRAWN and enrolment.ended_at == died_at
-            if ended and enrolment.id not in own:
+            ended = str(enrolment.id) in told[str(patient.id)]
+            if ended and enrolment.state == EnrolmentState.WITHDRAWN and enrolment.id not in own:
                 # What is over by now, or can't be planned any more, stays ended.
                 with suppress(Conflict, InvalidInput), unit.session.begin_nested():
                     reopen_in(unit, enrolment.id, enrolment.procedure_at)

@@ -74,7 +74,7 @@ class ParsedMessage:
         # Of subcomponents the first: none of what is read here has a second that counts.
         while isinstance(part, hl7.Container):
             part = part[0] if len(part) else ""
-        text = str(self._message.unescape(str(part)))
+        text = str(self._message.unescape(str(part)))  # type: ignore[no-untyped-call]
         return "".join(letter for letter in text if letter.isprintable()).strip()
 
 

@@ -18,14 +18,14 @@ from followup.store.models.patients import Patient
 from tests.support.apps import (
     clock_of,
     enrol_one,
-    tasks,
     messages,
     rows,
     run_until,
     sms_of,
     sweep,
+    tasks,
 )
-from tests.support.hl7 import INCOMPLETE, feed, message, site, catalogue_with
+from tests.support.hl7 import INCOMPLETE, catalogue_with, feed, message, site
 from tests.support.people import ENROLLED_AT, PROCEDURE_AT
 
 NEXT_WEEK = PROCEDURE_AT + timedelta(days=7)
@@ -34,9 +34,7 @@ NEXT_MONTH = PROCEDURE_AT + timedelta(days=40)
 
 def planned(app) -> list[tuple[str, str]]:
     """Return what is to come, of all enrolments."""
-    return [
-        (one.step, one.due_at.isoformat()) for one in messages(app) if one.state == "planned"
-    ]
+    return [(one.step, one.due_at.isoformat()) for one in messages(app) if one.state == "planned"]
 
 
 def only(app, model):
@@ -191,9 +189,7 @@ def test_a_draft_moves_and_is_taken_back_with_its_appointment(app):
     feed(app, message(id_="1", at="20261019143000", procedure=INCOMPLETE, time=NEXT_WEEK))
     before = only(app, EnrolmentDraft)
 
-    moved = message(
-        "SIU^S13", id_="2", at="20261019143100", procedure=INCOMPLETE, time=NEXT_MONTH
-    )
+    moved = message("SIU^S13", id_="2", at="20261019143100", procedure=INCOMPLETE, time=NEXT_MONTH)
     assert feed(app, moved) == [("draft", "moved")]
     after = only(app, EnrolmentDraft)
     assert (after.id, after.procedure_at) == (before.id, NEXT_MONTH)
@@ -446,8 +442,6 @@ def test_circular_and_inverse_merges_are_refused(app):
 
 
 def test_a_site_may_wait_for_the_arrival(migrated_sqlite_url):
-    from tests.support.apps import make_app
-
     app = make_app(migrated_sqlite_url, catalogue=catalogue_with(site(starts_at="arrived")))
 
     came = feed(app, message(id_="1"), message("ADT^A04", id_="2", at="20261019150000", visit="V1"))

@@ -1,0 +1,160 @@
+"""`followup intake`: tries what a hospital's messages would do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from followup.cli.framework.boundary import REFUSED, Group
+from followup.cli.framework.opening import opened
+from followup.cli.framework.options import AsJson
+from followup.cli.framework.registry import new_app
+from followup.cli.framework.screen import bullet, say, say_json
+from followup.context import AppContext, UnitOfWork
+from followup.domain.errors import Conflict, InvalidInput, NotFound
+from followup.intake.feed.apply import apply_event
+from followup.intake.feed.inbox import ACTOR, FeedState
+from followup.intake.feed.outcome import Applied
+from followup.intake.hl7.acknowledge import Fault
+from followup.intake.hl7.framing import END, START
+from followup.intake.hl7.header import Header, Unreadable, read_header
+from followup.intake.hl7.receive import Readable, read_message
+from followup.store.models.enrolments import Enrolment
+from followup.wording.feeds import FEED_STATES, feed_reason_text
+
+group = new_app(
+    cls=Group, no_args_is_help=True, help="Try what messages of a hospital's system would do."
+)
+LONGEST_FILE = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """What would come of one message."""
+
+    event: str
+    control_id: str
+    answer: str
+    state: str
+    reason: str
+    place: str = ""
+    protocol: str = ""
+    procedure_at: str = ""
+
+
+class _TakeBack(Exception):
+    """Nothing that was tried is kept."""
+
+
+@group.callback()
+def root() -> None:
+    """Keep `try` a command of its own."""
+
+
+@group.command("try")
+def try_file(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            exists=True, dir_okay=False, help="HL7 v2 messages, framed or one after the other."
+        ),
+    ],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Say what the messages of a file would do, one after the other, and write nothing.
+
+    Ends with 1 where one of them would be refused or could not be read.
+    """
+    content = file.read_bytes()
+    if len(content) > LONGEST_FILE:
+        raise InvalidInput.of("file", "this is larger than 16 MiB: try a part of it")
+    with opened() as app:
+        if not app.catalogue.sites:
+            raise InvalidInput.of(
+                "file", "no file in intake/ of the configuration says what messages mean"
+            )
+        tried = _try_all(app, list(split_messages(content)))
+    if as_json:
+        say_json([{name: getattr(one, name) for name in one.__slots__} for one in tried])
+    else:
+        _show(tried)
+    if any(one.answer != "AA" for one in tried) or not tried:
+        raise typer.Exit(REFUSED)
+
+
+def split_messages(content: bytes) -> Iterator[bytes]:
+    """Yield the messages of a file: framed as on a connection, or each beginning with MSH."""
+    if START in content:
+        yield from (
+            part.partition(END)[0] for part in content.split(START) if part.strip(b"\r\n\x1c")
+        )
+        return
+    text = content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\r").replace(b"\n", b"\r")
+    yield from (part for part in re.split(rb"(?:^|(?<=\r))(?=MSH)", text) if part.strip())
+
+
+def _try_all(app: AppContext, contents: Sequence[bytes]) -> list[Tried]:
+    tried: list[Tried] = []
+
+    def work(unit: UnitOfWork) -> None:
+        tried.clear()
+        tried.extend(_try(unit, content) for content in contents)
+        raise _TakeBack
+
+    with suppress(_TakeBack):
+        app.transact(ACTOR, work)
+    return tried
+
+
+def _try(unit: UnitOfWork, content: bytes) -> Tried:
+    try:
+        header = read_header(content)
+        found = read_message(unit.app, header, content, sites=[*unit.app.catalogue.sites.values()])
+    except Unreadable as error:
+        return Tried(event="", control_id="", answer="AE", state="Unreadable", reason=str(error))
+    fault = found if isinstance(found, Fault) else found.fault
+    if isinstance(found, Fault) or fault is not None or found.event is None:
+        assert fault is not None  # noqa: S101 - without one there is an event
+        return _tried(header, answer="AR", state="Refused", reason=fault.text, place=fault.place)
+    try:
+        with unit.session.begin_nested():
+            applied = apply_event(unit, found.event, found.site)
+    except (Conflict, InvalidInput, NotFound) as error:
+        return _tried(
+            header, answer="AA", state=FEED_STATES[FeedState.PERSON.value], reason=str(error)
+        )
+    return _came(unit, found, applied)
+
+
+def _came(unit: UnitOfWork, found: Readable, applied: Applied) -> Tried:
+    enrolment = unit.session.get(Enrolment, applied.enrolment_id) if applied.enrolment_id else None
+    return _tried(
+        found.header,
+        answer="AA",
+        state=FEED_STATES[applied.state.value],
+        reason=feed_reason_text(applied.reason),
+        protocol=enrolment.protocol if enrolment else "",
+        procedure_at=enrolment.procedure_at.isoformat() if enrolment else "",
+    )
+
+
+def _tried(header: Header, **facts: str) -> Tried:
+    return Tried(event=header.event, control_id=header.control_id, **facts)
+
+
+def _show(tried: Sequence[Tried]) -> None:
+    say(f"Messages tried: {len(tried)}. Nothing was written.")
+    for one in tried:
+        place = f" at {one.place}" if one.place else ""
+        what = f" ({one.protocol}, {one.procedure_at})" if one.protocol else ""
+        bullet(
+            f"{one.event or 'no message'} {one.control_id}: {one.answer}, "
+            f"{one.state.lower()}{place}: {one.reason}{what}"
+        )

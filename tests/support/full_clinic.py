@@ -32,6 +32,7 @@ from followup.enrolment.number_verification import send_test_text
 from followup.enrolment.pause import pause_enrolment
 from followup.enrolment.reading_needs import change_needs
 from followup.enrolment.withdraw import withdraw_enrolment
+from followup.intake.hl7.receive import receive_message
 from followup.messages.verification_code import code_of
 from followup.monitoring.heartbeats import record_heartbeat
 from followup.outbox.subscriptions import NewSubscription, add_subscription, pause_subscription
@@ -44,6 +45,7 @@ from followup.staff.members import MemberDetails, disable_member, insert_member
 from followup.staff.sessions import Stage
 from followup.store.engine.types import new_id
 from followup.store.models.enrolments import Enrolment
+from followup.store.models.feeds import EnrolmentDraft, FeedMessage
 from followup.store.models.messages import Message
 from followup.store.models.outbox import DeadLetter, EventSubscription
 from followup.store.models.patients import Patient
@@ -53,6 +55,7 @@ from followup.store.models.worklist import WorklistItem
 from followup.web.console.framework.drafts import begin_draft
 from followup.worklist.items import NewItem, close_item, open_item, take_over_item
 from tests.support.apps import clock_of, enrol_one, messages, rows, run_until
+from tests.support.hl7 import feed, message
 from tests.support.people import CLINIC, EMAIL, ENROLLED_AT, SMS, nhs_number
 from tests.support.returned_mails import returned_mail
 
@@ -136,6 +139,7 @@ def fill(app: AppContext) -> FullClinic:
     clinic = FullClinic(app, staff_id, begin_session(app, staff_id), made)
     _happen(clinic)
     _write_in(app)
+    _feed_in(app)
     clinic.fills.update(_fills(clinic))
     _seal(app)
     return clinic
@@ -206,6 +210,15 @@ def _write_in(app: AppContext) -> None:
         take_inbound(app, text, provider="sandbox")
 
 
+def _feed_in(app: AppContext) -> None:
+    """Let a hospital's system tell of an appointment, and of one that is refused."""
+    shipped = {4: "EXH"}
+    ahead = ENROLLED_AT + timedelta(days=9)
+    feed(app, message(id_="F1", serial=90, procedure="A52.1", time=ahead, msh=shipped))
+    refused = message("ADT^A17", id_="F2", serial=91, visit="V91", msh=shipped)
+    receive_message(app, refused.encode(), sites=[*app.catalogue.sites.values()])
+
+
 def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
     app, made = clinic.app, clinic.enrolments
     failed = _first(app, made["failed"], state="failed")
@@ -246,6 +259,8 @@ def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
         "/audit/patients/{patient}": {"patient": [clinic.patient(one) for one in TOLD_OF]},
         "/attention/{item}/contacts": {"item": [items["failed"]]},
         "/attention/{item}/done": {"item": [items["call-wanted"]]},
+        "/attention/enrolments/{draft}": {"draft": [one.id for one in rows(app, EnrolmentDraft)]},
+        "/feeds/{message}": {"message": [one.id for one in rows(app, FeedMessage)]},
         "/enrolments/{enrolment}/resume": {"enrolment": [made["paused"]]},
     }
 

@@ -85,7 +85,7 @@ def take_death_back(unit: UnitOfWork, facts: Facts, visits: Sequence[FeedVisit])
         unit.session.flush()
         for enrolment in _enrolments(unit, patient):
             ended = str(enrolment.id) in told[str(patient.id)]
-            if ended and enrolment.state == EnrolmentState.WITHDRAWN and enrolment.id not in own:
+            if ended and enrolment.state == EnrolmentState.WITHDRAWN:
                 # What is over by now, or can't be planned any more, stays ended.
                 with suppress(Conflict, InvalidInput), unit.session.begin_nested():
                     reopen_in(unit, enrolment.id, enrolment.procedure_at)

@@ -18,6 +18,7 @@ from followup.store.models.patients import Patient
 from tests.support.apps import (
     clock_of,
     enrol_one,
+    make_app,
     messages,
     rows,
     run_until,

@@ -43,6 +43,8 @@ MODULES = (
     "audit",
     # Before the items, any of which could be meant by its addresses.
     "email.returned_mails",
+    "feeds.drafts",
+    "feeds.ledger",
     "worklist",
     "worklist_actions",
     "report",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from starlette.responses import Response
 
@@ -22,6 +23,7 @@ from followup.enrolment.enrol import (
 )
 from followup.enrolment.language_note import language_note
 from followup.enrolment.preview import preview_enrolment
+from followup.intake.feed.drafts import complete_draft
 from followup.patients import records as patients
 from followup.patients.search import SearchTerms, search_patients
 from followup.store.models.enrolments import Enrolment
@@ -50,6 +52,8 @@ from followup.web.console.pages.patient import record_look
 from followup.wording.objections import objection_text
 
 DRAFT_KIND = "enrolment"
+FEED_DRAFT = "feed_draft"
+"""Among the answers: the draft of a feed that the form completes."""
 STEP_ORDER = tuple(FORM_STEPS)
 AFTER_REACH = STEP_ORDER[STEP_ORDER.index("reach") + 1]
 TITLES = {
@@ -127,6 +131,8 @@ def confirm(here: Here) -> Response:
         return _check_page(here, draft, problems=problems)
     except Conflict as error:
         return _check_page(here, draft, problems=(Problem("preferences", f"{error}"),))
+    for feed_draft in draft.answers.get(FEED_DRAFT, ()):
+        complete_draft(here.app, UUID(feed_draft), made, actor=here.member.actor)
     close_draft(here.app, draft, enrolment_id=made)
     return _done(here, made)
 

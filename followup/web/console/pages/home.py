@@ -14,6 +14,7 @@ from starlette.responses import Response
 from followup.context import AppContext
 from followup.domain.channel import ChannelKind
 from followup.domain.protocols.timing import instant_at
+from followup.intake.feed.drafts import draft_tally
 from followup.monitoring.health import health_problems, last_sweeps
 from followup.monitoring.queries import heartbeats
 from followup.web.console.framework.request import Here
@@ -66,10 +67,12 @@ def show(here: Here) -> Response:
         due = due_between(session, clinics, since=now, until=now + DUE_WITHIN)
         by_channel = recent_days(session, clinics, _bounds(now, zone))
         signs = _signs(session, here.app)
+        drafts = draft_tally(session, clinics)
     return here.page(
         "home.html",
         waiting=waiting,
         due=due,
+        drafts=drafts,
         weeks=[Week(channel=channel, days=found) for channel, found in by_channel.items()],
         signs=signs,
         wrong=health_problems(here.app),

@@ -14,6 +14,7 @@ from followup.delivery.returned_mail_ledger import count_waiting
 from followup.domain.channel import ChannelKind
 from followup.domain.contact import mask_email, mask_mobile
 from followup.domain.errors import Conflict, NotFound
+from followup.intake.feed.drafts import draft_tally
 from followup.patients.history import calls_of
 from followup.patients.records import Person
 from followup.store.audit_log import AuditEntry
@@ -58,12 +59,15 @@ def show(here: Here) -> Response:
         which = belongs(view, actor=actor, now=now)
         found = waiting_items(session, _clinics(here), which, page=page)
         returned = count_waiting(session, _clinics(here))
+        drafts = draft_tally(session, _clinics(here))
     matters = [matter_of(here, found, item) for item in found.items]
     here.record(AuditEntry(action="worklist.listed", detail={"shown": len(matters)}))
     return here.page(
         "attention/list.html",
         groups=_by_patient(matters),
         returned=returned,
+        drafts=drafts,
+        feeds=bool(here.app.catalogue.sites),
         nothing=not counts[WorklistItemView.ALL],
         views=[
             {"text": text, "count": counts[key], "href": _address(key), "current": key is view}

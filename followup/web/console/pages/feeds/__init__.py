@@ -1,0 +1,1 @@
+"""Pages about feeds: enrolments to complete, and the ledger of messages."""

@@ -67,7 +67,7 @@ def look(here: Here) -> Response:
 def complete(here: Here) -> Response:
     """Begin the usual form with what is known; nothing that is missing is filled in."""
     draft = _find(here)
-    answers = _answers(here, draft.content) | {FEED_DRAFT: (str(draft.id),)}
+    answers = {**_answers(here, draft.content), FEED_DRAFT: (str(draft.id),)}
     form_id = begin_draft(here.app, here.member.id, kind=KIND, answers=answers)
     # Whoever completes it sees who it is about, and confirms the number as always.
     return here.go(f"/enrol/{form_id}/name")

@@ -70,10 +70,10 @@ def test_a_dry_run_in_json_has_times_without_ids(followup):
 def test_a_time_that_enrolment_would_refuse_is_refused(followup, dry):
     enrolled(followup)
 
-    answer = followup("reschedule", "REF-1", "--procedure-at", "2026-12-24T09:00", *dry)
+    answer = followup("reschedule", "REF-1", "--procedure-at", "2027-02-24T09:00", *dry)
 
     assert answer.code == 1
-    assert "more than 7 days ahead" in answer.err
+    assert "more than 90 days ahead" in answer.err
     assert states(followup) == {"planned"}
 
 

@@ -202,11 +202,11 @@ def test_a_time_that_means_nothing_or_two_things_is_refused(followup, time, told
 def test_a_time_out_of_reach_of_enrolment_is_refused_when_enrolled_now(followup):
     flags = ("--enrolled-at", "now", "--diabetic", "--steroid")
 
-    ahead = followup("preview", "--procedure-at", "2026-10-27T14:30", *flags)
+    ahead = followup("preview", "--procedure-at", "2027-01-27T14:30", *flags)
     old = followup("preview", "--procedure-at", "2026-09-06T14:30", *flags)
 
     assert (ahead.code, old.code) == (1, 1)
-    assert "more than 7 days ahead" in ahead.err
+    assert "more than 90 days ahead" in ahead.err
     assert "more than 42 days ago" in old.err
 
 

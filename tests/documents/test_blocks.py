@@ -146,6 +146,7 @@ NOT_RUN = {
     "the schema of Compose",
     'curl -H "Authorization: Bearer fu_…" --data-binary @mail https://…/hooks/bounce': "needs the "
     "clinic's own address: tests/delivery/test_bounces_end_to_end.py posts to it",
+    "followup listen hl7": "goes on: tests/intake/hl7/test_listener.py starts and stops it",
     "followup bounces": "needs the clinic's own mailbox: tests/delivery/test_imap.py fetches it",
 }
 """Commands that are not run as they stand, and why."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from tests.faults.accounts import accounts
 from tests.faults.emails import email_faults
 from tests.faults.embedded import disk_full, embedded_kills
+from tests.faults.feeds import feed_kills
 from tests.faults.kills import (
     Plan,
     frozen_in_calls,
@@ -53,6 +54,7 @@ RUNS: Mapping[str, Run] = {
     "model": Run(go=model, plan=Plan(messages=100, over=0)),
     "soak": Run(go=soak, plan=Plan(messages=8_000, over=3_600)),
     "email": Run(go=email_faults, plan=Plan(messages=2_000, over=60, kills=60)),
+    "feeds": Run(go=feed_kills, plan=Plan(messages=0, over=0, kills=1_000)),
 }
 
 

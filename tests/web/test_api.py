@@ -240,7 +240,7 @@ def test_every_field_that_is_wrong_is_named(app, client, key):
             "attributes.smoker",
             "no such attribute",
         ),
-        ({"procedure_at": "2026-10-27T14:30:00Z"}, "procedure_at", "7 days ahead"),
+        ({"procedure_at": "2027-01-20T14:30:00Z"}, "procedure_at", "90 days ahead"),
         ({"procedure_at": "2026-09-01T14:30:00Z"}, "procedure_at", "42 days ago"),
         ({"channels": []}, "channels", "at least one"),
         ({"patient": {"nhs_number": "9990000018"}, "channels": None}, "patient.mobile", "reach"),

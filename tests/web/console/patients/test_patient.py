@@ -265,11 +265,11 @@ def test_what_was_received_is_said_not_to_come_again(sqlite_app, joined, enrolme
 def test_a_time_too_far_away_is_refused(admin, enrolment):
     page = admin.post(
         f"/enrolments/{enrolment}/time",
-        {"on": "20", "on-month": "12", "on-year": "2026", "at": "14:30"},
+        {"on": "20", "on-month": "2", "on-year": "2027", "at": "14:30"},
         status=422,
     )
 
-    assert page.errors == ["This is more than 7 days ahead: enrol nearer to the day"]
+    assert page.errors == ["This is more than 90 days ahead: enrol nearer to the day"]
 
 
 def test_ending_asks_why_and_stops_everything(sqlite_app, admin, enrolment):

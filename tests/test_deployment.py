@@ -107,7 +107,7 @@ def test_the_image_is_installed_from_the_locks_as_a_checkout_is():
 def test_container_files_set_only_settings_that_exist(name):
     known = {f"FOLLOWUP_{field.upper()}" for field in Settings.model_fields}
 
-    named = set(re.findall(r"FOLLOWUP_[A-Z_]+", (ROOT / name).read_text(encoding="utf-8")))
+    named = set(re.findall(r"FOLLOWUP_[A-Z0-9_]+", (ROOT / name).read_text(encoding="utf-8")))
 
     assert named
     assert named - known == set()
@@ -126,7 +126,7 @@ def test_every_service_of_ours_waits_for_the_migration():
 
     ours = {name: it for name, it in services.items() if it["image"].startswith("followup:")}
 
-    assert set(ours) == {"migrate", "web", "worker", "beat", "watch"}
-    for name in ("web", "worker", "beat", "watch"):
+    assert set(ours) == {"migrate", "web", "worker", "beat", "watch", "hl7"}
+    for name in ("web", "worker", "beat", "watch", "hl7"):
         migrate = ours[name]["depends_on"]["migrate"]
         assert migrate == {"condition": "service_completed_successfully"}

@@ -23,6 +23,7 @@ from followup.store.models.feeds import FeedMessage, FeedVisit
 
 BATCH = 50
 MOST_TRIES = 5
+CONFLICT = "conflict"
 AGAIN = timedelta(seconds=5)
 KEPT = timedelta(days=90)
 """How long the words of a message are kept once it is settled; what became of it is kept on."""
@@ -62,7 +63,7 @@ def _work_off(app: AppContext, message_id: UUID) -> None:
             app.transact(ACTOR, lambda unit: _settle(unit, message_id))
         except (Conflict, InvalidInput, NotFound) as error:
             # What it says counts once a person has cleared the way; for now they are asked.
-            reason = "conflict" if isinstance(error, Conflict) else "not-possible"
+            reason = CONFLICT if isinstance(error, Conflict) else "not-possible"
             app.transact(ACTOR, lambda unit: _hand_over(unit, message_id, reason))
     except StoreUnavailable:
         raise
@@ -95,7 +96,7 @@ def _hand_over(unit: UnitOfWork, message_id: UUID, reason: str) -> None:
     # A visit of another patient's is not even noted.
     with suppress(Conflict), unit.session.begin_nested():
         take_note(unit, event, site)
-    _end(unit, row, Applied(state=FeedState.PERSON, reason=reason, clinic=site.rules[0].clinic))
+    _end(unit, row, Applied(state=FeedState.PERSON, code=reason, clinic=site.rules[0].clinic))
 
 
 def _try_later(unit: UnitOfWork, message_id: UUID) -> None:
@@ -107,7 +108,7 @@ def _try_later(unit: UnitOfWork, message_id: UUID) -> None:
     site = unit.app.catalogue.sites.get(row.site)
     if row.tries >= MOST_TRIES and site is not None:
         clinic = site.rules[0].clinic
-        _end(unit, row, Applied(state=FeedState.PERSON, reason="not-worked-off", clinic=clinic))
+        _end(unit, row, Applied(state=FeedState.PERSON, code="not-worked-off", clinic=clinic))
 
 
 def _lock(unit: UnitOfWork, message_id: UUID) -> FeedMessage | None:
@@ -133,22 +134,22 @@ def _read(unit: UnitOfWork, row: FeedMessage) -> FeedEvent | None:
         )
     except Refused as error:
         row.place = error.fault.place
-        _end(unit, row, Applied(state=FeedState.REFUSED, reason=reason_of(error.fault)))
+        _end(unit, row, Applied(state=FeedState.REFUSED, code=reason_of(error.fault)))
     except Unreadable:
-        _end(unit, row, Applied(state=FeedState.REFUSED, reason="unreadable"))
+        _end(unit, row, Applied(state=FeedState.REFUSED, code="unreadable"))
     return None
 
 
 def _end(unit: UnitOfWork, row: FeedMessage, applied: Applied) -> None:
-    row.state, row.reason = applied.state.value, applied.reason
+    row.state, row.reason = applied.state.value, applied.code
     row.clinic, row.patient_id = applied.clinic, applied.patient_id
     row.enrolment_id, row.settled_at = applied.enrolment_id, unit.by.at
     if applied.state is FeedState.PERSON and applied.clinic is not None:
         ask_person(
             unit,
-            subject=f"feed:{applied.reason}:{applied.about or row.id}",
+            subject=f"feed:{applied.code}:{applied.about or row.id}",
             clinic=applied.clinic,
-            cause=applied.reason,
+            cause=applied.code,
             patient_id=applied.patient_id,
             enrolment_id=applied.enrolment_id,
             message_id=row.id,
@@ -173,7 +174,7 @@ def _review(app: AppContext, visit_id: UUID) -> None:
             visit.review_at = None
         if site is not None:
             clinic = site.rules[0].clinic
-            ask_person(unit, subject=f"feed:conflict:{visit_id}", clinic=clinic, cause="conflict")
+            ask_person(unit, subject=f"feed:{CONFLICT}:{visit_id}", clinic=clinic, cause=CONFLICT)
 
     try:
         app.transact(ACTOR, work)

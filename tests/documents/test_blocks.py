@@ -29,7 +29,8 @@ from followup.domain.lifecycle import LEGAL_MOVES, State
 from tests.cli.conftest import FOLLOWUP, CommandLine, enrolled
 from tests.documents import NAMES, ROOT, Block, all_blocks, blocks_of, commands_in, read, texts_of
 from tests.support.apps import HandClock, make_app, read_shipped_files_once
-from tests.support.people import nhs_number
+from tests.support.hl7 import message
+from tests.support.people import ENROLLED_AT, nhs_number
 from tests.support.servers import HOST, PostgresServer
 from tests.web.conftest import key_for, served
 
@@ -252,6 +253,8 @@ def furnish(document: str, followup: CommandLine) -> None:
     patient = next((block for block in blocks_of(document) if block.language == "json"), None)
     if patient is not None:
         (followup.folder / "patient.json").write_text(patient.text, encoding="utf-8")
+    told = message("SIU^S12", time=ENROLLED_AT, msh={4: "EXH"})
+    (followup.folder / "messages.hl7").write_text(told, encoding="utf-8")
     if document == "README.md":
         followup.now = DAY
     else:

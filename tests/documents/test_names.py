@@ -18,7 +18,7 @@ OF_THE_TESTS = {"FOLLOWUP_TEST_REPLIES"}
 
 @pytest.mark.parametrize("document", NAMES)
 def test_every_setting_that_is_named_is_one(document: str):
-    named = set(re.findall(r"FOLLOWUP_[A-Z_]*[A-Z](?!_?…)", read(document)))
+    named = set(re.findall(r"FOLLOWUP_[A-Z0-9_]*[A-Z](?!_?…)", read(document)))
 
     assert named - SETTINGS - OF_THE_TESTS == set()
 

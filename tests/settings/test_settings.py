@@ -233,6 +233,10 @@ def test_secrets_do_not_show_when_settings_are_printed(environment):
         ("TWILIO_FALLBACK_FROM", "07700 900000", "not a sender of texts: set it to a number of"),
         ("TWILIO_FALLBACK_MESSAGING_SERVICE_SID", "AC01", "set it to the SID of a service of the"),
         ("TWILIO_FALLBACK_API_URL", "ftp://x", "not a web address: set it to https://api.twilio"),
+        ("HL7_PORT", "70000", "is '70000': set it to a port number from 1 to 65535, such as 2575"),
+        ("HL7_TLS_CERTIFICATE", "/nowhere", "which is not a file: set it to a file with the"),
+        ("HL7_TLS_KEY", "/nowhere", "which is not a file: set it to a file with the private key"),
+        ("HL7_TLS_CLIENT_CA", "/nowhere", "which is not a file: set it to a file with the certif"),
         ("SMTP_URL", "mail.example.com", "is not the address of a mail server: set it to smtp://"),
         ("RETURN_PATH", "bounces", "is not such an address, or leaves too little room for {id}"),
         ("RETURN_PATH", "a+{id}{id}@example.org", "set it to the address that bounces come to"),
@@ -298,7 +302,7 @@ def test_every_setting_that_can_be_wrong_is_tried_above():
     tried = {case[0].lower() for case in mark.args[1]}
 
     # Any text may be a token or a name, and any name a network address.
-    free = {"host", "oidc_client_id", "oidc_client_secret", "oidc_name"}
+    free = {"host", "hl7_host", "oidc_client_id", "oidc_client_secret", "oidc_name"}
     tokens = {"twilio_auth_token", "twilio_fallback_auth_token"}
     assert set(Settings.model_fields) - tried == free | tokens
 
@@ -580,7 +584,7 @@ def test_networks_that_webhooks_may_go_to_are_named_with_commas_between(environm
 # ---------------------------------------------------------------------------- documentation
 
 EXAMPLE = (ROOT / "config" / "example.env").read_text("utf-8")
-DOCUMENTED = dict(re.findall(rf"^#?{SETTING_PREFIX}([A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE))
+DOCUMENTED = dict(re.findall(rf"^#?{SETTING_PREFIX}([A-Z0-9_]+)=(.*)$", EXAMPLE, re.MULTILINE))
 
 
 def test_every_setting_is_documented_in_the_example_and_nothing_else_is():

@@ -28,9 +28,7 @@ from followup.intake.hl7.receive import Readable, read_message
 from followup.store.models.enrolments import Enrolment
 from followup.wording.feeds import FEED_STATES, feed_reason_text
 
-group = new_app(
-    cls=Group, no_args_is_help=True, help="Try what messages of a hospital's system would do."
-)
+group = new_app(cls=Group, no_args_is_help=True, help="Try what a hospital's messages would do.")
 LONGEST_FILE = 16 * 1024 * 1024
 
 
@@ -54,7 +52,7 @@ class _TakeBack(Exception):
 
 @group.callback()
 def root() -> None:
-    """Keep `try` a command of its own."""
+    """Try what a hospital's messages would do."""
 
 
 @group.command("try")

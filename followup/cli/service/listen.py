@@ -20,7 +20,7 @@ group = new_app(
 
 @group.callback()
 def root() -> None:
-    """Keep `hl7` a command of its own: other feeds may follow."""
+    """Take in what hospital systems send (HL7 v2)."""
 
 
 @group.command()

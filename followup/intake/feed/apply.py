@@ -65,7 +65,7 @@ def apply_event(unit: UnitOfWork, event: FeedEvent, site: Site) -> Applied:
     `take_note`, so that what the event says counts all the same once a person has cleared the way.
     """
     if event.kind is EventKind.IGNORED:
-        return Applied(state=FeedState.IGNORED, reason="event-ignored")
+        return Applied(state=FeedState.IGNORED, code="event-ignored")
     person, facts, changed, outcomes = _learn(unit, event, site)
     if outcomes and outcomes[0].state is FeedState.REFUSED:
         return outcomes[0]
@@ -152,8 +152,8 @@ def _joined(unit: UnitOfWork, site: Site, visits: Sequence[FeedVisit]) -> list[F
 
 
 def _nothing(event: FeedEvent) -> Applied:
-    reason = "nobody-here" if event.visit is None else "nothing-new"
-    return Applied(state=FeedState.IGNORED, reason=reason)
+    code = "nobody-here" if event.visit is None else "nothing-new"
+    return Applied(state=FeedState.IGNORED, code=code)
 
 
 # ------------------------------------------------------------------------------- one visit
@@ -166,11 +166,11 @@ def _bring(unit: UnitOfWork, site: Site, facts: Facts, visit: FeedVisit) -> Appl
     if want == "no-time":
         return _ask_for_time(unit, site, visit)
     if isinstance(want, str):
-        return replace(_stop(unit, visit), reason=want)
+        return replace(_stop(unit, visit), code=want)
     if want.at > unit.by.at + AHEAD:
         stopped = _stop(unit, visit)
         visit.review_at = want.at - AHEAD + A_MOMENT
-        return replace(stopped, reason="too-far-ahead")
+        return replace(stopped, code="too-far-ahead")
     return _follow_up(unit, site, facts, visit, want)
 
 
@@ -182,9 +182,9 @@ def _follow_up(
         if went_on is not None:
             return went_on
     if want.at < unit.by.at - BEHIND:
-        return replace(_stop(unit, visit), reason="too-long-ago")
+        return replace(_stop(unit, visit), code="too-long-ago")
     if was_dismissed(unit.session, visit.id):
-        return Applied(state=FeedState.IGNORED, reason="dismissed", clinic=want.rule.clinic)
+        return Applied(state=FeedState.IGNORED, code="dismissed", clinic=want.rule.clinic)
     return _begin(unit, site, facts, visit, want)
 
 
@@ -196,7 +196,7 @@ def _stop(unit: UnitOfWork, visit: FeedVisit) -> Applied:
     enrolment = _enrolment(unit, visit)
     if enrolment is None or enrolment.state == EnrolmentState.WITHDRAWN:
         state = FeedState.CANCELLED if draft is not None else FeedState.IGNORED
-        return Applied(state=state, reason="cancelled", clinic=draft.clinic if draft else None)
+        return Applied(state=state, code="cancelled", clinic=draft.clinic if draft else None)
     withdraw_in(unit, enrolment.id, reason=WITHDRAWN, why=BY_FEED)
     visit.stopped = True
     unit.session.flush()
@@ -249,7 +249,7 @@ def _begin(unit: UnitOfWork, site: Site, facts: Facts, visit: FeedVisit, want: W
             content = replace(content, reference=known.reference)
         open_draft(unit, content, visit_id=visit.id)
         reason = "incomplete" if before in {None, want.at} else "moved"
-        return Applied(state=FeedState.DRAFT, reason=reason, clinic=rule.clinic)
+        return Applied(state=FeedState.DRAFT, code=reason, clinic=rule.clinic)
     enrolment = _enrol(unit, visit, content)
     draft = waiting_draft_of(unit.session, visit.id)
     if draft is not None:
@@ -301,7 +301,7 @@ def _enrolment(unit: UnitOfWork, visit: FeedVisit) -> Enrolment | None:
 def _about(enrolment: Enrolment, state: FeedState, reason: str) -> Applied:
     return Applied(
         state=state,
-        reason=reason,
+        code=reason,
         clinic=enrolment.clinic,
         patient_id=enrolment.patient_id,
         enrolment_id=enrolment.id,
@@ -315,7 +315,7 @@ def _ask_for_time(unit: UnitOfWork, site: Site, visit: FeedVisit) -> Applied:
     rule = rule_of(site, visit.facts)
     clinic = rule.clinic if rule else site.rules[0].clinic
     _stop(unit, visit)
-    return Applied(state=FeedState.PERSON, reason="no-time", clinic=clinic, about=visit.id)
+    return Applied(state=FeedState.PERSON, code="no-time", clinic=clinic, about=visit.id)
 
 
 def _tell_remarks(

@@ -123,4 +123,4 @@ def _correct(
 
 
 def _of(patient: Patient, state: FeedState, reason: str) -> Applied:
-    return Applied(state=state, reason=reason, clinic=patient.clinic, patient_id=patient.id)
+    return Applied(state=state, code=reason, clinic=patient.clinic, patient_id=patient.id)

@@ -33,6 +33,7 @@ COLUMN = "enrolment_drafts.content"
 IDENTITY, REACH = "patient.identity", "patient.reach"
 ATTRIBUTES = "attributes."
 MOST_QUESTIONS = 6
+INCOMPLETE = "incomplete"
 
 
 class DraftState(StrEnum):
@@ -159,7 +160,7 @@ def _ask(unit: UnitOfWork, draft_id: UUID, *, clinic: str, deadline: datetime) -
             subject=f"draft:{draft_id}",
             kind=ItemKind.DRAFT,
             clinic=clinic,
-            cause="incomplete",
+            cause=INCOMPLETE,
             more={"draft": str(draft_id)},
             due_at=deadline,
         ),

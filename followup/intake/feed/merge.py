@@ -60,20 +60,20 @@ def merge_people(unit: UnitOfWork, site: Site, survivor_key: str, merged_key: st
         .execution_options(synchronize_session="fetch")
     )
     unit.session.flush()
-    outcome = Applied(state=FeedState.MERGED, reason="merged")
+    outcome = Applied(state=FeedState.MERGED, code="merged")
     doubled = [clinic for clinic, count in Counter(it.clinic for it in here).items() if count > 1]
     if doubled:
         patient = next(it for it in here if it.clinic == doubled[0])
         outcome = Applied(
-            state=FeedState.PERSON, reason="merge", clinic=doubled[0], patient_id=patient.id
+            state=FeedState.PERSON, code="merge", clinic=doubled[0], patient_id=patient.id
         )
     return Merged(survivor=survivor, facts=facts, changed=changed, outcome=outcome)
 
 
 def _nothing_to_merge(named: FeedPerson, gone: FeedPerson) -> Applied:
     if named.id == gone.id:
-        return Applied(state=FeedState.REFUSED, reason="merge-self")
+        return Applied(state=FeedState.REFUSED, code="merge-self")
     if gone.survivor_id is None:
         # The survivor of this message is whom an earlier one merged into the other.
-        return Applied(state=FeedState.REFUSED, reason="merge-inverse")
-    return Applied(state=FeedState.IGNORED, reason="merged-before")
+        return Applied(state=FeedState.REFUSED, code="merge-inverse")
+    return Applied(state=FeedState.IGNORED, code="merged-before")

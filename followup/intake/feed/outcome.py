@@ -11,13 +11,13 @@ from followup.intake.feed.inbox import FeedState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """What came of an event. `reason` is a code of `followup.wording.feeds`.
+    """What came of an event. `code` is one of `followup.wording.feeds`.
 
     `about` is what a person is asked about once, however many messages say it.
     """
 
     state: FeedState
-    reason: str
+    code: str
     clinic: str | None = None
     patient_id: UUID | None = None
     enrolment_id: UUID | None = None

@@ -55,7 +55,7 @@ def record_death(unit: UnitOfWork, facts: Facts, visits: Sequence[FeedVisit]) ->
         outcomes.append(
             Applied(
                 state=FeedState.CANCELLED,
-                reason="died",
+                code="died",
                 clinic=patient.clinic,
                 patient_id=patient.id,
             )

@@ -199,7 +199,10 @@ def test_neither_diabetes_nor_steroid_is_answered_by_itself(admin):
         ({"channels": []}, "Choose how the patient wants to get the messages"),
         ({"at": "25:00"}, "Enter the time of the procedure, like 14:30 or 2:30pm"),
         ({"at": "13:00pm"}, "Enter the time of the procedure, like 14:30 or 2:30pm"),
-        ({"on-month": "2", "on-year": "2027"}, "This is more than 90 days ahead: enrol nearer to the day"),
+        (
+            {"on-month": "2", "on-year": "2027"},
+            "This is more than 90 days ahead: enrol nearer to the day",
+        ),
         ({"on-month": "8"}, "This is more than 42 days ago: no advice would be useful"),
         ({"reference": "x" * 81}, "Use at most 80 characters"),
     ],

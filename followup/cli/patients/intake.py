@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from followup.cli.framework.boundary import REFUSED, Group
+from followup.cli.framework.boundary import EXIT_REFUSED, Group
 from followup.cli.framework.opening import opened
 from followup.cli.framework.options import AsJson
 from followup.cli.framework.registry import new_app
@@ -84,7 +84,7 @@ def try_file(
     else:
         _show(tried)
     if any(one.answer != "AA" for one in tried) or not tried:
-        raise typer.Exit(REFUSED)
+        raise typer.Exit(EXIT_REFUSED)
 
 
 def split_messages(content: bytes) -> Iterator[bytes]:
@@ -137,7 +137,7 @@ def _came(unit: UnitOfWork, found: Readable, applied: Applied) -> Tried:
         found.header,
         answer="AA",
         state=FEED_STATES[applied.state.value],
-        reason=feed_reason_text(applied.reason),
+        reason=feed_reason_text(applied.code),
         protocol=enrolment.protocol if enrolment else "",
         procedure_at=enrolment.procedure_at.isoformat() if enrolment else "",
     )

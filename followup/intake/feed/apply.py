@@ -19,7 +19,13 @@ from followup.domain.errors import AlreadyEnrolled
 from followup.domain.item_kind import ItemKind
 from followup.domain.lifecycle import EnrolmentState
 from followup.domain.sites.site import EventKind, Site
-from followup.enrolment.enrol import AHEAD, BEHIND, EnrolmentRequest, check_request, enrol_in
+from followup.enrolment.enrol import (
+    LONGEST_AGO,
+    LONGEST_AHEAD,
+    EnrolmentRequest,
+    check_request,
+    enrol_in,
+)
 from followup.enrolment.reschedule import reopen_in, reschedule_in
 from followup.enrolment.withdraw import withdraw_in
 from followup.intake.feed.details import correct_details, known_contacts
@@ -167,9 +173,9 @@ def _bring(unit: UnitOfWork, site: Site, facts: Facts, visit: FeedVisit) -> Appl
         return _ask_for_time(unit, site, visit)
     if isinstance(want, str):
         return replace(_stop(unit, visit), code=want)
-    if want.at > unit.by.at + AHEAD:
+    if want.at > unit.by.at + LONGEST_AHEAD:
         stopped = _stop(unit, visit)
-        visit.review_at = want.at - AHEAD + A_MOMENT
+        visit.review_at = want.at - LONGEST_AHEAD + A_MOMENT
         return replace(stopped, code="too-far-ahead")
     return _follow_up(unit, site, facts, visit, want)
 
@@ -181,7 +187,7 @@ def _follow_up(
         went_on = _go_on(unit, visit, want)
         if went_on is not None:
             return went_on
-    if want.at < unit.by.at - BEHIND:
+    if want.at < unit.by.at - LONGEST_AGO:
         return replace(_stop(unit, visit), code="too-long-ago")
     if was_dismissed(unit.session, visit.id):
         return Applied(state=FeedState.IGNORED, code="dismissed", clinic=want.rule.clinic)
@@ -219,7 +225,7 @@ def _go_on(unit: UnitOfWork, visit: FeedVisit, want: Wanted) -> Applied | None:
     if not ended and want.at in {visit.applied_at, enrolment.procedure_at}:
         visit.applied_at = want.at
         return _about(enrolment, FeedState.IGNORED, "nothing-new")
-    if want.at < unit.by.at - BEHIND:
+    if want.at < unit.by.at - LONGEST_AGO:
         return _about(enrolment, FeedState.IGNORED, "too-long-ago")
     change = reopen_in if ended else reschedule_in
     change(unit, enrolment.id, want.at)
@@ -269,7 +275,7 @@ def _enrol(unit: UnitOfWork, visit: FeedVisit, content: DraftContent) -> Enrolme
     )
     checked = check_request(unit.app, request)
     try:
-        made = enrol_in(unit.session, unit.app, checked, actor=unit.by.actor).enrolment_id
+        made = enrol_in(unit, checked).enrolment_id
     except AlreadyEnrolled as error:
         # Somebody was quicker: the feed goes on with theirs.
         made = error.enrolment_id

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from followup.store.models.base import ACTOR, Base
+from followup.store.models.base import ACTOR_LENGTH, Base
 
 WAITING = "state = 'waiting'"
 STANDS = "state NOT IN ('refused', 'replaced')"
@@ -68,7 +68,7 @@ class FeedMessage(Base):
     settled_at: Mapped[datetime | None]
     # The one that a person put right, and which takes its place.
     replaces_id: Mapped[UUID | None] = mapped_column(ForeignKey("feed_messages.id"))
-    replaced_by: Mapped[str | None] = mapped_column(String(ACTOR))
+    replaced_by: Mapped[str | None] = mapped_column(String(ACTOR_LENGTH))
 
 
 class FeedPerson(Base):
@@ -157,4 +157,4 @@ class EnrolmentDraft(Base):
     enrolment_id: Mapped[UUID | None] = mapped_column(ForeignKey("enrolments.id"))
     opened_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
-    closed_by: Mapped[str | None] = mapped_column(String(ACTOR))
+    closed_by: Mapped[str | None] = mapped_column(String(ACTOR_LENGTH))

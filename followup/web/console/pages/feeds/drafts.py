@@ -16,10 +16,10 @@ from followup.intake.feed.drafts import (
 )
 from followup.store.audit_log import AuditEntry
 from followup.web.console.framework.drafts import begin_draft
-from followup.web.console.framework.enrolment_form import WHEN, attribute_field
+from followup.web.console.framework.enrolment_form import DATE_FIELD, attribute_field
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import CHANGE_PATIENTS, SEE_PATIENTS, Pages
-from followup.web.console.pages.enrol import FEED_DRAFT, KIND
+from followup.web.console.pages.enrol import DRAFT_KIND, FEED_DRAFT
 from followup.wording.feeds import missing_text
 
 PATH = "/attention/enrolments"
@@ -68,7 +68,7 @@ def complete(here: Here) -> Response:
     """Begin the usual form with what is known; nothing that is missing is filled in."""
     draft = _find(here)
     answers = {**_answers(here, draft.content), FEED_DRAFT: (str(draft.id),)}
-    form_id = begin_draft(here.app, here.member.id, kind=KIND, answers=answers)
+    form_id = begin_draft(here.app, here.member.id, kind=DRAFT_KIND, answers=answers)
     # Whoever completes it sees who it is about, and confirms the number as always.
     return here.go(f"/enrol/{form_id}/name")
 
@@ -110,9 +110,9 @@ def _answers(here: Here, content: DraftContent) -> Mapping[str, tuple[str, ...]]
         "email": person.email,
         "language": person.language,
         "reference": content.reference,
-        WHEN: at.day,
-        f"{WHEN}-month": at.month,
-        f"{WHEN}-year": at.year,
+        DATE_FIELD: at.day,
+        f"{DATE_FIELD}-month": at.month,
+        f"{DATE_FIELD}-year": at.year,
         "at": f"{at:%H:%M}",
     }
     if born is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Mapping
 from ipaddress import ip_network
 from typing import Annotated, Literal, Self
@@ -12,7 +13,7 @@ from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, m
 
 from followup.domain.clinics.clinic_file import Language, known_zone
 from followup.domain.errors import ProtocolError
-from followup.domain.file_shape import AttributeKey, Key, Line, Shape, complaints, read_shape
+from followup.domain.file_shape import Key, Line, Shape, complaints, read_shape
 from followup.domain.sites.site import (
     EventKind,
     FollowUpRule,
@@ -44,8 +45,18 @@ def _encoding(text: str) -> str:
 
 Path = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{2}-[1-9][0-9]?(\.[1-9][0-9]?)?$")]
 """A segment, a field and perhaps a component: PR1-3.1."""
-Event = Annotated[str, StringConstraints(pattern=r"^(ADT|SIU)\^[A-Z][0-9]{2}$")]
+EVENT = re.compile(r"(?:ADT|SIU)\^[A-Z][0-9]{2}")
 Network = Annotated[str, AfterValidator(_network), WithJsonSchema({"type": "string"})]
+
+
+Meaning = Literal["booked", "moved", "cancelled", "arrived", "done", "person", "merged", "ignored"]
+
+
+def _events(events: dict[str, Meaning]) -> dict[str, Meaning]:
+    for event in events:
+        if not EVENT.fullmatch(event):
+            raise ValueError(f'{event!r} is no event: write one as in "ADT^A04" or "SIU^S12"')
+    return events
 
 
 class SenderShape(Shape):
@@ -130,7 +141,7 @@ class FollowUpShape(Shape):
     )
     clinic: Key = Field(description="the clinic that follows them up")
     protocol: Key = Field(description="by which protocol")
-    answers: dict[AttributeKey, bool] = Field(
+    answers: dict[str, bool] = Field(
         default={},
         description="questions of the protocol that these codes answer by themselves",
     )
@@ -156,10 +167,9 @@ class SiteShape(Shape):
         "stays away without a word would get messages all the same",
     )
     connection: ConnectionShape = Field(description="from where messages come")
-    events: dict[
-        Event,
-        Literal["booked", "moved", "cancelled", "arrived", "done", "person", "merged", "ignored"],
-    ] = Field(min_length=1, description='what each event means, as in "SIU^S12" = "booked"')
+    events: Annotated[dict[str, Meaning], AfterValidator(_events)] = Field(
+        min_length=1, description='what each event means, as in "SIU^S12" = "booked"'
+    )
     identifiers: IdentifiersShape = Field(description="which identifiers count")
     mobiles: list[PhoneShape] = Field(
         default=[], description="which phones are mobiles; without any, no number is texted"
@@ -167,7 +177,7 @@ class SiteShape(Shape):
     death_codes: list[Line] = Field(
         default=[], description="codes of PV1-36 by which a discharge is a death"
     )
-    languages: dict[Line, Language] = Field(
+    languages: dict[str, Language] = Field(
         default={}, description='what codes of PID-15 mean, as in CY = "cy"'
     )
     fields: FieldsShape = Field(

@@ -66,10 +66,7 @@ class NewFeedMessage:
 
 def keep_message(app: AppContext, message: NewFeedMessage) -> Kept:
     """Keep a message in a transaction of its own; once this returns, it is ours."""
-    return app.store.transact(
-        lambda session: keep_message_in(UnitOfWork(session, app, app.by(ACTOR)), message),
-        idempotent=True,
-    )
+    return app.transact(ACTOR, lambda unit: keep_message_in(unit, message), idempotent=True)
 
 
 def keep_message_in(

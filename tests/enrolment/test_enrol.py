@@ -317,7 +317,7 @@ def test_all_that_is_wrong_is_told_at_once_and_nothing_is_written(app: AppContex
     wrong = request(
         protocol="nerve-root-block",
         clinic="nowhere",
-        procedure_at=PROCEDURE_AT + 30 * DAY,
+        procedure_at=PROCEDURE_AT + 130 * DAY,
         attributes={"diabetic": "yes", "left_handed": True},
         mobile=None,
         email=None,

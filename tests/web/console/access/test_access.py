@@ -42,10 +42,11 @@ OF_ONE_ROLE = {
     "enrol": {Role.ENROL},
     "enrolments": {Role.ENROL},
 }
-ABOUT_PATIENTS = {"patients", "attention", "messages", "messages.csv"}
+ABOUT_PATIENTS = {"patients", "attention", "feeds", "messages", "messages.csv"}
 READING = re.compile(
     r"GET /(attention|messages|patients)(/\{\w+\})?|GET /messages(\.csv|/\{message\}/mail)"
     r"|GET /attention/returned(/\{mail\})?"
+    r"|GET /attention/enrolments(/\{draft\})?|GET /feeds(/\{message\})?"
     r"|(POST|GET) /patients(/found/\{draft\})?|POST /\w+/\{\w+\}/reveal"
 )
 

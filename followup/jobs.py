@@ -16,8 +16,8 @@ from followup.delivery.reconcile import abandon_sending, settle_unknown_outcomes
 from followup.delivery.sandbox_receipts import deliver_sandbox_receipts
 from followup.domain.lifecycle import State
 from followup.enrolment.finish import finish_enrolments
-from followup.outbox import deliver
 from followup.intake.work_off import forget_words, work_off_feeds
+from followup.outbox import deliver
 from followup.replies import missed_texts
 from followup.replies.check_in import chase_check_ins
 from followup.sending.release_held import release_held

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from followup.catalogue.load import Catalogue, load_catalogue
+from followup.catalogue.load import Catalogue
 from followup.content.library import Content
 from followup.domain.clinics.clinic import Clinic
+from tests.support.apps import shipped_catalogue, shipped_content
 
 CARD = """
 title = "Hello"
@@ -57,12 +58,12 @@ def folder(tmp_path: Path) -> Folder:
 
 @pytest.fixture(scope="session")
 def content() -> Content:
-    return Content.load()
+    return shipped_content()
 
 
 @pytest.fixture(scope="session")
 def catalogue() -> Catalogue:
-    return load_catalogue()
+    return shipped_catalogue()
 
 
 @pytest.fixture(scope="session")

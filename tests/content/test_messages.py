@@ -10,12 +10,12 @@ from itertools import pairwise
 
 import pytest
 
-from followup.catalogue.load import load_catalogue
 from followup.content.check import REPLY_TEMPLATES
 from followup.content.layout import visible_text, words
 from followup.content.library import Content, Form, Rendered
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
+from tests.support.apps import shipped_catalogue, shipped_content
 
 SMS, EMAIL = ChannelKind.SMS, ChannelKind.EMAIL
 STOP_URL = "https://followup.example/u/abc?d=1&e=2"
@@ -49,7 +49,7 @@ class Case:
 
 def _cases() -> Iterator[Case]:
     """Yield every message of every protocol and every reply, for each clinic and kind of sender."""
-    catalogue, content = load_catalogue(), Content.load()
+    catalogue, content = shipped_catalogue(), shipped_content()
     sendings = {
         (step.template, len(step.occurrences), channel)
         for protocol in catalogue.protocols.values()

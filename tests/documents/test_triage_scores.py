@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from followup.catalogue.load import load_catalogue
 from followup.domain.triage.triage import sort_reply
 from tests.documents import prose_of
+from tests.support.apps import shipped_catalogue
 from tests.triage.blind_scores import BLIND, added, scores, table
 
 GUIDE = Path("docs/replies.md").read_text(encoding="utf-8")
@@ -19,7 +19,7 @@ FILES = sorted(BLIND.glob("*.tsv"))
 
 @pytest.fixture(scope="module")
 def sort():
-    return partial(sort_reply, load_catalogue().triage)
+    return partial(sort_reply, shipped_catalogue().triage)
 
 
 def test_the_guide_tells_what_the_shipped_phrases_make_of_the_blind_replies(sort):
@@ -28,7 +28,7 @@ def test_the_guide_tells_what_the_shipped_phrases_make_of_the_blind_replies(sort
 
 
 def test_the_decision_tells_what_the_second_net_adds(sort):
-    without = partial(sort_reply, [each.backed_by(None) for each in load_catalogue().triage])
+    without = partial(sort_reply, [each.backed_by(None) for each in shipped_catalogue().triage])
 
     assert added(FILES, without, sort) in prose_of(
         "docs/decisions/0014-a-second-net-that-can-only-raise.md"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from followup.catalogue.load import Catalogue, load_catalogue
+from followup.catalogue.load import Catalogue
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.protocols.protocol import Protocol
+from tests.support.apps import shipped_catalogue
 
 
 @pytest.fixture(scope="session")
 def catalogue() -> Catalogue:
     """What is shipped."""
-    return load_catalogue()
+    return shipped_catalogue()
 
 
 @pytest.fixture(scope="session")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from followup.catalogue.load import load_catalogue
 from followup.domain.errors import ProtocolError
 from followup.domain.triage.second_net import features_of, parse_second_net
 from followup.domain.triage.triage import ReplyClass, sort_reply
+from tests.support.apps import shipped_catalogue
 
 TABLE = {"base": 0, "threshold": 50, "points": "40 drawing pin\n20 wife\n-30 fine"}
 FILE = {"language": "en", "version": "7", "grave": TABLE}
-[SHIPPED] = load_catalogue().triage
+[SHIPPED] = shipped_catalogue().triage
 
 
 def sorted_by(file, text):

@@ -8,7 +8,6 @@ from functools import partial
 
 import pytest
 
-from followup.catalogue.load import load_catalogue
 from followup.data_files import data_folder
 from followup.domain.errors import ProtocolError
 from followup.domain.triage.own_words import OurTexts
@@ -16,8 +15,9 @@ from followup.domain.triage.phrases import Groups, parse_phrase
 from followup.domain.triage.tokens import Speller, distance, readings_of
 from followup.domain.triage.triage import Known, ReplyClass, sort_reply
 from followup.domain.triage.triage_file import parse_addition, parse_triage
+from tests.support.apps import shipped_catalogue
 
-TRIAGE = load_catalogue().triage
+TRIAGE = shipped_catalogue().triage
 SHIPPED = sort_reply(TRIAGE, "thanks").version
 """As `en/2026.1+net-2026.1`: the phrases, and the second net."""
 VERSION = SHIPPED.removeprefix("en/").partition("+")[0]

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from followup.catalogue.load import load_catalogue
 from followup.data_files import data_folder
 from followup.domain.triage.phrases import Groups
 from followup.domain.triage.triage import GRAVE_CLASSES, sort_reply
 from followup.replies.triage_evaluation import read_corpus
+from tests.support.apps import shipped_catalogue
 from tests.triage import HELD_OUT, PRACTICE, REPLIES
 
-TRIAGE = load_catalogue().triage
+TRIAGE = shipped_catalogue().triage
 FILE = tomllib.loads((data_folder("config") / "triage" / "en.toml").read_text(encoding="utf-8"))
 GRAVE_NAMES = {each.value for each in GRAVE_CLASSES}
 SYMPTOMS = GRAVE_NAMES | {"wound", "sugar", "pain", "help", "deceased"}

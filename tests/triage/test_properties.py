@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from followup.catalogue.load import load_catalogue
 from followup.domain.triage.triage import ReplyClass, sort_reply
 from followup.replies.triage_evaluation import Labelled, read_corpus
+from tests.support.apps import shipped_catalogue
 from tests.triage import HELD_OUT, REPLIES
 
-TRIAGE = load_catalogue().triage
+TRIAGE = shipped_catalogue().triage
 ALL = [one for file in (REPLIES, HELD_OUT) for one in read_corpus(file)]
 FLAGS = [one.text for one in ALL if ReplyClass.RED_FLAG in one.classes]
 EMOJI = "🙂😭👍🏽🙏❤️"

@@ -7,15 +7,21 @@ from pathlib import Path
 
 import followup
 
-SOURCES = [path for path in Path(followup.__file__).parent.rglob("*.py") if "web" not in path.parts]
+SOURCES = [
+    path.read_text(encoding="utf-8")
+    for path in Path(followup.__file__).parent.rglob("*.py")
+    if "web" not in path.parts
+]
 
 
 def literals(*names: str) -> set[str]:
     """Return the texts that the product passes to arguments of these names."""
     return {
         keyword.value.value
-        for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for source in SOURCES
+        # Most name none of them, and reading a file as Python takes long.
+        if any(f"{name}=" in source for name in names)
+        for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Call)
         for keyword in node.keywords
         if keyword.arg in names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from collections.abc import Generator, Iterator
@@ -31,6 +32,8 @@ share_compiled_statements()
 # How long an example takes says how busy the machine is.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+# To walk thousands of tests again and again, and all that is imported, takes a fifth of a run.
+gc.set_threshold(50_000, 20, 20)
 
 
 def pytest_configure() -> None:
@@ -48,6 +51,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         needs_store = STORES & set(getattr(item, "fixturenames", ()))
         if needs_store or any(edge in item.path.parents for edge in EDGES):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Leave what was collected, which stays to the end, out of all collections of garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

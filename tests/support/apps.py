@@ -142,7 +142,8 @@ def read_shipped_files_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return shipped_catalogue() if folder is None else load_catalogue(folder)
 
     content = shipped_content()
-    monkeypatch.setattr("followup.bootstrap.load_catalogue", catalogue)
+    for module in ("followup.bootstrap", "followup.cli.service.check_parts"):
+        monkeypatch.setattr(f"{module}.load_catalogue", catalogue)
     monkeypatch.setattr("followup.bootstrap.Content.load", lambda: content)
 
 

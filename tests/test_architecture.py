@@ -14,6 +14,9 @@ from followup.jobs import JOBS, LONGEST_RUN
 from followup.settings.logging import PRIVATE_FIELDS
 from tasks.app import TASK_SECONDS, app
 
+# Sources are read here, and nothing of them is run.
+pytestmark = pytest.mark.uncounted
+
 ROOT = Path(__file__).parents[1]
 PRODUCT = ("followup", "tasks", "config", "templates")
 

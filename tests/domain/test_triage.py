@@ -305,3 +305,24 @@ def test_a_phrase_needs_words_on_both_sides_of_each_sign():
 )
 def test_numbers_are_read_in_words_and_in_other_units_and_with_what_stands_beside(text, wanted):
     assert sort_reply(TRIAGE, text).gravest == wanted
+
+
+def test_a_sentence_is_harmless_up_to_sixty_words():
+    assert classes("thank you " * 30) == {"thanks"}
+    assert classes("thank you " * 31) == {"unclear"}
+
+
+def test_a_number_behind_what_it_counts_is_no_reading():
+    assert "sugar-emergency" in classes("my sugar was 24")
+    assert "sugar-emergency" not in classes("my sugar was done on ward 24")
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        pytest.param("I have had a 🤒 since", "I have had a fever since", id="a picture"),
+        pytest.param("can I go joggin", "can I go jogging", id="a g left out"),
+    ],
+)
+def test_pictures_and_spoken_endings_are_read_as_the_words_they_stand_for(text, same):
+    assert classes(text) == classes(same) != {"unclear"}

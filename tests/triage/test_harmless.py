@@ -15,6 +15,9 @@ from followup.replies.triage_evaluation import read_corpus
 from tests.support.apps import shipped_catalogue
 from tests.triage import HELD_OUT, PRACTICE, REPLIES
 
+# Counted in tests/domain and beside this file: here are texts, by the thousand.
+pytestmark = pytest.mark.uncounted
+
 TRIAGE = shipped_catalogue().triage
 FILE = tomllib.loads((data_folder("config") / "triage" / "en.toml").read_text(encoding="utf-8"))
 GRAVE_NAMES = {each.value for each in GRAVE_CLASSES}

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from followup.replies.triage_evaluation import read_corpus
 from scripts.train_second_net import TABLE, practice, tables_text
 from tests.triage import HELD_OUT
+
+# Training goes through the same few lines thousands of times.
+pytestmark = pytest.mark.uncounted
 
 
 def test_the_shipped_tables_are_what_training_makes():

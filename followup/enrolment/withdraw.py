@@ -16,6 +16,7 @@ from followup.context import AppContext, UnitOfWork
 from followup.domain.errors import InvalidInput
 from followup.domain.lifecycle import ONGOING_STATES, EnrolmentState
 from followup.domain.reasons import Reason
+from followup.enrolment.reschedule import join_follow_ups
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.patients import Patient
 
@@ -73,6 +74,9 @@ def _withdraw(unit: UnitOfWork, enrolment_id: UUID, *, reason: str, deceased: bo
             "enrolment.withdrawn",
             detail={"why": Reason.PATIENT_DIED.value if deceased else "by-staff"},
         )
+    if not deceased:
+        # An older follow-up that had ended where this one began goes on.
+        join_follow_ups(unit, patient_id=patient.id)
     return cancelled
 
 

@@ -18,6 +18,7 @@ from followup.domain.lifecycle import State
 from followup.enrolment.finish import finish_enrolments
 from followup.intake.work_off import forget_words, work_off_feeds
 from followup.outbox import deliver
+from followup.patients.index_people import index_people
 from followup.replies import missed_texts
 from followup.replies.check_in import chase_check_ins
 from followup.sending.release_held import release_held
@@ -103,6 +104,7 @@ JOBS: tuple[PeriodicJob, ...] = (
         every=timedelta(minutes=2),
         run=missed_texts.take_missed_texts,
     ),
+    PeriodicJob(name="index-people", every=timedelta(seconds=10), run=index_people),
     PeriodicJob(name="finish-enrolments", every=timedelta(seconds=10), run=finish_enrolments),
     PeriodicJob(name="sandbox", every=timedelta(seconds=2), run=deliver_sandbox_receipts),
     PeriodicJob(name="forget-minutes", every=timedelta(minutes=10), run=forget_minutes),

@@ -10,12 +10,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-from sqlalchemy import or_, select, tuple_
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from followup.domain.channel import ChannelKind
 from followup.domain.enrolment_objection import EnrolmentObjection
-from followup.patients.records import Person, address_index, identity_of, open_objections
+from followup.patients.match import IDENTITY, NUMBER, PERSON, have_keys, keys_of
+from followup.patients.records import Person, address_index, open_objections
 from followup.store.encryption.sealing import BlindIndexes
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.patients import Objection, Patient
@@ -88,14 +89,14 @@ def objections_of_people(
 ) -> ObjectionsInForce:
     """Return the objections of people, each with their clinic, known there or not: one query."""
     listed = list(people)
-    identities = [(clinic, indexes.of("identity", identity_of(it))) for clinic, it in listed]
+    keys = {key for clinic, person in listed for key in keys_of(indexes, person, clinic=clinic)}
     given = {
         address
         for _, person in listed
         for address in addresses_given(indexes, person).values()
         if address is not None
     }
-    are_theirs = tuple_(Patient.clinic, Patient.identity_index).in_(identities)
+    are_theirs = have_keys(keys, (IDENTITY, NUMBER, PERSON))
     found = session.scalars(
         select(Objection).where(
             Objection.lifted_at.is_(None),
@@ -106,6 +107,7 @@ def objections_of_people(
                     column.in_(select(theirs).where(are_theirs))
                     for column, theirs in (
                         (Objection.patient_id, Patient.id),
+                        (Objection.patient_id, Patient.merged_into),
                         (Objection.contact_index, Patient.mobile_index),
                         (Objection.contact_index, Patient.email_index),
                     )

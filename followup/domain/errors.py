@@ -4,7 +4,11 @@ FollowupError             something that a person can be told in a sentence
   InvalidInput            what was sent is wrong: correct the named fields and send it again
   NotFound                there is no such thing: check the identifier
   Conflict                it is well formed but clashes with what is there: look before repeating
-    AlreadyEnrolled       the patient has this procedure already: use the enrolment that it names
+    EnrolmentClash        an enrolment that it names stands in the way: look at that one
+      AlreadyEnrolled     the patient has this procedure already: use the enrolment that it names
+      ContentDiffers      it differs from what was sent in fields that it names: ask for an update
+      EnrolledThatDay     the patient is enrolled for another time of that day: ask for it to move
+      EnrolmentEnded      it was ended by staff: ask for it to be opened again
     IllegalMove           a message or enrolment can't go from its state to the one asked for
   ConfigurationError      the operator must correct a setting, protocol, clinic or template first
     ProtocolError         a protocol or clinic file is wrong: it names file, step and fix
@@ -26,6 +30,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from followup.domain.enrolment_objection import EnrolmentObjection
+from followup.domain.on_conflict import OnConflict
 
 
 class FollowupError(Exception):
@@ -61,7 +66,28 @@ class Conflict(FollowupError):
     """It is well formed, but clashes with what is there already."""
 
 
-class AlreadyEnrolled(Conflict):
+class EnrolmentClash(Conflict):
+    """An enrolment that is there already stands in the way of one that was sent.
+
+    `fields` are those in which the two differ, as dotted paths; `needs` is what a request must ask
+    for so that what it says is applied, None where that can't be done.
+    """
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        enrolment_id: UUID,
+        fields: tuple[str, ...] = (),
+        needs: OnConflict | None = OnConflict.UPDATE,
+    ) -> None:
+        self.enrolment_id = enrolment_id
+        self.fields = fields
+        self.needs = needs
+        super().__init__(sentence)
+
+
+class AlreadyEnrolled(EnrolmentClash):
     """The patient is enrolled for this procedure already.
 
     `objection` is what that enrolment will not send, and `told` says so in a sentence.
@@ -74,12 +100,62 @@ class AlreadyEnrolled(Conflict):
         objection: EnrolmentObjection | None = None,
         told: str = "",
     ) -> None:
-        self.enrolment_id = enrolment_id
         self.objection = objection
         super().__init__(
             f"this patient is already enrolled for this procedure, as enrolment {enrolment_id}; "
-            f"look at that one, or reschedule it if the time has changed{told and f'. {told}'}"
+            f"look at that one, or reschedule it if the time has changed{told and f'. {told}'}",
+            enrolment_id=enrolment_id,
         )
+
+
+class ContentDiffers(EnrolmentClash):
+    """The enrolment is there, and what was sent differs from it: nothing was changed."""
+
+    def __init__(
+        self, enrolment_id: UUID, fields: tuple[str, ...], *, refused: str | None = None
+    ) -> None:
+        """`refused` is why it can't be applied, and what to do instead."""
+        names = [name.rpartition(".")[2] for name in fields]
+        listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+        told = refused or f"To apply what was sent, {HOW_TO_APPLY[OnConflict.UPDATE]}"
+        super().__init__(
+            f"this is enrolled already, as enrolment {enrolment_id}, with another {listed}; "
+            f"nothing was changed. {told}",
+            enrolment_id=enrolment_id,
+            fields=fields,
+            needs=None if refused else OnConflict.UPDATE,
+        )
+
+
+class EnrolledThatDay(EnrolmentClash):
+    """The patient is enrolled on the protocol for another time of the same day."""
+
+    def __init__(self, enrolment_id: UUID, fields: tuple[str, ...], *, at: str) -> None:
+        """`at` is that time, by the patient's clock."""
+        super().__init__(
+            f"this patient is enrolled for {at} that day, as enrolment {enrolment_id}; nothing was "
+            f"changed. To move that one, {HOW_TO_APPLY[OnConflict.UPDATE]}",
+            enrolment_id=enrolment_id,
+            fields=fields,
+        )
+
+
+class EnrolmentEnded(EnrolmentClash):
+    """The enrolment is there, and staff have ended it: nothing was changed."""
+
+    def __init__(self, enrolment_id: UUID) -> None:
+        super().__init__(
+            f"this was enrolled as enrolment {enrolment_id}, which was ended; nothing was changed. "
+            f"To open it again, {HOW_TO_APPLY[OnConflict.REOPEN]}",
+            enrolment_id=enrolment_id,
+            needs=OnConflict.REOPEN,
+        )
+
+
+HOW_TO_APPLY = {
+    needed: f'send it again with "on_conflict": "{needed}", or use --{needed}'
+    for needed in (OnConflict.UPDATE, OnConflict.REOPEN)
+}
 
 
 class IllegalMove(Conflict):

@@ -14,6 +14,10 @@ class ItemOutcome(StrEnum):
     ELSEWHERE = "elsewhere"
     NOT_REACHED = "not-reached"
 
+    # --- What staff found out about a patient who may be another one.
+    SAME_PERSON = "same-person"
+    TWO_PEOPLE = "two-people"
+
     # --- What staff did about it.
     RANG = "rang"
     CORRECTED = "corrected"

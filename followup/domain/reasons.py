@@ -69,14 +69,22 @@ class Reason(StrEnum):
     OBJECTION_TO_CHANNEL = "objection-to-channel"
 
     # --- Cancelled.
+    CORRECTED = "corrected"
+    """The answers or channels of the enrolment were corrected, and what follows planned anew."""
     DELIVERED_AFTER_ALL = "delivered-after-all"
     """The message whose place it took arrived."""
     ERASED = "erased"
+    MERGED = "merged"
+    """It goes on under another record of the same person."""
+    NEWER_PROCEDURE = "newer-procedure"
+    """The patient has another procedure before it, whose follow-up takes over."""
     PATIENT_DIED = "patient-died"
     RESCHEDULED = "rescheduled"
     WITHDRAWN = "withdrawn"
 
     # --- A person was asked, and the message stays as it is.
+    NEARLY_ALIKE = "nearly-alike"
+    """Name, birth date and number are nearly those of a patient who is there."""
     ASKED_FOR_A_CALL = "asked-for-a-call"
     NO_ANSWER = "no-answer"
     NO_RECEIPT = "no-receipt"

@@ -13,55 +13,69 @@ from sqlalchemy.orm import Session
 from followup.consent.in_force import ObjectionsInForce
 from followup.context import AppContext, UnitOfWork
 from followup.domain.errors import AlreadyEnrolled
+from followup.domain.on_conflict import OnConflict
 from followup.enrolment.enrol import (
     CheckedEnrolment,
     Enrolled,
     EnrolmentRequest,
     check_request,
-    enrol,
-    enrol_in,
     new_enrolment,
     new_enrolments,
     objections_to,
     timeline_of,
 )
-from followup.enrolment.existing import PatientKey, known_patients, patient_keys
+from followup.enrolment.enrol_or_update import enrol_or_update, enrol_or_update_in
+from followup.enrolment.existing import known_patients, patient_keys
 from followup.enrolment.message_rows import add_generations
 from followup.enrolment.missed_steps import ask_to_call
 from followup.enrolment.objections import heed_objections
 from followup.enrolment.reading_needs import ask_for_help
 from followup.patients import records as patients
+from followup.patients.match import PatientKey, lock_people
 from followup.store.audit_log import record_events
 
 ENROLMENT_BATCH = 200
 
 
 def enrol_all(
-    app: AppContext, requests: Sequence[EnrolmentRequest], *, actor: str
+    app: AppContext,
+    requests: Sequence[EnrolmentRequest],
+    *,
+    actor: str,
+    on_conflict: OnConflict = OnConflict.REFUSE,
 ) -> list[Enrolled]:
-    """Enrol patients as `enrol` does each, all of them or none; return them in the same order.
+    """Enrol patients as `enrol_or_update` does, all of them or none; return them in order.
 
-    Raises `InvalidInput` or `Conflict` as `enrol` does.
+    Raises `InvalidInput` or `Conflict` as it does.
     """
     checked = [check_request(app, request) for request in requests]
 
     def work(unit: UnitOfWork) -> list[Enrolled]:
+        people = ((each.clinic, each.person) for each in requests)
+        lock_people(unit.session, app.keyring.indexes, people)
         in_force = objections_to(unit.session, app, requests)
         fresh = _fresh(unit.session, app, checked)
         enrolled = _enrol_fresh(unit, fresh, in_force)
         done = dict(zip(fresh, enrolled, strict=True))
         return [
-            done.get(place) or enrol_in(unit, each, in_force=in_force)
+            done.get(place)
+            or enrol_or_update_in(unit, each, on_conflict=on_conflict, in_force=in_force)
             for place, each in enumerate(checked)
         ]
 
     return app.transact(actor, work)
 
 
-def enrol_all_again(app: AppContext, request: EnrolmentRequest, *, actor: str) -> Enrolled:
+def enrol_all_again(
+    app: AppContext,
+    request: EnrolmentRequest,
+    *,
+    actor: str,
+    on_conflict: OnConflict = OnConflict.REFUSE,
+) -> Enrolled:
     """Enrol one patient; one without a reference who has the procedure already is left as is."""
     try:
-        return enrol(app, request, actor=actor)
+        return enrol_or_update(app, request, actor=actor, on_conflict=on_conflict)
     except AlreadyEnrolled as error:
         if request.reference is not None:
             raise

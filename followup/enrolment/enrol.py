@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -22,32 +22,64 @@ from followup.context import AppContext, ContentContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.enrolment_objection import EnrolmentObjection
-from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput, Problem
+from followup.domain.errors import (
+    AlreadyEnrolled,
+    Conflict,
+    ContentDiffers,
+    EnrolledThatDay,
+    EnrolmentEnded,
+    InvalidInput,
+    Problem,
+)
 from followup.domain.lifecycle import EnrolmentState
 from followup.domain.needs import ReadingNeed
 from followup.domain.number_confirmation import NumberConfirmation
 from followup.domain.protocols.protocol import Protocol
-from followup.domain.protocols.timeline import PlannedMessage, plan_timeline
+from followup.domain.protocols.timeline import PlannedMessage, end_timeline, plan_timeline
 from followup.domain.protocols.timing import Procedure
 from followup.enrolment.finish import finish_due_at
+from followup.enrolment.identity_question import hold_if_asked
 from followup.enrolment.message_rows import TimelineRows, add_generations
 from followup.enrolment.missed_steps import ask_to_call
+from followup.enrolment.next_procedure import (
+    OlderFollowUp,
+    end_older_follow_ups,
+    next_procedure,
+    older_follow_ups,
+)
 from followup.enrolment.number_verification import keep_confirmed, verification_note
 from followup.enrolment.objections import heed_objections
 from followup.enrolment.page_tokens import make_page_token
+from followup.enrolment.pause import waits_for_identity
 from followup.enrolment.reading_needs import ask_for_help
+from followup.enrolment.received import (
+    LANGUAGE,
+    PROTOCOL,
+    TIME,
+    Received,
+    differences,
+    marks_of,
+    read_content,
+)
 from followup.patients import records as patients
+from followup.patients.match import Match, lock_people, match_person
 from followup.patients.records import Person
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
 from followup.store.engine.types import new_id
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
+from followup.wording.enrolments import HELD
 from followup.wording.objections import objection_text
 
 LONGEST_AHEAD = timedelta(days=90)
 """Appointments are booked weeks ahead; nothing of one is sent before its own windows."""
 LONGEST_AGO = timedelta(days=42)
+DAY = timedelta(days=1)
+OTHER_PROTOCOL = (
+    "An enrolment can't change its protocol: end that one, and enrol the patient under another "
+    "reference"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +88,7 @@ class EnrolmentRequest:
 
     `attributes` are as they came and checked against the protocol; `channels` are those that the
     patient agreed to; `number` is how staff made sure of the mobile number, if anybody did.
+    `assumed` are the fields that the sender left out and that were filled in, as dotted paths.
     """
 
     clinic: str
@@ -66,26 +99,63 @@ class EnrolmentRequest:
     person: Person
     channels: tuple[ChannelKind, ...]
     number: NumberConfirmation | None = None
+    assumed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolled:
-    """What came of it; `created` is false where the same reference was enrolled before.
+    """What came of it; `created` is false where it was enrolled before.
 
-    `objection` is what the patient wants no more of, and will not be sent.
+    `objection` is what the patient wants no more of, and will not be sent. `updated` are the fields
+    of an enrolment that was there, as dotted paths, to which what was sent was applied; `reopened`
+    is one that had been ended. `held` is one of somebody who may be a patient that is there:
+    nothing is sent until a person has said so. `joined` are older follow-ups of the patient, which
+    end where the new one begins.
     """
 
     enrolment_id: UUID
     created: bool
     objection: EnrolmentObjection | None = None
+    updated: tuple[str, ...] = ()
+    reopened: bool = False
+    held: bool = False
+    joined: tuple[OlderFollowUp, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What whoever enrolled is told besides."""
+        return notes_of(self.joined, held=self.held)
+
+    @property
+    def changed(self) -> bool:
+        """Whether an enrolment that was there is another one now."""
+        return self.reopened or bool(self.updated)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foreseen:
-    """What would come of it: `enrolment_id` is the enrolment that is there already."""
+    """What would come of it: `enrolment_id` is the enrolment that is there already.
+
+    With `changes` that one would be changed: in the fields `updates`, or by being opened again.
+    `held` and `joined` are as of `Enrolled`.
+    """
 
     enrolment_id: UUID | None = None
     objection: EnrolmentObjection | None = None
+    updates: tuple[str, ...] = ()
+    changes: bool = False
+    held: bool = False
+    joined: tuple[OlderFollowUp, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What whoever enrols is to be told besides."""
+        return notes_of(self.joined, held=self.held)
+
+
+def notes_of(joined: Iterable[OlderFollowUp], *, held: bool) -> tuple[str, ...]:
+    """Return the sentences that tell of both."""
+    return (*((HELD,) if held else ()), *(each.sentence for each in joined))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +168,18 @@ class CheckedEnrolment:
     attributes: dict[str, bool]
     procedure: Procedure
     timeline: tuple[PlannedMessage, ...]
+
+    @property
+    def content(self) -> Received:
+        """What the request says, to be compared with what is there."""
+        return read_content(
+            protocol=self.request.protocol,
+            procedure_at=self.procedure.at,
+            attributes=self.attributes,
+            person=self.request.person,
+            channels=self.request.channels,
+            assumed=self.request.assumed,
+        )
 
 
 def check_request(app: ContentContext, request: EnrolmentRequest) -> CheckedEnrolment:
@@ -145,11 +227,12 @@ def check_request(app: ContentContext, request: EnrolmentRequest) -> CheckedEnro
 
 
 def enrol(app: AppContext, request: EnrolmentRequest, *, actor: str, asks: bool = True) -> Enrolled:
-    """Enrol a patient, once per reference.
+    """Enrol a patient, once per reference; the same content again changes nothing.
 
-    Raises `InvalidInput` for a request that can't be carried out, `AlreadyEnrolled` where the
-    patient has this procedure under another reference, and `Conflict` where the reference belongs
-    to another patient. `asks` is false where nobody is there to be asked about an objection.
+    Raises `InvalidInput` for a request that can't be carried out, `EnrolmentClash` where an
+    enrolment is there that differs, was ended, or has another reference, and `Conflict` where the
+    reference belongs to another patient. To apply what differs there is `enrol_or_update`. `asks`
+    is false where nobody is there to be asked about an objection.
     """
     checked = check_request(app, request)
     # Where somebody enrols the same patient at the same moment, `transact` runs it again, and then
@@ -170,15 +253,24 @@ def dry_run(
     """
     if in_force is None:
         in_force = objections_to(session, app, [checked.request])
-    patient = patients.find_by_identity(
-        session, app.keyring.indexes, checked.request.person, clinic=checked.request.clinic
-    )
-    already = _already(session, app, checked, patient, in_force)
+    already = _by_reference(session, app, checked, in_force)
     if already is not None:
         return Foreseen(enrolment_id=already.enrolment_id, objection=already.objection)
+    match = match_person(
+        session, app.keyring, checked.request.person, clinic=checked.request.clinic
+    )
+    patient = match.patient
     if patient is not None:
-        _must_be_alive(patient)
-    return foresee_new(app, checked.request, patient, in_force)
+        _must_be_new(session, app, checked, patient, in_force)
+        must_be_alive(patient)
+    foreseen = foresee_new(app, checked.request, patient, in_force)
+    held = match.alike is not None or (
+        patient is not None and waits_for_identity(session, patient.id)
+    )
+    joined = (
+        older_follow_ups(session, patient.id, procedure_at=checked.procedure.at) if patient else ()
+    )
+    return replace(foreseen, held=held, joined=tuple(joined))
 
 
 def foresee_new(
@@ -217,16 +309,18 @@ def enrol_in(
 ) -> Enrolled:
     """Enrol a patient within a transaction; raises what `enrol` does, but for `InvalidInput`."""
     session, app, request = unit.session, unit.app, checked.request
+    lock_people(session, app.keyring.indexes, [(request.clinic, request.person)])
     if in_force is None:
         in_force = objections_to(session, app, [request])
-    patient = patients.find_by_identity(
-        session, app.keyring.indexes, request.person, clinic=request.clinic
-    )
-    already = _already(session, app, checked, patient, in_force)
+    already = _by_reference(session, app, checked, in_force)
     if already is not None:
         return already
-    patient = _write_patient(unit, patient, request)
+    match = match_person(session, app.keyring, request.person, clinic=request.clinic)
+    if match.patient is not None:
+        _must_be_new(session, app, checked, match.patient, in_force)
+    patient = _write_patient(unit, match, request)
     keep_confirmed(unit, patient, request.number)
+    checked = _until_next_procedure(session, checked, patient)
     enrolment = new_enrolment(app, checked, patient, by=unit.by)
     session.add(enrolment)
     session.flush()
@@ -237,7 +331,24 @@ def enrol_in(
     needs = request.person.needs
     ask_for_help(unit, patient, needs, enrolment_id=enrolment.id)
     objection = heed_objections(unit, enrolment, patient, in_force, asks=asks)
-    return Enrolled(enrolment_id=enrolment.id, created=True, objection=objection)
+    held = hold_if_asked(unit, enrolment, patient, alike=match.alike)
+    return Enrolled(
+        enrolment_id=enrolment.id,
+        created=True,
+        objection=objection,
+        held=held,
+        joined=end_older_follow_ups(unit, enrolment),
+    )
+
+
+def _until_next_procedure(
+    session: Session, checked: CheckedEnrolment, patient: Patient | None
+) -> CheckedEnrolment:
+    """Return an enrolment whose timeline ends where that of a newer procedure begins."""
+    if patient is None:
+        return checked
+    until = next_procedure(session, patient.id, after=checked.procedure.at)
+    return replace(checked, timeline=end_timeline(checked.timeline, until))
 
 
 def new_enrolment(
@@ -262,6 +373,7 @@ def new_enrolment(
         created_at=by.at,
         created_by=by.actor,
     )
+    enrolment.received = marks_of(app, enrolment.id, checked.content)
     make_page_token(app, enrolment, patient, checked.timeline)
     return enrolment
 
@@ -291,45 +403,96 @@ def new_enrolments(enrolment: Enrolment, checked: CheckedEnrolment) -> AuditEntr
     )
 
 
-def _already(
+def _by_reference(
+    session: Session, app: AppContext, checked: CheckedEnrolment, in_force: ObjectionsInForce
+) -> Enrolled | None:
+    """Return the enrolment that has this reference; raise if it is another one."""
+    request = checked.request
+    if request.reference is None:
+        return None
+    there = session.scalar(
+        select(Enrolment).where(
+            Enrolment.clinic == request.clinic, Enrolment.reference == request.reference
+        )
+    )
+    if there is None:
+        return None
+    patient = session.get_one(Patient, there.patient_id)
+    _must_be_same(app, there, patient, request)
+    _must_not_differ(app, there, patient, checked, by_reference=True)
+    return _as_it_stands(there, patient, in_force)
+
+
+def _must_be_new(
     session: Session,
     app: AppContext,
     checked: CheckedEnrolment,
-    patient: Patient | None,
+    patient: Patient,
     in_force: ObjectionsInForce,
-) -> Enrolled | None:
-    """Return the enrolment that has this reference; raise if it or the procedure clashes."""
-    request = checked.request
-    if request.reference is not None:
-        there = session.scalar(
-            select(Enrolment).where(
-                Enrolment.clinic == request.clinic, Enrolment.reference == request.reference
-            )
+) -> None:
+    """Raise where the patient has this procedure already, or one of that day."""
+    same = _of_that_day(session, patient, checked)
+    if same is not None:
+        _must_not_differ(app, same, patient, checked)
+        objection = _as_it_stands(same, patient, in_force).objection
+        told = objection_text(objection, ZoneInfo(same.zone)) if objection else ""
+        raise AlreadyEnrolled(same.id, objection=objection, told=told)
+
+
+def _must_be_same(
+    app: AppContext, there: Enrolment, patient: Patient, request: EnrolmentRequest
+) -> None:
+    """Raise `Conflict` where a reference belongs to another patient; one erased is nobody."""
+    known = patients.read_patient(patient, app.keyring)
+    if known is None or not patients.may_be_same(known, request.person):
+        message = (
+            f"the reference {request.reference} belongs to enrolment {there.id}, of another "
+            "patient; give this one a reference of its own. If that enrolment was made for the "
+            "wrong patient, end it first"
         )
-        if there is not None:
-            # Whoever enrols at the same moment may have added the patient since we looked.
-            theirs = session.get_one(Patient, there.patient_id)
-            if not patients.is_person(theirs, app.keyring.indexes, request.person):
-                message = (
-                    f"the reference {request.reference} belongs to enrolment {there.id}, of "
-                    "another patient; give this one a reference of its own"
-                )
-                raise Conflict(message)
-            return _as_it_stands(there, theirs, in_force)
-    if patient is not None:
-        same = session.scalar(
-            select(Enrolment).where(
-                Enrolment.patient_id == patient.id,
-                Enrolment.protocol == request.protocol,
-                Enrolment.procedure_at == checked.procedure.at,
-                Enrolment.state != EnrolmentState.WITHDRAWN.value,
-            )
+        raise Conflict(message)
+
+
+def _must_not_differ(
+    app: AppContext,
+    there: Enrolment,
+    patient: Patient,
+    checked: CheckedEnrolment,
+    *,
+    by_reference: bool = False,
+) -> None:
+    """Raise what says how an enrolment that is there differs from the one that was sent."""
+    if there.state == EnrolmentState.WITHDRAWN:
+        raise EnrolmentEnded(there.id)
+    person = patients.read_patient(patient, app.keyring)
+    fields = differences(app, there, person, checked.content) if person else ()
+    if PROTOCOL in fields:
+        raise ContentDiffers(there.id, fields, refused=OTHER_PROTOCOL)
+    if TIME in fields and not by_reference:
+        raise EnrolledThatDay(there.id, fields, at=f"{_local(there):%H:%M}")
+    if fields:
+        raise ContentDiffers(there.id, fields)
+
+
+def _of_that_day(session: Session, patient: Patient, checked: CheckedEnrolment) -> Enrolment | None:
+    """Return the patient's enrolment on the protocol that day, the one of that very time first."""
+    at, zone = checked.procedure.at, checked.clinic.zone
+    found = session.scalars(
+        select(Enrolment).where(
+            Enrolment.patient_id == patient.id,
+            Enrolment.protocol == checked.request.protocol,
+            Enrolment.procedure_at > at - DAY,
+            Enrolment.procedure_at < at + DAY,
+            Enrolment.state != EnrolmentState.WITHDRAWN.value,
         )
-        if same is not None:
-            objection = _as_it_stands(same, patient, in_force).objection
-            told = objection_text(objection, ZoneInfo(same.zone)) if objection else ""
-            raise AlreadyEnrolled(same.id, objection=objection, told=told)
-    return None
+    ).all()
+    day = at.astimezone(zone).date()
+    same_day = [one for one in found if one.procedure_at.astimezone(zone).date() == day]
+    return min(same_day, key=lambda one: abs(one.procedure_at - at), default=None)
+
+
+def _local(enrolment: Enrolment) -> datetime:
+    return enrolment.procedure_at.astimezone(ZoneInfo(enrolment.zone))
 
 
 def _as_it_stands(enrolment: Enrolment, patient: Patient, in_force: ObjectionsInForce) -> Enrolled:
@@ -339,16 +502,19 @@ def _as_it_stands(enrolment: Enrolment, patient: Patient, in_force: ObjectionsIn
     return Enrolled(enrolment_id=enrolment.id, created=False, objection=objection)
 
 
-def _write_patient(unit: UnitOfWork, patient: Patient | None, request: EnrolmentRequest) -> Patient:
+def _write_patient(unit: UnitOfWork, match: Match, request: EnrolmentRequest) -> Patient:
+    person, patient = match.person, match.patient
     if patient is None:
         patient = patients.add_patient(
-            unit.session, unit.app.keyring, request.person, clinic=request.clinic, at=unit.by.at
+            unit.session, unit.app.keyring, person, clinic=request.clinic, at=unit.by.at
         )
         # The rows that follow refer to it.
         unit.session.flush()
         return patient
-    _must_be_alive(patient)
-    changed = patients.update_patient(patient, unit.app.keyring, request.person)
+    must_be_alive(patient)
+    if LANGUAGE in request.assumed:
+        person = replace(person, language=patient.language)
+    changed = patients.update_patient(patient, unit.app.keyring, person)
     if changed:
         record_event(
             unit.session,
@@ -363,7 +529,8 @@ def _write_patient(unit: UnitOfWork, patient: Patient | None, request: Enrolment
     return patient
 
 
-def _must_be_alive(patient: Patient) -> None:
+def must_be_alive(patient: Patient) -> None:
+    """Raise `Conflict` for a patient who is recorded as having died."""
     if patient.deceased_at is not None:
         message = "this patient is recorded as having died; if that is wrong, correct it first"
         raise Conflict(message)

@@ -24,6 +24,7 @@ STATE_OF_FATE = {
     Fate.PLANNED: State.PLANNED,
     Fate.PAST: State.EXPIRED,
     Fate.NO_ROOM: State.EXPIRED,
+    Fate.NEWER_PROCEDURE: State.CANCELLED,
 }
 
 

@@ -15,9 +15,9 @@ from followup.context import UnitOfWork
 from followup.domain.item_kind import ItemKind
 from followup.domain.lifecycle import State
 from followup.domain.protocols.protocol import Missed
-from followup.domain.protocols.timeline import Fate, PlannedMessage
+from followup.domain.protocols.timeline import PlannedMessage
 from followup.domain.reasons import Reason
-from followup.enrolment.message_rows import TimelineRows
+from followup.enrolment.message_rows import STATE_OF_FATE, TimelineRows
 from followup.store.models.messages import Message
 from followup.worklist.items import NewItem, open_item
 
@@ -43,6 +43,11 @@ def ask_to_call(unit: UnitOfWork, timelines: Iterable[TimelineRows]) -> None:
         )
         .order_by(Message.id)
     ).all()
+    ask_to_call_about(unit, missed)
+
+
+def ask_to_call_about(unit: UnitOfWork, missed: Iterable[Message]) -> None:
+    """Ask a person to ring about messages that came too late to be sent."""
     for message in missed:
         task = NewItem.of_message(
             message, kind=ItemKind.MISSED, cause=message.reason or Reason.ALREADY_PAST
@@ -51,4 +56,4 @@ def ask_to_call(unit: UnitOfWork, timelines: Iterable[TimelineRows]) -> None:
 
 
 def _is_missed(planned: PlannedMessage) -> bool:
-    return planned.fate is not Fate.PLANNED and planned.step.missed is Missed.PERSON
+    return STATE_OF_FATE[planned.fate] is State.EXPIRED and planned.step.missed is Missed.PERSON

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from followup.consent.cancel_unsent import (
@@ -12,11 +13,15 @@ from followup.consent.cancel_unsent import (
     note_on_enrolment,
 )
 from followup.context import AppContext
+from followup.domain.errors import Conflict
+from followup.domain.item_kind import ItemKind
 from followup.domain.lifecycle import EnrolmentState, State
 from followup.domain.reasons import Reason
 from followup.store.audit_log import AuditContext
 from followup.store.message_state import lock_in, move_messages
+from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
+from followup.store.models.worklist import WorklistItem
 
 
 def pause_enrolment(app: AppContext, enrolment_id: UUID, *, actor: str) -> int:
@@ -59,6 +64,31 @@ def _resume(session: Session, app: AppContext, enrolment_id: UUID, *, actor: str
     must_be_ongoing(enrolment)
     if enrolment.state == EnrolmentState.ACTIVE:
         return 0
+    if waits_for_identity(session, enrolment.patient_id):
+        message = (
+            "this patient may be one who is known here already: first say whether it is the same "
+            "person, in Needs attention or with followup worklist"
+        )
+        raise Conflict(message)
+    return resume_in(session, by, enrolment)
+
+
+def waits_for_identity(session: Session, patient_id: UUID) -> bool:
+    """Say whether a person is yet to judge whether this patient is another one."""
+    asked = session.scalar(
+        select(WorklistItem.id)
+        .where(
+            WorklistItem.patient_id == patient_id,
+            WorklistItem.kind == ItemKind.SAME_PERSON.value,
+            WorklistItem.state != "closed",
+        )
+        .limit(1)
+    )
+    return asked is not None
+
+
+def resume_in(session: Session, by: AuditContext, enrolment: Enrolment) -> int:
+    """Let the messages of a paused enrolment go again, within a transaction."""
     enrolment.state = EnrolmentState.ACTIVE.value
     note_on_enrolment(session, by, enrolment, "enrolment.resumed")
     # What a limit holds is for a person to let go, who looks at that.

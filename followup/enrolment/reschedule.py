@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, exists, select, true
 from sqlalchemy.orm import Session
 
 from followup.consent.cancel_unsent import (
@@ -28,12 +28,13 @@ from followup.domain.lifecycle import (
     State,
 )
 from followup.domain.protocols.protocol import Protocol
-from followup.domain.protocols.timeline import Fate, PlannedMessage, plan_timeline
+from followup.domain.protocols.timeline import Fate, PlannedMessage, end_timeline, plan_timeline
 from followup.domain.protocols.timing import Procedure
 from followup.domain.reasons import Reason
 from followup.enrolment.enrol import wrong_time
 from followup.enrolment.finish import finish_due_at
 from followup.enrolment.message_rows import add_generation
+from followup.enrolment.next_procedure import end_follow_up, next_procedure
 from followup.enrolment.page_tokens import extend_page_token
 from followup.enrolment.pause import hold_messages
 from followup.patients import records as patients
@@ -55,6 +56,16 @@ class Rescheduled:
         """How many messages are still to go out."""
         return sum(planned.fate is Fate.PLANNED for planned in self.timeline)
 
+    def note(self, *, before: datetime, to: datetime, generation: int) -> dict[str, object]:
+        """Return what the audit trail says of it."""
+        return {
+            "from": before.isoformat(),
+            "to": to.isoformat(),
+            "generation": generation,
+            "planned": len(self.timeline),
+            "not_repeated": len(self.received),
+        }
+
 
 def reschedule(
     app: AppContext, enrolment_id: UUID, procedure_at: datetime, *, actor: str
@@ -72,32 +83,33 @@ def preview_reschedule(app: AppContext, enrolment_id: UUID, procedure_at: dateti
     """Return what `reschedule` would make, and change nothing."""
     with app.store.read() as session:
         enrolment = find_enrolment_for_change(session, enrolment_id)
-        return _replan(session, app, enrolment, procedure_at)
+        return replan_timeline(session, app, enrolment, procedure_at)
 
 
 def reschedule_in(unit: UnitOfWork, enrolment_id: UUID, procedure_at: datetime) -> Rescheduled:
     """Do what `reschedule` does, within a transaction."""
     session, by = unit.session, unit.by
     enrolment = find_enrolment_for_change(session, enrolment_id, lock=True)
-    changed = _replan(session, unit.app, enrolment, procedure_at)
+    changed = replan_timeline(session, unit.app, enrolment, procedure_at)
     procedure_at = procedure_at.astimezone(UTC)
-    _must_not_clash(session, enrolment, procedure_at)
+    must_be_free(session, enrolment, procedure_at)
     before = enrolment.procedure_at
-    _write(unit, enrolment, changed, procedure_at=procedure_at, reason=Reason.RESCHEDULED)
+    write_generation(
+        unit,
+        enrolment,
+        changed,
+        procedure_at=procedure_at,
+        reason=Reason.RESCHEDULED,
+    )
     note_on_enrolment(
         session,
         by,
         enrolment,
         "enrolment.rescheduled",
-        detail={
-            "from": before.isoformat(),
-            "to": procedure_at.isoformat(),
-            "generation": enrolment.generation,
-            "planned": len(changed.timeline),
-            "not_repeated": len(changed.received),
-        },
+        detail=changed.note(before=before, to=procedure_at, generation=enrolment.generation),
     )
-    _reopen(session, by, enrolment, changed)
+    reopen_finished(session, by, enrolment, changed)
+    join_follow_ups(unit, patient_id=enrolment.patient_id)
     return changed
 
 
@@ -111,11 +123,11 @@ def reopen_in(unit: UnitOfWork, enrolment_id: UUID, procedure_at: datetime) -> R
     enrolment = find_enrolment_for_change(session, enrolment_id, lock=True)
     if enrolment.state != EnrolmentState.WITHDRAWN:
         raise Conflict(f"enrolment {enrolment_id} was not withdrawn")
-    _must_not_clash(session, enrolment, procedure_at)
+    must_be_free(session, enrolment, procedure_at)
     enrolment.state, enrolment.ended_at = EnrolmentState.ACTIVE.value, None
     enrolment.ended_reason_sealed = None
-    changed = _replan(session, unit.app, enrolment, procedure_at)
-    _write(
+    changed = replan_timeline(session, unit.app, enrolment, procedure_at)
+    write_generation(
         unit,
         enrolment,
         changed,
@@ -125,10 +137,12 @@ def reopen_in(unit: UnitOfWork, enrolment_id: UUID, procedure_at: datetime) -> R
     note_on_enrolment(
         session, by, enrolment, "enrolment.reopened", detail={"to_come": changed.to_come}
     )
+    join_follow_ups(unit, patient_id=enrolment.patient_id)
     return changed
 
 
-def _must_not_clash(session: Session, enrolment: Enrolment, procedure_at: datetime) -> None:
+def must_be_free(session: Session, enrolment: Enrolment, procedure_at: datetime) -> None:
+    """Raise `AlreadyEnrolled` where another enrolment of the patient has that procedure time."""
     clash = session.scalar(
         select(Enrolment.id).where(
             Enrolment.patient_id == enrolment.patient_id,
@@ -142,7 +156,9 @@ def _must_not_clash(session: Session, enrolment: Enrolment, procedure_at: dateti
         raise AlreadyEnrolled(clash)
 
 
-def _reopen(session: Session, by: AuditContext, enrolment: Enrolment, changed: Rescheduled) -> None:
+def reopen_finished(
+    session: Session, by: AuditContext, enrolment: Enrolment, changed: Rescheduled
+) -> None:
     """Let an enrolment that had finished go on, if its new timeline has something to come."""
     if enrolment.state != EnrolmentState.FINISHED:
         return
@@ -184,6 +200,45 @@ def plan_lost_again(unit: UnitOfWork, *, patient_id: UUID) -> int:
     return to_come
 
 
+def join_follow_ups(unit: UnitOfWork, *, patient_id: UUID) -> None:
+    """End each follow-up of a patient where the next begins, and let it go on where none does now.
+
+    That is after a procedure was moved, or its follow-up ended or opened again.
+    """
+    ongoing = unit.session.scalars(
+        select(Enrolment)
+        .where(Enrolment.patient_id == patient_id, Enrolment.state.in_(ONGOING_STATES))
+        .order_by(Enrolment.id)
+        .with_for_update(key_share=True)
+    ).all()
+    for each in ongoing:
+        until = next_procedure(unit.session, patient_id, after=each.procedure_at)
+        if until is not None:
+            end_follow_up(unit, each, at=until)
+        if _ended_too_early(unit, each, until):
+            with suppress(Conflict):
+                _plan_again(unit, each, reason=Reason.PLANNED_AGAIN)
+
+
+def _ended_too_early(unit: UnitOfWork, enrolment: Enrolment, until: datetime | None) -> bool:
+    """Say whether something useful was cancelled for a newer procedure that is not before it."""
+    before_it = true() if until is None else Message.due_at < until
+    return bool(
+        unit.session.scalar(
+            select(Message.id)
+            .where(
+                Message.enrolment_id == enrolment.id,
+                Message.generation == enrolment.generation,
+                Message.state == State.CANCELLED.value,
+                Message.reason == Reason.NEWER_PROCEDURE.value,
+                Message.not_after > unit.by.at,
+                before_it,
+            )
+            .limit(1)
+        )
+    )
+
+
 def _still_useful(
     session: Session, by: AuditContext, which: ColumnElement[bool], *, patient_id: UUID
 ) -> Sequence[Enrolment]:
@@ -209,9 +264,9 @@ def _plan_again(unit: UnitOfWork, enrolment: Enrolment, *, reason: Reason) -> in
         return 0
     if wrong_time(at, now=unit.by.at):
         return 0
-    changed = _replan(unit.session, unit.app, enrolment, at)
+    changed = replan_timeline(unit.session, unit.app, enrolment, at)
     if changed.to_come:
-        _write(unit, enrolment, changed, procedure_at=at, reason=reason)
+        write_generation(unit, enrolment, changed, procedure_at=at, reason=reason)
         note_on_enrolment(
             unit.session,
             unit.by,
@@ -222,7 +277,7 @@ def _plan_again(unit: UnitOfWork, enrolment: Enrolment, *, reason: Reason) -> in
     return changed.to_come
 
 
-def _write(
+def write_generation(
     unit: UnitOfWork,
     enrolment: Enrolment,
     changed: Rescheduled,
@@ -230,7 +285,7 @@ def _write(
     procedure_at: datetime,
     reason: Reason,
 ) -> None:
-    """Make the next generation: what is unsent of the last is cancelled for `reason`."""
+    """Write the next generation: what is unsent of the last is cancelled for `reason`."""
     cancel_unsent(unit.session, unit.by, reason=reason, enrolment_ids=[enrolment.id])
     protocol = _protocol(unit.app, enrolment)
     enrolment.generation += 1
@@ -251,9 +306,10 @@ def _write(
         hold_messages(unit.session, unit.by, enrolment.id)
 
 
-def _replan(
+def replan_timeline(
     session: Session, app: AppContext, enrolment: Enrolment, procedure_at: datetime
 ) -> Rescheduled:
+    """Return an enrolment's timeline for a procedure time, without what was received already."""
     must_be_open(enrolment)
     now = app.clock.now()
     problems = wrong_time(procedure_at, now=now)
@@ -272,13 +328,18 @@ def _replan(
             )
         )
     )
+    procedure = Procedure(at=procedure_at.astimezone(UTC), zone=clinic.zone)
     timeline = plan_timeline(
         _protocol(app, enrolment),
-        Procedure(at=procedure_at.astimezone(UTC), zone=clinic.zone),
+        procedure,
         attributes=_attributes(app, enrolment),
         enrolled_at=now,
         hours=clinic.sending_hours,
     )
+    until = next_procedure(
+        session, enrolment.patient_id, after=procedure.at, apart_from=enrolment.id
+    )
+    timeline = end_timeline(timeline, until)
     return Rescheduled(
         timeline=tuple(
             planned

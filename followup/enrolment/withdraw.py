@@ -16,6 +16,7 @@ from followup.context import AppContext, UnitOfWork
 from followup.domain.errors import InvalidInput
 from followup.domain.lifecycle import ONGOING_STATES, EnrolmentState
 from followup.domain.reasons import Reason
+from followup.enrolment.reschedule import join_follow_ups
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.patients import Patient
 
@@ -81,6 +82,9 @@ def withdraw_in(
             "enrolment.withdrawn",
             detail={"why": Reason.PATIENT_DIED.value if deceased else why},
         )
+    if not deceased:
+        # An older follow-up that had ended where this one began goes on.
+        join_follow_ups(unit, patient_id=patient.id)
     return cancelled
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import BinaryIO, TypeVar
@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 from followup.context import AppContext
 from followup.domain.enrolment_objection import EnrolmentObjection
 from followup.domain.errors import Conflict, InvalidInput, Problem
+from followup.domain.on_conflict import OnConflict
 from followup.enrolment.bulk import ENROLMENT_BATCH, enrol_all, enrol_all_again
-from followup.enrolment.enrol import EnrolmentRequest
+from followup.enrolment.enrol import Enrolled, EnrolmentRequest
 from followup.intake.csv_rows import Defaults, Row, in_columns, read_rows
 from followup.intake.dry_run import DryRun, DryRunResult
 
@@ -25,20 +26,29 @@ ImportProgress = Callable[[int], None]
 class ImportTally:
     """How an import went. `complaints` are the lines that were refused, with why.
 
-    `objections` are the lines of patients who want no messages, with their clinic's zone.
+    `objections` are the lines of patients who want no messages, with their clinic's zone, `notes`
+    what else is to be known of a line.
     """
 
     rows: int = 0
     enrolled: int = 0
+    updated: int = 0
     already: int = 0
     refused: int = 0
+    to_update: int = 0
     complaints: list[tuple[int, Problem]] = field(default_factory=list)
+    notes: dict[int, tuple[str, ...]] = field(default_factory=dict)
     objections: dict[int, tuple[EnrolmentObjection, ZoneInfo]] = field(default_factory=dict)
 
     @property
     def new(self) -> int:
-        """How many are neither refused nor there already."""
-        return self.rows - self.already - self.refused
+        """How many are neither refused, nor there already, nor to be corrected."""
+        return self.rows - self.already - self.refused - self.to_update
+
+    @property
+    def to_write(self) -> int:
+        """How many are to be enrolled or corrected."""
+        return self.new + self.to_update
 
     def refuse(self, line: int, problems: Iterable[Problem]) -> None:
         self.refused += 1
@@ -55,17 +65,25 @@ class CsvImport:
     First `examine`, then `write`; both raise `InvalidInput` where the file can't be read.
     """
 
-    def __init__(self, app: AppContext, source: BinaryIO, defaults: Defaults) -> None:
+    def __init__(
+        self,
+        app: AppContext,
+        source: BinaryIO,
+        defaults: Defaults,
+        *,
+        on_conflict: OnConflict = OnConflict.REFUSE,
+    ) -> None:
         self.tally = ImportTally()
         self._app = app
         self._source = source
         self._defaults = defaults
+        self._on_conflict = on_conflict
         # A byte for each row: whether it is to be enrolled.
         self._accepted = bytearray()
 
     def examine(self, advance: ImportProgress) -> ImportTally:
         """Look at every row, and write nothing."""
-        examiner = DryRun(self._app)
+        examiner = DryRun(self._app, on_conflict=self._on_conflict)
         for batch in _batches(self._rows()):
             wanted = [(row.line, row.request) for row in batch if row.request is not None]
             forecasts = dict(examiner.examine(wanted))
@@ -83,7 +101,9 @@ class CsvImport:
         wanted = (row for row, good in zip(self._rows(), self._accepted, strict=False) if good)
         for batch in _batches(wanted):
             self._write_batch(batch, actor=actor, partial=partial)
-            advance(self.tally.rows - self.tally.new + self.tally.enrolled)
+            advance(
+                self.tally.rows - self.tally.to_write + self.tally.enrolled + self.tally.updated
+            )
         return self.tally
 
     def _rows(self) -> Iterator[Row]:
@@ -96,8 +116,10 @@ class CsvImport:
             self.tally.refuse(row.line, problems)
             return False
         if row.request is not None and forecast is not None:
-            self._note(row.line, row.request, forecast.objection)
-        if forecast is not None and forecast.enrolment_id is not None:
+            self._note(row.line, row.request, forecast.objection, forecast.notes)
+        if forecast is not None and forecast.changes:
+            self.tally.to_update += 1
+        elif forecast is not None and forecast.enrolment_id is not None:
             self.tally.already += 1
             return False
         return True
@@ -105,38 +127,55 @@ class CsvImport:
     def _write_batch(self, batch: list[Row], *, actor: str, partial: bool) -> None:
         requests = [(row.line, row.request) for row in batch if row.request is not None]
         try:
-            results = enrol_all(self._app, [request for _, request in requests], actor=actor)
+            results = enrol_all(
+                self._app,
+                [request for _, request in requests],
+                actor=actor,
+                on_conflict=self._on_conflict,
+            )
         except (Conflict, InvalidInput) as error:
             if not partial:
                 raise Conflict(self._clash(error)) from error
             self._write_singly(requests, actor=actor)
             return
         for (line, request), result in zip(requests, results, strict=True):
-            self._note(line, request, result.objection)
-        self._count(sum(result.created for result in results), of=len(results))
+            self._note(line, request, result.objection, result.notes)
+        self._count(results)
 
     def _write_singly(self, requests: list[tuple[int, EnrolmentRequest]], *, actor: str) -> None:
         for line, request in requests:
             try:
-                result = enrol_all_again(self._app, request, actor=actor)
+                result = enrol_all_again(
+                    self._app, request, actor=actor, on_conflict=self._on_conflict
+                )
             except (Conflict, InvalidInput) as clash:
                 self.tally.refuse(line, (Problem("row", str(clash)),))
             else:
-                self._note(line, request, result.objection)
-                self._count(int(result.created), of=1)
+                self._note(line, request, result.objection, result.notes)
+                self._count([result])
 
     def _note(
-        self, line: int, request: EnrolmentRequest, objection: EnrolmentObjection | None
+        self,
+        line: int,
+        request: EnrolmentRequest,
+        objection: EnrolmentObjection | None,
+        notes: tuple[str, ...],
     ) -> None:
         """Keep what is known last of a row: something may have come or gone since it was read."""
         self.tally.objections.pop(line, None)
+        self.tally.notes.pop(line, None)
+        if notes:
+            self.tally.notes[line] = notes
         if objection is not None:
             zone = self._app.catalogue.clinics[request.clinic].zone
             self.tally.objections[line] = (objection, zone)
 
-    def _count(self, created: int, *, of: int) -> None:
+    def _count(self, results: Sequence[Enrolled]) -> None:
+        created = sum(result.created for result in results)
+        updated = sum(result.changed for result in results)
         self.tally.enrolled += created
-        self.tally.already += of - created
+        self.tally.updated += updated
+        self.tally.already += len(results) - created - updated
 
     def _clash(self, error: Exception) -> str:
         return (

@@ -12,36 +12,43 @@ from followup.consent.in_force import ObjectionsInForce
 from followup.context import AppContext
 from followup.domain.enrolment_objection import EnrolmentObjection
 from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput, Problem
+from followup.domain.on_conflict import OnConflict
 from followup.enrolment.enrol import (
     CheckedEnrolment,
     EnrolmentRequest,
     check_request,
-    dry_run,
     foresee_new,
     objections_to,
 )
-from followup.enrolment.existing import PatientKey, known_patients, patient_keys
-from followup.patients.records import identity_of
+from followup.enrolment.enrol_or_update import foresee
+from followup.enrolment.existing import known_patients, patient_keys
+from followup.patients.match import PatientKey
+from followup.patients.records import name_key
 
 
 @dataclass(frozen=True, slots=True)
 class DryRunResult:
     """What enrolling would come to: new, there already (`enrolment_id`), or refused.
 
-    `objection` is what the patient wants no more of, and would not be sent.
+    `objection` is what the patient wants no more of, and would not be sent. With `changes` the
+    enrolment that is there would be changed by what the row says; `notes` are sentences for whoever
+    brings it in.
     """
 
     enrolment_id: UUID | None = None
     problems: tuple[Problem, ...] = ()
     objection: EnrolmentObjection | None = None
+    changes: bool = False
+    notes: tuple[str, ...] = ()
 
 
 class DryRun:
     """Looks at the requests of one file, batch by batch, and remembers a few bytes of each."""
 
-    def __init__(self, app: AppContext) -> None:
+    def __init__(self, app: AppContext, *, on_conflict: OnConflict = OnConflict.REFUSE) -> None:
         self._app = app
-        self._references: dict[int, int] = {}
+        self._on_conflict = on_conflict
+        self._references: dict[int, tuple[int, int]] = {}
         self._procedures: dict[int, int] = {}
 
     def examine(
@@ -87,8 +94,15 @@ class DryRun:
         self, session: Session, checked: CheckedEnrolment, in_force: ObjectionsInForce
     ) -> DryRunResult:
         try:
-            foreseen = dry_run(session, self._app, checked, in_force=in_force)
-            return DryRunResult(foreseen.enrolment_id, objection=foreseen.objection)
+            foreseen = foresee(
+                session, self._app, checked, on_conflict=self._on_conflict, in_force=in_force
+            )
+            return DryRunResult(
+                foreseen.enrolment_id,
+                objection=foreseen.objection,
+                changes=foreseen.changes,
+                notes=foreseen.notes,
+            )
         except AlreadyEnrolled as error:
             if checked.request.reference is None:
                 return DryRunResult(error.enrolment_id, objection=error.objection)
@@ -99,12 +113,40 @@ class DryRun:
     def _stands_twice(self, line: int, checked: CheckedEnrolment) -> Problem | None:
         request = checked.request
         if request.reference is not None:
-            first = self._references.setdefault(hash((request.clinic, request.reference)), line)
+            content = hash(tuple(sorted(checked.content.fields.items())))
+            first, said = self._references.setdefault(
+                hash((request.clinic, request.reference)), (line, content)
+            )
             if first != line:
-                return Problem("reference", f"line {first} has the same: give each one its own")
-        who = identity_of(request.person)
-        key = hash((request.clinic, who, request.protocol, checked.procedure.at))
-        first = self._procedures.setdefault(key, line)
+                return Problem("reference", _same_as(first, differs=said != content))
+        first = line
+        day = checked.procedure.at.astimezone(checked.clinic.zone).date()
+        for mine, looked in _twice_by(request):
+            keys = [hash((request.clinic, who, request.protocol, day)) for who in (mine, *looked)]
+            first = min([first, *(self._procedures.get(key, line) for key in keys[1:])])
+            self._procedures.setdefault(keys[0], line)
         if first != line:
             return Problem("row", f"this patient and procedure stand on line {first} already")
         return None
+
+
+def _twice_by(request: EnrolmentRequest) -> Iterator[tuple[str, list[str]]]:
+    """Yield by what a row's patient is remembered, and by what an earlier one is the same.
+
+    Two of one name and birth date are one patient, unless both have an NHS number.
+    """
+    number, name = request.person.nhs_number, name_key(request.person)
+    if number:
+        yield f"nhs {number}", [f"nhs {number}"]
+    if name:
+        bare, numbered = f"bare {name}", f"numbered {name}"
+        yield (numbered, [bare]) if number else (bare, [bare, numbered])
+
+
+def _same_as(line: int, *, differs: bool) -> str:
+    if differs:
+        return (
+            f"line {line} has the same and says something else: keep the row that is right, or "
+            "give each one its own"
+        )
+    return f"line {line} has the same: give each one its own"

@@ -19,6 +19,7 @@ from followup.domain.contact import parse_email, parse_mobile, parse_nhs_number
 from followup.domain.errors import InvalidInput, Problem
 from followup.domain.file_shape import did_you_mean
 from followup.domain.needs import ReadingNeed
+from followup.domain.on_conflict import OnConflict
 from followup.enrolment.enrol import EnrolmentRequest
 from followup.patients.records import Person
 
@@ -139,6 +140,19 @@ def _need(text: str) -> ReadingNeed:
 NeedName = Annotated[ReadingNeed, _parsed_by(_need), _text_schema(enum=list(ReadingNeed))]
 
 
+def _on_conflict(text: str) -> OnConflict:
+    try:
+        return OnConflict(text)
+    except ValueError:
+        known = ", ".join(OnConflict)
+        raise InvalidInput.of("", f"there is no such choice; choose from: {known}") from None
+
+
+OnConflictName = Annotated[
+    OnConflict, _parsed_by(_on_conflict), _text_schema(enum=list(OnConflict), default="refuse")
+]
+
+
 class PatientShape(JsonShape):
     """Who the patient is: an NHS number, or a name and a date of birth; and a way to reach them."""
 
@@ -161,7 +175,9 @@ class EnrolmentShape(JsonShape):
     clinic: Key = Field(examples=["derriford-pain"])
     protocol: Key = Field(examples=["nerve-root-block"])
     reference: Reference | None = Field(
-        None, description="Yours, once per procedure: sent again, it returns the same enrolment."
+        None,
+        description="Yours, once per procedure: the same content sent again returns the same "
+        "enrolment, and other content is refused unless `on_conflict` asks for it.",
     )
     procedure_at: Moment
     attributes: Annotated[dict[Key, Any], Field(max_length=50)] = Field(
@@ -175,15 +191,24 @@ class EnrolmentShape(JsonShape):
         description="What the patient agreed to, preferred first; "
         "without it, whatever contact details are given, texts first.",
     )
+    on_conflict: OnConflictName = Field(
+        OnConflict.REFUSE,
+        description="Where the enrolment is there and differs: refuse (409), update it to what is "
+        "sent, or reopen it too if it was ended.",
+    )
+
+
+def read_shape(data: object) -> EnrolmentShape:
+    """Return JSON as a well-formed shape; raise `InvalidInput` with every field that is wrong."""
+    try:
+        return EnrolmentShape.model_validate(data)
+    except ValidationError as error:
+        raise InvalidInput(*problems_of(EnrolmentShape, error.errors())) from None
 
 
 def read_enrolment(app: ContentContext, data: object) -> EnrolmentRequest:
     """Return what JSON asks for; raise `InvalidInput` with every field that is wrong."""
-    try:
-        shape = EnrolmentShape.model_validate(data)
-    except ValidationError as error:
-        raise InvalidInput(*problems_of(EnrolmentShape, error.errors())) from None
-    return to_request(app, shape)
+    return to_request(app, read_shape(data))
 
 
 def to_request(app: ContentContext, shape: EnrolmentShape) -> EnrolmentRequest:
@@ -218,6 +243,14 @@ def to_request(app: ContentContext, shape: EnrolmentShape) -> EnrolmentRequest:
         attributes=dict(shape.attributes),
         person=person,
         channels=tuple(dict.fromkeys(channels)),
+        assumed=frozenset(
+            name
+            for name, given in (
+                ("channels", shape.channels),
+                ("patient.language", patient.language),
+            )
+            if given is None
+        ),
     )
 
 

@@ -24,6 +24,8 @@ PATIENT_ACTIONS = (
     "enrolment.withdrawn",
     "enrolment.finished",
     "enrolment.reopened",
+    "enrolment.corrected",
+    "enrolment.superseded",
     "objection.lodged",
     "objection.lifted",
     "patient.changed",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import NotFound
+from followup.domain.identity import fold_name, names_alike
 from followup.domain.needs import ReadingNeed
 from followup.domain.needs import parse_needs as read_needs
 from followup.domain.needs import write_needs as needs_text
@@ -42,6 +43,10 @@ class Person:
         return self.mobile if channel is ChannelKind.SMS else self.email
 
 
+INDEXED_BY = 1
+"""Which way to write names the indexes are made by; `followup.patients.index_people` looks after
+those that were made by another."""
+
 SEALED_FIELDS = ("name", "nhs_number", "date_of_birth", "mobile", "email")
 
 
@@ -52,7 +57,7 @@ def column(name: str) -> str:
 
 def surname_of(name: str) -> str:
     """Return the last word of a name, without case or accents: what a search by surname matches."""
-    words = unicodedata.normalize("NFKD", name).split() or [""]
+    words = unicodedata.normalize("NFKD", fold_name(name)).split() or [""]
     bare = "".join(letter for letter in words[-1] if not unicodedata.combining(letter))
     return bare.casefold()
 
@@ -61,8 +66,33 @@ def identity_of(person: Person) -> str:
     """Return what makes a person the same one at a clinic: NHS number, else name and birth date."""
     if person.nhs_number:
         return f"nhs {person.nhs_number}"
-    name = " ".join((person.name or "").casefold().split())
-    return f"person {name} {person.date_of_birth}"
+    return f"person {fold_name(person.name or '')} {person.date_of_birth}"
+
+
+def identity_keys(person: Person) -> list[str]:
+    """Return what may stand for this person in `identity_index`.
+
+    That is the identity, and as it was written before names were folded.
+    """
+    former = " ".join((person.name or "").casefold().split())
+    keys = [identity_of(person)]
+    if not person.nhs_number:
+        keys.append(f"person {former} {person.date_of_birth}")
+    return list(dict.fromkeys(keys))
+
+
+def name_key(person: Person) -> str | None:
+    """Return a person's name and date of birth as they are compared; None without both."""
+    if person.name and person.date_of_birth:
+        return f"{fold_name(person.name)} {person.date_of_birth}"
+    return None
+
+
+def likeness_key(person: Person) -> str | None:
+    """Return what people whose names are nearly alike must share to be asked about."""
+    if person.mobile and person.date_of_birth:
+        return f"{person.date_of_birth} {person.mobile}"
+    return None
 
 
 def find_by_identity(
@@ -75,9 +105,19 @@ def find_by_identity(
     )
 
 
-def is_person(patient: Patient, indexes: BlindIndexes, person: Person) -> bool:
-    """Tell whether a patient is this person; one who was erased is nobody."""
-    return patient.identity_index == indexes.of("identity", identity_of(person))
+def may_be_same(known: Person, given: Person) -> bool:
+    """Say whether somebody who was sent may be this patient, with details that are corrected.
+
+    By NHS number where both have one; else by a name that is the same or nearly so, and by the date
+    of birth unless the name is the very same.
+    """
+    if known.nhs_number and given.nhs_number:
+        return known.nhs_number == given.nhs_number
+    if not (known.name and given.name):
+        return False
+    if fold_name(known.name) == fold_name(given.name):
+        return True
+    return known.date_of_birth == given.date_of_birth and names_alike(known.name, given.name)
 
 
 def find_by_address(
@@ -124,6 +164,9 @@ def update_patient(patient: Patient, keyring: Keyring, person: Person) -> tuple[
     if sealer is None:
         raise NotFound("this patient's data was erased")
     before = _read(patient, sealer)
+    if before.name and person.name and fold_name(before.name) == fold_name(person.name):
+        # The same name, written otherwise: as it was first entered is good enough.
+        person = replace(person, name=before.name)
     merged = Person(
         **{name: getattr(person, name) or getattr(before, name) for name in SEALED_FIELDS},
         language=person.language,
@@ -197,16 +240,24 @@ def _write(patient: Patient, sealer: Sealer, indexes: BlindIndexes, person: Pers
         setattr(patient, f"{name}_sealed", sealer.seal_if(text, column=column(name)))
     patient.needs_sealed = sealer.seal_if(needs_text(person.needs), column=column("needs"))
     patient.identity_index = indexes.of("identity", identity_of(person))
+    write_likeness(patient, indexes, person)
     patient.nhs_number_index = indexes.of_if("nhs number", person.nhs_number)
-    patient.surname_index = indexes.of_if(
-        "surname", surname_of(person.name) if person.name else None
-    )
     patient.mobile_index = (
         address_index(indexes, ChannelKind.SMS, person.mobile) if person.mobile else None
     )
     patient.email_index = (
         address_index(indexes, ChannelKind.EMAIL, person.email) if person.email else None
     )
+
+
+def write_likeness(patient: Patient, indexes: BlindIndexes, person: Person) -> None:
+    """Write the indexes that depend on how names are compared, but for the identity itself."""
+    patient.person_index = indexes.of_if("person", name_key(person))
+    patient.likeness_index = indexes.of_if("likeness", likeness_key(person))
+    patient.surname_index = indexes.of_if(
+        "surname", surname_of(person.name) if person.name else None
+    )
+    patient.indexed_by = INDEXED_BY
 
 
 def _read(patient: Patient, sealer: Sealer) -> Person:

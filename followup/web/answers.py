@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import EnrolmentState, State
+from followup.domain.on_conflict import OnConflict
 
 
 class ProblemAnswer(BaseModel):
@@ -26,9 +27,13 @@ class ErrorAnswer(BaseModel):
 
 
 class ConflictAnswer(ErrorAnswer):
-    """What it clashes with. `enrolment_id` is there where the patient is enrolled already."""
+    """What it clashes with. The others are there where the patient is enrolled already."""
 
     enrolment_id: UUID | None = None
+    fields: list[str] = Field([], description="In which that one differs, as dotted paths.")
+    on_conflict: OnConflict | None = Field(
+        None, description="With this, it would be applied; null where it can't be."
+    )
 
 
 class MessageAnswer(BaseModel):
@@ -82,6 +87,31 @@ class EnrolmentAnswer(BaseModel):
         description="In force now; null where the patient wants what they agreed to."
     )
     messages: list[MessageAnswer]
+
+
+class OlderFollowUpAnswer(BaseModel):
+    """A follow-up of the patient that ends where the new one begins."""
+
+    enrolment_id: UUID
+    procedure_at: datetime
+    cancelled: int = Field(description="How many of its messages will not be sent.")
+    message: str = Field(description="A sentence to show.")
+
+
+class EnrolledAnswer(EnrolmentAnswer):
+    """An enrolment after it was sent, and what came of that besides."""
+
+    updated: list[str] = Field(
+        description="Fields of one that was there to which what was sent was applied, as dotted "
+        "paths.",
+        examples=[["attributes.diabetic", "patient.mobile"]],
+    )
+    reopened: bool = Field(description="Whether it had been ended, and is open again.")
+    held: str | None = Field(
+        description="Why nothing is sent yet: this may be a patient who is there. A sentence to "
+        "show; null of one that goes ahead."
+    )
+    joined: list[OlderFollowUpAnswer] = Field(description="Empty where there is none.")
 
 
 class ChangedAnswer(EnrolmentAnswer):

@@ -14,7 +14,8 @@ from followup.consent.in_force import objection_to_enrolment
 from followup.context import AppContext
 from followup.domain.errors import InvalidInput, NotFound
 from followup.domain.lifecycle import State
-from followup.enrolment.enrol import enrol, message_rows
+from followup.enrolment.enrol import message_rows
+from followup.enrolment.enrol_or_update import enrol_or_update
 from followup.enrolment.objections import objection_json
 from followup.enrolment.pause import pause_enrolment, resume_enrolment
 from followup.enrolment.reschedule import reschedule
@@ -29,6 +30,7 @@ from followup.web.answers import (
     BalanceAnswer,
     ChangedAnswer,
     ConflictAnswer,
+    EnrolledAnswer,
     EnrolmentAnswer,
     ErrorAnswer,
     MessagesAnswer,
@@ -45,6 +47,7 @@ from followup.web.caller import (
 )
 from followup.web.paging import parse_cursor, parse_since, parse_states, write_cursor
 from followup.web.site import Here
+from followup.wording.enrolments import HELD
 
 API_PATH = "/api/v1"
 PAGE_SIZE = 100
@@ -76,10 +79,13 @@ Id = Annotated[str, Path(description="The enrolment's id.", json_schema_extra={"
     "/enrolments",
     summary="Enrol a patient",
     status_code=201,
-    response_model=EnrolmentAnswer,
+    response_model=EnrolledAnswer,
     response_description="The patient is enrolled.",
     responses={
-        200: {"model": EnrolmentAnswer, "description": "It was there, under this reference."},
+        200: {
+            "model": EnrolledAnswer,
+            "description": "It was there, under this reference, and is as it was sent.",
+        },
         **UNREADABLE,
         **UNUSABLE,
         **CLASH,
@@ -87,12 +93,23 @@ Id = Annotated[str, Path(description="The enrolment's id.", json_schema_extra={"
     openapi_extra=describes(EnrolmentShape),
 )
 def post_enrolment(site: Here, caller: Caller, sent: EnrolmentBody) -> JSONResponse:
-    """Enrol a patient, once per `reference`: sent again, it returns the same enrolment."""
+    """Enrol a patient, once per `reference`; `on_conflict` says what to do with other content."""
     if not caller.may_see(sent.clinic):
         raise InvalidInput.of("clinic", f"this key is for the clinic {caller.clinic} alone")
-    enrolled = enrol(site.app, to_request(site.app, sent), actor=caller.actor)
+    enrolled = enrol_or_update(
+        site.app,
+        to_request(site.app, sent),
+        actor=caller.actor,
+        on_conflict=sent.on_conflict,
+    )
     return JSONResponse(
-        _enrolment(site.app, caller, str(enrolled.enrolment_id)),
+        {
+            **_enrolment(site.app, caller, str(enrolled.enrolment_id)),
+            "updated": list(enrolled.updated),
+            "reopened": enrolled.reopened,
+            "held": HELD if enrolled.held else None,
+            "joined": [each.as_json() for each in enrolled.joined],
+        },
         status_code=201 if enrolled.created else 200,
         headers={"Location": f"{API_PATH}/enrolments/{enrolled.enrolment_id}"},
     )

@@ -16,8 +16,8 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from followup.domain.errors import (
-    AlreadyEnrolled,
     Conflict,
+    EnrolmentClash,
     FollowupError,
     InvalidInput,
     NotFound,
@@ -84,9 +84,9 @@ async def _on_followup_error(request: Request, error: Exception) -> Response:
         return _fhir(status if of_resource else 400, outcome_of(error.problems))
     if isinstance(error, InvalidInput):
         return _answer(request.url.path, status, problem_list(error))
-    told = {"error": str(error)}
-    if isinstance(error, AlreadyEnrolled):
-        told["enrolment_id"] = str(error.enrolment_id)
+    told: dict[str, Any] = {"error": str(error)}
+    if isinstance(error, EnrolmentClash):
+        told |= clash_json(error)
     return _answer(request.url.path, status, told)
 
 
@@ -119,6 +119,15 @@ def answer_to_mistake(path: str) -> Response:
 def problem_list(error: InvalidInput) -> list[dict[str, str]]:
     """Return the problems as the API lists them."""
     return [{"field": problem.field, "message": problem.message} for problem in error.problems]
+
+
+def clash_json(error: EnrolmentClash) -> dict[str, Any]:
+    """Return what an enrolment that is there adds to a refusal."""
+    return {
+        "enrolment_id": str(error.enrolment_id),
+        "fields": list(error.fields),
+        "on_conflict": error.needs,
+    }
 
 
 def _answer(

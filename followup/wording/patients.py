@@ -16,6 +16,13 @@ PATIENT_FIELDS: dict[str, str] = {
     "needs": "reading needs",
 }
 
+OF_ENROLMENT: dict[str, str] = {
+    "procedure_at": "procedure time",
+    "protocol": "procedure",
+    "channels": "how messages are sent",
+    "reference": "reference",
+}
+
 READING_NEEDS: dict[ReadingNeed, Term] = {
     ReadingNeed.NO_TEXTS: Term("No texts", "E-mail only; without an address, staff will phone"),
     ReadingNeed.LARGE_PRINT: Term("Large print", "In e-mails and on the patient’s own page"),
@@ -27,6 +34,14 @@ CONFIRMATION_METHODS: dict[ConfirmationMethod, str] = {
     ConfirmationMethod.RETYPED: "typed twice",
     ConfirmationMethod.TEST_TEXT: "confirmed by a test text",
 }
+
+
+def field_text(path: str) -> str:
+    """Return the name of a detail or an answer; `path` is dotted where it is of an enrolment."""
+    name = path.rpartition(".")[2]
+    if path.startswith("attributes."):
+        return f"the answer on {name.replace('_', ' ')}"
+    return PATIENT_FIELDS.get(name) or OF_ENROLMENT.get(name, name)
 
 
 def need_text(code: str) -> str:

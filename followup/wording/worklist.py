@@ -74,6 +74,12 @@ ITEM_KINDS: dict[ItemKind, Term] = {
         to_do="Ask the patient whether they want messages again. If they do, restart messages on "
         "the patient’s page or with followup start, or ask them to text START.",
     ),
+    ItemKind.SAME_PERSON: Term(
+        "Is this the same person?",
+        "nothing is sent for the new enrolment until you say",
+        to_do="Compare the two records, and ask the patient if need be. Then say whether they are "
+        "the same person.",
+    ),
     ItemKind.NO_ANSWER: Term(
         "No answer to our question",
         to_do="Phone the patient and ask how they are.",
@@ -127,6 +133,8 @@ ITEM_OUTCOMES: dict[ItemOutcome, str] = {
     ItemOutcome.NOT_NEEDED: "No action needed",
     ItemOutcome.ELSEWHERE: "Passed to someone else",
     ItemOutcome.NOT_REACHED: "Patient could not be contacted",
+    ItemOutcome.SAME_PERSON: "Same person: the follow-up goes on under the record that was there",
+    ItemOutcome.TWO_PEOPLE: "Two people: the new follow-up goes ahead",
     ItemOutcome.RANG: "Phoned the patient",
     ItemOutcome.CORRECTED: "Contact details corrected",
     ItemOutcome.SENT_BY_EMAIL: "Sent by e-mail",

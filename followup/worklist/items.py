@@ -17,6 +17,7 @@ from followup.context import AppContext, UnitOfWork
 from followup.domain.clinics.office_time import after_office_time, while_open_or_first
 from followup.domain.errors import Conflict, InvalidInput, NotFound
 from followup.domain.item_kind import ItemKind
+from followup.domain.item_outcome import ItemOutcome
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
 from followup.store.encryption.sealing import Sealer
 from followup.store.engine.types import new_id
@@ -52,6 +53,7 @@ URGENCY_OF_KIND = {
     ItemKind.RESTORED: 2,
     ItemKind.READING_NEED: 3,
     ItemKind.ENROLLED_AFTER_STOP: 3,
+    ItemKind.SAME_PERSON: 2,
     ItemKind.NO_RECEIPT: 3,
     ItemKind.DUPLICATE: 3,
     ItemKind.DRAFT: 3,
@@ -61,6 +63,9 @@ URGENCY_OF_KIND = {
 
 GATHERED = frozenset({ItemKind.FAILED, ItemKind.MISSED, ItemKind.NO_RECEIPT, ItemKind.UNREACHABLE})
 """Kinds of which one item gathers all messages of a patient: one call settles them together."""
+
+IDENTITY_OUTCOMES = (ItemOutcome.SAME_PERSON, ItemOutcome.TWO_PEOPLE)
+"""What alone closes the question whether somebody is a patient who is there."""
 
 NOTE_COLUMN = "worklist_items.note"
 LONGEST_NOTE = 2000
@@ -320,6 +325,12 @@ def close_item_in(unit: UnitOfWork, item_id: UUID, *, outcome: str, note: str = 
     item = _find(unit.session, item_id)
     if item.state == "closed":
         raise Conflict("this item is closed already")
+    if item.kind == ItemKind.SAME_PERSON and outcome not in {*IDENTITY_OUTCOMES}:
+        message = (
+            "first say whether it is the same person, on the item's page or with: followup "
+            "worklist same, or followup worklist two"
+        )
+        raise Conflict(message)
     if note.strip():
         item.note_sealed = sealer_of(unit.session, unit.app, item).seal(
             note.strip(), column=NOTE_COLUMN

@@ -133,10 +133,12 @@ def test_the_summary_in_json_names_lines_and_fields(followup):
     assert answer.json == {
         "rows": 4,
         "enrolled": 0,
+        "updated": 0,
         "already_enrolled": 0,
         "refused": 3,
         "dry_run": False,
         "objections": [],
+        "notes": [],
         "errors": [
             {
                 "line": 3,
@@ -185,7 +187,7 @@ def test_a_patient_with_two_procedures_is_no_duplicate(followup):
 @pytest.mark.parametrize(
     ("cells", "told"),
     [
-        pytest.param({"reference": "OTHER"}, "already enrolled for this procedure", id="procedure"),
+        pytest.param({"reference": "OTHER"}, "this is enrolled already", id="procedure"),
         pytest.param({"nhs_number": nhs_number(9)}, "of another patient", id="reference"),
     ],
 )
@@ -267,11 +269,11 @@ def rival_enrols_before_batch(followup, monkeypatch, *, number, serial):
     """Let somebody else enrol a patient of the file, under another reference, in the middle."""
     batches = []
 
-    def enrol_all(app, requests, *, actor):
+    def enrol_all(app, requests, **given):
         batches.append(requests)
         if len(batches) == number:
             enrolled(followup, serial, reference="RIVAL", procedure_at="2026-10-19T13:30:00Z")
-        return bulk.enrol_all(app, requests, actor=actor)
+        return bulk.enrol_all(app, requests, **given)
 
     monkeypatch.setattr(csv_import, "enrol_all", enrol_all)
 

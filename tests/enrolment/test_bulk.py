@@ -23,7 +23,7 @@ from tests.support.people import PROCEDURE_AT, request
 ACTOR = "cli:test"
 
 # Each row's own, or made with keys of its own: whether it is there is all that can be compared.
-OWN = re.compile(r"id|patient_id|enrolment_id|data_key|.*_sealed|.*_index")
+OWN = re.compile(r"id|patient_id|enrolment_id|data_key|received|.*_sealed|.*_index")
 
 
 def contents(app, model):

@@ -362,7 +362,7 @@ def test_a_death_ends_every_enrolment_of_the_patient(app: AppContext):
     second = enrol_one(app, 1, reference="2", procedure_at=LATER)
     somebody_else = enrol_one(app, 2)
 
-    assert withdraw_enrolment(app, first, reason="died", actor="cli:test", deceased=True) == 20
+    assert withdraw_enrolment(app, first, reason="died", actor="cli:test", deceased=True) == 11
 
     assert set(states(app, second).values()) == {"cancelled"}
     assert set(states(app, somebody_else).values()) == {"planned"}

@@ -333,7 +333,13 @@ def test_after_start_a_new_enrolment_is_written_to_again(app):
     enrol_one(app)
     take(app, "STOP")
     take(app, "START")
-    again = enrol_one(app, reference="SECOND", procedure_at=PROCEDURE_AT + timedelta(minutes=5))
+    again = enrol_one(
+        app,
+        reference="SECOND",
+        protocol="facet-joint-injection",
+        attributes={"sugar_may_rise": False},
+        procedure_at=PROCEDURE_AT + timedelta(minutes=5),
+    )
 
     run_jobs(app)
 

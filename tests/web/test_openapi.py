@@ -73,7 +73,7 @@ def test_the_body_of_an_enrolment_is_described_whole(description):
     schema = body["content"]["application/json"]["schema"]
 
     assert body["required"] is True
-    assert set(schema["properties"]) == set(enrolment())
+    assert set(schema["properties"]) == {*enrolment(), "on_conflict"}
     assert set(schema["properties"]["patient"]["properties"]) == {*enrolment()["patient"], "needs"}
     assert schema["required"] == ["clinic", "protocol", "procedure_at", "patient"]
     assert "$ref" not in str(schema)

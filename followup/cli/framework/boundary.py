@@ -18,7 +18,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from followup.cli.framework.screen import note, say_json
-from followup.domain.errors import AlreadyEnrolled, FollowupError, InvalidInput
+from followup.domain.errors import EnrolmentClash, FollowupError, InvalidInput
 
 EXIT_REFUSED = 1
 EXIT_INTERRUPTED = 130
@@ -78,8 +78,10 @@ def _as_json(error: FollowupError) -> dict[str, object]:
         told["problems"] = [
             {"field": problem.field, "message": problem.message} for problem in error.problems
         ]
-    if isinstance(error, AlreadyEnrolled):
+    if isinstance(error, EnrolmentClash):
         told["enrolment_id"] = str(error.enrolment_id)
+        told["fields"] = list(error.fields)
+        told["on_conflict"] = error.needs
     return told
 
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from followup.domain.on_conflict import OnConflict
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Clinic = Annotated[
     str | None,
@@ -47,6 +49,14 @@ Channels = Annotated[
 Language = Annotated[
     str | None, typer.Option(metavar="TAG", help="Without it, the clinic's first language.")
 ]
+Update = Annotated[
+    bool,
+    typer.Option("--update", help="Apply what differs from an enrolment that is there already."),
+]
+Reopen = Annotated[
+    bool,
+    typer.Option("--reopen", help="The same, and open an enrolment again that was ended."),
+]
 Identifier = Annotated[
     str,
     typer.Argument(
@@ -63,6 +73,15 @@ Until = Annotated[
 
 PROTOCOL_FLAGS = {"allow_extra_args": True, "ignore_unknown_options": True}
 """Lets a protocol's own yes-or-no flags through, to be looked at by `choices.answers`."""
+
+
+def on_conflict(
+    *, update: bool, reopen: bool, otherwise: OnConflict = OnConflict.REFUSE
+) -> OnConflict:
+    """Return what the two options ask for; `otherwise` where neither is given."""
+    if reopen:
+        return OnConflict.REOPEN
+    return OnConflict.UPDATE if update else otherwise
 
 
 def channel_list(text: str | None) -> list[str] | None:

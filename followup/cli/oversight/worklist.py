@@ -20,6 +20,8 @@ from followup.cli.framework.screen import Cell, Column, fields, note, say, say_l
 from followup.cli.framework.timeline_table import step_title
 from followup.context import AppContext
 from followup.domain.errors import Conflict, InvalidInput, NotFound
+from followup.domain.item_outcome import ItemOutcome
+from followup.enrolment.same_person import find_alike, say_same_person, say_two_people
 from followup.messages.view import utc_text
 from followup.patients import records as patients
 from followup.store.encryption.sealing import Sealer
@@ -29,7 +31,7 @@ from followup.store.models.messages import InboundMessage, Message
 from followup.store.models.patients import Patient
 from followup.store.models.worklist import WorklistItem
 from followup.wording.failure_reasons import failure_reason_of
-from followup.wording.formats import day_and_time, small
+from followup.wording.formats import count, day_and_time, small
 from followup.wording.staff import actor_text
 from followup.wording.worklist import assignment_text, item_term, item_to_do, outcome_text
 from followup.worklist import items as tasks
@@ -71,6 +73,8 @@ def show(item: Item) -> None:
         enrolment = session.get(Enrolment, found.enrolment_id) if found.enrolment_id else None
         inbound = session.get(InboundMessage, found.inbound_id) if found.inbound_id else None
         person = patients.read_patient(patient, app.keyring) if patient else None
+        alike = find_alike(session, found)
+        may_be = patients.read_patient(alike, app.keyring) if alike else None
         wrote = _opened(app, inbound, patient) if inbound else None
         respond_by = _local(app, found)
         gathered = [_gathered(message, cause) for message, cause in _others(session, found)]
@@ -86,6 +90,7 @@ def show(item: Item) -> None:
             ("Patient", (person.name or "(no name given)") if person else "(not known)"),
             ("Mobile", (person.mobile or "") if person else ""),
             ("E-mail", (person.email or "") if person else ""),
+            ("May be", (may_be.name or "(no name given)") if may_be else ""),
             ("Enrolment", str(enrolment.id) if enrolment else ""),
             ("Reference", (enrolment.reference or "") if enrolment else ""),
             ("From", wrote.address if wrote else ""),
@@ -118,6 +123,26 @@ def close(
             found = _find(session, item)
         tasks.close_item(app, found.id, outcome=outcome, actor=actor())
     say(f"Item {found.id} is closed: {small(outcome_text(outcome))}.")
+
+
+@group.command(cls=Command)
+def same(item: Item) -> None:
+    """Say that the patient of an item is the one who was there: the follow-up goes on there."""
+    with opened() as app:
+        with app.store.read() as session:
+            found = _find(session, item)
+        say_same_person(app, found.id, actor=actor())
+    say(f"Item {found.id} is closed: {small(outcome_text(ItemOutcome.SAME_PERSON))}.")
+
+
+@group.command(cls=Command)
+def two(item: Item) -> None:
+    """Say that the patient of an item is not the one who was there: the follow-up goes ahead."""
+    with opened() as app:
+        with app.store.read() as session:
+            found = _find(session, item)
+        to_come = say_two_people(app, found.id, actor=actor())
+    say(f"Item {found.id} is closed; {count(to_come, 'message')} to come.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,21 +20,25 @@ from followup.cli.framework.options import (
     Diabetic,
     Language,
     Protocol,
+    Reopen,
     Steroid,
+    Update,
     channel_list,
+    on_conflict,
 )
 from followup.cli.framework.screen import note, say, say_json
 from followup.cli.framework.timeline_table import print_timeline, summary
 from followup.context import AppContext
 from followup.domain.errors import InvalidInput
 from followup.enrolment.enrol import Enrolled, EnrolmentRequest
-from followup.enrolment.enrol import enrol as enrol_patient
+from followup.enrolment.enrol_or_update import enrol_or_update
 from followup.enrolment.objections import objection_json
 from followup.enrolment.queries import find_enrolment, messages_of
-from followup.intake.json_shapes import read_enrolment
+from followup.intake.json_shapes import read_enrolment, read_shape, to_request
 from followup.intake.local_times import parse_day, parse_time
 from followup.messages.view import MessageView, message_views
 from followup.store.models.enrolments import Enrolment
+from followup.wording.enrolments import HELD
 from followup.wording.objections import objection_text
 
 LONGEST_JSON = 1_000_000
@@ -77,9 +81,12 @@ def enrol(
         str | None,
         typer.Option(
             metavar="TEXT",
-            help="Yours for this procedure: given again, it returns the same enrolment.",
+            help="Yours for this procedure: given again with the same content, it returns the "
+            "same enrolment.",
         ),
     ] = None,
+    update: Update = False,
+    reopen: Reopen = False,
     clinic: Clinic = None,
     protocol: Protocol = None,
 ) -> None:
@@ -88,7 +95,7 @@ def enrol(
     Options end up in the history of your shell, and can be seen by other accounts while the command
     runs: for real patients, use --json with a file or standard input. It holds {"clinic",
     "protocol", "reference", "procedure_at", "attributes", "patient": {"name", "nhs_number",
-    "date_of_birth", "mobile", "email", "language"}, "channels"}.
+    "date_of_birth", "mobile", "email", "language"}, "channels", "on_conflict"}.
     """
     given: dict[str, Any] = {
         "clinic": clinic,
@@ -117,7 +124,8 @@ def enrol(
             )
             try:
                 request = _from_options(app, {**given, "protocol": course.key}, patient)
-                _show(app, enrol_patient(app, request, actor=actor()))
+                wanted = on_conflict(update=update, reopen=reopen)
+                _show(app, enrol_or_update(app, request, actor=actor(), on_conflict=wanted))
             except InvalidInput as error:
                 raise in_options(error, course) from None
         return
@@ -125,13 +133,20 @@ def enrol(
         raise WrongUse("--json brings the whole enrolment: leave the other options out")
     document = _read_json(json_file)
     with opened() as app:
-        enrolled = enrol_patient(app, read_enrolment(app, document), actor=actor())
+        shape = read_shape(document)
+        wanted = on_conflict(update=update, reopen=reopen, otherwise=shape.on_conflict)
+        request = to_request(app, shape)
+        enrolled = enrol_or_update(app, request, actor=actor(), on_conflict=wanted)
         enrolment, messages = _messages(app, enrolled)
     objection, zone = enrolled.objection, ZoneInfo(enrolment.zone)
     say_json(
         {
             "enrolment_id": str(enrolled.enrolment_id),
             "created": enrolled.created,
+            "updated": list(enrolled.updated),
+            "reopened": enrolled.reopened,
+            "held": HELD if enrolled.held else None,
+            "joined": [each.as_json() for each in enrolled.joined],
             "objection": objection_json(objection, zone) if objection else None,
             "messages": [message.as_json() for message in messages],
         }
@@ -193,10 +208,21 @@ def _show(app: AppContext, enrolled: Enrolled) -> None:
     enrolment, messages = _messages(app, enrolled)
     if enrolled.created:
         say(f"Enrolled as {enrolled.enrolment_id}: {summary(messages)}.")
+    elif enrolled.changed:
+        say(f"{_changes(enrolled)} {enrolled.enrolment_id}: {summary(messages)}.")
     else:
         say(f"Enrolled already, as {enrolled.enrolment_id}: nothing was changed.")
+    for told in enrolled.notes:
+        say(told)
     if enrolled.objection is not None:
         say(objection_text(enrolled.objection, ZoneInfo(enrolment.zone)))
     say()
     print_timeline(messages, with_state=not enrolled.created)
     note(f"See it again with: followup timeline {enrolled.enrolment_id}")
+
+
+def _changes(enrolled: Enrolled) -> str:
+    names = ", ".join(name.rpartition(".")[2] for name in enrolled.updated)
+    if not enrolled.reopened:
+        return f"Updated {names} of enrolment"
+    return f"Opened again, and updated {names} of, enrolment" if names else "Opened again"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any, BinaryIO
 
@@ -13,7 +13,7 @@ import typer
 from followup.cli.framework.boundary import EXIT_REFUSED, WrongUse
 from followup.cli.framework.choices import clinic_key, protocol_key
 from followup.cli.framework.opening import actor, opened
-from followup.cli.framework.options import AsJson, Clinic, Protocol
+from followup.cli.framework.options import AsJson, Clinic, Protocol, Reopen, Update, on_conflict
 from followup.cli.framework.screen import console, note, say, say_json
 from followup.context import AppContext
 from followup.domain.errors import InvalidInput
@@ -37,6 +37,8 @@ def import_patients(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Look at every row, and enrol nobody.")
     ] = False,
+    update: Update = False,
+    reopen: Reopen = False,
     clinic: Clinic = None,
     protocol: Protocol = None,
     as_json: AsJson = False,
@@ -49,12 +51,18 @@ def import_patients(
     the protocol, such as diabetic and steroid, answered yes or no. An empty cell is absent.
 
     Every row is looked at before the first is written; complaints name the line. Safe to run twice:
-    a reference that is there already is left as it is, and so is a patient with the same procedure.
-    Ends with 1 where a row was refused. A file of more than 200 patients is written in steps:
-    should the machine die in between, run it again.
+    who is enrolled already, with the same content, is left as is. A row that differs from its
+    enrolment is refused, with the names of what differs; --update applies it. Ends with 1 where a
+    row was refused. A file of more than 200 patients is written in steps: should the machine die
+    in between, run it again.
     """
     with _opened_file(file) as source, opened() as app:
-        job = CsvImport(app, source, _defaults(app, clinic=clinic, protocol=protocol))
+        job = CsvImport(
+            app,
+            source,
+            _defaults(app, clinic=clinic, protocol=protocol),
+            on_conflict=on_conflict(update=update, reopen=reopen),
+        )
         with _progress("Checking", _size(source)) as advance:
             tally = job.examine(advance)
         if tally.rows == 0:
@@ -130,6 +138,7 @@ def _as_json(tally: ImportTally, *, dry_run: bool, stopped: bool) -> dict[str, A
     told: dict[str, Any] = {
         "rows": tally.rows,
         "enrolled": tally.enrolled,
+        "updated": tally.updated,
         "already_enrolled": tally.already,
         "refused": tally.refused,
         "dry_run": dry_run,
@@ -141,6 +150,7 @@ def _as_json(tally: ImportTally, *, dry_run: bool, stopped: bool) -> dict[str, A
             {"line": line, **objection_json(*found)}
             for line, found in sorted(tally.objections.items())
         ],
+        "notes": [{"line": line, "message": told} for line, told in _notes(tally)],
     }
     if stopped:
         told["error"] = "nothing was written, because rows were refused"
@@ -160,18 +170,25 @@ def _show(tally: ImportTally, *, dry_run: bool, stopped: bool) -> None:
             f"{nobody} enrolled. --partial enrols the others."
         )
     elif dry_run:
+        figures = f"{tally.to_update} would be updated, {figures}" if tally.to_update else figures
         say(f"{count(tally.new, 'patient')} would be enrolled; {figures}. Nothing was written.")
     else:
+        figures = f"{tally.updated} updated, {figures}" if tally.updated else figures
         say(f"{count(tally.enrolled, 'patient')} enrolled; {figures}.")
     if not stopped or dry_run:
-        _show_objections(tally)
+        told = [(line, objection_text(*found)) for line, found in tally.objections.items()]
+        _show_lines([*told, *_notes(tally)])
 
 
-def _show_objections(tally: ImportTally) -> None:
-    for line, found in sorted(tally.objections.items())[:MOST_COMPLAINTS]:
-        say(f"line {line}: {objection_text(*found)}")
-    if len(tally.objections) > MOST_COMPLAINTS:
-        say(f"... and {len(tally.objections) - MOST_COMPLAINTS} more; --json lists all.")
+def _show_lines(told: Sequence[tuple[int, str]]) -> None:
+    for line, sentence in sorted(told)[:MOST_COMPLAINTS]:
+        say(f"line {line}: {sentence}")
+    if len(told) > MOST_COMPLAINTS:
+        say(f"... and {len(told) - MOST_COMPLAINTS} more; --json lists all.")
+
+
+def _notes(tally: ImportTally) -> list[tuple[int, str]]:
+    return [(line, told) for line, notes in sorted(tally.notes.items()) for told in notes]
 
 
 def _count(count: int, one: str, many: str) -> str:

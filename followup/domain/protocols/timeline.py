@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -19,6 +19,8 @@ class Fate(StrEnum):
     PLANNED = "planned"
     PAST = "already-past"
     """Its window was over when the patient was enrolled."""
+    NEWER_PROCEDURE = "newer-procedure"
+    """The patient has another procedure before it, whose follow-up takes over."""
     NO_ROOM = "no-sending-hour"
     """Its window holds no hour in which messages may be sent."""
 
@@ -71,6 +73,20 @@ def plan_timeline(
         for occurrence in range(1, len(step.occurrences) + 1)
     ]
     return tuple(sorted(messages, key=lambda message: message.due_at))
+
+
+def end_timeline(
+    timeline: tuple[PlannedMessage, ...], until: datetime | None
+) -> tuple[PlannedMessage, ...]:
+    """Return a timeline of which nothing is sent from `until` on; None is no end."""
+    if until is None:
+        return timeline
+    return tuple(
+        replace(message, fate=Fate.NEWER_PROCEDURE)
+        if message.fate is Fate.PLANNED and message.due_at >= until
+        else message
+        for message in timeline
+    )
 
 
 def next_sending_moment(at: datetime, *, hours: SendingHours, zone: ZoneInfo) -> datetime:

@@ -59,6 +59,9 @@ class Enrolment(Base):
     zone: Mapped[str] = mapped_column(String(64))
     attributes: Mapped[dict[str, Any]]
     channels: Mapped[list[str]]
+    # What the sender said last, field by field, as keyed hashes (`followup.enrolment.received`);
+    # null of one that was enrolled before these were kept.
+    received: Mapped[dict[str, Any] | None]
     state: Mapped[str] = mapped_column(String(12))
     generation: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime]

@@ -7,8 +7,11 @@ from uuid import UUID
 
 from sqlalchemy import (
     ForeignKey,
+    Index,
+    SmallInteger,
     String,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -19,13 +22,27 @@ class Patient(Base):
     """One person at one clinic. Without its data key (erasure) the sealed columns are noise."""
 
     __tablename__ = "patients"
-    __table_args__ = (UniqueConstraint("clinic", "identity_index"),)
+    __table_args__ = (
+        UniqueConstraint("clinic", "identity_index"),
+        Index(
+            "ix_patients_to_index",
+            "id",
+            sqlite_where=text("indexed_by = 0"),
+            postgresql_where=text("indexed_by = 0"),
+        ),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     clinic: Mapped[str] = mapped_column(String(80))
     data_key: Mapped[bytes | None]
     master_key_id: Mapped[str | None] = mapped_column(String(16))
     identity_index: Mapped[bytes | None]
+    # Name and date of birth, and date of birth and mobile: by the one a patient is found without
+    # the NHS number, by the other people whose names are nearly alike (`followup.patients.match`).
+    person_index: Mapped[bytes | None] = mapped_column(index=True)
+    likeness_index: Mapped[bytes | None] = mapped_column(index=True)
+    # By which way to write names the indexes were made; 0 is the first one.
+    indexed_by: Mapped[int] = mapped_column(SmallInteger, default=0, server_default=text("0"))
     nhs_number_index: Mapped[bytes | None] = mapped_column(index=True)
     surname_index: Mapped[bytes | None] = mapped_column(index=True)
     mobile_index: Mapped[bytes | None] = mapped_column(index=True)
@@ -50,6 +67,9 @@ class Patient(Base):
     created_at: Mapped[datetime]
     deceased_at: Mapped[datetime | None]
     erased_at: Mapped[datetime | None]
+    # Who this patient turned out to be: found by these indexes, that one is meant.
+    # (No foreign key: SQLite can't add one without making the table anew.)
+    merged_into: Mapped[UUID | None]
 
 
 class Objection(Base):

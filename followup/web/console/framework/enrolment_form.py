@@ -100,6 +100,7 @@ class Reading:
             person=person,
             channels=channels,
             number=(self.by_text(person.mobile) or TYPED_TWICE) if person.mobile else None,
+            assumed=frozenset() if self.form.text("language") else frozenset({"patient.language"}),
         )
 
     def _wrong(self, name: str, told: str) -> None:

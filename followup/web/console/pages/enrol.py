@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -12,15 +12,23 @@ from starlette.responses import Response
 from followup.content.languages import staff_name
 from followup.domain.contact import parse_mobile, parse_nhs_number
 from followup.domain.enrolment_objection import EnrolmentObjection
-from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput, NotFound, Problem
+from followup.domain.errors import (
+    AlreadyEnrolled,
+    Conflict,
+    EnrolmentClash,
+    InvalidInput,
+    NotFound,
+    Problem,
+)
+from followup.domain.on_conflict import OnConflict
 from followup.enrolment.enrol import (
     CheckedEnrolment,
     EnrolmentRequest,
     Foreseen,
     check_request,
     dry_run,
-    enrol,
 )
+from followup.enrolment.enrol_or_update import enrol_or_update
 from followup.enrolment.language_note import language_note
 from followup.enrolment.preview import preview_enrolment
 from followup.intake.feed.drafts import complete_draft
@@ -42,6 +50,7 @@ from followup.web.console.framework.enrolment_form import (
     attribute_field,
     fields_of_check,
     problems_on,
+    sentence,
     step_of,
 )
 from followup.web.console.framework.forms import Form
@@ -49,6 +58,7 @@ from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import CHANGE_PATIENTS, Pages
 from followup.web.console.pages.number_verification import before_test, by_text, send, wants_test
 from followup.web.console.pages.patient import record_look
+from followup.wording.enrolments import clash_term
 from followup.wording.objections import objection_text
 
 DRAFT_KIND = "enrolment"
@@ -122,15 +132,19 @@ def confirm(here: Here) -> Response:
     request = _reading(here, Form(values=draft.answers), draft).request()
     if request is None:
         return here.go(f"/enrol/{draft.id}/check")
+    asked = here.form.text("on_conflict")
+    wanted = OnConflict(asked) if asked in set(OnConflict) else OnConflict.REFUSE
     try:
-        made = enrol(here.app, request, actor=here.member.actor).enrolment_id
+        made = enrol_or_update(
+            here.app, request, actor=here.member.actor, on_conflict=wanted
+        ).enrolment_id
     except AlreadyEnrolled as error:
         made = error.enrolment_id
     except InvalidInput as error:
         problems = tuple(map(fields_of_check, error.problems))
         return _check_page(here, draft, problems=problems)
     except Conflict as error:
-        return _check_page(here, draft, problems=(Problem("preferences", f"{error}"),))
+        return _check_page(here, draft, problems=_told_of(error, "preferences"))
     for feed_draft in draft.answers.get(FEED_DRAFT, ()):
         complete_draft(here.app, UUID(feed_draft), made, actor=here.member.actor)
     close_draft(here.app, draft, enrolment_id=made)
@@ -208,8 +222,10 @@ def _check_page(here: Here, draft: Draft, *, problems: Sequence[Problem] = ()) -
     if checked is None:
         form = form.refused(*found)
         return _draft_page(here, draft, step_of(found[0].field), form=form)
-    clash, objection, told = _foreseen(here, checked)
-    linked = tuple(Problem("answers", problem.message) for problem in (*problems, *told))
+    forecast = _foreseen(here, checked)
+    objection = forecast.objection
+    told = [problem.message for problem in (*problems, *forecast.problems)]
+    linked = tuple(Problem("answers", each) for each in dict.fromkeys(told))
     return here.page(
         "enrol/check.html",
         form=form.refused(*linked),
@@ -217,8 +233,11 @@ def _check_page(here: Here, draft: Draft, *, problems: Sequence[Problem] = ()) -
         checked=checked,
         person=request.person,
         number=request.number,
-        clash=clash,
+        clash=forecast.there,
+        differs=forecast.differs,
+        differs_words=clash_term(forecast.differs) if forecast.differs else None,
         objection=objection_text(objection, checked.clinic.zone) if objection else None,
+        notes=forecast.notes,
         views=preview_enrolment(here.app, checked),
         language=staff_name(request.person.language),
         language_note=language_note(
@@ -242,21 +261,41 @@ def _checked(
         return None, [fields_of_check(problem) for problem in error.problems]
 
 
-def _foreseen(
-    here: Here, checked: CheckedEnrolment
-) -> tuple[Enrolment | None, EnrolmentObjection | None, list[Problem]]:
-    """Return the enrolment that is there already, the objection in force, and what forbids it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Forecast:
+    """What would come of enrolling: who is `there` already, as it was entered, or `differs`."""
+
+    there: Enrolment | None = None
+    differs: EnrolmentClash | None = None
+    objection: EnrolmentObjection | None = None
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def _foreseen(here: Here, checked: CheckedEnrolment) -> _Forecast:
     try:
         with here.app.store.read() as session:
             foreseen = dry_run(session, here.app, checked)
     except AlreadyEnrolled as error:
         foreseen = Foreseen(enrolment_id=error.enrolment_id, objection=error.objection)
+    except EnrolmentClash as error:
+        with here.app.store.read() as session:
+            there = session.get(Enrolment, error.enrolment_id)
+        return _Forecast(there=there, differs=error, problems=_told_of(error, "answers"))
     except Conflict as error:
-        return None, None, [Problem("answers", str(error))]
+        return _Forecast(problems=_told_of(error, "answers"))
     if foreseen.enrolment_id is None:
-        return None, foreseen.objection, []
+        return _Forecast(objection=foreseen.objection, notes=foreseen.notes)
     with here.app.store.read() as session:
-        return session.get(Enrolment, foreseen.enrolment_id), foreseen.objection, []
+        there = session.get(Enrolment, foreseen.enrolment_id)
+    return _Forecast(there=there, objection=foreseen.objection)
+
+
+def _told_of(error: Conflict, field: str) -> tuple[Problem, ...]:
+    """Return a conflict as a problem, unless the page offers to apply what was entered."""
+    if isinstance(error, EnrolmentClash) and clash_term(error):
+        return ()
+    return (Problem(field, sentence(str(error))),)
 
 
 def _done(here: Here, enrolment_id: object) -> Response:

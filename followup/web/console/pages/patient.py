@@ -31,7 +31,7 @@ from followup.wording.calls import call_text
 from followup.wording.channels import ADDRESS_NAMES, covered_text
 from followup.wording.formats import moment
 from followup.wording.objections import objection_text
-from followup.wording.patients import PATIENT_FIELDS
+from followup.wording.patients import field_text
 
 DONE_NOTICES = {
     "enrolled": "The patient is enrolled. Below is what they will get.",
@@ -209,8 +209,8 @@ def _about(event: AuditEvent, here: Here) -> str:
         case "enrolment.rescheduled" if detail["from"] != detail["to"]:
             at = datetime.fromisoformat(detail["to"])
             about = f"procedure on {moment(at, here.zone_of(event.clinic))}"
-        case "patient.changed":
-            about = ", ".join(PATIENT_FIELDS.get(each, each) for each in detail.get("fields", ()))
+        case "patient.changed" | "enrolment.corrected":
+            about = ", ".join(map(field_text, detail.get("fields", ())))
         case "patient.address-unusable":
             about = ADDRESS_NAMES[ChannelKind(detail["channel"])]
         case "objection.lodged" | "objection.lifted":

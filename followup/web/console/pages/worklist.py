@@ -12,11 +12,12 @@ from starlette.responses import Response
 from followup.casework.resend import Resend, check_resend
 from followup.delivery.returned_mail_ledger import count_waiting
 from followup.domain.channel import ChannelKind
-from followup.domain.contact import mask_email, mask_mobile
+from followup.domain.contact import mask_email, mask_mobile, mask_nhs_number
 from followup.domain.errors import Conflict, NotFound
+from followup.enrolment.same_person import find_alike
 from followup.intake.feed.drafts import draft_tally
 from followup.patients.history import calls_of
-from followup.patients.records import Person
+from followup.patients.records import Person, read_patient
 from followup.store.audit_log import AuditEntry
 from followup.store.encryption.columns import CALL_NOTE_COLUMN
 from followup.store.models.patients import Patient
@@ -35,6 +36,8 @@ DONE_NOTICES = {
     "late": "The contact details were changed. It is too late to send this message: phone the "
     "patient and tell them what it says.",
     "unchanged": "The contact details were right already.",
+    "same": "The follow-up goes on under the record that was there.",
+    "two": "They are two people. The new follow-up goes ahead.",
     "mailed": "The message goes out by e-mail.",
 }
 VIEWS: Mapping[WorklistItemView, str] = {
@@ -106,6 +109,7 @@ def _page(here: Here, matter: Matter, *, revealed: bool = False) -> Response:
         calls = calls_of(session, matter.patient.id) if matter.patient else []
         note = _note(session, here, matter.item)
         by_mail = _by_mail(session, here, matter)
+        alike = find_alike(session, matter.item)
     about = [one for one in calls if one.item_id == matter.item.id]
     return here.page(
         "attention/item.html",
@@ -116,11 +120,24 @@ def _page(here: Here, matter: Matter, *, revealed: bool = False) -> Response:
         calls=[(one, _call_note(here, matter.patient, one.note_sealed)) for one in about],
         note=note,
         by_mail=by_mail,
+        records=_records(here, matter, alike),
         clinic=here.app.catalogue.clinics.get(matter.item.clinic),
         zone=here.zone_of(matter.item.clinic),
         done=DONE_NOTICES.get(here.query("done")),
         may_change=here.member.may(CHANGE_PATIENTS) and matter.item.state != "closed",
     )
+
+
+def _records(here: Here, matter: Matter, alike: Patient | None) -> list[dict[str, object]]:
+    """Return the two records that may be one person's, the new one first."""
+    listed = [("New record", matter.patient), ("Record that was there", alike)]
+    found = []
+    for title, patient in listed if alike else ():
+        person = read_patient(patient, here.app.keyring) if patient else None
+        if patient is not None and person is not None:
+            number = mask_nhs_number(person.nhs_number) if person.nhs_number else None
+            found.append({"title": title, "id": patient.id, "person": person, "nhs_number": number})
+    return found
 
 
 def _by_mail(session: Session, here: Here, matter: Matter) -> Resend | None:

@@ -10,6 +10,7 @@ from followup.domain.call_outcome import CallOutcome
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import InvalidInput, NotFound, Problem
 from followup.domain.number_confirmation import TYPED_TWICE
+from followup.enrolment.same_person import say_same_person, say_two_people
 from followup.store.models.worklist import WorklistItem
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import CHANGE_PATIENTS, Pages
@@ -119,6 +120,20 @@ def mail(here: Here) -> Response:
     item = find(here).item
     attending.resend_by_email(here.app, item.id, actor=here.member.actor)
     return here.go(_after(item, "mailed", closed=True))
+
+
+@pages.post("/attention/{item}/same", may=CHANGE_PATIENTS)
+def same(here: Here) -> Response:
+    item = find(here).item
+    say_same_person(here.app, item.id, actor=here.member.actor)
+    return here.go(_after(item, "same", closed=True))
+
+
+@pages.post("/attention/{item}/two", may=CHANGE_PATIENTS)
+def two(here: Here) -> Response:
+    item = find(here).item
+    say_two_people(here.app, item.id, actor=here.member.actor)
+    return here.go(_after(item, "two", closed=True))
 
 
 @pages.get("/attention/{item}/done", may=CHANGE_PATIENTS)

@@ -20,7 +20,7 @@ from followup.wording.audit_verbs import AUDIT_VERBS, ITEM_OPENED, MESSAGE_VERBS
 from followup.wording.channels import ADDRESS_NAMES, covered_text
 from followup.wording.failure_reasons import failure_reason_of
 from followup.wording.formats import capital, moment, small, span
-from followup.wording.patients import PATIENT_FIELDS, confirmed_text
+from followup.wording.patients import confirmed_text, field_text
 from followup.wording.staff import actor_text
 from followup.wording.worklist import outcome_text
 
@@ -114,7 +114,7 @@ class _Writer:
     ) -> Mapping[str, Callable[[], str]]:
         here = self._here
         return {
-            "fields": lambda: ", ".join(PATIENT_FIELDS.get(f, f) for f in detail.get("fields", ())),
+            "fields": lambda: ", ".join(map(field_text, detail.get("fields", ()))),
             "protocol": lambda: here.protocol_name(detail.get("protocol")),
             "to": lambda: _moment(here, event, detail.get("to")),
             "covered": lambda: covered_text(detail.get("channel")),

@@ -9,11 +9,13 @@ from sqlalchemy import func, select
 
 from followup.consent.objections import lodge_objection
 from followup.domain.roles import Role
+from followup.enrolment.withdraw import withdraw_enrolment
 from followup.patients.records import read_patient
 from followup.store.models.audit import AuditEvent
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
+from followup.store.models.worklist import WorklistItem
 from tests.support.apps import enrol_one, rows
 from tests.support.people import nhs_number
 
@@ -288,3 +290,115 @@ def test_one_who_wants_no_messages_is_told_of_before_and_after_enrolling(sqlite_
     assert f"The patient is enrolled. {told}" in done.text
     assert "Below is what they will get" not in done.text
     assert "Enrolled after asking us to stop" in done.text
+
+
+# ---------------------------------------------------------- enrolled already, and different
+
+
+def entered(visitor, **changes):
+    return visitor.post("/enrol/quick", {**EVERYTHING, **changes})
+
+
+def pressed(visitor, page, on_conflict):
+    return visitor.post(page.path, {"on_conflict": on_conflict})
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"attribute-diabetic": "no"}, "Different are: the answer on diabetic."),
+        (
+            {"mobile": "07700 900555", "mobile_again": "07700 900555"},
+            "Different are: mobile number.",
+        ),
+        ({"name": "Ada Larking"}, "Different are: name."),
+    ],
+    ids=["answer", "mobile", "name"],
+)
+def test_what_differs_from_an_enrolment_is_named_and_applied_by_choice(
+    sqlite_app, admin, changes, named
+):
+    submit(admin, entered(admin))
+    before = len(rows(sqlite_app, Message))
+
+    page = entered(admin, **changes)
+
+    assert "Enrolled already, with other answers" in page.text
+    assert named in page.text
+    assert "Enrol the patient" not in page.text
+    assert submit_plainly(admin, page).path == page.path
+    assert len(rows(sqlite_app, Message)) == before
+
+    assert pressed(admin, page, "update").path.startswith("/patients/")
+    assert len(rows(sqlite_app, Enrolment)) == 1
+    assert "enrolment.corrected" in {event.action for event in rows(sqlite_app, AuditEvent)}
+
+
+def submit_plainly(visitor, page):
+    return visitor.post(page.path, {})
+
+
+def test_another_time_that_day_is_moved_by_choice(sqlite_app, admin):
+    submit(admin, entered(admin, at="09:00"))
+
+    page = entered(admin, at="09:40", reference="H 124")
+    moved = pressed(admin, page, "update")
+
+    assert "Enrolled for another time that day" in page.text
+    assert "Move it to this time" in page.text
+    assert moved.path.startswith("/patients/")
+    (enrolment,) = rows(sqlite_app, Enrolment)
+    assert enrolment.procedure_at.isoformat() == "2026-10-19T08:40:00+00:00"
+
+
+def test_a_follow_up_that_was_ended_is_started_again_by_choice(sqlite_app, admin):
+    submit(admin, entered(admin, reference="R-1"))
+    (enrolment,) = rows(sqlite_app, Enrolment)
+    withdraw_enrolment(sqlite_app, enrolment.id, reason="wrong list", actor="web:b")
+
+    page = entered(admin, reference="R-1")
+    opened = pressed(admin, page, "reopen")
+
+    assert "This follow-up was ended" in page.text
+    assert opened.path.startswith("/patients/")
+    (enrolment,) = rows(sqlite_app, Enrolment)
+    assert enrolment.state == "active"
+
+
+def test_an_older_follow_up_that_ends_is_said_before_the_patient_is_enrolled(sqlite_app, admin):
+    submit(admin, entered(admin, at="09:00", on="15", reference="R-1"))
+
+    page = entered(admin, reference="R-2")
+    patient = submit(admin, page)
+
+    assert "The follow-up after the procedure of Thu 15 Oct 2026, 9am goes over" in page.text
+    assert "Goes over into the newer follow-up" in patient.text
+    assert "the follow-up of a newer procedure takes over" in patient.text.lower()
+
+
+@pytest.mark.parametrize(
+    ("button", "told"),
+    [("same", "goes on under the record that was there"), ("two", "They are two people")],
+)
+def test_whether_it_is_the_same_person_is_settled_in_needs_attention(
+    sqlite_app, admin, button, told
+):
+    bare = {"nhs_number": "", "reference": ""}
+    submit(admin, entered(admin, **bare, at="09:00", on="15", name="Siân Larkin"))
+    page = entered(admin, **bare, name="Sian Larkin")
+    assert "This may be a patient who is known here under other details" in page.text
+    submit(admin, page)
+    (item,) = rows(sqlite_app, WorklistItem)
+
+    shown = admin.get(f"/attention/{item.id}")
+    settled = admin.post(f"/attention/{item.id}/{button}")
+
+    assert "Is this the same person?" in shown.text
+    assert "Siân Larkin" in shown.text
+    assert "Sian Larkin" in shown.text
+    assert "Close" not in shown.links()
+    assert told in settled.text
+    record = admin.get(f"/patients/{item.patient_id}")
+    assert ("This is the same person as in another record" in record.text) is (button == "same")
+    (item,) = rows(sqlite_app, WorklistItem)
+    assert item.state == "closed"

@@ -1,0 +1,72 @@
+"""Identity of a person by name: what is one name however it is written, and what is nearly one.
+
+Theatre lists, booking systems and people at a desk write one name in several ways. What only looks
+different is folded; what is nearly alike is for a person to judge.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+APOSTROPHES = re.compile(
+    "[\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}"
+    "\N{SINGLE HIGH-REVERSED-9 QUOTATION MARK}\N{MODIFIER LETTER APOSTROPHE}"
+    "\N{MODIFIER LETTER TURNED COMMA}\N{MODIFIER LETTER REVERSED COMMA}"
+    "\N{MODIFIER LETTER PRIME}\N{PRIME}\N{ACUTE ACCENT}\N{GRAVE ACCENT}"
+    "\N{ARMENIAN APOSTROPHE}\N{LATIN SMALL LETTER SALTILLO}\N{FULLWIDTH APOSTROPHE}]"
+)
+DASHES = re.compile("[\N{HYPHEN}-\N{HORIZONTAL BAR}\N{MINUS SIGN}]")
+# Letters that have no accent to take off and are written without their stroke all the same.
+STROKES = str.maketrans(
+    {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "\N{LATIN SMALL LETTER DOTLESS I}": "i", "æ": "ae"}
+)
+
+
+def fold_name(name: str) -> str:
+    """Return a name as it is compared: equal for all ways to write one name.
+
+    That is without regard to case, composed or decomposed accents, forms of the apostrophe and the
+    hyphen, spaces, and the order where a comma follows the surname ("O'NEILL, SIÂN").
+    """
+    # Before compatibility forms: of an acute accent by itself they make a space with an accent.
+    plain = DASHES.sub("-", APOSTROPHES.sub("'", name))
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", plain).casefold())
+    plain = "".join(letter for letter in plain if unicodedata.category(letter) != "Cf")
+    surname, comma, given = plain.partition(",")
+    if comma and surname.strip() and given.strip() and "," not in given:
+        plain = f"{given} {surname}"
+    return " ".join(re.sub(r"\s*(['-])\s*", r"\1", plain).split())
+
+
+def names_alike(one: str, other: str) -> bool:
+    """Say whether two names that are not the same may be one person's.
+
+    Accents, apostrophes or hyphens left out, the surname first without a comma, a middle name left
+    out, or one letter off.
+    """
+    first, second = _words(one), _words(other)
+    few, many = sorted((set(first), set(second)), key=len)
+    if len(few) > 1 and few <= many:
+        return True
+    return any(
+        _is_one_letter_off("".join(left), "".join(right))
+        for left, right in ((first, second), (sorted(first), sorted(second)))
+    )
+
+
+def _words(name: str) -> list[str]:
+    apart = unicodedata.normalize("NFKD", fold_name(name))
+    bare = "".join(letter for letter in apart if not unicodedata.combining(letter))
+    return re.sub("[^\\w ]", "", bare.replace("-", " ")).translate(STROKES).split()
+
+
+def _is_one_letter_off(one: str, other: str) -> bool:
+    """Say whether at most one letter is changed, added, left out, or swapped with its neighbour."""
+    same = next(
+        (place for place, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]),
+        min(len(one), len(other)),
+    )
+    left, right = one[same:], other[same:]
+    swapped = left[:2] == right[1::-1] and left[2:] == right[2:]
+    return swapped or left[1:] == right[1:] or left[1:] == right or left == right[1:]

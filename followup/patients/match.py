@@ -1,0 +1,181 @@
+"""Matching of people: which patient somebody is, or may be, however their name was written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import ColumnElement, or_, select, text
+from sqlalchemy.orm import Session
+
+from followup.domain.errors import Conflict
+from followup.domain.identity import fold_name, names_alike
+from followup.patients.records import (
+    Person,
+    identity_keys,
+    likeness_key,
+    name_key,
+    read_patient,
+)
+from followup.store.encryption.sealing import BlindIndexes, Keyring
+from followup.store.models.patients import Patient
+
+PatientKey = tuple[str, str, str | bytes]
+"""A kind of key, a clinic, and a reference or a blind index."""
+
+IDENTITY, NUMBER, PERSON, LIKENESS = "identity", "nhs number", "person", "likeness"
+COLUMNS = {
+    IDENTITY: Patient.identity_index,
+    NUMBER: Patient.nhs_number_index,
+    PERSON: Patient.person_index,
+    LIKENESS: Patient.likeness_index,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Which patient somebody is; or, if none, which they are `alike`: a person must judge that.
+
+    `person` is who was given; of one who is found under details that a person has judged to be
+    theirs, without those details, so that they don't take the place of the right ones.
+    """
+
+    person: Person
+    patient: Patient | None = None
+    alike: Patient | None = None
+
+
+def keys_of(indexes: BlindIndexes, person: Person, *, clinic: str) -> frozenset[PatientKey]:
+    """Return by what somebody may be known at a clinic."""
+    values: dict[str, list[str | None]] = {
+        IDENTITY: [*identity_keys(person)],
+        NUMBER: [person.nhs_number],
+        PERSON: [name_key(person)],
+        LIKENESS: [likeness_key(person)],
+    }
+    return frozenset(
+        (kind, clinic, indexes.of(kind, value))
+        for kind, found in values.items()
+        for value in found
+        if value is not None
+    )
+
+
+def have_keys(
+    keys: Iterable[PatientKey], kinds: Sequence[str] = tuple(COLUMNS)
+) -> ColumnElement[bool]:
+    """Return the condition that a patient, of whichever clinic, is known by one of these keys."""
+    listed = list(keys)
+    return or_(
+        *(COLUMNS[kind].in_([value for of, _, value in listed if of == kind]) for kind in kinds)
+    )
+
+
+def lock_people(
+    session: Session, indexes: BlindIndexes, people: Iterable[tuple[str, Person]]
+) -> None:
+    """Let nobody else look for these people, each with their clinic, until this transaction ends.
+
+    Else two who enrol one new person at the same moment would each find nobody. SQLite has one
+    writer at a time anyway.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        return
+    keys = {
+        int.from_bytes(value[:8], signed=True)
+        for clinic, person in people
+        for _, _, value in keys_of(indexes, person, clinic=clinic)
+        if isinstance(value, bytes)
+    }
+    # In one order, so that no two wait for each other.
+    session.execute(_LOCK, {"keys": sorted(keys)})
+
+
+_LOCK = text(
+    "SELECT pg_advisory_xact_lock(key) FROM"
+    " (SELECT key FROM unnest(CAST(:keys AS bigint[])) AS key ORDER BY key) AS keys"
+)
+
+
+def match_person(session: Session, keyring: Keyring, person: Person, *, clinic: str) -> Match:
+    """Return which patient of the clinic a person is, or is nearly alike.
+
+    By NHS number; else by name and date of birth, where the one or the other has no number. Raises
+    `Conflict` where a number belongs to somebody quite different, or two patients are meant.
+    """
+    keys = keys_of(keyring.indexes, person, clinic=clinic)
+    by_kind = {kind: {value for of, _, value in keys if of == kind} for kind in COLUMNS}
+    found = session.scalars(
+        select(Patient).where(Patient.clinic == clinic, have_keys(keys)).order_by(Patient.id)
+    ).all()
+    numbered = [one for one in found if one.nhs_number_index in by_kind[NUMBER]]
+    named = [
+        one
+        for one in found
+        if one.person_index in by_kind[PERSON] or one.identity_index in by_kind[IDENTITY]
+    ]
+    near = [one for one in found if one.likeness_index in by_kind[LIKENESS]]
+    if numbered:
+        _must_be_plausible(read_patient(numbered[0], keyring), person)
+        return _match(session, person, numbered[0])
+    return _by_name(session, person, named) or _nearly(session, keyring, person, near)
+
+
+def _by_name(session: Session, person: Person, named: Sequence[Patient]) -> Match | None:
+    free = [one for one in named if one.nhs_number_index is None]
+    if person.nhs_number:
+        if free:
+            return _match(session, person, free[0])
+        # Another number: two people of one name and birthday, or a number that is wrong.
+        return Match(person, alike=_survivor(session, named[0])) if named else None
+    if len({_survivor(session, one).id for one in named}) > 1:
+        message = (
+            "two patients of this clinic have this name and date of birth: give the NHS number, to "
+            "say which of them is meant"
+        )
+        raise Conflict(message)
+    return _match(session, person, named[0]) if named else None
+
+
+def _nearly(session: Session, keyring: Keyring, person: Person, near: Sequence[Patient]) -> Match:
+    for each in near:
+        known = read_patient(each, keyring)
+        if known is None or not (known.name and person.name):
+            continue
+        if known.nhs_number and person.nhs_number:
+            # Two numbers are two people, as of twins with one telephone.
+            continue
+        if names_alike(known.name, person.name):
+            return Match(person, alike=_survivor(session, each))
+    return Match(person)
+
+
+def _match(session: Session, person: Person, found: Patient) -> Match:
+    if found.merged_into is None:
+        return Match(person, found)
+    plain = replace(person, name=None, nhs_number=None, date_of_birth=None)
+    return Match(plain, _survivor(session, found))
+
+
+def _must_be_plausible(known: Person | None, given: Person) -> None:
+    """Raise `Conflict` where a number is that of somebody with another name and birthday."""
+    if known is None or not (known.name and given.name):
+        return
+    if not (known.date_of_birth and given.date_of_birth):
+        return
+    same_name = fold_name(known.name) == fold_name(given.name)
+    if known.date_of_birth == given.date_of_birth or same_name:
+        return
+    if not names_alike(known.name, given.name):
+        message = (
+            "this NHS number belongs to a patient of this clinic with another name and another "
+            "date of birth; nothing was changed. Check the number, or leave it out"
+        )
+        raise Conflict(message)
+
+
+def _survivor(session: Session, patient: Patient) -> Patient:
+    """Return who a patient turned out to be."""
+    while patient.merged_into is not None:
+        patient = session.get_one(Patient, patient.merged_into)
+    return patient

@@ -13,7 +13,8 @@ from followup.domain.enrolment_objection import EnrolmentObjection
 from followup.domain.errors import Conflict, InvalidInput, Problem
 from followup.enrolment.bulk import ENROLMENT_BATCH, enrol_all, enrol_all_again
 from followup.enrolment.enrol import EnrolmentRequest
-from followup.intake.csv_rows import Defaults, Row, in_columns, read_rows
+from followup.intake.csv_document import Defaults
+from followup.intake.csv_rows import Row, in_columns, read_rows
 from followup.intake.dry_run import DryRun, DryRunResult
 
 Item = TypeVar("Item")

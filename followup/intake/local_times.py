@@ -48,6 +48,7 @@ TIME = re.compile(CLOCK, re.IGNORECASE | re.ASCII)
 DAY_AND_TIME = re.compile(
     rf"(?P<date>.{{6,}}?)(?:,? (?:at )?|T)(?:{CLOCK})", re.IGNORECASE | re.ASCII
 )
+IN_NUMBERS = re.compile(r"\s*(\d{1,2})[/.-](\d{1,2})[/.-]\d{2,4}\b", re.ASCII)
 NUMBER = re.compile(r"\d{5}(?:\.\d+)?", re.ASCII)
 NOON = 12
 
@@ -97,14 +98,19 @@ def parse_clock(text: str, *, field: str) -> time:
 
 def is_month_first(text: str) -> bool:
     """Say whether a date, or the one that a time begins with, can only be read month first."""
-    match = re.match(r"(\d{1,2})[/.-](\d{1,2})[/.-]\d{2,4}\b", _spaced(text), re.ASCII)
-    return match is not None and int(match[1]) <= len(MONTHS) < int(match[2])
+    first, second = _first_numbers(text)
+    return 0 < first <= len(MONTHS) < second
 
 
 def is_of_either_order(text: str) -> bool:
     """Say whether a date, or the one that a time begins with, is another with the month first."""
-    match = re.match(r"(\d{1,2})[/.-](\d{1,2})[/.-]\d{2,4}\b", _spaced(text), re.ASCII)
-    return match is not None and match[1] != match[2] and int(match[1]) <= len(MONTHS)
+    first, second = _first_numbers(text)
+    return 0 < first <= len(MONTHS) and 0 < second <= len(MONTHS) and first != second
+
+
+def _first_numbers(text: str) -> tuple[int, int]:
+    match = IN_NUMBERS.match(text)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
 def _spaced(text: str) -> str:

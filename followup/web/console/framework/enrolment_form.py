@@ -197,7 +197,9 @@ class Reading:
         wall = self._wall()
         if day is None or wall is None or clinic is None:
             return None
-        at = self._tried(lambda: parse_procedure_time(f"{day}T{wall}", zone=clinic.zone, field="at"))
+        at = self._tried(
+            lambda: parse_procedure_time(f"{day}T{wall}", zone=clinic.zone, field="at")
+        )
         now = self.app.clock.now()
         if at is not None and at > now + LONGEST_AHEAD:
             self._wrong(

@@ -46,10 +46,11 @@ class Named(Shape):
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """The clinic and the protocol of rows that name none."""
+    """The clinic and the protocol of rows that name none; `clinics` are those they may name."""
 
     clinic: str | None = None
     protocol: str | None = None
+    clinics: frozenset[str] | None = None
 
 
 def document_of(
@@ -66,7 +67,7 @@ def document_of(
         if name in cells
     }
     for field, default, known in (
-        ("clinic", defaults.clinic, _names(catalogue.clinics)),
+        ("clinic", defaults.clinic, _names(_allowed(catalogue, defaults))),
         ("protocol", defaults.protocol, _names(catalogue.protocols)),
     ):
         key = known.get(plain(document.get(field) or default or ""))
@@ -86,6 +87,15 @@ def document_of(
     document["attributes"] = _answers(protocol, cells, problems=problems)
     document["patient"] = patient
     return document
+
+
+def _allowed(catalogue: Catalogue, defaults: Defaults) -> Mapping[str, Named]:
+    allowed = defaults.clinics
+    return {
+        key: clinic
+        for key, clinic in catalogue.clinics.items()
+        if allowed is None or key in allowed
+    }
 
 
 def _names(known: Mapping[str, Named]) -> dict[str, str]:

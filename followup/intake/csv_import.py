@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from array import array
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import BinaryIO, TypeVar
@@ -13,6 +14,7 @@ from followup.domain.enrolment_objection import EnrolmentObjection
 from followup.domain.errors import Conflict, InvalidInput, Problem
 from followup.enrolment.bulk import ENROLMENT_BATCH, enrol_all, enrol_all_again
 from followup.enrolment.enrol import EnrolmentRequest
+from followup.intake.csv_columns import Layout
 from followup.intake.csv_document import Defaults
 from followup.intake.csv_rows import Row, in_columns, read_rows
 from followup.intake.dry_run import DryRun, DryRunResult
@@ -56,11 +58,24 @@ class CsvImport:
     First `examine`, then `write`; both raise `InvalidInput` where the file can't be read.
     """
 
-    def __init__(self, app: AppContext, source: BinaryIO, defaults: Defaults) -> None:
+    def __init__(
+        self,
+        app: AppContext,
+        source: BinaryIO,
+        defaults: Defaults,
+        *,
+        layout: Layout | None = None,
+        lines: Container[int] | None = None,
+    ) -> None:
+        """Take `layout` for what the columns are, and these `lines` alone, where they are given."""
         self.tally = ImportTally()
+        self.lines = array("L")
+        """The line of each row that was looked at."""
         self._app = app
         self._source = source
         self._defaults = defaults
+        self._layout = layout
+        self._only = lines
         # A byte for each row: whether it is to be enrolled.
         self._accepted = bytearray()
 
@@ -72,9 +87,14 @@ class CsvImport:
             forecasts = dict(examiner.examine(wanted))
             for row in batch:
                 forecast = forecasts.get(row.line)
+                self.lines.append(row.line)
                 self._accepted.append(self._judge(row, forecast))
             advance(self._source.tell())
         return self.tally
+
+    def accepted_lines(self) -> list[int]:
+        """Return the lines that are to be enrolled."""
+        return [line for line, good in zip(self.lines, self._accepted, strict=True) if good]
 
     def write(self, *, actor: str, partial: bool, advance: ImportProgress) -> ImportTally:
         """Enrol the rows that were found right; raise `Conflict` where one clashes after all.
@@ -88,7 +108,13 @@ class CsvImport:
         return self.tally
 
     def _rows(self) -> Iterator[Row]:
-        return read_rows(self._app, self._source, defaults=self._defaults)
+        return read_rows(
+            self._app,
+            self._source,
+            defaults=self._defaults,
+            layout=self._layout,
+            lines=self._only,
+        )
 
     def _judge(self, row: Row, forecast: DryRunResult | None) -> bool:
         self.tally.rows += 1

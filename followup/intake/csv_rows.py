@@ -18,7 +18,7 @@ What a complaint says never repeats a cell: it may be a patient's.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -58,17 +58,25 @@ class Row:
 
 
 def read_rows(
-    handbook: ContentContext, file: BinaryIO, *, defaults: Defaults, layout: Layout | None = None
+    handbook: ContentContext,
+    file: BinaryIO,
+    *,
+    defaults: Defaults,
+    layout: Layout | None = None,
+    lines: Container[int] | None = None,
 ) -> Iterator[Row]:
     """Yield the rows of a seekable file; blank ones, totals and repeated headings are left out.
 
-    `layout` says which column is what; without it, the headings do. Raises `InvalidInput`, its
+    `layout` says which column is what; without it, the headings do. With `lines`, only the rows
+    that begin there are read. Raises `InvalidInput`, its
     fields naming the line, where the file as a whole can't be read.
     """
     layout = layout or find_layout(file, handbook.catalogue)
     require_layout(layout, handbook.catalogue)
     for cells in read_cells(file):
-        if cells.line > layout.line and not (cells.is_blank or _is_furniture(cells, layout)):
+        if cells.line <= layout.line or (lines is not None and cells.line not in lines):
+            continue
+        if not (cells.is_blank or _is_furniture(cells, layout)):
             yield _row(handbook, layout, cells, defaults)
 
 

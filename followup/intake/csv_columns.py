@@ -7,7 +7,7 @@ could mean several things, such as `Phone` or `Date`, is not guessed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
@@ -112,8 +112,10 @@ def find_layout(file: BinaryIO, catalogue: Catalogue) -> Layout:
     return replace(layout, doubtful=frozenset(_month_first(file, layout)))
 
 
-def layout_problems(layout: Layout, catalogue: Catalogue) -> list[str]:
-    """Return what is wrong with the columns, in a sentence each."""
+def layout_problems(
+    layout: Layout, catalogue: Catalogue, *, named: Callable[[str], str] = str
+) -> list[str]:
+    """Return what is wrong with the columns, in a sentence each; `named` says what a field is."""
     fields = [field for field in layout.fields if field and field != NOT_USED]
     if not fields:
         return [f"this does not name the columns; {_NAMES}"]
@@ -124,21 +126,20 @@ def layout_problems(layout: Layout, catalogue: Catalogue) -> list[str]:
         if field is None
     ]
     problems += [
-        f"the column {field} is there twice: leave one out"
+        f"the column {named(field)} is there twice: leave one out"
         for field in dict.fromkeys(fields)
         if fields.count(field) > 1
     ]
-    alike = [_columns_of(attribute) for attribute in _attributes(catalogue)]
-    alike += [(whole, part) for whole, parts in IN_PARTS.items() for part in parts]
     problems += [
-        f"the columns {' and '.join(pair)} say the same: leave one out"
-        for pair in dict.fromkeys(alike)
-        if len(set(pair)) > 1 and set(pair) <= set(fields)
+        f"the columns {named(whole)} and {named(part)} say the same: leave one out"
+        for whole, parts in IN_PARTS.items()
+        for part in parts
+        if {whole, part} <= set(fields)
     ]
     if not {"procedure_at", "procedure_date"} & set(fields):
-        problems.append("the column procedure_at is missing: add it")
+        problems.append(f"the column {named('procedure_at')} is missing: add it")
     if "forename" in fields and "surname" not in fields:
-        problems.append("the column surname is missing: add it")
+        problems.append(f"the column {named('surname')} is missing: add it")
     return problems
 
 
@@ -149,35 +150,28 @@ def require_layout(layout: Layout, catalogue: Catalogue) -> None:
 
 
 def field_names(catalogue: Catalogue) -> Iterator[str]:
-    """Yield the names that columns may have."""
+    """Yield the fields that columns may be."""
     yield from (*OF_ENROLMENT, *OF_PATIENT)
     for parts in IN_PARTS.values():
         yield from parts
-    for attribute in _attributes(catalogue):
-        yield from _columns_of(attribute)
+    yield from (attribute.key for attribute in _attributes(catalogue))
 
 
 def spellings(catalogue: Catalogue) -> dict[str, str]:
     """Return the field that each plain heading means."""
-    found = {name: name for name in field_names(catalogue)}
+    found = {plain(each.flag): each.key for each in _attributes(catalogue)}
+    # A question that protocols keep under different keys names neither.
+    asked = {(plain(each.question), each.key) for each in _attributes(catalogue)}
+    titles = [title for title, _ in asked]
+    found |= {title: key for title, key in asked if titles.count(title) == 1}
     found |= {plain(each): field for field, all_of in SPELLINGS.items() for each in all_of}
-    found |= {plain(each.question): each.key for each in _attributes(catalogue)}
-    return {**found, TO_CORRECT: NOT_USED}
+    return {**found, **{name: name for name in field_names(catalogue)}, TO_CORRECT: NOT_USED}
 
 
 def plain(title: str) -> str:
     """Return a heading in small letters, with underscores for all that parts its words."""
     found = re.sub(r"[^\w]+|_+", "_", title.strip().lower()).strip("_")
     return re.sub(r"^(patient_?s?|attributes?)_(?=.)", "", found)
-
-
-def columns_of_questions(attributes: Iterable[Attribute]) -> dict[str, Attribute]:
-    """Return the questions by each name that their column may have."""
-    return {name: each for each in attributes for name in _columns_of(each)}
-
-
-def _columns_of(attribute: Attribute) -> tuple[str, str]:
-    return attribute.key, plain(attribute.flag)
 
 
 def _attributes(catalogue: Catalogue) -> Iterator[Attribute]:

@@ -19,7 +19,6 @@ from followup.intake.csv_columns import (
     IN_PARTS,
     OF_ENROLMENT,
     OF_PATIENT,
-    columns_of_questions,
     plain,
 )
 from followup.intake.local_times import parse_clock, parse_day, parse_procedure_time, parse_time
@@ -164,7 +163,7 @@ def _channels(cell: str) -> list[str]:
 def _answers(
     protocol: Protocol, cells: Mapping[str, str], *, problems: list[Problem]
 ) -> dict[str, bool]:
-    asked = columns_of_questions(protocol.attributes)
+    asked = {each.key: each.question for each in protocol.attributes}
     found: dict[str, bool] = {}
     for name, cell in cells.items():
         if name in NO_QUESTIONS:
@@ -173,7 +172,7 @@ def _answers(
         if name not in asked:
             problems.append(Problem(name, f"{protocol.name} does not ask this: leave it empty"))
         elif answer is None:
-            problems.append(Problem(name, f"write yes or no: {asked[name].question}"))
+            problems.append(Problem(name, f"write yes or no: {asked[name]}"))
         else:
-            found[asked[name].key] = answer
+            found[name] = answer
     return found

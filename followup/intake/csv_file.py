@@ -122,7 +122,7 @@ def _row(line: int, cells: list[str]) -> Cells:
     if cells and cells[-1].endswith(END_OF_FILE):
         cells[-1] = cells[-1].rstrip(END_OF_FILE)
     if any(map(UNDECODED.search, cells)):
-        return Cells(line, cells, OTHER_ENCODING)
+        return Cells(line, [UNDECODED.sub("\ufffd", cell) for cell in cells], OTHER_ENCODING)
     return Cells(line, cells)
 
 

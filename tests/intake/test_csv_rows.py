@@ -166,7 +166,7 @@ def test_without_a_default_the_row_must_name_clinic_and_protocol():
         pytest.param("procedure_at,mobil", 'did you mean "mobile"?', id="misspelt"),
         pytest.param("procedure_at,email,Email", "the column email is there twice", id="twice"),
         pytest.param(
-            "procedure_at,steroid,steroid_given", "say the same: leave one out", id="alike"
+            "procedure_at,steroid,steroid_given", "steroid_given is there twice", id="alike"
         ),
         pytest.param("mobile,email", "the column procedure_at is missing", id="no-time"),
     ],

@@ -29,7 +29,8 @@ class Form:
     """Values by field name, and the problems to show beside them.
 
     A problem's field is the name of a control, or of a group of radios or checkboxes; one that
-    belongs to no control stands in the summary alone. Of one that `is_too_long` the file is missing.
+    belongs to no control stands in the summary alone. Of one that `is_too_long` the file is left
+    out.
     """
 
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

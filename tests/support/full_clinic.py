@@ -277,6 +277,7 @@ def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
         **_number_checks(clinic, whole, items["unreachable"]),
         "/enrol/{draft}/check": {"draft": [whole, again]},
         "/enrol/list/{list}": {"list": list(lists.values())},
+        "/enrol/list/{list}/remove": {"list": [lists["failed"]]},
         "/enrol/list/{list}/columns": {"list": [lists["columns"]]},
         "/enrol/list/{list}/progress": {"list": [lists["checking"]]},
         "/enrol/{draft}/{step}": {"draft": [known]},

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 
+@lru_cache(maxsize=4096)
 def instant_at(day: date, wall: time, *, zone: ZoneInfo) -> datetime:
     """Return the UTC instant at which the clocks of `zone` show `wall` on `day`.
 
     A time that the clocks skip moves forward by what was skipped; of a time that they show twice,
-    the first counts.
+    the first counts. Patients share days, so what was worked out is kept.
     """
     return datetime.combine(day, wall.replace(fold=0), tzinfo=zone).astimezone(UTC)
 

@@ -55,7 +55,7 @@ class Defaults:
 def document_of(
     catalogue: Catalogue,
     cells: Mapping[str, str],
-    defaults: Defaults,
+    choices: Choices,
     *,
     problems: list[Problem],
 ) -> dict[str, Any]:
@@ -66,10 +66,11 @@ def document_of(
         if name in cells
     }
     for field, default, known in (
-        ("clinic", defaults.clinic, _names(_allowed(catalogue, defaults))),
-        ("protocol", defaults.protocol, _names(catalogue.protocols)),
+        ("clinic", choices.defaults.clinic, choices.clinics),
+        ("protocol", choices.defaults.protocol, choices.protocols),
     ):
-        key = known.get(plain(document.get(field) or default or ""))
+        written = document.get(field) or default or ""
+        key = known.get(written) or known.get(plain(written))
         if key is None:
             keys = sorted(set(known.values()))
             problems.append(Problem(field, f"name one of: {', '.join(keys)}"))
@@ -88,19 +89,29 @@ def document_of(
     return document
 
 
-def _allowed(catalogue: Catalogue, defaults: Defaults) -> Mapping[str, Named]:
-    allowed = defaults.clinics
-    return {
-        key: clinic
-        for key, clinic in catalogue.clinics.items()
-        if allowed is None or key in allowed
-    }
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What rows may call their clinic and protocol: by key or name, in any spelling."""
+
+    defaults: Defaults
+    clinics: Mapping[str, str]
+    protocols: Mapping[str, str]
+
+    @classmethod
+    def of(cls, catalogue: Catalogue, defaults: Defaults) -> Choices:
+        """Return those that rows may name."""
+        allowed = defaults.clinics
+        clinics = {
+            key: clinic
+            for key, clinic in catalogue.clinics.items()
+            if allowed is None or key in allowed
+        }
+        return cls(defaults, _names(clinics), _names(catalogue.protocols))
 
 
 def _names(known: Mapping[str, Named]) -> dict[str, str]:
-    """Return the keys of clinics or protocols by whichever of key and name people write."""
     by_name = {plain(each.name): key for key, each in known.items()}
-    return {**by_name, **{plain(key): key for key in known}}
+    return {**by_name, **{plain(key): key for key in known}, **{key: key for key in known}}
 
 
 def _procedure_at(cells: Mapping[str, str], zone: ZoneInfo, *, problems: list[Problem]) -> str:

@@ -32,7 +32,7 @@ from followup.intake.csv_columns import (
     find_layout,
     require_layout,
 )
-from followup.intake.csv_document import Defaults, document_of
+from followup.intake.csv_document import Choices, Defaults, document_of
 from followup.intake.csv_file import Cells, read_cells
 from followup.intake.json_shapes import read_enrolment
 from followup.intake.local_times import (
@@ -73,11 +73,12 @@ def read_rows(
     """
     layout = layout or find_layout(file, handbook.catalogue)
     require_layout(layout, handbook.catalogue)
+    choices = Choices.of(handbook.catalogue, defaults)
     for cells in read_cells(file):
         if cells.line <= layout.line or (lines is not None and cells.line not in lines):
             continue
         if not (cells.is_blank or _is_furniture(cells, layout)):
-            yield _row(handbook, layout, cells, defaults)
+            yield _row(handbook, cells, layout=layout, choices=choices)
 
 
 def in_columns(problems: Iterable[Problem]) -> tuple[Problem, ...]:
@@ -93,14 +94,19 @@ def in_columns(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 def _is_furniture(row: Cells, layout: Layout) -> bool:
     """Say whether a row is no patient's: the headings once more, or what stands below a list."""
-    filled = [cell for each in row.cells if (cell := clean(each))]
+    filled = [cell for each in row.cells if (cell := each.strip())]
+    if row.fault is not None or (
+        len(filled) > MOST_FOOTER_CELLS and clean(row.cells[0]) != layout.titles[0]
+    ):
+        return False
+    filled = [cell for each in filled if (cell := clean(each))]
     if len(filled) <= MOST_FOOTER_CELLS:
         said = [cell for cell in filled if FIGURE.fullmatch(cell) is None]
         return bool(said) and all(map(FOOTER.fullmatch, said))
     return filled == [title for title in layout.titles if title]
 
 
-def _row(handbook: ContentContext, layout: Layout, row: Cells, defaults: Defaults) -> Row:
+def _row(handbook: ContentContext, row: Cells, *, layout: Layout, choices: Choices) -> Row:
     if row.fault is not None:
         return Row(row.line, None, (Problem("row", row.fault),))
     found = [clean(cell) for cell in row.cells]
@@ -119,7 +125,7 @@ def _row(handbook: ContentContext, layout: Layout, row: Cells, defaults: Default
     wrong = [*_faults(cells), *_doubts(layout, padded)]
     told = {problem.field for problem in wrong}
     found_wrong: list[Problem] = []
-    document = document_of(handbook.catalogue, cells, defaults, problems=found_wrong)
+    document = document_of(handbook.catalogue, cells, choices, problems=found_wrong)
     try:
         request = read_enrolment(handbook, document)
     except InvalidInput as error:

@@ -108,7 +108,7 @@ def work_off_lists(app: AppContext) -> int:
     file = work.list.file
     try:
         if file is None or work.list.tries > MOST_TRIES:
-            log.error("list.given-up", list_id=str(work.list.id))
+            log.error("list.given_up", list_id=str(work.list.id))
             _fail(work, "Something went wrong here, and the log says what. Upload it again later.")
         elif work.list.state is ListState.CHECKING:
             _check(work, file)

@@ -6,7 +6,7 @@ patient's calendar, counted from the local date of the procedure, which is day 0
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -28,16 +28,18 @@ class Procedure:
 
     at: datetime
     zone: ZoneInfo
+    local_day: date = field(init=False, repr=False, compare=False)
+    """Day 0 on the patient's calendar."""
 
     def __post_init__(self) -> None:
         if self.at.utcoffset() is None:
             raise ValueError("a procedure time needs an offset from UTC")
         object.__setattr__(self, "at", self.at.astimezone(UTC))
+        object.__setattr__(self, "local_day", self.at.astimezone(self.zone).date())
 
     def on_day(self, day: int, wall: time) -> datetime:
         """Return the UTC instant of `wall` on the patient's day `day`; day 0 is the procedure's."""
-        local_day = self.at.astimezone(self.zone).date() + timedelta(days=day)
-        return instant_at(local_day, wall, zone=self.zone)
+        return instant_at(self.local_day + timedelta(days=day), wall, zone=self.zone)
 
 
 @dataclass(frozen=True, slots=True)

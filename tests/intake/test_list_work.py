@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+
 from followup.domain.errors import Conflict, NotFound
 from followup.domain.list_state import ListState
 from followup.domain.roles import Role

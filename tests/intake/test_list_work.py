@@ -48,7 +48,7 @@ def owner(app):
 
 @pytest.fixture
 def small_batches(monkeypatch):
-    monkeypatch.setattr(csv_import, "BATCH", 2)
+    monkeypatch.setattr(csv_import, "ENROLMENT_BATCH", 2)
 
 
 def begun(app, owner, raw):

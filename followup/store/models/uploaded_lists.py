@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, SmallInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from followup.domain.list_state import ListState
-from followup.store.models.base import ACTOR, Base, among
+from followup.store.models.base import ACTOR_LENGTH, Base, among
 
 
 class UploadedList(Base):
@@ -23,7 +23,7 @@ class UploadedList(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     staff_id: Mapped[UUID] = mapped_column(ForeignKey("staff.id"), index=True)
     # Who acts when its rows are enrolled.
-    actor: Mapped[str] = mapped_column(String(ACTOR))
+    actor: Mapped[str] = mapped_column(String(ACTOR_LENGTH))
     # Of rows that name none.
     clinic: Mapped[str] = mapped_column(String(80))
     protocol: Mapped[str | None] = mapped_column(String(80))

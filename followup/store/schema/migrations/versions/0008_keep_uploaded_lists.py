@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0008"
-down_revision = "0004"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
@@ -30,7 +30,7 @@ def upgrade() -> None:
         sa.Column("tries", sa.SmallInteger(), nullable=False),
         sa.Column("leased_until_real_at", UTC_TIME, nullable=True),
         sa.Column("uploaded_real_at", UTC_TIME, nullable=False),
-        sa.CheckConstraint(f"state IN ({STATES})", name="ck_uploaded_lists_state"),
+        sa.CheckConstraint(f"state IN ({STATES})", name=op.f("ck_uploaded_lists_state")),
         sa.ForeignKeyConstraint(
             ["staff_id"], ["staff.id"], name="fk_uploaded_lists_staff_id_staff"
         ),

@@ -14,7 +14,7 @@ from followup.intake.csv_file import read_cells
 from followup.intake.uploaded_lists import PatientList, UploadedFile, choose_columns, find_list
 from followup.store.audit_log import AuditEntry
 from followup.web.console.framework.enrolment_form import sentence
-from followup.web.console.framework.forms import EMPTY, Form
+from followup.web.console.framework.forms import EMPTY_FORM, Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import CHANGE_PATIENTS, Pages
 from followup.web.console.pages.lists.names import FieldNames
@@ -30,7 +30,7 @@ def show(here: Here) -> Response:
     found = find_list(here.app, here.member.id, here.id("list"))
     if found.file is None or found.state not in MAY_CHANGE:
         return here.go(f"{PATH}/{found.id}")
-    return _page(here, found, found.file, found.file.layout, EMPTY)
+    return _page(here, found, found.file, found.file.layout, EMPTY_FORM)
 
 
 @pages.post(f"{PATH}/{{list}}/columns", may=CHANGE_PATIENTS)

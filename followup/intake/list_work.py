@@ -119,7 +119,7 @@ def work_off_lists(app: AppContext) -> int:
     except _TurnOver:
         work.let_go()
     except _Lost:
-        log.info("list.lost", list_id=str(work.list.id))
+        log.info("list.taken_over", list_id=str(work.list.id))
     return 1
 
 

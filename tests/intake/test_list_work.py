@@ -152,15 +152,16 @@ def test_a_worker_that_was_taken_for_dead_writes_nothing_over_its_successor(
         monkeypatch.setattr(list_work._Work, "advance", advance)
         clock_of(app).advance_real(LEASE + timedelta(seconds=1))
         assert work_off_lists(app) == 1
+        enrol_list(app, find_list(app, owner, list_id))
         advance(self, done, of=of)
 
     monkeypatch.setattr(list_work._Work, "advance", overtaken)
 
     work_off_lists(app)
 
-    found = find_list(app, owner, list_id)
-    assert found.state is ListState.CHECKED
-    assert found.findings.new == (2, 3, 4, 5)
+    assert find_list(app, owner, list_id).state is ListState.ENROLLING
+    work_off_lists(app)
+    assert find_list(app, owner, list_id).findings.enrolled == 4
 
 
 def test_what_ends_every_worker_is_given_up(app, owner, monkeypatch):

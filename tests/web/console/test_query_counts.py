@@ -127,7 +127,7 @@ def addresses(app: AppContext, visitor: Visitor) -> dict[str, str]:
             "step": "name",
         }
         mailed = session.scalars(messages.where(Message.channel == "email")).first()
-    ids |= {"list": _a_list(app, visitor), "line": 3}
+    ids |= {"list": _a_list(app, visitor), "line": "3"}
     number = {"mobile": "07700 900888", "do": "test"}
     found = visitor.post("/patients", {"wanted": nhs_number(WRITING)}).path
     form = visitor.post("/enrol/quick", EVERYTHING).path

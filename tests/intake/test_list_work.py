@@ -196,7 +196,7 @@ def test_a_long_list_gives_others_their_turn_and_goes_on(app, owner, monkeypatch
 
 
 def test_what_was_refused_is_not_enrolled_though_it_has_become_right_meanwhile(app, owner):
-    soon = content(1).replace(b"19/10/2026", b"27/10/2026") + b"\n" + content(2).splitlines()[1]
+    soon = content(1).replace(b"19/10/2026", b"18/01/2027") + b"\n" + content(2).splitlines()[1]
     list_id = confirmed(app, owner, soon)
     clock_of(app).advance(timedelta(days=2))
 

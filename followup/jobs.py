@@ -16,6 +16,8 @@ from followup.delivery.reconcile import abandon_sending, settle_unknown_outcomes
 from followup.delivery.sandbox_receipts import deliver_sandbox_receipts
 from followup.domain.lifecycle import State
 from followup.enrolment.finish import finish_enrolments
+from followup.intake.list_work import work_off_lists
+from followup.intake.uploaded_lists import forget_lists
 from followup.intake.work_off import forget_words, work_off_feeds
 from followup.outbox import deliver
 from followup.patients.index_people import index_people
@@ -114,6 +116,9 @@ JOBS: tuple[PeriodicJob, ...] = (
     PeriodicJob(name=deliver.DELIVER_JOB, every=timedelta(seconds=3), run=deliver.deliver_events),
     PeriodicJob(name="work-off-feeds", every=timedelta(seconds=1), run=work_off_feeds),
     PeriodicJob(name="forget-feeds", every=timedelta(hours=1), run=forget_words),
+    # A period of its own: while one list is worked on, nothing else waits.
+    PeriodicJob(name="work-off-lists", every=timedelta(seconds=4), run=work_off_lists),
+    PeriodicJob(name="forget-lists", every=timedelta(minutes=10), run=forget_lists),
     PeriodicJob(name="seal-audit", every=timedelta(minutes=1), run=seal_trail),
     PeriodicJob(
         name="cancel-ended",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
@@ -15,6 +15,7 @@ from followup.domain.protocols.protocol import Protocol, Step
 from followup.domain.protocols.timeline import Fate, PlannedMessage
 from followup.domain.reasons import Reason
 from followup.store.audit_log import AuditContext
+from followup.store.engine.bulk import insert_many
 from followup.store.engine.types import new_id
 from followup.store.engine.upsert import insert_new
 from followup.store.models.enrolments import Enrolment, Generation, ProtocolVersion
@@ -68,10 +69,8 @@ def add_generations(unit: UnitOfWork, timelines: Sequence[TimelineRows]) -> None
         for each in timelines
         for planned in each.messages
     ]
-    # By table rather than by class: nothing of what is written here is read back as an object.
-    for table, rows in ((Generation.__table__, generations), (Message.__table__, messages)):
-        if rows:
-            unit.session.execute(insert(table), rows)  # type: ignore[arg-type]
+    insert_many(unit.session, Generation, generations)
+    insert_many(unit.session, Message, messages)
 
 
 def _generation(timeline: TimelineRows, *, by: AuditContext) -> dict[str, object]:

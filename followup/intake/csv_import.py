@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import BinaryIO, TypeVar
@@ -14,7 +15,9 @@ from followup.domain.errors import Conflict, InvalidInput, Problem
 from followup.domain.on_conflict import OnConflict
 from followup.enrolment.bulk import ENROLMENT_BATCH, enrol_all, enrol_all_again
 from followup.enrolment.enrol import Enrolled, EnrolmentRequest
-from followup.intake.csv_rows import Defaults, Row, in_columns, read_rows
+from followup.intake.csv_columns import Layout
+from followup.intake.csv_document import Defaults
+from followup.intake.csv_rows import Row, in_columns, read_rows
 from followup.intake.dry_run import DryRun, DryRunResult
 
 Item = TypeVar("Item")
@@ -72,12 +75,19 @@ class CsvImport:
         defaults: Defaults,
         *,
         on_conflict: OnConflict = OnConflict.REFUSE,
+        layout: Layout | None = None,
+        lines: Container[int] | None = None,
     ) -> None:
+        """Take `layout` for what the columns are, and these `lines` alone, where they are given."""
         self.tally = ImportTally()
+        self.lines = array("L")
+        """The line of each row that was looked at."""
         self._app = app
         self._source = source
         self._defaults = defaults
         self._on_conflict = on_conflict
+        self._layout = layout
+        self._only = lines
         # A byte for each row: whether it is to be enrolled.
         self._accepted = bytearray()
 
@@ -89,9 +99,14 @@ class CsvImport:
             forecasts = dict(examiner.examine(wanted))
             for row in batch:
                 forecast = forecasts.get(row.line)
+                self.lines.append(row.line)
                 self._accepted.append(self._judge(row, forecast))
             advance(self._source.tell())
         return self.tally
+
+    def accepted_lines(self) -> list[int]:
+        """Return the lines that are to be enrolled."""
+        return [line for line, good in zip(self.lines, self._accepted, strict=True) if good]
 
     def write(self, *, actor: str, partial: bool, advance: ImportProgress) -> ImportTally:
         """Enrol the rows that were found right; raise `Conflict` where one clashes after all.
@@ -107,7 +122,13 @@ class CsvImport:
         return self.tally
 
     def _rows(self) -> Iterator[Row]:
-        return read_rows(self._app, self._source, defaults=self._defaults)
+        return read_rows(
+            self._app,
+            self._source,
+            defaults=self._defaults,
+            layout=self._layout,
+            lines=self._only,
+        )
 
     def _judge(self, row: Row, forecast: DryRunResult | None) -> bool:
         self.tally.rows += 1

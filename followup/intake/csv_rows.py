@@ -1,11 +1,12 @@
 """CSV rows as enrolment requests.
 
-The first row names the columns, in any order; empty cells count as absent:
+A row near the top names the columns, in any order and as people write them (see `csv_columns`);
+empty cells count as absent:
 
-    procedure_at   2026-10-23T14:30 or 23/10/2026 14:30, by the clinic's clock unless it has an
-                   offset
+    procedure_at   2026-10-23T14:30, 23/10/2026 14:30 or 23 October 2026 2:30 PM, by the clinic's
+                   clock unless it has an offset; or procedure_date and procedure_time
     reference      yours for the procedure; it makes a second import of the same file harmless
-    nhs_number, or name and date_of_birth (1956-04-30 or 30/04/1956)
+    nhs_number, or name and date_of_birth (1956-04-30 or 30/04/1956); or forename and surname
     mobile, email, language
     channels       what the patient agreed to, preferred first, as in `sms email`
     clinic, protocol
@@ -17,28 +18,34 @@ What a complaint says never repeats a cell: it may be a patient's.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC
-from typing import Any, BinaryIO
-from zoneinfo import ZoneInfo
+from typing import BinaryIO
 
-from followup.catalogue.load import Catalogue
 from followup.context import ContentContext
 from followup.domain.errors import InvalidInput, Problem
-from followup.domain.file_shape import did_you_mean
-from followup.domain.protocols.protocol import Attribute, Protocol
 from followup.enrolment.enrol import EnrolmentRequest
+from followup.intake.csv_cells import cell_fault, clean
+from followup.intake.csv_columns import (
+    NOT_USED,
+    Layout,
+    find_layout,
+    require_layout,
+)
+from followup.intake.csv_document import Choices, Defaults, document_of
 from followup.intake.csv_file import Cells, read_cells
 from followup.intake.json_shapes import read_enrolment
-from followup.intake.local_times import parse_day, parse_time
-from followup.intake.yes_or_no import read_yes_or_no
+from followup.intake.local_times import (
+    is_of_either_order,
+)
 
-OF_ENROLMENT = ("procedure_at", "reference", "channels", "clinic", "protocol")
-OF_PATIENT = ("nhs_number", "name", "date_of_birth", "mobile", "email", "language")
-
-# Stand in for cells that are wrong, so that the other cells of the row are checked too.
-SOME_TIME, SOME_DAY = "2000-01-01T00:00:00+00:00", "2000-01-01"
+FOOTER = re.compile(
+    r"(?:grand |sub-?)?totals?\b.*|count\b.*|(?:no\.|number) of (?:patients|cases).*|"
+    r"\d+ (?:patients|cases)|end of (?:list|report|file)\b.*|page \d+(?: of \d+)?",
+    re.IGNORECASE,
+)
+FIGURE = re.compile(r"\d{1,5}", re.ASCII)
+MOST_FOOTER_CELLS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +57,28 @@ class Row:
     problems: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults:
-    """The clinic and the protocol of rows that name none."""
+def read_rows(
+    handbook: ContentContext,
+    file: BinaryIO,
+    *,
+    defaults: Defaults,
+    layout: Layout | None = None,
+    lines: Container[int] | None = None,
+) -> Iterator[Row]:
+    """Yield the rows of a seekable file; blank ones, totals and repeated headings are left out.
 
-    clinic: str | None = None
-    protocol: str | None = None
-
-
-def read_rows(handbook: ContentContext, file: BinaryIO, *, defaults: Defaults) -> Iterator[Row]:
-    """Yield the rows of a seekable file, blank ones left out.
-
-    Raises `InvalidInput`, its fields naming the line, where the file as a whole can't be read.
+    `layout` says which column is what; without it, the headings do. With `lines`, only the rows
+    that begin there are read. Raises `InvalidInput`, its
+    fields naming the line, where the file as a whole can't be read.
     """
-    listed = read_cells(file)
-    first = next(listed, None)
-    if first is None:
-        raise InvalidInput.of("file", f"this is empty: its first row names the columns; {_NAMES}")
-    header = _header(first, handbook.catalogue)
-    for cells in listed:
-        if not cells.is_blank:
-            yield _row(handbook, header, cells, defaults)
+    layout = layout or find_layout(file, handbook.catalogue)
+    require_layout(layout, handbook.catalogue)
+    choices = Choices.of(handbook.catalogue, defaults)
+    for cells in read_cells(file):
+        if cells.line <= layout.line or (lines is not None and cells.line not in lines):
+            continue
+        if not (cells.is_blank or _is_furniture(cells, layout)):
+            yield _row(handbook, cells, layout=layout, choices=choices)
 
 
 def in_columns(problems: Iterable[Problem]) -> tuple[Problem, ...]:
@@ -84,136 +92,66 @@ def in_columns(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     )
 
 
-_NAMES = f"it may have {', '.join((*OF_ENROLMENT, *OF_PATIENT))}, and the protocol's questions"
+def _is_furniture(row: Cells, layout: Layout) -> bool:
+    """Say whether a row is no patient's: the headings once more, or what stands below a list."""
+    filled = [cell for each in row.cells if (cell := each.strip())]
+    if row.fault is not None or (
+        len(filled) > MOST_FOOTER_CELLS and clean(row.cells[0]) != layout.titles[0]
+    ):
+        return False
+    filled = [cell for each in filled if (cell := clean(each))]
+    if len(filled) <= MOST_FOOTER_CELLS:
+        said = [cell for cell in filled if FIGURE.fullmatch(cell) is None]
+        return bool(said) and all(map(FOOTER.fullmatch, said))
+    return filled == [title for title in layout.titles if title]
 
 
-def _header(first: Cells, catalogue: Catalogue) -> list[str]:
-    """Return the columns by their names; one without a name is kept, as an empty one."""
-    names = [_plain(cell) for cell in first.cells]
-    known = dict.fromkeys((*OF_ENROLMENT, *OF_PATIENT, *_questions(catalogue)))
-    if not any(name in known for name in names):
-        raise InvalidInput.of("line 1", f"this does not name the columns; {_NAMES}")
-    problems = [
-        f"there is no column {name!r}; {did_you_mean(name, known)}"
-        for name in names
-        if name and name not in known
-    ]
-    problems += [
-        f"the column {name} is there twice: leave one out"
-        for name in dict.fromkeys(names)
-        if name and names.count(name) > 1
-    ]
-    problems += [
-        f"the columns {' and '.join(alike)} ask the same: leave one out"
-        for alike in map(_columns_of, _attributes(catalogue))
-        if len(set(alike)) > 1 and set(alike) <= set(names)
-    ]
-    if "procedure_at" not in names:
-        problems.append("the column procedure_at is missing: add it")
-    if problems:
-        raise InvalidInput(*(Problem("line 1", problem) for problem in problems))
-    return names
-
-
-def _plain(name: str) -> str:
-    plain = re.sub(r"[\s._-]+", "_", name.strip().lower())
-    return re.sub(r"^(patient|attributes?)_(?=.)", "", plain)
-
-
-def _attributes(catalogue: Catalogue) -> Iterator[Attribute]:
-    for protocol in catalogue.protocols.values():
-        yield from protocol.attributes
-
-
-def _questions(catalogue: Catalogue) -> Iterator[str]:
-    for attribute in _attributes(catalogue):
-        yield from _columns_of(attribute)
-
-
-def _columns_of(attribute: Attribute) -> tuple[str, str]:
-    return attribute.key, _plain(attribute.flag)
-
-
-def _row(handbook: ContentContext, header: list[str], row: Cells, defaults: Defaults) -> Row:
-    if len(row.cells) != len(header):
-        ragged = f"this row has {len(row.cells)} cells, and the first row has {len(header)}"
-        return Row(row.line, None, (Problem("row", f"{ragged}: check its commas and quotes"),))
-    cells = {
-        name: cell.strip() for name, cell in zip(header, row.cells, strict=True) if cell.strip()
-    }
-    if "" in cells:
+def _row(handbook: ContentContext, row: Cells, *, layout: Layout, choices: Choices) -> Row:
+    if row.fault is not None:
+        return Row(row.line, None, (Problem("row", row.fault),))
+    found = [clean(cell) for cell in row.cells]
+    wide = len(layout.fields)
+    if any(found[wide:]):
+        return Row(row.line, None, (Problem("row", _ragged(len(found), wide)),))
+    # Spreadsheets leave out empty cells at the end of some rows.
+    padded = [*found[:wide], *[""] * (wide - len(found))]
+    if any(cell and field == "" for field, cell in zip(layout.fields, padded, strict=True)):
         return Row(row.line, None, (Problem("row", "a cell is filled in a column with no name"),))
-    problems: list[Problem] = []
-    document = _document(handbook.catalogue, cells, defaults, problems=problems)
+    cells = {
+        field: cell
+        for field, cell in zip(layout.fields, padded, strict=True)
+        if cell and field and field != NOT_USED
+    }
+    wrong = [*_faults(cells), *_doubts(layout, padded)]
+    told = {problem.field for problem in wrong}
+    found_wrong: list[Problem] = []
+    document = document_of(handbook.catalogue, cells, choices, problems=found_wrong)
     try:
         request = read_enrolment(handbook, document)
     except InvalidInput as error:
-        problems.extend(in_columns(error.problems))
-    if problems:
-        return Row(row.line, None, tuple(problems))
-    return Row(row.line, request)
+        found_wrong.extend(in_columns(error.problems))
+    # Of a cell that a spreadsheet spoilt, that alone is told.
+    problems = (*wrong, *(each for each in found_wrong if each.field not in told))
+    if problems and len(found) <= layout.last_named:
+        return Row(row.line, None, (Problem("row", _ragged(len(found), wide)),))
+    return Row(row.line, None, problems) if problems else Row(row.line, request)
 
 
-def _document(
-    catalogue: Catalogue,
-    cells: Mapping[str, str],
-    defaults: Defaults,
-    *,
-    problems: list[Problem],
-) -> dict[str, Any]:
-    document: dict[str, Any] = {name: cells[name] for name in OF_ENROLMENT if name in cells}
-    patient: dict[str, Any] = {name: cells[name] for name in OF_PATIENT if name in cells}
-    for field, default, known in (
-        ("clinic", defaults.clinic, catalogue.clinics),
-        ("protocol", defaults.protocol, catalogue.protocols),
-    ):
-        document[field] = document.get(field) or default or ""
-        if document[field] not in known:
-            problems.append(Problem(field, f"name one of: {', '.join(sorted(known))}"))
-            document[field] = min(known)
-    zone = catalogue.clinics[document["clinic"]].zone
-    document["procedure_at"] = _procedure_at(cells, zone, problems=problems)
-    if "date_of_birth" in patient:
-        patient["date_of_birth"] = _day(patient["date_of_birth"], problems=problems)
-    if "channels" in document:
-        document["channels"] = re.findall(r"[a-z-]+", document["channels"].lower())
-    protocol = catalogue.protocols[document["protocol"]]
-    document["attributes"] = _answers(protocol, cells, problems=problems)
-    document["patient"] = patient
-    return document
+def _ragged(found: int, wanted: int) -> str:
+    return f"this row has {found} cells for {wanted} headings: check its commas and quotes"
 
 
-def _procedure_at(cells: Mapping[str, str], zone: ZoneInfo, *, problems: list[Problem]) -> str:
-    try:
-        if "procedure_at" not in cells:
-            raise InvalidInput.of("procedure_at", "this is missing: fill it in")
-        return parse_time(cells["procedure_at"], zone=zone).astimezone(UTC).isoformat()
-    except InvalidInput as error:
-        problems.extend(error.problems)
-        return SOME_TIME
+def _faults(cells: Mapping[str, str]) -> Iterator[Problem]:
+    for field, cell in cells.items():
+        if (fault := cell_fault(field, cell)) is not None:
+            yield Problem(field, fault)
 
 
-def _day(text: str, *, problems: list[Problem]) -> str:
-    try:
-        return parse_day(text, field="date_of_birth").isoformat()
-    except InvalidInput as error:
-        problems.extend(error.problems)
-        return SOME_DAY
-
-
-def _answers(
-    protocol: Protocol, cells: Mapping[str, str], *, problems: list[Problem]
-) -> dict[str, bool]:
-    asked = {name: each for each in protocol.attributes for name in _columns_of(each)}
-    found: dict[str, bool] = {}
-    for name, cell in cells.items():
-        if name in OF_ENROLMENT or name in OF_PATIENT:
-            continue
-        answer = read_yes_or_no(cell)
-        if name not in asked:
-            problems.append(Problem(name, f"{protocol.name} does not ask this: leave it empty"))
-        elif answer is None:
-            problems.append(Problem(name, f"write yes or no: {asked[name].question}"))
-        else:
-            found[asked[name].key] = answer
-    return found
+def _doubts(layout: Layout, cells: list[str]) -> Iterator[Problem]:
+    for place in sorted(layout.doubtful):
+        if is_of_either_order(cells[place]):
+            yield Problem(
+                layout.fields[place] or "row",
+                "other rows put the month first, and this could be meant so too: write the day "
+                "first in every row, or 2026-10-23",
+            )

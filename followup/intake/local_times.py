@@ -1,4 +1,9 @@
-"""Local times and dates as people and spreadsheets write them."""
+"""Local times and dates as people and spreadsheets write them.
+
+The day stands before the month, as in the United Kingdom. Nothing is guessed: another order, a year
+of two digits and a bare number are refused, each with what to do. A month in letters may stand
+first, for then there is nothing to guess.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +14,43 @@ from zoneinfo import ZoneInfo
 from followup.domain.errors import InvalidInput
 
 EXAMPLE = "write it like 2026-10-23T14:30 or 23/10/2026 14:30"
+DAY_EXAMPLE = "write it like 1956-04-30 or 30/04/1956"
+MIDNIGHT = (
+    "this is midnight, which a spreadsheet adds to a date without a time: write the time of the "
+    "procedure (00:01 if it was at midnight)"
+)
 
-# Day first, as in the United Kingdom; Excel turns dates into this form there.
-WRITTEN_DAY = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
-WRITTEN_TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_WEEKDAY = (
+    r"(?:(?P<weekday>mon|tue|wed|thu|fri|sat|sun)"
+    r"(?:day|s|sday|nesday|r|rs|rsday|urday)?\.?,?\s)?"
+)
+_MONTH = (
+    r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
+    r"sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
+)
+_DAY, _YEAR = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?", r"(?P<year>\d{4}|\d{2})"
+DAYS = tuple(
+    re.compile(pattern, re.IGNORECASE | re.ASCII)
+    for pattern in (
+        r"(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})",
+        rf"{_WEEKDAY}(?P<day>\d{{1,2}})(?P<mark>[/.-])(?P<month>\d{{1,2}})(?P=mark){_YEAR}",
+        rf"{_WEEKDAY}{_DAY}[ -]?{_MONTH},?[ -]?{_YEAR}",
+        rf"{_WEEKDAY}{_MONTH}[ -]{_DAY},?[ -]{_YEAR}",
+    )
+)
+CLOCK = (
+    r"(?P<hour>\d{1,2})(?:[:.](?P<minute>\d{2})(?:[:.](?P<second>\d{2})(?:[.,]\d+)?)?)?"
+    r"\s?(?P<half>[ap]\.?m\.?)?|(?P<joined>\d{4})"
+)
+TIME = re.compile(CLOCK, re.IGNORECASE | re.ASCII)
+DAY_AND_TIME = re.compile(
+    rf"(?P<date>.{{6,}}?)(?:,? (?:at )?|T)(?:{CLOCK})", re.IGNORECASE | re.ASCII
+)
+IN_NUMBERS = re.compile(r"\s*(\d{1,2})[/.-](\d{1,2})[/.-]\d{2,4}\b", re.ASCII)
+NUMBER = re.compile(r"\d{5}(?:\.\d+)?", re.ASCII)
+NOON = 12
 
 
 def parse_time(text: str, *, zone: ZoneInfo, field: str = "procedure_at") -> datetime:
@@ -20,7 +58,15 @@ def parse_time(text: str, *, zone: ZoneInfo, field: str = "procedure_at") -> dat
 
     Raises `InvalidInput` for what is no time, and for one that the clocks skip or show twice.
     """
-    return _settled(_read(text.strip(), field=field), zone=zone, field=field)
+    return _settled(_read(_spaced(text), field=field), zone=zone, field=field)
+
+
+def parse_procedure_time(text: str, *, zone: ZoneInfo, field: str = "procedure_at") -> datetime:
+    """Return a time as `parse_time` does; midnight is asked back, never believed."""
+    moment = _read(_spaced(text), field=field)
+    if (moment.hour, moment.minute) == (0, 0):
+        raise InvalidInput.of(field, MIDNIGHT)
+    return _settled(moment, zone=zone, field=field)
 
 
 def parse_bound(text: str, *, zone: ZoneInfo, field: str) -> datetime:
@@ -33,45 +79,123 @@ def parse_bound(text: str, *, zone: ZoneInfo, field: str) -> datetime:
 
 
 def parse_day(text: str, *, field: str = "patient.date_of_birth") -> date:
-    """Return a date, written as 1956-04-30 or 30/04/1956."""
-    written = text.strip()
-    try:
-        if match := WRITTEN_DAY.fullmatch(written):
-            day, month, year = (int(part) for part in match.groups())
-            return date(year, month, day)
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", written):
-            return date.fromisoformat(written)
-    except ValueError:
-        pass
-    raise InvalidInput.of(field, "this is not a date; write it like 1956-04-30 or 30/04/1956")
+    """Return a date, written as 1956-04-30, 30/04/1956 or 30 April 1956."""
+    written = _spaced(text)
+    found = _day(written)
+    if found is None:
+        raise InvalidInput.of(field, f"{_day_fault(written)}; {DAY_EXAMPLE}")
+    return found
+
+
+def parse_clock(text: str, *, field: str) -> time:
+    """Return a time of day, written as 14:30, 14.30, 1430 or 2:30 PM."""
+    match = TIME.fullmatch(_spaced(text))
+    found = _clock(match) if match else None
+    if found is None:
+        raise InvalidInput.of(field, "this is not a time of day; write it like 14:30 or 2:30 PM")
+    return found
+
+
+def is_month_first(text: str) -> bool:
+    """Say whether a date, or the one that a time begins with, can only be read month first."""
+    first, second = _first_numbers(text)
+    return 0 < first <= len(MONTHS) < second
+
+
+def is_of_either_order(text: str) -> bool:
+    """Say whether a date, or the one that a time begins with, is another with the month first."""
+    first, second = _first_numbers(text)
+    return 0 < first <= len(MONTHS) and 0 < second <= len(MONTHS) and first != second
+
+
+def _first_numbers(text: str) -> tuple[int, int]:
+    match = IN_NUMBERS.match(text)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+def _spaced(text: str) -> str:
+    """Return the text with a plain space for each run of any, the hard ones of programs too."""
+    return " ".join(text.split())
 
 
 def _read(written: str, *, field: str) -> datetime:
-    day, _, clock = written.partition(" ")
-    try:
-        if WRITTEN_DAY.fullmatch(day) and clock:
-            return datetime.combine(parse_day(day), _read_clock(clock.strip()))
-        if len(written) > len("2026-10-23"):
+    match = DAY_AND_TIME.fullmatch(written)
+    day = _day(match["date"]) if match else None
+    clock = _clock(match) if match else None
+    if day is not None and clock is not None:
+        return datetime.combine(day, clock)
+    if len(written) > len("2026-10-23") and _day(written) is None:
+        try:
             return datetime.fromisoformat(written)
-    except (ValueError, InvalidInput):
-        pass
-    raise InvalidInput.of(field, f"{_fault(written)}; {EXAMPLE}")
+        except ValueError:
+            pass
+    raise InvalidInput.of(field, f"{_time_fault(written, match)}; {EXAMPLE}")
 
 
-def _fault(written: str) -> str:
+def _day(written: str) -> date | None:
+    for pattern in DAYS:
+        if match := pattern.fullmatch(written):
+            found = _date(match)
+            weekday = match.groupdict().get("weekday")
+            if found and weekday and WEEKDAYS[found.weekday()] != weekday.lower():
+                return None
+            return found
+    return None
+
+
+def _date(match: re.Match[str]) -> date | None:
+    month = match["month"]
+    number = int(month) if month.isdigit() else MONTHS.index(month[:3].lower()) + 1
     try:
-        parse_day(written)
-    except InvalidInput:
-        return "this is not a date and time"
-    return "the time of day is missing"
+        return date(int(match["year"]), number, int(match["day"])) if match["year"][2:] else None
+    except ValueError:
+        return None
 
 
-def _read_clock(written: str) -> time:
-    match = WRITTEN_TIME.fullmatch(written)
-    if match is None:
-        raise ValueError("no time of day")
-    hour, minute, second = match.groups(default="0")
-    return time(int(hour), int(minute), int(second))
+def _clock(match: re.Match[str]) -> time | None:
+    if joined := match["joined"]:
+        hour, minute, second, half = int(joined[:2]), int(joined[2:]), 0, ""
+    else:
+        hour, minute, second = (int(match[name] or 0) for name in ("hour", "minute", "second"))
+        half = (match["half"] or "").lower()
+        if not (match["minute"] or half):
+            return None
+    if half:
+        if not 1 <= hour <= NOON:
+            return None
+        hour = hour % NOON + (NOON if half.startswith("p") else 0)
+    try:
+        return time(hour, minute, second)
+    except ValueError:
+        return None
+
+
+def _time_fault(written: str, match: re.Match[str] | None) -> str:
+    if _day(written) is not None:
+        return "the time of day is missing"
+    if NUMBER.fullmatch(written):
+        return _day_fault(written)
+    day = match["date"] if match else written
+    fault = _day_fault(day)
+    return "this is not a date and time" if fault == _NO_DAY else fault
+
+
+_NO_DAY = "this is not a date"
+
+
+def _day_fault(written: str) -> str:
+    """Return what is wrong with a date that can't be read, in as far as it can be told."""
+    if NUMBER.fullmatch(written):
+        return "a spreadsheet wrote this date as a number: give the column a date format"
+    if is_month_first(written):
+        return "there is no such month: put the day before the month"
+    for pattern in DAYS:
+        match = pattern.fullmatch(written)
+        if match and not match["year"][2:]:
+            return "the year has two digits: write all four"
+        if match and match.groupdict().get("weekday") and _date(match):
+            return "the date falls on another day of the week: correct one of them"
+    return _NO_DAY
 
 
 def _settled(moment: datetime, *, zone: ZoneInfo, field: str) -> datetime:

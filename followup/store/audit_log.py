@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, FromClause, Insert, bindparam, insert, sel
 from sqlalchemy.orm import Session
 
 from followup.clock import Clock
+from followup.store.engine.bulk import insert_many
 from followup.store.models.audit import AuditEvent
 
 
@@ -62,8 +63,7 @@ def record_events(session: Session, by: AuditContext, entries: Iterable[AuditEnt
         }
         for entry in entries
     ]
-    if rows:
-        session.execute(insert(AuditEvent.__table__), rows)  # type: ignore[arg-type]
+    insert_many(session, AuditEvent, rows)
 
 
 OF_CONTEXT = ("at", "real_at", "actor", "action", "detail")

@@ -44,7 +44,8 @@ def _file(folder: Path, *, first: int, rows: int) -> Path:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         for serial in range(first, first + rows):
-            at = MORNING - timedelta(minutes=serial % 1000)
+            # No procedure is at midnight: that is asked back.
+            at = MORNING - timedelta(minutes=serial % 500)
             mobile = f"07700 900{serial % 1000:03d}"
             who = (f"BENCH-{serial}", f"Patient {serial}", nhs_number(serial), "1960-02-29", mobile)
             writer.writerow((*who, f"{at:%Y-%m-%dT%H:%M:%SZ}", CLINIC, PROTOCOL, "yes", "yes"))

@@ -6,11 +6,13 @@ import re
 from datetime import timedelta
 
 import pytest
+from playwright.sync_api import expect
 from sqlalchemy import func, select
 
 from followup.domain.roles import Role
 from followup.store.models.enrolments import Enrolment
-from tests.support.apps import clock_of, enrol_one, tick
+from tests.support.apps import clock_of, enrol_one, sweep, tick
+from tests.support.full_clinic import LIST
 from tests.support.people import nhs_number
 
 with_and_without = pytest.mark.parametrize("javascript", [True, False], ids=["js", "no-js"])
@@ -215,3 +217,29 @@ def test_a_keyboard_is_enough(site, window):
     page.wait_for_url("**/patients/**")
 
     assert enrolments(site) == 1
+
+
+@with_and_without
+def test_a_theatre_list_is_enrolled_with_script_and_without(window, site, javascript):
+    screen = window(site.serve(), javascript=javascript)
+    page = screen.go("/enrol/list")
+    page.get_by_label("Procedure").select_option("nerve-root-block")
+    page.get_by_label("List of patients").set_input_files(
+        {"name": "List.csv", "mimeType": "text/csv", "buffer": LIST.encode()}
+    )
+    screen.click("Upload")
+    assert "Check the columns" in screen.heading
+    screen.click("Check every row")
+    assert "Checking the list" in screen.heading
+    sweep(site.app, "work-off-lists")
+    if not javascript:
+        screen.click("Refresh this page")
+    # With script, the page finds out by itself.
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Check the list before enrolling")
+    assert "Line 5: Test Patient-00602" in screen.text
+    screen.click("Enrol 2 patients")
+    sweep(site.app, "work-off-lists")
+    if not javascript:
+        screen.click("Refresh this page")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("2 patients enrolled")
+    screen.look()

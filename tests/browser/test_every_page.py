@@ -33,6 +33,10 @@ NOT_A_PAGE = {
     "/audit.csv",
     "/messages.csv",
     "/audit/patients/{patient}/report.pdf",
+    "/enrol/list/template.csv",
+    "/enrol/list/{list}/to-correct.csv",
+    # A part of a page, which asks for it by itself.
+    "/enrol/list/{list}/progress",
     # What a frame of a page shows: an e-mail as it was written.
     "/messages/{message}/mail",
     "/content/{template}/mail/{language}",
@@ -48,6 +52,7 @@ NEED_AN_ANSWER = {
     "/attention/{item}/contacts",
     "/attention/{item}/contacts/{draft}",
     "/attention/{item}/done",
+    "/enrol/list",
     "/enrol/quick",
     "/enrol/{draft}/code",
     "/enrolments/{enrolment}/end",

@@ -32,6 +32,7 @@ from followup.enrolment.number_verification import (
     MOST_WRONG,
     NUMBER_AN_HOUR,
 )
+from followup.intake.uploaded_lists import KEPT, MOST_BYTES, MOST_ROWS
 from followup.jobs import JOBS, PeriodicJob
 from followup.messages.verification_code import HIDDEN_CODE
 from followup.monitoring.anomalies import UNTOLD
@@ -161,6 +162,10 @@ FIGURES: dict[str, dict[str, Value]] = {
         "in the like of a {} of `FOLLOWUP_LEASE`": 1 / OF_A_LEASE,
         "in the last {} of one": 1 / MEASURED_OVER,
         "holds up to {} connections to PostgreSQL": CONNECTIONS,
+    },
+    "docs/importing-a-list.md": {
+        "It may be {} MB large and have {} rows": (MOST_BYTES / 2**20, MOST_ROWS),
+        "(the rows to correct) {} day after the upload": days(KEPT),
     },
     "docs/replies.md": {
         "({} letter in words of {} letters and more, {} in words of {})": (

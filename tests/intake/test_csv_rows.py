@@ -10,7 +10,8 @@ import pytest
 from followup.context import ContentContext
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import InvalidInput
-from followup.intake.csv_rows import Defaults, read_rows
+from followup.intake.csv_document import Defaults
+from followup.intake.csv_rows import read_rows
 from tests.support.apps import HandClock, shipped_catalogue, shipped_content
 from tests.support.people import nhs_number
 
@@ -140,7 +141,7 @@ def test_every_wrong_cell_of_a_row_is_told():
 def test_a_ragged_row_is_refused_and_the_others_are_read(line):
     bad, good = rows(f"{HEADER}\n{line}\n{RIGHT}\n")
 
-    assert "cells, and the first row has 6" in bad.problems[0].message
+    assert "cells for 6 headings" in bad.problems[0].message
     assert good.problems == ()
 
 
@@ -165,7 +166,7 @@ def test_without_a_default_the_row_must_name_clinic_and_protocol():
         pytest.param("procedure_at,mobil", 'did you mean "mobile"?', id="misspelt"),
         pytest.param("procedure_at,email,Email", "the column email is there twice", id="twice"),
         pytest.param(
-            "procedure_at,steroid,steroid_given", "ask the same: leave one out", id="alike"
+            "procedure_at,steroid,steroid_given", "steroid_given is there twice", id="alike"
         ),
         pytest.param("mobile,email", "the column procedure_at is missing", id="no-time"),
     ],

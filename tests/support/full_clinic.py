@@ -32,7 +32,16 @@ from followup.enrolment.number_verification import send_test_text
 from followup.enrolment.pause import pause_enrolment
 from followup.enrolment.reading_needs import change_needs
 from followup.enrolment.withdraw import withdraw_enrolment
+from followup.intake.csv_columns import Layout
 from followup.intake.hl7.receive import receive_message
+from followup.intake.uploaded_lists import (
+    Findings,
+    choose_columns,
+    enrol_list,
+    find_list,
+    seal_findings,
+    upload_list,
+)
 from followup.messages.verification_code import code_of
 from followup.monitoring.heartbeats import record_heartbeat
 from followup.outbox.subscriptions import NewSubscription, add_subscription, pause_subscription
@@ -51,12 +60,13 @@ from followup.store.models.outbox import DeadLetter, EventSubscription
 from followup.store.models.patients import Patient
 from followup.store.models.returned_mails import ReturnedMail
 from followup.store.models.staff import NumberCheck, Staff
+from followup.store.models.uploaded_lists import UploadedList
 from followup.store.models.worklist import WorklistItem
 from followup.web.console.framework.drafts import begin_draft
 from followup.worklist.items import NewItem, close_item, open_item, take_over_item
-from tests.support.apps import clock_of, enrol_one, messages, rows, run_until
+from tests.support.apps import clock_of, enrol_one, messages, rows, run_until, sweep
 from tests.support.hl7 import feed, message
-from tests.support.people import CLINIC, EMAIL, ENROLLED_AT, SMS, nhs_number
+from tests.support.people import CLINIC, EMAIL, ENROLLED_AT, PROTOCOL, SMS, nhs_number
 from tests.support.returned_mails import returned_mail
 
 BY = "web:sam@example.com"
@@ -75,6 +85,17 @@ AGAIN: Mapping[str, tuple[str, ...]] = {
     "born-month": ("2",), "born-year": ("1951",),
 }  # fmt: skip
 """The same of somebody who is."""
+
+LIST = "\n".join(
+    (
+        "Theatre list",
+        "NHS No,Name,DOB,Procedure at,Mobile,Diabetic,Steroid",
+        f"{nhs_number(601)},Test Patient-00601,17/05/1957,19/10/2026 14:30,07700900601,y,y",
+        f"{nhs_number(1)},Test Patient-00001,02/02/1951,18/10/2026 14:30,07700900001,y,y",
+        f"{nhs_number(602)},Test Patient-00602,17/05/57,19/10/2026 00:00,7.7E+09,maybe,y",
+    )
+)
+"""A theatre list of one new patient, one who is known, and a row that is to be corrected."""
 
 TOLD_OF = ("silent", "died", "erased")
 """Whose report for the audit is looked at."""
@@ -233,6 +254,7 @@ def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
         for wanted in (nhs_number(1), "Nobody")
     )
     items = _items(app, _first(app, made["silent"], state="sent", channel="sms"))
+    lists = _lists(clinic)
     general: dict[str, Sequence[object]] = {
         "patient": [clinic.patient(name) for name in made],
         "enrolment": [made["silent"]],
@@ -246,12 +268,18 @@ def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
         "switch": [_switches(app)],
         "mail": _returned_mails(app),
         "webhook": _webhooks(app),
+        "list": [lists["checked"]],
+        "line": [3, 5],
         **_team(app),
     }
     return {
         "": general,
         **_number_checks(clinic, whole, items["unreachable"]),
         "/enrol/{draft}/check": {"draft": [whole, again]},
+        "/enrol/list/{list}": {"list": list(lists.values())},
+        "/enrol/list/{list}/remove": {"list": [lists["failed"]]},
+        "/enrol/list/{list}/columns": {"list": [lists["columns"]]},
+        "/enrol/list/{list}/progress": {"list": [lists["checking"]]},
         "/enrol/{draft}/{step}": {"draft": [known]},
         "/patients/found/{draft}": {"draft": [found, lost]},
         "/messages/{message}/mail": {"message": [mailed.id]},
@@ -263,6 +291,38 @@ def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
         "/feeds/{message}": {"message": [one.id for one in rows(app, FeedMessage)]},
         "/enrolments/{enrolment}/resume": {"enrolment": [made["paused"]]},
     }
+
+
+def _lists(clinic: FullClinic) -> dict[str, UUID]:
+    """Upload a list, and bring it into each of its states; return one of each."""
+    app = clinic.app
+
+    def uploaded(content: str) -> UUID:
+        return upload_list(
+            app, clinic.staff_id, actor=BY, clinic=CLINIC, protocol=PROTOCOL,
+            name="Theatre list.csv", content=content.encode(),
+        )  # fmt: skip
+
+    def begun(content: str) -> UUID:
+        made = find_list(app, clinic.staff_id, uploaded(content))
+        assert made.file is not None
+        choose_columns(app, made, made.file.layout)
+        return made.id
+
+    made = {name: begun(LIST) for name in ("checked", "enrolling", "done", "failed")}
+    sweep(app, "work-off-lists")
+    enrol_list(app, find_list(app, clinic.staff_id, made["done"]))
+    sweep(app, "work-off-lists")
+    enrol_list(app, find_list(app, clinic.staff_id, made["enrolling"]))
+    with app.store.write() as session:
+        findings = Findings(
+            name="Theatre list.csv",
+            layout=Layout(line=0, titles=(), fields=()),
+            failure="Something went wrong here",
+        )
+        sealed = seal_findings(app.keyring.system, findings, made["failed"])
+        _set(session, UploadedList, made["failed"], state="failed", findings_sealed=sealed)
+    return {**made, "columns": uploaded(LIST.replace("Mobile", "Phone")), "checking": begun(LIST)}
 
 
 def _number_checks(

@@ -13,6 +13,7 @@ from followup.domain.channel import ChannelKind
 from followup.domain.item_kind import ItemKind
 from followup.domain.item_outcome import ItemOutcome
 from followup.domain.lifecycle import EnrolmentState, State
+from followup.domain.list_state import ListState
 from followup.domain.needs import ReadingNeed
 from followup.domain.number_confirmation import ConfirmationMethod
 from followup.domain.protocols.timeline import Fate, Moved
@@ -30,6 +31,7 @@ from followup.wording import (
     channels,
     enrolments,
     formats,
+    lists,
     patients,
     providers,
     reasons,
@@ -46,6 +48,7 @@ from tests.wording.literals import literals
 TABLES = {
     "states": (states.MESSAGE_STATES, State),
     "enrolments": (enrolments.ENROLMENT_STATES, EnrolmentState),
+    "lists": (lists.LISTS, ListState),
     "kinds": (worklist.ITEM_KINDS, ItemKind),
     "item outcomes": (worklist.ITEM_OUTCOMES, ItemOutcome),
     "calls": (calls.CALL_OUTCOMES, CallOutcome),

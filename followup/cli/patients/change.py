@@ -23,7 +23,7 @@ from followup.enrolment.message_rows import STATE_OF_FATE
 from followup.enrolment.pause import pause_enrolment, resume_enrolment
 from followup.enrolment.queries import find_enrolment, messages_of
 from followup.enrolment.withdraw import withdraw_enrolment
-from followup.intake.local_times import parse_time
+from followup.intake.local_times import parse_procedure_time
 from followup.messages.view import MessageView, message_views, utc_text
 from followup.store.models.enrolments import Enrolment
 from followup.wording.enrolments import enrolment_term
@@ -50,7 +50,7 @@ def reschedule(
     """
     with opened() as app:
         enrolment, before = _look(app, identifier)
-        moment = parse_time(procedure_at, zone=ZoneInfo(enrolment.zone))
+        moment = parse_procedure_time(procedure_at, zone=ZoneInfo(enrolment.zone))
         if dry_run:
             changed = changes.preview_reschedule(app, enrolment.id, moment)
         else:

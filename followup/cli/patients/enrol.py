@@ -35,7 +35,7 @@ from followup.enrolment.enrol_or_update import enrol_or_update
 from followup.enrolment.objections import objection_json
 from followup.enrolment.queries import find_enrolment, messages_of
 from followup.intake.json_shapes import read_enrolment, read_shape, to_request
-from followup.intake.local_times import parse_day, parse_time
+from followup.intake.local_times import parse_day, parse_procedure_time
 from followup.messages.view import MessageView, message_views
 from followup.store.models.enrolments import Enrolment
 from followup.wording.enrolments import HELD
@@ -164,7 +164,7 @@ def _from_options(
     document = {
         **_without_gaps(given),
         "clinic": place.key,
-        "procedure_at": parse_time(given["procedure_at"], zone=place.zone).isoformat(),
+        "procedure_at": parse_procedure_time(given["procedure_at"], zone=place.zone).isoformat(),
         "patient": _without_gaps(
             {**patient, "date_of_birth": parse_day(born).isoformat() if born else None}
         ),

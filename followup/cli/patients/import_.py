@@ -18,8 +18,8 @@ from followup.cli.framework.screen import console, note, say, say_json
 from followup.context import AppContext
 from followup.domain.errors import InvalidInput
 from followup.enrolment.objections import objection_json
+from followup.intake.csv_document import Defaults
 from followup.intake.csv_import import CsvImport, ImportProgress, ImportTally
-from followup.intake.csv_rows import Defaults
 from followup.wording.formats import count
 from followup.wording.objections import objection_text
 

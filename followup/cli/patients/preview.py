@@ -31,7 +31,7 @@ from followup.domain.errors import InvalidInput
 from followup.domain.lifecycle import State
 from followup.enrolment.enrol import CheckedEnrolment, EnrolmentRequest, check_request
 from followup.enrolment.preview import preview_enrolment as previewed
-from followup.intake.local_times import parse_time
+from followup.intake.local_times import parse_procedure_time, parse_time
 from followup.messages.view import MessageView, utc_text
 from followup.patients.records import Person
 from followup.wording.formats import day_and_time
@@ -70,7 +70,7 @@ def preview(
     books = handbook()
     place = books.catalogue.clinics[clinic_key(books.catalogue, clinic)]
     course = books.catalogue.protocols[protocol_key(books.catalogue, protocol)]
-    procedure = parse_time(procedure_at, zone=place.zone)
+    procedure = parse_procedure_time(procedure_at, zone=place.zone)
     moment = _enrolled(enrolled_at, procedure, now=books.clock.now(), zone=place.zone)
     books = replace(books, clock=SteppingClock(moment))
     request = EnrolmentRequest(

@@ -6,16 +6,18 @@ patient's calendar, counted from the local date of the procedure, which is day 0
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 
+@lru_cache(maxsize=4096)
 def instant_at(day: date, wall: time, *, zone: ZoneInfo) -> datetime:
     """Return the UTC instant at which the clocks of `zone` show `wall` on `day`.
 
     A time that the clocks skip moves forward by what was skipped; of a time that they show twice,
-    the first counts.
+    the first counts. Patients share days, so what was worked out is kept.
     """
     return datetime.combine(day, wall.replace(fold=0), tzinfo=zone).astimezone(UTC)
 
@@ -26,16 +28,18 @@ class Procedure:
 
     at: datetime
     zone: ZoneInfo
+    local_day: date = field(init=False, repr=False, compare=False)
+    """Day 0 on the patient's calendar."""
 
     def __post_init__(self) -> None:
         if self.at.utcoffset() is None:
             raise ValueError("a procedure time needs an offset from UTC")
         object.__setattr__(self, "at", self.at.astimezone(UTC))
+        object.__setattr__(self, "local_day", self.at.astimezone(self.zone).date())
 
     def on_day(self, day: int, wall: time) -> datetime:
         """Return the UTC instant of `wall` on the patient's day `day`; day 0 is the procedure's."""
-        local_day = self.at.astimezone(self.zone).date() + timedelta(days=day)
-        return instant_at(local_day, wall, zone=self.zone)
+        return instant_at(self.local_day + timedelta(days=day), wall, zone=self.zone)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from followup.store.models.returned_mails import ReturnedMail
 from followup.store.models.staff import Staff
 from followup.store.models.worklist import WorklistItem
 from followup.web.console.framework.app import all_pages
-from tests.support.apps import clock_of, enrol_one, run_until, sms_of
+from tests.support.apps import clock_of, enrol_one, rows, run_until, sms_of, sweep
 from tests.support.people import nhs_number
 from tests.support.returned_mails import returned_mail
 from tests.support.scripted_channel import refuse
@@ -127,6 +127,7 @@ def addresses(app: AppContext, visitor: Visitor) -> dict[str, str]:
             "step": "name",
         }
         mailed = session.scalars(messages.where(Message.channel == "email")).first()
+    ids |= {"list": _a_list(app, visitor), "line": "3"}
     number = {"mobile": "07700 900888", "do": "test"}
     found = visitor.post("/patients", {"wanted": nhs_number(WRITING)}).path
     form = visitor.post("/enrol/quick", EVERYTHING).path
@@ -147,6 +148,21 @@ def addresses(app: AppContext, visitor: Visitor) -> dict[str, str]:
     }
     paths = {page.path for page in all_pages() if page.method == "GET"} - ONE_THING
     return {path: by_draft.get(path) or path.format_map(ids) for path in sorted(paths)}
+
+
+def _a_list(app: AppContext, visitor: Visitor) -> str:
+    """Upload a list of as many rows as there are patients, have it checked, and return its id."""
+    serials = range(500, 500 + len(rows(app, Patient)))
+    at = app.clock.now().astimezone(app.catalogue.clinics["derriford-pain"].zone)
+    lines = [
+        f"{nhs_number(one)},{at:%d/%m/%Y %H:%M},07700900{one},yes,yes,nerve-root-block"
+        for one in serials
+    ]
+    table = "\n".join(["NHS No,Procedure at,Mobile,Diabetic,Steroid,Protocol", *lines])
+    page = visitor.post("/enrol/list", files={"file": ("list.csv", table.encode(), "text/csv")})
+    visitor.post(page.path)
+    sweep(app, "work-off-lists")
+    return page.path.split("/")[3]
 
 
 def asked(app: AppContext) -> dict[str, int]:

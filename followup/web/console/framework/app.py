@@ -32,6 +32,10 @@ MODULES = (
     "home",
     # Before the steps of the form, any of which could be meant by its addresses.
     "number_code",
+    "lists.upload",
+    "lists.columns",
+    "lists.rows",
+    "lists.timeline",
     "enrol",
     "patients",
     "patient",

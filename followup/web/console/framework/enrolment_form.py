@@ -17,7 +17,7 @@ from followup.domain.needs import ReadingNeed
 from followup.domain.number_confirmation import TYPED_TWICE, NumberConfirmation
 from followup.domain.protocols.protocol import Protocol
 from followup.enrolment.enrol import LONGEST_AGO, LONGEST_AHEAD, EnrolmentRequest
-from followup.intake.local_times import parse_time
+from followup.intake.local_times import parse_procedure_time
 from followup.patients.records import Person
 from followup.web.console.framework.forms import Form
 
@@ -198,7 +198,9 @@ class Reading:
         wall = self._wall()
         if day is None or wall is None or clinic is None:
             return None
-        at = self._tried(lambda: parse_time(f"{day}T{wall}", zone=clinic.zone, field="at"))
+        at = self._tried(
+            lambda: parse_procedure_time(f"{day}T{wall}", zone=clinic.zone, field="at")
+        )
         now = self.app.clock.now()
         if at is not None and at > now + LONGEST_AHEAD:
             self._wrong(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 from urllib.parse import parse_qsl
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import Field, File, create_form_parser
 
 from followup.domain.errors import InvalidInput, Problem
 
@@ -14,15 +17,26 @@ LONGEST_VALUE = 4000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SentFile:
+    """A file as a browser sent it. What it is called may be a patient's name."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
     """Values by field name, and the problems to show beside them.
 
     A problem's field is the name of a control, or of a group of radios or checkboxes; one that
-    belongs to no control stands in the summary alone.
+    belongs to no control stands in the summary alone. Of one that `is_too_long` the file is left
+    out.
     """
 
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    files: Mapping[str, SentFile] = field(default_factory=dict)
+    is_too_long: bool = False
 
     @classmethod
     def parse(cls, body: bytes) -> Self:
@@ -30,11 +44,38 @@ class Form:
         try:
             pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
         except ValueError:
-            raise InvalidInput.of("form", "this form can't be read: open the page again") from None
-        values: dict[str, tuple[str, ...]] = {}
-        for name, value in pairs:
-            values[name] = (*values.get(name, ()), value[:LONGEST_VALUE])
-        return cls(values=values)
+            raise _unreadable() from None
+        return cls(values=_gathered(pairs))
+
+    @classmethod
+    def parse_multipart(cls, body: bytes, content_type: str) -> Self:
+        """Return a form with files in it, all of it in memory: nothing is written to a disk."""
+        pairs: list[tuple[str, str]] = []
+        files: dict[str, SentFile] = {}
+
+        def on_field(found: Field) -> None:
+            pairs.append((_text(found.field_name), _text(found.value)))
+
+        def on_file(found: File) -> None:
+            found.file_object.seek(0)
+            files[_text(found.field_name)] = SentFile(
+                name=_text(found.file_name), content=found.file_object.read()
+            )
+
+        try:
+            parser = create_form_parser(
+                {"Content-Type": content_type.encode()},
+                on_field,
+                on_file,
+                config={"MAX_MEMORY_FILE_SIZE": len(body) + 1},
+            )
+            parser.write(body)
+            parser.finalize()
+        except (FormParserError, ValueError):
+            raise _unreadable() from None
+        if len(pairs) > MOST_FIELDS:
+            raise _unreadable()
+        return cls(values=_gathered(pairs), files=files)
 
     @classmethod
     def of(cls, **values: str | Iterable[str] | None) -> Self:
@@ -65,7 +106,7 @@ class Form:
 
     def refused(self, *problems: Problem) -> Form:
         """Return the same form with what is wrong with it."""
-        return Form(values=self.values, problems=(*self.problems, *problems))
+        return replace(self, problems=(*self.problems, *problems))
 
     def refused_by(self, error: InvalidInput, **names: str) -> Form:
         """Return the form with the problems of an error; `names` maps its fields to controls.
@@ -86,3 +127,18 @@ class Form:
 
 
 EMPTY_FORM = Form()
+
+
+def _unreadable() -> InvalidInput:
+    return InvalidInput.of("form", "this form can't be read: open the page again")
+
+
+def _gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    values: dict[str, tuple[str, ...]] = {}
+    for name, value in pairs:
+        values[name] = (*values.get(name, ()), value[:LONGEST_VALUE])
+    return values
+
+
+def _text(sent: bytes | None) -> str:
+    return (sent or b"").decode(errors="replace")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 from urllib.parse import quote
 
@@ -39,6 +39,11 @@ CHANGE_PATIENTS = (Role.ENROL,)
 AUDIT = (Role.AUDIT,)
 MANAGE = (Role.MANAGE,)
 
+AROUND_A_FILE = 16 * 1024
+"""Bytes that a form has beside its file."""
+MOST_READ = 64 * 1024 * 1024
+"""So much is read of a file that is too long, and dropped: beyond, the connection is cut."""
+
 OWED = {Stage.CODE: "/sign-in/code", Stage.ENROL_CODE: "/sign-in/set-up"}
 """Where those have to go first who have not signed in to the end."""
 
@@ -47,7 +52,8 @@ OWED = {Stage.CODE: "/sign-in/code", Stage.ENROL_CODE: "/sign-in/set-up"}
 class Page:
     """A route: `may` are the roles that open it, a stage of signing in, or None for anybody.
 
-    A `quiet` one is asked for by the page itself, so that it does not keep a session alive.
+    A `quiet` one is asked for by the page itself, so that it does not keep a session alive. `takes`
+    is how many bytes of a file may be sent to it; what is more, it is told as a file without end.
     """
 
     method: str
@@ -55,6 +61,7 @@ class Page:
     may: Access
     handler: Handler
     quiet: bool = False
+    takes: int = 0
 
 
 class Pages:
@@ -67,15 +74,17 @@ class Pages:
         """Register a page that shows something."""
         return self._register("GET", path, may, quiet=quiet)
 
-    def post(self, path: str, *, may: Access) -> Callable[[Handler], Handler]:
+    def post(self, path: str, *, may: Access, takes: int = 0) -> Callable[[Handler], Handler]:
         """Register what a form is sent to."""
-        return self._register("POST", path, may)
+        return self._register("POST", path, may, takes=takes)
 
     def _register(
-        self, method: str, path: str, may: Access, *, quiet: bool = False
+        self, method: str, path: str, may: Access, *, quiet: bool = False, takes: int = 0
     ) -> Callable[[Handler], Handler]:
         def keep(handler: Handler) -> Handler:
-            page = Page(method=method, path=path, may=may, handler=handler, quiet=quiet)
+            page = Page(
+                method=method, path=path, may=may, handler=handler, quiet=quiet, takes=takes
+            )
             self.all.append(page)
             return handler
 
@@ -95,10 +104,32 @@ def _route(console: Console, path: str, pages: Sequence[Page]) -> Route:
 
     async def endpoint(request: Request) -> Response:
         page = by_method["GET" if request.method == "HEAD" else request.method]
-        body = b"" if request.method in SAFE_METHODS else await request.body()
+        body = await _body(request, page)
         return await run_in_threadpool(answer, console, page, request, body=body)
 
-    return Route(path, endpoint, methods=list(by_method), name=path)
+    takes_files = any(page.takes for page in pages)
+    return Route(
+        path,
+        endpoint,
+        methods=list(by_method),
+        name=path,
+        max_body_size=MOST_READ if takes_files else None,
+    )
+
+
+async def _body(request: Request, page: Page) -> bytes:
+    """Return what was sent; of a file that is too long as much as shows it.
+
+    It is read to its end all the same: a browser that is cut off while it sends shows no answer.
+    """
+    if request.method in SAFE_METHODS:
+        return b""
+    if not page.takes:
+        return await request.body()
+    body, most = bytearray(), page.takes + AROUND_A_FILE
+    async for chunk in request.stream():
+        body += chunk[: max(most + 1 - len(body), 0)]
+    return bytes(body)
 
 
 def answer(console: Console, page: Page, request: Request, *, body: bytes) -> Response:
@@ -115,7 +146,7 @@ def answer(console: Console, page: Page, request: Request, *, body: bytes) -> Re
             return failures.page_of(here, 403, failures.NOT_OUR_OWN)
         token = request.cookies.get(console.cookie)
         presence = find_presence(console.app, token, quietly=page.quiet)
-        here = _at(here, presence, body)
+        here = _at(here, page, presence, body)
         elsewhere = _kept_out(here, page)
         return elsewhere or page.handler(here)
     except FollowupError as error:
@@ -136,8 +167,16 @@ def _is_migrating(here: Here, error: Exception) -> bool:
         return True
 
 
-def _at(here: Here, presence: SignedInSession | None, body: bytes) -> Here:
-    form = Form.parse(body) if body else EMPTY_FORM
+def _form(request: Request, page: Page, body: bytes) -> Form:
+    content_type = request.headers.get("content-type", "")
+    if not page.takes or not content_type.startswith("multipart/form-data"):
+        return Form.parse(body) if body else EMPTY_FORM
+    form = Form.parse_multipart(body, content_type)
+    return replace(form, is_too_long=len(body) > page.takes + AROUND_A_FILE)
+
+
+def _at(here: Here, page: Page, presence: SignedInSession | None, body: bytes) -> Here:
+    form = _form(here.request, page, body)
     found = Here(
         console=here.console,
         request=here.request,

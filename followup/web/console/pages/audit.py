@@ -42,12 +42,16 @@ EXPORT_COLUMNS = (
 LOOKS = (
     "patient.viewed", "patient.revealed", "patient.reported", "patient.report-exported",
     "patients.listed", "message.viewed", "messages.listed", "messages.exported", "audit.",
-    "worklist.viewed", "worklist.listed",
+    "worklist.viewed", "worklist.listed", "list.viewed", "list.exported",
 )  # fmt: skip
 WHAT_CHOICES: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "": ("All but the steps of messages", (), ("message.",)),
     "looks": ("Who looked at what", LOOKS, ()),
-    "patients": ("Patients and their follow-up", ("enrolment.", "objection.", "patient."), ()),
+    "patients": (
+        "Patients and their follow-up",
+        ("enrolment.", "list.", "objection.", "patient."),
+        (),
+    ),
     "messages": ("Each step of each message", ("message.",), ()),
     "attention": ("What needed a person", ("worklist.",), ()),
     "team": ("Team, keys and switches", ("staff.", "switch.", "api-key.", "keys."), ()),

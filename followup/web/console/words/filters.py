@@ -14,6 +14,7 @@ from followup.wording.channels import channel_text, covered_text
 from followup.wording.enrolments import WITHDRAWAL_REASONS, enrolment_term
 from followup.wording.failure_reasons import failure_reason_of
 from followup.wording.feeds import feed_reason_text
+from followup.wording.lists import list_term
 from followup.wording.patients import READING_NEEDS, confirmed_text, need_text
 from followup.wording.providers import attempt_text, provider_text, report_text
 from followup.wording.reasons import moved_text, reason_text
@@ -87,6 +88,7 @@ TEMPLATE_FILTERS: dict[str, Callable[..., Any]] = {
     "item_label": item_label,
     "item_to_do": item_to_do,
     "language_word": staff_name,
+    "list_tag": lambda state: tag_of(list_term(state)),
     "late_reply": late_reply_text,
     "feed_reason": feed_reason_text,
     "moment": formats.moment,

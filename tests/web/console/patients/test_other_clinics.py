@@ -24,6 +24,7 @@ THEIRS = {
     "member",
     "invitation",
     "mail",
+    "list",
 }
 """Gaps of a path that stand for what belongs to a clinic, or to somebody who works there."""
 

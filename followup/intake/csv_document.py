@@ -1,0 +1,189 @@
+"""CSV row as the document of an enrolment: its cells under the names that JSON has for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, time
+from itertools import chain
+from typing import Any
+from typing import Protocol as Shape
+from zoneinfo import ZoneInfo
+
+from followup.catalogue.load import Catalogue
+from followup.domain.errors import InvalidInput, Problem
+from followup.domain.protocols.protocol import Protocol
+from followup.intake.csv_cells import DIGITS, as_digits
+from followup.intake.csv_columns import (
+    IN_PARTS,
+    OF_ENROLMENT,
+    OF_PATIENT,
+    plain,
+)
+from followup.intake.local_times import parse_clock, parse_day, parse_procedure_time, parse_time
+from followup.intake.yes_or_no import read_yes_or_no
+
+CHANNEL_WORDS = {
+    "text": "sms", "texts": "sms", "e-mail": "email", "e-mails": "email", "emails": "email",
+}  # fmt: skip
+DAY_OF_NOTHING = re.compile(
+    r"(?:\d{1,2}/\d{1,2}/(?:1899|1900)|(?:1899|1900)-\d{2}-\d{2})[ T]", re.ASCII
+)
+"""The day that a spreadsheet puts before a time that has none."""
+NO_QUESTIONS = frozenset((*OF_ENROLMENT, *OF_PATIENT, *chain.from_iterable(IN_PARTS.values())))
+# Stand in for cells that are wrong, so that the other cells of the row are checked too.
+SOME_TIME, SOME_DAY = "2000-01-01T00:00:00+00:00", "2000-01-01"
+
+
+class Named(Shape):
+    """What has a name for people."""
+
+    @property
+    def name(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """The clinic and the protocol of rows that name none; `clinics` are those they may name."""
+
+    clinic: str | None = None
+    protocol: str | None = None
+    clinics: frozenset[str] | None = None
+
+
+def document_of(
+    catalogue: Catalogue,
+    cells: Mapping[str, str],
+    choices: Choices,
+    *,
+    problems: list[Problem],
+) -> dict[str, Any]:
+    document: dict[str, Any] = {name: cells[name] for name in OF_ENROLMENT if name in cells}
+    patient: dict[str, Any] = {
+        name: as_digits(cells[name]) if name in DIGITS else cells[name]
+        for name in OF_PATIENT
+        if name in cells
+    }
+    for field, default, known in (
+        ("clinic", choices.defaults.clinic, choices.clinics),
+        ("protocol", choices.defaults.protocol, choices.protocols),
+    ):
+        written = document.get(field) or default or ""
+        key = known.get(written) or known.get(plain(written))
+        if key is None:
+            keys = sorted(set(known.values()))
+            problems.append(Problem(field, f"name one of: {', '.join(keys)}"))
+            key = keys[0]
+        document[field] = key
+    zone = catalogue.clinics[document["clinic"]].zone
+    document["procedure_at"] = _procedure_at(cells, zone, problems=problems)
+    if "date_of_birth" in patient:
+        patient["date_of_birth"] = _day(patient["date_of_birth"], problems=problems)
+    patient |= _name_in_parts(cells, problems=problems)
+    if "channels" in document:
+        document["channels"] = _channels(document["channels"])
+    protocol = catalogue.protocols[document["protocol"]]
+    document["attributes"] = _answers(protocol, cells, problems=problems)
+    document["patient"] = patient
+    return document
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What rows may call their clinic and protocol: by key or name, in any spelling."""
+
+    defaults: Defaults
+    clinics: Mapping[str, str]
+    protocols: Mapping[str, str]
+
+    @classmethod
+    def of(cls, catalogue: Catalogue, defaults: Defaults) -> Choices:
+        """Return those that rows may name."""
+        allowed = defaults.clinics
+        clinics = {
+            key: clinic
+            for key, clinic in catalogue.clinics.items()
+            if allowed is None or key in allowed
+        }
+        return cls(defaults, _names(clinics), _names(catalogue.protocols))
+
+
+def _names(known: Mapping[str, Named]) -> dict[str, str]:
+    by_name = {plain(each.name): key for key, each in known.items()}
+    return {**by_name, **{plain(key): key for key in known}, **{key: key for key in known}}
+
+
+def _procedure_at(cells: Mapping[str, str], zone: ZoneInfo, *, problems: list[Problem]) -> str:
+    field = "procedure_date" if "procedure_date" in cells else "procedure_at"
+    try:
+        if field not in cells:
+            raise InvalidInput.of(field, "this is missing: fill it in")
+        written = cells[field]
+        if "procedure_time" in cells:
+            written = _joined(written, cells["procedure_time"], zone=zone)
+            field = "procedure_time"
+        return parse_procedure_time(written, zone=zone, field=field).isoformat()
+    except InvalidInput as error:
+        problems.extend(error.problems)
+        return SOME_TIME
+
+
+def _joined(day: str, clock: str, *, zone: ZoneInfo) -> str:
+    """Return a date and a time of two columns as one; spreadsheets add midnight to a date."""
+    at = parse_clock(DAY_OF_NOTHING.sub("", clock), field="procedure_time")
+    try:
+        moment = datetime.combine(parse_day(day, field="procedure_date"), at)
+    except InvalidInput:
+        if day.partition(" ")[0] == day and "T" not in day.upper():
+            raise
+        told = parse_time(day, zone=zone, field="procedure_date").astimezone(zone)
+        if told.time() not in {at, time.min}:
+            raise InvalidInput.of(
+                "procedure_time", "the date has another time beside it: correct one of them"
+            ) from None
+        moment = datetime.combine(told.date(), at)
+    return moment.isoformat()
+
+
+def _name_in_parts(cells: Mapping[str, str], *, problems: list[Problem]) -> dict[str, str]:
+    parts = [part for part in IN_PARTS["name"] if part in cells]
+    if not parts:
+        return {}
+    problems.extend(
+        Problem(part, "this is missing: fill it in")
+        for part in IN_PARTS["name"]
+        if part not in parts
+    )
+    return {"name": " ".join(cells[part] for part in parts)}
+
+
+def _day(text: str, *, problems: list[Problem]) -> str:
+    try:
+        return parse_day(text, field="date_of_birth").isoformat()
+    except InvalidInput as error:
+        problems.extend(error.problems)
+        return SOME_DAY
+
+
+def _channels(cell: str) -> list[str]:
+    words = re.findall(r"[a-z-]+", cell.lower())
+    return [CHANNEL_WORDS.get(word, word) for word in words if word != "and"]
+
+
+def _answers(
+    protocol: Protocol, cells: Mapping[str, str], *, problems: list[Problem]
+) -> dict[str, bool]:
+    asked = {each.key: each.question for each in protocol.attributes}
+    found: dict[str, bool] = {}
+    for name, cell in cells.items():
+        if name in NO_QUESTIONS:
+            continue
+        answer = read_yes_or_no(cell)
+        if name not in asked:
+            problems.append(Problem(name, f"{protocol.name} does not ask this: leave it empty"))
+        elif answer is None:
+            problems.append(Problem(name, f"write yes or no: {asked[name]}"))
+        else:
+            found[name] = answer
+    return found

@@ -1,0 +1,1 @@
+"""Pages for enrolling the patients of a list."""

@@ -19,12 +19,14 @@ import pytest
 from sqlalchemy import func, select
 
 from followup.store.engine.session import Store, make_engine
-from followup.store.models.messages import Message, SandboxMessage
+from followup.store.models.messages import InboundMessage, Message, SandboxMessage
+from followup.store.models.worklist import WorklistItem
 from followup.worklist.items import open_items
 from tests.cli.conftest import document
 from tests.support.servers import PostgresServer, RedisServer, free_port
 from tests.support.stacks import Stack
 from tests.web.conftest import AUTH_TOKEN, sid, twilio_post
+from tests.web.test_reply_table import GRAVE_REPLIES, PEACEFUL_REPLIES, STOP_REPLIES
 
 ON_CALL = "+447700900700"
 PATIENT = "+447700900001"
@@ -87,9 +89,9 @@ def answers(url: str) -> bool:
         return False
 
 
-def texted(scene: Scene, serial: int, body: str) -> None:
+def texted(scene: Scene, serial: int, body: str, *, sender: str = PATIENT) -> None:
     """Bring a text as Twilio does: by HTTP, signed."""
-    form = {"MessageSid": sid(serial), "From": PATIENT, "To": "+447700900500", "Body": body}
+    form = {"MessageSid": sid(serial), "From": sender, "To": "+447700900500", "Body": body}
     with httpx.Client(base_url=scene.url) as client:
         answer = twilio_post(client, "/hooks/twilio/inbound", form, public_url=scene.url)
     assert answer.status_code == 200
@@ -157,3 +159,56 @@ def test_a_red_flag_beside_stop_finds_a_person_and_the_audit_tells_how(scene):
     stack.command("worklist", "take", first["id"])
     stack.command("worklist", "close", first["id"], "--outcome", "rang")
     assert "rang" in stack.command("audit", enrolled["enrolment_id"])
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What becomes of a reply: the template of its answer, and the cause of an item, if any."""
+
+    answer: str | None
+    cause: str | None
+
+
+EXPECTED = [
+    *((body, Expected(answer, gravest)) for body, gravest, answer in GRAVE_REPLIES),
+    *((body, Expected(None, None)) for body in PEACEFUL_REPLIES),
+    *((body, Expected("reply-stopped", None)) for body in STOP_REPLIES),
+]
+
+
+def became(scene: Scene) -> list[Expected]:
+    """Return what became of each reply, in their order; an answer counts once it is sent."""
+    with scene.store.read() as session:
+        causes = {
+            item.patient_id: item.detail["cause"] for item in session.scalars(select(WorklistItem))
+        }
+        taken = session.execute(
+            select(InboundMessage.patient_id, Message.template, Message.state)
+            .outerjoin(Message, Message.id == InboundMessage.answer_id)
+            .order_by(InboundMessage.id)
+        )
+        return [
+            Expected(
+                template if state in {"sent", "delivered", None} else state, causes.get(patient)
+            )
+            for patient, template, state in taken
+        ]
+
+
+@pytest.mark.timeout(240)
+def test_each_reply_of_the_table_ends_as_it_should_through_the_real_processes(scene):
+    numbers = [f"+4477009003{place:02}" for place in range(len(EXPECTED))]
+    for place, number in enumerate(numbers, start=1):
+        patient = {**document(place)["patient"], "mobile": number}
+        whole = json.dumps(document(place, patient=patient, channels=["sms"]))
+        scene.stack.command("enrol", "--json", "-", given=whole)
+
+    for place, (number, (body, _)) in enumerate(zip(numbers, EXPECTED, strict=True), start=1):
+        texted(scene, place, body, sender=number)
+
+    scene.stack.wait_for(
+        lambda: [one.answer for one in became(scene)] == [one.answer for _, one in EXPECTED],
+        what="the answers",
+        seconds=90,
+    )
+    assert became(scene) == [expected for _, expected in EXPECTED]

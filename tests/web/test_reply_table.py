@@ -17,6 +17,40 @@ INBOUND = "/hooks/twilio/inbound"
 SATURDAY = datetime(2026, 10, 24, 11, 0, tzinfo=UTC)
 _SERIALS = count(1)
 
+GRAVE_REPLIES = [
+    ("took too many of my pain killers, about 20", "emergency", "reply-emergency"),
+    ("ive not had any feeling in my bum for 2 days", "red-flag", "reply-red-flag"),
+    ("not got any strength in my leg", "red-flag", "reply-red-flag"),
+    ("didnt have a temp this morning but 39 tonight", "red-flag", "reply-red-flag"),
+    ("my foot has dropped", "red-flag", "reply-red-flag"),
+    ("leg wouldn't hold me", "red-flag", "reply-red-flag"),
+    ("ah cannae pee", "red-flag", "reply-red-flag"),
+    ("38.2", "red-flag", "reply-red-flag"),
+    ("neither leg works", "red-flag", "reply-red-flag"),
+    ("HI on meter", "sugar-emergency", "reply-sugar-emergency"),
+    ("sugar 33 and vomiting", "sugar-emergency", "reply-sugar-emergency"),
+    ("ketones 4", "sugar-emergency", "reply-sugar-emergency"),
+    ("nothing to live for", "crisis", "reply-crisis"),
+    ("want to go to sleep and not wake up", "crisis", "reply-crisis"),
+    ("لا أشعر بساقي", "other-language", "reply-red-flag"),
+    ("nie czuję nogi od wczoraj", "other-language", "reply-red-flag"),
+    ("dwi ddim yn teimlo fy nghoes", "other-language", "reply-red-flag"),
+]
+"""What a patient writes, the gravest class that it is sorted into, and the answer."""
+PEACEFUL_REPLIES = [
+    "ok",
+    "👍",
+    "will do thanks",
+    "Liked “You can take the dressing off now. Reply STOP to stop these texts.”",
+    "A aimé « New leg weakness, new bladder or bowel trouble, new back pain or fever »",
+    'Reacted 👍 to "New leg weakness, new bladder or bowel trouble, new back pain or fever"',
+    "> Reply STOP to stop these texts.",
+]
+STOP_REPLIES = [
+    "please can you stop", "Arrêt", "إيقاف", "Reply STOP", "przestańcie proszę",
+    "I dont want any more of these messages",
+]  # fmt: skip
+
 
 def write(client, body: str, *, sender: str = MOBILE) -> None:
     form = {"MessageSid": sid(next(_SERIALS)), "From": sender, "To": "+447700900500", "Body": body}
@@ -27,28 +61,7 @@ def answers(app) -> list[str]:
     return sorted(one.template for one in replies(app))
 
 
-@pytest.mark.parametrize(
-    ("body", "gravest", "answer"),
-    [
-        ("took too many of my pain killers, about 20", "emergency", "reply-emergency"),
-        ("ive not had any feeling in my bum for 2 days", "red-flag", "reply-red-flag"),
-        ("not got any strength in my leg", "red-flag", "reply-red-flag"),
-        ("didnt have a temp this morning but 39 tonight", "red-flag", "reply-red-flag"),
-        ("my foot has dropped", "red-flag", "reply-red-flag"),
-        ("leg wouldn't hold me", "red-flag", "reply-red-flag"),
-        ("ah cannae pee", "red-flag", "reply-red-flag"),
-        ("38.2", "red-flag", "reply-red-flag"),
-        ("neither leg works", "red-flag", "reply-red-flag"),
-        ("HI on meter", "sugar-emergency", "reply-sugar-emergency"),
-        ("sugar 33 and vomiting", "sugar-emergency", "reply-sugar-emergency"),
-        ("ketones 4", "sugar-emergency", "reply-sugar-emergency"),
-        ("nothing to live for", "crisis", "reply-crisis"),
-        ("want to go to sleep and not wake up", "crisis", "reply-crisis"),
-        ("لا أشعر بساقي", "other-language", "reply-red-flag"),
-        ("nie czuję nogi od wczoraj", "other-language", "reply-red-flag"),
-        ("dwi ddim yn teimlo fy nghoes", "other-language", "reply-red-flag"),
-    ],
-)
+@pytest.mark.parametrize(("body", "gravest", "answer"), GRAVE_REPLIES)
 def test_a_grave_reply_on_a_saturday_is_answered_and_put_before_a_person_in_minutes(
     app, body, gravest, answer
 ):
@@ -95,18 +108,7 @@ def test_what_is_said_is_true_of_this_patient_and_day(sqlite_app, body, attribut
     assert [item.urgency for item in tasks(app)] == [2]
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        "ok",
-        "👍",
-        "will do thanks",
-        "Liked “You can take the dressing off now. Reply STOP to stop these texts.”",
-        "A aimé « New leg weakness, new bladder or bowel trouble, new back pain or fever »",
-        'Reacted 👍 to "New leg weakness, new bladder or bowel trouble, new back pain or fever"',
-        "> Reply STOP to stop these texts.",
-    ],
-)
+@pytest.mark.parametrize("body", PEACEFUL_REPLIES)
 def test_what_is_harmless_or_our_own_words_stops_nothing_and_alarms_nobody(app, body):
     enrol_one(app)
     with served(app) as client:
@@ -142,11 +144,7 @@ def test_a_question_or_a_denial_about_stopping_stops_nothing_and_a_person_reads_
     assert answers(app) == ["reply-signs"]
 
 
-@pytest.mark.parametrize(
-    "body",
-    ["please can you stop", "Arrêt", "إيقاف", "Reply STOP", "przestańcie proszę",
-     "I dont want any more of these messages"],
-)  # fmt: skip
+@pytest.mark.parametrize("body", STOP_REPLIES)
 def test_a_wish_to_stop_is_obeyed_however_it_is_put(app, body):
     enrolment = enrol_one(app)
     with served(app) as client:

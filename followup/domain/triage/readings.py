@@ -87,9 +87,11 @@ class Numbers:
     ) -> Iterator[tuple[int, bool]]:
         """Yield the places of numbers that are a blood sugar or ketones, and whether it is grave.
 
-        `expected` says that the patient was asked to look at their sugar: then no word is needed.
+        `expected` says that the patient was asked to look at their sugar: then no word is needed,
+        but for a number that no meter shows and a thermometer does.
         """
         limits = self.sugar
+        low_fever, high_fever = self.temperature.celsius
         cues = [place for place, word in enumerate(words) if word.readings & limits.cues]
         ketones = [place for place, word in enumerate(words) if word.readings & limits.ketone_cues]
         for place, value in self._values(words):
@@ -98,7 +100,7 @@ class Numbers:
             ):
                 yield place, value >= limits.ketones_grave_from
                 continue
-            if not cues and not expected:
+            if not cues and (not expected or low_fever <= value <= high_fever):
                 continue
             low, high = limits.readings
             if low <= value <= high:

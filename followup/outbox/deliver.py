@@ -270,7 +270,7 @@ def _settle(
     row.problem = attempt.problem[:PROBLEM_LENGTH]
     row.failing_since_real = row.failing_since_real or now
     log.warning(
-        "webhook.failed",
+        "outbox.not_taken",
         subscription=str(id_),
         number=event.id,
         outcome=attempt.outcome.value,

@@ -272,6 +272,8 @@ def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
         "line": [3, 5],
         **_team(app),
     }
+    drafts = {"draft": [one.id for one in rows(app, EnrolmentDraft)]}
+    told = {"message": [one.id for one in rows(app, FeedMessage)]}
     return {
         "": general,
         **_number_checks(clinic, whole, items["unreachable"]),
@@ -287,8 +289,11 @@ def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
         "/audit/patients/{patient}": {"patient": [clinic.patient(one) for one in TOLD_OF]},
         "/attention/{item}/contacts": {"item": [items["failed"]]},
         "/attention/{item}/done": {"item": [items["call-wanted"]]},
-        "/attention/enrolments/{draft}": {"draft": [one.id for one in rows(app, EnrolmentDraft)]},
-        "/feeds/{message}": {"message": [one.id for one in rows(app, FeedMessage)]},
+        "/attention/enrolments/{draft}": drafts,
+        "/attention/enrolments/{draft}/complete": drafts,
+        "/attention/enrolments/{draft}/dismiss": drafts,
+        "/feeds/{message}": told,
+        "/feeds/{message}/replay": told,
         "/enrolments/{enrolment}/resume": {"enrolment": [made["paused"]]},
     }
 

@@ -38,6 +38,7 @@ from tests.support.people import CLINIC, ENROLLED_AT, nhs_number
 from tests.support.scripted_channel import refuse
 from tests.web.conftest import key_for
 
+NOBODY = UUID("0198a4c1-0000-7000-8000-000000000000")
 BASE = "/fhir/R4"
 OURS = "http://127.0.0.1:8000/fhir/R4"
 """Where `tests.support.apps` says that the service is reached."""
@@ -433,7 +434,7 @@ def test_a_key_of_another_scope_opens_neither(sqlite_app, sqlite_client, validat
     assert sqlite_client.get("/api/v1/balance", headers=reader).status_code == 403
 
 
-@pytest.mark.parametrize("path", ["Communication", f"Patient/{uuid4()}", "Nonsense/1"])
+@pytest.mark.parametrize("path", ["Communication", f"Patient/{NOBODY}", "Nonsense/1"])
 def test_without_a_key_nothing_is_read(sqlite_client, validator, path):
     told = Fhir(sqlite_client, {}, validator).get(path, status=401)
 
@@ -527,8 +528,8 @@ def test_an_answer_is_json_or_there_is_none(sqlite_fhir, path, headers, status):
         ("GET", "Patient/1", 404, "not-found"),
         ("GET", "Patient/1/_history", 404, "not-found"),
         ("GET", "", 404, "not-found"),
-        ("PUT", f"Patient/{uuid4()}", 405, "not-supported"),
-        ("DELETE", f"Communication/{uuid4()}", 405, "not-supported"),
+        ("PUT", f"Patient/{NOBODY}", 405, "not-supported"),
+        ("DELETE", f"Communication/{NOBODY}", 405, "not-supported"),
         ("POST", "Communication", 405, "not-supported"),
         ("POST", "metadata", 405, "not-supported"),
     ],

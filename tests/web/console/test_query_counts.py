@@ -21,6 +21,7 @@ from followup.staff.invitations import invite_member
 from followup.staff.members import MemberDetails, insert_member
 from followup.store.engine.types import new_id
 from followup.store.models.enrolments import Enrolment
+from followup.store.models.feeds import EnrolmentDraft, FeedMessage
 from followup.store.models.messages import Message
 from followup.store.models.outbox import DeadLetter, EventSubscription
 from followup.store.models.patients import Patient
@@ -29,6 +30,7 @@ from followup.store.models.staff import Staff
 from followup.store.models.worklist import WorklistItem
 from followup.web.console.framework.app import all_pages
 from tests.support.apps import clock_of, enrol_one, rows, run_until, sms_of, sweep
+from tests.support.hl7 import feed, message
 from tests.support.people import nhs_number
 from tests.support.returned_mails import returned_mail
 from tests.support.scripted_channel import refuse
@@ -67,6 +69,13 @@ def more(app: AppContext, name: str, people: int) -> None:
             )
             take_inbound(app, text, provider="sandbox")
     for number in range(people):
+        serial = 400 + int.from_bytes(f"{name}{number}".encode()) % 500
+        ahead = clock.now() + timedelta(days=9)
+        told = message(
+            id_=f"{name}{number}", serial=serial, visit=f"{name}{number}", procedure="A52.1",
+            time=ahead, msh={4: "EXH"},
+        )  # fmt: skip
+        feed(app, told)
         wanted = NewSubscription(name=f"{name}{number}", url="https://engine.example.com/")
         add_subscription(app, wanted, actor="cli:test")
         give_up(app, number=int.from_bytes(f"{name}{number}".encode()))
@@ -121,11 +130,13 @@ def addresses(app: AppContext, visitor: Visitor) -> dict[str, str]:
             "mail": session.scalars(select(ReturnedMail.id)).first(),
             "webhook": session.scalars(_FIRST_WEBHOOK).first(),
             "member": session.scalars(select(Staff.id)).first(),
+            "draft": session.scalars(select(EnrolmentDraft.id)).first(),
             "template": "flare",
             "language": "en",
             "protocol": "nerve-root-block",
             "step": "name",
         }
+        told = session.scalars(select(FeedMessage.id)).first()
         mailed = session.scalars(messages.where(Message.channel == "email")).first()
     ids |= {"list": _a_list(app, visitor), "line": "3"}
     number = {"mobile": "07700 900888", "do": "test"}
@@ -145,6 +156,7 @@ def addresses(app: AppContext, visitor: Visitor) -> dict[str, str]:
             f"/attention/{ids['item']}/contacts", number
         ).path,
         "/messages/{message}/mail": f"/messages/{mailed}/mail",
+        "/feeds/{message}": f"/feeds/{told}",
     }
     paths = {page.path for page in all_pages() if page.method == "GET"} - ONE_THING
     return {path: by_draft.get(path) or path.format_map(ids) for path in sorted(paths)}

@@ -15,7 +15,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext
-from followup.domain.errors import InvalidInput, Problem
+from followup.domain.errors import HOW_TO_APPLY, InvalidInput, Problem
 from followup.domain.list_state import ListState
 from followup.intake.csv_cells import clean
 from followup.intake.csv_columns import Layout
@@ -219,7 +219,7 @@ def _refused(
     """Return each row that was refused, with its cells and all that is wrong with it."""
     wrong: dict[int, list[tuple[str, str]]] = {}
     for line, problem in complaints:
-        wrong.setdefault(line, []).append((problem.field, problem.message))
+        wrong.setdefault(line, []).append((problem.field, _in_console(problem.message)))
     return tuple(
         RefusedRow(
             line=row.line,
@@ -229,3 +229,10 @@ def _refused(
         for row in read_cells(file.open())
         if row.line in wrong
     )
+
+
+def _in_console(message: str) -> str:
+    """Return what is wrong with a row, with the way out that whoever uploads a list has."""
+    for how in HOW_TO_APPLY.values():
+        message = message.replace(how, "enrol this patient with the form: it asks you first")
+    return message

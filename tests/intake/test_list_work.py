@@ -99,6 +99,21 @@ def test_a_list_is_checked_and_then_enrolled(app, owner):
     assert work_off_lists(app) == 0
 
 
+def test_a_row_that_differs_from_an_enrolment_says_what_differs_and_where_to_apply_it(app, owner):
+    confirmed(app, owner, content(1))
+    work_off_lists(app)
+    list_id = begun(app, owner, content(1).replace(b"07700900001", b"07700900777"))
+    work_off_lists(app)
+
+    found = find_list(app, owner, list_id)
+    [refused] = found.findings.refused
+    [(_, why)] = refused.problems
+    assert (found.findings.new, found.findings.already) == ((), ())
+    assert "with another mobile; nothing was changed" in why
+    assert "enrol this patient with the form" in why
+    assert "--update" not in why
+
+
 @pytest.mark.parametrize("step", range(1, 6))
 @pytest.mark.usefixtures("small_batches")
 def test_a_worker_that_dies_while_it_enrols_loses_nobody_and_doubles_nobody(

@@ -272,8 +272,8 @@ def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
         "line": [3, 5],
         **_team(app),
     }
-    drafts = {"draft": [one.id for one in rows(app, EnrolmentDraft)]}
-    told = {"message": [one.id for one in rows(app, FeedMessage)]}
+    drafts: dict[str, Sequence[object]] = {"draft": [one.id for one in rows(app, EnrolmentDraft)]}
+    told: dict[str, Sequence[object]] = {"message": [one.id for one in rows(app, FeedMessage)]}
     return {
         "": general,
         **_number_checks(clinic, whole, items["unreachable"]),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import ssl
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -15,6 +17,7 @@ from followup.intake.hl7.framing import LONGEST_MESSAGE, framed
 from followup.intake.hl7.listener import ListenerLimits
 from followup.store.models.feeds import FeedMessage
 from tests.support.apps import MASTER_KEY, make_app, rows
+from tests.support.certificates import self_signed
 from tests.support.hl7 import Hl7Sender, catalogue_with, listening, message, site
 from tests.support.servers import free_port
 from tests.support.stacks import Stack, StackError, listens
@@ -351,3 +354,48 @@ def test_the_embedded_stack_listens_where_a_port_is_set(migrated_sqlite_url):
         with Hl7Sender(port) as sender:
             assert sender.ask(message(msh=SHIPPED))["MSA"][1] == "AA"
         assert running.stop() == 0
+
+
+def made(folder: Path, name: str) -> tuple[Path, Path]:
+    (folder / name).mkdir()
+    return self_signed(folder / name)
+
+
+def test_only_a_sender_whose_certificate_is_vouched_for_is_heard(
+    stack, migrated_url, tmp_path: Path
+):
+    certificate, key = made(tmp_path, "server")
+    client_certificate, client_key = made(tmp_path, "client")
+    port = free_port()
+    stack.hl7(
+        port=port,
+        FOLLOWUP_HL7_TLS_CERTIFICATE=str(certificate),
+        FOLLOWUP_HL7_TLS_KEY=str(key),
+        FOLLOWUP_HL7_TLS_CLIENT_CA=str(client_certificate),
+    )
+    trusting = ssl.create_default_context(cafile=str(certificate))
+
+    with suppress(OSError), Hl7Sender(port, tls=trusting) as nobody:
+        assert nobody.ask(message(msh=SHIPPED)) == {}
+    with Hl7Sender(port) as plain:
+        plain.send(b"\x0bMSH|")
+        assert plain.is_closed()
+    assert kept(migrated_url) == 0
+
+    trusting.load_cert_chain(client_certificate, client_key)
+    with Hl7Sender(port, tls=trusting) as known:
+        assert known.ask(message(msh=SHIPPED))["MSA"][1] == "AA"
+    with closing(make_app(migrated_url)) as app:
+        assert len(rows(app, FeedMessage)) == 1
+
+
+def test_a_key_of_another_certificate_is_told_of_before_anything_listens(stack, tmp_path: Path):
+    certificate, _ = made(tmp_path, "one")
+    _, key = made(tmp_path, "other")
+
+    with pytest.raises(StackError, match="must belong to the certificate"):
+        stack.hl7(
+            port=free_port(),
+            FOLLOWUP_HL7_TLS_CERTIFICATE=str(certificate),
+            FOLLOWUP_HL7_TLS_KEY=str(key),
+        )

@@ -20,7 +20,7 @@ from followup.domain.item_kind import ItemKind
 from followup.domain.lifecycle import State
 from followup.domain.reasons import Reason
 from followup.messages.rendering import remember_versions
-from followup.sending.attempt import StartedAttempt, prepare_attempt
+from followup.sending.attempt_builder import StartedAttempt, prepare_attempt
 from followup.sending.eligibility import SendRow
 from followup.store.audit_log import AuditContext
 from followup.store.engine.bulk import insert_many

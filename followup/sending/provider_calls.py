@@ -21,10 +21,10 @@ from followup.domain.reasons import Reason
 from followup.messages.outcomes import NOT_CALLED, CompletedCall, settle_attempt
 from followup.providers.interface import ProviderReport
 from followup.routing.accounts import account_of
-from followup.sending.attempt import StartedAttempt
+from followup.sending.attempt_builder import StartedAttempt
 from followup.sending.kill_switch_check import KillSwitchCheck
 from followup.sending.provider_feedback import apply_backpressure, end_failover, record_outcomes
-from followup.sending.worker_pool import WorkerPool
+from followup.sending.thread_pool import WorkerPool
 
 COMMIT_EVERY = 100
 """Outcomes are committed in groups of this many ..."""

@@ -15,7 +15,7 @@ from followup.providers.interface import Channel
 from followup.providers.resilience.circuit_breaker import Change
 from followup.routing.accounts import account_of, pace_of, sender_of
 from followup.routing.failover import note_failback
-from followup.sending.attempt import StartedAttempt
+from followup.sending.attempt_builder import StartedAttempt
 
 SLOW_FOR = timedelta(seconds=1)
 LONGEST_HOLD = timedelta(minutes=1)

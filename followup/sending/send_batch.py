@@ -16,7 +16,7 @@ from followup.domain.eligibility import Go, Verdict, Wait
 from followup.domain.lifecycle import State
 from followup.domain.reasons import Reason
 from followup.messages.rendering import remember_versions
-from followup.sending.attempt import StartedAttempt, prepare_attempt
+from followup.sending.attempt_builder import StartedAttempt, prepare_attempt
 from followup.sending.claim import apply_stops
 from followup.sending.eligibility import check_eligibility, load_leased_for_sending
 from followup.sending.provider_calls import ProviderCalls

@@ -27,7 +27,7 @@ from followup.domain.item_kind import ItemKind
 from followup.domain.lifecycle import LEASED_STATES, State
 from followup.domain.message_kind import MessageKind
 from followup.domain.reasons import Reason
-from followup.sending.attempt import StartedAttempt
+from followup.sending.attempt_builder import StartedAttempt
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
 from followup.store.engine.bulk import is_among
 from followup.store.message_state import lock_in, move_messages, state_is

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from followup.sending.worker_pool import IN_A_ROW, WorkerPool
+from followup.sending.thread_pool import IN_A_ROW, WorkerPool
 
 MANY = 20 * IN_A_ROW
 HOUR = 3600

@@ -79,7 +79,7 @@ BREAKS: dict[str, tuple[str, Callable[[Any], None]]] = {
     "write-ahead": ("followup.sending.send_batch", without_write_ahead),
     "compare-and-set": ("followup.store.message_state", without_compare_and_set),
     "reconciliation-wait": ("followup.delivery.reconcile", without_reconciliation_wait),
-    "lease-check": ("followup.sending.attempt", without_lease_check),
+    "lease-check": ("followup.sending.attempt_builder", without_lease_check),
     "own-account": ("followup.context", without_own_account),
 }
 

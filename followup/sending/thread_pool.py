@@ -1,4 +1,4 @@
-"""Bounded worker pool: many small pieces of work by the threads of one executor."""
+"""Bounded thread pool: many small pieces of work by the threads of one executor."""
 
 from __future__ import annotations
 

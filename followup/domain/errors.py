@@ -30,7 +30,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from followup.domain.enrolment_objection import EnrolmentObjection
-from followup.domain.on_conflict import OnConflict
+from followup.domain.intake.on_conflict import OnConflict
 
 
 class FollowupError(Exception):

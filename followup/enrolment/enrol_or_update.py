@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from followup.consent.in_force import ObjectionsInForce
 from followup.context import AppContext, UnitOfWork
 from followup.domain.errors import EnrolmentClash
-from followup.domain.on_conflict import OnConflict
+from followup.domain.intake.on_conflict import OnConflict
 from followup.enrolment.correct import apply_correction
 from followup.enrolment.enrol import (
     CheckedEnrolment,

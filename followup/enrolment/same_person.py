@@ -14,10 +14,10 @@ from followup.consent.objections import lodge_objection
 from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import Conflict, InvalidInput, NotFound
+from followup.domain.intake.on_conflict import OnConflict
 from followup.domain.item_kind import ItemKind
 from followup.domain.item_outcome import ItemOutcome
 from followup.domain.lifecycle import EnrolmentState
-from followup.domain.on_conflict import OnConflict
 from followup.domain.reasons import Reason
 from followup.enrolment.enrol import EnrolmentRequest, check_request, must_be_alive
 from followup.enrolment.enrol_or_update import enrol_or_update_in

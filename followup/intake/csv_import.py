@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from followup.context import AppContext
 from followup.domain.enrolment_objection import EnrolmentObjection
 from followup.domain.errors import Conflict, InvalidInput, Problem
-from followup.domain.on_conflict import OnConflict
+from followup.domain.intake.on_conflict import OnConflict
 from followup.enrolment.bulk import ENROLMENT_BATCH, enrol_all, enrol_all_again
 from followup.enrolment.enrol import Enrolled, EnrolmentRequest
 from followup.intake.csv_columns import Layout

@@ -12,7 +12,7 @@ from followup.consent.in_force import ObjectionsInForce
 from followup.context import AppContext
 from followup.domain.enrolment_objection import EnrolmentObjection
 from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput, Problem
-from followup.domain.on_conflict import OnConflict
+from followup.domain.intake.on_conflict import OnConflict
 from followup.enrolment.enrol import (
     CheckedEnrolment,
     EnrolmentRequest,

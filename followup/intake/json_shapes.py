@@ -18,8 +18,8 @@ from followup.domain.channel import ChannelKind
 from followup.domain.contact import parse_email, parse_mobile, parse_nhs_number
 from followup.domain.errors import InvalidInput, Problem
 from followup.domain.file_shape import did_you_mean
+from followup.domain.intake.on_conflict import OnConflict
 from followup.domain.needs import ReadingNeed
-from followup.domain.on_conflict import OnConflict
 from followup.enrolment.enrol import EnrolmentRequest
 from followup.patients.records import Person
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from followup.context import AppContext
 from followup.domain.errors import HOW_TO_APPLY, InvalidInput, Problem
-from followup.domain.list_state import ListState
+from followup.domain.intake.list_state import ListState
 from followup.intake.csv_cells import clean
 from followup.intake.csv_columns import Layout
 from followup.intake.csv_file import read_cells

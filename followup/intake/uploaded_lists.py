@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from followup.context import AppContext
 from followup.domain.errors import Conflict, InvalidInput, NotFound
-from followup.domain.list_state import ListState
+from followup.domain.intake.list_state import ListState
 from followup.intake.csv_columns import Layout, find_layout, require_layout
 from followup.intake.csv_document import Defaults
 from followup.intake.csv_file import read_cells

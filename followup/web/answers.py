@@ -9,8 +9,8 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from followup.domain.channel import ChannelKind
+from followup.domain.intake.on_conflict import OnConflict
 from followup.domain.lifecycle import EnrolmentState, State
-from followup.domain.on_conflict import OnConflict
 
 
 class ProblemAnswer(BaseModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from followup.domain.list_state import ListState
+from followup.domain.intake.list_state import ListState
 from followup.wording.terms import Colour, Term
 
 LISTS: dict[ListState, Term] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from followup.domain.identity import fold_name, names_alike
-from followup.domain.on_conflict import OnConflict
+from followup.domain.intake.on_conflict import OnConflict
 
 
 @pytest.mark.parametrize(

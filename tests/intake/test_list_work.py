@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from followup.domain.errors import Conflict, NotFound
-from followup.domain.list_state import ListState
+from followup.domain.intake.list_state import ListState
 from followup.domain.roles import Role
 from followup.intake import csv_import, list_work
 from followup.intake.list_work import LEASE, MOST_TRIES, work_off_lists

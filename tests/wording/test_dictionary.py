@@ -10,10 +10,10 @@ from followup.content.version import ApprovalStatus
 from followup.domain.attempt_outcome import AttemptOutcome
 from followup.domain.call_outcome import CallOutcome
 from followup.domain.channel import ChannelKind
+from followup.domain.intake.list_state import ListState
 from followup.domain.item_kind import ItemKind
 from followup.domain.item_outcome import ItemOutcome
 from followup.domain.lifecycle import EnrolmentState, State
-from followup.domain.list_state import ListState
 from followup.domain.needs import ReadingNeed
 from followup.domain.number_confirmation import ConfirmationMethod
 from followup.domain.protocols.timeline import Fate, Moved

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from followup.domain.on_conflict import OnConflict
+from followup.domain.intake.on_conflict import OnConflict
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Clinic = Annotated[

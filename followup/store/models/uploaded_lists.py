@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, SmallInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from followup.domain.list_state import ListState
+from followup.domain.intake.list_state import ListState
 from followup.store.models.base import ACTOR_LENGTH, Base, among
 
 

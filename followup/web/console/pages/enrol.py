@@ -20,7 +20,7 @@ from followup.domain.errors import (
     NotFound,
     Problem,
 )
-from followup.domain.on_conflict import OnConflict
+from followup.domain.intake.on_conflict import OnConflict
 from followup.enrolment.enrol import (
     CheckedEnrolment,
     EnrolmentRequest,

@@ -7,7 +7,7 @@ from itertools import islice
 from starlette.responses import Response
 
 from followup.domain.errors import Conflict, Problem
-from followup.domain.list_state import ListState
+from followup.domain.intake.list_state import ListState
 from followup.intake.csv_cells import clean
 from followup.intake.csv_columns import NOT_USED, Layout, layout_problems
 from followup.intake.csv_file import read_cells

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from starlette.responses import HTMLResponse, Response
 
 from followup.domain.errors import Conflict
-from followup.domain.list_state import ListState
+from followup.domain.intake.list_state import ListState
 from followup.enrolment.enrol import EnrolmentRequest
 from followup.intake.uploaded_lists import (
     Findings,

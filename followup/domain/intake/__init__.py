@@ -1,0 +1,3 @@
+"""Intake: what a request, or a list of them, asks for, and how far it is."""
+
+from __future__ import annotations

@@ -441,6 +441,6 @@ def test_the_app_of_the_product_will_do(sqlite_app: AppContext):
 def test_the_published_shape_names_no_field_that_is_not_read():
     schema = EnrolmentShape.model_json_schema()
 
-    assert set(schema["properties"]) == set(ENROLMENT)
+    assert set(schema["properties"]) == {*ENROLMENT, "on_conflict"}
     assert set(schema["$defs"]["PatientShape"]["properties"]) == set(PATIENT)
     assert schema["additionalProperties"] is False

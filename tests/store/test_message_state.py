@@ -265,7 +265,10 @@ def _writes_of_state(tree: ast.AST) -> list[int]:
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
             and node.func.attr == "values"
-            and "update(Enrolment)" not in ast.unparse(node.func)
+            and not any(
+                f"update({other})" in ast.unparse(node.func)
+                for other in ("Enrolment", "UploadedList")
+            )
             and any(keyword.arg == "state" for keyword in node.keywords)
         ):
             lines.append(node.lineno)

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from followup.consent.cancel_unsent import find_enrolment_for_change
 from followup.context import UnitOfWork
 from followup.domain.channel import ChannelKind
-from followup.domain.errors import AlreadyEnrolled
+from followup.domain.errors import AlreadyEnrolled, ContentDiffers
 from followup.domain.item_kind import ItemKind
 from followup.domain.lifecycle import EnrolmentState
 from followup.domain.sites.site import EventKind, Site
@@ -276,8 +276,8 @@ def _enrol(unit: UnitOfWork, visit: FeedVisit, content: DraftContent) -> Enrolme
     checked = check_request(unit.app, request)
     try:
         made = enrol_in(unit, checked).enrolment_id
-    except AlreadyEnrolled as error:
-        # Somebody was quicker: the feed goes on with theirs.
+    except (AlreadyEnrolled, ContentDiffers) as error:
+        # Somebody was quicker: the feed goes on with theirs, and with what they answered.
         made = error.enrolment_id
     visit.enrolment_id, visit.stopped, visit.applied_at = made, False, content.procedure_at
     unit.session.flush()

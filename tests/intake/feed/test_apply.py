@@ -161,14 +161,16 @@ def test_appointment_and_arrival_of_one_visit_are_one_enrolment(app):
     assert only(app, Enrolment).state == "active"
 
 
-def test_two_appointments_of_one_day_stay_two(app):
-    feed(
+def test_a_second_appointment_of_one_day_asks_a_person_whether_the_first_was_moved(app):
+    came = feed(
         app,
         message(id_="1", appointment="AP1"),
         message(id_="2", appointment="AP2", time=PROCEDURE_AT + timedelta(hours=1)),
     )
 
-    assert len(rows(app, Enrolment)) == 2
+    assert came == [("enrolled", "enrolled"), ("person", "conflict")]
+    assert only(app, Enrolment).procedure_at == PROCEDURE_AT
+    assert [item.kind for item in tasks(app)] == ["feed"]
 
 
 def test_what_the_feed_does_not_say_waits_for_a_person_and_sends_nothing(app):

@@ -163,8 +163,8 @@ def test_the_timeline_of_a_row_is_one_click_away(sqlite_app, admin):
 
 
 def test_the_timeline_of_a_row_that_is_enrolled_already_leads_to_the_patient(sqlite_app, admin):
-    enrol_one(sqlite_app, 1, reference="R1")
-    page = checked(sqlite_app, admin, table(line(1, name="Test Patient-00001", born="02/02/1951")))
+    enrolled(sqlite_app, admin, checked(sqlite_app, admin, table(line(1))))
+    page = checked(sqlite_app, admin, table(line(1)))
 
     row = admin.get(f"{page.path}/rows/2")
 

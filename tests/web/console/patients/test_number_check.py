@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -441,6 +441,7 @@ def test_a_number_that_changes_by_itself_is_no_longer_confirmed(sqlite_app, admi
 
     enrol_one(
         sqlite_app, 1, nhs_number="9990000018", mobile="+447700900777", reference="R2",
+        name="Ada Larkin", date_of_birth=date(1957, 5, 17),
         procedure_at=ENROLLED_AT + timedelta(days=2),
     )  # fmt: skip
 

@@ -253,7 +253,7 @@ def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
         begin_draft(app, clinic.staff_id, kind="patient search", answers={"wanted": (wanted,)})
         for wanted in (nhs_number(1), "Nobody")
     )
-    items = _items(app, _first(app, made["silent"], state="sent", channel="sms"))
+    items = _items(app, _first(app, made["silent"], state="sent", channel="sms"), alike=mailed)
     lists = _lists(clinic)
     general: dict[str, Sequence[object]] = {
         "patient": [clinic.patient(name) for name in made],
@@ -382,13 +382,18 @@ def _messages(app: AppContext, enrolment: UUID) -> list[UUID]:
     return [there[state.value] for state in State]
 
 
-def _items(app: AppContext, message: Message) -> dict[str, UUID]:
-    """Open an item of each kind, most of them about the message; return one of each."""
+def _items(app: AppContext, message: Message, *, alike: Message) -> dict[str, UUID]:
+    """Open an item of each kind, most of them about the message; return one of each.
+
+    That of people alike, until which nothing of the patient is changed, is about the other one.
+    """
     nobody = {
         kind: NewItem(subject=kind, kind=ItemKind(kind), clinic=CLINIC, cause="TemplateError")
         for kind in ("set-up", "blast-radius")
     }
     about = {kind.value: NewItem.of_message(message, kind=kind, cause="30006") for kind in ItemKind}
+    same = ItemKind.SAME_PERSON
+    about[same.value] = NewItem.of_message(alike, kind=same, cause="30006")
     by = app.by("worker")
     with app.store.write() as session:
         opened = {

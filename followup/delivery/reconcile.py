@@ -40,7 +40,7 @@ from followup.providers.interface import (
     Sought,
 )
 from followup.routing.accounts import account_of
-from followup.store.message_state import move_messages, state_is
+from followup.store.message_state import lock_expired_leases, move_messages, state_is
 from followup.store.models.messages import Attempt, Message
 from followup.store.models.patients import Patient
 from followup.worklist.items import NewItem, open_item
@@ -315,13 +315,7 @@ def abandon_sending(app: AppContext, *, limit: int = 500) -> int:
     """Mark as unknown what is still `sending` when its lease is over: its worker may be dead."""
 
     def work(unit: UnitOfWork) -> int:
-        ids = unit.session.scalars(
-            select(Message.id)
-            .where(state_is(State.SENDING), Message.lease_until <= unit.by.real_at)
-            .order_by(Message.lease_until)
-            .limit(limit)
-            .with_for_update(skip_locked=True, key_share=True)
-        ).all()
+        ids = lock_expired_leases(unit.session, State.SENDING, at_real=unit.by.real_at, limit=limit)
         moved = move_messages(
             unit.session,
             unit.by,

@@ -10,10 +10,11 @@ import structlog
 from sqlalchemy import select
 
 from followup.context import AppContext, UnitOfWork
+from followup.domain import actors
 from followup.domain.errors import Conflict, FollowupError, InvalidInput, NotFound, StoreUnavailable
 from followup.intake.feed.apply import apply_event, ask_person, review_visit, take_note
 from followup.intake.feed.event import FeedEvent
-from followup.intake.feed.inbox import ACTOR, FeedState, content_of
+from followup.intake.feed.inbox import FeedState, content_of
 from followup.intake.feed.outcome import Applied
 from followup.intake.hl7.header import Unreadable
 from followup.intake.hl7.read_event import Refused
@@ -60,11 +61,11 @@ def work_off_feeds(app: AppContext, *, limit: int = BATCH) -> int:
 def _work_off(app: AppContext, message_id: UUID) -> None:
     try:
         try:
-            app.transact(ACTOR, lambda unit: _settle(unit, message_id))
+            app.transact(actors.FEED, lambda unit: _settle(unit, message_id))
         except (Conflict, InvalidInput, NotFound) as error:
             # What it says counts once a person has cleared the way; for now they are asked.
             reason = CONFLICT if isinstance(error, Conflict) else "not-possible"
-            app.transact(ACTOR, lambda unit: _hand_over(unit, message_id, reason))
+            app.transact(actors.FEED, lambda unit: _hand_over(unit, message_id, reason))
     except StoreUnavailable:
         raise
     except Exception as error:
@@ -73,7 +74,7 @@ def _work_off(app: AppContext, message_id: UUID) -> None:
             log.warning("feeds.not_worked_off", message=str(message_id), error=type(error).__name__)
         else:
             log.exception("feeds.not_worked_off", message=str(message_id))
-        app.transact(ACTOR, lambda unit: _try_later(unit, message_id))
+        app.transact(actors.FEED, lambda unit: _try_later(unit, message_id))
 
 
 def _settle(unit: UnitOfWork, message_id: UUID) -> None:
@@ -177,9 +178,9 @@ def _review(app: AppContext, visit_id: UUID) -> None:
             ask_person(unit, subject=f"feed:{CONFLICT}:{visit_id}", clinic=clinic, cause=CONFLICT)
 
     try:
-        app.transact(ACTOR, work)
+        app.transact(actors.FEED, work)
     except (Conflict, InvalidInput, NotFound):
-        app.transact(ACTOR, leave)
+        app.transact(actors.FEED, leave)
 
 
 def forget_words(app: AppContext, *, limit: int = 500) -> int:
@@ -200,4 +201,4 @@ def forget_words(app: AppContext, *, limit: int = 500) -> int:
             row.content_sealed = None
         return len(found)
 
-    return app.transact(ACTOR, work)
+    return app.transact(actors.FEED, work)

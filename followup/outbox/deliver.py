@@ -21,6 +21,7 @@ from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext
+from followup.domain import actors
 from followup.domain.errors import InvalidInput
 from followup.domain.event_kinds import EventContent
 from followup.outbox.destinations import check_destination, is_allowed, target_of
@@ -35,7 +36,6 @@ from followup.store.engine.upsert import insert_new
 from followup.store.models.audit import AuditEvent
 from followup.store.models.outbox import PROBLEM_LENGTH, DeadLetter, EventSubscription
 
-ACTOR = "outbox"
 DELIVER_JOB = "deliver-events"
 BATCH_SIZE = 50
 CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 10.0
@@ -279,7 +279,7 @@ def _settle(
     if attempt.outcome is Outcome.GONE:
         row.paused_at, row.paused_by = app.clock.now(), None
         told = AuditEntry(action="webhook.gone", clinic=row.clinic, detail={"webhook": row.name})
-        record_event(session, app.by(ACTOR), told)
+        record_event(session, app.by(actors.OUTBOX), told)
         return False
     patience = REFUSED_FOR if attempt.outcome is Outcome.REFUSED else AWAY_FOR
     if now - row.failing_since_real < patience:

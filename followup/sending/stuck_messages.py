@@ -9,7 +9,7 @@ from followup.domain import actors
 from followup.domain.lifecycle import EnrolmentState, State
 from followup.domain.reasons import Reason
 from followup.messages.fallback import handle_expired
-from followup.store.message_state import move_messages, state_is
+from followup.store.message_state import lock_expired_leases, move_messages, state_is
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 
@@ -50,13 +50,7 @@ def release_leases(app: AppContext, *, limit: int = REPAIR_BATCH) -> int:
     """Put claimed messages back whose lease is over: nobody was called, so nothing is in doubt."""
 
     def work(unit: UnitOfWork) -> int:
-        ids = unit.session.scalars(
-            select(Message.id)
-            .where(state_is(State.CLAIMED), Message.lease_until <= unit.by.real_at)
-            .order_by(Message.lease_until)
-            .limit(limit)
-            .with_for_update(skip_locked=True, key_share=True)
-        ).all()
+        ids = lock_expired_leases(unit.session, State.CLAIMED, at_real=unit.by.real_at, limit=limit)
         moved = move_messages(
             unit.session,
             unit.by,

@@ -40,6 +40,19 @@ PRIORITIES = range(10)
 """0 is for answers to patients who wrote; a protocol's steps use 1 (most urgent) to 9."""
 
 
+def lock_expired_leases(
+    session: Session, state: State, *, at_real: datetime, limit: int
+) -> Sequence[UUID]:
+    """Return and lock messages of a leased state whose lease is over by real time, oldest first."""
+    return session.scalars(
+        select(Message.id)
+        .where(state_is(state), Message.lease_until <= at_real)
+        .order_by(Message.lease_until)
+        .limit(limit)
+        .with_for_update(skip_locked=True, key_share=True)
+    ).all()
+
+
 def move_messages(
     session: Session,
     by: AuditContext,

@@ -17,9 +17,10 @@ from followup.cli.framework.options import AsJson
 from followup.cli.framework.registry import new_app
 from followup.cli.framework.screen import bullet, say, say_json
 from followup.context import AppContext, UnitOfWork
+from followup.domain import actors
 from followup.domain.errors import Conflict, InvalidInput, NotFound
 from followup.intake.feed.apply import apply_event
-from followup.intake.feed.inbox import ACTOR, FeedState
+from followup.intake.feed.inbox import FeedState
 from followup.intake.feed.outcome import Applied
 from followup.intake.hl7.acknowledge import Fault
 from followup.intake.hl7.framing import END, START
@@ -107,7 +108,7 @@ def _try_all(app: AppContext, contents: Sequence[bytes]) -> list[Tried]:
         raise _TakeBack
 
     with suppress(_TakeBack):
-        app.transact(ACTOR, work)
+        app.transact(actors.FEED, work)
     return tried
 
 

@@ -6,6 +6,7 @@ They are looked for in a sentence without signs, accents and apostrophes, in sma
 from __future__ import annotations
 
 import re
+from functools import cache
 
 TEXTS = (
     r"(?:text|txt|tex|txet|tetx|message|msg|mesage|massage|messege|messge|messag|messeg|mssg|mesg|sms|reminder|notification|communication)"
@@ -279,4 +280,9 @@ _WORDINGS = (
     r"(?:withdraw|revoke)(?: \w+){0,2} (?:consent|permission)\b",
     rf"(?:make|get) {SMALL}{TEXTS} (?:to )?(?:stop|end)\b",
 )
-REQUESTS = re.compile(rf"(?:^|\b)(?:{'|'.join(_WORDINGS)})")
+
+
+@cache
+def requests() -> re.Pattern[str]:
+    """Return the pattern of all wordings, compiled when a text is first sorted and not at start-up."""
+    return re.compile(rf"(?:^|\b)(?:{'|'.join(_WORDINGS)})")

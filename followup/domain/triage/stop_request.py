@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from followup.domain.consent import is_stop
 from followup.domain.triage.stop_elsewhere import asks_elsewhere
-from followup.domain.triage.stop_phrases import REQUESTS, SMALL, STOP, TEXTS
+from followup.domain.triage.stop_phrases import SMALL, STOP, TEXTS, requests
 from followup.domain.triage.stop_sentence import asks_in_kinds, wants_them_otherwise
 from followup.domain.triage.stop_words import POLITE_ELSEWHERE, STOPPING_ELSEWHERE, plain_of
 
@@ -156,7 +156,7 @@ def _asks(sentence: str, written: str) -> bool:
         return False
     if wants_them_otherwise(sentence):
         return False
-    if REQUESTS.search(sentence) or asks_in_kinds(sentence):
+    if requests().search(sentence) or asks_in_kinds(sentence):
         return True
     is_bare = _BARE.search(sentence) and not _IT_TO_STOP.search(sentence)
     return bool(is_bare) and len(sentence.split()) <= _SHORT and not _rest(sentence)
@@ -164,7 +164,7 @@ def _asks(sentence: str, written: str) -> bool:
 
 def _rest(sentence: str) -> set[str]:
     """Return the words of a sentence that are neither the request nor courtesies."""
-    left = _BARE.sub(" ", REQUESTS.sub(" ", sentence))
+    left = _BARE.sub(" ", requests().sub(" ", sentence))
     return {
         word for word in left.split() if word not in _COURTESY and not re.fullmatch(TEXTS, word)
     }

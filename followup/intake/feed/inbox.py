@@ -11,13 +11,13 @@ from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext, UnitOfWork
+from followup.domain import actors
 from followup.store.audit_log import AuditContext
 from followup.store.encryption.sealing import Keyring
 from followup.store.engine.types import new_id
 from followup.store.engine.upsert import insert_new
 from followup.store.models.feeds import FeedMessage
 
-ACTOR = "feed"
 COLUMN = "feed_messages.content"
 
 
@@ -66,7 +66,7 @@ class NewFeedMessage:
 
 def keep_message(app: AppContext, message: NewFeedMessage) -> Kept:
     """Keep a message in a transaction of its own; once this returns, it is ours."""
-    return app.transact(ACTOR, lambda unit: keep_message_in(unit, message), idempotent=True)
+    return app.transact(actors.FEED, lambda unit: keep_message_in(unit, message), idempotent=True)
 
 
 def keep_message_in(

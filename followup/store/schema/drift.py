@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
+from typing import NamedTuple
 
-from sqlalchemy import Connection, inspect
-from sqlalchemy.engine.interfaces import ReflectedColumn
+from sqlalchemy import Connection, text
 
 from followup.domain.errors import ConfigurationError
 from followup.store.models.staff import Staff
@@ -23,6 +23,32 @@ NAMED_AT_MOST = 6
 
 OURS = "alembic_version"
 
+# One query each: SQLAlchemy's own inspection asks SQLite table by table, and PostgreSQL for types,
+# comments and sequences too. That made up most of opening a database.
+ON_SQLITE = text("""
+    SELECT found.name, held.name, NOT held."notnull" OR held.dflt_value IS NOT NULL OR held.hidden
+    FROM sqlite_master AS found JOIN pragma_table_xinfo(found.name) AS held
+    WHERE found.type = 'table'
+""")
+ON_POSTGRES = text("""
+    SELECT found.relname, held.attname,
+        NOT held.attnotnull OR held.atthasdef OR held.attidentity <> ''
+    FROM pg_class AS found JOIN pg_attribute AS held ON held.attrelid = found.oid
+    WHERE found.relkind IN ('r', 'p') AND found.relnamespace <> 'pg_catalog'::regnamespace
+    AND held.attnum > 0 AND NOT held.attisdropped AND pg_table_is_visible(found.oid)
+    AND (NOT :here OR found.relnamespace = current_schema()::regnamespace)
+""")
+
+
+class Column(NamedTuple):
+    """A column that a database has; one that does not fill itself is given a value by each row."""
+
+    name: str
+    fills_itself: bool
+
+
+Found = Mapping[str, list[Column]]
+
 
 def current_shape() -> Shape:
     """Return what the newest revision makes, which is what the models say."""
@@ -32,12 +58,8 @@ def current_shape() -> Shape:
 
 def shape_of(connection: Connection) -> Shape:
     """Return every table that a database has."""
-    found = inspect(connection).get_multi_columns()
-    return {
-        table: frozenset(column["name"] for column in columns)
-        for (_, table), columns in found.items()
-        if table != OURS
-    }
+    found = _columns(connection)
+    return {table: _names(columns) for table, columns in found.items() if table != OURS}
 
 
 def require_no_drift(connection: Connection, revision: str | None, *, shape: Shape) -> None:
@@ -47,7 +69,7 @@ def require_no_drift(connection: Connection, revision: str | None, *, shape: Sha
     types: nothing that the product does fails because of them. A column that must be filled and
     that we know nothing of is drift, as no row could be added.
     """
-    found = _columns(connection, shape)
+    found = _columns(connection)
     names = {table: _names(columns) for table, columns in found.items()}
     _refuse(
         revision,
@@ -65,8 +87,8 @@ def require_room(
 
     On PostgreSQL only the schema counts that tables are made in: others may hold the same names.
     """
-    here = _columns(connection, next_shape, schema=inspect(connection).default_schema_name)
-    later = {table: next_shape[table] & _names(columns) for table, columns in here.items()}
+    here = _columns(connection, here=True)
+    later = {table: next_shape[table] & _names(here[table]) for table in next_shape.keys() & here}
     _refuse(revision, _sentence(_beyond(later, shape), "there too early: "))
 
 
@@ -75,36 +97,32 @@ def _refuse(revision: str | None, wrong: list[str]) -> None:
         raise ConfigurationError(_refusal(revision, "; ".join(wrong)))
 
 
-Found = Mapping[str, list[ReflectedColumn]]
+def _columns(connection: Connection, *, here: bool = False) -> Found:
+    """Return the columns of every table that is found without its schema's name.
+
+    `here` counts the schema alone that tables are made in.
+    """
+    if connection.dialect.name == "sqlite":
+        rows = connection.execute(ON_SQLITE)
+    else:
+        rows = connection.execute(ON_POSTGRES, {"here": here})
+    found: dict[str, list[Column]] = {}
+    for table, name, fills_itself in rows:
+        found.setdefault(table, []).append(Column(name, bool(fills_itself)))
+    return found
 
 
-def _columns(connection: Connection, tables: Iterable[str], *, schema: str | None = None) -> Found:
-    """Return the columns of those of the tables that are there: a few queries in all."""
-    names = sorted(tables)
-    found = inspect(connection).get_multi_columns(schema=schema, filter_names=names)
-    return {table: columns for (_, table), columns in found.items()}
-
-
-def _names(columns: Iterable[ReflectedColumn]) -> frozenset[str]:
-    return frozenset(column["name"] for column in columns)
+def _names(columns: Iterable[Column]) -> frozenset[str]:
+    return frozenset(column.name for column in columns)
 
 
 def _unfilled(shape: Shape, found: Found) -> list[str]:
     return [
-        f"{table}.{column['name']}"
+        f"{table}.{column.name}"
         for table in sorted(shape.keys() & found.keys())
         for column in found[table]
-        if column["name"] not in shape[table] and not _fills_itself(column)
+        if column.name not in shape[table] and not column.fills_itself
     ]
-
-
-def _fills_itself(column: ReflectedColumn) -> bool:
-    return bool(
-        column["nullable"]
-        or column["default"] is not None
-        or column.get("computed")
-        or column.get("identity")
-    )
 
 
 def _beyond(more: Shape, less: Shape) -> list[str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
+import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +17,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 import uvicorn
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from followup.context import AppContext
 from followup.settings.settings import Settings
@@ -29,9 +32,26 @@ AUTH_TOKEN = "0123456789abcdef0123456789abcdef"
 PUBLIC_URL = "https://followup.example.com"
 """What providers call: the test's own connection goes past the proxy that answers there."""
 
+STOP_SECONDS = 5.0
+
 Pairs = Sequence[tuple[str, str]]
 
 share_prepared_routes()
+
+
+class GivenSettings(Settings):
+    """Settings as given. To look for them in the environment takes longer than most tests."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
 
 
 def settings_for(**given: Any) -> Settings:
@@ -40,14 +60,40 @@ def settings_for(**given: Any) -> Settings:
         "twilio_auth_token": AUTH_TOKEN,
         "broker_url": "memory://",
     }
-    return Settings(_env_file=None, **{**values, **given})
+    return GivenSettings(**{**values, **given})
+
+
+class PromptServer(uvicorn.Server):
+    """A server that stops when it is told to, and not up to two tenths of a second later."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._loop: asyncio.AbstractEventLoop
+        self._told = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        await self.on_tick(0)
+        await self._told.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        await asyncio.sleep(0)
+        await asyncio.wait_for(self._wait_tasks_to_complete(), STOP_SECONDS)
+
+    def tell_to_stop(self) -> None:
+        """Stop, from another thread."""
+        self._loop.call_soon_threadsafe(self._told.set)
 
 
 @contextmanager
 def served(app: AppContext, *, port: int | None = None, **given: Any) -> Iterator[httpx.Client]:
     """Serve an app context in a thread, and yield a client of it."""
     port = port or free_port()
-    server = uvicorn.Server(
+    server = PromptServer(
         uvicorn.Config(
             create_app(app, settings_for(**given)),
             host="127.0.0.1",
@@ -56,7 +102,6 @@ def served(app: AppContext, *, port: int | None = None, **given: Any) -> Iterato
             access_log=False,
             server_header=False,
             lifespan="off",
-            timeout_graceful_shutdown=5,
         )
     )
     thread = threading.Thread(target=server.run, name="web")
@@ -71,7 +116,7 @@ def served(app: AppContext, *, port: int | None = None, **given: Any) -> Iterato
         ) as client:
             yield client
     finally:
-        server.should_exit = True
+        server.tell_to_stop()
         thread.join()
 
 

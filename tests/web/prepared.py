@@ -1,15 +1,21 @@
 """Routes prepared once for all web processes of a test run.
 
-FastAPI works out what each route takes and answers when an app first gets a request. The routes are
-the same in every app, and most tests have an app of their own for a handful of requests.
+FastAPI works out what each route takes and answers when an app first gets a request; Starlette
+makes a pattern of each path, and the version is read from what was installed. All are the same in
+every app, and most tests have an app of their own for a handful of requests.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
+import starlette.routing
 from fastapi.routing import _EffectiveRouteContext, _IncludedRouter
 from starlette.routing import BaseRoute
+
+import followup.web.app
+import followup.web.console.framework.app
 
 Key = tuple[int, str, object]
 
@@ -29,3 +35,6 @@ def share_prepared_routes() -> None:
         return _PREPARED[key][1]
 
     _IncludedRouter._build_effective_context = prepared  # type: ignore[assignment,method-assign]
+    starlette.routing.compile_path = cache(starlette.routing.compile_path)
+    for module in (followup.web.app, followup.web.console.framework.app):
+        module.version = cache(module.version)  # type: ignore[attr-defined]

@@ -16,7 +16,7 @@ SPAN = 10.0
 
 def measure(figures: Figures, *, spans: int) -> None:
     figures.title(f"The embedded stack, idle, median of {spans} times {SPAN:.0f} s")
-    with Stack({"FOLLOWUP_LOG_LEVEL": "warning"}) as stack:
+    with Stack({"FOLLOWUP_LOG_LEVEL": "warning"}, forked=False) as stack:
         port = free_port()
         running = stack.embedded("--port", str(port))
         time.sleep(SETTLE)

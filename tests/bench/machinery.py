@@ -111,7 +111,7 @@ def stack_of(machinery: Machinery, **changes: str) -> Iterator[tuple[Stack, AppC
     """Make a database, and return a stack on it that has no process yet, with an app of its own."""
     with (
         machinery.database() as url,
-        Stack(machinery.environment(url, **changes)) as stack,
+        Stack(machinery.environment(url, **changes), forked=False) as stack,
         app_of(stack) as app,
     ):
         yield stack, app

@@ -21,7 +21,8 @@ import psycopg
 from tests.bench.crowd import add_crowd
 from tests.bench.figures import Figures
 from tests.bench.machinery import Machinery, spent, stack_of, wait_until_sent
-from tests.support.stacks import ROOT, Running
+from tests.support.fork_server import ROOT
+from tests.support.stacks import Running
 
 THREADS = 64
 WARM_UP = 300

@@ -11,7 +11,7 @@ from collections import Counter
 from tests.faults.kills import Plan
 from tests.faults.scenes.reckoning import Reckoning
 from tests.faults.scenes.report import Result
-from tests.support.stacks import ROOT
+from tests.support.fork_server import ROOT
 
 STEPS = 60
 """Events in one history, at most."""

@@ -1,4 +1,7 @@
-"""The smallest fault run: if this one fails, look here before at the larger ones."""
+"""The smallest fault run: if this one fails, look here before at the larger ones.
+
+Each of its processes is a fresh Python, as an operator starts it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(120)]
 
 
 def test_a_worker_killed_and_an_answer_lost_as_a_text_is_taken_cost_nothing():
-    with Scene(seed=1, rules=Rules(steps=1), callbacks=False) as scene:
+    with Scene(seed=1, rules=Rules(steps=1), forked=False, callbacks=False) as scene:
         scene.twilio.plan("accept-kill-caller", skip=4)
         scene.twilio.plan("accept-never-answer", skip=8)
         scene.enrol(20, over=3)

@@ -81,7 +81,7 @@ class Scene:
     def enrol(self, *serials: int) -> None:
         for serial in serials:
             given = json.dumps(document(serial, channels=["sms"]))
-            self.stack.followup("enrol", "--json", "-", given=given)
+            self.stack.command("enrol", "--json", "-", given=given)
 
     def rows(self, model: Any) -> list[Any]:
         with self.store.read() as session:

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.support.fork_server import Forked
+
 POLL_SECONDS = 0.01
 
 MEMORY = (Path("/dev/shm"),)
@@ -57,7 +59,7 @@ def watch(folders: list[Path]) -> subprocess.Popen[bytes]:
     )
 
 
-def kill_family(process: subprocess.Popen[bytes], *, seconds: float) -> None:
+def kill_family(process: subprocess.Popen[bytes] | Forked, *, seconds: float) -> None:
     """Kill a process and its children at once, and wait until none of them is left."""
     if process.poll() is not None:
         return

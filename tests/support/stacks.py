@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import secrets
 import shutil
 import signal
@@ -21,7 +20,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,6 +28,7 @@ import psutil
 from typer.testing import CliRunner
 
 from followup.cli.framework.registry import app
+from tests.support.fork_server import INTERPRETER, Forked, fork_server
 from tests.support.processes import kill_family
 from tests.support.servers import free_port
 
@@ -37,7 +37,6 @@ STOP_SECONDS = 40.0
 COMMAND_SECONDS = 300.0
 POLL_SECONDS = 0.05
 BIN = Path(sys.executable).parent
-ROOT = Path(__file__).parents[2]
 
 
 class StackError(Exception):
@@ -47,7 +46,7 @@ class StackError(Exception):
 class Running:
     """One process of the product, with its log."""
 
-    def __init__(self, name: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, name: str, process: subprocess.Popen[bytes] | Forked, log: Path) -> None:
         self.name = name
         self.process = process
         self.log = log
@@ -83,13 +82,16 @@ class Running:
 
 
 class Stack:
-    """Processes of the product that share one environment; all are killed at the end."""
+    """Processes of the product that share one environment; all are killed at the end.
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    They are forked from one that has the product in memory, or else are each a fresh Python.
+    """
+
+    def __init__(self, environment: Mapping[str, str], *, forked: bool = True) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="followup-stack-"))
+        self._forked = forked
         self.environment = {
-            "PATH": os.defpath,
-            "PYTHONPATH": str(ROOT),
+            **INTERPRETER,
             # Tests send in minutes what a clinic sends in months.
             "FOLLOWUP_VERSION_PER_MINUTE": "1000000",
             "FOLLOWUP_DATA_DIR": str(self.folder / "data"),
@@ -111,22 +113,21 @@ class Stack:
     ) -> Running:
         """Start a Celery worker with so many processes."""
         name = f"worker-{len(self.running)}"
-        command = ["-m", "celery", "-A", "tasks", "worker", "-c", str(concurrency)]
-        command += ["-n", f"{name}@%h", "-l", "warning", "--without-gossip", "--without-mingle"]
+        options = ["worker", "-c", str(concurrency), "-n", f"{name}@%h", "-l", "warning"]
+        options += ["--without-gossip", "--without-mingle"]
         if queues:
-            command += ["-Q", queues]
-        return self._start(name, command, **environment)
+            options += ["-Q", queues]
+        return self._start(name, "celery", "-A", "tasks", *options, **environment)
 
     def beat(self) -> Running:
         """Start a Celery beat."""
-        return self._start(
-            f"beat-{len(self.running)}", ["-m", "celery", "-A", "tasks", "beat", "-l", "warning"]
-        )
+        name = f"beat-{len(self.running)}"
+        return self._start(name, "celery", "-A", "tasks", "beat", "-l", "warning")
 
     def web(self, *, port: int | None = None) -> Running:
         """Start the web process and wait until it answers."""
         port = port or free_port()
-        running = self._start("web", ["-m", "followup.cli", "web"], FOLLOWUP_PORT=str(port))
+        running = self._start("web", "followup.cli", "web", FOLLOWUP_PORT=str(port))
         self.wait_until_answers(port, of=running)
         return running
 
@@ -137,23 +138,22 @@ class Stack:
     def hl7(self, *, port: int, **environment: str) -> Running:
         """Start an HL7 listener and wait until it listens."""
         running = self._start(
-            "hl7", ["-m", "followup.cli", "listen", "hl7"], FOLLOWUP_HL7_PORT=str(port),
-            **environment,
-        )  # fmt: skip
+            "hl7", "followup.cli", "listen", "hl7", FOLLOWUP_HL7_PORT=str(port), **environment
+        )
         self.wait_for(lambda: listens(port), what="the listener to listen", of=running)
         return running
 
     def watch(self) -> Running:
         """Start a watchdog of its own."""
-        return self._start("watch", ["-m", "followup.cli", "watch"])
+        return self._start("watch", "followup.cli", "watch")
 
     def embedded(self, *arguments: str, **environment: str) -> Running:
         """Start the embedded stack."""
-        return self._start("run", ["-m", "followup.cli", "run", *arguments], **environment)
+        return self._start("run", "followup.cli", "run", *arguments, **environment)
 
     def module(self, name: str, *arguments: str) -> Running:
         """Start a module of the tests in the product's environment."""
-        return self._start(name.rpartition(".")[2], ["-m", name, *arguments])
+        return self._start(name.rpartition(".")[2], name, *arguments)
 
     def migrate(self) -> None:
         """Make or update the tables."""
@@ -224,21 +224,36 @@ class Stack:
                 raise StackError(f"waited in vain for {what}:\n{logs}")
             time.sleep(POLL_SECONDS)
 
-    def _start(self, name: str, command: list[str], **environment: str) -> Running:
+    def _start(self, name: str, module: str, *arguments: str, **environment: str) -> Running:
         log = self.folder / f"{name}-{len(self.running)}.log"
+        whole = {**self.environment, **environment}
+        # One that is to start with a `sitecustomize` of a test's is a Python of its own.
+        forks = self._forked and INTERPRETER.items() <= whole.items()
+        start: Callable[..., subprocess.Popen[bytes] | Forked] = self._fork if forks else self._open
+        running = Running(name, start(module, arguments, environment=whole, log=log), log)
+        self.running.append(running)
+        return running
+
+    def _fork(
+        self, module: str, arguments: Sequence[str], *, environment: Mapping[str, str], log: Path
+    ) -> Forked:
+        return fork_server().start(
+            module, arguments, environment=environment, folder=self.folder, log=log
+        )
+
+    def _open(
+        self, module: str, arguments: Sequence[str], *, environment: Mapping[str, str], log: Path
+    ) -> subprocess.Popen[bytes]:
         with log.open("ab") as output:
-            process = subprocess.Popen(
-                [sys.executable, *command],
-                env={**self.environment, **environment},
+            return subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                env=environment,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
             )
-        running = Running(name, process, log)
-        self.running.append(running)
-        return running
 
 
 def listens(port: int) -> bool:

@@ -69,6 +69,7 @@ class Scene:
         rules: Rules = Rules(),  # noqa: B008 - frozen
         settings: Mapping[str, str] | None = None,
         chances: Mapping[str, float] | None = None,
+        forked: bool = True,
         **behaviour: float | bool,
     ) -> None:
         self.seed = seed
@@ -78,6 +79,7 @@ class Scene:
         self.twilio = TwilioStandIn(port=0, **(usual | behaviour))
         self.rules = rules
         self._chances = chances or {}
+        self._forked = forked
         self._settings = {**QUICK, **(settings or {})}
         self._enrolled = 0
         self._open = ExitStack()
@@ -111,7 +113,8 @@ class Scene:
                     "FOLLOWUP_TWILIO_FROM": SENDER,
                     "FOLLOWUP_PUBLIC_URL": f"http://127.0.0.1:{self.web_port}",
                     **self._settings,
-                }
+                },
+                forked=self._forked,
             )
         )
         self.stack.environment.update(broken(self.stack.environment["PYTHONPATH"]))

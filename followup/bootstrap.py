@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from followup.catalogue.load import Catalogue, load_catalogue
 from followup.clock import Clock, SharedTime, parse_clock
-from followup.content.library import Content
+from followup.content.layers import load_content, words_of
 from followup.context import AlarmPolicy, AppContext, ContentContext, OnCall, Policy, WebhookPolicy
 from followup.delivery.sandbox_outbox import StoredOutbox
 from followup.domain.channel import ChannelKind
@@ -112,10 +112,15 @@ def _open_database(settings: Settings) -> Engine:
 
 def read_content_context(settings: Settings, *, clock: Clock | None = None) -> ContentContext:
     """Return what needs no database: protocols, clinics, words and the clock."""
+    catalogue = load_catalogue(settings.config_dir)
     return ContentContext(
         clock=clock or parse_clock(settings.clock),
-        catalogue=load_catalogue(settings.config_dir),
-        content=Content.load(),
+        catalogue=catalogue,
+        content=load_content(
+            words_of(settings.config_dir),
+            protocols=catalogue.protocols,
+            clinics=catalogue.clinics,
+        ),
         public_url=_reachable(settings.public_url),
     )
 

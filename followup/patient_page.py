@@ -28,6 +28,7 @@ from followup.domain.reasons import Reason
 from followup.enrolment.page_tokens import find_enrolment_by_token
 from followup.enrolment.reading_needs import change_needs
 from followup.enrolment.reschedule import plan_again
+from followup.messages.rendering import occurrences_of
 from followup.patients.records import needs_of, open_objections
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
 from followup.store.models.enrolments import Enrolment
@@ -97,7 +98,8 @@ def read_page(
                     row.template,
                     wanted=wanted,
                     clinic=clinic,
-                    occurrence=row.occurrence,
+                    protocol=enrolment.protocol,
+                    which=(row.occurrence, occurrences_of(app, row)),
                     drafts=drafts,
                 )
             )

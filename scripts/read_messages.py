@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from followup.catalogue.load import load_catalogue
-from followup.content.library import Content
+from followup.content.layers import load_content, words_of
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import ConfigurationError
 from scripts.read_through import read_through_text
@@ -27,7 +27,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     channels = list(ChannelKind) if asked.channel is None else [ChannelKind(asked.channel)]
     try:
-        catalogue, content = load_catalogue(asked.config_dir), Content.load()
+        catalogue = load_catalogue(asked.config_dir)
+        content = load_content(
+            words_of(asked.config_dir), protocols=catalogue.protocols, clinics=catalogue.clinics
+        )
     except ConfigurationError as error:
         sys.stderr.write(f"{error}\n")
         return 1

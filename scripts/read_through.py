@@ -30,28 +30,43 @@ def read_through_text(
     """
     channels, protocols = tuple(channels), tuple(protocols)
     sections = [
-        (f"{protocol.name}: {step.key}, to {_audience(step)}", step.template, len(step.occurrences))
+        (
+            f"{protocol.name}: {step.key}, to {_audience(step)}",
+            step.template,
+            len(step.occurrences),
+            content.of(clinic.key, protocol.key),
+        )
         for protocol in protocols
         for step in protocol.steps
     ]
     sent = {step.template for protocol in protocols for step in protocol.steps}
+    shared = content.of(clinic.key)
     sections += [
-        (f"{card.title}: {card.audience}", name, card.occurrences)
-        for name, card in content.cards.items()
+        (f"{card.title}: {card.audience}", name, 1, shared)
+        for name, card in shared.cards.items()
         if name not in sent
     ]
+    known = {version.id for version in shared.versions()}
+    for protocol in protocols:
+        mine = content.of(clinic.key, protocol.key)
+        own = {version.template for version in mine.versions() if version.id not in known}
+        sections += [
+            (f"{protocol.name}: {card.title}: {card.audience}", name, 1, mine)
+            for name, card in mine.cards.items()
+            if name in own - sent
+        ]
     lines: list[str] = []
-    for heading, template, times in sections:
+    for heading, template, times, words in sections:
         lines += ["", heading, "=" * len(heading)]
-        mine = [
+        versions = [
             version
             for language in clinic.languages
-            for version in content.versions()
+            for version in words.versions()
             if version.template == template and version.language == language
         ]
-        for version in mine:
+        for version in versions:
             if version.channel in channels:
-                lines += _messages(content, version, clinic, times=times)
+                lines += _messages(words, version, clinic, times=times)
     return "\n".join(lines).strip() + "\n"
 
 
@@ -68,7 +83,7 @@ def _messages(
     content: Content, version: ContentVersion, clinic: Clinic, *, times: int
 ) -> Iterator[str]:
     for occurrence in range(1, times + 1):
-        message = content.proof(version, clinic, occurrence=occurrence)
+        message = content.proof(version, clinic, occurrence=occurrence, occurrences=times)
         yield ""
         yield f"{version.channel} in {version.language}, {occurrence} of {times}, {_size(message)}"
         yield f"version {version.id}, {version.standing}"

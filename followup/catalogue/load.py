@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from difflib import get_close_matches
 from functools import cache, partial
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from followup.catalogue.toml_files import read_toml, toml_files
+from followup.catalogue.triage_files import TriageFiles, all_triage, read_own_triage
 from followup.data_files import data_folder
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.clinics.clinic_file import parse_clinic
 from followup.domain.errors import ProtocolError
+from followup.domain.file_shape import did_you_mean
 from followup.domain.protocols.protocol import Protocol
 from followup.domain.protocols.protocol_file import parse_protocol
 from followup.domain.protocols.review import protocol_reservations
 from followup.domain.sites.site import FollowUpRule, Site
 from followup.domain.sites.site_file import parse_site
-from followup.domain.triage.second_net import SecondNet, parse_second_net
 from followup.domain.triage.triage import Triage
-from followup.domain.triage.triage_file import parse_addition, parse_triage
 
-SECOND_NET = "second-net"
-"""The folder, beside the phrases, of the tables that raise what no phrase finds."""
-ADDITIONS = "protocols"
-"""The folder, beside the general phrases, of what single protocols sort otherwise."""
+FOLDERS = ("protocols", "clinics", "triage", "words", "intake")
+"""What a clinic's own folder may hold: what it lacks is as shipped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +38,7 @@ class Catalogue:
     clinics: Mapping[str, Clinic]
     read_triage: Callable[[], tuple[Triage, ...]] = tuple
     sites: Mapping[str, Site] = field(default_factory=dict)
+    clinics_are_shipped: bool = False
 
     @property
     def triage(self) -> tuple[Triage, ...]:
@@ -56,73 +55,50 @@ class Catalogue:
 
     def reservations(self, today: date) -> tuple[str, ...]:
         """Return what a person should settle, such as a source that is overdue for review."""
-        return protocol_reservations(self.protocols.values(), self.clinics.values(), today=today)
+        said = protocol_reservations(self.protocols.values(), self.clinics.values(), today=today)
+        if not self.clinics_are_shipped:
+            return said
+        names = ", ".join(clinic.name for clinic in self.clinics.values())
+        return (
+            f"there is no folder clinics in FOLLOWUP_CONFIG_DIR: patients are told to ring {names}",
+            *said,
+        )
 
 
-def _second_nets(folder: Traversable, *, problems: list[str]) -> dict[str, SecondNet]:
-    """Return the second net of each language that has one."""
-    found: dict[str, SecondNet] = {}
-    for file in _toml_files(folder, problems=problems) if folder.is_dir() else ():
-        name = str(file)
-        try:
-            net = parse_second_net(_read_toml(file, name=name), file=name)
-        except ProtocolError as error:
-            problems.append(str(error))
-            continue
-        found[net.language] = net
-    return found
-
-
-def _additions(
-    folder: Traversable, *, protocols: Container[str], problems: list[str]
-) -> dict[str, Triage]:
-    """Return what protocols sort otherwise than the general file of a language."""
-    found: dict[str, Triage] = {}
-    general: dict[object, dict[str, Any]] = {}
-    for file in _toml_files(folder, problems=problems):
-        data = _read_toml(file, name=str(file))
-        general[data["language"]] = data
-    for file in _toml_files(folder / ADDITIONS, problems=problems):
-        name = str(file)
-        try:
-            data = _read_toml(file, name=name)
-            triage = parse_addition(data, general=general, file=name)
-        except ProtocolError as error:
-            problems.append(str(error))
-            continue
-        problems += [
-            f'{name}, protocols: there is no protocol "{key}": correct it'
-            for key in sorted(triage.protocols)
-            if key not in protocols
-        ]
-        found[triage.key] = triage
-    return found
-
-
-Entry = TypeVar("Entry", Protocol, Clinic, Triage, Site)
+Entry = TypeVar("Entry", Protocol, Clinic, Site)
 
 
 def load_catalogue(config_dir: Path | None = None) -> Catalogue:
-    """Return what `config_dir` holds, or what was shipped where it is None.
+    """Return what `config_dir` holds, and what was shipped of the folders that it lacks.
+
+    A clinic's own `protocols` and `clinics` are all that there are: what can be enrolled for is the
+    clinic's choice. Its own phrases come beside the shipped ones.
 
     Raises `ProtocolError` with a line for everything that is wrong in any of the files.
     """
-    root: Traversable = data_folder("config") if config_dir is None else config_dir
+    if config_dir is not None and (misnamed := [*_misnamed(config_dir)]):
+        raise ProtocolError("\n".join(misnamed))
     problems: list[str] = []
-    protocols = _read_folder(root, "protocols", parse=parse_protocol, problems=problems)
-    clinics = _read_folder(root, "clinics", parse=parse_clinic, problems=problems)
-    read_triage: Callable[[], tuple[Triage, ...]]
+    protocols = _read_folder(
+        _home(config_dir, "protocols"), "protocols", parse=parse_protocol, problems=problems
+    )
+    clinics = _read_folder(
+        _home(config_dir, "clinics"), "clinics", parse=parse_clinic, problems=problems
+    )
+    own = TriageFiles()
     if config_dir is not None and (config_dir / "triage").is_dir():
-        triage = _triage(config_dir, protocols=protocols, problems=problems)
-        read_triage = partial(tuple, triage)
-    else:
-        # A folder from before replies were sorted goes by the phrases that are shipped.
-        read_triage = cache(partial(_shipped_triage, protocols=frozenset(protocols)))
+        own = read_own_triage(config_dir / "triage", protocols=protocols, problems=problems)
+    read_triage = cache(partial(all_triage, own, protocols=frozenset(protocols)))
+    root = data_folder("config") if config_dir is None else config_dir
     sites = _sites(root, protocols=protocols, clinics=clinics, problems=problems)
     if problems:
         raise ProtocolError("\n".join(problems))
     return Catalogue(
-        MappingProxyType(protocols), MappingProxyType(clinics), read_triage, MappingProxyType(sites)
+        MappingProxyType(protocols),
+        MappingProxyType(clinics),
+        read_triage,
+        MappingProxyType(sites),
+        clinics_are_shipped=config_dir is not None and not (config_dir / "clinics").is_dir(),
     )
 
 
@@ -162,24 +138,25 @@ def _rule_faults(
             yield f'{rule.protocol} does not ask "{key}": take it out of answers'
 
 
-def _shipped_triage(*, protocols: Container[str]) -> tuple[Triage, ...]:
-    problems: list[str] = []
-    triage = _triage(data_folder("config"), protocols=protocols, problems=problems)
-    if problems:
-        raise ProtocolError("\n".join(problems))
-    return triage
+def _misnamed(config_dir: Path) -> Iterator[str]:
+    """Find folders that a clinic would fill in vain: the shipped ones would count."""
+    there = [entry for entry in sorted(config_dir.iterdir()) if entry.is_dir()]
+    if not any(entry.name in FOLDERS for entry in there):
+        yield (
+            f"{config_dir}: holds none of the folders {', '.join(FOLDERS)}: make one, or correct "
+            "FOLLOWUP_CONFIG_DIR"
+        )
+    for entry in there:
+        if entry.name not in FOLDERS and get_close_matches(entry.name, FOLDERS, n=1):
+            known = dict.fromkeys(FOLDERS)
+            yield f"{entry}: nothing is read from there; {did_you_mean(entry.name, known)}"
 
 
-def _triage(
-    root: Traversable, *, protocols: Container[str], problems: list[str]
-) -> tuple[Triage, ...]:
-    """Return the phrases of each language, with what protocols add and its second net."""
-    triage = _read_folder(root, "triage", parse=parse_triage, problems=problems)
-    folder = root / "triage"
-    if (folder / ADDITIONS).is_dir() and not problems:
-        triage |= _additions(folder, protocols=protocols, problems=problems)
-    nets = _second_nets(folder / SECOND_NET, problems=problems)
-    return tuple(each.backed_by(nets.get(each.language)) for each in triage.values())
+def _home(config_dir: Path | None, folder: str) -> Traversable:
+    """Return where a folder of that name counts: in the clinic's own, or where it is shipped."""
+    if config_dir is not None and (config_dir / folder).is_dir():
+        return config_dir
+    return data_folder("config")
 
 
 def _read_folder(
@@ -191,10 +168,10 @@ def _read_folder(
 ) -> dict[str, Entry]:
     found: dict[str, Entry] = {}
     origin: dict[str, str] = {}
-    for file in _toml_files(root / folder, problems=problems):
+    for file in toml_files(root / folder, problems=problems):
         name = str(file)
         try:
-            entry = parse(_read_toml(file, name=name), file=name)
+            entry = parse(read_toml(file, name=name), file=name)
         except ProtocolError as error:
             problems.append(str(error))
             continue
@@ -204,54 +181,3 @@ def _read_folder(
             )
         found[entry.key], origin[entry.key] = entry, name
     return found
-
-
-def _toml_files(folder: Traversable, *, problems: list[str]) -> Iterator[Traversable]:
-    """Return the files of a folder by name, or note what it lacks."""
-    if not folder.is_dir():
-        problems.append(
-            f"{folder}: there is no such folder: make it, or correct FOLLOWUP_CONFIG_DIR"
-        )
-        return iter(())
-    found = [
-        file
-        for file in folder.iterdir()
-        if file.name.endswith(".toml") and not file.name.startswith(".")
-    ]
-    if not found:
-        problems.append(f"{folder}: holds no .toml file: put at least one there")
-    return iter(sorted(found, key=lambda file: file.name))
-
-
-def _read_toml(file: Traversable, *, name: str) -> dict[str, Any]:
-    """Return the content of a file; editors that begin it with a byte order mark are forgiven."""
-    try:
-        text = file.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise ProtocolError(f"{name}: can't be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise ProtocolError(
-            f"{name}, line {line}: is not UTF-8: save it in that encoding"
-        ) from error
-    try:
-        data = tomllib.loads(text)
-    # A number of thousands of digits is a plain ValueError.
-    except ValueError as error:
-        raise ProtocolError(_syntax_complaint(str(error), text=text, name=name)) from error
-    if not data:
-        raise ProtocolError(f"{name}: is empty: fill it in, or remove it")
-    return data
-
-
-def _syntax_complaint(message: str, *, text: str, name: str) -> str:
-    """Return tomllib's complaint with the place put first, as other complaints have it."""
-    match = re.fullmatch(r"(.+) \(at (?:line (\d+), column (\d+)|end of document)\)", message)
-    if match is None:
-        return f"{name}: is not valid TOML: {message}"
-    what, line, column = match.groups(default="")
-    at = f" (column {column})" if column else " (at the end)"
-    return (
-        f"{name}, line {line or len(text.splitlines())}: is not valid TOML: "
-        f"{what[:1].lower()}{what[1:]}{at}"
-    )

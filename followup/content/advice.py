@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import jinja2
+from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup, escape
 
 from followup.content.library import Content
@@ -34,11 +35,7 @@ class Advice:
 
     def __init__(self, content: Content) -> None:
         self._content = content
-        bare = {
-            path: "" if path.endswith(RED_FLAGS) else source
-            for path, source in content.sources.items()
-        }
-        self._sandbox = environment(bare)
+        self._sandboxes = {each: _without_red_flags(each) for _, each in content.variants()}
 
     def piece(
         self,
@@ -46,28 +43,35 @@ class Advice:
         *,
         wanted: str,
         clinic: Clinic,
-        occurrence: int,
+        protocol: str | None,
+        which: tuple[int, int],
         drafts: bool = False,
     ) -> Piece | None:
         """Return the advice of a message; None where nothing that may be sent says it.
 
+        `which` is the number of its occurrence, and of how many that its step asks for.
+
         `drafts` shows words that nobody has approved too: on a practice system.
         """
-        language = self._content.language_for(
+        mine = self._content.of(clinic.key, protocol)
+        language = mine.language_for(
             template, wanted=wanted, channel=ChannelKind.EMAIL, clinic=clinic
         )
-        if drafts and f"{template}/{wanted}/email.html" in self._content.sources:
+        if drafts and f"{template}/{wanted}/email.html" in mine.sources:
             language = wanted
         try:
-            version = self._content.version(template, language=language, channel=ChannelKind.EMAIL)
+            version = mine.version(template, language=language, channel=ChannelKind.EMAIL)
             if version.sendable or drafts:
-                return self._of_email(template, language, clinic, occurrence)
+                return self._of_email(mine, template, language, clinic, which)
         except (TemplateError, jinja2.TemplateError, LookupError):
             pass
-        return self._of_text(template, wanted, clinic, occurrence)
+        return _of_text(mine, template, wanted, clinic, which)
 
-    def _of_email(self, template: str, language: str, clinic: Clinic, occurrence: int) -> Piece:
-        source = self._sandbox.get_template(f"{template}/{language}/email.html")
+    def _of_email(
+        self, mine: Content, template: str, language: str, clinic: Clinic, which: tuple[int, int]
+    ) -> Piece:
+        occurrence, occurrences = which
+        source = self._sandboxes[mine].get_template(f"{template}/{language}/email.html")
         context = source.new_context(
             {
                 "asks_reply": False,
@@ -75,7 +79,7 @@ class Advice:
                 "code": None,
                 "language": language,
                 "large_print": False,
-                "last": occurrence == self._content.cards[template].occurrences,
+                "last": occurrence == occurrences,
                 "occurrence": occurrence,
                 "page_url": None,
                 "right_to_left": False,
@@ -87,21 +91,31 @@ class Advice:
         below = body.replace("<h2>", "<h4>").replace("</h2>", "</h4>")
         return Piece(Markup(heading).unescape().strip(), Markup(below), language)  # noqa: S704 - ours
 
-    def _of_text(self, template: str, wanted: str, clinic: Clinic, occurrence: int) -> Piece | None:
-        """Return the advice of a message that has no e-mail: its text as it is."""
-        language = self._content.language_for(
-            template, wanted=wanted, channel=ChannelKind.SMS, clinic=clinic
-        )
-        try:
-            text = self._content.render(
-                template,
-                language=language,
-                channel=ChannelKind.SMS,
-                clinic=clinic,
-                occurrence=occurrence,
-            ).text
-        except TemplateError:
-            return None
-        paragraphs = (f"<p>{escape(line)}</p>" for line in text.splitlines() if line)
-        title = self._content.cards[template].title
-        return Piece(title, Markup("".join(paragraphs)), language)  # noqa: S704 - escaped above
+
+def _without_red_flags(content: Content) -> SandboxedEnvironment:
+    bare = {
+        path: "" if path.endswith(RED_FLAGS) else source for path, source in content.sources.items()
+    }
+    return environment(bare)
+
+
+def _of_text(
+    mine: Content, template: str, wanted: str, clinic: Clinic, which: tuple[int, int]
+) -> Piece | None:
+    """Return the advice of a message that has no e-mail: its text as it is."""
+    language = mine.language_for(template, wanted=wanted, channel=ChannelKind.SMS, clinic=clinic)
+    occurrence, occurrences = which
+    try:
+        text = mine.render(
+            template,
+            language=language,
+            channel=ChannelKind.SMS,
+            clinic=clinic,
+            occurrence=occurrence,
+            occurrences=occurrences,
+        ).text
+    except TemplateError:
+        return None
+    paragraphs = (f"<p>{escape(line)}</p>" for line in text.splitlines() if line)
+    title = mine.cards[template].title
+    return Piece(title, Markup("".join(paragraphs)), language)  # noqa: S704 - escaped above

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
+from followup.content.layers import Reading, all_readings
 from followup.content.layout import visible_text, words
-from followup.content.library import Content, Form, Rendered
+from followup.content.library import EXAMPLE_ADDRESSES, Content, Form, Key, Rendered
 from followup.content.metadata import Meta
 from followup.content.page_words import PageWords
-from followup.content.version import ApprovalStatus, ContentVersion
+from followup.content.sources import CARD
+from followup.content.version import SHIPPED_LANGUAGE, ApprovalStatus
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.errors import TemplateError
@@ -38,11 +40,6 @@ REPLY_TEMPLATES = (
 NUMBER_CHECK = "number-check"
 """The test text by which a number is confirmed, before any protocol is chosen."""
 
-EXAMPLE_ADDRESSES = {
-    "stop_url": "https://example.com/stop",
-    "page_url": "https://example.com/p/0123456789abcdef",
-}
-
 _TYPED = re.compile(r"\+?\d[\d ]{5,}\d|https?://|www\.|[\w.]+@[\w.]+")
 """A phone number, a link or an address. NHS 111 and 999 are too short to be meant."""
 NATIONAL = frozenset({"116 123"})
@@ -53,44 +50,59 @@ def content_faults(
     content: Content, *, clinics: Iterable[Clinic], protocols: Iterable[Protocol]
 ) -> tuple[str, ...]:
     """Return a sentence for each thing that must be mended before anything is sent."""
-    clinics = tuple(clinics)
+    clinics, protocols = tuple(clinics), tuple(protocols)
     found = [*_typed_facts(content, clinics)]
     for protocol in protocols:
         for step in protocol.steps:
-            found += _of_step(content, clinics, step, f'protocol {protocol.key}, step "{step.key}"')
-    for clinic in clinics:
-        for always in (*REPLY_TEMPLATES, NUMBER_CHECK):
-            found += _unsendable(
-                content, always, clinic.languages[0], ChannelKind.SMS, f"clinic {clinic.key}"
-            )
-        for version in content.versions():
-            if version.language in clinic.languages:
-                found += _of_messages(content, version, clinic)
+            found += _of_step(content, clinics, protocol, step)
+    for key, variant in content.variants():
+        for clinic in clinics:
+            for always in (*REPLY_TEMPLATES, NUMBER_CHECK) if key[0] in {None, clinic.key} else ():
+                found += _unsendable(
+                    variant, always, clinic.languages[0], ChannelKind.SMS, f"clinic {clinic.key}"
+                )
+    for reading in all_readings(content, clinics=clinics, protocols=protocols):
+        if reading.version.language in reading.clinic.languages:
+            found += _of_messages(reading)
     return tuple(dict.fromkeys(found))
 
 
 def content_reservations(
-    content: Content, *, clinics: Iterable[Clinic], today: date
+    content: Content,
+    *,
+    clinics: Iterable[Clinic],
+    protocols: Iterable[Protocol] = (),
+    today: date,
 ) -> tuple[str, ...]:
     """Return a sentence for each thing that the clinic should settle, with what to do about it."""
-    clinics = tuple(clinics)
-    return (
-        *_unapproved(content),
-        *_unwritten(content, clinics),
-        *_page(clinics, today=today),
-        *(
-            f"message {name}: its words were to be read again by {_day(card.review_due)}: have "
-            "them reviewed, and set review_due in its meta.toml"
-            for name, card in content.cards.items()
-            if today > card.review_due
-        ),
-        *(
-            sentence
-            for clinic in clinics
-            for version in content.versions()
-            if version.language in clinic.languages
-            for sentence in _hard_to_send_or_read(content, version, clinic)
-        ),
+    clinics, protocols = tuple(clinics), tuple(protocols)
+    cards = {
+        (name, card.review_due): key
+        for key, variant in reversed([*content.variants()])
+        for name, card in variant.cards.items()
+    }
+    return tuple(
+        dict.fromkeys(
+            (
+                *_unapproved(content),
+                *_unwritten(content, clinics),
+                *_page(content, clinics, today=today),
+                *_unsent(content, protocols),
+                *_left_behind(content),
+                *(
+                    f"message {name}{_whose(key)}: its words were to be read again by "
+                    f"{_day(due)}: have them reviewed, and set review_due in its meta.toml"
+                    for (name, due), key in cards.items()
+                    if today > due
+                ),
+                *(
+                    sentence
+                    for reading in all_readings(content, clinics=clinics, protocols=protocols)
+                    if reading.version.language in reading.clinic.languages
+                    for sentence in _hard_to_send_or_read(reading)
+                ),
+            )
+        )
     )
 
 
@@ -100,34 +112,41 @@ def _typed_facts(content: Content, clinics: Sequence[Clinic]) -> Iterator[str]:
         for clinic in clinics
         for fact in (clinic.name, clinic.short_name, clinic.emergency_department)
     }
-    for path, source in content.sources.items():
-        if path.endswith(".css"):
+    for file, source in _files(content).items():
+        if file.endswith(".css"):
             continue
         found = [name for name in names if name in source.casefold()]
         typed = [match.group() for match in _TYPED.finditer(source)]
         found += [one for one in typed if one not in NATIONAL]
         for fact in found:
             yield (
-                f'{path}: holds "{fact}": take names, numbers and addresses from the clinic, as in '
+                f'{file}: holds "{fact}": take names, numbers and addresses from the clinic, as in '
                 "{{ clinic.phone }}"
             )
 
 
-def _of_step(content: Content, clinics: Sequence[Clinic], step: Step, where: str) -> Iterator[str]:
-    card = content.cards.get(step.template)
-    if card is None:
-        hint = did_you_mean(step.template, content.cards)
-        yield f'{where}: there is no message "{step.template}"; {hint}'
-        return
-    if len(step.occurrences) > card.occurrences:
-        yield (
-            f"{where}: sends {step.template} {len(step.occurrences)} times, and its words are made "
-            f"for {card.occurrences}: read them, then raise occurrences in its meta.toml"
-        )
+def _files(content: Content) -> dict[str, str]:
+    """Return the text of every file that a message is made of."""
+    return {
+        variant.files.get(path, path): source
+        for _, variant in content.variants()
+        for path, source in variant.sources.items()
+    }
+
+
+def _of_step(
+    content: Content, clinics: Sequence[Clinic], protocol: Protocol, step: Step
+) -> Iterator[str]:
+    where = f'protocol {protocol.key}, step "{step.key}"'
     for clinic in clinics:
+        mine = content.of(clinic.key, protocol.key)
+        if step.template not in mine.cards:
+            hint = did_you_mean(step.template, mine.cards)
+            yield f'{where}: there is no message "{step.template}"; {hint}'
+            continue
         # Whoever reads another language gets the first one until theirs is approved.
         for channel in step.channels:
-            yield from _unsendable(content, step.template, clinic.languages[0], channel, where)
+            yield from _unsendable(mine, step.template, clinic.languages[0], channel, where)
 
 
 def _unsendable(
@@ -145,31 +164,32 @@ def _unsendable(
         )
 
 
-def _of_messages(content: Content, version: ContentVersion, clinic: Clinic) -> Iterator[str]:
-    for occurrence in _occurrences(content, version):
-        for extra in ({}, EXAMPLE_ADDRESSES):
-            try:
-                message = content.proof(version, clinic, occurrence=occurrence, extra=extra)
-            except TemplateError as error:
-                yield str(error)
-                continue
-            if message.html and words(message.text) != words(visible_text(message.html)):
-                yield (
-                    f"{version.template}/{version.language}: email.txt and email.html do not say "
-                    f"the same{_nth(occurrence)}: make their words alike"
-                )
+def _of_messages(reading: Reading) -> Iterator[str]:
+    version = reading.version
+    for extra in ({}, EXAMPLE_ADDRESSES):
+        try:
+            message = reading.rendered(extra=extra)
+        except TemplateError as error:
+            yield str(error)
+            continue
+        if message.html and words(message.text) != words(visible_text(message.html)):
+            yield (
+                f"{version.template}/{version.language}{_whose(reading.key)}: email.txt and "
+                f"email.html do not say the same{_nth(reading.occurrence)}: make their words alike"
+            )
 
 
-def _hard_to_send_or_read(
-    content: Content, version: ContentVersion, clinic: Clinic
-) -> Iterator[str]:
-    where = f"clinic {clinic.key}: {version.template}/{version.language} by {version.channel}"
-    card = content.cards[version.template]
-    for occurrence in _occurrences(content, version):
-        for form in (Form(), Form(office_open=False)):
-            message = content.proof(version, clinic, occurrence=occurrence, form=form)
-            for sentence in [*_too_long(message, card), *_hard_words(message)]:
-                yield f"{where}{_nth(occurrence)}: {sentence}"
+def _hard_to_send_or_read(reading: Reading) -> Iterator[str]:
+    version = reading.version
+    where = (
+        f"clinic {reading.clinic.key}: {version.template}/{version.language}"
+        f"{_whose((None, reading.key[1]))} by {version.channel}"
+    )
+    card = reading.content.cards[version.template]
+    for form in (Form(), Form(office_open=False)):
+        message = reading.rendered(form)
+        for sentence in [*_too_long(message, card), *_hard_words(message)]:
+            yield f"{where}{_nth(reading.occurrence)}: {sentence}"
 
 
 def _too_long(message: Rendered, card: Meta) -> Iterator[str]:
@@ -195,11 +215,17 @@ def _hard_words(message: Rendered) -> Iterator[str]:
 
 
 def _unapproved(content: Content) -> Iterator[str]:
+    shared = {version.id for version in content.versions()}
     for standing in (ApprovalStatus.DRAFT, ApprovalStatus.CHANGED):
-        versions = [version for version in content.versions() if version.standing is standing]
-        for language in sorted({version.language for version in versions}):
-            mine = [version for version in versions if version.language == language]
-            names = ", ".join(dict.fromkeys(version.template for version in mine))
+        versions = [
+            (version, _whose(key))
+            for key, variant in content.variants()
+            for version in variant.versions()
+            if version.standing is standing and (key == (None, None) or version.id not in shared)
+        ]
+        for language in sorted({version.language for version, _ in versions}):
+            mine = [(one, whose) for one, whose in versions if one.language == language]
+            names = ", ".join(dict.fromkeys(f"{one.template}{whose}" for one, whose in mine))
             why = (
                 "no clinician has approved"
                 if standing is ApprovalStatus.DRAFT
@@ -217,12 +243,46 @@ def _unwritten(content: Content, clinics: Sequence[Clinic]) -> Iterator[str]:
             yield f"messages in {language}: none of {names}: patients get the first language"
 
 
-def _page(clinics: Sequence[Clinic], *, today: date) -> Iterator[str]:
-    words = PageWords.load()
+def _unsent(content: Content, protocols: Sequence[Protocol]) -> Iterator[str]:
+    """Say which messages of the clinic's own no step sends, and nothing else either."""
+    sent = {step.template for protocol in protocols for step in protocol.steps}
+    always = {*REPLY_TEMPLATES, NUMBER_CHECK}
+    for _, variant in content.variants():
+        for name in variant.cards.keys() - sent - always if protocols else ():
+            file = variant.files.get(f"{name}/{CARD}", "")
+            if file not in {"", f"{name}/{CARD}"}:
+                hint = did_you_mean(name, dict.fromkeys(sorted(sent | always)))
+                yield f"{file}: no step of a protocol sends {name}; {hint}"
+
+
+def _left_behind(content: Content) -> Iterator[str]:
+    """Say where own words in one language stand beside the shipped ones in another."""
+    for _, variant in content.variants():
+        whose = {
+            (one.template, one.language, one.channel): any(
+                variant.files.get(path, path) != path for path in one.sources
+            )
+            for one in variant.versions()
+        }
+        for (template, language, channel), own in whose.items():
+            first = whose.get((template, SHIPPED_LANGUAGE, channel))
+            if first and not own:
+                yield (
+                    f"message {template}: its words in {SHIPPED_LANGUAGE} are your own, and those "
+                    f"in {language} are the shipped ones: see that they say the same"
+                )
+
+
+def _page(content: Content, clinics: Sequence[Clinic], *, today: date) -> Iterator[str]:
+    for clinic in clinics:
+        yield from _page_of(content.page(clinic.key), clinic, today=today)
+
+
+def _page_of(words: PageWords, clinic: Clinic, *, today: date) -> Iterator[str]:
     if today > words.card.review_due:
         due = _day(words.card.review_due)
         yield f"the patient's page: its words were to be read again by {due}"
-    for language in dict.fromkeys(each for clinic in clinics for each in clinic.languages):
+    for language in clinic.languages:
         if language not in words.languages:
             yield f"the patient's page in {language}: is not there: patients see it in English"
         elif words.standing(language) is not ApprovalStatus.APPROVED:
@@ -230,8 +290,10 @@ def _page(clinics: Sequence[Clinic], *, today: date) -> Iterator[str]:
             yield f"the patient's page in {language}: no clinician has approved its words{seen}"
 
 
-def _occurrences(content: Content, version: ContentVersion) -> range:
-    return range(1, content.cards[version.template].occurrences + 1)
+def _whose(key: Key) -> str:
+    """Return whose words they are, if not everybody's: ` of caudal-epidural`."""
+    told = " at ".join(one for one in reversed(key) if one is not None)
+    return f" of {told}" if told else ""
 
 
 def _nth(occurrence: int) -> str:

@@ -1,8 +1,12 @@
-"""Content library: loads all messages and renders each distinct one once."""
+"""Content library: the messages of each protocol and clinic, each distinct one rendered once.
+
+What is not a protocol's or a clinic's own is shared: `followup.content.layers` says which file
+counts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from html import escape
@@ -16,8 +20,9 @@ from markupsafe import Markup
 from followup.content.languages import direction
 from followup.content.layout import one_line, reflow, with_inlined_styles
 from followup.content.metadata import Meta
+from followup.content.page_words import PageWords
 from followup.content.rules import ClinicFacts, environment
-from followup.content.sources import languages_of, read_sources
+from followup.content.sources import file_named, languages_of, read_sources
 from followup.content.version import ContentVersion
 from followup.content.versions_of_sources import complaints, versions
 from followup.data_files import data_folder
@@ -38,7 +43,16 @@ CODE, SOME_CODE = "QZXQ", "1234"
 
 EXTRAS = frozenset({"stop_url", "page_url", "code"})
 
+EXAMPLE_ADDRESSES = {
+    "stop_url": "https://example.com/stop",
+    "page_url": "https://example.com/p/0123456789abcdef",
+}
+"""Stand for a patient's own addresses where words are checked."""
+
 NO_VALUES: Mapping[str, str] = MappingProxyType({})
+
+Key = tuple[str | None, str | None]
+"""Whose words they are: of a clinic, of a protocol; None is any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,14 +97,34 @@ def _stand_in(name: str, url: str) -> str:
 
 
 class Content:
-    """All messages, as they were when the files were read. Safe to share between threads."""
+    """All messages, as they were when the files were read. Safe to share between threads.
 
-    def __init__(self, sources: Mapping[str, str], cards: Mapping[str, Meta]) -> None:
-        """Take sources by path and cards by message; raise `TemplateError` with all its faults."""
+    It holds the messages of no protocol and clinic in particular; `of` returns those of one.
+    """
+
+    def __init__(
+        self,
+        sources: Mapping[str, str],
+        cards: Mapping[str, Meta],
+        *,
+        files: Mapping[str, str] = NO_VALUES,
+        variants: Mapping[Key, Content] = MappingProxyType({}),
+        pages: Mapping[str, PageWords] = MappingProxyType({}),
+    ) -> None:
+        """Take sources by path and cards by message; raise `TemplateError` with all its faults.
+
+        `files` names the file of a path where that is not shipped, `variants` has the words of
+        protocols and clinics, `pages` the patient page of clinics that have their own.
+        """
         if problems := complaints(sources, cards):
-            raise TemplateError("\n".join(problems))
+            raise TemplateError("\n".join(file_named(each, files) for each in problems))
         self.cards = cards
         self.sources = sources
+        self.files = files
+        self._variants = variants
+        self._pages = pages
+        self._clinics = {clinic for clinic, _ in variants}
+        self._protocols = {protocol for _, protocol in variants}
         self._sandbox = environment(sources)
         self._versions = {
             (version.template, version.language, version.channel): version
@@ -100,8 +134,28 @@ class Content:
 
     @classmethod
     def load(cls, root: Traversable | None = None) -> Content:
-        """Return the messages below `root`, or those shipped; raise `TemplateError` if broken."""
+        """Return the messages below `root`, or those shipped; raise `TemplateError` if broken.
+
+        Those of protocols are not among them: `followup.content.layers` puts them together.
+        """
         return cls(*read_sources(shipped_messages() if root is None else root))
+
+    def of(self, clinic: str | None = None, protocol: str | None = None) -> Content:
+        """Return the messages as patients of this clinic on this protocol get them."""
+        key = (
+            clinic if clinic in self._clinics else None,
+            protocol if protocol in self._protocols else None,
+        )
+        return self._variants.get(key, self)
+
+    def variants(self) -> Iterator[tuple[Key, Content]]:
+        """Yield the shared messages, and those of each protocol and clinic that has its own."""
+        yield (None, None), self
+        yield from self._variants.items()
+
+    def page(self, clinic: str) -> PageWords:
+        """Return the words of the patient page of a clinic."""
+        return self._pages.get(clinic) or PageWords.load()
 
     def render(
         self,
@@ -110,24 +164,35 @@ class Content:
         language: str,
         channel: ChannelKind,
         clinic: Clinic,
+        protocol: str | None = None,
         occurrence: int = 1,
+        occurrences: int = 1,
         form: Form = PLAIN,
         extra: Mapping[str, str] = NO_VALUES,
     ) -> Rendered:
         """Return a message to send; raise `TemplateError` where there is none that may be sent.
 
-        It depends on nothing of the patient but their `form`. `extra` may hold `stop_url`, the
+        It is the `occurrence`th of the `occurrences` that its step asks for, and depends on nothing
+        of the patient but their `form`. `extra` may hold `stop_url`, the
         address at which this patient stops e-mails (without it an e-mail names the clinic's phone);
         `page_url`, that of their own page (a text that would grow past its limit of segments by it
         goes without it); and `code`, the four digits of a test text.
         """
-        version = self.version(template, language=language, channel=channel)
+        mine = self.of(clinic.key, protocol)
+        version = mine.version(template, language=language, channel=channel)
         if not version.sendable:
             raise TemplateError(
                 f"{template}/{language}: the words for {channel} are {version.standing} and may "
                 "not be sent: have a clinician approve them, and say so in meta.toml"
             )
-        return self.proof(version, clinic, occurrence=occurrence, form=form, extra=extra)
+        return mine.proof(
+            version,
+            clinic,
+            occurrence=occurrence,
+            occurrences=occurrences,
+            form=form,
+            extra=extra,
+        )
 
     def proof(
         self,
@@ -135,20 +200,25 @@ class Content:
         clinic: Clinic,
         *,
         occurrence: int = 1,
+        occurrences: int = 1,
         form: Form = PLAIN,
         extra: Mapping[str, str] = NO_VALUES,
     ) -> Rendered:
-        """Return a message for reading through, as `render` does, approved or not."""
+        """Return a message for reading through, as `render` does, approved or not.
+
+        The version must be one of these messages, not of another protocol's or clinic's.
+        """
         if unknown := extra.keys() - EXTRAS:
             raise TemplateError(
                 f"extra can hold {', '.join(sorted(EXTRAS))} only, not {', '.join(sorted(unknown))}"
             )
         stands_in = {name: _stand_in(name, url) for name, url in extra.items() if url}
         facts, urls = ClinicFacts.of(clinic, version.language), tuple(sorted(stands_in.items()))
-        made = self._composed(version, facts, occurrence, form, urls)
+        which = (occurrence, occurrences)
+        made = self._composed(version, facts, which, form, urls)
         limit = self.cards[version.template].limit(version.language)
         if "page_url" in stands_in and made.size and made.size.segments > limit:
-            made = self._composed(version, facts, occurrence, form, ())
+            made = self._composed(version, facts, which, form, ())
         for name, shown in stands_in.items():
             url = extra[name]
             html = made.html and made.html.replace(escape(shown), escape(url))
@@ -157,23 +227,37 @@ class Content:
 
     def version(self, template: str, *, language: str, channel: ChannelKind) -> ContentVersion:
         """Return what is rendered for these; raise `TemplateError` where there are no words."""
-        found = self._versions.get((template, language, channel))
+        found = self.find(template, language=language, channel=channel)
         if found is None:
             raise TemplateError(self._absent(template, language, channel))
         return found
 
+    def find(self, template: str, *, language: str, channel: ChannelKind) -> ContentVersion | None:
+        """Return what is rendered for these, or None where there are no words."""
+        return self._versions.get((template, language, channel))
+
     def language_for(
-        self, template: str, *, wanted: str | None, channel: ChannelKind, clinic: Clinic
+        self,
+        template: str,
+        *,
+        wanted: str | None,
+        channel: ChannelKind,
+        clinic: Clinic,
+        protocol: str | None = None,
     ) -> str:
         """Return the language that a patient gets a message in.
 
         That is the clinic's first one, unless these words may be sent in the one that is wanted.
         """
-        found = self._versions.get((template, wanted or "", channel))
+        mine = self.of(clinic.key, protocol)
+        found = mine.find(template, language=wanted or "", channel=channel)
         return found.language if found is not None and found.sendable else clinic.languages[0]
 
-    def red_flags(self, language: str, clinic: Clinic) -> Markup:
+    def red_flags(self, language: str, clinic: Clinic, *, protocol: str | None = None) -> Markup:
         """Return the signs that need help at once, as e-mails name them, in English at worst."""
+        mine = self.of(clinic.key, protocol)
+        if mine is not self:
+            return mine.red_flags(language, clinic)
         path = f"_layout/{language}/red-flags.html"
         path = path if path in self.sources else "_layout/en/red-flags.html"
         if path not in self.sources:
@@ -205,17 +289,18 @@ class Content:
         self,
         version: ContentVersion,
         facts: ClinicFacts,
-        occurrence: int,
+        which: tuple[int, int],
         form: Form,
         urls: tuple[tuple[str, str], ...],
     ) -> Rendered:
+        occurrence, occurrences = which
         variables = {
             "asks_reply": form.asks_reply,
             "clinic": facts,
             "code": SOME_CODE,
             "language": version.language,
             "large_print": form.large_print,
-            "last": occurrence == self.cards[version.template].occurrences,
+            "last": occurrence == occurrences,
             "occurrence": occurrence,
             "office_open": form.office_open,
             "page_url": None,
@@ -243,4 +328,6 @@ class Content:
                 frame for frame in extract_tb(error.__traceback__) if frame.filename in self.sources
             ]
             where = f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else path
-            raise TemplateError(f"{where}: {error}: correct the template") from error
+            raise TemplateError(
+                file_named(f"{where}: {error}: correct the template", self.files)
+            ) from error

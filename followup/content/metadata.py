@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
@@ -70,9 +70,6 @@ class Meta(Signed):
     channels: list[Annotated[ChannelKind, Field(strict=False)]] = Field(
         default=list(ChannelKind), min_length=1, description="the channels that it has words for"
     )
-    occurrences: int = Field(
-        default=1, ge=1, description="how often at most one patient gets it after one procedure"
-    )
     max_segments: int = Field(ge=1, le=10, description="how many segments its text may take")
     segments_in: dict[str, Annotated[int, Field(ge=1, le=10)]] = Field(
         default={},
@@ -89,13 +86,21 @@ class Meta(Signed):
         return self.segments_in.get(language, self.max_segments)
 
 
+Card = TypeVar("Card", bound=Shape)
+
+
 def read_meta(text: str, *, file: str) -> Meta:
     """Return the card; raise `TemplateError` with all that is wrong with it and how to mend it."""
+    return read_card(Meta, text, file=file)
+
+
+def read_card(shape: type[Card], text: str, *, file: str) -> Card:
+    """Return a card of this shape, or raise `TemplateError` as `read_meta` does."""
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise TemplateError(f"{file}: is not valid TOML, correct it: {error}") from error
-    meta, problems = read_shape(Meta, data)
+    meta, problems = read_shape(shape, data)
     if meta is None:
         raise TemplateError(complaints(problems, file=file))
     return meta

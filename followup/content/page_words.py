@@ -9,7 +9,6 @@ from __future__ import annotations
 import gettext
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -19,13 +18,12 @@ from importlib.resources.abc import Traversable
 from markupsafe import Markup
 from pydantic import Field
 
-from followup.content.metadata import Signed
+from followup.content.metadata import Signed, read_card
 from followup.content.rules import ClinicFacts, environment
 from followup.content.version import SHIPPED_LANGUAGE, ApprovalStatus
 from followup.data_files import data_folder
 from followup.domain.clinics.clinic import Clinic
-from followup.domain.errors import TemplateError
-from followup.domain.file_shape import Line, complaints, read_shape
+from followup.domain.file_shape import Line
 
 DOMAIN = "patient"
 CARD, PAGE = "meta.toml", "page.html"
@@ -67,7 +65,7 @@ class PageWords:
             language: _version(language, leaflets, catalogues.get(language, b""), template)
             for language in self.languages
         }
-        self._leaflets = leaflets
+        self._leaflets, self._compiled, self._template = leaflets, catalogues, template
         self._sandbox = environment(
             {f"{protocol}/{language}.html": text for (protocol, language), text in leaflets.items()}
         )
@@ -82,10 +80,34 @@ class PageWords:
         """Return what is shipped, read once; raise `TemplateError` with what is wrong with it."""
         root = data_folder("templates") / "patient"
         return cls(
-            _card(root / CARD),
+            read_card(PageMeta, (root / CARD).read_text("utf-8"), file=f"patient/{CARD}"),
             _leaflets(root / "leaflets"),
             _catalogues(root / "locale"),
             (root / PAGE).read_text("utf-8"),
+        )
+
+    def under(
+        self,
+        *,
+        card: PageMeta | None,
+        leaflets: Mapping[tuple[str, str], str],
+        catalogues: Mapping[str, bytes],
+    ) -> PageWords:
+        """Return these words with others over them, file by file."""
+        return PageWords(
+            card or self.card,
+            {**self._leaflets, **leaflets},
+            {**self._compiled, **catalogues},
+            self._template,
+        )
+
+    def phrases(self) -> frozenset[str]:
+        """Return what of the page can be translated, as the shipped catalogues have it."""
+        return frozenset(
+            phrase
+            for catalogue in self._catalogues.values()
+            for phrase in catalogue._catalog  # type: ignore[attr-defined]  # noqa: SLF001 - it has no other way
+            if isinstance(phrase, str) and phrase
         )
 
     def standing(self, language: str) -> ApprovalStatus:
@@ -136,13 +158,6 @@ def _version(
     mine = sorted((protocol, text) for (protocol, its), text in leaflets.items() if its == language)
     canonical = json.dumps([language, mine, hashlib.sha256(catalogue).hexdigest(), template])
     return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _card(file: Traversable) -> PageMeta:
-    meta, problems = read_shape(PageMeta, tomllib.loads(file.read_text("utf-8")))
-    if meta is None:
-        raise TemplateError(complaints(problems, file=f"patient/{CARD}"))
-    return meta
 
 
 def _leaflets(folder: Traversable) -> dict[tuple[str, str], str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from jinja2 import FunctionLoader, StrictUndefined, TemplateSyntaxError, nodes
@@ -89,17 +90,39 @@ def environment(sources: Mapping[str, str]) -> ImmutableSandboxedEnvironment:
     return made
 
 
-def complaints_about(path: str, sources: Mapping[str, str]) -> Iterator[str]:
-    """Yield what is wrong with one source, each a line that names the place and the fix."""
-    sandbox = environment(sources)
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What one source is found to hold: complaints about itself, and what it includes or extends.
+
+    `parts` has None for a file whose name is worked out.
+    """
+
+    complaints: tuple[str, ...]
+    parts: tuple[str | None, ...]
+
+
+@lru_cache(maxsize=4096)
+def parsed(path: str, source: str) -> Parsed:
+    """Return what one source holds, read once however many protocols and clinics share it."""
     try:
-        tree = sandbox.parse(sources[path], filename=path)
+        tree = environment({}).parse(source, filename=path)
         given = TEMPLATE_VARIABLES.keys() | {"self"}
         unknown = find_undeclared_variables(tree) - given
     except TemplateSyntaxError as error:
-        yield f"{path}, line {error.lineno}: {error.message}: correct the template"
-        return
-    yield from _glued_lines(path, sources[path])
+        return Parsed((f"{path}, line {error.lineno}: {error.message}: correct the template",), ())
+    complaints = (*_glued_lines(path, source), *_unknown_names(path, tree, unknown))
+    return Parsed(complaints, tuple(find_referenced_templates(tree)))
+
+
+def complaints_about(path: str, sources: Mapping[str, str]) -> Iterator[str]:
+    """Yield what is wrong with one source, each a line that names the place and the fix."""
+    found = parsed(path, sources[path])
+    yield from found.complaints
+    for part in found.parts:
+        yield from _complaints_about_part(path, part, sources)
+
+
+def _unknown_names(path: str, tree: nodes.Template, unknown: Container[str]) -> Iterator[str]:
     for name in tree.find_all(nodes.Name):
         if name.name in unknown:
             yield _unknown(path, name.lineno, name.name, known=TEMPLATE_VARIABLES)
@@ -108,8 +131,6 @@ def complaints_about(path: str, sources: Mapping[str, str]) -> Iterator[str]:
         if of_clinic and part.attr not in CLINIC_FACTS:
             known = {f"clinic.{fact}": None for fact in CLINIC_FACTS}
             yield _unknown(path, part.lineno, f"clinic.{part.attr}", known=known)
-    for reached in find_referenced_templates(tree):
-        yield from _complaints_about_part(path, reached, sources)
 
 
 def _glued_lines(path: str, source: str) -> Iterator[str]:
@@ -126,11 +147,10 @@ def _glued_lines(path: str, source: str) -> Iterator[str]:
 def references(sources: Mapping[str, str]) -> dict[str, frozenset[str]]:
     """Return for each path all that it includes or extends, directly or not.
 
-    Works on sources that `complaints_about` found nothing wrong with.
+    A source that can't be read reaches nothing: `complaints_about` says what is wrong with it.
     """
-    sandbox = environment({})
     direct = {
-        path: {part for part in find_referenced_templates(sandbox.parse(source)) if part}
+        path: {part for part in parsed(path, source).parts if part}
         for path, source in sources.items()
     }
     return {path: _reached(path, direct) for path in direct}
@@ -142,7 +162,7 @@ def _reached(path: str, direct: Mapping[str, set[str]]) -> frozenset[str]:
         here = waiting.pop()
         if here not in found:
             found.add(here)
-            waiting += direct[here]
+            waiting += direct.get(here, ())
     return frozenset(found)
 
 

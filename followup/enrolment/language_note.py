@@ -19,7 +19,13 @@ def language_note(
         step.key
         for step in protocol.steps
         for channel in step.channels
-        if app.content.language_for(step.template, wanted=language, channel=channel, clinic=clinic)
+        if app.content.language_for(
+            step.template,
+            wanted=language,
+            channel=channel,
+            clinic=clinic,
+            protocol=protocol.key,
+        )
         != language
     ]
     if not held_back:

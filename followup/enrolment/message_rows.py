@@ -122,6 +122,7 @@ def _row(
         "protocol": enrolment.protocol,
         "step": step.key,
         "occurrence": planned.occurrence,
+        "occurrences": len(step.occurrences),
         "template": step.template,
         "channel": (channel or step.channels[0]).value,
         "priority": step.priority,

@@ -44,10 +44,13 @@ def _planned_view(
             wanted=checked.request.person.language,
             channel=channel,
             clinic=checked.clinic,
+            protocol=checked.protocol.key,
         ),
         channel=channel,
         clinic=checked.clinic,
+        protocol=checked.protocol.key,
         occurrence=planned.occurrence,
+        occurrences=len(step.occurrences),
         form=Form(asks_reply=bool(answer_wait(step, channel, two_way=checked.clinic.two_way))),
         extra={"page_url": f"{app.public_url}/p/{SOME_TOKEN}"} if app.public_url else {},
     )

@@ -199,7 +199,7 @@ def _subject(message: Message) -> Reference:
 
 
 def _title(app: AppContext, message: Message) -> str:
-    card = app.content.cards.get(message.template)
+    card = app.content.of(message.clinic, message.protocol).cards.get(message.template)
     return card.title if card is not None else message.step
 
 

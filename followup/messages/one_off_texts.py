@@ -32,10 +32,12 @@ def one_off_text(
     owner: UUID | None,
     not_after: datetime,
     due_at: datetime | None = None,
+    words_of: str | None = None,
 ) -> Message:
     """Return a text to go at `due_at`, by default at once, still to be written.
 
-    `sealer` is that of the patient `owner`, or the system's where it is nobody's.
+    `sealer` is that of the patient `owner`, or the system's where it is nobody's; `words_of` names
+    the protocol whose words it has.
     """
     due_at = due_at or by.at
     return Message(
@@ -44,8 +46,10 @@ def one_off_text(
         clinic=clinic.key,
         patient_id=owner,
         generation=0,
+        words_of=words_of,
         step=template,
         occurrence=1,
+        occurrences=1,
         template=template,
         channel=ChannelKind.SMS.value,
         # Before any advice: somebody is waiting.

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from followup.catalogue.bank_holidays import office_is_open
 from followup.content.library import PAGE_TOKEN, Form
 from followup.content.version import ContentVersion
-from followup.context import AppContext
+from followup.context import AppContext, ContentContext
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.errors import TemplateError
@@ -47,7 +47,19 @@ class Renderable(Protocol):
     def template(self) -> str: ...
 
     @property
+    def protocol(self) -> str | None: ...
+
+    @property
+    def words_of(self) -> str | None: ...
+
+    @property
+    def step(self) -> str: ...
+
+    @property
     def occurrence(self) -> int: ...
+
+    @property
+    def occurrences(self) -> int | None: ...
 
     @property
     def channel(self) -> str: ...
@@ -85,16 +97,18 @@ def render_message(
     if clinic is None:
         message = f"the clinic {row.clinic} is no longer configured; put its file back"
         raise TemplateError(message)
-    channel = ChannelKind(row.channel)
+    channel, protocol = ChannelKind(row.channel), row.protocol or row.words_of
     stop_url = _stop_url(app, row.patient_id) if channel is ChannelKind.EMAIL else None
     rendered = app.content.render(
         row.template,
         language=app.content.language_for(
-            row.template, wanted=language, channel=channel, clinic=clinic
+            row.template, wanted=language, channel=channel, clinic=clinic, protocol=protocol
         ),
         channel=channel,
         clinic=clinic,
+        protocol=protocol,
         occurrence=row.occurrence,
+        occurrences=occurrences_of(app, row),
         form=Form(
             asks_reply=row.answer_wait is not None,
             large_print=channel is ChannelKind.EMAIL and ReadingNeed.LARGE_PRINT in needs,
@@ -110,6 +124,36 @@ def render_message(
         version=rendered.version,
         stop_url=stop_url,
     )
+
+
+class Occurring(Protocol):
+    """What says how often a message comes: a row, or the message."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def protocol(self) -> str | None: ...
+
+    @property
+    def step(self) -> str: ...
+
+    @property
+    def occurrences(self) -> int | None: ...
+
+
+def occurrences_of(app: ContentContext, row: Occurring) -> int:
+    """Return how often the step of a message was planned; 0 where that can't be known any more.
+
+    Rows of before that was kept go by the protocol as it is now.
+    """
+    if row.occurrences is not None:
+        return row.occurrences
+    if row.kind != MessageKind.ADVICE:
+        return 1
+    protocol = app.catalogue.protocols.get(row.protocol or "")
+    steps = protocol.steps if protocol else ()
+    return next((len(step.occurrences) for step in steps if step.key == row.step), 0)
 
 
 def _office_open(app: AppContext, row: Renderable, clinic: Clinic) -> bool:

@@ -68,9 +68,13 @@ def write_answer(
     index: bytes,
     sealer: Sealer,
     owner: UUID | None,
+    protocol: str | None,
     due_at: datetime,
 ) -> UUID:
-    """Plan an answer. `sealer` is that of the patient `owner`, or the system's."""
+    """Plan an answer, in the words of a protocol.
+
+    `sealer` is that of the patient `owner`, or the system's.
+    """
     message = one_off_text(
         by,
         kind=MessageKind.REPLY,
@@ -80,6 +84,7 @@ def write_answer(
         index=index,
         sealer=sealer,
         owner=owner,
+        words_of=protocol,
         due_at=due_at,
         not_after=due_at + USEFUL_FOR,
     )

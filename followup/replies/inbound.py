@@ -486,6 +486,7 @@ def _answer(session: Session, by: AuditContext, text: _Text, template: str | Non
         index=text.index,
         sealer=text.sealer,
         owner=text.owner,
+        protocol=text.known.protocol,
         due_at=due_at,
     )
     session.execute(

@@ -15,12 +15,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from followup.catalogue.load import Catalogue
+from followup.content.layers import all_readings
 from followup.content.library import Content, Form
 from followup.context import ContentContext
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.lifecycle import EnrolmentState, State
 from followup.domain.message_kind import MessageKind
+from followup.domain.protocols.protocol import Protocol
 from followup.domain.triage.own_words import OurTexts
 from followup.domain.triage.triage import NOBODY_KNOWN, Found, Known, sort_reply
 from followup.store.message_state import state_is
@@ -34,14 +36,15 @@ REACHED = (State.SENDING, State.UNKNOWN, State.SENT, State.DELIVERED)
 
 
 @lru_cache(maxsize=4)
-def our_texts(content: Content, clinics: tuple[Clinic, ...]) -> OurTexts:
+def our_texts(
+    content: Content, clinics: tuple[Clinic, ...], protocols: tuple[Protocol, ...]
+) -> OurTexts:
     """Return the words of our own texts, as each clinic sends them, in every form."""
     return OurTexts(
-        content.proof(version, clinic, occurrence=occurrence, form=form, extra=extra).text
-        for clinic in clinics
-        for version in content.versions()
-        if version.channel is ChannelKind.SMS and version.language in clinic.languages
-        for occurrence in range(1, content.cards[version.template].occurrences + 1)
+        reading.rendered(form, extra).text
+        for reading in all_readings(content, clinics=clinics, protocols=protocols)
+        if reading.version.channel is ChannelKind.SMS
+        and reading.version.language in reading.clinic.languages
         for form in (Form(), Form(office_open=False), Form(asks_reply=True))
         for extra in ({}, EXAMPLE_PAGE)
     )
@@ -49,7 +52,10 @@ def our_texts(content: Content, clinics: tuple[Clinic, ...]) -> OurTexts:
 
 def texts_of(book: ContentContext) -> OurTexts:
     """Return the words of the texts that these clinics send."""
-    return our_texts(book.content, tuple(book.catalogue.clinics.values()))
+    catalogue = book.catalogue
+    return our_texts(
+        book.content, tuple(catalogue.clinics.values()), tuple(catalogue.protocols.values())
+    )
 
 
 def sort_text(

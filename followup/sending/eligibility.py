@@ -44,8 +44,10 @@ class SendRow(NamedTuple):
     kind: str
     clinic: str
     protocol: str | None
+    words_of: str | None
     step: str
     occurrence: int
+    occurrences: int | None
     template: str
     channel: str
     answer_wait: int | None
@@ -85,8 +87,10 @@ ELIGIBILITY_COLUMNS = (
     Message.kind,
     Message.clinic,
     Message.protocol,
+    Message.words_of,
     Message.step,
     Message.occurrence,
+    Message.occurrences,
     Message.template,
     Message.channel,
     Message.answer_wait,

@@ -17,6 +17,7 @@ from followup.domain.errors import TemplateError
 from followup.domain.lifecycle import EnrolmentState, State
 from followup.domain.reasons import Reason
 from followup.messages.kill_switch_queries import covered, covers_in_force
+from followup.messages.rendering import occurrences_of
 from followup.store.audit_log import AuditContext
 from followup.store.message_state import move_messages, state_is
 from followup.store.models.enrolments import Enrolment
@@ -30,10 +31,15 @@ TRY_AFTER = timedelta(minutes=10)
 class _Alike(NamedTuple):
     """What messages have in common whose words are made alike."""
 
+    kind: str
     clinic: str
+    protocol: str | None
+    words_of: str | None
+    step: str
     template: str
     channel: str
     occurrence: int
+    occurrences: int | None
     language: str | None
 
 
@@ -80,17 +86,14 @@ def _mended(unit: UnitOfWork, *, limit: int) -> Sequence[UUID]:
     )
     found = unit.session.execute(
         select(
-            Message.clinic,
-            Message.template,
-            Message.channel,
-            Message.occurrence,
+            *(getattr(Message, name) for name in _Alike._fields if name != "language"),
             Patient.language,
         )
         .outerjoin(Patient, Patient.id == Message.patient_id)
         .where(state_is(State.HELD), *rested)
         .distinct()
     )
-    good = [kind for kind in (_Alike(*row) for row in found) if _can_be_made(unit.app, kind)]
+    good = [kind for kind in map(_Alike._make, found) if _can_be_made(unit.app, kind)]
     return _lock(unit.session, unit.by, *rested, or_(false(), *map(_is_kind, good)), limit=limit)
 
 
@@ -114,6 +117,7 @@ def _can_be_made(app: AppContext, kind: _Alike) -> bool:
     clinic = app.catalogue.clinics.get(kind.clinic)
     if clinic is None:
         return False
+    protocol = kind.protocol or kind.words_of
     try:
         app.content.render(
             kind.template,
@@ -122,10 +126,13 @@ def _can_be_made(app: AppContext, kind: _Alike) -> bool:
                 wanted=kind.language,
                 channel=ChannelKind(kind.channel),
                 clinic=clinic,
+                protocol=protocol,
             ),
             channel=ChannelKind(kind.channel),
             clinic=clinic,
+            protocol=protocol,
             occurrence=kind.occurrence,
+            occurrences=occurrences_of(app, kind),
         )
     except TemplateError:
         return False
@@ -134,9 +141,10 @@ def _can_be_made(app: AppContext, kind: _Alike) -> bool:
 
 def _is_kind(kind: _Alike) -> ColumnElement[bool]:
     return and_(
-        Message.clinic == kind.clinic,
-        Message.template == kind.template,
-        Message.channel == kind.channel,
-        Message.occurrence == kind.occurrence,
+        *(
+            getattr(Message, name).is_not_distinct_from(value)
+            for name, value in kind._asdict().items()
+            if name != "language"
+        ),
         Patient.language.is_not_distinct_from(kind.language),
     )

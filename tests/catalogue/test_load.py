@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -129,12 +130,101 @@ def test_two_protocols_of_one_key_are_told(config_dir):
     )
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path):
+def test_a_folder_that_holds_nothing_of_ours_is_told(tmp_path):
     assert complaint(tmp_path) == (
-        f"{tmp_path / 'protocols'}: there is no such folder: make it, or correct "
-        "FOLLOWUP_CONFIG_DIR\n"
-        f"{tmp_path / 'clinics'}: there is no such folder: make it, or correct "
-        "FOLLOWUP_CONFIG_DIR"
+        f"{tmp_path}: holds none of the folders protocols, clinics, triage, words, intake: make "
+        "one, or correct FOLLOWUP_CONFIG_DIR"
+    )
+
+
+def test_a_misspelt_folder_is_told_rather_than_the_shipped_one_taken(config_dir):
+    (config_dir / "clinics").rename(config_dir / "clinic")
+
+    assert complaint(config_dir) == (
+        f'{config_dir / "clinic"}: nothing is read from there; did you mean "clinics"?'
+    )
+
+
+def test_a_folder_that_is_not_there_is_as_shipped_and_a_shipped_clinic_is_told_of(config_dir):
+    shutil.rmtree(config_dir / "protocols")
+    without_protocols = load_catalogue(config_dir)
+    (config_dir / "clinics").rename(config_dir / "words")
+    without_clinics = load_catalogue(config_dir)
+
+    assert set(without_protocols.protocols) == set(load_catalogue().protocols)
+    assert not without_protocols.clinics_are_shipped
+    assert list(without_clinics.clinics) == ["derriford-pain"]
+    [told, *_] = without_clinics.reservations(date(2026, 10, 1))
+    assert told.startswith("there is no folder clinics in FOLLOWUP_CONFIG_DIR: ")
+
+
+# ------------------------------------------------------------------------------------- triage
+
+
+def own_triage(config_dir: Path, name: str, text: str) -> Path:
+    file = config_dir / "triage" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def in_another_language(language: str) -> str:
+    english = (SHIPPED / "triage" / "en.toml").read_text("utf-8")
+    return english.replace('language = "en"', f'language = "{language}"', 1)
+
+
+def test_a_language_of_a_clinic_s_own_comes_beside_the_shipped_ones(config_dir):
+    own_triage(config_dir, "pl.toml", in_another_language("pl"))
+
+    assert {each.key for each in load_catalogue(config_dir).triage} >= {"en", "pl"}
+
+
+ADDITION = """
+language = "en"
+version = "1"
+protocols = ["{protocol}"]
+sources = ["The clinic's own leaflet."]
+
+[[rules]]
+code = "own-sign"
+classes = ["red_flag"]
+source = "The leaflet."
+phrases = ["purple toe"]
+"""
+
+
+def test_what_a_clinic_adds_for_a_protocol_takes_no_language_away(config_dir):
+    own_triage(config_dir, "protocols/own.toml", ADDITION.format(protocol="nerve-root-block"))
+
+    triage = load_catalogue(config_dir).triage
+
+    assert {each.key for each in triage} >= {"en", "en/nerve-root-block"}
+    assert all(each.language == "en" for each in triage)
+
+
+def test_what_a_clinic_adds_for_a_protocol_that_is_not_there_is_told(config_dir):
+    file = own_triage(config_dir, "protocols/own.toml", ADDITION.format(protocol="nerve-block"))
+
+    assert complaint(config_dir) == (
+        f'{file}, protocols: there is no protocol "nerve-block": correct it'
+    )
+
+
+def test_a_misspelt_folder_of_triage_is_told(config_dir):
+    own_triage(config_dir, "protocol/own.toml", ADDITION.format(protocol="nerve-root-block"))
+
+    assert complaint(config_dir) == (
+        f"{config_dir / 'triage' / 'protocol'}: nothing is read from there; did you mean "
+        '"protocols"?'
+    )
+
+
+def test_two_files_of_one_language_are_told(config_dir):
+    own_triage(config_dir, "a.toml", in_another_language("pl"))
+    second = own_triage(config_dir, "b.toml", in_another_language("pl"))
+
+    assert f'{second}: is in "pl", as {config_dir / "triage" / "a.toml"} is' in complaint(
+        config_dir
     )
 
 

@@ -101,7 +101,7 @@ def test_a_fresh_installation_is_looked_at_without_making_anything(unset):
             id="redis",
         ),
         pytest.param(SECOND_BY_NAME, "protocols", "a name that can't be answered", id="sender"),
-        pytest.param({"FOLLOWUP_CONFIG_DIR": "/usr"}, "protocols", "/usr/protocols", id="config"),
+        pytest.param({"FOLLOWUP_CONFIG_DIR": "/usr"}, "protocols", "/usr: holds none", id="config"),
     ],
 )
 def test_what_is_wrong_is_told_part_by_part_and_ends_with_1(followup, more, part, told):

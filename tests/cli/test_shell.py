@@ -212,7 +212,7 @@ def test_ctrl_c_ends_with_130_and_no_traceback(followup):
         pytest.param(
             {"FOLLOWUP_MASTER_KEYS": "/" * 43 + "="}, "put that key back", id="master-key"
         ),
-        pytest.param({"FOLLOWUP_CONFIG_DIR": "/usr"}, "/usr/protocols: ", id="protocols"),
+        pytest.param({"FOLLOWUP_CONFIG_DIR": "/usr"}, "/usr: holds none of", id="protocols"),
         pytest.param(
             {"FOLLOWUP_DATA_DIR": "/proc/none", "FOLLOWUP_DATABASE_URL": ""},
             "can't be made",

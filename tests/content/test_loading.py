@@ -114,8 +114,8 @@ BROKEN = {
     ),
     "a card with a misspelt key": (
         "hello/meta.toml",
-        CARD + "ocurrences = 2\n",
-        'hello/meta.toml: unknown key "ocurrences"; did you mean "occurrences"?',
+        CARD + "aproval = []\n",
+        'hello/meta.toml: unknown key "aproval"; did you mean "approval"?',
     ),
     "a card with an unknown channel": (
         "hello/meta.toml",

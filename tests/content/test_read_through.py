@@ -64,7 +64,7 @@ def test_the_page_is_printed_by_a_command(capsys):
 def test_the_command_says_what_is_wrong(capsys, tmp_path):
     assert main(["--config-dir", str(tmp_path)]) == 1
 
-    assert "there is no such folder" in capsys.readouterr().err
+    assert "holds none of the folders" in capsys.readouterr().err
 
 
 def test_the_command_runs_from_anywhere(tmp_path):

@@ -70,12 +70,12 @@ def test_typographic_characters_are_downgraded_in_a_text_before_it_is_counted(
 
 
 def test_the_words_may_vary_with_the_occurrence_and_say_which_is_the_last(folder: Folder, clinic):
-    folder.write("hello/meta.toml", CARD + "occurrences = 2\n")
     folder.write("hello/en/sms.txt", "{{ occurrence }}{% if last %} and out{% endif %}")
     content = folder.load()
 
-    assert text_of(content, clinic, occurrence=1) == "1"
-    assert text_of(content, clinic, occurrence=2) == "2 and out"
+    assert text_of(content, clinic, occurrence=1, occurrences=2) == "1"
+    assert text_of(content, clinic, occurrence=2, occurrences=2) == "2 and out"
+    assert text_of(content, clinic, occurrence=2, occurrences=3) == "2"
 
 
 def test_styles_are_inlined_and_the_sheet_is_gone(folder: Folder, clinic):

@@ -26,6 +26,7 @@ from sqlalchemy import func, insert, select
 
 from followup.catalogue.load import Catalogue, load_catalogue
 from followup.clock import Clock
+from followup.content.layers import load_content
 from followup.content.library import Content
 from followup.context import AppContext, Policy
 from followup.delivery.sandbox_outbox import StoredOutbox
@@ -132,7 +133,8 @@ def shipped_catalogue() -> Catalogue:
 @cache
 def shipped_content() -> Content:
     """Return what is shipped, read once."""
-    return Content.load()
+    catalogue = shipped_catalogue()
+    return load_content(protocols=catalogue.protocols, clinics=catalogue.clinics)
 
 
 def read_shipped_files_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,10 +143,14 @@ def read_shipped_files_once(monkeypatch: pytest.MonkeyPatch) -> None:
     def catalogue(folder: Path | None) -> Catalogue:
         return shipped_catalogue() if folder is None else load_catalogue(folder)
 
-    content = shipped_content()
+    def content(folder: Path | None, **of: Any) -> Content:
+        whole = shipped_catalogue()
+        theirs = (of["protocols"], of["clinics"]) != (whole.protocols, whole.clinics)
+        return load_content(folder, **of) if folder or theirs else shipped_content()
+
     for module in ("followup.bootstrap", "followup.cli.service.check_parts"):
         monkeypatch.setattr(f"{module}.load_catalogue", catalogue)
-    monkeypatch.setattr("followup.bootstrap.Content.load", lambda: content)
+    monkeypatch.setattr("followup.bootstrap.load_content", content)
 
 
 def make_app(

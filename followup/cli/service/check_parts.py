@@ -16,6 +16,7 @@ from followup.catalogue.load import Catalogue, load_catalogue
 from followup.cli.framework.opening import opened
 from followup.clock import parse_clock
 from followup.content.check import content_faults, content_reservations
+from followup.content.layers import load_content, words_of
 from followup.content.library import Content
 from followup.domain.errors import FollowupError, WrongMasterKey
 from followup.monitoring import health
@@ -94,8 +95,8 @@ def _look_at_words(findings: Findings, settings: Settings | None) -> None:
     contents: list[Content] = []
     today = parse_clock(settings.clock if settings else None).now().date()
     findings.look("protocols", lambda: _catalogue(catalogues, settings))
-    findings.look("messages", lambda: _content(contents))
     if catalogues:
+        findings.look("messages", lambda: _content(contents, catalogues[0], settings))
         findings.warn("protocols", *catalogues[0].reservations(today))
         findings.warn("clinics", *_holidays_running_out(catalogues[0], today=today))
         findings.warn("replies", *unsorted_languages(catalogues[0]))
@@ -123,8 +124,14 @@ def _catalogue(found: list[Catalogue], settings: Settings | None) -> str:
     return f"{protocols}; clinics: {clinics}; replies understood in: {replies}"
 
 
-def _content(found: list[Content]) -> str:
-    found.append(Content.load())
+def _content(found: list[Content], catalogue: Catalogue, settings: Settings | None) -> str:
+    found.append(
+        load_content(
+            words_of(settings.config_dir if settings else None),
+            protocols=catalogue.protocols,
+            clinics=catalogue.clinics,
+        )
+    )
     return f"{len(found[0].cards)} messages, {len(found[0].versions())} versions of their words"
 
 
@@ -134,7 +141,10 @@ def _look_at_both(
     clinics, protocols = catalogue.clinics.values(), catalogue.protocols.values()
     for fault in content_faults(content, clinics=clinics, protocols=protocols):
         findings.errors.append(Finding("messages", fault))
-    findings.warn("messages", *content_reservations(content, clinics=clinics, today=today))
+    findings.warn(
+        "messages",
+        *content_reservations(content, clinics=clinics, protocols=protocols, today=today),
+    )
 
 
 def _look_at_database(findings: Findings, settings: Settings) -> None:

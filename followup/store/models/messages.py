@@ -113,8 +113,13 @@ class Message(Base):
     enrolment_id: Mapped[UUID | None] = mapped_column(ForeignKey("enrolments.id"), index=True)
     generation: Mapped[int] = mapped_column(Integer)
     protocol: Mapped[str | None] = mapped_column(String(80))
+    # Of an answer: the protocol whose words it has. Switches and balances of that protocol are
+    # not about it.
+    words_of: Mapped[str | None] = mapped_column(String(80))
     step: Mapped[str] = mapped_column(String(80))
     occurrence: Mapped[int] = mapped_column(SmallInteger)
+    # How often its step was planned: the words of the last may say that it is. Null in older rows.
+    occurrences: Mapped[int | None] = mapped_column(SmallInteger)
     template: Mapped[str] = mapped_column(String(80))
     channel: Mapped[str] = mapped_column(String(8))
     priority: Mapped[int] = mapped_column(SmallInteger)

@@ -15,7 +15,6 @@ from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from followup.content.advice import Advice
-from followup.content.page_words import PageWords
 from followup.context import AppContext
 from followup.domain.errors import InvalidInput, NotFound
 from followup.patient_page import PatientPage, change_choice, read_page
@@ -34,7 +33,6 @@ class Desk:
     """What the page is made from, and how often it is asked for."""
 
     app: AppContext
-    words: PageWords
     advice: Advice
     wrong_links: Limit
     changes: Limit
@@ -44,7 +42,7 @@ class Desk:
         """Return the desk of a process."""
         now = app.clock.real_now
         return cls(
-            app, PageWords.load(), Advice(app.content), Limit(WRONG_LINKS, now=now),
+            app, Advice(app.content), Limit(WRONG_LINKS, now=now),
             Limit(CHANGES_A_WINDOW, now=now),
         )  # fmt: skip
 
@@ -77,7 +75,7 @@ def show(request: Request, desk: TheDesk, token: str) -> Response:
     except NotFound:
         desk.wrong_links.count(who)
         return gone(request, "gone", status=404)
-    return shown(request, desk.app, desk.words, found, facts)
+    return shown(request, desk.app, found, facts)
 
 
 @router.post("/p/{token}")
@@ -120,8 +118,9 @@ def _language(desk: Desk, found: PatientPage) -> Shown:
     One that nobody has approved is shown on a practice system alone, and says so.
     """
     wanted = found.wanted_language
-    known = wanted in desk.words.languages and wanted in found.clinic.languages
-    if known and desk.words.shows(wanted):
+    words = desk.app.content.page(found.clinic.key)
+    known = wanted in words.languages and wanted in found.clinic.languages
+    if known and words.shows(wanted):
         return Shown(language=wanted, draft=False)
     practising = all(channel.provider == "sandbox" for channel in desk.app.channels.values())
     if known and practising:

@@ -47,10 +47,9 @@ class Shown:
     draft: bool
 
 
-def shown(
-    request: Request, app: AppContext, words: PageWords, found: PatientPage, facts: Shown
-) -> HTMLResponse:
+def shown(request: Request, app: AppContext, found: PatientPage, facts: Shown) -> HTMLResponse:
     """Return the page."""
+    words = app.content.page(found.clinic.key)
     environment = _environment(words, facts.language)
     say = words.translations(facts.language).gettext
     leaflet = words.leaflet(found.protocol, facts.language, found.clinic)
@@ -68,7 +67,7 @@ def shown(
         # The signs as the e-mails name them, for a protocol without a leaflet of its own.
         urgent=leaflet.urgent
         if leaflet
-        else app.content.red_flags(facts.language, found.clinic),
+        else app.content.red_flags(facts.language, found.clinic, protocol=found.protocol),
         today=[_piece(one) for one in found.today],
         is_today=found.is_today,
         earlier=[_piece(one) for one in found.earlier],

@@ -96,15 +96,19 @@ class Here:
         except ValueError:
             raise NotFound("there is nothing at this address") from None
 
-    def title_of(self, template: str) -> str:
+    def title_of(self, template: str, protocol: str | None = None) -> str:
         """Return what a message is called, for people: the title on its card."""
-        card = self.app.content.cards.get(template)
-        return card.title if card is not None else template.replace("-", " ")
+        content = self.app.content
+        # Where a caller knows of no protocol, that of any which has the message will do.
+        for variant in (content.of(protocol=protocol), *(each for _, each in content.variants())):
+            if template in variant.cards:
+                return variant.cards[template].title
+        return template.replace("-", " ")
 
     def titles(self, protocol: Protocol) -> Callable[[str], str]:
         """Return what gives a step of a protocol its title."""
         templates = {step.key: step.template for step in protocol.steps}
-        return lambda step: self.title_of(templates.get(step, step))
+        return lambda step: self.title_of(templates.get(step, step), protocol.key)
 
     def protocol_name(self, key: str | None) -> str:
         """Return what a protocol is called, also where it is no longer configured."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from itertools import product
 
 from starlette.responses import HTMLResponse, Response
 
-from followup.content.library import Rendered
+from followup.content.library import Content, Rendered
 from followup.content.metadata import Meta
 from followup.content.version import ApprovalStatus, ContentVersion
 from followup.domain.channel import ChannelKind
@@ -42,6 +42,31 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One message of a clinic and, where the address names one, of a protocol."""
+
+    template: str
+    protocol: str | None
+    content: Content
+    clinic: Clinic
+    occurrence: int
+    occurrences: int
+
+    @property
+    def card(self) -> Meta:
+        return self.content.cards[self.template]
+
+    def proof(self, language: str, channel: ChannelKind) -> Rendered | None:
+        """Return it as a patient gets it; None where it has no such words."""
+        version = self.content.find(self.template, language=language, channel=channel)
+        if version is None:
+            return None
+        return self.content.proof(
+            version, self.clinic, occurrence=self.occurrence, occurrences=self.occurrences
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
     """A made-up patient: the answers given at enrolment, and whether the step is for them."""
 
@@ -53,14 +78,17 @@ class Sample:
 def show(here: Here) -> Response:
     app = here.app
     today = app.clock.now().date()
-    used = {step.template for one in app.catalogue.protocols.values() for step in one.steps}
+    protocols = app.catalogue.protocols.values()
+    used = {step.template for one in protocols for step in one.steps}
+    cards = [card for _, variant in app.content.variants() for card in variant.cards.values()]
     return here.page(
         "content/list.html",
-        protocols=list(app.catalogue.protocols.values()),
+        protocols=list(protocols),
         answers=[(key, card) for key, card in app.content.cards.items() if key not in used],
-        overdue=[card.title for card in app.content.cards.values() if card.review_due < today],
-        card=app.content.cards.__getitem__,
-        standings=_standings(here),
+        overdue=list(dict.fromkeys(card.title for card in cards if card.review_due < today)),
+        card=lambda protocol, template: app.content.of(protocol=protocol).cards[template],
+        own_answers=lambda protocol: _own_answers(here, protocol, used),
+        standing_of=lambda protocol, template: _standing(here, protocol, template),
         audience=audience,
         when=when,
         today=today,
@@ -69,24 +97,28 @@ def show(here: Here) -> Response:
 
 @pages.get("/content/{template}", may=SIGNED_IN)
 def show_message(here: Here) -> Response:
-    template, card = _card(here)
-    clinic, occurrence = _clinic(here), _occurrence(here, card)
+    shown = _shown(here)
+    template, card, clinic, occurrence = shown.template, shown.card, shown.clinic, shown.occurrence
     steps = [
         (protocol, step)
         for protocol in here.app.catalogue.protocols.values()
         for step in protocol.steps
-        if step.template == template
+        if step.template == template and shown.protocol in {None, protocol.key}
     ]
     return here.page(
         "content/message.html",
         template=template,
         card=card,
+        protocol=shown.protocol,
         form=Form.of(clinic=clinic.key, occurrence=str(occurrence)),
         clinic=clinic,
         clinics=[(one.key, one.name) for one in here.app.catalogue.clinics.values()],
         occurrence=occurrence,
-        times=[(f"{time}", f"{time} of {card.occurrences}") for time in _times(card)],
-        proofs=list(_proofs(here, template, clinic, occurrence)),
+        times=[
+            (f"{time}", f"{time} of {shown.occurrences}")
+            for time in range(1, shown.occurrences + 1)
+        ],
+        proofs=list(_proofs(shown)),
         steps=[
             (protocol, step, list(_samples(protocol, step)), when(step), send_between(step))
             for protocol, step in steps
@@ -99,12 +131,10 @@ def show_message(here: Here) -> Response:
 @pages.get("/content/{template}/mail/{language}", may=SIGNED_IN)
 def mail(here: Here) -> Response:
     """Answer with an e-mail as it is written, for the frame that shows it: nothing in it works."""
-    template, card = _card(here)
-    language = str(here.request.path_params["language"])
-    version = _version(here, template, language, ChannelKind.EMAIL)
-    if version is None:
+    shown = _shown(here)
+    made = shown.proof(str(here.request.path_params["language"]), ChannelKind.EMAIL)
+    if made is None:
         raise NotFound("there is no such e-mail")
-    made = here.app.content.proof(version, _clinic(here), occurrence=_occurrence(here, card))
     headers = {"Content-Security-Policy": FRAMED_POLICY, "X-Frame-Options": "SAMEORIGIN"}
     return HTMLResponse(LINK_PATTERN.sub(r"\1 data-leads-to=", made.html or ""), headers=headers)
 
@@ -128,32 +158,16 @@ def _samples(protocol: Protocol, step: Step) -> Iterator[Sample]:
         yield Sample(answers=" ".join(told) or "Anybody", gets_it=step.applies_to(given))
 
 
-def _proofs(here: Here, template: str, clinic: Clinic, occurrence: int) -> Iterator[Proof]:
-    content = here.app.content
-    written = {one.language for one in content.versions() if one.template == template}
+def _proofs(shown: Shown) -> Iterator[Proof]:
+    versions = shown.content.versions()
+    written = {one.language for one in versions if one.template == shown.template}
     # In the clinic's order: the usual language first.
-    languages = sorted(written, key=lambda one: (one not in clinic.languages[:1], one))
-    for language in languages:
-        made: dict[ChannelKind, Rendered | None] = {}
-        for channel in ChannelKind:
-            version = _version(here, template, language, channel)
-            made[channel] = (
-                content.proof(version, clinic, occurrence=occurrence) if version else None
-            )
-        yield Proof(language=language, text=made[ChannelKind.SMS], mail=made[ChannelKind.EMAIL])
-
-
-def _version(
-    here: Here, template: str, language: str, channel: ChannelKind
-) -> ContentVersion | None:
-    return next(
-        (
-            one
-            for one in here.app.content.versions()
-            if (one.template, one.language, one.channel) == (template, language, channel)
-        ),
-        None,
-    )
+    for language in sorted(written, key=lambda one: (one not in shown.clinic.languages[:1], one)):
+        yield Proof(
+            language=language,
+            text=shown.proof(language, ChannelKind.SMS),
+            mail=shown.proof(language, ChannelKind.EMAIL),
+        )
 
 
 def _approval(version: ContentVersion) -> str:
@@ -167,28 +181,46 @@ def _approval(version: ContentVersion) -> str:
     )
 
 
-def _standings(here: Here) -> Mapping[str, list[tuple[str, Tag]]]:
-    """Return where the words of each message stand, in each of its languages."""
-    found: dict[str, dict[str, Tag]] = {}
-    for one in here.app.content.versions():
-        tags = found.setdefault(one.template, {})
-        tag = tag_of(APPROVALS[one.standing])
+def _standing(here: Here, protocol: str | None, template: str) -> list[tuple[str, Tag]]:
+    """Return where the words of a message stand, in each of its languages."""
+    tags: dict[str, Tag] = {}
+    for one in here.app.content.of(protocol=protocol).versions():
         # What is worst counts: a text may be signed off and the e-mail not.
-        if one.language not in tags or one.standing is not ApprovalStatus.APPROVED:
-            tags[one.language] = tag
-    return {template: list(tags.items()) for template, tags in found.items()}
+        if one.template == template and (
+            one.language not in tags or one.standing is not ApprovalStatus.APPROVED
+        ):
+            tags[one.language] = tag_of(APPROVALS[one.standing])
+    return list(tags.items())
 
 
-def _times(card: Meta) -> range:
-    return range(1, card.occurrences + 1)
+def _own_answers(here: Here, protocol: str, used: Container[str]) -> list[tuple[str, Meta]]:
+    """Return the answers to texts that a protocol has in words of its own."""
+    shared = {version.id for version in here.app.content.versions()}
+    mine = here.app.content.of(protocol=protocol)
+    own = {version.template for version in mine.versions() if version.id not in shared}
+    return [(key, card) for key, card in mine.cards.items() if key in own and key not in used]
 
 
-def _card(here: Here) -> tuple[str, Meta]:
+def _shown(here: Here) -> Shown:
+    """Return what the address asks for: which message, of which protocol and clinic."""
     template = str(here.request.path_params["template"])
-    card = here.app.content.cards.get(template)
-    if card is None:
+    catalogue, clinic = here.app.catalogue, _clinic(here)
+    protocol = catalogue.protocols.get(here.query("protocol"))
+    content = here.app.content.of(clinic.key, protocol.key if protocol else None)
+    if template not in content.cards:
         raise NotFound("there is no such message")
-    return template, card
+    asking = [protocol] if protocol else catalogue.protocols.values()
+    times = [
+        len(step.occurrences) for one in asking for step in one.steps if step.template == template
+    ]
+    return Shown(
+        template=template,
+        protocol=protocol.key if protocol else None,
+        content=content,
+        clinic=clinic,
+        occurrence=_occurrence(here, most=max(times, default=1)),
+        occurrences=max(times, default=1),
+    )
 
 
 def _clinic(here: Here) -> Clinic:
@@ -196,7 +228,7 @@ def _clinic(here: Here) -> Clinic:
     return clinics.get(here.query("clinic")) or next(iter(clinics.values()))
 
 
-def _occurrence(here: Here, card: Meta) -> int:
+def _occurrence(here: Here, *, most: int) -> int:
     given = here.query("occurrence")
     wanted = int(given) if given.isascii() and given.isdigit() and len(given) < 3 else 1  # noqa: PLR2004 - at most 99
-    return max(1, min(wanted, card.occurrences))
+    return max(1, min(wanted, most))

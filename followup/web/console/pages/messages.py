@@ -214,7 +214,9 @@ def _span(here: Here, wanted: MessageFilter) -> str:
 def _choices(here: Here) -> dict[str, list[tuple[str, str]]]:
     protocols = here.app.catalogue.protocols
     steps = {
-        step.key: here.title_of(step.template) for one in protocols.values() for step in one.steps
+        step.key: here.title_of(step.template, one.key)
+        for one in protocols.values()
+        for step in one.steps
     }
     return {
         "when": list(SPANS.items()),

@@ -151,7 +151,7 @@ def lines_of(session: Session, here: Here, patient: Patient) -> list[Line]:
             at=row.sent_at or row.due_at,
             kind="message",
             view=view,
-            heading=here.title_of(row.template),
+            heading=here.title_of(row.template, row.protocol),
         )
         for row, view in zip(rows, message_views(session, here.app, rows), strict=True)
     ]

@@ -54,7 +54,7 @@ def show(here: Here) -> Response:
         rows=[
             (
                 step,
-                here.title_of(step.template),
+                here.title_of(step.template, protocol.key),
                 audience(protocol, step),
                 when(step),
                 send_between(step),

@@ -143,7 +143,7 @@ def _followups(here: Here, report: PatientReport, zone: ZoneInfo) -> Iterator[En
 
 
 def _told(here: Here, told: EvidenceMessage, zone: ZoneInfo) -> Entry:
-    view, last = told.view, told.tries[-1]
+    last = told.tries[-1]
     facts: list[tuple[str, str]] = []
     for each in told.tries:
         facts.extend(_attempt(here, told, each, zone))
@@ -151,7 +151,7 @@ def _told(here: Here, told: EvidenceMessage, zone: ZoneInfo) -> Entry:
     subject = f"{last.subject}\n\n" if last.subject else ""
     return Entry(
         when=moment(last.attempt.started_at, zone),
-        what=f"{here.title_of(told.row.template)}, by {channel_text(view.channel)}",
+        what=_what(here, told),
         facts=tuple(facts),
         words="(Erased with the patient’s data)" if last.text is None else f"{subject}{last.text}",
     )
@@ -179,6 +179,11 @@ def _attempt(
     yield "Message text", f"version {attempt.content_version[:12]}. {approval}"
 
 
+def _what(here: Here, told: EvidenceMessage) -> str:
+    title = here.title_of(told.row.template, told.row.protocol)
+    return f"{title}, by {channel_text(told.view.channel)}"
+
+
 def _fate(told: EvidenceMessage) -> str:
     term = state_term(told.view.state)
     why = cause(told.view.reason, told.view.channel)
@@ -187,7 +192,7 @@ def _fate(told: EvidenceMessage) -> str:
 
 def _unsent(here: Here, told: EvidenceMessage) -> Entry:
     view = told.view
-    what = f"{here.title_of(told.row.template)}, by {channel_text(view.channel)}"
+    what = _what(here, told)
     return Entry(when=moment(view.local), what=f"{what}. {_fate(told)}")
 
 

@@ -112,7 +112,8 @@ def _general(
             if language in without:
                 continue
             if (other := origin.setdefault(language, name)) != name:
-                raise ProtocolError(f'{name}: is in "{language}", as {other} is: make them one')
+                problems.append(f'{name}: is in "{language}", as {other} is: make them one')
+                continue
             triage = parse_triage(data, file=name)
         except ProtocolError as error:
             problems.append(str(error))

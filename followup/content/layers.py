@@ -326,8 +326,9 @@ def _over(shared: Layer, own: Layer) -> Layer:
 def _without_other_procedures(shared: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
     """Leave out what shared words say in a language that the protocol's own do not have."""
     mine: dict[str, set[str]] = {}
-    for path in own:
-        if len(parts := path.split("/")) == IN_A_LANGUAGE:
+    for path, source in own.items():
+        # What is word for word the shared file is no other procedure's.
+        if shared.get(path) != source and len(parts := path.split("/")) == IN_A_LANGUAGE:
             mine.setdefault(_piece(parts), set()).add(parts[1])
     gone = {
         path

@@ -96,6 +96,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
             "service.restore:after_restore", "Find out what was sent since a backup."
         ),
         "keys": Entry("service.keys:group", "Make a master key; rotate the master keys."),
+        "words": Entry("service.words:group", "Export the shipped words, to change them."),
         "staff": Entry("service.staff:group", "Let staff into the console."),
         "api-key": Entry("service.api_key:group", "Add, list and revoke keys of the API."),
         "webhooks": Entry(

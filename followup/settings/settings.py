@@ -77,7 +77,7 @@ class Settings(BaseSettings):
         default_factory=default_data_dir, description="a folder that this account may write to"
     )
     config_dir: ExistingFolder | None = Field(
-        None, description="a folder that holds protocols/ and clinics/"
+        None, description="a folder that holds protocols/, clinics/, triage/, words/ or intake/"
     )
     database_url: DatabaseUrl = Field(
         default_factory=lambda data: f"sqlite:///{data['data_dir']}/followup.db",

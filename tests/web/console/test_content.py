@@ -21,7 +21,11 @@ def test_every_message_of_every_protocol_is_listed_with_its_review(manager):
     for protocol in shipped_catalogue().protocols.values():
         assert protocol.name in page.text
     links = {href for href in page.links().values() if href.startswith("/content/")}
-    assert links == {f"/content/{key}" for key in shipped_content().cards}
+    protocols = shipped_catalogue().protocols.values()
+    sent = {(step.template, protocol.key) for protocol in protocols for step in protocol.steps}
+    assert {f"/content/{template}?protocol={key}" for template, key in sent} <= links
+    others = shipped_content().cards.keys() - {template for template, _ in sent}
+    assert {f"/content/{key}" for key in others} <= links
     assert "Its source is overdue for review" in page.text
 
 
@@ -53,6 +57,16 @@ def test_each_message_is_shown_as_text_and_as_mail(manager, template):
 def test_each_time_of_a_repeated_message_has_its_own_words(manager):
     assert "our last reminder" in manager.get("/content/sugar?occurrence=4").text
     assert "our last reminder" not in manager.get("/content/sugar?occurrence=1").text
+
+
+def test_which_time_is_the_last_depends_on_the_protocol(manager):
+    example, whole = (
+        manager.get(f"/content/sugar?occurrence=2&protocol={key}").text
+        for key in ("facet-joint-injection", "nerve-root-block")
+    )
+
+    assert "our last reminder" in example
+    assert "our last reminder" not in whole
 
 
 @pytest.mark.parametrize("given", ["0", "99", "x", "-1", "²", "9" * 20])

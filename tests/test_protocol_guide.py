@@ -52,6 +52,7 @@ def test_the_guide_shows_every_timing():
     assert [use for _, use in WRITTEN] == [
         "target",
         "target, bound",
+        "target, bound",
         "target",
         "bound",
         "`not_after`",

@@ -25,6 +25,8 @@ from pydantic_core import ErrorDetails
 
 from followup.domain.errors import Problem
 
+LONGEST_AHEAD = timedelta(days=90)
+"""Appointments are booked weeks ahead: nobody is enrolled earlier than so long before one."""
 LONGEST_SPAN = timedelta(days=366)
 """No follow-up reaches further than a year: what does is a slip of the pen."""
 
@@ -66,10 +68,11 @@ def _time_of_day(value: object) -> time:
 
 
 def _day(value: object) -> int:
-    if type(value) is not int or not 0 <= value <= LONGEST_SPAN.days:
+    if type(value) is not int or not -LONGEST_AHEAD.days <= value <= LONGEST_SPAN.days:
         raise ValueError(
             f"{value!r} is no day to count from the procedure: write 0 for the procedure's own "
-            f"day, 1 for the next, up to {LONGEST_SPAN.days}"
+            f"day, 1 for the next, up to {LONGEST_SPAN.days}, -1 for the day before, down to "
+            f"-{LONGEST_AHEAD.days}"
         )
     return value
 
@@ -98,7 +101,9 @@ TimeOfDay = Annotated[
 Day = Annotated[
     int,
     BeforeValidator(_day),
-    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": LONGEST_SPAN.days}),
+    WithJsonSchema(
+        {"type": "integer", "minimum": -LONGEST_AHEAD.days, "maximum": LONGEST_SPAN.days}
+    ),
 ]
 Line = Annotated[str, AfterValidator(_one_line), WithJsonSchema({"type": "string", "minLength": 1})]
 """Text of at least one word; line breaks and runs of spaces count as one space."""

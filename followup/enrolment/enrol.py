@@ -31,6 +31,7 @@ from followup.domain.errors import (
     InvalidInput,
     Problem,
 )
+from followup.domain.file_shape import LONGEST_AHEAD
 from followup.domain.lifecycle import EnrolmentState
 from followup.domain.needs import ReadingNeed
 from followup.domain.number_confirmation import NumberConfirmation
@@ -72,8 +73,6 @@ from followup.store.models.patients import Patient
 from followup.wording.enrolments import HELD
 from followup.wording.objections import objection_text
 
-LONGEST_AHEAD = timedelta(days=90)
-"""Appointments are booked weeks ahead; nothing of one is sent before its own windows."""
 LONGEST_AGO = timedelta(days=42)
 DAY = timedelta(days=1)
 OTHER_PROTOCOL = (

@@ -6,8 +6,10 @@ missed, that is asked as for a message that expired later: nobody has to remembe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy import select
 
@@ -27,6 +29,7 @@ MISSED_STEP_URGENCY = 3
 
 def ask_to_call(unit: UnitOfWork, timelines: Iterable[TimelineRows]) -> None:
     """Ask a person about what the first timelines of enrolments, just written, could not hold."""
+    timelines = tuple(timelines)
     concerned = [
         timeline.enrolment.id
         for timeline in timelines
@@ -34,6 +37,7 @@ def ask_to_call(unit: UnitOfWork, timelines: Iterable[TimelineRows]) -> None:
     ]
     if not concerned:
         return
+    procedures = {each.enrolment.id: each.enrolment.procedure_at for each in timelines}
     missed = unit.session.scalars(
         select(Message)
         .where(
@@ -43,7 +47,20 @@ def ask_to_call(unit: UnitOfWork, timelines: Iterable[TimelineRows]) -> None:
         )
         .order_by(Message.id)
     ).all()
-    ask_to_call_about(unit, missed)
+    ask_to_call_about(
+        unit,
+        # What was for before the procedure is of no use to a patient who has had it.
+        (
+            one
+            for one in missed
+            if not one.not_after <= _procedure_of(one, procedures) <= unit.by.at
+        ),
+    )
+
+
+def _procedure_of(message: Message, procedures: Mapping[UUID, datetime]) -> datetime:
+    assert message.enrolment_id is not None  # noqa: S101 - the query asks for no others
+    return procedures[message.enrolment_id]
 
 
 def ask_to_call_about(unit: UnitOfWork, missed: Iterable[Message]) -> None:

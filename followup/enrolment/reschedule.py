@@ -340,6 +340,14 @@ def replan_timeline(
         session, enrolment.patient_id, after=procedure.at, apart_from=enrolment.id
     )
     timeline = end_timeline(timeline, until)
+    was = Procedure(at=enrolment.procedure_at.astimezone(UTC), zone=clinic.zone)
+    if was.local_day != procedure.local_day:
+        # A reminder that went before the day that was is none of the day that is now.
+        received -= {
+            (planned.step.key, planned.occurrence)
+            for planned in timeline
+            if planned.comes_before and planned.target > now
+        }
     return Rescheduled(
         timeline=tuple(
             planned

@@ -22,10 +22,11 @@ from followup.delivery.reconcile import ASK_AFTER
 from followup.delivery.returned_mail_ledger import MOST_KEPT
 from followup.demo.clinic import DEMO_HISTORY
 from followup.domain.clinics.clinic_file import RepliesShape
+from followup.domain.file_shape import LONGEST_AHEAD
 from followup.domain.protocols.protocol_file import StepShape
 from followup.domain.text.sms import SEGMENT_UNITS, SINGLE_UNITS
 from followup.domain.triage.tokens import ONE_SLIP, TWO_SLIPS
-from followup.enrolment.enrol import LONGEST_AGO, LONGEST_AHEAD
+from followup.enrolment.enrol import LONGEST_AGO
 from followup.enrolment.number_verification import (
     CODE_LIFETIME,
     MOST_TEXTS,

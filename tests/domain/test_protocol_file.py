@@ -230,16 +230,22 @@ MISTAKES = {
         ],
     ),
     # Times.
-    "negative day": (
-        ("{ day = 2, at", "{ day = -1, at"),
+    "a day before anybody is enrolled": (
+        ("{ day = 2, at", "{ day = -91, at"),
         [
-            f"{FLARE}, targets 1, day: -1 is no day to count from the procedure: write 0 for the procedure's own day, 1 for the next, up to 366",
+            f"{FLARE}, targets 1, day: -91 is no day to count from the procedure: write 0 for the procedure's own day, 1 for the next, up to 366, -1 for the day before, down to -90",
         ],
     ),
     "a day that is true": (
         ("not_before = { day = 1 }", "not_before = { day = true }"),
         [
-            f"{FLARE}, not_before, day: True is no day to count from the procedure: write 0 for the procedure's own day, 1 for the next, up to 366",
+            f"{FLARE}, not_before, day: True is no day to count from the procedure: write 0 for the procedure's own day, 1 for the next, up to 366, -1 for the day before, down to -90",
+        ],
+    ),
+    "a time before anybody is enrolled": (
+        ('{ day = 5, at = "10:00" }', '{ before = "91d" }'),
+        [
+            f'{FLARE}, targets 2, before: is no time before the procedure at which a patient can be enrolled: write at least "1m" and at most "90d"',
         ],
     ),
     "bad time": (
@@ -263,7 +269,7 @@ MISTAKES = {
     "time without a day": (
         ('{ day = 5, at = "10:00" }', '{ at = "10:00" }'),
         [
-            f'{FLARE}, targets 2: "day" is missing: add it (days after that of the procedure, which is day 0)',
+            f'{FLARE}, targets 2: "day" is missing: add it (days after that of the procedure, which is day 0; -1 is the day before)',
         ],
     ),
     "two timings in one": (
@@ -275,16 +281,16 @@ MISTAKES = {
     "no timing that is known": (
         ('{ day = 5, at = "10:00" }', "{ hours = 5 }"),
         [
-            f"""{FLARE}, targets 2: can't be read: write {{ after = "24h" }} or {{ day = 2, at = "10:00" }} or {{ on_enrolment = true }}""",
+            f"""{FLARE}, targets 2: can't be read: write {{ after = "24h" }} or {{ before = "14d" }} or {{ day = 2, at = "10:00" }} or {{ on_enrolment = true }}""",
         ],
     ),
     "a timing that is no table": (
         ('not_before = { after = "0h" }', 'not_before = "0h"'),
-        [f'{STEP}, not_before: can\'t be read: write {{ after = "24h" }} or {{ day = 1 }}'],
+        [f'{STEP}, not_before: can\'t be read: write {{ after = "24h" }} or {{ before = "14d" }} or {{ day = 1 }}'],
     ),
     "a target as a bound that it can't be": (
         ("not_before = { day = 1 }", 'not_before = { after_target = "1h" }'),
-        [f'{FLARE}, not_before: can\'t be read: write {{ after = "24h" }} or {{ day = 1 }}'],
+        [f'{FLARE}, not_before: can\'t be read: write {{ after = "24h" }} or {{ before = "14d" }} or {{ day = 1 }}'],
     ),
     "on enrolment, but not": (
         ("on_enrolment = true", "on_enrolment = false"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,7 +17,15 @@ from followup.domain.protocols.timeline import (
     next_sending_moment,
     plan_timeline,
 )
-from followup.domain.protocols.timing import OnDay, Procedure
+from followup.domain.protocols.timing import (
+    Before,
+    Bound,
+    FromProcedure,
+    FromTarget,
+    OnDay,
+    Procedure,
+    StartOfDay,
+)
 
 LONDON = ZoneInfo("Europe/London")
 EVERYBODY = {"diabetic": False, "steroid_given": True}
@@ -261,6 +269,86 @@ def test_before_the_procedure_nothing_is_due_for_a_patient_enrolled_ahead(nerve_
     assert planned["going-home", 1].due_at == at("2026-06-10T14:30+01:00")
     assert planned["going-home", 1].moved_because == ()
     assert min(message.due_at for message in planned.values()) == at("2026-06-10T14:30+01:00")
+
+
+def with_reminders(protocol: Protocol, not_after: Bound | None = None) -> Protocol:
+    """Return the protocol with a step more: 14 days before, and at ten on the day before."""
+    reminders = replace(
+        protocol.step("dressing"),
+        key="reminders",
+        occurrences=(Before(timedelta(days=14)), OnDay(-1, time(10))),
+        not_before=FromProcedure(timedelta(days=-15)),
+        not_after=not_after or FromTarget(timedelta(days=5)),
+    )
+    return replace(protocol, steps=(reminders, *protocol.steps))
+
+
+def test_what_is_for_before_the_procedure_is_due_so_long_before_it(nerve_root_block):
+    planned = timeline(
+        with_reminders(nerve_root_block),
+        "2026-11-02T14:30+00:00",
+        enrolled_at="2026-09-01T09:00+01:00",
+    )
+
+    first, second = planned["reminders", 1], planned["reminders", 2]
+    # 14 times 24 hours, over the end of summer time.
+    assert first.due_at == at("2026-10-19T15:30+01:00")
+    assert first.moved_because == (Moved.CLOCK_CHANGE,)
+    assert first.not_after == at("2026-10-24T15:30+01:00")
+    assert second.due_at == at("2026-11-01T10:00+00:00")
+    assert first.comes_before
+    assert not planned["dressing", 1].comes_before
+
+
+@pytest.mark.parametrize(
+    "not_after",
+    [FromTarget(timedelta(days=5)), FromProcedure(timedelta(days=1)), StartOfDay(3)],
+    ids=["after its target", "after the procedure", "a later day"],
+)
+def test_nothing_for_before_the_procedure_is_sent_after_it(nerve_root_block, not_after):
+    planned = timeline(
+        with_reminders(nerve_root_block, not_after),
+        "2026-06-10T14:30+01:00",
+        enrolled_at="2026-04-01T09:00+01:00",
+    )
+    late = timeline(
+        with_reminders(nerve_root_block, not_after),
+        "2026-06-10T14:30+01:00",
+        enrolled_at="2026-06-10T14:30+01:00",
+    )
+
+    assert planned["reminders", 2].not_after == at("2026-06-10T14:30+01:00")
+    assert {late["reminders", number].fate for number in (1, 2)} == {Fate.PAST}
+
+
+def test_a_patient_enrolled_too_late_for_one_reminder_gets_the_next(nerve_root_block):
+    planned = timeline(
+        with_reminders(nerve_root_block),
+        "2026-06-10T14:30+01:00",
+        enrolled_at="2026-06-09T18:00+01:00",
+    )
+
+    assert planned["reminders", 1].fate is Fate.PAST
+    assert planned["reminders", 2].fate is Fate.PLANNED
+    assert planned["reminders", 2].due_at == at("2026-06-09T18:00+01:00")
+    assert planned["reminders", 2].moved_because == (Moved.LATE_ENROLMENT,)
+
+
+def test_a_reminder_that_would_wait_for_the_hours_until_after_the_procedure_finds_no_room(
+    nerve_root_block,
+):
+    planned = timeline(
+        with_reminders(nerve_root_block),
+        "2026-06-10T07:30+01:00",
+        enrolled_at="2026-06-09T21:00+01:00",
+    )
+
+    assert planned["reminders", 2].fate is Fate.NO_ROOM
+
+
+def test_a_protocol_says_whether_it_begins_before_the_procedure(nerve_root_block):
+    assert with_reminders(nerve_root_block).begins_before
+    assert not nerve_root_block.begins_before
 
 
 def test_a_patient_enrolled_late_gets_what_is_still_useful_at_once_and_the_rest_in_time(

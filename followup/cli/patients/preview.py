@@ -28,6 +28,7 @@ from followup.cli.framework.timeline_table import print_timeline, summary
 from followup.clock import SteppingClock
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import InvalidInput
+from followup.domain.file_shape import LONGEST_AHEAD
 from followup.domain.lifecycle import State
 from followup.enrolment.enrol import CheckedEnrolment, EnrolmentRequest, check_request
 from followup.enrolment.preview import preview_enrolment as previewed
@@ -71,7 +72,10 @@ def preview(
     place = books.catalogue.clinics[clinic_key(books.catalogue, clinic)]
     course = books.catalogue.protocols[protocol_key(books.catalogue, protocol)]
     procedure = parse_procedure_time(procedure_at, zone=place.zone)
-    moment = _enrolled(enrolled_at, procedure, now=books.clock.now(), zone=place.zone)
+    now = books.clock.now()
+    # Of what is sent before a procedure, somebody who is enrolled on the day would see nothing.
+    ahead = LONGEST_AHEAD if course.begins_before else timedelta()
+    moment = _enrolled(enrolled_at, procedure, now=now, zone=place.zone, ahead=ahead)
     books = replace(books, clock=SteppingClock(moment))
     request = EnrolmentRequest(
         clinic=place.key,
@@ -98,8 +102,12 @@ def preview(
         )
         return
     _show(checked, messages, now=moment)
-    if enrolled_at is None and moment == procedure:
-        note("Shown as if enrolled at the procedure. To see it as of today, add: --enrolled-at now")
+    if enrolled_at is None and moment == procedure - ahead:
+        when = f"{ahead.days} days before" if ahead else "at"
+        note(
+            f"Shown as if enrolled {when} the procedure. To see it as of today, add: "
+            "--enrolled-at now"
+        )
     elif enrolled_at is None and any(message.state == State.EXPIRED for message in messages):
         note(
             "Shown as if enrolled now. To see it as on the day itself, add: "
@@ -108,9 +116,9 @@ def preview(
 
 
 def _enrolled(
-    written: str | None, procedure: datetime, *, now: datetime, zone: ZoneInfo
+    written: str | None, procedure: datetime, *, now: datetime, zone: ZoneInfo, ahead: timedelta
 ) -> datetime:
-    """Return the time of enrolment that a preview is for.
+    """Return the time of enrolment that a preview is for: `ahead` of the procedure at the earliest.
 
     A date far from today is a question about the protocol, not about a patient at the desk.
     """
@@ -118,7 +126,7 @@ def _enrolled(
         return parse_time(written, zone=zone, field="enrolled_at")
     if written == "now" or abs(procedure - now) <= AT_THE_DESK:
         return now
-    return procedure
+    return procedure - ahead
 
 
 preview.context_settings = PROTOCOL_FLAGS  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from typing import Any
 
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import InvalidInput, NotFound, Problem
-from followup.domain.protocols.timing import Bound, Timing
+from followup.domain.protocols.timing import Bound, Timing, comes_before
 
 
 class Missed(StrEnum):
@@ -113,6 +113,11 @@ class Protocol:
             if step.key == key:
                 return step
         raise NotFound(f"protocol {self.key} has no step {key}")
+
+    @property
+    def begins_before(self) -> bool:
+        """Say whether something is sent before the procedure."""
+        return any(comes_before(each) for step in self.steps for each in step.occurrences)
 
     def needed_attributes(self) -> tuple[Attribute, ...]:
         """Return what must be answered at enrolment because a step depends on it."""

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from followup.domain.errors import Problem
 from followup.domain.file_shape import did_you_mean
 from followup.domain.protocols.protocol import Step
-from followup.domain.protocols.timing import Procedure, bound_of, target_of
+from followup.domain.protocols.timing import Procedure, bound_of, end_of, target_of
 
 _HOURS = (*range(9, 18), *range(9), *range(18, 24))
 """Those of a working day first, so that a complaint names one of them where it can."""
@@ -96,7 +96,7 @@ def _rehearse(step: Step) -> list[list[_Window]]:
                 hour,
                 target := target_of(timing, procedure, enrolled_at=procedure.at),
                 bound_of(step.not_before, procedure, target=target),
-                bound_of(step.not_after, procedure, target=target),
+                end_of(step.not_after, timing, procedure, target=target),
             )
             for hour, procedure in procedures.items()
         ]

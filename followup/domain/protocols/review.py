@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date, time
 
 from followup.domain.clinics.clinic import Clinic
+from followup.domain.file_shape import LONGEST_AHEAD
 from followup.domain.protocols.protocol import Protocol
 from followup.domain.protocols.timeline import Fate, plan_timeline
 from followup.domain.protocols.timing import Procedure, instant_at
@@ -63,7 +64,7 @@ def _never_sent(protocol: Protocol, clinic: Clinic) -> Iterator[str]:
                 everybody,
                 procedure,
                 attributes={},
-                enrolled_at=procedure.at,
+                enrolled_at=procedure.at - LONGEST_AHEAD,
                 hours=clinic.sending_hours,
             )
             if message.fate is Fate.PLANNED

@@ -10,7 +10,14 @@ from zoneinfo import ZoneInfo
 
 from followup.domain.clinics.clinic import SendingHours
 from followup.domain.protocols.protocol import Protocol, Step
-from followup.domain.protocols.timing import Procedure, bound_of, clock_changed, target_of
+from followup.domain.protocols.timing import (
+    Procedure,
+    bound_of,
+    clock_changed,
+    comes_before,
+    end_of,
+    target_of,
+)
 
 
 class Fate(StrEnum):
@@ -51,6 +58,11 @@ class PlannedMessage:
     local: datetime
     moved_because: tuple[Moved, ...]
     fate: Fate
+
+    @property
+    def comes_before(self) -> bool:
+        """Say whether it is advice for before the procedure."""
+        return comes_before(self.step.occurrences[self.occurrence - 1])
 
 
 def plan_timeline(
@@ -105,7 +117,7 @@ def _plan_one(
     timing = step.occurrences[occurrence - 1]
     target = target_of(timing, procedure, enrolled_at=enrolled_at)
     not_before = bound_of(step.not_before, procedure, target=target)
-    not_after = bound_of(step.not_after, procedure, target=target)
+    not_after = end_of(step.not_after, timing, procedure, target=target)
     due_at, decisive = (target, timing) if target >= not_before else (not_before, step.not_before)
     moved = [Moved.CLOCK_CHANGE] if clock_changed(decisive, procedure) else []
     if due_at > target:

@@ -55,19 +55,34 @@ class After:
 
 
 @dataclass(frozen=True, slots=True)
+class Before:
+    """Elapsed time before the procedure."""
+
+    elapsed: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class OnDay:
-    """A time on the patient's clock, so many calendar days after the procedure."""
+    """A time on the patient's clock, so many calendar days after the procedure.
+
+    Of a day before it the number is negative.
+    """
 
     day: int
     at: time
 
 
-Timing = OnEnrolment | After | OnDay
+Timing = OnEnrolment | After | Before | OnDay
+
+
+def comes_before(timing: Timing) -> bool:
+    """Say whether it means a time before the procedure: its advice is of no use after that."""
+    return isinstance(timing, Before) or (isinstance(timing, OnDay) and timing.day < 0)
 
 
 @dataclass(frozen=True, slots=True)
 class FromProcedure:
-    """A bound of a window: elapsed time after the procedure."""
+    """A bound of a window: elapsed time after the procedure; negative before it."""
 
     elapsed: timedelta
 
@@ -95,6 +110,8 @@ def target_of(timing: Timing, procedure: Procedure, *, enrolled_at: datetime) ->
         return max(procedure.at, enrolled_at.astimezone(UTC))
     if isinstance(timing, After):
         return procedure.at + timing.elapsed
+    if isinstance(timing, Before):
+        return procedure.at - timing.elapsed
     return procedure.on_day(timing.day, timing.at)
 
 
@@ -107,6 +124,15 @@ def bound_of(bound: Bound, procedure: Procedure, *, target: datetime) -> datetim
     return procedure.on_day(bound.day, time.min)
 
 
+def end_of(bound: Bound, timing: Timing, procedure: Procedure, *, target: datetime) -> datetime:
+    """Return when the window of a message with this timing is over.
+
+    Of one that comes before the procedure that is the procedure at the latest, whatever the bound.
+    """
+    end = bound_of(bound, procedure, target=target)
+    return min(end, procedure.at) if comes_before(timing) else end
+
+
 def clock_changed(timing: Timing | Bound, procedure: Procedure) -> bool:
     """Say whether a clock change makes the timing show another hour than plain counting would.
 
@@ -114,10 +140,11 @@ def clock_changed(timing: Timing | Bound, procedure: Procedure) -> bool:
     """
     if isinstance(timing, OnEnrolment | FromTarget):
         return False
-    if isinstance(timing, After | FromProcedure):
+    if isinstance(timing, After | Before | FromProcedure):
+        elapsed = -timing.elapsed if isinstance(timing, Before) else timing.elapsed
         started, ended = (
             at.astimezone(procedure.zone).utcoffset()
-            for at in (procedure.at, procedure.at + timing.elapsed)
+            for at in (procedure.at, procedure.at + elapsed)
         )
         return started != ended
     wall = timing.at if isinstance(timing, OnDay) else time.min

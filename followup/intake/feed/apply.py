@@ -16,12 +16,12 @@ from followup.consent.cancel_unsent import find_enrolment_for_change
 from followup.context import UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import AlreadyEnrolled, ContentDiffers
+from followup.domain.file_shape import LONGEST_AHEAD
 from followup.domain.item_kind import ItemKind
 from followup.domain.lifecycle import EnrolmentState
 from followup.domain.sites.site import EventKind, Site
 from followup.enrolment.enrol import (
     LONGEST_AGO,
-    LONGEST_AHEAD,
     EnrolmentRequest,
     check_request,
     enrol_in,

@@ -13,10 +13,11 @@ from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.contact import parse_email, parse_mobile, parse_nhs_number
 from followup.domain.errors import InvalidInput, Problem
+from followup.domain.file_shape import LONGEST_AHEAD
 from followup.domain.needs import ReadingNeed
 from followup.domain.number_confirmation import TYPED_TWICE, NumberConfirmation
 from followup.domain.protocols.protocol import Protocol
-from followup.enrolment.enrol import LONGEST_AGO, LONGEST_AHEAD, EnrolmentRequest
+from followup.enrolment.enrol import LONGEST_AGO, EnrolmentRequest
 from followup.intake.local_times import parse_procedure_time
 from followup.patients.records import Person
 from followup.web.console.framework.forms import Form

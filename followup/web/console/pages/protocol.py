@@ -10,6 +10,7 @@ from followup.clock import SteppingClock
 from followup.context import ContentContext
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import InvalidInput, NotFound, Problem
+from followup.domain.file_shape import LONGEST_AHEAD
 from followup.domain.protocols.protocol import Protocol
 from followup.enrolment.enrol import CheckedEnrolment, EnrolmentRequest, check_request
 from followup.enrolment.preview import preview_enrolment
@@ -68,9 +69,15 @@ def show(here: Here) -> Response:
         checked=checked,
         views=views,
         titles=here.titles(protocol),
-        before=at - timedelta(minutes=1) if at else None,
+        before=_before(protocol, at) if at else None,
         today=here.app.clock.now().date(),
     )
+
+
+def _before(protocol: Protocol, at: datetime) -> datetime:
+    """Return a time at which nothing of a sample has been sent."""
+    ahead = LONGEST_AHEAD if protocol.begins_before else timedelta()
+    return at - ahead - timedelta(minutes=1)
 
 
 def _find(here: Here) -> Protocol:
@@ -105,9 +112,15 @@ def _asked(here: Here, protocol: Protocol) -> tuple[Form, datetime | None, list[
 def _sample(
     here: Here, protocol: Protocol, form: Form, at: datetime
 ) -> tuple[CheckedEnrolment, list[MessageView]]:
-    """Return the timeline of somebody who is enrolled at the time of the procedure."""
+    """Return the timeline of somebody who is enrolled at the time of the procedure.
+
+    Where something is sent before it, of somebody who is enrolled as early as can be.
+    """
     app = here.app
-    books = ContentContext(clock=SteppingClock(at), catalogue=app.catalogue, content=app.content)
+    enrolled_at = at - LONGEST_AHEAD if protocol.begins_before else at
+    books = ContentContext(
+        clock=SteppingClock(enrolled_at), catalogue=app.catalogue, content=app.content
+    )
     request = EnrolmentRequest(
         clinic=form.text("clinic"),
         protocol=protocol.key,

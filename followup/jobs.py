@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from followup.audit.seals import seal_trail
+from followup.audit.tree import sign_trail
 from followup.casework.escalation import escalate_overdue
 from followup.context import AppContext
 from followup.delivery.bounce_mailbox import fetch_new_bounces
@@ -119,7 +119,7 @@ JOBS: tuple[PeriodicJob, ...] = (
     # A period of its own: while one list is worked on, nothing else waits.
     PeriodicJob(name="work-off-lists", every=timedelta(seconds=4), run=work_off_lists),
     PeriodicJob(name="forget-lists", every=timedelta(minutes=10), run=forget_lists),
-    PeriodicJob(name="seal-audit", every=timedelta(minutes=1), run=seal_trail),
+    PeriodicJob(name="sign-audit", every=timedelta(minutes=1), run=sign_trail),
     PeriodicJob(
         name="cancel-ended",
         every=timedelta(minutes=1),

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from followup.audit import message_evidence as evidence
-from followup.audit.seals import events_of_enrolment
+from followup.audit.queries import events_of_enrolment
 from followup.context import AppContext
 from followup.domain.contact import mask_email, mask_mobile, mask_name, mask_nhs_number
 from followup.enrolment.queries import messages_of, patient_of

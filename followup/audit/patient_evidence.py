@@ -10,7 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from followup.audit.enrolment_evidence import EvidenceMessage, evidence_of_message
-from followup.audit.seals import TrailVerdict, events_of_patient, verify_events
+from followup.audit.queries import events_of_patient
+from followup.audit.verify import TrailVerdict, verify_events
 from followup.context import AppContext
 from followup.patients import history
 from followup.patients import records as patients
@@ -21,9 +22,6 @@ from followup.store.models.messages import InboundMessage, Message
 from followup.store.models.patients import Objection, Patient
 from followup.store.models.staff import Call
 from followup.store.models.worklist import WorklistItem
-
-EVENTS_AT_ONCE = 2000
-"""So many events are checked against their seals while somebody waits for a page: about 70 ms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +44,7 @@ class ReportedCall:
 class PatientReport:
     """Everything about a patient. `person` is None after erasure.
 
-    `verdict` says whether the events are as they were written; None where it was not looked at,
-    because that would have taken long.
+    `verdict` says whether the events are as they were written.
     """
 
     patient: Patient
@@ -60,13 +57,11 @@ class PatientReport:
     items: Sequence[WorklistItem]
     objections: Sequence[Objection]
     events: Sequence[AuditEvent]
-    verdict: TrailVerdict | None
+    verdict: TrailVerdict
 
 
-def compile_patient_report(
-    session: Session, app: AppContext, patient: Patient, *, thoroughly: bool = False
-) -> PatientReport:
-    """Return all that is known of a patient; `thoroughly` checks seals however long that takes."""
+def compile_patient_report(session: Session, app: AppContext, patient: Patient) -> PatientReport:
+    """Return all that is known of a patient."""
     sealer = app.keyring.patient(patient.data_key, patient.master_key_id)
     rows = session.scalars(
         select(Message).where(Message.patient_id == patient.id).order_by(Message.due_at, Message.id)
@@ -103,12 +98,7 @@ def compile_patient_report(
             select(Objection).where(Objection.patient_id == patient.id).order_by(Objection.id)
         ).all(),
         events=events,
-        verdict=verify_events(
-            session,
-            app,
-            [event.id for event in events],
-            at_most=None if thoroughly else EVENTS_AT_ONCE,
-        ),
+        verdict=verify_events(session, app, [event.id for event in events]),
     )
 
 

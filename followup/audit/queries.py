@@ -86,3 +86,26 @@ def _kind(kind: str) -> ColumnElement[bool]:
     if kind.endswith("."):
         return AuditEvent.action.startswith(kind, autoescape=True)
     return AuditEvent.action == kind
+
+
+def events_of_patient(session: Session, patient_id: UUID) -> Sequence[AuditEvent]:
+    """Return all that was done about a patient, in order."""
+    return session.scalars(
+        select(AuditEvent).where(AuditEvent.patient_id == patient_id).order_by(AuditEvent.id)
+    ).all()
+
+
+def events_of_enrolment(
+    session: Session, *, enrolment_id: UUID, patient_id: UUID
+) -> Sequence[AuditEvent]:
+    """Return all that was done about an enrolment and its patient, in order."""
+    return session.scalars(
+        select(AuditEvent)
+        .where(
+            or_(
+                AuditEvent.enrolment_id == enrolment_id,
+                (AuditEvent.patient_id == patient_id) & AuditEvent.enrolment_id.is_(None),
+            )
+        )
+        .order_by(AuditEvent.id)
+    ).all()

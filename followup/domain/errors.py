@@ -178,6 +178,10 @@ class WrongMasterKey(ConfigurationError):
     """None of the configured master keys sealed this database."""
 
 
+class TrailDamaged(FollowupError):
+    """The audit trail is not as it was signed."""
+
+
 class StoreUnavailable(FollowupError):
     """The database or the broker can't be reached or written at present; nothing was changed."""
 

@@ -8,7 +8,7 @@ import pyotp
 import pytest
 from sqlalchemy import update
 
-from followup.audit.seals import seal_trail
+from followup.audit.tree import sign_trail
 from followup.domain.roles import Role
 from followup.staff.members import MemberDetails, add_member
 from followup.store.models.staff import StaffSession
@@ -23,7 +23,7 @@ def test_what_was_this_patient_told_is_answered_and_taken_away(site, window, jav
     enrol_one(site.app, 1, diabetic=True)
     run_until(site.app, ENROLLED_AT + timedelta(days=1, hours=12))
     clock_of(site.app).advance_real(timedelta(minutes=15))
-    seal_trail(site.app)
+    sign_trail(site.app)
     clock_of(site.app).advance_real(timedelta(minutes=-15))
     screen = window(site.serve(), Role.AUDIT, javascript=javascript)
 

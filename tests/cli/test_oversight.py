@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from followup.audit.seals import SEAL_AFTER, seal_trail
+from followup.audit.tree import SIGN_AFTER, sign_trail
 from tests.cli.conftest import document, enrolled
 from tests.support.apps import clock_of, run_until
 from tests.support.people import nhs_number
@@ -181,9 +181,9 @@ def test_the_trail_is_found_intact_or_not(on_both):
     play(on_both, hours=1)
     with on_both.app() as app:
         # The command itself wrote at the real time.
-        ahead = datetime.now(UTC) - app.clock.real_now() + 2 * SEAL_AFTER
+        ahead = datetime.now(UTC) - app.clock.real_now() + 2 * SIGN_AFTER
         clock_of(app).advance_real(ahead)
-        seal_trail(app)
+        sign_trail(app)
 
     intact = on_both("audit", "--verify", "--json")
     assert intact.code == 0

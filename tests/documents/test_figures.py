@@ -13,7 +13,7 @@ from datetime import timedelta
 import pytest
 
 from followup.audit.patient_evidence import EVENTS_AT_ONCE
-from followup.audit.seals import SEAL_AFTER
+from followup.audit.tree import SIGN_AFTER
 from followup.casework.escalation import MOST_TIMES, NOTICE_TRIES, TOLD_AGAIN_AFTER
 from followup.cli.service.run_stack import DEMO_SPEED
 from followup.clock import SharedTime
@@ -245,15 +245,15 @@ FIGURES: dict[str, dict[str, Value]] = {
         "dies after {} hour": hours(USEFUL_FOR),
     },
     "docs/decisions/0006-the-audit-trail-is-sealed-in-arrears.md": {
-        "sealed in a chain, {} minutes in arrears": minutes(SEAL_AFTER),
-        "at least {} minutes old": minutes(SEAL_AFTER),
+        "sealed in a chain, {} minutes in arrears": minutes(SIGN_AFTER),
+        "at least {} minutes old": minutes(SIGN_AFTER),
         "an idle transaction after {} seconds each": STATEMENT_SECONDS,
-        "only within its first {} minutes": minutes(SEAL_AFTER),
+        "only within its first {} minutes": minutes(SIGN_AFTER),
     },
     "docs/decisions/0017-events-are-read-from-the-audit-log.md": {
         "for {} days before the first event is given up": days(AWAY_FOR),
         "one that refuses an event, for {} hours": hours(REFUSED_FOR),
-        "Waiting for {} minutes, as the seals do": minutes(SEAL_AFTER),
+        "Waiting for {} minutes, as the seals do": minutes(SIGN_AFTER),
     },
     "docs/webhooks.md": {
         "Answer 2xx within {} seconds": ANSWER_SECONDS,
@@ -268,7 +268,7 @@ FIGURES: dict[str, dict[str, Value]] = {
         "For {} day both sign": days(BOTH_SIGN),
     },
     "docs/decisions/README.md": {
-        "sealed in a chain, {} minutes in arrears": minutes(SEAL_AFTER),
+        "sealed in a chain, {} minutes in arrears": minutes(SIGN_AFTER),
     },
     "docs/decisions/0008-the-database-tells-the-real-time.md": {
         "ask its server for the time every {} seconds": SharedTime.ASK_AGAIN,

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from sqlalchemy import event
 
-from followup.audit.seals import seal_trail
+from followup.audit.tree import sign_trail
 from followup.context import AppContext
 from followup.domain.errors import StoreUnavailable
 from followup.domain.kill_switch import SwitchScope
@@ -65,7 +65,7 @@ USE_CASES: dict[str, Callable[[AppContext], object]] = {
     "claim": claim_due,
     "send": tick,
     "sweeps": lambda app: [job.run(app) for job in JOBS],
-    "seal": seal_trail,
+    "seal": sign_trail,
 }
 
 

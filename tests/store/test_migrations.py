@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, delete, inspect, text, update
 from sqlalchemy.exc import DBAPIError
 
-from followup.audit.seals import seal_trail
+from followup.audit.tree import sign_trail
 from followup.context import AppContext
 from followup.domain.errors import ConfigurationError, StoreUnavailable
 from followup.store.engine.session import make_engine
@@ -113,7 +113,7 @@ def with_trail(app: AppContext) -> AppContext:
     """An app context with an audit trail that is sealed."""
     enrol_one(app)
     clock_of(app).advance(timedelta(hours=1))
-    assert seal_trail(app) > 0
+    assert sign_trail(app) > 0
     return app
 
 

@@ -18,7 +18,7 @@ from uuid import UUID
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from followup.audit.seals import seal_trail
+from followup.audit.tree import sign_trail
 from followup.consent.objections import lodge_objection
 from followup.context import AppContext, UnitOfWork
 from followup.delivery.bounce_intake import receive_bounce
@@ -476,7 +476,7 @@ def _team(app: AppContext) -> dict[str, Sequence[object]]:
 
 def _seal(app: AppContext) -> None:
     clock_of(app).advance_real(timedelta(minutes=15))
-    seal_trail(app)
+    sign_trail(app)
     clock_of(app).advance_real(timedelta(minutes=-15))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -15,7 +17,8 @@ from followup.audit.enrolment_evidence import (
     compile_enrolment_evidence,
     evidence_json,
 )
-from followup.audit.seals import TrailVerdict, verify_trail
+from followup.audit.tree import trail_signer
+from followup.audit.verify import verify_trail
 from followup.cli.framework.boundary import EXIT_REFUSED, WrongUse
 from followup.cli.framework.opening import opened
 from followup.cli.framework.options import AsJson
@@ -25,6 +28,7 @@ from followup.cli.patients.timeline import about, print_enrolment
 from followup.enrolment.queries import find_enrolment
 from followup.store.models.audit import AuditEvent
 from followup.wording.approvals import approval_text
+from followup.wording.audit_trail import WHAT_TO_DO_ABOUT_DAMAGE, damage_text
 from followup.wording.channels import channel_text
 from followup.wording.failure_reasons import failure_reason_of
 from followup.wording.formats import day_and_time, small
@@ -33,6 +37,9 @@ from followup.wording.reasons import moved_text
 from followup.wording.staff import actor_text
 from followup.wording.states import state_term
 from followup.wording.worklist import item_term, outcome_text
+
+SEAL = re.compile("[0-9a-fA-F]{64}")
+MOST_DAMAGE_SHOWN = 20
 
 
 def audit(
@@ -47,9 +54,9 @@ def audit(
     head: Annotated[
         str | None,
         typer.Option(
-            metavar="SEAL",
-            help="With --verify: the newest seal that an earlier check printed. It must still be "
-            "there, or the latest part of the trail was cut off.",
+            metavar="FILE",
+            help="With --verify: a file with the checkpoint that an earlier check printed (or the "
+            "old seal itself). It must still hold, or the latest part of the trail was cut off.",
         ),
     ] = None,
     everything: Annotated[
@@ -77,44 +84,57 @@ def audit(
 
 def _verify(head: str | None, *, as_json: bool) -> None:
     with opened() as app:
-        verdict = verify_trail(app, kept_head=head.strip().lower() if head else None)
+        verdict = verify_trail(app, kept=_kept(head) if head else None)
+        public_key = str(trail_signer(app).key)
     if as_json:
         say_json(
             {
                 "intact": verdict.intact,
                 "events": verdict.events,
-                "seals": verdict.seals,
-                "unsealed": verdict.unsealed,
-                "broken_between": verdict.broken_between,
-                "head": verdict.head,
-                "lost_head": verdict.lost_head,
+                "checkpoints": verdict.checkpoints,
+                "unsigned": verdict.unsigned,
+                "damage": [
+                    {"kind": it.kind.value, "first": it.first, "last": it.last}
+                    for it in verdict.damage
+                ],
+                "checkpoint": verdict.checkpoint,
+                "public_key": public_key,
             }
         )
     elif verdict.intact:
         say(
-            f"Intact: {verdict.events} events under {verdict.seals} seals are as they were written."
+            f"Intact: {verdict.events:,} events under {verdict.checkpoints:,} checkpoints are as "
+            "they were written."
         )
-        say(f"{verdict.unsealed} of the latest are not sealed yet.")
-        if verdict.head is not None:
-            say(f"Newest seal: {verdict.head}")
-            say("Keep it somewhere else, and check with --head next time that it is still there.")
+        say(f"{verdict.unsigned:,} of the latest are not signed yet.")
+        if verdict.checkpoint is not None:
+            say(f"Public key: {public_key}")
+            say("Newest checkpoint:")
+            say()
+            say(verdict.checkpoint)
+            say("Keep it somewhere else, and check with --head next time that it still holds.")
     if not verdict.intact:
-        note(_alarm(verdict))
+        found = "\n".join(map(damage_text, verdict.damage[:MOST_DAMAGE_SHOWN]))
+        more = len(verdict.damage) - MOST_DAMAGE_SHOWN
+        note(
+            f"NOT INTACT: {found}\n"
+            + (f"And {more:,} more: see them with --json.\n" if more > 0 else "")
+            + WHAT_TO_DO_ABOUT_DAMAGE
+        )
         raise typer.Exit(EXIT_REFUSED)
 
 
-def _alarm(verdict: TrailVerdict) -> str:
-    if verdict.lost_head:
-        return (
-            "NOT INTACT: the seal that you kept is not there any more. The end of the trail was "
-            "cut off, or an older backup was restored since. Keep the database as it is, and tell "
-            "whoever answers for it."
-        )
-    first, last = verdict.broken_between or (0, 0)
-    return (
-        f"NOT INTACT: of the audit events {first} to {last}, at least one was edited, removed or "
-        "slipped in. Keep the database as it is, and tell whoever answers for it."
-    )
+def _kept(head: str) -> str:
+    """Return what was kept: a checkpoint out of a file, or an old seal as it was given."""
+    if SEAL.fullmatch(head.strip()):
+        return head
+    try:
+        return Path(head).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongUse(
+            f"{head}: can't be read ({error}): give the file that holds the checkpoint, or the "
+            "64 letters and digits of an old seal"
+        ) from error
 
 
 def _show(dossier: EnrolmentEvidence, *, everything: bool) -> None:

@@ -1,4 +1,4 @@
-"""Tables of the audit trail and its seals."""
+"""Tables of the audit trail, its tree with signed checkpoints, and older seals."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    Index,
     Integer,
+    SmallInteger,
     String,
+    Text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -33,8 +36,35 @@ class AuditEvent(Base):
     detail: Mapped[dict[str, Any] | None]
 
 
+class AuditTile(Base):
+    """256 hashes of the Merkle tree over the audit events, side by side, and the root over them.
+
+    Level 0 holds leaves; each level above it, the roots of tiles below. Only full tiles are kept.
+    """
+
+    __tablename__ = "audit_tiles"
+    __table_args__ = (Index("ix_audit_tiles_level_last_event_id", "level", "last_event_id"),)
+
+    level: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=False)
+    first_event_id: Mapped[int] = mapped_column(Serial)
+    last_event_id: Mapped[int] = mapped_column(Serial)
+    hashes: Mapped[bytes]
+    root: Mapped[bytes]
+
+
+class AuditCheckpoint(Base):
+    """A signed head of the tree (C2SP tlog-checkpoint): it stands for all events up to one."""
+
+    __tablename__ = "audit_checkpoints"
+
+    size: Mapped[int] = mapped_column(Serial, primary_key=True, autoincrement=False)
+    upto_id: Mapped[int] = mapped_column(Serial)
+    note: Mapped[str] = mapped_column(Text)
+
+
 class AuditSeal(Base):
-    """A link of the chain that shows an edited, removed or slipped-in audit event."""
+    """A link of the chain that was kept before checkpoints were: still checked, no more added."""
 
     __tablename__ = "audit_seals"
 

@@ -37,7 +37,6 @@ ACTIONS: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("/attention/enrolments/{draft}/complete", {}),
     ("/attention/enrolments/{draft}/dismiss", {}),
     ("/attention/{item}/contacts", NUMBER),
-    ("/audit/patients/{patient}/seals", {}),
     ("/enrol", {"nhs_number": ANSWERS["nhs_number"]}),
     ("/enrol/quick", ANSWERS),
     ("/enrol/{draft}/{step}", {"nhs_number": ANSWERS["nhs_number"]}),

@@ -20,15 +20,9 @@ pages = Pages()
 def show(here: Here) -> Response:
     patient = find(here)
     record_look(here, patient, "patient.reported")
-    return _page(here, patient)
-
-
-@pages.post("/audit/patients/{patient}/seals", may=AUDIT)
-def check_seals(here: Here) -> Response:
-    """Show the report with the seals checked, however long that takes."""
-    patient = find(here)
-    record_look(here, patient, "patient.seals-checked")
-    return _page(here, patient, thoroughly=True)
+    return here.page(
+        "patients/report.html", patient=patient, sheet=_sheet(here, patient), heading=TITLE
+    )
 
 
 @pages.get("/audit/patients/{patient}/report.pdf", may=AUDIT)
@@ -39,7 +33,7 @@ def download(here: Here) -> Response:
     record_look(here, patient, "patient.report-exported")
     now, zone = here.app.clock.now(), here.zone_of(patient.clinic)
     content = pdf_of(
-        _sheet(here, patient, thoroughly=True),
+        _sheet(here, patient),
         title=TITLE,
         foot=f"Made {moment(now, zone)} by Follow-up {here.console.version}",
         made_at=here.app.clock.real_now(),
@@ -49,12 +43,7 @@ def download(here: Here) -> Response:
     return Response(content, media_type="application/pdf", headers=headers)
 
 
-def _page(here: Here, patient: Patient, *, thoroughly: bool = False) -> Response:
-    sheet = _sheet(here, patient, thoroughly=thoroughly)
-    return here.page("patients/report.html", patient=patient, sheet=sheet, heading=TITLE)
-
-
-def _sheet(here: Here, patient: Patient, *, thoroughly: bool) -> Sheet:
+def _sheet(here: Here, patient: Patient) -> Sheet:
     with here.app.store.read() as session:
-        report = compile_patient_report(session, here.app, patient, thoroughly=thoroughly)
+        report = compile_patient_report(session, here.app, patient)
     return sheet_of(here, report)

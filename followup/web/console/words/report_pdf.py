@@ -87,7 +87,7 @@ def pdf_of(sheet: Sheet, *, title: str, foot: str, made_at: datetime) -> bytes:
     paper.tell(sheet.facts)
     if sheet.verdict:
         paper.ln(3)
-        paper.say("The seals of the audit trail", size=11, bold=True)
+        paper.say("Proof of the audit trail", size=11, bold=True)
         paper.say(sheet.verdict, bold=sheet.is_broken)
     for section in sheet.sections:
         _section(paper, section)

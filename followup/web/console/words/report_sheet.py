@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 
 from followup.audit.enrolment_evidence import EvidenceAttempt, EvidenceMessage
 from followup.audit.patient_evidence import PatientReport
-from followup.audit.seals import TrailVerdict
+from followup.audit.verify import TrailVerdict
 from followup.domain.channel import ChannelKind
 from followup.routing.accounts import way_words
 from followup.web.console.framework.request import Here
 from followup.web.console.words.audit_sentences import sentences
 from followup.web.console.words.filters import cause
 from followup.wording.approvals import approval_text
+from followup.wording.audit_trail import WHAT_TO_DO_ABOUT_DAMAGE, damage_text
 from followup.wording.calls import call_text
 from followup.wording.channels import channel_text, covered_text
 from followup.wording.enrolments import enrolment_term
@@ -49,13 +50,10 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """The whole report. `verdict` says whether anybody edited the trail, `is_broken` that one did.
-
-    `verdict` is None where that was not looked at.
-    """
+    """The whole report. `verdict` says whether the trail is as it was, `is_broken` that it is not."""
 
     facts: Facts
-    verdict: str | None
+    verdict: str
     is_broken: bool
     sections: tuple[Section, ...]
 
@@ -65,8 +63,8 @@ def sheet_of(here: Here, report: PatientReport) -> Sheet:
     zone = here.zone_of(report.patient.clinic)
     return Sheet(
         facts=tuple(_about(here, report, zone)),
-        verdict=_verdict(report.verdict) if report.verdict else None,
-        is_broken=report.verdict is not None and not report.verdict.intact,
+        verdict=_verdict(report.verdict),
+        is_broken=not report.verdict.intact,
         sections=(
             Section(
                 heading="Follow-up",
@@ -234,21 +232,15 @@ def _is_step(action: str) -> bool:
 
 
 def _verdict(verdict: TrailVerdict) -> str:
-    if verdict.broken_between is not None:
-        first, last = verdict.broken_between
-        return (
-            f"Not intact: of the audit events {first} to {last}, at least one was edited, removed "
-            "or slipped in. Keep the database as it is, and tell whoever answers for it."
-        )
-    told = (
-        f"Intact: the {count(verdict.seals, 'seal')} over {verdict.events:,} events, among "
-        "them those about this patient, are as they were written."
+    if not verdict.intact:
+        return " ".join(map(damage_text, verdict.damage)) + f" {WHAT_TO_DO_ABOUT_DAMAGE}"
+    waiting = f" {verdict.unsigned:,} of the latest are not signed yet." if verdict.unsigned else ""
+    if not verdict.checkpoints:
+        return "Nothing about this patient is signed yet: that is done after ten minutes."
+    return (
+        f"Intact: the {count(verdict.events, 'event')} about this patient that a checkpoint "
+        f"covers are as they were written.{waiting}"
     )
-    if not verdict.seals:
-        told = "Nothing about this patient is sealed yet: that is done after ten minutes."
-    elif verdict.unsealed:
-        told += f" {verdict.unsealed:,} of the latest are not sealed yet."
-    return told
 
 
 def _spaced(nhs_number: str) -> str:

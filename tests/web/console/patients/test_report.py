@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from followup.audit.seals import seal_trail, verify_events
+from followup.audit.tree import sign_trail
+from followup.audit.verify import verify_events
 from followup.domain.roles import Role
 from followup.store.models.audit import AuditEvent, AuditSeal
 from followup.store.models.messages import Attempt
@@ -27,7 +28,7 @@ def told(sqlite_app):
     run_until(sqlite_app, ENROLLED_AT + timedelta(days=1, hours=12))
     write(sqlite_app, "It itches a bit")
     clock_of(sqlite_app).advance(timedelta(minutes=30))
-    seal_trail(sqlite_app)
+    sign_trail(sqlite_app)
     return f"/audit/patients/{rows(sqlite_app, Patient)[0].id}"
 
 
@@ -105,7 +106,7 @@ def test_seals_are_checked_by_the_one_before_and_only_where_they_cover(sqlite_ap
     for serial in (1, 2, 3):
         enrol_one(sqlite_app, serial)
         clock_of(sqlite_app).advance(timedelta(hours=1))
-        seal_trail(sqlite_app)
+        sign_trail(sqlite_app)
     seals = rows(sqlite_app, AuditSeal)
     last = rows(sqlite_app, AuditEvent)[-1].id
     with sqlite_app.store.read() as session:
@@ -158,7 +159,7 @@ def test_more_messages_ask_no_more_of_the_database(sqlite_app, joined, told):
     other = f"/audit/patients/{rows(sqlite_app, Patient)[1].id}"
     run_until(sqlite_app, clock_of(sqlite_app).now() + timedelta(minutes=5))
     clock_of(sqlite_app).advance(timedelta(minutes=30))
-    seal_trail(sqlite_app)
+    sign_trail(sqlite_app)
     auditor = joined(Role.AUDIT)
     for path in (told, other):
         auditor.get(path)

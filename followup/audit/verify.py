@@ -1,0 +1,360 @@
+"""Verification of the audit trail: every event against the tree, every checkpoint's signature."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from followup.audit.leaf_proofs import LeafProofs
+from followup.audit.leaves import EVENT_COLUMNS, event_leaf
+from followup.audit.seals import check_seals
+from followup.audit.tree import (
+    TILE_WIDTH,
+    TreeHead,
+    newest_checkpoint,
+    read_checkpoint,
+    split_hashes,
+    trail_signer,
+)
+from followup.context import AppContext
+from followup.domain.errors import TrailDamaged
+from followup.domain.merkle import HASH_BYTES, CompactRange, complete_root
+from followup.domain.trail_damage import Damage, DamageKind
+from followup.store.engine.types import AnyRow
+from followup.store.models.audit import AuditCheckpoint, AuditEvent, AuditTile
+
+ROWS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrailVerdict:
+    """Whether the signed part of the trail is as it was written.
+
+    `unsigned` says how many of the latest events no checkpoint covers yet. `checkpoint` is the
+    newest one, for people to keep elsewhere.
+    """
+
+    events: int
+    checkpoints: int
+    unsigned: int
+    damage: tuple[Damage, ...] = ()
+    checkpoint: str | None = None
+
+    @property
+    def intact(self) -> bool:
+        """Whether nothing was edited, removed or slipped in."""
+        return not self.damage
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A leaf as its event is now, and as it was kept.
+
+    `event_id` is None where no event is known to be the one that was kept; `suspect` is the stretch
+    of ids in which it should be.
+    """
+
+    event_id: int | None
+    now: bytes
+    kept: bytes
+    suspect: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """A checkpoint to meet on the way: what it signs, if anything, and its row if it has one."""
+
+    signed: TreeHead | None
+    size: int
+    row: AuditCheckpoint | None
+
+
+class _Walk:
+    """One pass over events, tiles and checkpoints, side by side.
+
+    Two trees grow, one from the events as they are, one from the leaves as they were kept. They are
+    one tree until a leaf differs; the next checkpoint then says which of the two was signed.
+    """
+
+    def __init__(self, app: AppContext, session: Session) -> None:
+        self.damage: list[Damage] = []
+        self.size = self.checkpoints = 0
+        self._session = session
+        self._audit_key = app.keyring.audit_key
+        self._log_key = trail_signer(app).key
+        self._by_events = CompactRange()
+        self._by_tiles: CompactRange | None = None
+        self._suspects: list[tuple[int, int]] = []
+        self._signed_upto = 0
+        self._off_track = False
+
+    def go(self, upto: int, kept: TreeHead | None) -> None:
+        """Walk as far as the event of that id."""
+        heads = self._heads(kept)
+        head = next(heads, None)
+        for pair in self._pairs(upto):
+            self._add(pair)
+            while head is not None and head.size <= self.size:
+                self._compare(head, pair.event_id)
+                head = next(heads, None)
+        for beyond in chain([head] if head else [], heads):
+            self._compare(beyond, None)
+        self._compare_tiles()
+
+    def _found(self, kind: DamageKind, first: int, last: int) -> None:
+        self.damage.append(Damage(kind, first, last))
+
+    def _heads(self, kept: TreeHead | None) -> Iterator[_Head]:
+        """Return the checkpoints by size, with the kept one in its place."""
+        query = select(AuditCheckpoint).order_by(AuditCheckpoint.size)
+        for row in self._session.scalars(query.execution_options(yield_per=ROWS_AT_ONCE)):
+            self.checkpoints += 1
+            if kept is not None and kept.size < row.size:
+                yield _Head(kept, kept.size, None)
+                kept = None
+            yield _Head(read_checkpoint(row.note, self._log_key), row.size, row)
+        if kept is not None:
+            yield _Head(kept, kept.size, None)
+
+    def _add(self, pair: _Pair) -> None:
+        if self._by_tiles is None and pair.now != pair.kept:
+            self._by_tiles = CompactRange()
+            self._by_tiles.become(self._by_events)
+        if pair.suspect is not None:
+            self._suspects.append(pair.suspect)
+        self._by_events.append(pair.now)
+        if self._by_tiles is not None:
+            self._by_tiles.append(pair.kept)
+        self.size += 1
+
+    def _compare(self, head: _Head, event_id: int | None) -> None:
+        """Compare a checkpoint with the trees, which are as large as it says or end before."""
+        row = head.row
+        if head.signed is None or head.signed.size != head.size:
+            self._found(DamageKind.CHECKPOINT, head.size, head.size)
+            return
+        if self._off_track:
+            return
+        root = head.signed.root if head.size == self.size else None
+        if root == (self._by_tiles or self._by_events).root():
+            for first, last in self._suspects:
+                self._found(DamageKind.EVENTS, first, last)
+            self._by_events = self._by_tiles or self._by_events
+        elif self._by_tiles is not None and root == self._by_events.root():
+            for first, last in self._suspects:
+                self._found(DamageKind.TILE, first, last)
+        elif row is None:
+            self._found(DamageKind.LOST_HEAD, head.size, head.size)
+            return
+        else:
+            self._found(DamageKind.EVENTS, self._signed_upto + 1, row.upto_id)
+            self._off_track = True
+            return
+        self._by_tiles, self._suspects = None, []
+        if row is not None:
+            self._signed_upto = row.upto_id
+            if event_id not in {None, row.upto_id}:
+                self._found(DamageKind.CHECKPOINT, head.size, head.size)
+
+    def _pairs(self, upto: int) -> Iterator[_Pair]:
+        """Return the leaves in order: tile by tile, then those that fill none."""
+        query = (
+            select(*EVENT_COLUMNS)
+            .where(AuditEvent.id <= upto)
+            .order_by(AuditEvent.id)
+            .execution_options(yield_per=ROWS_AT_ONCE)
+        )
+        rows = _Rows(self._session.execute(query))
+        number = 0
+        for tile in self._session.scalars(
+            select(AuditTile)
+            .where(AuditTile.level == 0)
+            .order_by(AuditTile.number)
+            .execution_options(yield_per=ROWS_AT_ONCE // TILE_WIDTH)
+        ):
+            while number < tile.number:
+                uncovered = rows.take(TILE_WIDTH)
+                if len(uncovered) < TILE_WIDTH:
+                    rows.put_back(uncovered)
+                    break
+                yield from self._without_tile(uncovered)
+                number += 1
+            if number == tile.number:
+                yield from self._under(tile, rows)
+                number += 1
+            else:
+                self._found(DamageKind.TILE, tile.first_event_id, tile.last_event_id)
+        for row in rows:
+            leaf = event_leaf(self._audit_key, row)
+            yield _Pair(row.id, leaf, leaf)
+
+    def _without_tile(self, rows: Sequence[AnyRow]) -> Iterator[_Pair]:
+        self._found(DamageKind.TILE, rows[0].id, rows[-1].id)
+        for row in rows:
+            leaf = event_leaf(self._audit_key, row)
+            yield _Pair(row.id, leaf, leaf)
+
+    def _under(self, tile: AuditTile, rows: _Rows) -> Iterator[_Pair]:
+        kept = split_hashes(tile.hashes)
+        found = rows.take(TILE_WIDTH)
+        now = [event_leaf(self._audit_key, row) for row in found]
+        if now == kept:
+            if (found[0].id, found[-1].id) != (tile.first_event_id, tile.last_event_id):
+                self._found(DamageKind.TILE, found[0].id, found[-1].id)
+            yield from map(_Pair, (row.id for row in found), now, kept)
+            return
+        rows.put_back(found)
+        yield from self._aligned(tile, rows.take_upto(tile.last_event_id), kept)
+
+    def _aligned(
+        self, tile: AuditTile, rows: Sequence[AnyRow], kept: Sequence[bytes]
+    ) -> Iterator[_Pair]:
+        """Lay the events of a tile beside its leaves; where one is missing, say between which."""
+        now = [event_leaf(self._audit_key, row) for row in rows]
+        ids = {leaf: row.id for leaf, row in zip(now, rows, strict=True)}
+        known = [ids.get(leaf) for leaf in kept]
+        in_place = now if len(now) == len(kept) else [b""] * len(kept)
+        before, after = tile.first_event_id - 1, _next_known(known, end=tile.last_event_id + 1)
+        stretches: list[tuple[int, int]] = []
+        for at, leaf in enumerate(kept):
+            id_ = known[at]
+            if id_ is not None:
+                before = id_
+                yield _Pair(id_, in_place[at], leaf)
+                continue
+            stretches.append((before + 1, after[at] - 1))
+            yield _Pair(None, in_place[at], leaf, suspect=stretches[-1])
+        for extra in sorted(set(ids.values()) - set(known)):
+            if not any(first <= extra <= last for first, last in stretches):
+                self._suspects.append((extra, extra))
+
+    def _compare_tiles(self) -> None:
+        """Compare the roots of tiles with their hashes, and those with what stands below."""
+        query = select(AuditTile).order_by(AuditTile.level, AuditTile.number)
+        below: dict[int, tuple[bytes, int, int]] = {}
+        here: dict[int, tuple[bytes, int, int]] = {}
+        level = 0
+        for tile in self._session.scalars(
+            query.execution_options(yield_per=ROWS_AT_ONCE // TILE_WIDTH)
+        ):
+            if tile.level != level:
+                below, here, level = here, {}, tile.level
+            hashes = split_hashes(tile.hashes)
+            whole = len(hashes) == TILE_WIDTH and len(hashes[-1]) == HASH_BYTES
+            holds = whole and complete_root(hashes) == tile.root
+            if holds and level:
+                first = tile.number * TILE_WIDTH
+                under = [below.get(number) for number in range(first, first + TILE_WIDTH)]
+                holds = [part and part[0] for part in under] == hashes and (
+                    under[0] is not None
+                    and under[-1] is not None
+                    and (under[0][1], under[-1][2]) == (tile.first_event_id, tile.last_event_id)
+                )
+            if not holds:
+                self._found(DamageKind.TILE, tile.first_event_id, tile.last_event_id)
+            here[tile.number] = (tile.root, tile.first_event_id, tile.last_event_id)
+
+
+def _next_known(known: Sequence[int | None], *, end: int) -> list[int]:
+    """Return for each place the id of the first event behind it that is known."""
+    following: list[int] = []
+    for id_ in reversed(known):
+        following.append(end)
+        end = end if id_ is None else id_
+    return following[::-1]
+
+
+class _Rows(Iterator[AnyRow]):
+    """Rows of a query, with those that were put back first."""
+
+    def __init__(self, rows: Iterator[AnyRow]) -> None:
+        self._rows = iter(rows)
+        self._back: deque[AnyRow] = deque()
+
+    def __next__(self) -> AnyRow:
+        return self._back.popleft() if self._back else next(self._rows)
+
+    def take(self, number: int) -> list[AnyRow]:
+        """Return the next rows, at most so many."""
+        return list(islice(self, number))
+
+    def take_upto(self, id_: int) -> list[AnyRow]:
+        """Return the next rows whose ids are at most that one."""
+        taken: list[AnyRow] = []
+        for row in self:
+            if row.id > id_:
+                self.put_back([row])
+                break
+            taken.append(row)
+        return taken
+
+    def put_back(self, rows: Sequence[AnyRow]) -> None:
+        """Give these again, before any other."""
+        self._back.extendleft(reversed(rows))
+
+
+def verify_trail(app: AppContext, *, kept: str | None = None) -> TrailVerdict:
+    """Make the whole tree again from the events as they are now, and compare all that was signed.
+
+    `kept` is a checkpoint of earlier that was kept elsewhere, or the hash of an old seal. With it a
+    trail is found out whose end was cut off, or that was signed anew.
+    """
+    with app.store.read() as session:
+        newest = newest_checkpoint(session)
+        upto = newest.upto_id if newest else 0
+        head = read_checkpoint(kept, trail_signer(app).key) if kept else None
+        seals = check_seals(session, app, head=kept)
+        walk = _Walk(app, session)
+        walk.go(upto, head)
+        if seals.broken is not None:
+            walk.damage.append(Damage(DamageKind.SEAL, *seals.broken))
+        if kept and head is None and not seals.head_met:
+            walk.damage.append(Damage(DamageKind.LOST_HEAD, 0, 0))
+        unsigned = session.scalar(
+            select(func.count()).select_from(AuditEvent).where(AuditEvent.id > upto)
+        )
+        return TrailVerdict(
+            events=walk.size,
+            checkpoints=walk.checkpoints,
+            unsigned=unsigned or 0,
+            damage=tuple(dict.fromkeys(walk.damage)),
+            checkpoint=newest.note if newest else None,
+        )
+
+
+def verify_events(session: Session, app: AppContext, event_ids: Sequence[int]) -> TrailVerdict:
+    """Compare these events with the tree that the newest checkpoint signs.
+
+    Takes as long as these events are many, however long the trail is. `unsigned` counts these
+    events alone.
+    """
+    newest = newest_checkpoint(session)
+    upto = newest.upto_id if newest else 0
+    wanted = [id_ for id_ in event_ids if id_ <= upto]
+    if newest is None or not wanted:
+        return TrailVerdict(events=0, checkpoints=0, unsigned=len(event_ids))
+    damage: list[Damage] = []
+    head = read_checkpoint(newest.note, trail_signer(app).key)
+    try:
+        proofs = LeafProofs(session, app, newest)
+        if head is None or head.root != proofs.root():
+            damage.append(Damage(DamageKind.CHECKPOINT, newest.size, newest.size))
+        damage += [
+            Damage(DamageKind.EVENTS, id_, id_)
+            for id_, proved in proofs.check(wanted).items()
+            if not proved
+        ]
+    except TrailDamaged:
+        damage.append(Damage(DamageKind.CHECKPOINT, newest.size, newest.size))
+    return TrailVerdict(
+        events=len(wanted),
+        checkpoints=1,
+        unsigned=len(event_ids) - len(wanted),
+        damage=tuple(damage),
+        checkpoint=newest.note,
+    )

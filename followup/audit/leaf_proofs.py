@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from followup.audit.leaves import EVENT_COLUMNS, canonical_event, event_leaf, salt_of
+from followup.audit.leaves import EVENT_COLUMNS, canonical_event, event_leaf, leaf_salt
 from followup.audit.tree import TILE_WIDTH, AuditTree, split_hashes, stored_tree
 from followup.context import AppContext
 from followup.domain.merkle import complete_root, inclusion_proof
@@ -62,8 +62,8 @@ class LeafProofs:
         return [
             ProvedEvent(
                 event_id=id_,
-                event=canonical_event(rows[id_]),
-                salt=salt_of(self._audit_key, id_),
+                event=canonical_event(self._audit_key, rows[id_]),
+                salt=leaf_salt(self._audit_key, id_),
                 index=places[id_][0],
                 proof=inclusion_proof(places[id_][0], self._tree.size, self._tree.node),
             )

@@ -1,14 +1,16 @@
 """Leaves of the audit trail's tree: each event as bytes that anybody can make again.
 
 A leaf is the event in canonical JSON and a salt of its own, so that the hash of an event that is
-not shown tells nothing of it. Salts come out of a service key: with the database alone nobody has
-them.
+not shown tells nothing of it. Who acted stands in it as a salted hash likewise, so that an event
+can be shown and proved without naming anybody. Salts come out of a service key: with the database
+alone nobody has them.
 """
 
 from __future__ import annotations
 
 import hmac
 import json
+from hashlib import sha256
 
 from followup.domain.merkle import leaf_hash
 from followup.store.engine.types import AnyRow
@@ -31,13 +33,13 @@ SALT_BYTES = 16
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
-def canonical_event(row: AnyRow) -> bytes:
+def canonical_event(audit_key: bytes, row: AnyRow | AuditEvent) -> bytes:
     """Return an event as JSON in ASCII, keys in order and no spaces: the same on both databases."""
     patient, enrolment, message = row.patient_id, row.enrolment_id, row.message_id
     return _encode(
         {
             "action": row.action,
-            "actor": row.actor,
+            "actor": sha256(actor_salt(audit_key, row.id) + row.actor.encode()).hexdigest(),
             "at": row.at.isoformat(),
             "clinic": row.clinic,
             "detail": row.detail,
@@ -50,11 +52,16 @@ def canonical_event(row: AnyRow) -> bytes:
     ).encode()
 
 
-def salt_of(audit_key: bytes, event_id: int) -> bytes:
+def leaf_salt(audit_key: bytes, event_id: int) -> bytes:
     """Return the salt of an event."""
     return hmac.digest(audit_key, b"leaf salt\0%d" % event_id, "sha256")[:SALT_BYTES]
 
 
-def event_leaf(audit_key: bytes, row: AnyRow) -> bytes:
+def actor_salt(audit_key: bytes, event_id: int) -> bytes:
+    """Return the salt of who acted."""
+    return hmac.digest(audit_key, b"actor salt\0%d" % event_id, "sha256")[:SALT_BYTES]
+
+
+def event_leaf(audit_key: bytes, row: AnyRow | AuditEvent) -> bytes:
     """Return the hash of an event's leaf: SHA-256 of a zero byte, the event, its salt."""
-    return leaf_hash(canonical_event(row) + salt_of(audit_key, row.id))
+    return leaf_hash(canonical_event(audit_key, row) + leaf_salt(audit_key, row.id))

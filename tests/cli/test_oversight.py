@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from zipfile import ZipFile
 
 import pytest
 from sqlalchemy import text
@@ -176,7 +180,36 @@ def test_every_event_is_told_when_asked_for(followup):
     assert "provider: message delivered (from sent, to delivered)" in whole
 
 
-def test_the_trail_is_found_intact_or_not(on_both):
+def test_an_evidence_pack_is_written_once_and_proved_by_anybody(on_both, tmp_path):
+    enrolled(on_both)
+    play(on_both, hours=1)
+    with on_both.app() as app:
+        ahead = datetime.now(UTC) - app.clock.real_now() + 2 * SIGN_AFTER
+        clock_of(app).advance_real(ahead)
+        sign_trail(app)
+    pack = tmp_path / "pack.zip"
+
+    told = on_both("audit", "REF-1", "--pack", str(pack))
+
+    assert told.code == 0
+    key = told.out.strip().rpartition(" ")[2]
+    done = subprocess.run(
+        [sys.executable, "-I", "scripts/verify_evidence.py", pack, key],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("OK: ")
+    with ZipFile(pack) as archive:
+        report = json.loads(archive.read("report.json"))
+    assert report["messages"][0]["tries"][0]["text"]
+    assert "@" not in "".join(event["actor"] for event in report["events"])
+    again = on_both("audit", "REF-1", "--pack", str(pack))
+    assert (again.code, "is there already" in again.err) == (2, True)
+    assert on_both("audit", "REF-1", "--named").code == 2
+
+
+def test_the_trail_is_found_intact_or_not(on_both, tmp_path):
     enrolled(on_both)
     play(on_both, hours=1)
     with on_both.app() as app:
@@ -189,16 +222,22 @@ def test_the_trail_is_found_intact_or_not(on_both):
     assert intact.code == 0
     assert intact.json["intact"] is True
     assert intact.json["events"] >= 5
-    assert "Intact: " in on_both("audit", "--verify").out
+    told = on_both("audit", "--verify").out
+    assert "Intact: " in told
+    kept = tmp_path / "kept.note"
+    kept.write_text(intact.json["checkpoint"])
+    assert on_both("audit", "--verify", "--head", str(kept)).code == 0
+    assert "give the file that holds" in on_both("audit", "--verify", "--head", "nowhere").err
     lost = on_both("audit", "--verify", "--head", "00" * 32)
     assert lost.code == 1
-    assert "the seal that you kept is not there" in lost.err
+    assert "does not hold what you kept of it" in lost.err
 
     tamper(on_both)
     edited = on_both("audit", "--verify")
     assert edited.code == 1
     assert "NOT INTACT" in edited.err
-    assert on_both("audit", "--verify", "--json").json["broken_between"][0] == 1
+    damage = on_both("audit", "--verify", "--json").json["damage"]
+    assert [it["kind"] for it in damage] == ["events"]
 
 
 def tamper(followup):

@@ -12,8 +12,9 @@ from datetime import timedelta
 
 import pytest
 
+from followup.audit.leaves import SALT_BYTES
 from followup.audit.patient_evidence import EVENTS_AT_ONCE
-from followup.audit.tree import SIGN_AFTER
+from followup.audit.tree import SIGN_AFTER, TILE_WIDTH
 from followup.casework.escalation import MOST_TIMES, NOTICE_TRIES, TOLD_AGAIN_AFTER
 from followup.cli.service.run_stack import DEMO_SPEED
 from followup.clock import SharedTime
@@ -266,6 +267,11 @@ FIGURES: dict[str, dict[str, Value]] = {
         "the event, which is tried for {} hours": hours(REFUSED_FOR),
         "After {} minutes without success": minutes(UNTOLD),
         "For {} day both sign": days(BOTH_SIGN),
+    },
+    "docs/decisions/0021-the-trail-is-a-tree-that-anybody-can-check.md": {
+        "at least {} minutes old": minutes(SIGN_AFTER),
+        "Full tiles of {} hashes": TILE_WIDTH,
+        "{} bytes of salt": SALT_BYTES,
     },
     "docs/decisions/README.md": {
         "sealed in a chain, {} minutes in arrears": minutes(SIGN_AFTER),

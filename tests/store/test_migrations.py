@@ -16,7 +16,7 @@ from followup.context import AppContext
 from followup.domain.errors import ConfigurationError, StoreUnavailable
 from followup.store.engine.session import make_engine
 from followup.store.models import staff as staff_tables
-from followup.store.models.audit import AuditEvent, AuditSeal
+from followup.store.models.audit import AuditCheckpoint, AuditEvent
 from followup.store.schema.current import migrate, require_current, revision_of
 from followup.store.schema.revisions import newest_revision
 from tests.support.apps import clock_of, enrol_one, make_app, rows, run_until
@@ -117,21 +117,28 @@ def with_trail(app: AppContext) -> AppContext:
     return app
 
 
-@pytest.mark.parametrize("table", [AuditEvent, AuditSeal], ids=lambda model: model.__tablename__)
-def test_the_audit_trail_refuses_to_be_changed(with_trail: AppContext, table):
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        (AuditEvent, update(AuditEvent).values(id=AuditEvent.id + 1000)),
+        (AuditCheckpoint, update(AuditCheckpoint).values(note="")),
+    ],
+    ids=["events", "checkpoints"],
+)
+def test_the_audit_trail_refuses_to_be_changed(with_trail: AppContext, table, change):
     before = len(rows(with_trail, table))
 
-    for change in (update(table).values(id=table.id + 1000), delete(table)):
+    for each in (change, delete(table)):
         with (
             pytest.raises(DBAPIError, match="the audit trail is append-only"),
             with_trail.store.write() as session,
         ):
-            session.execute(change)
+            session.execute(each)
 
     assert len(rows(with_trail, table)) == before
 
 
-@pytest.mark.parametrize("table", ["audit_events", "audit_seals"])
+@pytest.mark.parametrize("table", ["audit_events", "audit_tiles", "audit_checkpoints"])
 def test_the_audit_trail_refuses_to_be_emptied(postgres_app: AppContext, table):
     enrol_one(postgres_app)
 

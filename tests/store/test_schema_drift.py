@@ -148,7 +148,7 @@ def test_a_long_list_is_cut_short(engine: Engine):
         require_current(engine)
 
     more = len(Staff.metadata.tables) - 6
-    named = "missing: alarms, api_keys, attempts, audit_events, audit_seals, calls"
+    named = "missing: alarms, api_keys, attempts, audit_checkpoints, audit_events, audit_seals"
     assert f"{named} and {more} more" in str(refusal.value)
 
 

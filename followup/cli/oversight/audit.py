@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -17,6 +18,7 @@ from followup.audit.enrolment_evidence import (
     compile_enrolment_evidence,
     evidence_json,
 )
+from followup.audit.evidence_pack import evidence_pack, without_names
 from followup.audit.tree import trail_signer
 from followup.audit.verify import verify_trail
 from followup.cli.framework.boundary import EXIT_REFUSED, WrongUse
@@ -62,6 +64,17 @@ def audit(
     everything: Annotated[
         bool, typer.Option("--all", help="Every event, those of messages on their way too.")
     ] = False,
+    pack: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write an evidence pack: a zip with proofs that anybody can check.",
+        ),
+    ] = None,
+    named: Annotated[
+        bool,
+        typer.Option("--named", help="With --pack: show the names of those who acted."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show all that one patient was told; check the trail.
@@ -74,8 +87,27 @@ def audit(
     if identifier is None:
         _verify(head, as_json=as_json)
         return
+    if named and pack is None:
+        raise WrongUse("--named goes with --pack")
+    if pack is not None and pack.exists():
+        raise WrongUse(f"{pack}: is there already: give another name")
     with opened() as app, app.store.read() as session:
         dossier = compile_enrolment_evidence(session, app, find_enrolment(session, identifier))
+        if pack is not None:
+            content = {**about(dossier.enrolment), **evidence_json(dossier)}
+            report = json.dumps(content if named else without_names(content), indent=1)
+            pack.write_bytes(
+                evidence_pack(
+                    session,
+                    app,
+                    dossier.events,
+                    report={"report.json": report.encode()},
+                    named=named,
+                )
+            )
+            say(f"Evidence of {len(dossier.events):,} events is in {pack}.")
+            say(f"Public key, to be given by another way: {trail_signer(app).key}")
+            return
     if as_json:
         say_json({**about(dossier.enrolment), **evidence_json(dossier)})
     else:

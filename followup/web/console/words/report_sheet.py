@@ -50,7 +50,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """The whole report. `verdict` says whether the trail is as it was, `is_broken` that it is not."""
+    """The whole report. `verdict` says whether the trail is as it was written."""
 
     facts: Facts
     verdict: str

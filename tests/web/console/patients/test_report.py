@@ -10,7 +10,7 @@ from sqlalchemy import text
 from followup.audit.tree import sign_trail
 from followup.audit.verify import verify_events
 from followup.domain.roles import Role
-from followup.store.models.audit import AuditEvent, AuditSeal
+from followup.store.models.audit import AuditCheckpoint, AuditEvent
 from followup.store.models.messages import Attempt
 from followup.store.models.patients import Patient
 from followup.web.console.words.report_pdf import printable
@@ -90,35 +90,26 @@ def test_it_says_that_the_trail_is_intact_and_notices_when_it_is_not(sqlite_app,
     forge(sqlite_app)
 
     page = auditor.get(told)
-    assert "Not intact: of the audit events 1 to" in page.text
+    assert "was edited, removed or slipped in. Keep the database as it is" in page.text
     assert "The trail is not intact" in page.text
 
 
-def test_many_events_are_checked_when_that_is_asked_for(sqlite_app, joined, told, monkeypatch):
-    monkeypatch.setattr("followup.audit.patient_evidence.EVENTS_AT_ONCE", 1)
-    auditor = joined(Role.AUDIT)
-    assert "Intact" not in auditor.get(told).text
-
-    assert "Intact" in auditor.post(f"{told}/seals").text
-
-
-def test_seals_are_checked_by_the_one_before_and_only_where_they_cover(sqlite_app):
+def test_only_what_a_checkpoint_covers_counts_as_checked(sqlite_app):
     for serial in (1, 2, 3):
         enrol_one(sqlite_app, serial)
         clock_of(sqlite_app).advance(timedelta(hours=1))
         sign_trail(sqlite_app)
-    seals = rows(sqlite_app, AuditSeal)
-    last = rows(sqlite_app, AuditEvent)[-1].id
+    last = rows(sqlite_app, AuditCheckpoint)[-1].upto_id
     with sqlite_app.store.read() as session:
-        verdict = verify_events(session, sqlite_app, [last])
-        few = verify_events(session, sqlite_app, [1, last, last + 99])
+        verdict = verify_events(session, sqlite_app, [1, last, last + 99])
+        nothing = verify_events(session, sqlite_app, [last + 99])
 
-    assert (verdict.seals, verdict.intact, verdict.unsealed) == (1, True, 0)
-    assert (few.seals, few.events, few.unsealed) == (2, seals[0].events + seals[-1].events, 1)
+    assert (verdict.events, verdict.intact, verdict.unsigned) == (2, True, 1)
+    assert (nothing.checkpoints, nothing.unsigned) == (0, 1)
 
     forge(sqlite_app)
     with sqlite_app.store.read() as session:
-        assert not verify_events(session, sqlite_app, [last]).intact
+        assert not verify_events(session, sqlite_app, [1]).intact
 
 
 def test_the_pdf_carries_its_own_letters_and_names_nobody_in_its_name(sqlite_app, joined, told):
@@ -151,7 +142,6 @@ def test_nobody_but_an_auditor_of_the_clinic_gets_it(joined, told):
     stranger = joined(Role.AUDIT, clinics=["elsewhere"])
     stranger.get(told, status=404)
     stranger.get(f"{told}/report.pdf", status=404)
-    stranger.post(f"{told}/seals", status=404)
 
 
 def test_more_messages_ask_no_more_of_the_database(sqlite_app, joined, told):

@@ -113,7 +113,7 @@ def verify(pack: str, key: str) -> str:
         need(len(names) == len(set(names)), "a file stands twice in the pack")
         files = {name: archive.read(name) for name in names}
     listed = text_of(files.pop("contents.note", b"").decode(), key).splitlines()
-    need(listed[:1] == ["followup evidence pack v1"], "no evidence pack of version 1")
+    need(listed[:1] == ["evidence pack v1"], "no evidence pack of version 1")
     found = sorted(f"{sha256(content).hexdigest()}  {name}" for name, content in files.items())
     need(found == sorted(listed[1:]), "files were changed, added or taken away")
     checkpoint = files.get("checkpoint.note", b"").decode()

@@ -25,7 +25,7 @@ from followup.domain.errors import TrailDamaged
 from followup.store.models.audit import AuditEvent
 
 EVENTS, CONTENTS, CHECKPOINT = "events.jsonl", "contents.note", "checkpoint.note"
-FIRST_LINE = "followup evidence pack v1"
+FIRST_LINE = "evidence pack v1"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip can hold: the same content makes the same bytes."""
 

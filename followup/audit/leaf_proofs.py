@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from followup.audit.leaves import EVENT_COLUMNS, canonical_event, event_leaf, leaf_salt
 from followup.audit.tree import TILE_WIDTH, AuditTree, split_hashes, stored_tree
 from followup.context import AppContext
-from followup.domain.merkle import complete_root, inclusion_proof
+from followup.domain.audit.merkle import complete_root, inclusion_proof
 from followup.store.engine.types import AnyRow
 from followup.store.models.audit import AuditCheckpoint, AuditEvent, AuditTile
 

@@ -12,7 +12,7 @@ import hmac
 import json
 from hashlib import sha256
 
-from followup.domain.merkle import leaf_hash
+from followup.domain.audit.merkle import leaf_hash
 from followup.store.engine.types import AnyRow
 from followup.store.models.audit import AuditEvent
 

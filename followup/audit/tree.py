@@ -21,8 +21,8 @@ from followup.audit.leaves import EVENT_COLUMNS, event_leaf
 from followup.audit.signed_note import NoteKey, NoteSigner
 from followup.context import AppContext
 from followup.domain import actors
+from followup.domain.audit.merkle import HASH_BYTES, complete_root, root_of
 from followup.domain.errors import TrailDamaged
-from followup.domain.merkle import HASH_BYTES, complete_root, root_of
 from followup.store.audit_log import AuditEntry, record_event
 from followup.store.engine.types import AnyRow
 from followup.store.models.audit import AuditCheckpoint, AuditEvent, AuditSeal, AuditTile

@@ -22,9 +22,9 @@ from followup.audit.tree import (
     trail_signer,
 )
 from followup.context import AppContext
+from followup.domain.audit.merkle import HASH_BYTES, CompactRange, complete_root
+from followup.domain.audit.trail_damage import Damage, DamageKind
 from followup.domain.errors import TrailDamaged
-from followup.domain.merkle import HASH_BYTES, CompactRange, complete_root
-from followup.domain.trail_damage import Damage, DamageKind
 from followup.store.engine.types import AnyRow
 from followup.store.models.audit import AuditCheckpoint, AuditEvent, AuditTile
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from followup.domain.trail_damage import Damage, DamageKind
+from followup.domain.audit.trail_damage import Damage, DamageKind
 
 WHAT_TO_DO_ABOUT_DAMAGE = "Keep the database as it is, and tell whoever answers for it."
 

@@ -110,7 +110,7 @@ def resigned(files: dict[str, bytes], signer: NoteSigner) -> None:
 
     files.pop(CONTENTS)
     listed = "".join(f"{sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
-    files[CONTENTS] = signer.sign(f"followup evidence pack v1\n{listed}").encode()
+    files[CONTENTS] = signer.sign(f"evidence pack v1\n{listed}").encode()
 
 
 def edit_event(files: dict[str, bytes]) -> None:

@@ -17,8 +17,8 @@ from followup.audit import tree
 from followup.audit.tree import TreeHead, sign_trail, trail_signer
 from followup.audit.verify import verify_events, verify_trail
 from followup.context import AppContext
+from followup.domain.audit.trail_damage import Damage, DamageKind
 from followup.domain.errors import TrailDamaged
-from followup.domain.trail_damage import Damage, DamageKind
 from followup.store.audit_log import AuditEntry, record_events
 from followup.store.models.audit import AuditCheckpoint, AuditEvent, AuditSeal, AuditTile
 from tests.support.apps import clock_of, enrol_many, make_app, rows

@@ -13,7 +13,6 @@ from datetime import timedelta
 import pytest
 
 from followup.audit.leaves import SALT_BYTES
-from followup.audit.patient_evidence import EVENTS_AT_ONCE
 from followup.audit.tree import SIGN_AFTER, TILE_WIDTH
 from followup.casework.escalation import MOST_TIMES, NOTICE_TRIES, TOLD_AGAIN_AFTER
 from followup.cli.service.run_stack import DEMO_SPEED
@@ -235,7 +234,6 @@ FIGURES: dict[str, dict[str, Value]] = {
         ),
         "a worker process is replaced after {} tasks": conf("worker_max_tasks_per_child"),
         "(`FOLLOWUP_SMS_PER_SECOND`, {} unless set)": default("sms_per_second"),
-        "checks up to {} events against their seals": EVENTS_AT_ONCE,
         "a task carries {} messages, not one": default("batch_size"),
         "Attempts are committed {} at a time": BEGIN_TOGETHER,
         "outcomes in groups of {}, or after a {} of a second": (COMMIT_EVERY, COMMIT_WITHIN),

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from followup.domain.merkle import (
+from followup.domain.audit.merkle import (
     CompactRange,
     complete_root,
     inclusion_proof,

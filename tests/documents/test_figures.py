@@ -301,6 +301,9 @@ NOT_OURS: dict[str, dict[str, str]] = {
         "(half a minute, the first time)": "as long as the machine and its index take",
         "To see six weeks in two minutes": "the length of a protocol; and of its rests",
     },
+    "docs/evidence.md": {
+        "cut to its first 4 bytes": "the note format's",
+    },
     "docs/architecture.md": {
         "tells two times": "no figure",
         "where six weeks pass in minutes": "the longest protocol",

@@ -18,7 +18,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from sqlalchemy.orm import Session
 
 from followup.audit.leaf_proofs import LeafProofs, ProvedEvent
-from followup.audit.leaves import actor_salt, canonical_event, leaf_salt
+from followup.audit.leaves import canonical_event, salts_of
 from followup.audit.tree import newest_checkpoint, trail_signer
 from followup.context import AppContext
 from followup.domain.errors import TrailDamaged
@@ -113,15 +113,15 @@ def role_of(actor: str) -> str:
 
 
 def _line(app: AppContext, event: AuditEvent, proof: ProvedEvent | None, *, named: bool) -> str:
-    key = app.keyring.audit_key
+    leaf_salt, actor_salt = salts_of(app.keyring.audit_key, event.id)
     line: dict[str, object] = {
         "index": None if proof is None else proof.index,
-        "event": canonical_event(key, event).decode(),
-        "salt": leaf_salt(key, event.id).hex(),
+        "event": canonical_event(event, actor_salt).decode(),
+        "salt": leaf_salt.hex(),
         "role": role_of(event.actor),
     }
     if named:
-        line |= {"actor": event.actor, "actor_salt": actor_salt(key, event.id).hex()}
+        line |= {"actor": event.actor, "actor_salt": actor_salt.hex()}
     return json.dumps(line)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from followup.audit.leaves import EVENT_COLUMNS, canonical_event, event_leaf, leaf_salt
+from followup.audit.leaves import EVENT_COLUMNS, event_leaf
 from followup.audit.tree import TILE_WIDTH, AuditTree, split_hashes, stored_tree
 from followup.context import AppContext
 from followup.domain.audit.merkle import complete_root, inclusion_proof
@@ -20,11 +20,9 @@ MOST_TILES_AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProvedEvent:
-    """An event as it stands in the tree: its bytes, its salt, and the way to the root."""
+    """The place of an event in the tree, and the way from there to the root."""
 
     event_id: int
-    event: bytes
-    salt: bytes
     index: int
     proof: Sequence[bytes]
 
@@ -58,17 +56,15 @@ class LeafProofs:
 
     def prove(self, event_ids: Sequence[int]) -> list[ProvedEvent]:
         """Return the events with their proofs, those that the checkpoint covers."""
-        rows, places = self._rows(event_ids), self._places(event_ids)
+        places = self._places(event_ids)
         return [
             ProvedEvent(
                 event_id=id_,
-                event=canonical_event(self._audit_key, rows[id_]),
-                salt=leaf_salt(self._audit_key, id_),
                 index=places[id_][0],
                 proof=inclusion_proof(places[id_][0], self._tree.size, self._tree.node),
             )
             for id_ in event_ids
-            if id_ in rows and id_ in places
+            if id_ in places
         ]
 
     def _rows(self, event_ids: Sequence[int]) -> dict[int, AnyRow]:

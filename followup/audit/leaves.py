@@ -33,13 +33,13 @@ SALT_BYTES = 16
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
-def canonical_event(audit_key: bytes, row: AnyRow | AuditEvent) -> bytes:
+def canonical_event(row: AnyRow | AuditEvent, actor_salt: bytes) -> bytes:
     """Return an event as JSON in ASCII, keys in order and no spaces: the same on both databases."""
     patient, enrolment, message = row.patient_id, row.enrolment_id, row.message_id
     return _encode(
         {
             "action": row.action,
-            "actor": sha256(actor_salt(audit_key, row.id) + row.actor.encode()).hexdigest(),
+            "actor": sha256(actor_salt + row.actor.encode()).hexdigest(),
             "at": row.at.isoformat(),
             "clinic": row.clinic,
             "detail": row.detail,
@@ -52,16 +52,13 @@ def canonical_event(audit_key: bytes, row: AnyRow | AuditEvent) -> bytes:
     ).encode()
 
 
-def leaf_salt(audit_key: bytes, event_id: int) -> bytes:
-    """Return the salt of an event."""
-    return hmac.digest(audit_key, b"leaf salt\0%d" % event_id, "sha256")[:SALT_BYTES]
-
-
-def actor_salt(audit_key: bytes, event_id: int) -> bytes:
-    """Return the salt of who acted."""
-    return hmac.digest(audit_key, b"actor salt\0%d" % event_id, "sha256")[:SALT_BYTES]
+def salts_of(audit_key: bytes, event_id: int) -> tuple[bytes, bytes]:
+    """Return the salt of an event, and that of who acted."""
+    both = hmac.digest(audit_key, b"salts of event %d" % event_id, "sha256")
+    return both[:SALT_BYTES], both[SALT_BYTES:]
 
 
 def event_leaf(audit_key: bytes, row: AnyRow | AuditEvent) -> bytes:
     """Return the hash of an event's leaf: SHA-256 of a zero byte, the event, its salt."""
-    return leaf_hash(canonical_event(audit_key, row) + leaf_salt(audit_key, row.id))
+    leaf_salt, actor_salt = salts_of(audit_key, row.id)
+    return leaf_hash(canonical_event(row, actor_salt) + leaf_salt)

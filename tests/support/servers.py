@@ -239,6 +239,7 @@ class PostgresServer(LoopbackServer):
         quick = {} if durable else self.QUICK
         self._settings = {**quick, **self.ALWAYS, **(settings or {}), "port": str(self.port)}
         self._data = data or self.folder / "data"
+        self._admin: psycopg.Connection | None = None
 
     def start(self) -> None:
         if not (self._data / "PG_VERSION").exists():
@@ -246,6 +247,7 @@ class PostgresServer(LoopbackServer):
             if self._user is not None:
                 shutil.chown(self._data, self._user)
             self._make_cluster()
+        self._hang_up()
         super().start()
 
     def close(self) -> None:
@@ -267,9 +269,8 @@ class PostgresServer(LoopbackServer):
 
     def has_database(self, name: str) -> bool:
         """Say whether there is a database of this name."""
-        with self._connect() as connection:
-            found = connection.execute("SELECT FROM pg_database WHERE datname = %s", (name,))
-            return found.fetchone() is not None
+        found = self._connection().execute("SELECT FROM pg_database WHERE datname = %s", (name,))
+        return found.fetchone() is not None
 
     def drop_database(self, name: str) -> None:
         """Remove a database, whoever is still connected."""
@@ -277,13 +278,24 @@ class PostgresServer(LoopbackServer):
 
     def execute(self, statement: str) -> None:
         """Run one statement as the superuser, outside a transaction."""
-        with self._connect() as connection:
-            connection.execute(statement.encode())
+        self._connection().execute(statement.encode())
 
-    def _connect(self) -> psycopg.Connection:
-        return psycopg.connect(
-            host=HOST, port=self.port, user="postgres", dbname="postgres", autocommit=True
-        )
+    def _connection(self) -> psycopg.Connection:
+        """Return a connection that is kept: another would cost more than most statements."""
+        if self._admin is None:
+            self._admin = psycopg.connect(
+                host=HOST, port=self.port, user="postgres", dbname="postgres", autocommit=True
+            )
+        return self._admin
+
+    def _wait(self) -> None:
+        self._hang_up()
+        super()._wait()
+
+    def _hang_up(self) -> None:
+        if self._admin is not None:
+            self._admin.close()
+            self._admin = None
 
     def _make_cluster(self) -> None:
         programs = self._programs
@@ -316,7 +328,7 @@ class PostgresServer(LoopbackServer):
 
     def _answers(self) -> bool:
         try:
-            self._connect().close()
+            self._connection()
         except psycopg.OperationalError:
             return False
         return True

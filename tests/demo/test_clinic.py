@@ -11,7 +11,6 @@ from followup.clock import SteppingClock
 from followup.demo.clinic import DEMO_HISTORY, furnish, live_on, patient
 from followup.demo.member import add_demo_member, find_demo_member
 from followup.domain.errors import Conflict, NotFound
-from followup.jobs import JOBS
 from followup.monitoring.message_balance import balance
 from followup.sending.claim import claim_due
 from followup.sending.send_batch import send_batch
@@ -20,7 +19,7 @@ from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 from followup.store.models.staff import StaffSession
 from followup.store.models.worklist import WorklistItem
-from tests.support.apps import count_by_state, make_app, rows
+from tests.support.apps import count_by_state, make_app, rows, sweep
 from tests.support.people import ENROLLED_AT
 from tests.web.console.conftest import make_asgi
 from tests.web.console.visitors import Visitor
@@ -59,8 +58,7 @@ def test_seven_weeks_later_every_follow_up_has_finished_and_the_balance_is_even(
             for batch in claim_due(app):
                 send_batch(app, batch.token, batch.message_ids, executor=executor)
             clock.advance_to(clock.now() + timedelta(minutes=5))
-            for job in JOBS:
-                job.until_empty(app)
+            sweep(app)
 
     assert enrolled > 0
     assert {one.state for one in rows(app, Enrolment)} == {"finished"}

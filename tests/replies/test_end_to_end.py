@@ -32,7 +32,8 @@ ON_CALL = "+447700900700"
 PATIENT = "+447700900001"
 SPEED = 60
 
-pytestmark = pytest.mark.slow
+# Counted where each command and each reply is tested by itself.
+pytestmark = [pytest.mark.slow, pytest.mark.uncounted]
 
 
 def rehearsal() -> dict[str, str]:

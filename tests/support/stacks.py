@@ -35,7 +35,7 @@ from tests.support.servers import free_port
 START_SECONDS = 60.0
 STOP_SECONDS = 40.0
 COMMAND_SECONDS = 300.0
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.1
 BIN = Path(sys.executable).parent
 
 

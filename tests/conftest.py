@@ -21,7 +21,7 @@ from tests.support.apps import Seconds, make_app
 from tests.support.compiled_statements import share_compiled_statements
 from tests.support.servers import PostgresServer, RedisServer
 
-EDGES = tuple(Path(__file__).parent / name for name in ("cli", "web"))
+EDGES = tuple(f"{Path(__file__).parent / name}/" for name in ("cli", "web"))
 """Tests of these folders go through the whole product, from a command or a request."""
 STORES = frozenset(
     {"postgres_server", "redis_server", "migrated_sqlite", "migrated_url", "database_url"}
@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as slow what needs a database or the whole product: `make quick` leaves that out."""
     for item in items:
         needs_store = STORES & set(getattr(item, "fixturenames", ()))
-        if needs_store or any(edge in item.path.parents for edge in EDGES):
+        if needs_store or str(item.path).startswith(EDGES):
             item.add_marker(pytest.mark.slow)
 
 

@@ -249,19 +249,16 @@ def _unsent(content: Content, protocols: Sequence[Protocol]) -> Iterator[str]:
     always = {*REPLY_TEMPLATES, NUMBER_CHECK}
     for _, variant in content.variants():
         for name in variant.cards.keys() - sent - always if protocols else ():
-            file = variant.files.get(f"{name}/{CARD}", "")
-            if file not in {"", f"{name}/{CARD}"}:
+            if (path := f"{name}/{CARD}") in variant.own:
                 hint = did_you_mean(name, dict.fromkeys(sorted(sent | always)))
-                yield f"{file}: no step of a protocol sends {name}; {hint}"
+                yield f"{variant.files[path]}: no step of a protocol sends {name}; {hint}"
 
 
 def _left_behind(content: Content) -> Iterator[str]:
     """Say where own words in one language stand beside the shipped ones in another."""
     for _, variant in content.variants():
         whose = {
-            (one.template, one.language, one.channel): any(
-                variant.files.get(path, path) != path for path in one.sources
-            )
+            (one.template, one.language, one.channel): bool(variant.own & one.sources.keys())
             for one in variant.versions()
         }
         for (template, language, channel), own in whose.items():

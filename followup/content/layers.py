@@ -104,7 +104,9 @@ def load_content(
     if problems:
         raise TemplateError("\n".join(dict.fromkeys(problems)))
     whole = variants.pop((None, None))
-    content = Content(whole.sources, whole.cards, files=whole.files, variants=variants, pages=pages)
+    content = Content(
+        whole.sources, whole.cards, files=whole.files, own=whole.own, variants=variants, pages=pages
+    )
     readings = all_readings(content, clinics=clinics.values(), protocols=protocols.values())
     if own.layers and (problems := [*_unfit(readings)]):
         raise TemplateError("\n".join(dict.fromkeys(problems)))
@@ -200,7 +202,7 @@ def _read(
         found = {each.name: each for each in inside}
     for protocol, messages in found.items():
         own.problems += _unreadable(messages)
-        layer = read_layer(messages, prefix=f"{messages}/", problems=own.problems)
+        layer = read_layer(messages, prefix=f"{messages}/", own=True, problems=own.problems)
         own.layers[clinic, protocol] = layer
 
 
@@ -289,7 +291,9 @@ def _variants(
             mine += own.of_protocol(protocol, clinic=clinic)
             below = _over(below, _merged(mine)) if mine else below
         try:
-            found[clinic, protocol] = Content(below.sources, below.cards, files=below.files)
+            found[clinic, protocol] = Content(
+                below.sources, below.cards, files=below.files, own=below.own
+            )
         except TemplateError as error:
             problems += str(error).split("\n")
     return found, problems
@@ -300,11 +304,13 @@ def _merged(layers: Sequence[Layer]) -> Layer:
     sources: dict[str, str] = {}
     cards: dict[str, Meta] = {}
     files: dict[str, str] = {}
+    own: frozenset[str] = frozenset()
     for layer in layers:
         sources |= layer.sources
         cards |= layer.cards
         files |= layer.files
-    return Layer(sources=sources, cards=cards, files=files)
+        own = own - layer.files.keys() | layer.own
+    return Layer(sources=sources, cards=cards, files=files, own=own)
 
 
 def _over(shared: Layer, own: Layer) -> Layer:
@@ -320,25 +326,40 @@ def _over(shared: Layer, own: Layer) -> Layer:
         )
         for name, card in cards.items()
     }
-    return Layer(sources={**kept, **own.sources}, cards=cards, files={**shared.files, **own.files})
+    return Layer(
+        sources={**kept, **own.sources},
+        cards=cards,
+        files={**shared.files, **own.files},
+        own=shared.own - own.files.keys() | own.own,
+    )
 
 
 def _without_other_procedures(shared: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
-    """Leave out what shared words say in a language that the protocol's own do not have."""
-    mine: dict[str, set[str]] = {}
-    for path, source in own.items():
-        # What is word for word the shared file is no other procedure's.
-        if shared.get(path) != source and len(parts := path.split("/")) == IN_A_LANGUAGE:
-            mine.setdefault(_piece(parts), set()).add(parts[1])
+    """Leave out what shared words say in languages that the protocol's own do not have.
+
+    Where a message is made of own words in one language, those that it has in another are about
+    another procedure, unless they are made of own words too.
+    """
+    # What is word for word the shared file is no other procedure's.
+    mine = {path for path, source in own.items() if shared.get(path) != source}
+    together = {**shared, **own}
+    reached = references(together)
+    made_of_own: dict[str, set[str]] = {}
+    written: dict[str, set[str]] = {}
+    for path in together:
+        if len(parts := path.split("/")) == IN_A_LANGUAGE:
+            piece = _piece(parts)
+            written.setdefault(piece, set()).add(parts[1])
+            if path in mine or reached[path] & mine:
+                made_of_own.setdefault(piece, set()).add(parts[1])
     gone = {
         path
         for path in shared
-        if len(parts := path.split("/")) == IN_A_LANGUAGE
-        and parts[1] not in mine.get(_piece(parts), {parts[1]})
+        if path not in mine
+        and len(parts := path.split("/")) == IN_A_LANGUAGE
+        and parts[1] not in made_of_own.get(_piece(parts), written[_piece(parts)])
     }
-    # And whatever is made of it.
-    together = {**shared, **own}
-    reached = references(together)
+    # And whatever is made of that.
     broken = {
         tuple(path.split("/")[:2])
         for path in shared
@@ -361,8 +382,7 @@ def _unfit(readings: Iterable[Reading]) -> Iterator[str]:
     """Find own words that can't be rendered for one of the clinics whose words they are."""
     forms = (Form(), Form(office_open=False), Form(asks_reply=True))
     for reading in readings:
-        files = reading.content.files
-        if all(files[path] == path for path in reading.version.sources):
+        if not reading.content.own & reading.version.sources.keys():
             continue
         for form, extra in product(forms, (NO_VALUES, EXAMPLE_ADDRESSES)):
             try:

@@ -108,12 +108,14 @@ class Content:
         cards: Mapping[str, Meta],
         *,
         files: Mapping[str, str] = NO_VALUES,
+        own: frozenset[str] = frozenset(),
         variants: Mapping[Key, Content] = MappingProxyType({}),
         pages: Mapping[str, PageWords] = MappingProxyType({}),
     ) -> None:
         """Take sources by path and cards by message; raise `TemplateError` with all its faults.
 
-        `files` names the file of a path where that is not shipped, `variants` has the words of
+        `files` names the file of each path, `own` are the paths whose files are a clinic's own,
+        `variants` has the words of
         protocols and clinics, `pages` the patient page of clinics that have their own.
         """
         if problems := complaints(sources, cards):
@@ -121,6 +123,7 @@ class Content:
         self.cards = cards
         self.sources = sources
         self.files = files
+        self.own = own
         self._variants = variants
         self._pages = pages
         self._clinics = {clinic for clinic, _ in variants}

@@ -25,11 +25,15 @@ IN_A_LANGUAGE = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """Message files of one folder: sources by path, cards by message, the file of each path."""
+    """Message files of one folder: sources by path, cards by message, the file of each path.
+
+    `own` are the paths whose files are a clinic's, not shipped.
+    """
 
     sources: Mapping[str, str]
     cards: Mapping[str, Meta]
     files: Mapping[str, str]
+    own: frozenset[str] = frozenset()
 
 
 def passed_over(name: str) -> bool:
@@ -37,10 +41,12 @@ def passed_over(name: str) -> bool:
     return name.startswith(".") or name.endswith("~")
 
 
-def read_layer(root: Traversable, *, prefix: str = "", problems: list[str]) -> Layer:
+def read_layer(
+    root: Traversable, *, prefix: str = "", own: bool = False, problems: list[str]
+) -> Layer:
     """Return the message files below a folder, and note every file that can't be used.
 
-    `prefix` is put before a path to name its file.
+    `prefix` is put before a path to name its file; `own` says that they are a clinic's.
     """
     sources: dict[str, str] = {}
     cards: dict[str, Meta] = {}
@@ -55,7 +61,8 @@ def read_layer(root: Traversable, *, prefix: str = "", problems: list[str]) -> L
                 sources[path] = text
         except TemplateError as error:
             problems.append(str(error))
-    return Layer(sources=sources, cards=cards, files=files)
+    mine = frozenset(files) if own else frozenset[str]()
+    return Layer(sources=sources, cards=cards, files=files, own=mine)
 
 
 def read_sources(root: Traversable) -> tuple[Mapping[str, str], Mapping[str, Meta]]:

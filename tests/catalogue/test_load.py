@@ -34,7 +34,9 @@ def complaint(config_dir: Path) -> str:
 def test_the_shipped_protocols_and_clinics_load():
     catalogue = load_catalogue()
 
-    assert set(catalogue.protocols) == {"nerve-root-block", "facet-joint-injection"}
+    assert set(catalogue.protocols) == {
+        *("nerve-root-block", "facet-joint-injection", "caudal-epidural", "shoulder-injection")
+    }
     assert set(catalogue.clinics) == {"derriford-pain"}
 
 

@@ -162,7 +162,7 @@ def test_another_protocol_is_asked_its_own_questions(followup):
         ),
         pytest.param(
             ("--diabetic", "--steroid", "--protocol", "nothing"),
-            "there is no protocol 'nothing'; choose one of: facet-joint-injection, nerve-root",
+            "there is no protocol 'nothing'; choose one of: caudal-epidural, facet-joint",
             id="unknown-protocol",
         ),
         pytest.param(

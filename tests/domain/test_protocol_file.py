@@ -286,11 +286,15 @@ MISTAKES = {
     ),
     "a timing that is no table": (
         ('not_before = { after = "0h" }', 'not_before = "0h"'),
-        [f'{STEP}, not_before: can\'t be read: write {{ after = "24h" }} or {{ before = "14d" }} or {{ day = 1 }}'],
+        [
+            f'{STEP}, not_before: can\'t be read: write {{ after = "24h" }} or {{ before = "14d" }} or {{ day = 1 }}'
+        ],
     ),
     "a target as a bound that it can't be": (
         ("not_before = { day = 1 }", 'not_before = { after_target = "1h" }'),
-        [f'{FLARE}, not_before: can\'t be read: write {{ after = "24h" }} or {{ before = "14d" }} or {{ day = 1 }}'],
+        [
+            f'{FLARE}, not_before: can\'t be read: write {{ after = "24h" }} or {{ before = "14d" }} or {{ day = 1 }}'
+        ],
     ),
     "on enrolment, but not": (
         ("on_enrolment = true", "on_enrolment = false"),

@@ -432,7 +432,15 @@ def _usual(here: Here) -> str:
         rows = search_patients(session, SearchTerms(clinics=here.clinics), limit=1)
     last = str(rows[0].Enrolment.protocol) if rows else ""
     protocols = here.app.catalogue.protocols
-    return last if last in protocols else max(protocols, key=lambda key: len(protocols[key].steps))
+    # An example, which says so in a note, is never the one that nobody chose.
+    return (
+        last
+        if last in protocols
+        else max(
+            protocols,
+            key=lambda key: (protocols[key].source.note is None, len(protocols[key].steps)),
+        )
+    )
 
 
 def _choices(here: Here, form: Form) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from tests.support.apps import shipped_catalogue
 
 TABLE = {"base": 0, "threshold": 50, "points": "40 drawing pin\n20 wife\n-30 fine"}
 FILE = {"language": "en", "version": "7", "grave": TABLE}
-[SHIPPED] = shipped_catalogue().triage
+[SHIPPED, *_] = shipped_catalogue().triage
 
 
 def sorted_by(file, text):

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from operator import itemgetter
 from types import MappingProxyType
 
@@ -139,7 +140,7 @@ class Found:
         return WITH_CARE if set(self.classes) - HARMLESS_CLASSES - REQUEST_CLASSES else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Clauses:
     """The closed list of what is harmless.
 
@@ -163,6 +164,18 @@ class Clauses:
     naming: frozenset[str] = frozenset()
     """Rules that only name a thing: where frames cover all, "walked home" is no sign."""
 
+    @cached_property
+    def listed(self) -> Harmless:
+        """The same, to be looked things up in: made once for all files that share it."""
+        return Harmless(
+            self.plain,
+            questions=self.questions,
+            frames=self.frames,
+            asking_frames=self.asking_frames,
+            courtesies=self.courtesies | self.thanks,
+            names=self.names,
+        )
+
 
 class Triage:
     """The phrases of one language. Immutable, and safe to share between threads."""
@@ -179,11 +192,9 @@ class Triage:
         affirming: Wordings,
         forms: Forms,
         ordinary: Iterable[str],
-        name: str | None = None,
-        protocols: Collection[str] = (),
     ) -> None:
         self.language, self.version = language, version
-        self.name, self.protocols = name or language, frozenset(protocols)
+        self.name, self.protocols = language, frozenset[str]()
         self._clauses, self._numbers, self._sugar = clauses, numbers, sugar
         self._affirming = affirming
         self._net: SecondNet | None = None
@@ -223,19 +234,18 @@ class Triage:
             for part in clause.parts
         )
         self._speller = Speller(known, ordinary=right - known, listed=in_frames, forms=forms)
-        self._listed = Harmless(
-            clauses.plain,
-            questions=clauses.questions,
-            frames=clauses.frames,
-            asking_frames=clauses.asking_frames,
-            courtesies=courteous,
-            names=clauses.names,
-        )
+        self._listed = clauses.listed
 
     @property
     def key(self) -> str:
         """The name of its file: a language, or an addition to one for some protocols."""
         return self.name
+
+    def named(self, name: str, protocols: Iterable[str]) -> Triage:
+        """Return the same phrases, as those of some protocols."""
+        theirs = copy.copy(self)
+        theirs.name, theirs.protocols = name, frozenset(protocols)
+        return theirs
 
     def backed_by(self, net: SecondNet | None) -> Triage:
         """Return the same phrases, with a second net for what they don't find."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import Field, PrivateAttr, StringConstraints, model_validator
@@ -237,9 +239,9 @@ class TriageShape(Shape):
 
     def value(self, *, name: str | None = None, protocols: Iterable[str] = ()) -> Triage:
         """Return the phrases, as those of some protocols where they are named."""
-        return self._made(name=name, protocols=protocols) if protocols else self._value
+        return self._value.named(name, protocols) if name and protocols else self._value
 
-    def _made(self, *, name: str | None = None, protocols: Iterable[str] = ()) -> Triage:
+    def _made(self) -> Triage:
         groups = Groups({**self.harmless.words, **self.groups})
         sugar = self.numbers.sugar
         affirming = frozenset(
@@ -249,7 +251,7 @@ class TriageShape(Shape):
             [self._rule(rule, groups) for rule in self.rules],
             language=self.language,
             version=self.version,
-            clauses=self._clauses(groups),
+            clauses=_clauses(self.harmless.model_dump_json(), json.dumps(groups.texts)),
             numbers=self.numbers.value(),
             sugar=SugarContext(
                 attributes=frozenset(sugar.attributes), steps=frozenset(sugar.steps)
@@ -257,8 +259,6 @@ class TriageShape(Shape):
             affirming=affirming,
             forms=self.forms.value(),
             ordinary=self.ordinary,
-            name=name,
-            protocols=tuple(protocols),
         )
 
     def _rule(self, rule: RuleShape, groups: Groups) -> Rule:
@@ -270,27 +270,6 @@ class TriageShape(Shape):
             whole=frozenset(tuple(text.split()) for text in rule.whole),
             yields=rule.yields,
             unless=_all(rule.unless, lambda text: parse_phrase(text, groups=groups, gap=gap)),
-        )
-
-    def _clauses(self, groups: Groups) -> Clauses:
-        said = self.harmless
-
-        def parsed(texts: list[str]) -> tuple[Clause, ...]:
-            return _all(texts, lambda text: parse_clause(text, groups=groups))
-
-        return Clauses(
-            plain=parsed(said.clauses),
-            questions=parsed(said.questions),
-            frames=parsed(said.frames),
-            asking_frames=parsed(said.asking_frames),
-            courtesies=frozenset(said.courtesies),
-            thanks=frozenset(said.thanks),
-            depends=frozenset(said.depends),
-            asking_steps=frozenset(said.asking_steps),
-            pictures=frozenset(said.pictures),
-            naming=frozenset(said.naming),
-            names=frozenset(said.names),
-            refuses=frozenset(plain_of(word) for word in said.refuses),
         )
 
 
@@ -305,6 +284,34 @@ def _run(text: str, *, groups: Groups) -> frozenset[tuple[str, ...]]:
     """Return the ways to word a text that stands word for word."""
     # No group of a file can have this name.
     return Groups({**groups.texts, "-": [text]}).wordings("{-}")
+
+
+@lru_cache(maxsize=4)
+def _clauses(harmless: str, groups: str) -> Clauses:
+    """Return the closed list of what is harmless, shared by all files that have the same one.
+
+    Both are JSON. What single protocols add leaves the list as it is, and most of the memory and
+    time that a file takes is the list.
+    """
+    said, made = HarmlessShape.model_validate_json(harmless), Groups(json.loads(groups))
+
+    def parsed(texts: list[str]) -> tuple[Clause, ...]:
+        return _all(texts, lambda text: parse_clause(text, groups=made))
+
+    return Clauses(
+        plain=parsed(said.clauses),
+        questions=parsed(said.questions),
+        frames=parsed(said.frames),
+        asking_frames=parsed(said.asking_frames),
+        courtesies=frozenset(said.courtesies),
+        thanks=frozenset(said.thanks),
+        depends=frozenset(said.depends),
+        asking_steps=frozenset(said.asking_steps),
+        pictures=frozenset(said.pictures),
+        naming=frozenset(said.naming),
+        names=frozenset(said.names),
+        refuses=frozenset(plain_of(word) for word in said.refuses),
+    )
 
 
 class AdditionShape(Shape):

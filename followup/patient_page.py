@@ -58,12 +58,16 @@ class ChannelStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatientPage:
-    """All that the page shows. `standing` has the channels that the patient agreed to."""
+    """All that the page shows. `standing` has the channels that the patient agreed to.
+
+    `is_before` says that the procedure is still to come.
+    """
 
     clinic: Clinic
     protocol: str
     wanted_language: str
     ended: bool
+    is_before: bool
     today: Sequence[DatedAdvice]
     is_today: bool
     earlier: Sequence[DatedAdvice]
@@ -90,10 +94,13 @@ def read_page(
         patient = session.get_one(Patient, enrolment.patient_id)
         clinic = _clinic(app, enrolment)
         wanted = language or patient.language
+        now = app.clock.now()
         dated = [
             DatedAdvice(row.due_at, piece)
             for row in _rows(session, enrolment)
-            if (
+            # What was to be done before the procedure would only puzzle afterwards.
+            if not row.not_after <= enrolment.procedure_at <= now
+            and (
                 piece := advice.piece(
                     row.template,
                     wanted=wanted,
@@ -106,7 +113,6 @@ def read_page(
         ]
         sealer = app.keyring.patient(patient.data_key, patient.master_key_id)
         assert sealer is not None  # noqa: S101 - `find_page` finds no page without a key
-        now = app.clock.now()
         past = [one for one in dated if one.at <= now]
         today = [one for one in past if _day(one.at, enrolment) == _day(now, enrolment)]
         latest = today or past[-1:]
@@ -118,6 +124,7 @@ def read_page(
             protocol=enrolment.protocol,
             wanted_language=patient.language,
             ended=ended,
+            is_before=now < enrolment.procedure_at,
             today=_once(told),
             is_today=bool(today),
             earlier=_once(one for one in past[::-1] if one not in latest),

@@ -8,10 +8,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from followup.content.advice import Advice
 from followup.context import AppContext
 from followup.domain.protocols.protocol import Missed
+from followup.enrolment.page_tokens import replace_page_token
 from followup.enrolment.reschedule import reschedule
 from followup.enrolment.withdraw import withdraw_enrolment
+from followup.patient_page import read_page
 from tests.support.apps import (
     clock_of,
     enrol_one,
@@ -113,6 +116,33 @@ def test_a_person_is_asked_to_ring_about_it_only_where_that_is_still_of_use(
     book(app)
 
     assert [item.kind for item in tasks(app)] == ["missed"] * asked
+
+
+def test_the_page_tells_it_until_the_procedure_and_what_comes_after_from_then_on(
+    sqlite_app: AppContext,
+):
+    enrolment = book(sqlite_app)
+    token = replace_page_token(sqlite_app, enrolment, actor="staff:test")
+    advice = Advice(sqlite_app.content)
+
+    def told(at: datetime) -> tuple[bool, list[str], list[str]]:
+        clock_of(sqlite_app).advance_to(at)
+        page = read_page(sqlite_app, advice, token)
+        past = [one.piece.heading for one in (*page.today, *page.earlier)]
+        return page.is_before, past, [one.piece.heading for one in page.coming]
+
+    assert told(PROCEDURE - 20 * DAY)[2][:2] == [
+        "Before your injection",
+        "The day of your injection",
+    ]
+    assert told(PROCEDURE - 2 * DAY)[:2] == (
+        True,
+        ["The day of your injection", "Before your injection"],
+    )
+    assert told(PROCEDURE + timedelta(minutes=1))[:2] == (
+        False,
+        ["Going home after your injection"],
+    )
 
 
 def test_a_patient_booked_a_week_ahead_is_told_at_once_what_is_still_of_use(app: AppContext):

@@ -68,7 +68,7 @@ def spoiled(*path: object, value: object) -> dict[str, object]:
 
 WRONG = {
     "unknown key": spoiled("steps", 0, "mised", value="drop"),
-    "negative day": spoiled("steps", 1, "targets", 0, "day", value=-1),
+    "negative day": spoiled("steps", 1, "targets", 0, "day", value=-91),
     "bad time": spoiled("steps", 1, "targets", 0, "at", value="25:00"),
     "bad span": spoiled("steps", 0, "not_after", value={"after": "12"}),
     "unknown channel": spoiled("steps", 0, "channels", value=["fax"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from followup.catalogue.bank_holidays import office_is_open
 from followup.content.languages import direction, locale_of, own_name
-from followup.content.page_words import PageWords
+from followup.content.page_words import Leaflet, PageWords
 from followup.content.rules import ClinicFacts
 from followup.context import AppContext
 from followup.domain.channel import ChannelKind
@@ -32,6 +32,7 @@ from followup.web.patient_page.words import (
     DONE_NOTICES,
     GONE_PAGES,
     PAGE_TITLE,
+    TITLE_BEFORE,
 )
 
 FORWARD = "\u2066"
@@ -59,7 +60,7 @@ def shown(request: Request, app: AppContext, found: PatientPage, facts: Shown) -
         direction=direction(facts.language),
         draft=facts.draft,
         large=ReadingNeed.LARGE_PRINT in found.needs,
-        title=leaflet.title if leaflet else say(PAGE_TITLE),
+        title=_title(found, leaflet, say),
         styles=_styles(),
         clinic=clinic,
         hours=clinic.office_hours_text,
@@ -88,6 +89,12 @@ def shown(request: Request, app: AppContext, found: PatientPage, facts: Shown) -
         if request.query_params.get("done") in DONE_NOTICES else None,
     )  # fmt: skip
     return _answer(request, html, status=200)
+
+
+def _title(found: PatientPage, leaflet: Leaflet | None, say: Callable[[str], str]) -> str:
+    if found.is_before:
+        return say(TITLE_BEFORE)
+    return leaflet.title if leaflet else say(PAGE_TITLE)
 
 
 def gone(request: Request, why: str, *, status: int) -> HTMLResponse:

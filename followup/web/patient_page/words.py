@@ -12,6 +12,7 @@ def _(text: str) -> str:
 
 
 PAGE_TITLE = _("Your advice after the procedure")
+TITLE_BEFORE = _("Your advice before the procedure")
 
 CHANNEL_STATES = {
     "sms-on": _("We send you texts."),

@@ -50,7 +50,8 @@ def _due(timing: Timing) -> str:
 
 def _bound(bound: Bound) -> str:
     if isinstance(bound, StartOfDay):
-        day = _days_before(bound.day) if bound.day < 0 else f"day {bound.day}"
+        before = "the day before" if bound.day == -1 else f"the day {-bound.day} days before"
+        day = before if bound.day < 0 else f"day {bound.day}"
         return f"the beginning of {day}"
     if isinstance(bound, FromProcedure) and bound.elapsed < timedelta():
         return f"{_span(-bound.elapsed)} before the procedure"

@@ -190,8 +190,10 @@ def run_here(command: str, followup: CommandLine) -> None:
         given = [key if each == "KEY" else each for each in arguments[1:]]
         verifier = [sys.executable, ROOT / arguments[0], *given]
         subprocess.run(verifier, cwd=followup.folder, check=True, capture_output=True)
-    elif program == "cp":
+    elif program in {"cp", "mkdir"}:
         subprocess.run([program, *arguments], cwd=followup.folder, check=True)
+    elif program == "export":
+        followup.more |= dict(each.split("=", 1) for each in arguments)
     else:
         pytest.fail(f"{command}: no rule for {program} (or give it a line in NOT_RUN)")
 
@@ -262,6 +264,10 @@ def furnish(document: str, followup: CommandLine) -> None:
         (followup.folder / "patient.json").write_text(patient.text, encoding="utf-8")
     told = message("SIU^S12", time=ENROLLED_AT, msh={4: "EXH"})
     (followup.folder / "messages.hl7").write_text(told, encoding="utf-8")
+    if document == HEAD:
+        own = followup.folder / "clinic" / "protocols" / "nerve-root-block.toml"
+        own.parent.mkdir(parents=True)
+        own.write_text("\n".join(texts_of(HEAD, "toml")), encoding="utf-8")
     if document == "README.md":
         followup.now = DAY
     else:

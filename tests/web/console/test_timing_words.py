@@ -39,6 +39,7 @@ def test_when_a_step_is_due_is_told_from_the_procedure(timing, told):
     assert when(replace(STEP, occurrences=(timing,))) == told
 
 
+THREE_DAYS = "the day 3 days before"
 BOUNDS: list[tuple[Bound, Bound, str]] = [
     (
         FromProcedure(timedelta(days=-15)),
@@ -48,7 +49,7 @@ BOUNDS: list[tuple[Bound, Bound, str]] = [
     (
         StartOfDay(-3),
         FromTarget(timedelta(days=9)),
-        "the beginning of the day 3 days before and 9 days after it is due, but before the procedure",
+        f"the beginning of {THREE_DAYS} and 9 days after it is due, but before the procedure",
     ),
 ]
 

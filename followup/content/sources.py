@@ -98,7 +98,7 @@ def _file_of(path: str, files: Mapping[str, str]) -> str:
 
 def languages_of(sources: Mapping[str, str], template: str) -> tuple[str, ...]:
     """Return the languages that a message has a folder for."""
-    paths = [PurePosixPath(path).parts for path in sources]
+    paths = [path.split("/") for path in sources]
     found = {parts[1] for parts in paths if len(parts) == IN_A_LANGUAGE and parts[0] == template}
     return tuple(sorted(found))
 

@@ -154,7 +154,7 @@ def read_shipped_files_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for module in ("followup.bootstrap", "followup.cli.service.check_parts"):
         monkeypatch.setattr(f"{module}.load_catalogue", catalogue)
-    monkeypatch.setattr("followup.bootstrap.load_content", content)
+        monkeypatch.setattr(f"{module}.load_content", content)
 
 
 def make_app(

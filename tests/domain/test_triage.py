@@ -17,7 +17,7 @@ from followup.domain.triage.triage import Known, ReplyClass, sort_reply
 from followup.domain.triage.triage_file import parse_addition, parse_triage
 from tests.support.apps import shipped_catalogue
 
-TRIAGE = shipped_catalogue().triage
+TRIAGE = [each for each in shipped_catalogue().triage if not each.protocols]
 SHIPPED = sort_reply(TRIAGE, "thanks").version
 """As `en/2026.1+net-2026.1`: the phrases, and the second net."""
 VERSION = SHIPPED.removeprefix("en/").partition("+")[0]
@@ -264,6 +264,23 @@ def test_a_protocol_sorts_by_its_own_signs_and_by_every_emergency():
     assert on_it("cant breathe").gravest is ReplyClass.EMERGENCY
     other = sort_reply([*TRIAGE, own], "hm", known=Known(protocol="another"))
     assert other.version == SHIPPED
+
+
+@pytest.mark.parametrize("protocol", ["shoulder-injection", None])
+@pytest.mark.parametrize("text", ["my arm gave way", "the shoulder is swollen and red", "leg weak"])
+def test_after_a_shoulder_injection_arm_and_joint_are_signs_and_a_leg_stays_one(text, protocol):
+    found = sort_reply(shipped_catalogue().triage, text, known=Known(protocol=protocol))
+
+    assert ReplyClass.RED_FLAG in found.classes
+
+
+def test_what_is_a_sign_of_a_shoulder_is_sorted_as_before_after_another_injection():
+    known = Known(protocol="nerve-root-block")
+
+    for text in ("my arm gave way", "the shoulder is swollen"):
+        assert sort_reply(shipped_catalogue().triage, text, known=known) == sort_reply(
+            TRIAGE, text, known=known
+        )
 
 
 @pytest.mark.parametrize(

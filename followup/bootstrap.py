@@ -81,6 +81,7 @@ def build_app(
         links=SignedLinks(settings.public_url, keyring.links_key, return_path=settings.return_path),
         policy=_policy(settings),
         bounce_mailbox=_bounce_mailbox(settings),
+        shred_list=settings.shred_list,
     )
 
 

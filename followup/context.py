@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 
 from sqlalchemy.orm import Session
 
@@ -119,7 +120,8 @@ class AppContext(ContentContext):
     """Everything that a use case may need. Safe to share between threads, not across a fork.
 
     `standby` is what stands in for a channel whose provider is away: a second account, if any.
-    `bounce_mailbox` is where e-mails come back to, if that is fetched by IMAP.
+    `bounce_mailbox` is where e-mails come back to, if that is fetched by IMAP. `shred_list` is the
+    file that names who was erased, outside of the database.
     """
 
     store: Store
@@ -131,6 +133,7 @@ class AppContext(ContentContext):
     links: SignedLinks
     policy: Policy
     bounce_mailbox: ImapMailbox | None = None
+    shred_list: Path | None = None
 
     def by(self, actor: str) -> AuditContext:
         """Return who acts, and when: now."""

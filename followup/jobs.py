@@ -16,6 +16,7 @@ from followup.delivery.reconcile import abandon_sending, settle_unknown_outcomes
 from followup.delivery.sandbox_receipts import deliver_sandbox_receipts
 from followup.domain.lifecycle import State
 from followup.enrolment.finish import finish_enrolments
+from followup.erasure.shred_list import keep_shred_list
 from followup.intake.list_work import work_off_lists
 from followup.intake.uploaded_lists import forget_lists
 from followup.intake.work_off import forget_words, work_off_feeds
@@ -119,6 +120,8 @@ JOBS: tuple[PeriodicJob, ...] = (
     # A period of its own: while one list is worked on, nothing else waits.
     PeriodicJob(name="work-off-lists", every=timedelta(seconds=4), run=work_off_lists),
     PeriodicJob(name="forget-lists", every=timedelta(minutes=10), run=forget_lists),
+    # What a decision wrote already; again where a crash came between.
+    PeriodicJob(name="keep-shred-list", every=timedelta(minutes=1), run=keep_shred_list),
     PeriodicJob(name="sign-audit", every=timedelta(minutes=1), run=sign_trail),
     PeriodicJob(
         name="cancel-ended",

@@ -18,11 +18,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from followup.audit.leaves import EVENT_COLUMNS, event_leaf
-from followup.audit.signed_note import NoteKey, NoteSigner
 from followup.context import AppContext
 from followup.domain import actors
 from followup.domain.audit.merkle import HASH_BYTES, complete_root, root_of
 from followup.domain.errors import TrailDamaged
+from followup.signed_notes import NoteKey, NoteSigner
 from followup.store.audit_log import AuditEntry, record_event
 from followup.store.engine.types import AnyRow
 from followup.store.models.audit import AuditCheckpoint, AuditEvent, AuditSeal, AuditTile

@@ -28,5 +28,7 @@ class ItemOutcome(StrEnum):
     FOUND = "found"
     """The outcome of the message became known."""
     ARRIVED_AFTER_ALL = "arrived-after-all"
+    ERASED = "erased"
+    """The patient's data was erased."""
     ANSWERED = "answered"
     """The patient answered after all."""

@@ -7,7 +7,7 @@ could be one of them goes out before its provider was asked, or a person has loo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from followup.domain.errors import ConfigurationError, Conflict
 from followup.domain.kill_switch import SwitchScope
 from followup.domain.lifecycle import OUTCOME_PENDING, UNSENT_STATES, State
 from followup.domain.reasons import Reason
+from followup.erasure.shred_list import apply_shred_list
 from followup.messages.outcomes import look_again_later
 from followup.recovery.backup import last_heartbeat_in
 from followup.sending.eligibility import check_eligibility, load_for_sending
@@ -40,10 +41,14 @@ RESTORE_REASON = "a backup was restored: see followup after-restore"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkedRestore:
-    """A restore that the database knows of: since when, and how much it put in doubt."""
+    """A restore that the database knows of: since when, and how much it put in doubt.
+
+    `erased` is how many patients were in it who had been erased since.
+    """
 
     taken_at: datetime
     in_doubt: int
+    erased: int = 0
 
 
 def require_no_pending_restore(store: Store) -> None:
@@ -75,13 +80,17 @@ def _last_run(app: AppContext) -> datetime | None:
 def mark_restored(app: AppContext, *, taken_at: datetime | None, actor: str) -> MarkedRestore:
     """Let the database know that it was restored from a backup, and stop all sending.
 
+    Whoever was erased since is erased here too, before anything else is done.
+
     `taken_at` (real time) is when the backup was taken; the database's own last heartbeat counts
     where that is earlier. Everything that fell due before now is in doubt from here on.
     """
     # Before anything is written here, which is a heartbeat too.
     alive = last_heartbeat_in(app.store)
     activate_switch(app, SwitchScope.ALL, reason=RESTORE_REASON, actor=actor)
-    return app.transact(actor, lambda unit: _mark(unit, taken_at=taken_at, alive=alive))
+    erased = apply_shred_list(app, actor=actor)
+    marked = app.transact(actor, lambda unit: _mark(unit, taken_at=taken_at, alive=alive))
+    return replace(marked, erased=erased)
 
 
 def last_restore(session: Session) -> Restore | None:

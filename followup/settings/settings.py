@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
@@ -83,6 +84,10 @@ class Settings(BaseSettings):
         default_factory=lambda data: f"sqlite:///{data['data_dir']}/followup.db",
         repr=False,
         description="sqlite:///PATH, or postgresql+psycopg://USER:PASSWORD@HOST/NAME",
+    )
+    shred_list: Path = Field(
+        default_factory=lambda data: data["data_dir"] / "erased-patients.note",
+        description="a file in a folder that this account may write to",
     )
     broker_url: BrokerUrl = Field(
         "memory://", repr=False, description="redis://HOST:6379/0, or rediss:// for TLS"

@@ -135,6 +135,7 @@ ITEM_OUTCOMES: dict[ItemOutcome, str] = {
     ItemOutcome.NOT_REACHED: "Patient could not be contacted",
     ItemOutcome.SAME_PERSON: "Same person: the follow-up goes on under the record that was there",
     ItemOutcome.TWO_PEOPLE: "Two people: the new follow-up goes ahead",
+    ItemOutcome.ERASED: "Closed because the patient’s data was erased",
     ItemOutcome.RANG: "Phoned the patient",
     ItemOutcome.CORRECTED: "Contact details corrected",
     ItemOutcome.SENT_BY_EMAIL: "Sent by e-mail",

@@ -14,10 +14,10 @@ import pytest
 from sqlalchemy import update
 
 from followup.audit.evidence_pack import CONTENTS, EVENTS, evidence_pack, without_names
-from followup.audit.signed_note import NoteSigner
 from followup.audit.tree import trail_signer
 from followup.context import AppContext
 from followup.domain.errors import TrailDamaged
+from followup.signed_notes import NoteSigner
 from followup.store.models.audit import AuditEvent
 from tests.audit.test_verify import open_to_changes, record, sign
 

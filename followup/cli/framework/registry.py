@@ -43,6 +43,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "stop": Entry("patients.stop_start:stop", "Record that a patient wants no more messages."),
         "start": Entry("patients.stop_start:start", "Restart the messages of a patient."),
         "objections": Entry("patients.stop_start:objections", "List the opt-outs of patients."),
+        "erasure": Entry("patients.erasure:group", "Erase a patient's data: two people decide."),
         "page": Entry(
             "patients.page:group", "Print, replace or revoke the link to a patient's page."
         ),

@@ -172,6 +172,8 @@ def _say_what_next(marked: MarkedRestore) -> None:
         f"Sending is stopped. {count(marked.in_doubt, 'message')} may have gone out since: "
         "none goes before its provider was asked, or a person has looked."
     )
+    if marked.erased:
+        say(f"{count(marked.erased, 'patient')} had been erased since, and are erased here too.")
     say("Next:")
     say("  followup after-restore   (before or after the start; it asks the provider)")
     say("  followup worklist        (what people must find out)")
@@ -209,7 +211,11 @@ def _show(standing: CatchUpProgress) -> None:
 
 
 def _marked_as_json(marked: MarkedRestore) -> dict[str, object]:
-    return {"taken_at": utc_text(marked.taken_at), "in_doubt": marked.in_doubt}
+    return {
+        "taken_at": utc_text(marked.taken_at),
+        "in_doubt": marked.in_doubt,
+        "erased": marked.erased,
+    }
 
 
 def _standing_as_json(standing: CatchUpProgress) -> dict[str, object]:

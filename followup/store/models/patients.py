@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import (
+    CheckConstraint,
     ForeignKey,
     Index,
     SmallInteger,
@@ -70,6 +71,34 @@ class Patient(Base):
     # Who this patient turned out to be: found by these indexes, that one is meant.
     # (No foreign key: SQLite can't add one without making the table anew.)
     merged_into: Mapped[UUID | None]
+
+
+class ErasureRequest(Base):
+    """A request to erase a patient's data, and who else decided on it. Codes and ids alone."""
+
+    __tablename__ = "erasure_requests"
+    __table_args__ = (
+        Index(
+            "uq_erasure_requests_waiting",
+            "patient_id",
+            unique=True,
+            sqlite_where=text("decided_at IS NULL"),
+            postgresql_where=text("decided_at IS NULL"),
+        ),
+        CheckConstraint("decided_by IS NULL OR decided_by != proposed_by", name="two_people"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patients.id"), index=True)
+    clinic: Mapped[str] = mapped_column(String(80))
+    ground: Mapped[str] = mapped_column(String(20))
+    proposed_at: Mapped[datetime]
+    proposed_by: Mapped[str] = mapped_column(String(ACTOR_LENGTH))
+    decided_at: Mapped[datetime | None]
+    decided_by: Mapped[str | None] = mapped_column(String(ACTOR_LENGTH))
+    # erased or refused, and on which ground.
+    decision: Mapped[str | None] = mapped_column(String(8))
+    refusal: Mapped[str | None] = mapped_column(String(20))
 
 
 class Objection(Base):

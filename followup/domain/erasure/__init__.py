@@ -1,0 +1,1 @@
+"""Rules of erasure: why data is erased, and why a request for it is refused."""

@@ -1,0 +1,1 @@
+"""Erasure of a patient's data: proposed by one, decided by another, never undone by a backup."""

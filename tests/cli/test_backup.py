@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import os
+import pwd
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlalchemy.engine import make_url
@@ -228,3 +230,28 @@ def test_a_database_that_was_never_restored_is_left_alone(followup):
     assert answer.code == 1
     assert "never restored" in answer.err
     assert followup("switches", "--json").out == ""
+
+
+def test_whoever_was_erased_since_the_backup_stays_erased(followup, taken, database, monkeypatch):
+    asked = followup("erasure", "propose", "REF-1", "--ground", "asked", "--json").json["request"]
+    refused = followup("erasure", "decide", asked, "--erase")
+    assert (refused.code, "ask somebody else" in refused.err) == (1, True)
+    assert followup("erasure", "decide", asked).code == 2
+    another = pwd.struct_passwd(("another", "x", 1, 1, "", "/", "/bin/sh"))
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: another)
+    assert asked in followup("erasure", "list").out
+    assert "Erased." in followup("erasure", "decide", asked, "--erase").out
+    assert followup("erasure", "list", "--all", "--json").json[0]["decision"] == "erased"
+
+    answer = followup("restore", "--json", taken)
+
+    assert answer.json["erased"] == 1
+    assert "(data was erased)" in followup("audit", answer_id(database)).out
+    assert b"REF-1" not in database.read_bytes()
+
+
+def answer_id(database: Path) -> str:
+    with sqlite3.connect(database) as connection:
+        (found,) = connection.execute("SELECT id FROM enrolments").fetchone()
+    connection.close()
+    return str(UUID(found) if isinstance(found, str) else UUID(bytes=found))

@@ -23,6 +23,7 @@ from followup.consent.objections import lodge_objection
 from followup.context import AppContext, UnitOfWork
 from followup.delivery.bounce_intake import receive_bounce
 from followup.delivery.returned_mail_ledger import MailSource
+from followup.domain.erasure.grounds import ErasureGround
 from followup.domain.item_kind import ItemKind
 from followup.domain.kill_switch import SwitchScope
 from followup.domain.lifecycle import State
@@ -32,6 +33,7 @@ from followup.enrolment.number_verification import send_test_text
 from followup.enrolment.pause import pause_enrolment
 from followup.enrolment.reading_needs import change_needs
 from followup.enrolment.withdraw import withdraw_enrolment
+from followup.erasure.requests import decide_erasure, propose_erasure
 from followup.intake.csv_columns import Layout
 from followup.intake.hl7.receive import receive_message
 from followup.intake.uploaded_lists import (
@@ -57,7 +59,7 @@ from followup.store.models.enrolments import Enrolment
 from followup.store.models.feeds import EnrolmentDraft, FeedMessage
 from followup.store.models.messages import Message
 from followup.store.models.outbox import DeadLetter, EventSubscription
-from followup.store.models.patients import Patient
+from followup.store.models.patients import ErasureRequest, Patient
 from followup.store.models.returned_mails import ReturnedMail
 from followup.store.models.staff import NumberCheck, Staff
 from followup.store.models.uploaded_lists import UploadedList
@@ -215,7 +217,10 @@ def _happen(clinic: FullClinic) -> None:
         )
         _set(session, Enrolment, made["finished"], state="finished", finish_due_at=None)
         _set(session, Patient, clinic.patient("welsh"), language="cy")
-        _set(session, Patient, clinic.patient("erased"), data_key=None)
+    asked = propose_erasure(app, clinic.patient("erased"), ground=ErasureGround.ASKED, actor=BY)
+    decide_erasure(app, asked, actor="web:another@example.com")
+    waits = clinic.patient("finished")
+    propose_erasure(app, waits, ground=ErasureGround.NOT_NEEDED, actor="cli:another")
     for component in ("worker", "beat", "web"):
         record_heartbeat(app, component, f"{component}-1")
 
@@ -270,6 +275,7 @@ def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
         "webhook": _webhooks(app),
         "list": [lists["checked"]],
         "line": [3, 5],
+        "request": [it.id for it in rows(app, ErasureRequest)],
         **_team(app),
     }
     drafts: dict[str, Sequence[object]] = {"draft": [one.id for one in rows(app, EnrolmentDraft)]}

@@ -56,6 +56,7 @@ ACTIONS: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("/patients/{patient}/contacts/{draft}/again", {}),
     ("/patients/{patient}/contacts/{draft}", {"code": "of the text"}),
     ("/patients/{patient}/needs", {"needs": ["large-print"], "language": "ar"}),
+    ("/patients/{patient}/erase", {"ground": "asked"}),
     ("/patients/{patient}/call", {"outcome": "spoke", "note": "All is well."}),
     ("/patients/{patient}/stop", {"channel": "sms"}),
     ("/patients/{patient}/start", {}),
@@ -97,8 +98,9 @@ ELSEWHERE = {
     "/enrol/list/{list}/enrol",
     "/enrol/list/{list}/remove",
     "/feeds/{message}/replay",
+    "/erasures/{request}",
 }
-"""Need a file, or a state of their own: done in tests of people alike, of lists and of feeds."""
+"""Need a file, or a state of their own: done in tests of what they are about."""
 
 
 @pytest.fixture

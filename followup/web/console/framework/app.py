@@ -41,6 +41,7 @@ MODULES = (
     "patient",
     "patient_actions",
     "patient_needs",
+    "erasures",
     "team",
     "system",
     "events.webhooks",

@@ -34,6 +34,7 @@ from followup.wording.objections import objection_text
 from followup.wording.patients import field_text
 
 DONE_NOTICES = {
+    "erasure-proposed": "Proposed. Nothing is erased until somebody else decides.",
     "enrolled": "The patient is enrolled. Below is what they will get.",
     "paused": "The follow-up is paused. Nothing goes out until you resume it.",
     "resumed": "The follow-up is resumed.",

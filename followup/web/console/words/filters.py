@@ -12,6 +12,7 @@ from followup.wording.approvals import approval_text
 from followup.wording.calls import CALL_OUTCOMES, call_text
 from followup.wording.channels import channel_text, covered_text
 from followup.wording.enrolments import WITHDRAWAL_REASONS, enrolment_term
+from followup.wording.erasure import decision_text, ground_text
 from followup.wording.failure_reasons import failure_reason_of
 from followup.wording.feeds import feed_reason_text
 from followup.wording.lists import list_term
@@ -84,6 +85,8 @@ TEMPLATE_FILTERS: dict[str, Callable[..., Any]] = {
     "count_of": formats.count,
     "covered": covered_text,
     "day": formats.day,
+    "erasure_decision": lambda request: decision_text(request.decision, request.refusal),
+    "erasure_ground": ground_text,
     "enrolment_tag": lambda state: tag_of(enrolment_term(state)),
     "item_label": item_label,
     "item_to_do": item_to_do,

@@ -1,0 +1,76 @@
+"""Erasing a patient's data in the console: asked for by one, decided by another."""
+
+from __future__ import annotations
+
+import pytest
+
+from followup.domain.roles import Role
+from followup.store.models.patients import ErasureRequest, Patient
+from tests.support.apps import enrol_one, rows
+
+
+@pytest.fixture
+def patient(sqlite_app):
+    enrol_one(sqlite_app, 1)
+    return rows(sqlite_app, Patient)[0]
+
+
+def test_one_proposes_and_another_erases(sqlite_app, joined, patient):
+    nurse, auditor = joined(Role.ENROL), joined(Role.AUDIT)
+    page = nurse.post(f"/patients/{patient.id}/erase", {"ground": "asked"})
+    assert "Nothing is erased until somebody else decides" in page.text
+    again = nurse.post(f"/patients/{patient.id}/erase", {"ground": "asked"}, status=422)
+    assert "waits already" in again.text
+    (request,) = rows(sqlite_app, ErasureRequest)
+
+    assert "Test Patient-00001" in auditor.get("/erasures").text
+    assert "The patient asked for it" in auditor.get(f"/erasures/{request.id}").text
+    done = auditor.post(f"/erasures/{request.id}", {"decision": "erase"})
+
+    assert "Erased. What is left tells of nobody." in done.text
+    assert "a patient whose data was erased" in done.text
+    assert rows(sqlite_app, Patient)[0].data_key is None
+    assert "The data was erased" in auditor.get(f"/erasures/{request.id}").text
+    again = auditor.post(f"/erasures/{request.id}", {"decision": "erase"}, status=409)
+    assert "was decided already" in again.text
+
+
+def test_whoever_proposed_it_is_told_that_somebody_else_decides(sqlite_app, joined, patient):
+    auditor = joined(Role.AUDIT)
+    auditor.post(f"/patients/{patient.id}/erase", {"ground": "unlawful"})
+    (request,) = rows(sqlite_app, ErasureRequest)
+
+    page = auditor.get(f"/erasures/{request.id}")
+    assert "You proposed it, so somebody else decides" in page.text
+    refused = auditor.post(f"/erasures/{request.id}", {"decision": "erase"}, status=409)
+
+    assert "ask somebody else" in refused.text
+    assert rows(sqlite_app, Patient)[0].data_key is not None
+
+
+def test_data_is_kept_for_a_reason(sqlite_app, joined, patient):
+    joined(Role.ENROL).post(f"/patients/{patient.id}/erase", {"ground": "not-needed"})
+    (request,) = rows(sqlite_app, ErasureRequest)
+    auditor = joined(Role.AUDIT)
+
+    unsaid = auditor.post(f"/erasures/{request.id}", {}, status=422)
+    assert "Choose whether to erase or to keep the data" in unsaid.text
+    page = auditor.post(f"/erasures/{request.id}", {"decision": "legal-claim"})
+
+    assert "The data is kept, and so is the reason" in page.text
+    assert "Kept: It is needed for a claim, a complaint or an inquest" in page.text
+
+
+def test_a_reason_is_needed_and_another_clinic_sees_nothing(sqlite_app, joined, patient):
+    nurse = joined(Role.ENROL)
+    unsaid = nurse.post(f"/patients/{patient.id}/erase", {}, status=422)
+    assert "Choose why it should be erased" in unsaid.text
+    nurse.post(f"/patients/{patient.id}/erase", {"ground": "asked"})
+    (request,) = rows(sqlite_app, ErasureRequest)
+
+    stranger = joined(Role.AUDIT, Role.ENROL, clinics=["elsewhere"])
+    assert "No request waits" in stranger.get("/erasures").text
+    stranger.get(f"/erasures/{request.id}", status=404)
+    stranger.post(f"/erasures/{request.id}", {"decision": "erase"}, status=404)
+    stranger.get(f"/patients/{patient.id}/erase", status=404)
+    nurse.get("/erasures", status=403)

@@ -30,6 +30,9 @@ PATIENT_ACTIONS = (
     "objection.lifted",
     "patient.changed",
     "patient.address-unusable",
+    "erasure.proposed",
+    "erasure.refused",
+    "patient.erased",
 )
 """Actions of the audit trail that a patient's timeline shows."""
 

@@ -301,8 +301,8 @@ def test_every_setting_that_can_be_wrong_is_tried_above():
     (mark,) = test_a_wrong_value_is_refused_with_what_to_set_instead.pytestmark
     tried = {case[0].lower() for case in mark.args[1]}
 
-    # Any text may be a token or a name, and any name a network address.
-    free = {"host", "hl7_host", "oidc_client_id", "oidc_client_secret", "oidc_name"}
+    # Any text may be a token, a name or a file's, and any name a network address.
+    free = {"shred_list", "host", "hl7_host", "oidc_client_id", "oidc_client_secret", "oidc_name"}
     tokens = {"twilio_auth_token", "twilio_fallback_auth_token"}
     assert set(Settings.model_fields) - tried == free | tokens
 

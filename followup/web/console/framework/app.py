@@ -41,7 +41,7 @@ MODULES = (
     "patient",
     "patient_actions",
     "patient_needs",
-    "erasures",
+    "erasure.requests",
     "team",
     "system",
     "events.webhooks",

@@ -29,7 +29,7 @@ def upgrade() -> None:
         sa.Column("refusal", sa.String(length=20), nullable=True),
         sa.CheckConstraint(
             "decided_by IS NULL OR decided_by != proposed_by",
-            name="ck_erasure_requests_two_people",
+            name=op.f("ck_erasure_requests_two_people"),
         ),
         sa.ForeignKeyConstraint(
             ["patient_id"], ["patients.id"], name="fk_erasure_requests_patient_id_patients"

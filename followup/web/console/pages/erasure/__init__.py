@@ -1,0 +1,1 @@
+"""Pages on erasing the data of patients."""

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
-from shutil import copyfile
+from shutil import copyfile, rmtree
+from tempfile import TemporaryDirectory
 
 import pytest
 import structlog
@@ -19,6 +20,7 @@ from followup.context import AppContext
 from followup.settings.logging import raise_on_private
 from tests.support.apps import Seconds, make_app
 from tests.support.compiled_statements import share_compiled_statements
+from tests.support.processes import new_folder, watch
 from tests.support.servers import PostgresServer, RedisServer
 
 EDGES = tuple(f"{Path(__file__).parent / name}/" for name in ("cli", "web"))
@@ -127,10 +129,28 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     postgres_server.drop_database(database)
 
 
+@pytest.fixture(scope="session")
+def sqlite_folder() -> Iterator[Path]:
+    """Where SQLite files lie: in memory, where a commit need not wait for a disk."""
+    folder = new_folder("sqlite", user=None, on_disk=False)
+    watchdog = watch([folder])
+    yield folder
+    watchdog.kill()
+    watchdog.wait()
+    rmtree(folder)
+
+
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
+def sqlite_file(sqlite_folder: Path) -> Iterator[Path]:
+    """A SQLite file that does not exist yet, in a folder that goes with the test."""
+    with TemporaryDirectory(dir=sqlite_folder) as folder:
+        yield Path(folder) / "followup.sqlite3"
+
+
+@pytest.fixture
+def sqlite_url(sqlite_file: Path) -> str:
     """The address of a SQLite file that does not exist yet."""
-    return f"sqlite:///{tmp_path / 'followup.sqlite3'}"
+    return f"sqlite:///{sqlite_file}"
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -147,9 +167,9 @@ def redis_url(redis_server: RedisServer) -> str:
 
 
 @pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def migrated_sqlite(sqlite_folder: Path) -> Path:
     """A SQLite file with all tables and the service's keys, for tests to copy. Never open it."""
-    file = tmp_path_factory.mktemp("template") / "migrated.sqlite3"
+    file = sqlite_folder / "migrated.sqlite3"
     make_app(f"sqlite:///{file}").close()
     return file
 
@@ -163,10 +183,10 @@ def migrated_postgres(postgres_server: PostgresServer) -> str:
 
 
 @pytest.fixture
-def migrated_sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
+def migrated_sqlite_url(migrated_sqlite: Path, sqlite_file: Path) -> str:
     """The address of a SQLite file with all tables and no patients."""
-    copyfile(migrated_sqlite, tmp_path / "migrated.sqlite3")
-    return f"sqlite:///{tmp_path / 'migrated.sqlite3'}"
+    copyfile(migrated_sqlite, sqlite_file)
+    return f"sqlite:///{sqlite_file}"
 
 
 @pytest.fixture

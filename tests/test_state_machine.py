@@ -653,13 +653,12 @@ def app_on(url: str) -> AppContext:
 @pytest.mark.uncounted
 @pytest.mark.slow
 @pytest.mark.timeout(7200 if LONG_RUN else 600)
-def test_the_promises_hold_in_any_order_on_sqlite(migrated_sqlite: Path, tmp_path: Path):
+def test_the_promises_hold_in_any_order_on_sqlite(migrated_sqlite: Path, sqlite_file: Path):
     def new_app() -> AppContext:
-        file = tmp_path / "model.sqlite3"
-        for each in tmp_path.iterdir():
+        for each in sqlite_file.parent.iterdir():
             each.unlink()
-        copyfile(migrated_sqlite, file)
-        return app_on(f"sqlite:///{file}")
+        copyfile(migrated_sqlite, sqlite_file)
+        return app_on(f"sqlite:///{sqlite_file}")
 
     run(new_app, examples=EXAMPLES)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from shutil import copyfile
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -12,7 +11,6 @@ from playwright.sync_api import Browser, sync_playwright
 from followup.domain.roles import Role
 from tests.browser.screen import PATIENCE, WIDE, Screen, find_chromium
 from tests.browser.site import Site
-from tests.support.servers import PostgresServer
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,31 +35,16 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def site(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Site]:
+def site(migrated_sqlite_url: str) -> Iterator[Site]:
     """A site of this test's own, on SQLite; not open yet."""
-    copyfile(migrated_sqlite, tmp_path / "site.sqlite3")
-    with Site(f"sqlite:///{tmp_path / 'site.sqlite3'}") as made:
+    with Site(migrated_sqlite_url) as made:
         yield made
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def each_site(
-    request: pytest.FixtureRequest, migrated_sqlite: Path, tmp_path: Path
-) -> Iterator[Site]:
+@pytest.fixture
+def each_site(migrated_url: str) -> Iterator[Site]:
     """Run the test on each database, on a site that is not open yet."""
-    if request.param == "postgres":
-        server: PostgresServer = request.getfixturevalue("postgres_server")
-        database = server.create_database(template=request.getfixturevalue("migrated_postgres"))
-        with Site(server.url(database)) as made:
-            yield made
-        server.drop_database(database)
-    else:
-        yield from _on_sqlite(migrated_sqlite, tmp_path)
-
-
-def _on_sqlite(migrated: Path, folder: Path) -> Iterator[Site]:
-    copyfile(migrated, folder / "site.sqlite3")
-    with Site(f"sqlite:///{folder / 'site.sqlite3'}") as made:
+    with Site(migrated_url) as made:
         yield made
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import copyfile
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import pytest
@@ -82,15 +83,15 @@ class Full(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def full(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Full]:
-    file = tmp_path_factory.mktemp("full") / "site.sqlite3"
-    copyfile(migrated_sqlite, file)
-    with Site(f"sqlite:///{file}") as site:
-        clinic = fill(site.app)
-        # Nobody answers there: the page that says so is one to look at too.
-        provider = {"oidc_issuer": "http://127.0.0.1:1", "oidc_client_id": "followup"}
-        site.serve(**provider, oidc_client_secret="secret", second_factor="all")
-        yield Full(site, clinic)
+def full(migrated_sqlite: Path, sqlite_folder: Path) -> Iterator[Full]:
+    with TemporaryDirectory(dir=sqlite_folder) as folder:
+        copyfile(migrated_sqlite, file := Path(folder) / "site.sqlite3")
+        with Site(f"sqlite:///{file}") as site:
+            clinic = fill(site.app)
+            # Nobody answers there: the page that says so is one to look at too.
+            provider = {"oidc_issuer": "http://127.0.0.1:1", "oidc_client_id": "followup"}
+            site.serve(**provider, oidc_client_secret="secret", second_factor="all")
+            yield Full(site, clinic)
 
 
 def look(screen: Screen, address: str, *, status: int | None = None) -> None:

@@ -17,7 +17,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +28,7 @@ from typer.testing import CliRunner
 
 from followup.cli.framework.registry import app
 from tests.support.fork_server import INTERPRETER, Forked, fork_server
-from tests.support.processes import kill_family
+from tests.support.processes import kill_family, new_folder
 from tests.support.servers import free_port
 
 START_SECONDS = 60.0
@@ -88,7 +87,8 @@ class Stack:
     """
 
     def __init__(self, environment: Mapping[str, str], *, forked: bool = True) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="followup-stack-"))
+        # Who measures starts fresh ones, and has them write to a disk.
+        self.folder = new_folder("stack", user=None, on_disk=not forked)
         self._forked = forked
         self.environment = {
             **INTERPRETER,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from shutil import copyfile
+from tempfile import TemporaryDirectory
 
 import pytest
 from fastapi import FastAPI
@@ -32,14 +33,12 @@ def make_asgi(app: AppContext, **given: object) -> FastAPI:
 
 
 @pytest.fixture(scope="module")
-def shared_app(
-    migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[AppContext]:
+def shared_app(migrated_sqlite: Path, sqlite_folder: Path) -> Iterator[AppContext]:
     """An app context for all tests of a module that look and change nothing."""
-    file = tmp_path_factory.mktemp("shared") / "shared.sqlite3"
-    copyfile(migrated_sqlite, file)
-    with closing(make_app(f"sqlite:///{file}")) as made:
-        yield made
+    with TemporaryDirectory(dir=sqlite_folder) as folder:
+        copyfile(migrated_sqlite, file := Path(folder) / "shared.sqlite3")
+        with closing(make_app(f"sqlite:///{file}")) as made:
+            yield made
 
 
 @pytest.fixture(scope="module")

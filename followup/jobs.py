@@ -20,6 +20,7 @@ from followup.erasure.shred_list import keep_shred_list
 from followup.intake.list_work import work_off_lists
 from followup.intake.uploaded_lists import forget_lists
 from followup.intake.work_off import forget_words, work_off_feeds
+from followup.merging.forget import forget_merges
 from followup.outbox import deliver
 from followup.patients.index_people import index_people
 from followup.replies import missed_texts
@@ -122,6 +123,7 @@ JOBS: tuple[PeriodicJob, ...] = (
     PeriodicJob(name="forget-lists", every=timedelta(minutes=10), run=forget_lists),
     # What a decision wrote already; again where a crash came between.
     PeriodicJob(name="keep-shred-list", every=timedelta(minutes=1), run=keep_shred_list),
+    PeriodicJob(name="forget-merges", every=timedelta(hours=1), run=forget_merges),
     PeriodicJob(name="sign-audit", every=timedelta(minutes=1), run=sign_trail),
     PeriodicJob(
         name="cancel-ended",

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from followup.domain import actors
+from followup.patients.merged import records_of
 from followup.store.models.audit import AuditEvent
 from followup.store.models.patients import Patient
 
@@ -89,9 +90,10 @@ def _kind(kind: str) -> ColumnElement[bool]:
 
 
 def events_of_patient(session: Session, patient_id: UUID) -> Sequence[AuditEvent]:
-    """Return all that was done about a patient, in order."""
+    """Return all that was done about a patient, whichever of their records it was, in order."""
+    records = [each.id for each in records_of(session, patient_id)]
     return session.scalars(
-        select(AuditEvent).where(AuditEvent.patient_id == patient_id).order_by(AuditEvent.id)
+        select(AuditEvent).where(AuditEvent.patient_id.in_(records)).order_by(AuditEvent.id)
     ).all()
 
 
@@ -99,12 +101,13 @@ def events_of_enrolment(
     session: Session, *, enrolment_id: UUID, patient_id: UUID
 ) -> Sequence[AuditEvent]:
     """Return all that was done about an enrolment and its patient, in order."""
+    records = [each.id for each in records_of(session, patient_id)]
     return session.scalars(
         select(AuditEvent)
         .where(
             or_(
                 AuditEvent.enrolment_id == enrolment_id,
-                (AuditEvent.patient_id == patient_id) & AuditEvent.enrolment_id.is_(None),
+                AuditEvent.patient_id.in_(records) & AuditEvent.enrolment_id.is_(None),
             )
         )
         .order_by(AuditEvent.id)

@@ -36,8 +36,19 @@ def find_enrolment_for_change(
 
 def must_be_open(enrolment: Enrolment) -> None:
     """Raise `Conflict` for an enrolment that was withdrawn; one that has finished can be moved."""
+    must_go_on_by_itself(enrolment)
     if enrolment.state == EnrolmentState.WITHDRAWN:
         message = f"enrolment {enrolment.id} was withdrawn; enrol the patient anew if they return"
+        raise Conflict(message)
+
+
+def must_go_on_by_itself(enrolment: Enrolment) -> None:
+    """Raise `Conflict` for an enrolment that goes on in another: its patient had two records."""
+    if enrolment.merged_into is not None:
+        message = (
+            f"enrolment {enrolment.id} goes on in enrolment {enrolment.merged_into}, of the same "
+            "procedure: use that one"
+        )
         raise Conflict(message)
 
 

@@ -11,6 +11,7 @@ class EventGroup(StrEnum):
     ENROLMENT = "enrolment"
     MESSAGE = "message"
     WORKLIST = "worklist"
+    PATIENT = "patient"
 
 
 class EventContent(StrEnum):

@@ -94,7 +94,14 @@ LEGAL_MOVES: dict[State, frozenset[State]] = {
     State.DELIVERED: frozenset(),
     State.EXPIRED: frozenset({State.SENT}),
     State.SUPPRESSED: frozenset({State.SENT}),
-    State.CANCELLED: frozenset({State.SENT}),
+    State.CANCELLED: frozenset(
+        {
+            State.SENT,
+            # Two records were taken for one person's, and that is taken back: it is as it was.
+            State.PLANNED,
+            State.HELD,
+        }
+    ),
 }
 
 FINAL_STATES = frozenset(

@@ -13,6 +13,10 @@ class Reason(StrEnum):
 
     # --- Planned, for now or again: what had kept it is over.
     ADDRESS_CORRECTED = "address-corrected"
+    MERGE_UNDONE = "merge-undone"
+    """Two records were taken for one person's, and it is as it was before."""
+    RECORDS_MERGED = "records-merged"
+    """Its patient has another record from now on, which is read before it goes."""
     LEASE_OVER = "lease-over"
     """Its worker went away before the provider was called."""
     LET_GO = "let-go"
@@ -79,6 +83,8 @@ class Reason(StrEnum):
     NEWER_PROCEDURE = "newer-procedure"
     """The patient has another procedure before it, whose follow-up takes over."""
     PATIENT_DIED = "patient-died"
+    RECEIVED_ALREADY = "received-already"
+    """The patient has it by another record of theirs."""
     RESCHEDULED = "rescheduled"
     WITHDRAWN = "withdrawn"
 

@@ -24,6 +24,7 @@ from followup.enrolment.enrol import (
     EnrolmentRequest,
     must_be_alive,
 )
+from followup.enrolment.existing import merged_enrolments
 from followup.enrolment.missed_steps import ask_to_call_about
 from followup.enrolment.number_verification import keep_confirmed, verification_note
 from followup.enrolment.objections import heed_objections
@@ -73,7 +74,8 @@ def apply_correction(
     if person is None:
         raise Conflict("the data of this enrolment's patient was erased; enrol the patient anew")
     must_be_alive(patient)
-    fields = differences(app, enrolment, person, checked.content)
+    merged = merged_enrolments(session, enrolment)
+    fields = differences(app, enrolment, person, checked.content, merged=merged)
     if PROTOCOL in fields:
         raise ContentDiffers(enrolment.id, fields, refused=OTHER_PROTOCOL)
     corrected = _corrected(person, checked.request.person, fields)

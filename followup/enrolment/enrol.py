@@ -38,6 +38,7 @@ from followup.domain.number_confirmation import NumberConfirmation
 from followup.domain.protocols.protocol import Protocol
 from followup.domain.protocols.timeline import PlannedMessage, end_timeline, plan_timeline
 from followup.domain.protocols.timing import Procedure
+from followup.enrolment.existing import goes_on_in, merged_enrolments
 from followup.enrolment.finish import finish_due_at
 from followup.enrolment.identity_question import hold_if_asked
 from followup.enrolment.message_rows import TimelineRows, add_generations
@@ -64,6 +65,7 @@ from followup.enrolment.received import (
 )
 from followup.patients import records as patients
 from followup.patients.match import Match, lock_people, match_person
+from followup.patients.merged import records_of
 from followup.patients.records import Person
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
 from followup.store.engine.types import new_id
@@ -416,9 +418,10 @@ def _by_reference(
     )
     if there is None:
         return None
+    there = goes_on_in(session, there)
     patient = session.get_one(Patient, there.patient_id)
-    _must_be_same(app, there, patient, request)
-    _must_not_differ(app, there, patient, checked, by_reference=True)
+    _must_be_same(session, app, there, request)
+    _must_not_differ(session, app, there, patient, checked, by_reference=True)
     return _as_it_stands(there, patient, in_force)
 
 
@@ -432,18 +435,21 @@ def _must_be_new(
     """Raise where the patient has this procedure already, or one of that day."""
     same = _of_that_day(session, patient, checked)
     if same is not None:
-        _must_not_differ(app, same, patient, checked)
+        _must_not_differ(session, app, same, patient, checked)
         objection = _as_it_stands(same, patient, in_force).objection
         told = objection_text(objection, ZoneInfo(same.zone)) if objection else ""
         raise AlreadyEnrolled(same.id, objection=objection, told=told)
 
 
 def _must_be_same(
-    app: AppContext, there: Enrolment, patient: Patient, request: EnrolmentRequest
+    session: Session, app: AppContext, there: Enrolment, request: EnrolmentRequest
 ) -> None:
     """Raise `Conflict` where a reference belongs to another patient; one erased is nobody."""
-    known = patients.read_patient(patient, app.keyring)
-    if known is None or not patients.may_be_same(known, request.person):
+    known = [
+        patients.read_patient(record, app.keyring)
+        for record in records_of(session, there.patient_id)
+    ]
+    if not any(one and patients.may_be_same(one, request.person) for one in known):
         message = (
             f"the reference {request.reference} belongs to enrolment {there.id}, of another "
             "patient; give this one a reference of its own. If that enrolment was made for the "
@@ -453,6 +459,7 @@ def _must_be_same(
 
 
 def _must_not_differ(
+    session: Session,
     app: AppContext,
     there: Enrolment,
     patient: Patient,
@@ -464,7 +471,8 @@ def _must_not_differ(
     if there.state == EnrolmentState.WITHDRAWN:
         raise EnrolmentEnded(there.id)
     person = patients.read_patient(patient, app.keyring)
-    fields = differences(app, there, person, checked.content) if person else ()
+    merged = merged_enrolments(session, there)
+    fields = differences(app, there, person, checked.content, merged=merged) if person else ()
     if PROTOCOL in fields:
         raise ContentDiffers(there.id, fields, refused=OTHER_PROTOCOL)
     if TIME in fields and not by_reference:

@@ -1,8 +1,8 @@
-"""Existing references and patients, looked up for many people at once."""
+"""Existing enrolments and patients: looked up for many people at once, and where two became one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
@@ -42,3 +42,17 @@ def known_patients(session: Session, keys: Iterable[PatientKey]) -> set[PatientK
         rows = session.execute(select(Patient.clinic, column).where(column.in_(wanted)))
         known |= {(kind, clinic, value) for clinic, value in rows if value is not None}
     return known & listed
+
+
+def goes_on_in(session: Session, enrolment: Enrolment) -> Enrolment:
+    """Return the enrolment in which one goes on whose patient had two records; else itself."""
+    while enrolment.merged_into is not None:
+        enrolment = session.get_one(Enrolment, enrolment.merged_into)
+    return enrolment
+
+
+def merged_enrolments(session: Session, enrolment: Enrolment) -> Sequence[Enrolment]:
+    """Return those of the same procedure that go on in this one."""
+    return session.scalars(
+        select(Enrolment).where(Enrolment.merged_into == enrolment.id).order_by(Enrolment.id)
+    ).all()

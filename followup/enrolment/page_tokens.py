@@ -19,6 +19,7 @@ from followup.content.library import PAGE_TOKEN
 from followup.context import AppContext
 from followup.domain.errors import Conflict, NotFound
 from followup.domain.protocols.timeline import PlannedMessage
+from followup.enrolment.existing import goes_on_in
 from followup.store.encryption.columns import PAGE_TOKEN_COLUMN
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.patients import Patient
@@ -65,6 +66,11 @@ def find_enrolment_by_token(
     expires = enrolment.page_expires_at if enrolment else None
     if enrolment is None or expires is None or expires <= app.clock.now():
         raise NotFound("this link opens no page")
+    if enrolment.merged_into is not None:
+        # The patient had two records, and a link of each: both open the page of what goes on.
+        enrolment = goes_on_in(session, enrolment)
+        if enrolment.page_index is None:
+            raise NotFound("this link opens no page")
     patient = session.get_one(Patient, enrolment.patient_id)
     if patient.data_key is None or patient.deceased_at is not None:
         raise NotFound("this link opens no page")

@@ -58,11 +58,17 @@ def marks_of(app: AppContext, enrolment_id: UUID, sent: Received) -> dict[str, s
 
 
 def differences(
-    app: AppContext, enrolment: Enrolment, person: Person, sent: Received
+    app: AppContext,
+    enrolment: Enrolment,
+    person: Person,
+    sent: Received,
+    *,
+    merged: Sequence[Enrolment] = (),
 ) -> tuple[str, ...]:
     """Return the fields, as dotted paths, in which a request says something new of an enrolment.
 
-    What a request leaves out is kept, and says nothing.
+    What a request leaves out is kept, and says nothing; nor does what was sent before of another
+    record of the procedure, which was `merged` into this one.
     """
     held = _content(
         enrolment.protocol,
@@ -71,11 +77,14 @@ def differences(
         person,
         [ChannelKind(channel) for channel in enrolment.channels],
     )
-    marks = enrolment.received or {}
     found = [
         name
         for name, value in sent.fields.items()
-        if held.get(name) != value and marks.get(name) != _mark(app, enrolment.id, name, value)
+        if held.get(name) != value
+        and not any(
+            (each.received or {}).get(name) == _mark(app, each.id, name, value)
+            for each in (enrolment, *merged)
+        )
     ]
     if PROTOCOL in found:
         # The answers to other questions are not compared.

@@ -15,6 +15,7 @@ from followup.consent.cancel_unsent import (
     cancel_unsent,
     find_enrolment_for_change,
     must_be_open,
+    must_go_on_by_itself,
     note_on_enrolment,
 )
 from followup.context import AppContext, UnitOfWork
@@ -32,6 +33,7 @@ from followup.domain.protocols.timeline import Fate, PlannedMessage, end_timelin
 from followup.domain.protocols.timing import Procedure
 from followup.domain.reasons import Reason
 from followup.enrolment.enrol import wrong_time
+from followup.enrolment.existing import merged_enrolments
 from followup.enrolment.finish import finish_due_at
 from followup.enrolment.message_rows import add_generation
 from followup.enrolment.next_procedure import end_follow_up, next_procedure
@@ -121,6 +123,7 @@ def reopen_in(unit: UnitOfWork, enrolment_id: UUID, procedure_at: datetime) -> R
     """
     session, by = unit.session, unit.by
     enrolment = find_enrolment_for_change(session, enrolment_id, lock=True)
+    must_go_on_by_itself(enrolment)
     if enrolment.state != EnrolmentState.WITHDRAWN:
         raise Conflict(f"enrolment {enrolment_id} was not withdrawn")
     must_be_free(session, enrolment, procedure_at)
@@ -286,7 +289,9 @@ def write_generation(
     reason: Reason,
 ) -> None:
     """Write the next generation: what is unsent of the last is cancelled for `reason`."""
-    cancel_unsent(unit.session, unit.by, reason=reason, enrolment_ids=[enrolment.id])
+    merged = merged_enrolments(unit.session, enrolment)
+    ids = [enrolment.id, *(each.id for each in merged)]
+    cancel_unsent(unit.session, unit.by, reason=reason, enrolment_ids=ids)
     protocol = _protocol(unit.app, enrolment)
     enrolment.generation += 1
     enrolment.procedure_at = procedure_at
@@ -323,7 +328,10 @@ def replan_timeline(
         (row.step, row.occurrence)
         for row in session.execute(
             select(Message.step, Message.occurrence).where(
-                Message.enrolment_id == enrolment.id,
+                Message.enrolment_id.in_(
+                    # And by those of the same procedure that go on in this one.
+                    [enrolment.id, *(one.id for one in merged_enrolments(session, enrolment))]
+                ),
                 Message.state.in_([state.value for state in MAY_HAVE_ARRIVED]),
             )
         )

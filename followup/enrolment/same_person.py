@@ -24,6 +24,7 @@ from followup.enrolment.enrol_or_update import enrol_or_update_in
 from followup.enrolment.identity_question import ALIKE
 from followup.enrolment.pause import resume_in
 from followup.enrolment.received import Received, marks_of, read_content
+from followup.patients.merged import point_to, survivor_of
 from followup.patients.records import Person, open_objections, read_patient
 from followup.store.audit_log import AuditEntry, record_event
 from followup.store.models.enrolments import Enrolment
@@ -67,8 +68,10 @@ def say_same_person(app: AppContext, item_id: UUID, *, actor: str) -> UUID:
             _take_over(unit, one, merged=merged, survivor=survivor)
             for one in _enrolments(unit.session, item)
         ]
-        merged.merged_into = survivor.id
+        # Found by name, number or likeness from now on, and by its identity the survivor alone.
+        merged.identity_index, merged.merged_into = None, survivor.id
         unit.session.flush()
+        point_to(unit.session, merged.id, survivor_id=survivor.id)
         _keep_objections(unit, merged, survivor)
         close_item_in(unit, item.id, outcome=ItemOutcome.SAME_PERSON)
         record_event(
@@ -107,9 +110,7 @@ def _find(session: Session, item_id: UUID) -> WorklistItem:
 
 def _both(session: Session, item: WorklistItem) -> tuple[Patient, Patient]:
     merged = session.get_one(Patient, item.patient_id)
-    survivor = session.get_one(Patient, UUID(item.detail[ALIKE]))
-    while survivor.merged_into is not None:
-        survivor = session.get_one(Patient, survivor.merged_into)
+    survivor = survivor_of(session, session.get_one(Patient, UUID(item.detail[ALIKE])))
     if survivor.data_key is None or merged.data_key is None:
         raise Conflict("the data of one of the two was erased: say that they are two people")
     return merged, survivor

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from followup.context import AppContext
-from followup.fhir.codes import LANGUAGE, NHS_NUMBER, Systems, organisation
+from followup.fhir.codes import LANGUAGE, NHS_NUMBER, Systems, organisation, patient_reference
 from followup.fhir.dates import instant
 from followup.fhir.resources import (
     CodeableConcept,
@@ -15,20 +17,31 @@ from followup.fhir.resources import (
     Identifier,
     Patient,
     PatientLanguage,
+    PatientLink,
 )
 from followup.patients.records import Person
 from followup.store.models.patients import Patient as PatientRow
 
 
 def patient_resource(
-    app: AppContext, systems: Systems, row: PatientRow, person: Person
+    app: AppContext,
+    systems: Systems,
+    row: PatientRow,
+    person: Person,
+    *,
+    merged: Sequence[UUID] = (),
 ) -> dict[str, Any]:
-    """Return a patient; `person` is who they are, opened."""
+    """Return a patient; `person` is who they are, opened.
+
+    `merged` are other records of the same person, which went into this one.
+    """
     return Patient(
         id=str(row.id),
         identifier=[Identifier(use="official", system=NHS_NUMBER, value=person.nhs_number)]
         if person.nhs_number
         else None,
+        # A record that went into another one is in use no more.
+        active=row.merged_into is None,
         name=[HumanName(text=person.name)] if person.name else None,
         telecom=_telecom(person) or None,
         birth_date=person.date_of_birth.isoformat() if person.date_of_birth else None,
@@ -40,6 +53,7 @@ def patient_resource(
             )
         ],
         managing_organization=organisation(app, systems, row.clinic),
+        link=_links(row, merged) or None,
     ).versioned()
 
 
@@ -50,3 +64,10 @@ def _telecom(person: Person) -> list[ContactPoint]:
     if person.email:
         found.append(ContactPoint(system="email", value=person.email))
     return found
+
+
+def _links(row: PatientRow, merged: Sequence[UUID]) -> list[PatientLink]:
+    links = [PatientLink(other=patient_reference(each), type="replaces") for each in merged]
+    if row.merged_into is not None:
+        links.append(PatientLink(other=patient_reference(row.merged_into), type="replaced-by"))
+    return links

@@ -109,17 +109,26 @@ class Resource(Element):
         }
 
 
+class PatientLink(Element):
+    """Another record of the same person: the one that goes on, or one that went into it."""
+
+    other: Reference
+    type: Literal["replaced-by", "replaces"]
+
+
 class Patient(Resource):
     """A patient, with the identifier and the contact details that messages go by."""
 
     resource_type: Literal["Patient"] = "Patient"
     identifier: list[Identifier] | None = Field(None, min_length=1)
+    active: bool = True
     name: list[HumanName] | None = Field(None, min_length=1)
     telecom: list[ContactPoint] | None = Field(None, min_length=1)
     birth_date: Date | None = None
     deceased_date_time: Instant | None = None
     communication: list[PatientLanguage] | None = Field(None, min_length=1)
     managing_organization: Reference | None = None
+    link: list[PatientLink] | None = Field(None, min_length=1)
 
 
 class RequestStatus(StrEnum):

@@ -30,6 +30,7 @@ from followup.fhir.messages import (
 )
 from followup.fhir.patients import patient_resource
 from followup.fhir.resources import EventStatus
+from followup.patients.merged import merged_into
 from followup.patients.records import read_patient
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import InboundMessage, Message
@@ -220,8 +221,9 @@ def resources_of(session: Session, app: AppContext, kind: str, ids: Sequence[UUI
         systems = systems_of(app)
         rows = session.scalars(select(Patient).where(Patient.id.in_(ids))).all()
         people = [(row, read_patient(row, app.keyring)) for row in rows]
+        merged = merged_into(session, ids)
         return {
-            row.id: patient_resource(app, systems, row, person)
+            row.id: patient_resource(app, systems, row, person, merged=merged.get(row.id, ()))
             for row, person in people
             if person is not None
         }

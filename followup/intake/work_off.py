@@ -154,6 +154,7 @@ def _end(unit: UnitOfWork, row: FeedMessage, applied: Applied) -> None:
             patient_id=applied.patient_id,
             enrolment_id=applied.enrolment_id,
             message_id=row.id,
+            twins=applied.twins,
         )
     unit.session.flush()
 

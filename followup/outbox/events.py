@@ -31,6 +31,10 @@ _SAME = (
     "enrolment.withdrawn",
     "enrolment.reopened",
     "enrolment.finished",
+    "enrolment.corrected",
+    "enrolment.superseded",
+    "patient.merged",
+    "patient.unmerged",
     "message.answered",
     "worklist.opened",
     "worklist.gathered",
@@ -57,7 +61,19 @@ TYPES: Mapping[str, str] = {
 }
 """The type of the event of each action of the audit trail; of the others there is none."""
 
-_DETAILS = ("from", "reason", "why", "kind", "cause", "outcome", "item", "inbound")
+_DETAILS = (
+    "from",
+    "into",
+    "fields",
+    "merge",
+    "reason",
+    "why",
+    "kind",
+    "cause",
+    "outcome",
+    "item",
+    "inbound",
+)
 """What of an entry's detail is told: codes and ids, never what somebody wrote or answered."""
 
 

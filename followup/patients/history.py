@@ -33,6 +33,8 @@ PATIENT_ACTIONS = (
     "erasure.proposed",
     "erasure.refused",
     "patient.erased",
+    "patient.merged",
+    "patient.unmerged",
 )
 """Actions of the audit trail that a patient's timeline shows."""
 
@@ -53,7 +55,9 @@ def enrolments_of(session: Session, patient_id: UUID) -> Sequence[Enrolment]:
 
 def messages_of(session: Session, patient_id: UUID) -> Sequence[Message]:
     """Return the messages of a patient, without those that others took the place of."""
-    replaced = (Message.state == "cancelled") & (Message.reason == Reason.RESCHEDULED.value)
+    replaced = (Message.state == "cancelled") & Message.reason.in_(
+        [Reason.RESCHEDULED.value, Reason.MERGED.value]
+    )
     return session.scalars(
         select(Message)
         .where(Message.patient_id == patient_id, ~replaced)
@@ -80,10 +84,13 @@ def calls_of(session: Session, patient_id: UUID) -> Sequence[Call]:
 
 
 def actions_of(session: Session, patient_id: UUID) -> Sequence[AuditEvent]:
-    """Return what was decided about a patient, in order."""
+    """Return what was decided about a patient, whichever of their records it was, in order."""
+    records = select(Patient.id).where(
+        (Patient.id == patient_id) | (Patient.merged_into == patient_id)
+    )
     return session.scalars(
         select(AuditEvent)
-        .where(AuditEvent.patient_id == patient_id, AuditEvent.action.in_(PATIENT_ACTIONS))
+        .where(AuditEvent.patient_id.in_(records), AuditEvent.action.in_(PATIENT_ACTIONS))
         .order_by(AuditEvent.id)
     ).all()
 

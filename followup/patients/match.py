@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from followup.domain.errors import Conflict
 from followup.domain.identity import fold_name, names_alike
+from followup.patients.merged import survivor_of
 from followup.patients.records import (
     Person,
     identity_keys,
@@ -122,13 +123,14 @@ def match_person(session: Session, keyring: Keyring, person: Person, *, clinic: 
 
 
 def _by_name(session: Session, person: Person, named: Sequence[Patient]) -> Match | None:
-    free = [one for one in named if one.nhs_number_index is None]
     if person.nhs_number:
+        # Of a record that was merged, what the survivor's says counts.
+        free = [one for one in named if survivor_of(session, one).nhs_number_index is None]
         if free:
             return _match(session, person, free[0])
         # Another number: two people of one name and birthday, or a number that is wrong.
-        return Match(person, alike=_survivor(session, named[0])) if named else None
-    if len({_survivor(session, one).id for one in named}) > 1:
+        return Match(person, alike=survivor_of(session, named[0])) if named else None
+    if len({survivor_of(session, one).id for one in named}) > 1:
         message = (
             "two patients of this clinic have this name and date of birth: give the NHS number, to "
             "say which of them is meant"
@@ -146,7 +148,7 @@ def _nearly(session: Session, keyring: Keyring, person: Person, near: Sequence[P
             # Two numbers are two people, as of twins with one telephone.
             continue
         if names_alike(known.name, person.name):
-            return Match(person, alike=_survivor(session, each))
+            return Match(person, alike=survivor_of(session, each))
     return Match(person)
 
 
@@ -154,7 +156,7 @@ def _match(session: Session, person: Person, found: Patient) -> Match:
     if found.merged_into is None:
         return Match(person, found)
     plain = replace(person, name=None, nhs_number=None, date_of_birth=None)
-    return Match(plain, _survivor(session, found))
+    return Match(plain, survivor_of(session, found))
 
 
 def _must_be_plausible(known: Person | None, given: Person) -> None:
@@ -172,10 +174,3 @@ def _must_be_plausible(known: Person | None, given: Person) -> None:
             "date of birth; nothing was changed. Check the number, or leave it out"
         )
         raise Conflict(message)
-
-
-def _survivor(session: Session, patient: Patient) -> Patient:
-    """Return who a patient turned out to be."""
-    while patient.merged_into is not None:
-        patient = session.get_one(Patient, patient.merged_into)
-    return patient

@@ -18,6 +18,7 @@ from followup.domain.needs import ReadingNeed
 from followup.domain.needs import parse_needs as read_needs
 from followup.domain.needs import write_needs as needs_text
 from followup.domain.number_confirmation import ConfirmationMethod
+from followup.patients.merged import survivor_of, survivors_of
 from followup.store.encryption.sealing import BlindIndexes, Keyring, Sealer
 from followup.store.engine.types import new_id
 from followup.store.models.patients import Objection, Patient
@@ -100,9 +101,10 @@ def find_by_identity(
 ) -> Patient | None:
     """Return the patient that this person already is at the clinic."""
     identity = indexes.of("identity", identity_of(person))
-    return session.scalar(
+    found = session.scalar(
         select(Patient).where(Patient.clinic == clinic, Patient.identity_index == identity)
     )
+    return found and survivor_of(session, found)
 
 
 def may_be_same(known: Person, given: Person) -> bool:
@@ -121,14 +123,23 @@ def may_be_same(known: Person, given: Person) -> bool:
 
 
 def find_by_address(
-    session: Session, indexes: BlindIndexes, channel: ChannelKind, address: str
+    session: Session,
+    indexes: BlindIndexes,
+    channel: ChannelKind,
+    address: str,
+    *,
+    lock: bool = False,
 ) -> Sequence[Patient]:
-    """Return the patients who are reached at this address, the latest first."""
+    """Return the patients who are reached at this address, the latest first.
+
+    One whose record was merged is the survivor. With `lock` none of them is merged meanwhile.
+    """
     index = address_index(indexes, channel, address)
     matches = Patient.mobile_index if channel is ChannelKind.SMS else Patient.email_index
-    return session.scalars(
-        select(Patient).where(matches == index).order_by(Patient.created_at.desc())
-    ).all()
+    query = select(Patient).where(matches == index).order_by(Patient.created_at.desc())
+    if lock:
+        query = query.with_for_update(read=True, key_share=True)
+    return survivors_of(session, session.scalars(query).all())
 
 
 def address_index(indexes: BlindIndexes, channel: ChannelKind, address: str) -> bytes:

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select, tuple_
 from sqlalchemy.orm import Session
 
+from followup.patients.merged import is_known_by
 from followup.store.engine.types import AnyRow
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.patients import Patient
@@ -45,7 +46,7 @@ class SearchTerms:
         }
         for column, wanted in hashes.items():
             if wanted is not None:
-                yield column == wanted
+                yield is_known_by(Patient.id, column, wanted)
         if self.reference is not None:
             yield Enrolment.reference == self.reference
         if self.states:

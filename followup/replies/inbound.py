@@ -200,7 +200,9 @@ def _read(unit: UnitOfWork, inbound: InboundText) -> _Text:
     _one_at_a_time(unit.session, unit.app, index)
     words = inbound.body
     written_at, written_real_at = _written(unit, inbound)
-    of = patients.find_by_address(unit.session, unit.app.keyring.indexes, ChannelKind.SMS, address)
+    of = patients.find_by_address(
+        unit.session, unit.app.keyring.indexes, ChannelKind.SMS, address, lock=True
+    )
     sealer, owner = _sealer(unit.app, of)
     chosen = check_in_answer(words) if not inbound.media_count else None
     asked = open_check_in(unit.session, of, now=written_at)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import bindparam, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from followup.context import AppContext
 from followup.domain.channel import ChannelKind
@@ -82,6 +82,8 @@ class SendRow(NamedTuple):
     restored_at: datetime | None
 
 
+GoesOnIn = aliased(Enrolment)
+
 ELIGIBILITY_COLUMNS = (
     Message.id,
     Message.kind,
@@ -107,7 +109,8 @@ ELIGIBILITY_COLUMNS = (
     Message.let_go,
     Message.address_sealed,
     Message.address_index,
-    Enrolment.state.label("enrolment_state"),
+    # Of one that goes on in another, what is still under way is judged by that one.
+    func.coalesce(GoesOnIn.state, Enrolment.state).label("enrolment_state"),
     Enrolment.page_token_sealed,
     Patient.data_key,
     Patient.master_key_id,
@@ -148,6 +151,7 @@ def load_leased_for_sending(
 _LOCKED = (
     select(*ELIGIBILITY_COLUMNS)
     .outerjoin(Enrolment, Enrolment.id == Message.enrolment_id)
+    .outerjoin(GoesOnIn, GoesOnIn.id == Enrolment.merged_into)
     .outerjoin(Patient, Patient.id == Message.patient_id)
     .where(is_among(Message.id, bindparam("ids")))
     .order_by(Message.id)

@@ -69,7 +69,10 @@ def cancel_ended(app: AppContext, *, limit: int = REPAIR_BATCH) -> int:
 
     def work(unit: UnitOfWork) -> int:
         ended = exists().where(
-            Enrolment.id == Message.enrolment_id, Enrolment.state == EnrolmentState.WITHDRAWN.value
+            Enrolment.id == Message.enrolment_id,
+            Enrolment.state == EnrolmentState.WITHDRAWN.value,
+            # What is still under way of one that goes on in another is judged by that one.
+            Enrolment.merged_into.is_(None),
         )
         found = unit.session.execute(
             select(Message.id, Message.state)

@@ -75,6 +75,14 @@ class EnrolmentAnswer(BaseModel):
     """One enrolment, with the messages of all its timelines in the order they fall due."""
 
     enrolment_id: UUID
+    patient_id: UUID = Field(
+        description="Whose it is: of two records of one person that were merged, the one that goes "
+        "on."
+    )
+    goes_on_in: UUID | None = Field(
+        description="The enrolment in which it goes on: the patient had two records, with one "
+        "procedure in both. Its reference means that one."
+    )
     clinic: str
     protocol: str
     reference: str | None

@@ -256,6 +256,8 @@ def _enrolment(app: AppContext, caller: ApiClient, enrolment_id: str) -> dict[st
         messages = message_views(session, app, message_rows(session, found.id))
         return {
             "enrolment_id": str(found.id),
+            "patient_id": str(found.patient_id),
+            "goes_on_in": str(found.merged_into) if found.merged_into else None,
             "clinic": found.clinic,
             "protocol": found.protocol,
             "reference": found.reference,

@@ -19,6 +19,7 @@ AUDIT_VERBS: dict[str, str] = {
     "patient.changed": "changed {fields} of {patient}",
     "patient.called": "recorded a call with {patient}",
     "patient.merged": "recorded that {patient} is a patient who was known here",
+    "patient.unmerged": "recorded that {patient} is somebody else after all",
     "patient.address-unusable": "found that the {address} of {patient} is not working",
     "number.tested": "sent a test text to a number of {patient}",
     "number.confirmed": "entered the right code of a test text to {patient}",
@@ -169,5 +170,7 @@ PATIENT_ACTION_LABELS: dict[str, str] = {
     "objection.lifted": "Messages restarted",
     "patient.changed": "Details changed",
     "patient.address-unusable": "Found not working",
+    "patient.merged": "Merged with another record",
+    "patient.unmerged": "Merge of two records undone",
 }
 """The same actions in short, for the timeline of one patient."""

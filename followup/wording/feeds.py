@@ -26,7 +26,7 @@ FEED_REASONS: dict[str, str] = {
     "restricted": "the record is restricted",
     "merged": "two numbers are of one patient",
     "merged-before": "they were merged before",
-    "merge": "two patients here are one: their records must be joined by hand",
+    "merge": "two patients here are one: a person must merge their records",
     "merge-self": "somebody is merged into themselves",
     "merge-inverse": "an earlier merge went the other way",
     "two-records": "the new details are those of another patient here",
@@ -63,7 +63,7 @@ FEED_REASONS: dict[str, str] = {
 }
 
 FEED_TO_DO: dict[str, str] = {
-    "merge": "Check which record is right, and end the other one’s follow-up.",
+    "merge": "Compare the two records, and merge them if they are one person’s.",
     "two-records": "Check which patient is meant, and correct the details by hand.",
     "conflict": "Look at the message and at the patient, and enrol or correct by hand.",
     "no-time": "Find out when the procedure takes place, and enrol the patient by hand.",

@@ -21,6 +21,7 @@ OF_ENROLMENT: dict[str, str] = {
     "protocol": "procedure",
     "channels": "how messages are sent",
     "reference": "reference",
+    "patient": "whose record it is in",
 }
 
 READING_NEEDS: dict[ReadingNeed, Term] = {

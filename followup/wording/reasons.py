@@ -17,6 +17,8 @@ from followup.wording.replies import REPLY_INTENTS, class_text
 
 REASONS: dict[Reason, str] = {
     Reason.ADDRESS_CORRECTED: "planned again: the contact details were corrected",
+    Reason.MERGE_UNDONE: "as it was before two records were merged",
+    Reason.RECORDS_MERGED: "planned again: two records of the patient were merged",
     Reason.LEASE_OVER: "planned again: its worker stopped before sending it",
     Reason.LET_GO: "released by staff",
     Reason.NOT_YET: "it waits for the next sending hours",
@@ -55,6 +57,7 @@ REASONS: dict[Reason, str] = {
     Reason.MERGED: "the follow-up goes on under another record of the same person",
     Reason.NEWER_PROCEDURE: "the follow-up of a newer procedure takes over",
     Reason.PATIENT_DIED: "the patient has died",
+    Reason.RECEIVED_ALREADY: "the patient has it already, by another record of theirs",
     Reason.RESCHEDULED: "the timeline was updated for another procedure time",
     Reason.WITHDRAWN: "the follow-up was ended",
     Reason.ASKED_FOR_A_CALL: "the patient answered that they would like a call",

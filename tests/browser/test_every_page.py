@@ -61,6 +61,7 @@ NEED_AN_ANSWER = {
     "/patients/{patient}/call",
     "/patients/{patient}/contacts",
     "/patients/{patient}/contacts/{draft}",
+    "/patients/{patient}/merge/{other}",
     "/patients/{patient}/stop",
     "/system/stop",
     "/system/webhooks/{webhook}/replay",

@@ -17,7 +17,7 @@ import sys
 import tomllib
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -26,11 +26,12 @@ import pytest
 from followup.catalogue.load import load_catalogue
 from followup.content.metadata import Meta
 from followup.domain.lifecycle import LEGAL_MOVES, State
+from followup.store.models.merges import PatientMerge
 from tests.cli.conftest import FOLLOWUP, CommandLine, enrolled
 from tests.documents import NAMES, ROOT, Block, all_blocks, blocks_of, commands_in, read, texts_of
-from tests.support.apps import HandClock, make_app, read_shipped_files_once
+from tests.support.apps import HandClock, enrol_one, make_app, read_shipped_files_once, rows
 from tests.support.hl7 import message
-from tests.support.people import ENROLLED_AT, nhs_number
+from tests.support.people import ENROLLED_AT, PROCEDURE_AT, nhs_number
 from tests.support.servers import HOST, PostgresServer
 from tests.web.conftest import key_for, served
 
@@ -163,6 +164,8 @@ ENDS_WITH_1 = {"followup watch --once": "nothing runs here, and that is what it 
 PATIENTS = f"""reference,procedure_at,nhs_number,name,mobile,diabetic,steroid,channels
 REF-2,2026-11-21T15:30,{nhs_number(2)},Test Patient-2,07700 900002,yes,no,sms
 """
+BORN = date(1957, 5, 17)
+"""Of the patient whom `enrolled` enrols."""
 DAY = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 """The day of the procedure in README.md."""
 
@@ -201,11 +204,19 @@ def run_here(command: str, followup: CommandLine) -> None:
 def run_ours(command: str, arguments: list[str], followup: CommandLine) -> None:
     switches = [str(each["id"]) for each in followup("switches", "--json").lines]
     given = [switches[0] if each == "SWITCH" else each for each in arguments]
+    given = [merge_of(followup) if each == "MERGE" else each for each in given]
     given = [each.replace("/var/mail", str(followup.folder)) for each in given]
 
     answer = followup(*given, stdin="From: nobody@example.com\n\nIt did not arrive.\n")
 
     assert answer.code == (command in ENDS_WITH_1), (command, answer.out, answer.err)
+
+
+def merge_of(followup: CommandLine) -> str:
+    """Return the id that merging printed."""
+    with followup.app() as app:
+        [merge] = rows(app, PatientMerge)
+    return str(merge.id)
 
 
 def check_make(arguments: list[str]) -> None:
@@ -272,6 +283,16 @@ def furnish(document: str, followup: CommandLine) -> None:
         followup.now = DAY
     else:
         enrolled(followup)
+    if document == "docs/operations.md":
+        # Another record of the same person.
+        with followup.app() as app:
+            other = {
+                "name": "Ann Other",
+                "nhs_number": None,
+                "reference": "REF-2",
+                "date_of_birth": BORN,
+            }
+            enrol_one(app, 1, procedure_at=PROCEDURE_AT - timedelta(days=3), **other)
 
 
 @SLOW

@@ -23,6 +23,7 @@ from followup.delivery.returned_mail_ledger import MOST_KEPT
 from followup.demo.clinic import DEMO_HISTORY
 from followup.domain.clinics.clinic_file import RepliesShape
 from followup.domain.file_shape import LONGEST_AHEAD
+from followup.domain.merging.undo import UNDO_WITHIN
 from followup.domain.protocols.protocol_file import StepShape
 from followup.domain.text.sms import SEGMENT_UNITS, SINGLE_UNITS
 from followup.domain.triage.tokens import ONE_SLIP, TWO_SLIPS
@@ -139,6 +140,7 @@ FIGURES: dict[str, dict[str, Value]] = {
         "as often as it stays open, {} times at most": MOST_TIMES,
     },
     "docs/operations.md": {
+        "It can be undone for {} hours": hours(UNDO_WITHIN),
         "has taken none for {} minutes, or answered": minutes(UNTOLD),
         "(`finish-enrolments`, every {} seconds)": seconds(job("finish-enrolments").every),
         "after {} minutes without a tick": minutes(AWAY_AFTER),
@@ -253,6 +255,9 @@ FIGURES: dict[str, dict[str, Value]] = {
         "for {} days before the first event is given up": days(AWAY_FOR),
         "one that refuses an event, for {} hours": hours(REFUSED_FOR),
         "Waiting for {} minutes, as the seals do": minutes(SIGN_AFTER),
+    },
+    "docs/decisions/0019-what-merging-two-patients-keeps.md": {
+        "It can be undone for {} hours": hours(UNDO_WITHIN),
     },
     "docs/webhooks.md": {
         "Answer 2xx within {} seconds": ANSWER_SECONDS,

@@ -49,6 +49,7 @@ from tests.stand_ins.webhook_receiver import WebhookReceiver
 from tests.support.apps import app_on, clock_of, enrol_many, enrol_one, rows, run_jobs, sms_of
 from tests.support.outside_judges import fhir_validator
 from tests.support.people import CLINIC, person
+from tests.support.two_records import merge, two_records
 
 HOUR = timedelta(hours=1)
 ACTOR = "cli:test"
@@ -182,6 +183,25 @@ def test_a_subscription_gets_its_groups_and_its_clinic_alone(telling, receiver):
 
     assert receiver.types == ["worklist.opened", "worklist.closed"]
     assert receiver.received[1].told["data"]["outcome"] == "rang"
+
+
+def test_a_merge_says_which_patient_went_into_which(sqlite_telling, receiver):
+    app = sqlite_telling
+    both = two_records(app)
+    subscribe(app, receiver, groups=[EventGroup.PATIENT, EventGroup.ENROLMENT])
+    merged = merge(app, both)
+    settle(app)
+
+    told = {one.told["type"]: one.told["data"] for one in receiver.received}
+    assert set(told) == {"enrolment.superseded", "enrolment.corrected", "patient.merged"}
+    assert told["patient.merged"]["patient_id"] == str(both.duplicate)
+    assert told["patient.merged"]["into"] == str(both.survivor)
+    assert told["patient.merged"]["merge"] == str(merged.merge_id)
+    corrected = told["enrolment.corrected"]
+    assert (corrected["enrolment_id"], corrected["patient_id"]) == (
+        str(both.other), str(both.survivor),
+    )  # fmt: skip
+    assert corrected["fields"] == ["patient"]
 
 
 def test_several_subscriptions_each_get_everything(telling, receiver):

@@ -44,6 +44,7 @@ from followup.intake.uploaded_lists import (
     seal_findings,
     upload_list,
 )
+from followup.merging.merge import MergeRequest, merge_patients
 from followup.messages.verification_code import code_of
 from followup.monitoring.heartbeats import record_heartbeat
 from followup.outbox.subscriptions import NewSubscription, add_subscription, pause_subscription
@@ -199,6 +200,8 @@ def _enrolments(app: AppContext) -> dict[str, UUID]:
         "died": enrol_one(app, 10),
         "erased": enrol_one(app, 11, reference=None),
         "mailed": enrol_one(app, 12, channels=(EMAIL,)),
+        "merged": enrol_one(app, 13),
+        "double": enrol_one(app, 13, name="Ann Double", nhs_number=None, reference="DOUBLE"),
     }
 
 
@@ -260,8 +263,10 @@ def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
     )
     items = _items(app, _first(app, made["silent"], state="sent", channel="sms"), alike=mailed)
     lists = _lists(clinic)
+    double = clinic.patient("double")
+    merge_id = _merge(clinic)
     general: dict[str, Sequence[object]] = {
-        "patient": [clinic.patient(name) for name in made],
+        "patient": [*dict.fromkeys(clinic.patient(name) for name in made), double],
         "enrolment": [made["silent"]],
         "message": [failed.id, mailed.id, *_messages(app, made["active"])],
         "item": [items["no-receipt"], *_one_of_each_make(app)],
@@ -290,6 +295,11 @@ def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
         "/enrol/list/{list}/progress": {"list": [lists["checking"]]},
         "/enrol/{draft}/{step}": {"draft": [known]},
         "/patients/found/{draft}": {"draft": [found, lost]},
+        "/patients/{patient}/merge/{other}": {"other": [clinic.patient("welsh")]},
+        "/patients/{patient}/merges/{merge}/undo": {
+            "patient": [clinic.patient("merged")],
+            "merge": [merge_id],
+        },
         "/messages/{message}/mail": {"message": [mailed.id]},
         "/messages/{message}/again": {"message": [arrived.id]},
         "/audit/patients/{patient}": {"patient": [clinic.patient(one) for one in TOLD_OF]},
@@ -302,6 +312,16 @@ def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
         "/feeds/{message}/replay": told,
         "/enrolments/{enrolment}/resume": {"enrolment": [made["paused"]]},
     }
+
+
+def _merge(clinic: FullClinic) -> UUID:
+    """Merge two records of one person; return the merge."""
+    request = MergeRequest(
+        survivor_id=clinic.patient("merged"),
+        duplicate_id=clinic.patient("double"),
+        reason="She changed her name",
+    )
+    return merge_patients(clinic.app, request, actor=BY).merge_id
 
 
 def _lists(clinic: FullClinic) -> dict[str, UUID]:

@@ -14,6 +14,7 @@ from followup.store.models.patients import Patient
 from followup.store.models.worklist import WorklistItem
 from tests.support.apps import clock_of, messages, rows, run_until, tick
 from tests.support.people import PROCEDURE_AT
+from tests.support.two_records import merge, two_records
 from tests.web.conftest import enrolment
 
 ENROLMENTS = "/api/v1/enrolments"
@@ -220,3 +221,18 @@ def test_moving_the_older_one_plans_nothing_after_the_newer(app, client, key):
 
     assert open_messages(app, older) == []
     assert len(rows(app, Enrolment)) == 2
+
+
+# ------------------------------------------------------------------------- two records merged
+
+
+def test_a_merged_reference_says_whose_it_is_and_where_it_goes_on(app, client, key):
+    both = two_records(app, theirs={"procedure_at": PROCEDURE_AT})
+    merge(app, both)
+
+    told = client.get(f"{ENROLMENTS}/{both.other}", headers=key).json()
+
+    assert told["patient_id"] == str(both.survivor)
+    assert told["goes_on_in"] == str(both.kept)
+    kept = client.get(f"{ENROLMENTS}/{both.kept}", headers=key).json()
+    assert (kept["patient_id"], kept["goes_on_in"]) == (str(both.survivor), None)

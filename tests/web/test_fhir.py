@@ -36,6 +36,7 @@ from tests.support.apps import (
 from tests.support.outside_judges import FhirValidator, fhir_validator
 from tests.support.people import CLINIC, ENROLLED_AT, nhs_number
 from tests.support.scripted_channel import refuse
+from tests.support.two_records import merge, two_records
 from tests.web.conftest import key_for
 
 NOBODY = UUID("0198a4c1-0000-7000-8000-000000000000")
@@ -279,6 +280,22 @@ def test_a_patient_is_told_with_the_nhs_number_and_how_messages_go(app, fhir):
     assert told["telecom"] == [
         {"system": "phone", "value": "+447700900001", "use": "mobile"},
         {"system": "email", "value": "patient1@example.com"},
+    ]
+
+
+def test_a_merged_patient_leads_to_the_record_that_goes_on(sqlite_app, sqlite_fhir):
+    both = two_records(sqlite_app)
+    merge(sqlite_app, both)
+
+    gone = sqlite_fhir.get(f"Patient/{both.duplicate}")
+    goes_on = sqlite_fhir.get(f"Patient/{both.survivor}")
+
+    assert (gone["active"], goes_on["active"]) == (False, True)
+    assert gone["link"] == [
+        {"other": {"reference": f"Patient/{both.survivor}"}, "type": "replaced-by"}
+    ]
+    assert goes_on["link"] == [
+        {"other": {"reference": f"Patient/{both.duplicate}"}, "type": "replaces"}
     ]
 
 

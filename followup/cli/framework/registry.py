@@ -44,6 +44,12 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "start": Entry("patients.stop_start:start", "Restart the messages of a patient."),
         "objections": Entry("patients.stop_start:objections", "List the opt-outs of patients."),
         "erasure": Entry("patients.erasure:group", "Erase a patient's data: two people decide."),
+        "merge-patients": Entry(
+            "patients.merge:merge_patients", "Merge two records of one patient."
+        ),
+        "unmerge-patients": Entry(
+            "patients.merge:unmerge_patients", "Undo a merge of two records, within a day."
+        ),
         "page": Entry(
             "patients.page:group", "Print, replace or revoke the link to a patient's page."
         ),

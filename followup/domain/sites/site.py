@@ -23,6 +23,13 @@ class EventKind(StrEnum):
     IGNORED = "ignored"
 
 
+class Merges(StrEnum):
+    """What is done where a feed says that two patients are one, and both are known here."""
+
+    ASK = "ask"
+    APPLY = "apply"
+
+
 @dataclass(frozen=True, slots=True)
 class Sender:
     """Who may send: a facility, and one application of it or any."""
@@ -98,6 +105,7 @@ class Site:
     languages: Mapping[str, str]
     fields: VisitFields
     rules: tuple[FollowUpRule, ...]
+    merges: Merges = Merges.ASK
 
     def admits(self, address: str) -> bool:
         """Say whether a connection from this address may send messages of this site."""

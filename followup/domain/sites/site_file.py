@@ -17,6 +17,7 @@ from followup.domain.file_shape import Key, Line, Shape, complaints, read_shape
 from followup.domain.sites.site import (
     EventKind,
     FollowUpRule,
+    Merges,
     PhoneUse,
     Sender,
     Site,
@@ -166,6 +167,11 @@ class SiteShape(Shape):
         description="the first event by which a visit is followed up: with booked, somebody who "
         "stays away without a word would get messages all the same",
     )
+    merges: Literal["ask", "apply"] = Field(
+        default="ask",
+        description="where two patients here are said to be one: with ask, a person compares their "
+        "records; with apply they are merged, unless they contradict each other",
+    )
     connection: ConnectionShape = Field(description="from where messages come")
     events: Annotated[dict[str, Meaning], AfterValidator(_events)] = Field(
         min_length=1, description='what each event means, as in "SIU^S12" = "booked"'
@@ -200,6 +206,7 @@ class SiteShape(Shape):
             encoding=self.connection.encoding,
             processing=frozenset(self.connection.processing),
             starts_at=EventKind(self.starts_at),
+            merges=Merges(self.merges),
             events={event: EventKind(kind) for event, kind in self.events.items()},
             local_ids=frozenset(self.identifiers.local),
             nhs_ids=frozenset(self.identifiers.nhs),

@@ -41,7 +41,7 @@ from followup.intake.feed.drafts import (
 from followup.intake.feed.event import FeedEvent
 from followup.intake.feed.facts import Facts, fact, take_in
 from followup.intake.feed.inbox import FeedState
-from followup.intake.feed.merge import merge_people
+from followup.intake.feed.merge import TWINS, merge_people
 from followup.intake.feed.outcome import Applied, weightiest
 from followup.intake.feed.people import facts_of, find_person, keep_facts, person_of
 from followup.intake.feed.visits import (
@@ -145,7 +145,8 @@ def _joined(unit: UnitOfWork, site: Site, visits: Sequence[FeedVisit]) -> list[F
     found = list(visits)
     while (pair := same_visits(site, found)) is not None:
         one, other = pair
-        if one.enrolment_id is not None and other.enrolment_id is not None:
+        both = one.enrolment_id is not None and other.enrolment_id is not None
+        if both and one.enrolment_id != other.enrolment_id:
             _stop(unit, other)
         drafts = [waiting_draft_of(unit.session, each.id) for each in pair]
         if drafts[0] is not None and drafts[1] is not None:
@@ -354,8 +355,12 @@ def ask_person(
     enrolment_id: UUID | None = None,
     message_id: UUID | None = None,
     since: datetime | None = None,
+    twins: tuple[UUID, UUID] | None = None,
 ) -> UUID:
     """Ask a person about what a feed says; `message_id` is the message in the ledger."""
+    more: dict[str, object] = {"feed_message": str(message_id)} if message_id else {}
+    if twins is not None:
+        more[TWINS] = [str(each) for each in twins]
     return open_item(
         unit,
         NewItem(
@@ -365,7 +370,7 @@ def ask_person(
             cause=cause,
             patient_id=patient_id,
             enrolment_id=enrolment_id,
-            more={"feed_message": str(message_id)} if message_id else {},
+            more=more,
             since=since,
         ),
     )

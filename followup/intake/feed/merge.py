@@ -1,17 +1,19 @@
 """Merges (A40): what a feed knows of two people becomes what it knows of one.
 
-Records of patients are not joined by a feed: where both are patients here, a person is asked.
+Where both are patients here, a person is asked to merge their records, unless the site's file says
+that its word is enough and nothing in the records speaks against it.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
+from uuid import UUID
 
 from sqlalchemy import update
 
 from followup.context import UnitOfWork
-from followup.domain.sites.site import Site
+from followup.domain.errors import Conflict, InvalidInput
+from followup.domain.sites.site import Merges, Site
 from followup.intake.feed.details import patients_of
 from followup.intake.feed.facts import Facts, join_facts
 from followup.intake.feed.inbox import FeedState
@@ -19,7 +21,13 @@ from followup.intake.feed.outcome import Applied
 from followup.intake.feed.people import facts_of, find_row, survivor_of
 from followup.intake.feed.visits import visits_of
 from followup.intake.feed.vital_status import OURS, deaths_in
+from followup.merging.merge import MergeRequest, merge_in
 from followup.store.models.feeds import FeedPerson, FeedVisit
+from followup.store.models.patients import Patient
+from followup.store.models.worklist import WorklistItem
+
+TWINS = "twins"
+MERGED_BY_FEED = "The hospital’s system says that they are one patient."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +59,7 @@ def merge_people(unit: UnitOfWork, site: Site, survivor_key: str, merged_key: st
     deaths = {**deaths_in(others), **deaths_in(facts)}
     changed = join_facts(facts, others)
     facts[OURS] = ["", deaths]
-    here = patients_of(unit, [*visits_of(unit, survivor), *visits_of(unit, gone)])
+    twins = _twins(unit, survivor, gone)
     gone.survivor_id, gone.facts_sealed = survivor.id, None
     unit.session.execute(
         update(FeedVisit)
@@ -61,11 +69,13 @@ def merge_people(unit: UnitOfWork, site: Site, survivor_key: str, merged_key: st
     )
     unit.session.flush()
     outcome = Applied(state=FeedState.MERGED, code="merged")
-    doubled = [clinic for clinic, count in Counter(it.clinic for it in here).items() if count > 1]
-    if doubled:
-        patient = next(it for it in here if it.clinic == doubled[0])
+    if twins is not None and not (site.merges is Merges.APPLY and _merge_records(unit, twins)):
         outcome = Applied(
-            state=FeedState.PERSON, code="merge", clinic=doubled[0], patient_id=patient.id
+            state=FeedState.PERSON,
+            code="merge",
+            clinic=twins[0].clinic,
+            patient_id=twins[0].id,
+            twins=(twins[0].id, twins[1].id),
         )
     return Merged(survivor=survivor, facts=facts, changed=changed, outcome=outcome)
 
@@ -77,3 +87,36 @@ def _nothing_to_merge(named: FeedPerson, gone: FeedPerson) -> Applied:
         # The survivor of this message is whom an earlier one merged into the other.
         return Applied(state=FeedState.REFUSED, code="merge-inverse")
     return Applied(state=FeedState.IGNORED, code="merged-before")
+
+
+def twins_of(item: WorklistItem) -> tuple[UUID, UUID] | None:
+    """Return the two patients of whom an item says that they are one; None of another item."""
+    twins = item.detail.get(TWINS)
+    return (UUID(twins[0]), UUID(twins[1])) if twins else None
+
+
+def _twins(
+    unit: UnitOfWork, survivor: FeedPerson, gone: FeedPerson
+) -> tuple[Patient, Patient] | None:
+    """Return two patients of one clinic who are one by now, the one that goes on first."""
+    ours = patients_of(unit, visits_of(unit, survivor))
+    theirs = patients_of(unit, visits_of(unit, gone))
+    pairs = ((one, other) for one in ours for other in theirs)
+    return next(
+        ((one, other) for one, other in pairs if one.clinic == other.clinic and one is not other),
+        None,
+    )
+
+
+def _merge_records(unit: UnitOfWork, twins: tuple[Patient, Patient]) -> bool:
+    """Merge the records of two patients; return False where a person has to decide."""
+    survivor, duplicate = twins
+    request = MergeRequest(
+        survivor_id=survivor.id, duplicate_id=duplicate.id, reason=MERGED_BY_FEED
+    )
+    try:
+        with unit.session.begin_nested():
+            merge_in(unit, request)
+    except (Conflict, InvalidInput):
+        return False
+    return True

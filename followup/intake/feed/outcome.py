@@ -13,7 +13,8 @@ from followup.intake.feed.inbox import FeedState
 class Applied:
     """What came of an event. `code` is one of `followup.wording.feeds`.
 
-    `about` is what a person is asked about once, however many messages say it.
+    `about` is what a person is asked about once, however many messages say it; `twins` are two
+    patients who are one, the one that goes on first.
     """
 
     state: FeedState
@@ -22,6 +23,7 @@ class Applied:
     patient_id: UUID | None = None
     enrolment_id: UUID | None = None
     about: UUID | None = None
+    twins: tuple[UUID, UUID] | None = None
 
 
 WEIGHT = (

@@ -46,6 +46,12 @@ class Enrolment(Base):
             sqlite_where=text("finish_due_at IS NOT NULL"),
             postgresql_where=text("finish_due_at IS NOT NULL"),
         ),
+        Index(
+            "ix_enrolments_merged_into",
+            "merged_into",
+            sqlite_where=text("merged_into IS NOT NULL"),
+            postgresql_where=text("merged_into IS NOT NULL"),
+        ),
         CheckConstraint(among("state", [state.value for state in EnrolmentState]), name="state"),
     )
 
@@ -71,6 +77,9 @@ class Enrolment(Base):
     ended_at: Mapped[datetime | None]
     # Free words, so they may name somebody: sealed under the patient's key.
     ended_reason_sealed: Mapped[bytes | None]
+    # In which follow-up of the same procedure it goes on: the patient had two records. Its
+    # reference means that one. (No foreign key: SQLite can't add one to a table that is there.)
+    merged_into: Mapped[UUID | None]
     # The patient's own page: its token is found by a keyed hash, and put into messages from the
     # sealed copy. All three are null where the link was withdrawn.
     page_index: Mapped[bytes | None] = mapped_column(unique=True)

@@ -31,6 +31,12 @@ class Patient(Base):
             sqlite_where=text("indexed_by = 0"),
             postgresql_where=text("indexed_by = 0"),
         ),
+        Index(
+            "ix_patients_merged_into",
+            "merged_into",
+            sqlite_where=text("merged_into IS NOT NULL"),
+            postgresql_where=text("merged_into IS NOT NULL"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from followup.enrolment.contact_details import correct_contacts
 from followup.enrolment.reschedule import reschedule
 from followup.enrolment.withdraw import withdraw_enrolment
 from followup.intake.feed.drafts import find_draft
+from followup.intake.feed.merge import twins_of
 from followup.patients.records import read_patient
 from followup.sending.claim import claim_due
 from followup.store.models.enrolments import Enrolment
@@ -423,6 +425,37 @@ def test_two_patients_who_are_merged_ask_a_person(app):
 
     assert feed(app, merge) == [("person", "merge")]
     assert len(rows(app, Patient)) == 2
+    [item] = tasks(app)
+    by_name = {read_patient(one, app.keyring).name: one.id for one in rows(app, Patient)}
+    assert twins_of(item) == (by_name["Test Patient-00002"], by_name["Test Patient-00001"])
+
+
+@pytest.mark.parametrize("contradict", [False, True], ids=["plainly", "two NHS numbers"])
+def test_where_the_site_says_so_their_records_are_merged_unless_they_contradict(
+    migrated_sqlite_url, contradict
+):
+    with closing(
+        make_app(migrated_sqlite_url, catalogue=catalogue_with(site(merges="apply")))
+    ) as app:
+        same_birthday = message(id_="2", serial=11, appointment="AP2", time=NEXT_WEEK, nhs="")
+        feed(app, message(id_="1", serial=1, appointment="AP1", time=NEXT_WEEK), same_birthday)
+        if contradict:
+            feed(app, message("ADT^A08", id_="9", serial=11, procedure=None))
+        merge = message(
+            *("ADT^A40",), id_="3", at="20261019143100", serial=1, procedure=None,
+            mrg="000011^^^MUH^MR",
+        )  # fmt: skip
+        came = feed(app, merge)
+
+        assert came == [("person", "merge") if contradict else ("merged", "merged")]
+        merged = {one.merged_into for one in rows(app, Patient)} != {None}
+        assert merged is not contradict
+        if merged:
+            # The appointment is one, and goes on being moved.
+            moved = message("SIU^S13", id_="4", at="20261019143200", serial=1, time=NEXT_MONTH)
+            assert feed(app, moved) == [("changed", "moved")]
+            planned_for = {one.enrolment_id for one in messages(app) if one.state == "planned"}
+            assert len(planned_for) == 1
 
 
 def test_circular_and_inverse_merges_are_refused(app):

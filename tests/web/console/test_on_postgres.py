@@ -22,6 +22,7 @@ from tests.web.console.visitors import Visitor
 PASSWORD = "walnut ladder frost"
 NUMBER = {"mobile": "07700 900222", "mobile_again": "07700 900222"}
 MOVED = {"on": "20", "on-month": "10", "on-year": "2026", "at": "2:30pm", "confirmed": "yes"}
+MERGED = {"reason": "Asked him", "nhs_number": "survivor", "date_of_birth": "survivor"}
 INSIDE = [page for page in all_pages() if isinstance(page.may, tuple)]
 GETS = [page.path for page in INSIDE if page.method == "GET"]
 
@@ -60,6 +61,9 @@ ACTIONS: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("/patients/{patient}/call", {"outcome": "spoke", "note": "All is well."}),
     ("/patients/{patient}/stop", {"channel": "sms"}),
     ("/patients/{patient}/start", {}),
+    ("/patients/{patient}/merge", {"wanted": "Patient-00009"}),
+    ("/patients/{patient}/merge/{other}", MERGED),
+    ("/patients/{patient}/merges/{merge}/undo", {}),
     ("/system/stop", {"what": "all", "reason": "A drill"}),
     ("/system/switches/{switch}/lift", {}),
     ("/system/webhooks/{webhook}/pause", {}),
@@ -80,6 +84,7 @@ ACTIONS: tuple[tuple[str, Mapping[str, object]], ...] = (
 SHOWN_AT_ONCE = {
     "/attention/{item}/reveal",
     "/patients/{patient}/reveal",
+    "/patients/{patient}/merge",
     "/audit/patients/{patient}/seals",
     "/team/invite",
     "/team/{member}/password-link",

@@ -42,6 +42,7 @@ MODULES = (
     "patient_actions",
     "patient_needs",
     "erasure.requests",
+    "merging.merge",
     "team",
     "system",
     "events.webhooks",

@@ -14,6 +14,8 @@ from followup.consent.in_force import objection_to_enrolment
 from followup.domain.channel import ChannelKind
 from followup.domain.contact import mask_email, mask_mobile, mask_nhs_number
 from followup.domain.errors import NotFound
+from followup.domain.merging.undo import UNDO_WITHIN
+from followup.merging.queries import merges_of, reason_of
 from followup.messages.view import message_views
 from followup.patients import history
 from followup.patients import records as patients
@@ -48,6 +50,8 @@ DONE_NOTICES = {
     "needs": "The language and reading needs are kept.",
     "page-new": "The patient’s page has a new link. Messages from now on carry it.",
     "page-off": "The link to the patient’s page is switched off.",
+    "merged": "The two records are one now. It can be undone for 24 hours.",
+    "unmerged": "The merge is undone: these are two records again.",
     "again": "The message will be sent again.",
 }
 pages = Pages()
@@ -114,6 +118,10 @@ def page(here: Here, patient: Patient, *, revealed: bool = False) -> Response:
             "objections": history.objections_of(session, patient),
             "items": history.items_of(session, patient.id),
             "lines": lines_of(session, here, patient),
+            "merges": [
+                (one, reason_of(session, here.app, one), one.merged_at + UNDO_WITHIN)
+                for one in merges_of(session, patient.id)
+            ],
         }
         done = DONE_NOTICES.get(here.query("done"))
         if here.query("done") == "enrolled":

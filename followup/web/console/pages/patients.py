@@ -59,7 +59,7 @@ def _page(here: Here, form: Form, *, path: str) -> Response:
     rows: list[AnyRow] = []
     sought = replace(_filters(here, form), before=_cursor(here.query("before")))
     with here.app.store.read() as session:
-        for way in _ways(here.app.keyring.indexes, sought, form.text("wanted")):
+        for way in search_ways(here.app.keyring.indexes, sought, form.text("wanted")):
             rows = list(search_patients(session, way, limit=PAGE_SIZE + 1))
             if rows:
                 break
@@ -83,7 +83,7 @@ def _record(here: Here, count: int) -> None:
     here.record(AuditEntry(action="patients.listed", detail={"shown": count}))
 
 
-def _ways(indexes: BlindIndexes, sought: SearchTerms, wanted: str) -> list[SearchTerms]:
+def search_ways(indexes: BlindIndexes, sought: SearchTerms, wanted: str) -> list[SearchTerms]:
     """Return how to look for what was typed: the first way that finds something counts."""
     if not wanted:
         return [sought]

@@ -16,6 +16,7 @@ from followup.domain.contact import mask_email, mask_mobile, mask_nhs_number
 from followup.domain.errors import Conflict, NotFound
 from followup.enrolment.same_person import find_alike
 from followup.intake.feed.drafts import draft_tally
+from followup.intake.feed.merge import twins_of
 from followup.patients.history import calls_of
 from followup.patients.records import Person, read_patient
 from followup.store.audit_log import AuditEntry
@@ -121,6 +122,7 @@ def _page(here: Here, matter: Matter, *, revealed: bool = False) -> Response:
         note=note,
         by_mail=by_mail,
         records=_records(here, matter, alike),
+        twins=twins_of(matter.item),
         clinic=here.app.catalogue.clinics.get(matter.item.clinic),
         zone=here.zone_of(matter.item.clinic),
         done=DONE_NOTICES.get(here.query("done")),

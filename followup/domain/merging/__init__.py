@@ -1,0 +1,1 @@
+"""Merging of two records of one person: which facts count, and what is double."""

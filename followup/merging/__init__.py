@@ -1,0 +1,1 @@
+"""Merging of two patients' records by a person: shown first, and undone within a day."""

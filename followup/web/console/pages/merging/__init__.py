@@ -1,0 +1,1 @@
+"""Pages on which two records of one patient are merged."""

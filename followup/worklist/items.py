@@ -22,6 +22,7 @@ from followup.store.audit_log import AuditContext, AuditEntry, record_event
 from followup.store.encryption.sealing import Sealer
 from followup.store.engine.types import new_id
 from followup.store.engine.upsert import insert_new
+from followup.store.models.feeds import EnrolmentDraft
 from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
 from followup.store.models.worklist import Occurrence, WorklistItem
@@ -331,11 +332,25 @@ def close_item_in(unit: UnitOfWork, item_id: UUID, *, outcome: str, note: str = 
             "worklist same, or followup worklist two"
         )
         raise Conflict(message)
+    if item.kind == ItemKind.DRAFT and _waits_for_enrolment(unit.session, item.id):
+        message = (
+            "an enrolment waits for what is missing: complete it, or close it there because nobody "
+            "is to be enrolled, in the console under Needs attention, Enrolments to complete"
+        )
+        raise Conflict(message)
     if note.strip():
         item.note_sealed = sealer_of(unit.session, unit.app, item).seal(
             note.strip(), column=NOTE_COLUMN
         )
     _close(unit.session, unit.by, item, outcome=outcome)
+
+
+def _waits_for_enrolment(session: Session, item_id: UUID) -> bool:
+    """Say whether an enrolment that a hospital's system began is yet to be completed."""
+    waits = select(EnrolmentDraft.id).where(
+        EnrolmentDraft.item_id == item_id, EnrolmentDraft.state == "waiting"
+    )
+    return session.scalar(waits.limit(1)) is not None
 
 
 def sealer_of(session: Session, app: AppContext, item: WorklistItem) -> Sealer:

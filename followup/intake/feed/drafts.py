@@ -15,12 +15,15 @@ from sqlalchemy.orm import Session
 
 from followup.context import AppContext, ContentContext, UnitOfWork
 from followup.domain.clinics.clinic import Clinic
-from followup.domain.errors import Conflict, NotFound
+from followup.domain.errors import AlreadyEnrolled, Conflict, NotFound
+from followup.domain.intake.on_conflict import OnConflict
 from followup.domain.item_kind import ItemKind
 from followup.domain.item_outcome import ItemOutcome
 from followup.domain.protocols.protocol import Protocol
 from followup.domain.protocols.timeline import Fate, plan_timeline
 from followup.domain.protocols.timing import Procedure
+from followup.enrolment.enrol import EnrolmentRequest, check_request
+from followup.enrolment.enrol_or_update import enrol_or_update_in
 from followup.patients.records import Person
 from followup.store.audit_log import AuditEntry, record_event
 from followup.store.encryption.sealing import Sealer
@@ -182,18 +185,36 @@ def close_draft(
     unit.session.flush()
 
 
-def complete_draft(app: AppContext, draft_id: UUID, enrolment_id: UUID, *, actor: str) -> None:
-    """Note that a person has enrolled whom a draft is about. Twice changes nothing."""
+def complete_draft(
+    app: AppContext,
+    draft_id: UUID,
+    request: EnrolmentRequest,
+    *,
+    on_conflict: OnConflict,
+    actor: str,
+) -> UUID:
+    """Enrol whom a draft is about and end the draft, in one transaction; return the enrolment.
 
-    def work(unit: UnitOfWork) -> None:
+    Who is enrolled already is not enrolled again, and a draft that has ended stays as it is. Raises
+    what `enrol_or_update` does else.
+    """
+    checked = check_request(app, request)
+
+    def work(unit: UnitOfWork) -> UUID:
         row = unit.session.get(EnrolmentDraft, draft_id, with_for_update=True)
         if row is None:
             raise NotFound("there is no such draft")
+        try:
+            made = enrol_or_update_in(unit, checked, on_conflict=on_conflict).enrolment_id
+        except AlreadyEnrolled as error:
+            # It is raised before anything is written.
+            made = error.enrolment_id
         if row.state == DraftState.WAITING:
-            close_draft(unit, row, DraftState.COMPLETED, enrolment_id=enrolment_id)
-            _link(unit, row, enrolment_id)
+            close_draft(unit, row, DraftState.COMPLETED, enrolment_id=made)
+            _link(unit, row, made)
+        return made
 
-    app.transact(actor, work)
+    return app.transact(actor, work)
 
 
 def dismiss_draft(app: AppContext, draft_id: UUID, *, actor: str) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
+from followup.domain.errors import NotFound
+from followup.domain.intake.on_conflict import OnConflict
 from followup.domain.roles import Role
+from followup.intake.feed.drafts import complete_draft
 from followup.intake.hl7.receive import receive_message
 from followup.intake.ledger import feed_ledger
 from followup.store.models.audit import AuditEvent
@@ -14,7 +18,7 @@ from followup.store.models.enrolments import Enrolment
 from followup.store.models.feeds import EnrolmentDraft, FeedMessage, FeedVisit
 from tests.support.apps import clock_of, messages, rows, sweep, tasks
 from tests.support.hl7 import INCOMPLETE, catalogue_with, feed, message
-from tests.support.people import PROCEDURE_AT
+from tests.support.people import PROCEDURE_AT, request
 from tests.web.console.visitors import join
 
 NEXT_MONTH = PROCEDURE_AT + timedelta(days=30)
@@ -90,6 +94,26 @@ def test_a_draft_that_nobody_is_to_be_enrolled_for_stays_closed(app, asgi, draft
     again = message("SIU^S14", id_="2", at="20261019150000", procedure=INCOMPLETE, time=NEXT_MONTH)
     assert feed(app, again) == [("ignored", "dismissed")]
     nurse.get(draft, status=404)
+
+
+def test_the_item_of_a_draft_is_closed_with_the_draft_alone(app, asgi, draft):
+    nurse = join(app, asgi, Role.ENROL)
+    (item,) = tasks(app)
+
+    refused = nurse.post(f"/attention/{item.id}/done", {"outcome": "told"}, status=409)
+
+    assert "An enrolment waits for what is missing" in refused.text
+    assert "Close" not in nurse.get(f"/attention/{item.id}").links()
+    assert rows(app, EnrolmentDraft)[0].state == "waiting"
+    nurse.post(f"{draft}/dismiss", {})
+    assert tasks(app)[0].state == "closed"
+
+
+def test_without_its_draft_nobody_is_enrolled(app):
+    with pytest.raises(NotFound, match="no such draft"):
+        complete_draft(app, uuid4(), request(5), on_conflict=OnConflict.REFUSE, actor="web:a")
+
+    assert rows(app, Enrolment) == []
 
 
 def test_the_ledger_adds_up_and_a_refused_message_is_put_right(app, asgi):

@@ -135,9 +135,7 @@ def confirm(here: Here) -> Response:
     asked = here.form.text("on_conflict")
     wanted = OnConflict(asked) if asked in set(OnConflict) else OnConflict.REFUSE
     try:
-        made = enrol_or_update(
-            here.app, request, actor=here.member.actor, on_conflict=wanted
-        ).enrolment_id
+        made = _enrol(here, draft, request, on_conflict=wanted)
     except AlreadyEnrolled as error:
         made = error.enrolment_id
     except InvalidInput as error:
@@ -145,8 +143,6 @@ def confirm(here: Here) -> Response:
         return _check_page(here, draft, problems=problems)
     except Conflict as error:
         return _check_page(here, draft, problems=_told_of(error, "preferences"))
-    for feed_draft in draft.answers.get(FEED_DRAFT, ()):
-        complete_draft(here.app, UUID(feed_draft), made, actor=here.member.actor)
     close_draft(here.app, draft, enrolment_id=made)
     return _done(here, made)
 
@@ -296,6 +292,15 @@ def _told_of(error: Conflict, field: str) -> tuple[Problem, ...]:
     if isinstance(error, EnrolmentClash) and clash_term(error):
         return ()
     return (Problem(field, sentence(str(error))),)
+
+
+def _enrol(here: Here, draft: Draft, request: EnrolmentRequest, *, on_conflict: OnConflict) -> UUID:
+    """Enrol, and end the draft of a feed that the form completes; return the enrolment."""
+    app, actor = here.app, here.member.actor
+    begun = draft.answers.get(FEED_DRAFT)
+    if begun:
+        return complete_draft(app, UUID(begun[-1]), request, on_conflict=on_conflict, actor=actor)
+    return enrol_or_update(app, request, actor=actor, on_conflict=on_conflict).enrolment_id
 
 
 def _done(here: Here, enrolment_id: object) -> Response:

@@ -21,6 +21,7 @@ from followup.domain.reasons import Reason
 from followup.store.audit_log import AuditEntry, record_event
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.feeds import EnrolmentDraft, FeedMessage, FeedPerson, FeedVisit
+from followup.store.models.merges import PatientMerge
 from followup.store.models.messages import Attempt, InboundMessage, Message, SandboxMessage
 from followup.store.models.patients import Patient
 from followup.store.models.returned_mails import ReturnedMail
@@ -167,6 +168,11 @@ def _empty_copies(session: Session, patient: Patient, enrolment_ids: Sequence[UU
         .values(content_sealed=None)
     )
     session.execute(update(FeedPerson).where(FeedPerson.id.in_(people)).values(facts_sealed=None))
+    session.execute(
+        update(PatientMerge)
+        .where((PatientMerge.survivor_id == patient.id) | (PatientMerge.duplicate_id == patient.id))
+        .values(before=None, reason_sealed=None)
+    )
     session.execute(
         update(Draft).where(Draft.enrolment_id.in_(enrolment_ids)).values(answers_sealed=None)
     )

@@ -6,15 +6,16 @@ stopped the texts still finds it here. It says nothing of who the patient is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from followup.consent.objections import lift_objection, lodge_objection
+from followup.consent.objections import lift_objection
 from followup.content.advice import Advice, Piece
 from followup.context import AppContext, UnitOfWork
 from followup.domain import actors
@@ -22,12 +23,15 @@ from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.consent import ObjectionSource
 from followup.domain.errors import InvalidInput, NotFound
-from followup.domain.lifecycle import ONGOING_STATES, EnrolmentState
+from followup.domain.lifecycle import ONGOING_STATES, EnrolmentState, State
 from followup.domain.needs import ReadingNeed
+from followup.domain.outlook import Outlook
 from followup.domain.reasons import Reason
 from followup.enrolment.page_tokens import find_enrolment_by_token
 from followup.enrolment.reading_needs import change_needs
 from followup.enrolment.reschedule import plan_again
+from followup.messages.opt_out import stop_messages
+from followup.messages.outlook import outlooks
 from followup.messages.rendering import occurrences_of
 from followup.patients.records import needs_of, open_objections
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
@@ -46,6 +50,8 @@ class DatedAdvice:
 
     at: datetime
     piece: Piece
+    outlook: Outlook | None = None
+    """What will become of its message, where that is not what was planned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +101,11 @@ def read_page(
         clinic = _clinic(app, enrolment)
         wanted = language or patient.language
         now = app.clock.now()
+        rows = _rows(session, enrolment)
+        foreseen = outlooks(session, rows, {patient.id: patient})
         dated = [
-            DatedAdvice(row.due_at, piece)
-            for row in _rows(session, enrolment)
+            DatedAdvice(row.due_at, piece, _outlook(row, foreseen))
+            for row in rows
             # What was to be done before the procedure would only puzzle afterwards.
             if not row.not_after <= enrolment.procedure_at <= now
             and (
@@ -169,6 +177,12 @@ def _day(at: datetime, enrolment: Enrolment) -> object:
     return at.astimezone(ZoneInfo(enrolment.zone)).date()
 
 
+def _outlook(row: Message, foreseen: Mapping[UUID, Outlook]) -> Outlook | None:
+    if row.state == State.CANCELLED and row.reason == Reason.OBJECTION:
+        return Outlook(Reason.OBJECTION)
+    return foreseen.get(row.id)
+
+
 def _once(dated: Iterable[DatedAdvice]) -> list[DatedAdvice]:
     """Return each piece of advice once, as it was said first in this order."""
     found: dict[str, DatedAdvice] = {}
@@ -229,9 +243,7 @@ def _change_messages(
     unit: UnitOfWork, patient: Patient, channel: ChannelKind, *, stop: bool
 ) -> None:
     if stop:
-        lodge_objection(
-            unit.session, unit.by, patient=patient, channel=channel, source=ObjectionSource.LINK
-        )
+        stop_messages(unit, patient, channel=channel, source=ObjectionSource.LINK)
         return
     in_force = open_objections(unit.session, patient_ids=[patient.id], contact_indexes=[])
     to_all = any(objection.channel is None for objection in in_force)
@@ -242,9 +254,7 @@ def _change_messages(
     if to_all:
         # They stopped everything, and want this much of it again.
         for other in set(ChannelKind) - {channel}:
-            lodge_objection(
-                unit.session, unit.by, patient=patient, channel=other, source=ObjectionSource.LINK
-            )
+            stop_messages(unit, patient, channel=other, source=ObjectionSource.LINK)
     plan_again(unit, patient_id=patient.id)
 
 

@@ -7,17 +7,19 @@ of an address covers what goes there, whoever has it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from followup.domain.channel import ChannelKind
+from followup.domain.eligibility import Objections
 from followup.domain.enrolment_objection import EnrolmentObjection
 from followup.patients.match import IDENTITY, NUMBER, PERSON, have_keys, keys_of
 from followup.patients.records import Person, address_index, open_objections
 from followup.store.encryption.sealing import BlindIndexes
+from followup.store.engine.bulk import is_among
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.patients import Objection, Patient
 
@@ -130,3 +132,24 @@ def objection_to_enrolment(session: Session, enrolment: Enrolment) -> EnrolmentO
     return ObjectionsInForce(found).against(
         map(ChannelKind, enrolment.channels), patient_id=patient.id, addresses=addresses
     )
+
+
+def objections_against(
+    session: Session, *, patient_ids: Collection[UUID], addresses: Collection[bytes]
+) -> Objections:
+    """Return the objections in force that may concern messages to these people and addresses."""
+    concerned = {"patients": set(patient_ids), "addresses": set(addresses)}
+    found = session.connection().execute(_AGAINST, concerned).all()
+    return Objections(
+        frozenset((row.patient_id, row.channel) for row in found if row.patient_id),
+        frozenset((row.contact_index, row.channel) for row in found if row.contact_index),
+    )
+
+
+_AGAINST = select(Objection.patient_id, Objection.contact_index, Objection.channel).where(
+    Objection.lifted_at.is_(None),
+    or_(
+        is_among(Objection.patient_id, bindparam("patients")),
+        is_among(Objection.contact_index, bindparam("addresses")),
+    ),
+)

@@ -124,6 +124,15 @@ def judge_message(message: Candidate, circumstances: Circumstances) -> Verdict:
     return _in_hours(message, circumstances) if message.kind is MessageKind.ADVICE else Go()
 
 
+def lasting_obstacle(message: Candidate, objections: Objections) -> Stop | None:
+    """Return why a message will not go, whenever it falls due, unless something is corrected."""
+    ended = _ended(message)
+    # A pause ends, and what speaks against a message is the same then.
+    if ended is not None and ended.to is not State.HELD:
+        return ended
+    return _unreachable(message, objections)
+
+
 def _ended(message: Candidate) -> Stop | None:
     """Return why nothing more may go to this person on this enrolment; answers still may.
 

@@ -27,6 +27,8 @@ class ItemKind(StrEnum):
     READING_NEED = "reading-need"
     ENROLLED_AFTER_STOP = "enrolled-after-stop"
     """Somebody who wants no messages was enrolled again."""
+    ADVICE_STOPPED = "advice-stopped"
+    """Somebody stopped messages, and advice that must be given will not reach them."""
     SAME_PERSON = "same-person"
     """Somebody may be a patient who is there already: their enrolment is held until it is said."""
     NO_ANSWER = "no-answer"

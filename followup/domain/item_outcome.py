@@ -32,3 +32,5 @@ class ItemOutcome(StrEnum):
     """The patient's data was erased."""
     ANSWERED = "answered"
     """The patient answered after all."""
+    RESTARTED = "restarted"
+    """The patient wants messages again, and will be sent them."""

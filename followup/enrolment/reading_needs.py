@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from followup.consent.objections import lodge_objection
 from followup.context import UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.consent import ObjectionSource
 from followup.domain.item_kind import ItemKind
 from followup.domain.needs import ReadingNeed
 from followup.domain.reasons import Reason
+from followup.messages.opt_out import stop_messages
 from followup.patients.records import needs_of, set_needs
 from followup.store.audit_log import AuditEntry, record_event
 from followup.store.models.patients import Patient
@@ -44,13 +44,7 @@ def change_needs(
         ),
     )
     if ReadingNeed.NO_TEXTS in needs - before:
-        lodge_objection(
-            unit.session,
-            unit.by,
-            patient=patient,
-            channel=ChannelKind.SMS,
-            source=ObjectionSource.STAFF,
-        )
+        stop_messages(unit, patient, channel=ChannelKind.SMS, source=ObjectionSource.STAFF)
     ask_for_help(unit, patient, needs - before, enrolment_id=enrolment_id)
     return True
 

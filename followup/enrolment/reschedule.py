@@ -39,6 +39,7 @@ from followup.enrolment.message_rows import add_generation
 from followup.enrolment.next_procedure import end_follow_up, next_procedure
 from followup.enrolment.page_tokens import extend_page_token
 from followup.enrolment.pause import hold_messages
+from followup.messages.opt_out import settle_stopped_advice
 from followup.patients import records as patients
 from followup.store.audit_log import AuditContext
 from followup.store.models.enrolments import Enrolment
@@ -184,9 +185,11 @@ def plan_again(unit: UnitOfWork, *, patient_id: UUID) -> int:
         Message.reason == Reason.OBJECTION.value
     )
     enrolments = _still_useful(unit.session, unit.by, cancelled, patient_id=patient_id)
-    return sum(
+    to_come = sum(
         _plan_again(unit, enrolment, reason=Reason.PLANNED_AGAIN) for enrolment in enrolments
     )
+    settle_stopped_advice(unit, patient_id)
+    return to_come
 
 
 def plan_lost_again(unit: UnitOfWork, *, patient_id: UUID) -> int:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from followup.consent.objections import lodge_objection, lodge_objection_of_address
+from followup.consent.objections import lodge_objection_of_address
 from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.consent import ObjectionSource
@@ -20,6 +20,8 @@ from followup.domain.message_kind import MessageKind
 from followup.domain.protocols.protocol import Missed
 from followup.domain.protocols.timeline import next_sending_moment
 from followup.domain.reasons import Reason
+from followup.messages.opt_out import ask_about_withheld, stop_messages
+from followup.messages.outlook import objections_to, way_round
 from followup.patients.records import address_index
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
 from followup.store.engine.types import new_id
@@ -38,20 +40,27 @@ def handle_undeliverable(
     `unreachable` says that the provider just found the address unusable, which a person mends.
     `code` is the cause: the provider's code, or a reason of ours. An answer that can't be
     delivered asks nobody: the text that it answers is before a person already. Nor does a test
-    text, for whose code somebody waits, nor an objection to texts, where there is no other
-    channel: it is the patient's own.
+    text, for whose code somebody waits. An objection to texts, where there is no other channel, is
+    the patient's own: a person is asked about advice that must be given, and of that once.
     """
     for message in _messages(unit.session, message_ids):
         if message.kind != MessageKind.ADVICE:
             continue
         stopped = code in DELIVERY_CODES and _bounced_again(unit, message)
         if not _fall_back(unit, message):
-            if code != Reason.OBJECTION_TO_CHANNEL:
+            if code == Reason.OBJECTION_TO_CHANNEL:
+                ask_about_withheld(unit, [message], reason=Reason.OBJECTION_TO_CHANNEL)
+            else:
                 open_item(unit, NewItem.of_message(message, kind=ItemKind.FAILED, cause=code))
         elif stopped or unreachable:
             # The advice goes another way, but the number wants correcting all the same.
             cause = Reason.BOUNCED_TWICE if stopped else code
             open_item(unit, NewItem.of_message(message, kind=ItemKind.UNREACHABLE, cause=cause))
+
+
+def handle_objected(unit: UnitOfWork, message_ids: Sequence[UUID]) -> None:
+    """Ask a person about advice that an objection to all messages kept back."""
+    ask_about_withheld(unit, _messages(unit.session, message_ids), reason=Reason.OBJECTION)
 
 
 def handle_expired(unit: UnitOfWork, message_ids: Sequence[UUID]) -> None:
@@ -92,7 +101,7 @@ def recipient_at_fault(
         patient.mobile_index if channel is ChannelKind.SMS else patient.email_index
     )
     if opted_out and is_theirs:
-        lodge_objection(unit.session, unit.by, patient=patient, channel=channel, source=source)
+        stop_messages(unit, patient, channel=channel, source=source)
     elif opted_out and index is not None:
         lodge_objection_of_address(unit.session, unit.by, contact_index=index, source=source)
     if opted_out or not is_theirs:
@@ -203,20 +212,7 @@ def _other_channel(session: Session, message: Message) -> ChannelKind | None:
         return None
     enrolment = session.get_one(Enrolment, message.enrolment_id)
     patient = session.get_one(Patient, message.patient_id)
-    if patient.data_key is None:
-        return None
-    usable = {
-        ChannelKind.SMS: patient.mobile_sealed is not None and not patient.mobile_unusable,
-        ChannelKind.EMAIL: patient.email_sealed is not None and not patient.email_unusable,
-    }
-    return next(
-        (
-            channel
-            for channel in map(ChannelKind, enrolment.channels)
-            if channel.value != message.channel and usable[channel]
-        ),
-        None,
-    )
+    return way_round(message, enrolment, patient, objections_to(session, [patient]))
 
 
 def _moment(app: AppContext, message: Message, *, at: datetime) -> datetime | None:

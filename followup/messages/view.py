@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -15,11 +15,14 @@ from sqlalchemy.orm import Session
 from followup.context import AppContext
 from followup.domain.errors import TemplateError
 from followup.domain.lifecycle import State
+from followup.domain.outlook import Outlook
+from followup.messages.outlook import outlooks
 from followup.messages.rendering import render_message
 from followup.messages.verification_code import veiled
 from followup.store.encryption.sealing import Sealer
 from followup.store.models.messages import Attempt, Message
 from followup.store.models.patients import Patient
+from followup.wording.outlooks import outlook_text
 
 YET_TO_GO = frozenset({State.PLANNED, State.HELD, State.CLAIMED})
 
@@ -30,6 +33,7 @@ class MessageView:
 
     `text` is what was sent, word for word; what would be sent now, where it is yet to go; and None
     for a message that will never go. `attempts` counts the provider calls, `reason` is a code.
+    `outlook` is what will become of one that is yet to go, where that is not what it says.
     """
 
     id: UUID | None
@@ -50,6 +54,7 @@ class MessageView:
     attempts: int
     provider_id: str | None
     subject: str | None = None
+    outlook: Outlook | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the fields as JSON values; a message that is no row yet has no ids."""
@@ -75,6 +80,7 @@ class MessageView:
             "text": self.text,
             "attempts": self.attempts,
             "provider_id": self.provider_id,
+            "outlook": _outlook_json(self.outlook, self.channel),
         }
 
 
@@ -83,10 +89,20 @@ def utc_text(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def _outlook_json(outlook: Outlook | None, channel: str) -> dict[str, Any] | None:
+    if outlook is None:
+        return None
+    return {
+        "reason": outlook.reason,
+        "instead_by": outlook.instead_by,
+        "message": outlook_text(outlook, channel),
+    }
+
+
 def message_views(
     session: Session, app: AppContext, messages: Sequence[Message]
 ) -> list[MessageView]:
-    """Return message rows as views, in the same order: two queries, however many there are."""
+    """Return message rows as views, in the same order: a few queries, however many there are."""
     patients = {
         patient.id: patient
         for patient in session.scalars(
@@ -94,9 +110,16 @@ def message_views(
         )
     }
     attempts = latest_attempts(session, [message.id for message in messages])
+    foreseen = outlooks(session, messages, patients)
     return [
-        _view(
-            app, message, patients.get(message.patient_id or UUID(int=0)), attempts.get(message.id)
+        replace(
+            _view(
+                app,
+                message,
+                patients.get(message.patient_id or UUID(int=0)),
+                attempts.get(message.id),
+            ),
+            outlook=foreseen.get(message.id),
         )
         for message in messages
     ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import exists, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from followup.domain.reasons import Reason
 from followup.store.models.audit import AuditEvent
@@ -55,12 +55,19 @@ def enrolments_of(session: Session, patient_id: UUID) -> Sequence[Enrolment]:
 
 def messages_of(session: Session, patient_id: UUID) -> Sequence[Message]:
     """Return the messages of a patient, without those that others took the place of."""
-    replaced = (Message.state == "cancelled") & Message.reason.in_(
-        [Reason.RESCHEDULED.value, Reason.MERGED.value]
+    later = aliased(Message)
+    planned_anew = exists().where(
+        later.enrolment_id == Message.enrolment_id,
+        later.generation > Message.generation,
+        later.step == Message.step,
+        later.occurrence == Message.occurrence,
     )
+    elsewhere = Message.reason.in_([Reason.RESCHEDULED.value, Reason.MERGED.value])
+    corrected = (Message.reason == Reason.CORRECTED.value) & planned_anew
+    replaced = (Message.state == "cancelled") & (elsewhere | corrected)
     return session.scalars(
         select(Message)
-        .where(Message.patient_id == patient_id, ~replaced)
+        .where(Message.patient_id == patient_id, or_(Message.reason.is_(None), ~replaced))
         .order_by(Message.due_at, Message.id)
     ).all()
 

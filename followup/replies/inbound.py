@@ -33,7 +33,6 @@ from sqlalchemy.orm import Session
 from followup.consent.objections import (
     lift_objection,
     lift_objection_of_address,
-    lodge_objection,
     lodge_objection_of_address,
 )
 from followup.context import AppContext, UnitOfWork
@@ -52,6 +51,7 @@ from followup.domain.triage.check_in_answer import CheckInAnswer, check_in_answe
 from followup.domain.triage.intent import ReplyIntent
 from followup.domain.triage.triage import HARMLESS_CLASSES, REQUEST_CLASSES, WITH_CARE, Found, Known
 from followup.enrolment.reschedule import plan_again
+from followup.messages.opt_out import stop_messages
 from followup.patients import records as patients
 from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.auto_reply import may_answer, write_answer
@@ -169,7 +169,7 @@ def _take(unit: UnitOfWork, inbound: InboundText, *, provider: str, answered: bo
         _record(session, by, text, thanks, late=_late(text, calling, by=by))
         return _taken(text, thanks)
     overtaken = _is_overtaken(session, text, by=by)
-    changed = 0 if overtaken else _obey(session, by, text)
+    changed = 0 if overtaken else _obey(unit, text)
     # A request to start where nothing was stopped is a text like any other: it may mean anything.
     starts = text.meaning is ReplyIntent.START and (changed or text.opt_out_type == "START")
     if starts:
@@ -349,8 +349,9 @@ def _is_overtaken(session: Session, text: _Text, *, by: AuditContext) -> bool:
     return any(session.scalar(query.limit(1)) is not None for query in (lifted, started))
 
 
-def _obey(session: Session, by: AuditContext, text: _Text) -> int:
+def _obey(unit: UnitOfWork, text: _Text) -> int:
     """Lodge or lift the objections that the text asks for; return how many that changed."""
+    session, by = unit.session, unit.by
     index, at = text.index, text.written_at
     if text.meaning in STOP_INTENTS:
         if not text.of:
@@ -358,9 +359,7 @@ def _obey(session: Session, by: AuditContext, text: _Text) -> int:
                 session, by, contact_index=index, source=ObjectionSource.SMS, at=at
             )
         return sum(
-            lodge_objection(
-                session, by, patient=patient, channel=None, source=ObjectionSource.SMS, at=at
-            )
+            stop_messages(unit, patient, channel=None, source=ObjectionSource.SMS, at=at)
             for patient in text.of
         )
     if text.meaning is ReplyIntent.START:

@@ -15,8 +15,12 @@ from followup.context import AppContext, UnitOfWork
 from followup.domain import actors
 from followup.domain.eligibility import Go, Stop, Verdict, Wait
 from followup.domain.lifecycle import State
-from followup.domain.reasons import LEAVE_OTHER_CHANNEL_OPEN
-from followup.messages.fallback import handle_expired, handle_undeliverable
+from followup.domain.reasons import LEAVE_OTHER_CHANNEL_OPEN, Reason
+from followup.messages.fallback import (
+    handle_expired,
+    handle_objected,
+    handle_undeliverable,
+)
 from followup.sending.capacity import SendCapacity
 from followup.sending.eligibility import SendRow, check_eligibility, load_for_sending
 from followup.sending.presumed_sent import presume_sent
@@ -143,6 +147,8 @@ def apply_stops(
         )
         if to is State.EXPIRED:
             handle_expired(unit, list(moved))
+        elif reason is Reason.OBJECTION:
+            handle_objected(unit, list(moved))
         elif reason in LEAVE_OTHER_CHANNEL_OPEN:
             handle_undeliverable(unit, list(moved), code=reason)
 

@@ -5,21 +5,21 @@ The rule itself is `followup.domain.eligibility`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, or_, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
+from followup.consent.in_force import objections_against
 from followup.context import AppContext
 from followup.domain.channel import ChannelKind
 from followup.domain.eligibility import (
     Candidate,
     Circumstances,
     LastRestore,
-    Objections,
     Verdict,
     judge_message,
 )
@@ -30,7 +30,7 @@ from followup.store.engine.bulk import is_among
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 from followup.store.models.operations import Restore
-from followup.store.models.patients import Objection, Patient
+from followup.store.models.patients import Patient
 
 
 class SendRow(NamedTuple):
@@ -172,7 +172,11 @@ def check_eligibility(
     candidates = {row.id: _candidate(row) for row in rows}
     circumstances = Circumstances(
         now=now,
-        objections=_objections(session, candidates.values()),
+        objections=objections_against(
+            session,
+            patient_ids={one.patient_id for one in candidates.values() if one.patient_id},
+            addresses={one.address_index for one in candidates.values() if one.address_index},
+        ),
         switches=covers_in_force(session),
         hours={key: clinic.sending_hours for key, clinic in app.catalogue.clinics.items()},
         restore=_last_restore(rows),
@@ -220,25 +224,3 @@ def _last_restore(rows: Sequence[SendRow]) -> LastRestore | None:
     if not rows or rows[0].last_restore is None or rows[0].restored_at is None:
         return None
     return LastRestore(rows[0].last_restore, rows[0].restored_at)
-
-
-def _objections(session: Session, candidates: Iterable[Candidate]) -> Objections:
-    """Return the objections in force that may concern these messages."""
-    concerned = {
-        "patients": {one.patient_id for one in candidates if one.patient_id is not None},
-        "addresses": {one.address_index for one in candidates if one.address_index is not None},
-    }
-    found = session.connection().execute(_OBJECTIONS, concerned).all()
-    return Objections(
-        frozenset((row.patient_id, row.channel) for row in found if row.patient_id),
-        frozenset((row.contact_index, row.channel) for row in found if row.contact_index),
-    )
-
-
-_OBJECTIONS = select(Objection.patient_id, Objection.contact_index, Objection.channel).where(
-    Objection.lifted_at.is_(None),
-    or_(
-        is_among(Objection.patient_id, bindparam("patients")),
-        is_among(Objection.contact_index, bindparam("addresses")),
-    ),
-)

@@ -36,6 +36,14 @@ class ConflictAnswer(ErrorAnswer):
     )
 
 
+class OutlookAnswer(BaseModel):
+    """What will become of a message that is yet to go, as things are."""
+
+    reason: str = Field(examples=["objection-to-channel"])
+    instead_by: ChannelKind | None = Field(description="Null where it will not be sent at all.")
+    message: str = Field(examples=["will not be sent: the patient stopped texts"])
+
+
 class MessageAnswer(BaseModel):
     """One message: `text` is what was sent, or what would be sent now where it is yet to go."""
 
@@ -56,6 +64,9 @@ class MessageAnswer(BaseModel):
     text: str | None
     attempts: int
     provider_id: str | None
+    outlook: OutlookAnswer | None = Field(
+        description="Null where it goes as it is planned, or is over."
+    )
 
 
 class ObjectionAnswer(BaseModel):

@@ -11,16 +11,15 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
-from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from followup.consent.objections import lodge_objection
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain import actors
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.consent import ObjectionSource, permitted
 from followup.domain.errors import NotFound
+from followup.messages.opt_out import stop_messages
 from followup.patients.records import open_objections
 from followup.store.models.patients import Patient
 from followup.web.pages import page
@@ -69,21 +68,15 @@ def _standing(app: AppContext, patient_id: UUID) -> tuple[Clinic | None, bool]:
 def _stop(app: AppContext, token: str) -> Clinic | None:
     patient_id = app.links.patient_of_stop_token(token)
 
-    def work(session: Session) -> Clinic | None:
+    def work(unit: UnitOfWork) -> Clinic | None:
         # Locked, so that two clicks at once find each other's objection.
-        patient = session.get(Patient, patient_id, with_for_update=True)
+        patient = unit.session.get(Patient, patient_id, with_for_update=True)
         if patient is None:
             raise NotFound("there is no such patient")
-        lodge_objection(
-            session,
-            app.by(actors.PATIENT),
-            patient=patient,
-            channel=ChannelKind.EMAIL,
-            source=ObjectionSource.LINK,
-        )
+        stop_messages(unit, patient, channel=ChannelKind.EMAIL, source=ObjectionSource.LINK)
         return _clinic(app, patient)
 
-    return app.store.transact(work)
+    return app.transact(actors.PATIENT, work)
 
 
 def _clinic(app: AppContext, patient: Patient) -> Clinic | None:

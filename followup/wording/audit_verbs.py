@@ -144,6 +144,7 @@ ITEM_OPENED: dict[ItemKind, str] = {
     ItemKind.SET_UP: "A message to {patient} that is not set up correctly needs action",
     ItemKind.READING_NEED: "Advice for {patient} in another form needs action",
     ItemKind.ENROLLED_AFTER_STOP: "The enrolment of {patient}, who asked us to stop, needs action",
+    ItemKind.ADVICE_STOPPED: "Advice that {patient} stopped, and must be given, needs action",
     ItemKind.SAME_PERSON: "Whether {patient} is somebody who is known here needs action",
     ItemKind.NO_ANSWER: "A question that {patient} did not answer needs action",
     ItemKind.CALL_WANTED: "A request for a call from {patient} needs action",

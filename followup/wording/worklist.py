@@ -74,6 +74,12 @@ ITEM_KINDS: dict[ItemKind, Term] = {
         to_do="Ask the patient whether they want messages again. If they do, restart messages on "
         "the patient’s page or with followup start, or ask them to text START.",
     ),
+    ItemKind.ADVICE_STOPPED: Term(
+        "Messages stopped: advice to give by phone",
+        "the patient stopped messages, and will not be sent what they must know",
+        to_do="Phone the patient once. Go through what these messages say, and the warning signs "
+        "above all. Ask whether they want it by e-mail, or messages again.",
+    ),
     ItemKind.SAME_PERSON: Term(
         "Is this the same person?",
         "nothing is sent for the new enrolment until you say",
@@ -143,6 +149,7 @@ ITEM_OUTCOMES: dict[ItemOutcome, str] = {
     ItemOutcome.FOUND: "Message status became known",
     ItemOutcome.ARRIVED_AFTER_ALL: "Message arrived after all",
     ItemOutcome.ANSWERED: "Patient answered after all",
+    ItemOutcome.RESTARTED: "Patient wants messages again",
 }
 
 CLOSING_CHOICES = (

@@ -54,6 +54,7 @@ URGENCY_OF_KIND = {
     ItemKind.RESTORED: 2,
     ItemKind.READING_NEED: 3,
     ItemKind.ENROLLED_AFTER_STOP: 3,
+    ItemKind.ADVICE_STOPPED: 3,
     ItemKind.SAME_PERSON: 2,
     ItemKind.NO_RECEIPT: 3,
     ItemKind.DUPLICATE: 3,
@@ -62,7 +63,15 @@ URGENCY_OF_KIND = {
 }
 
 
-GATHERED = frozenset({ItemKind.FAILED, ItemKind.MISSED, ItemKind.NO_RECEIPT, ItemKind.UNREACHABLE})
+GATHERED = frozenset(
+    {
+        ItemKind.ADVICE_STOPPED,
+        ItemKind.FAILED,
+        ItemKind.MISSED,
+        ItemKind.NO_RECEIPT,
+        ItemKind.UNREACHABLE,
+    }
+)
 """Kinds of which one item gathers all messages of a patient: one call settles them together."""
 
 IDENTITY_OUTCOMES = (ItemOutcome.SAME_PERSON, ItemOutcome.TWO_PEOPLE)
@@ -220,6 +229,9 @@ def _gathered(session: Session, by: AuditContext, task: NewItem) -> UUID | None:
 
 
 def _alike(item: WorklistItem, task: NewItem) -> bool:
+    if task.kind is ItemKind.ADVICE_STOPPED:
+        # One conversation settles all that they stopped.
+        return True
     same_channel = item.detail.get("channel") == task.more.get("channel")
     return item.enrolment_id == task.enrolment_id and same_channel
 

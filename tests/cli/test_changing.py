@@ -16,6 +16,12 @@ def states(followup, reference="REF-1"):
     return {message["state"] for message in messages if message["reason"] != "rescheduled"}
 
 
+def listed(followup, reference="REF-1"):
+    """Return the messages that are yet to go."""
+    messages = followup("timeline", reference, "--json").json["messages"]
+    return [message for message in messages if message["state"] == "planned"]
+
+
 def test_rescheduling_shows_each_time_before_and_after(on_both):
     enrolled(on_both)
 
@@ -165,7 +171,8 @@ def test_a_wish_to_stop_cancels_and_is_listed_with_who_recorded_it(on_both):
 
     answer = on_both("stop", "REF-1")
 
-    assert answer.out == "Messages stopped.\n"
+    assert answer.out.startswith("Messages stopped.\nThese will not be sent:\n")
+    assert answer.out.endswith("an item asks staff to phone them.\n")
     assert states(on_both) == {"cancelled"}
     (objection,) = on_both("objections", "--json").lines
     assert objection["enrolment_ids"] == [identifier]
@@ -195,10 +202,35 @@ def test_a_wish_may_be_about_one_channel(followup):
 
     answer = followup("stop", "REF-1", "--channel", "sms")
 
-    assert answer.out == "Texts stopped.\n"
+    assert answer.out.startswith("Texts stopped.\nThese go by e-mail instead:\n")
+    assert {one["outlook"]["instead_by"] for one in listed(followup)} == {"email"}
+    assert "By e-mail instead: the patient stopped texts" in followup("timeline", "REF-1").out
     assert followup("objections", "--json").lines[0]["channel"] == "sms"
     assert states(followup) == {"planned"}
     assert followup("stop", "REF-1", "--channel", "pigeon").code == 2
+
+
+def test_what_stops_with_the_texts_is_shown_before_and_offered_by_email(followup):
+    enrolled(followup, channels=["sms"])
+    stop = ("stop", "REF-1", "--channel", "sms")
+
+    shown = followup(*stop, "--dry-run")
+    assert shown.out.startswith("Nothing was stopped. Without --dry-run:\nThese will not be sent:")
+    assert "Mon 2 Nov 2026 10:00  red-flags\n" in shown.out
+    assert "use --by-email" in shown.err
+    assert followup("objections").out == "There are none.\n"
+
+    told = followup(*stop, "--json").json
+    assert (told["lodged"], len(told["to_phone_about"])) == (True, 4)
+    assert {one["outlook"]["message"] for one in listed(followup)} == {
+        "will not be sent: the patient stopped texts"
+    }
+    assert followup("stop", "REF-1", "--by-email").code == 1
+
+    followup("start", "REF-1")
+    told = followup(*stop, "--by-email", "--json").json
+    assert (told["not_sent"], told["to_phone_about"]) == ([], [])
+    assert len(told["by_other_channel"]) == len(listed(followup))
 
 
 def test_an_objection_outlives_the_enrolment(followup):

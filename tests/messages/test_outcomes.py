@@ -383,7 +383,8 @@ def test_an_objection_to_the_other_channel_too_asks_nobody(app: AppContext):
 
     run_until(app, ENROLLED_AT + SECOND)
 
-    assert email(app, enrolment_id).state == "suppressed"
+    assert {one.channel for one in messages(app, enrolment_id)} == {"sms"}
+    assert [task.kind for task in tasks(app) if task.kind != "failed"] == []
     balance_is_even(app)
 
 

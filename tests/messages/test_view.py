@@ -36,6 +36,7 @@ from tests.support.scripted_channel import VANISHED
 FIELDS = {
     "step", "occurrence", "channel", "state", "reason", "due_at", "not_before", "not_after",
     "local", "moved_because", "segments", "encoding", "text", "attempts", "provider_id",
+    "outlook",
 }  # fmt: skip
 
 

@@ -33,6 +33,7 @@ FIELDS = {
     "id", "enrolment_id", "step", "occurrence", "channel", "state", "reason", "due_at",
     "not_before", "not_after", "local", "moved_because", "segments", "encoding", "text", "attempts",
     "provider_id",
+    "outlook",
 }  # fmt: skip
 """What a message has in JSON, everywhere."""
 

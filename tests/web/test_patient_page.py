@@ -493,3 +493,16 @@ def test_after_the_link_was_taken_back_messages_go_without_it(migrated_sqlite_ur
 
         assert not any("/p/" in call.text for call in sms_of(app).calls)
         assert "We'll text you more advice" in sms_of(app).calls[0].text
+
+
+def test_what_is_still_to_come_says_how_it_comes_once_texts_are_stopped(opened):
+    app, client, path = opened
+    assert "We will email it to you." not in Page(client.get(path)).words
+
+    press(client, path, "stop-sms")
+    assert "We will email it to you." in Page(client.get(path)).words
+
+    press(client, path, "stop-email")
+    text = Page(client.get(path)).words
+    assert "We will email it to you." not in text
+    assert "We will not send it. You will find it on this page on that day." in text

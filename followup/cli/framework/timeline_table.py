@@ -10,7 +10,8 @@ from followup.domain.lifecycle import NEVER_SENT, State
 from followup.messages.view import MessageView
 from followup.wording.channels import channel_text
 from followup.wording.failure_reasons import failure_reason_of
-from followup.wording.formats import count, day_and_time
+from followup.wording.formats import capital, count, day_and_time
+from followup.wording.outlooks import outlook_text
 from followup.wording.reasons import moved_text
 from followup.wording.states import state_term
 from followup.wording.terminal_styles import TERMINAL_STYLES
@@ -64,7 +65,9 @@ def step_title(step: str, occurrence: int) -> str:
 
 def _remarks(message: MessageView, *, with_state: bool) -> str:
     remarks = [moved_text(message.moved_because)]
-    if with_state or message.state != State.PLANNED:
+    if message.outlook is not None:
+        remarks.insert(0, capital(outlook_text(message.outlook, message.channel)))
+    elif with_state or message.state != State.PLANNED:
         label = state_term(message.state).label
         why = message.reason and failure_reason_of(message.reason, message.channel).happened
         remarks.insert(0, f"{label}: {why}" if why else label)

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
+from sqlalchemy.orm import Session
 
 from followup.cli.framework.choices import among
 from followup.cli.framework.opening import actor, opened
 from followup.cli.framework.options import AsJson, Identifier
-from followup.cli.framework.screen import Column, say, say_json, say_lines, table
-from followup.consent.objections import lift_objection, lodge_objection
+from followup.cli.framework.screen import Column, note, say, say_json, say_lines, table
+from followup.cli.framework.timeline_table import step_title
+from followup.consent.objections import lift_objection
 from followup.consent.queries import ObjectionView, list_objections
 from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.consent import ObjectionSource
+from followup.domain.errors import InvalidInput
+from followup.enrolment.agreed_channels import agree_to_email
 from followup.enrolment.queries import find_enrolment, patient_of
 from followup.enrolment.reschedule import plan_again
+from followup.messages.opt_out import StopForeseen, foresee_stop, stop_messages
 from followup.messages.view import utc_text
+from followup.store.models.messages import Message
+from followup.store.models.patients import Patient
 from followup.wording.channels import covered_text
-from followup.wording.formats import capital
+from followup.wording.formats import capital, day_and_time
 
 OneChannel = Annotated[
     str | None,
@@ -27,29 +36,97 @@ OneChannel = Annotated[
 ]
 
 
-def stop(identifier: Identifier, *, channel: OneChannel = None, as_json: AsJson = False) -> None:
+def stop(
+    identifier: Identifier,
+    *,
+    channel: OneChannel = None,
+    by_email: Annotated[
+        bool,
+        typer.Option(
+            "--by-email",
+            help="With --channel sms: the patient says yes to getting the rest by e-mail.",
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Show what would not be sent any more, and stop nothing."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Record that a patient wants no more messages.
 
-    It holds for every enrolment of theirs, later ones too, until they say otherwise. What is not
-    sent yet is cancelled. The audit trail keeps who recorded it.
+    It holds for every enrolment of theirs, later ones too, until they say otherwise. What will not
+    be sent any more is listed; where staff must give it by phone, an item asks them to. The audit
+    trail keeps who recorded it.
     """
     kind = _kind(channel)
+    if by_email and kind is not ChannelKind.SMS:
+        raise InvalidInput.of("--by-email", "use it with --channel sms")
     with opened() as app:
+        with app.store.read() as session:
+            foreseen = foresee_stop(session, _patient(session, identifier), channel=kind)
 
         def work(unit: UnitOfWork) -> bool:
-            patient = patient_of(unit.session, find_enrolment(unit.session, identifier))
-            source = ObjectionSource.STAFF
-            return lodge_objection(
-                unit.session, unit.by, patient=patient, channel=kind, source=source
-            )
+            nonlocal foreseen
+            patient = _patient(unit.session, identifier)
+            if by_email:
+                agree_to_email(unit, patient)
+            foreseen = foresee_stop(unit.session, patient, channel=kind)
+            return stop_messages(unit, patient, channel=kind, source=ObjectionSource.STAFF)
 
-        is_new = app.transact(actor(), work)
+        is_new = False if dry_run else app.transact(actor(), work)
         listed = _objections_of(app, identifier)
     if as_json:
-        say_json({"lodged": is_new, "objections": [_as_json(view) for view in listed]})
+        say_json(
+            {
+                "dry_run": dry_run,
+                "lodged": is_new,
+                "objections": [_as_json(view) for view in listed],
+                "not_sent": _identified(foreseen.lost),
+                "by_other_channel": _identified(foreseen.moved),
+                "to_phone_about": _identified(foreseen.to_ring_about),
+            }
+        )
         return
     what = capital(covered_text(kind))
-    say(f"{what} stopped." if is_new else f"{what} were stopped before.")
+    if dry_run:
+        say("Nothing was stopped. Without --dry-run:")
+    else:
+        say(f"{what} stopped." if is_new else f"{what} were stopped before.")
+    _show_foreseen(foreseen, kind)
+
+
+def _show_foreseen(foreseen: StopForeseen, kind: ChannelKind | None) -> None:
+    other = "text" if kind is ChannelKind.EMAIL else "e-mail"
+    for heading, messages in (
+        ("These will not be sent:", foreseen.lost),
+        (f"These go by {other} instead:", foreseen.moved),
+    ):
+        if messages:
+            say(heading)
+        for message in messages:
+            local = message.due_at.astimezone(ZoneInfo(message.zone))
+            say(f"  {day_and_time(local)}  {step_title(message.step, message.occurrence)}")
+    if foreseen.to_ring_about:
+        say("The patient must know some of this: an item asks staff to phone them.")
+    if foreseen.may_offer_email:
+        note("There is an e-mail address. If the patient says yes to e-mails, use --by-email.")
+
+
+def _patient(session: Session, identifier: str) -> Patient:
+    return patient_of(session, find_enrolment(session, identifier))
+
+
+def _identified(messages: Sequence[Message]) -> list[dict[str, object]]:
+    return [
+        {
+            "id": str(message.id),
+            "step": message.step,
+            "occurrence": message.occurrence,
+            "due_at": utc_text(message.due_at),
+        }
+        for message in messages
+    ]
 
 
 def start(identifier: Identifier, *, channel: OneChannel = None, as_json: AsJson = False) -> None:

@@ -31,6 +31,7 @@ from followup.web.patient_page.words import (
     CHANNEL_STATES,
     DONE_NOTICES,
     GONE_PAGES,
+    OUTLOOK_NOTES,
     PAGE_TITLE,
     TITLE_BEFORE,
 )
@@ -72,7 +73,11 @@ def shown(request: Request, app: AppContext, found: PatientPage, facts: Shown) -
         today=[_piece(one) for one in found.today],
         is_today=found.is_today,
         earlier=[_piece(one) for one in found.earlier],
-        coming=[_coming(one, found, facts.language) for one in found.coming],
+        coming=[
+            {**_coming(one, found, facts.language), "note": note and say(note)}
+            for one in found.coming
+            for note in [_note_on(one)]
+        ],
         ended=found.ended,
         leaflet=leaflet.body if leaflet else None,
         leaflet_language=facts.language,
@@ -166,6 +171,15 @@ def _coming(one: DatedAdvice, found: PatientPage, language: str) -> dict[str, An
     local = one.at.astimezone(found.clinic.zone)
     locale = locale_of("en-GB" if language == "en" else language)
     return {**_piece(one), "day": format_date(local, "EEEE d MMMM", locale=locale)}
+
+
+def _note_on(one: DatedAdvice) -> str | None:
+    """Return how advice comes, where that is not as it was planned."""
+    if one.outlook is None:
+        return None
+    if one.outlook.instead_by is not None:
+        return OUTLOOK_NOTES[one.outlook.instead_by.value]
+    return OUTLOOK_NOTES["here"]
 
 
 def _choices(found: PatientPage) -> Iterator[dict[str, str]]:

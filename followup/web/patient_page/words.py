@@ -38,6 +38,12 @@ CHANNEL_NOTES = {
     "carrier": _("To get them again, text START to the number that the texts came from."),
 }
 
+OUTLOOK_NOTES = {
+    "sms": _("We will text it to you."),
+    "email": _("We will email it to you."),
+    "here": _("We will not send it. You will find it on this page on that day."),
+}
+
 DONE_NOTICES = {
     "stop-sms": _("Done. We will send you no more texts. The advice still holds."),
     "start-sms": _("Done. You will get the texts that are still to come."),

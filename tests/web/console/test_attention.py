@@ -432,7 +432,7 @@ def test_what_fails_later_for_the_same_patient_stands_with_the_first(sqlite_app,
     run_until(sqlite_app, ENROLLED_AT + timedelta(days=1))
 
     assert len(tasks(sqlite_app)) == 1
-    assert "And 1 more message since:" in joined().get(path).text
+    assert "And 1 more message:" in joined().get(path).text
 
 
 def test_what_is_alike_about_a_patient_stands_once_and_is_dealt_with_together(

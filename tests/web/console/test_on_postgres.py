@@ -59,7 +59,7 @@ ACTIONS: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("/patients/{patient}/needs", {"needs": ["large-print"], "language": "ar"}),
     ("/patients/{patient}/erase", {"ground": "asked"}),
     ("/patients/{patient}/call", {"outcome": "spoke", "note": "All is well."}),
-    ("/patients/{patient}/stop", {"channel": "sms"}),
+    ("/patients/{patient}/stop", {"channel": "sms", "confirmed": "yes"}),
     ("/patients/{patient}/start", {}),
     ("/patients/{patient}/merge", {"wanted": "Patient-00009"}),
     ("/patients/{patient}/merge/{other}", MERGED),

@@ -10,19 +10,22 @@ from zoneinfo import ZoneInfo
 from starlette.responses import Response
 
 from followup.casework.phone_calls import record_call
-from followup.consent.objections import lift_objection, lodge_objection
+from followup.consent.objections import lift_objection
 from followup.context import UnitOfWork
 from followup.domain.call_outcome import CallOutcome
 from followup.domain.channel import ChannelKind
 from followup.domain.consent import ObjectionSource
-from followup.domain.contact import parse_email, parse_mobile
+from followup.domain.contact import mask_email, parse_email, parse_mobile
 from followup.domain.errors import InvalidInput, Problem
 from followup.domain.number_confirmation import TYPED_TWICE, NumberConfirmation
 from followup.enrolment import reschedule as changes
+from followup.enrolment.agreed_channels import agree_to_email
 from followup.enrolment.contact_details import correct_contacts
 from followup.enrolment.pause import pause_enrolment, resume_enrolment
 from followup.enrolment.queries import messages_of
 from followup.enrolment.withdraw import withdraw_enrolment
+from followup.messages.opt_out import StopForeseen, foresee_stop, stop_messages
+from followup.patients.records import read_patient
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.patients import Patient
 from followup.web.console.framework.enrolment_form import (
@@ -160,15 +163,37 @@ def stop(here: Here) -> Response:
         form = form.refused(Problem("channel", "Choose what the patient does not want"))
         return here.page("patients/stop-messages.html", patient=patient, form=form)
     channel = None if wanted == "all" else ChannelKind(wanted)
+    with here.app.store.read() as session:
+        foreseen = foresee_stop(session, patient, channel=channel)
+    if form.text("confirmed") != "yes":
+        return _stop_page(here, patient, form, foreseen)
+    email = form.text("email")
+    if foreseen.may_offer_email and email not in {"yes", "no"}:
+        told = "Ask the patient whether they want these by e-mail, and choose yes or no"
+        return _stop_page(here, patient, form.refused(Problem("email", told)), foreseen)
 
     def work(unit: UnitOfWork) -> None:
         locked = unit.session.get_one(Patient, patient.id, with_for_update=True)
-        lodge_objection(
-            unit.session, unit.by, patient=locked, channel=channel, source=ObjectionSource.STAFF
-        )
+        if email == "yes" and channel is ChannelKind.SMS:
+            agree_to_email(unit, locked)
+        stop_messages(unit, locked, channel=channel, source=ObjectionSource.STAFF)
 
     here.app.transact(here.member.actor, work)
     return here.go(f"/patients/{patient.id}?done=stopped")
+
+
+def _stop_page(here: Here, patient: Patient, form: Form, foreseen: StopForeseen) -> Response:
+    """Show what will no longer arrive, before anything is stopped."""
+    person = read_patient(patient, here.app.keyring)
+    address = person.email if person else None
+    return here.page(
+        "patients/stop-check.html",
+        patient=patient,
+        form=form,
+        foreseen=foreseen,
+        email=mask_email(address) if address else None,
+        zone=here.zone_of(patient.clinic),
+    )
 
 
 @pages.post("/patients/{patient}/start", may=CHANGE_PATIENTS)

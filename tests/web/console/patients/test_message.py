@@ -223,7 +223,7 @@ def test_a_wish_to_stop_forbids_sending_again(sqlite_app, joined):
     enrolment = only_texts(sqlite_app)
     admin = joined()
     patient = rows(sqlite_app, Message)[0].patient_id
-    admin.post(f"/patients/{patient}/stop", {"channel": "all"})
+    admin.post(f"/patients/{patient}/stop", {"channel": "all", "confirmed": "yes"})
 
     page = admin.post(path_of(sqlite_app, enrolment) + "/again", {"by": "sms"}, status=409)
 

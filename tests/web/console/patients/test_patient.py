@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, update
 
+from followup.domain.channel import ChannelKind
 from followup.domain.roles import Role
 from followup.patients.records import read_patient
 from followup.providers.twilio.inbound_text import InboundText
@@ -14,7 +15,7 @@ from followup.replies.inbound import take_inbound
 from followup.store.models.audit import AuditEvent
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
-from followup.store.models.patients import Patient
+from followup.store.models.patients import Objection, Patient
 from followup.store.models.staff import Call
 from tests.support.apps import (
     actions,
@@ -39,6 +40,13 @@ def enrolment(sqlite_app):
 @pytest.fixture
 def patient(sqlite_app, enrolment):
     """The path of the page of somebody who was just enrolled."""
+    return f"/patients/{rows(sqlite_app, Patient)[0].id}"
+
+
+@pytest.fixture
+def texts_alone(sqlite_app):
+    """The path of the page of somebody who agreed to texts alone, and has an e-mail address."""
+    enrol_one(sqlite_app, 1, channels=(ChannelKind.SMS,))
     return f"/patients/{rows(sqlite_app, Patient)[0].id}"
 
 
@@ -344,7 +352,7 @@ def test_a_death_is_recorded_and_said(sqlite_app, admin, enrolment):
 def test_a_wish_to_stop_is_kept_until_the_patient_takes_it_back(
     sqlite_app, admin, patient, enrolment
 ):
-    page = admin.post(f"{patient}/stop", {"channel": "all"})
+    page = admin.post(f"{patient}/stop", {"channel": "all", "confirmed": "yes"})
     assert "The patient does not want messages" in page.text
     assert set(states(sqlite_app, enrolment).values()) == {"cancelled"}
 
@@ -354,9 +362,36 @@ def test_a_wish_to_stop_is_kept_until_the_patient_takes_it_back(
 
 
 def test_a_wish_about_texts_alone_lets_mails_go_on(sqlite_app, admin, patient):
-    page = admin.post(f"{patient}/stop", {"channel": "sms"})
+    page = admin.post(f"{patient}/stop", {"channel": "sms", "confirmed": "yes"})
 
     assert "The patient does not want texts" in page.text
+
+
+def test_what_stops_is_shown_before_it_stops_and_the_timeline_tells_it_after(
+    sqlite_app, admin, texts_alone
+):
+    path = texts_alone
+    page = admin.post(f"{path}/stop", {"channel": "sms"})
+    assert "These will not be sent" in page.text
+    assert "an item asks staff to phone" in page.text
+    assert "@example.com" in page.text
+    assert rows(sqlite_app, Objection) == []
+
+    refused = admin.post(f"{path}/stop", {"channel": "sms", "confirmed": "yes"}, status=422)
+    assert refused.errors == [
+        "Ask the patient whether they want these by e-mail, and choose yes or no"
+    ]
+
+    sent = {"channel": "sms", "confirmed": "yes", "email": "no"}
+    page = admin.post(f"{path}/stop", sent)
+    told = steps(page, "fu-future")
+    assert told and all("Will not be sent" in each for each in told)
+    assert "Messages stopped: advice to give by phone" in page.text
+
+    admin.post(f"{path}/start")
+    page = admin.post(f"{path}/stop", {**sent, "email": "yes"})
+    assert all("By e-mail instead" in each for each in steps(page, "fu-future"))
+    assert "advice to give by phone" not in page.text
 
 
 def test_what_to_stop_must_be_chosen(admin, patient):

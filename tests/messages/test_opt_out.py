@@ -1,4 +1,4 @@
-"""Stopping messages: what will become of the rest is told at once, and a person rings if need be."""
+"""Stopping messages: what becomes of the rest is told at once, and a person rings if need be."""
 
 from __future__ import annotations
 

@@ -24,7 +24,9 @@ from followup.store.models.audit import AuditEvent
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import InboundMessage, Message
 from followup.store.models.patients import Objection, Patient
-from tests.support.apps import clock_of, enrol_one, messages, rows, run_jobs, sms_of, tasks
+from followup.store.models.worklist import WorklistItem
+from tests.support.apps import clock_of, enrol_one, messages, rows, run_jobs, sms_of
+from tests.support.apps import tasks as all_tasks
 from tests.support.people import ENROLLED_AT, PROCEDURE_AT
 
 MOBILE = "+447700900001"
@@ -52,6 +54,11 @@ def take(app: AppContext, body: str = "What happens with parking", **changes: An
 
 def replies(app: AppContext) -> list[Message]:
     return [one for one in messages(app) if one.kind == "reply"]
+
+
+def tasks(app: AppContext) -> list[WorklistItem]:
+    """Return what waits because of a text; `tests/messages` say what a stop asks besides."""
+    return [item for item in all_tasks(app) if item.kind != "advice-stopped"]
 
 
 def in_force(app: AppContext) -> list[Objection]:

@@ -496,7 +496,7 @@ def test_after_the_link_was_taken_back_messages_go_without_it(migrated_sqlite_ur
 
 
 def test_what_is_still_to_come_says_how_it_comes_once_texts_are_stopped(opened):
-    app, client, path = opened
+    _, client, path = opened
     assert "We will email it to you." not in Page(client.get(path)).words
 
     press(client, path, "stop-sms")

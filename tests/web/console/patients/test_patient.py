@@ -385,7 +385,8 @@ def test_what_stops_is_shown_before_it_stops_and_the_timeline_tells_it_after(
     sent = {"channel": "sms", "confirmed": "yes", "email": "no"}
     page = admin.post(f"{path}/stop", sent)
     told = steps(page, "fu-future")
-    assert told and all("Will not be sent" in each for each in told)
+    assert told
+    assert all("Will not be sent" in each for each in told)
     assert "Messages stopped: advice to give by phone" in page.text
 
     admin.post(f"{path}/start")

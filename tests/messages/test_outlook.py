@@ -1,4 +1,4 @@
-"""What will become of a message that is yet to go, by what speaks against it and its replacement."""
+"""Outlook: a message goes as planned, by the other channel, or not at all."""
 
 from __future__ import annotations
 

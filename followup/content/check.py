@@ -40,6 +40,9 @@ REPLY_TEMPLATES = (
 NUMBER_CHECK = "number-check"
 """The test text by which a number is confirmed, before any protocol is chosen."""
 
+PROCEDURE_MOVED = "procedure-moved"
+"""What a patient is told who was sent advice too early, because the procedure has moved."""
+
 _TYPED = re.compile(r"\+?\d[\d ]{5,}\d|https?://|www\.|[\w.]+@[\w.]+")
 """A phone number, a link or an address. NHS 111 and 999 are too short to be meant."""
 NATIONAL = frozenset({"116 123"})
@@ -60,6 +63,10 @@ def content_faults(
             for always in (*REPLY_TEMPLATES, NUMBER_CHECK) if key[0] in {None, clinic.key} else ():
                 found += _unsendable(
                     variant, always, clinic.languages[0], ChannelKind.SMS, f"clinic {clinic.key}"
+                )
+            for channel in ChannelKind if key[0] in {None, clinic.key} else ():
+                found += _unsendable(
+                    variant, PROCEDURE_MOVED, clinic.languages[0], channel, f"clinic {clinic.key}"
                 )
     for reading in all_readings(content, clinics=clinics, protocols=protocols):
         if reading.version.language in reading.clinic.languages:
@@ -246,7 +253,7 @@ def _unwritten(content: Content, clinics: Sequence[Clinic]) -> Iterator[str]:
 def _unsent(content: Content, protocols: Sequence[Protocol]) -> Iterator[str]:
     """Say which messages of the clinic's own no step sends, and nothing else either."""
     sent = {step.template for protocol in protocols for step in protocol.steps}
-    always = {*REPLY_TEMPLATES, NUMBER_CHECK}
+    always = {*REPLY_TEMPLATES, NUMBER_CHECK, PROCEDURE_MOVED}
     for _, variant in content.variants():
         for name in variant.cards.keys() - sent - always if protocols else ():
             if (path := f"{name}/{CARD}") in variant.own:

@@ -6,16 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.orm import aliased
-
 from followup.consent.cancel_unsent import find_enrolment_for_change, note_on_enrolment
 from followup.consent.in_force import ObjectionsInForce, addresses_of, objection_to_enrolment
 from followup.context import UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import Conflict, ContentDiffers
-from followup.domain.lifecycle import EnrolmentState, State
-from followup.domain.protocols.protocol import Missed
+from followup.domain.lifecycle import EnrolmentState
 from followup.domain.reasons import Reason
 from followup.enrolment.enrol import (
     OTHER_PROTOCOL,
@@ -25,7 +21,6 @@ from followup.enrolment.enrol import (
     must_be_alive,
 )
 from followup.enrolment.existing import merged_enrolments
-from followup.enrolment.missed_steps import ask_to_call_about
 from followup.enrolment.number_verification import keep_confirmed, verification_note
 from followup.enrolment.objections import heed_objections
 from followup.enrolment.reading_needs import change_needs
@@ -41,17 +36,18 @@ from followup.enrolment.received import (
 )
 from followup.enrolment.reschedule import (
     join_follow_ups,
+    move_timeline,
     must_be_free,
     plan_lost_again,
     reopen_finished,
     replan_timeline,
+    tell_of_move,
     write_generation,
 )
 from followup.patients import records as patients
 from followup.patients.records import Person, open_objections
 from followup.store.audit_log import AuditEntry, record_event
 from followup.store.models.enrolments import Enrolment
-from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
 
 REFERENCE = "reference"
@@ -173,7 +169,8 @@ def _correct_timeline(
         enrolment.ended_reason_sealed = None
     with session.no_autoflush:
         must_be_free(session, enrolment, at)
-    changed = replan_timeline(session, unit.app, enrolment, at)
+    replan = move_timeline if TIME in fields else replan_timeline
+    changed = replan(session, unit.app, enrolment, at)
     if ended and not changed.to_come:
         message = (
             f"enrolment {enrolment.id} was ended, and nothing of it would be of use any more: it "
@@ -195,35 +192,8 @@ def _correct_timeline(
             session, by, enrolment, "enrolment.reopened", detail={"to_come": changed.to_come}
         )
     reopen_finished(session, by, enrolment, changed)
+    tell_of_move(unit, enrolment, changed)
     join_follow_ups(unit, patient_id=enrolment.patient_id)
-    ask_to_call_about(unit, _newly_missed(unit, enrolment))
-
-
-def _newly_missed(unit: UnitOfWork, enrolment: Enrolment) -> Sequence[Message]:
-    """Return what the timeline comes too late for, and no timeline before it was too late for."""
-    earlier = aliased(Message)
-    told_before = (
-        select(earlier.id)
-        .where(
-            earlier.enrolment_id == enrolment.id,
-            earlier.generation < enrolment.generation,
-            earlier.step == Message.step,
-            earlier.occurrence == Message.occurrence,
-            earlier.state == State.EXPIRED.value,
-        )
-        .exists()
-    )
-    return unit.session.scalars(
-        select(Message)
-        .where(
-            Message.enrolment_id == enrolment.id,
-            Message.generation == enrolment.generation,
-            Message.state == State.EXPIRED.value,
-            Message.missed == Missed.PERSON.value,
-            ~told_before,
-        )
-        .order_by(Message.id)
-    ).all()
 
 
 def _in_force(unit: UnitOfWork, patient: Patient) -> ObjectionsInForce:

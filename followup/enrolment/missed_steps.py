@@ -6,12 +6,13 @@ missed, that is asked as for a message that expired later: nobody has to remembe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.orm import aliased
 
 from followup.context import UnitOfWork
 from followup.domain.item_kind import ItemKind
@@ -20,6 +21,7 @@ from followup.domain.protocols.protocol import Missed
 from followup.domain.protocols.timeline import PlannedMessage
 from followup.domain.reasons import Reason
 from followup.enrolment.message_rows import STATE_OF_FATE, TimelineRows
+from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 from followup.worklist.items import NewItem, open_item
 
@@ -70,6 +72,36 @@ def ask_to_call_about(unit: UnitOfWork, missed: Iterable[Message]) -> None:
             message, kind=ItemKind.MISSED, cause=message.reason or Reason.ALREADY_PAST
         )
         open_item(unit, replace(task, urgency=MISSED_STEP_URGENCY))
+
+
+def newly_missed(unit: UnitOfWork, enrolment: Enrolment) -> Sequence[Message]:
+    """Return what the timeline comes too late for, and no timeline before it was too late for."""
+    earlier = aliased(Message)
+    told_before = (
+        select(earlier.id)
+        .where(
+            earlier.enrolment_id == enrolment.id,
+            earlier.generation < enrolment.generation,
+            earlier.step == Message.step,
+            earlier.occurrence == Message.occurrence,
+            earlier.state == State.EXPIRED.value,
+        )
+        .exists()
+    )
+    missed = unit.session.scalars(
+        select(Message)
+        .where(
+            Message.enrolment_id == enrolment.id,
+            Message.generation == enrolment.generation,
+            Message.state == State.EXPIRED.value,
+            Message.missed == Missed.PERSON.value,
+            ~told_before,
+        )
+        .order_by(Message.id)
+    ).all()
+    # What was for before the procedure is of no use to a patient who has had it.
+    procedure_at = enrolment.procedure_at
+    return [one for one in missed if not one.not_after <= procedure_at <= unit.by.at]
 
 
 def _is_missed(planned: PlannedMessage) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, exists, select, true
@@ -29,13 +29,24 @@ from followup.domain.lifecycle import (
     State,
 )
 from followup.domain.protocols.protocol import Protocol
+from followup.domain.protocols.repetition import (
+    BY_THE_RULE,
+    GivenBefore,
+    Key,
+    RepetitionChoice,
+    SentBefore,
+    given_before,
+    wrong_now,
+)
 from followup.domain.protocols.timeline import Fate, PlannedMessage, end_timeline, plan_timeline
 from followup.domain.protocols.timing import Procedure
 from followup.domain.reasons import Reason
+from followup.enrolment.correction_notice import is_corrected, send_correction
 from followup.enrolment.enrol import wrong_time
 from followup.enrolment.existing import merged_enrolments
 from followup.enrolment.finish import finish_due_at
 from followup.enrolment.message_rows import add_generation
+from followup.enrolment.missed_steps import ask_to_call_about, newly_missed
 from followup.enrolment.next_procedure import end_follow_up, next_procedure
 from followup.enrolment.page_tokens import extend_page_token
 from followup.enrolment.pause import hold_messages
@@ -46,13 +57,27 @@ from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
 
+Timeline = tuple[PlannedMessage, ...]
+
+_ARRIVED = tuple(state.value for state in MAY_HAVE_ARRIVED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rescheduled:
-    """A changed timeline: what is planned now, and which advice is not repeated."""
+    """A changed timeline: what is planned now, and what becomes of what was sent before.
 
-    timeline: tuple[PlannedMessage, ...]
-    received: frozenset[tuple[str, int]]
+    `received` is what is not repeated. After a move, `given` says why of each message that went out
+    before, and `wrong` is the advice which the patient has and is not to follow yet; `correction`
+    says whether they are told so.
+    """
+
+    timeline: Timeline
+    received: frozenset[Key]
+    given: Mapping[Key, GivenBefore] = field(default_factory=dict)
+    wrong: Mapping[Key, PlannedMessage] = field(default_factory=dict)
+    correction: bool = False
+    too_late: frozenset[Key] = frozenset()
+    """What was sent before, and has no time left by the new timeline."""
 
     @property
     def to_come(self) -> int:
@@ -67,33 +92,55 @@ class Rescheduled:
             "generation": generation,
             "planned": len(self.timeline),
             "not_repeated": len(self.received),
+            "corrected": self.correction,
         }
 
 
 def reschedule(
-    app: AppContext, enrolment_id: UUID, procedure_at: datetime, *, actor: str
+    app: AppContext,
+    enrolment_id: UUID,
+    procedure_at: datetime,
+    *,
+    actor: str,
+    choice: RepetitionChoice = BY_THE_RULE,
 ) -> Rescheduled:
     """Plan an enrolment anew for another procedure time, in one transaction.
 
-    Unsent messages are cancelled and planned afresh; advice already received is not repeated. One
-    that has finished is active again where something is to come. Raises `NotFound`, `InvalidInput`
-    for a time that enrolment would refuse, and `Conflict` for an enrolment that was withdrawn.
+    Unsent messages are cancelled and planned afresh. What was sent before is given again or not by
+    the rule (`followup.domain.protocols.repetition`) or by `choice`; a patient who has advice that
+    is not for now yet is told so, and a person is asked about what is too late now. One that has
+    finished is active again where something is to come. Raises `NotFound`, `InvalidInput` for a
+    time that enrolment would refuse, and `Conflict` for an enrolment that was withdrawn.
     """
-    return app.transact(actor, lambda unit: reschedule_in(unit, enrolment_id, procedure_at))
+    return app.transact(
+        actor, lambda unit: reschedule_in(unit, enrolment_id, procedure_at, choice=choice)
+    )
 
 
-def preview_reschedule(app: AppContext, enrolment_id: UUID, procedure_at: datetime) -> Rescheduled:
+def preview_reschedule(
+    app: AppContext,
+    enrolment_id: UUID,
+    procedure_at: datetime,
+    *,
+    choice: RepetitionChoice = BY_THE_RULE,
+) -> Rescheduled:
     """Return what `reschedule` would make, and change nothing."""
     with app.store.read() as session:
         enrolment = find_enrolment_for_change(session, enrolment_id)
-        return replan_timeline(session, app, enrolment, procedure_at)
+        return move_timeline(session, app, enrolment, procedure_at, choice=choice)
 
 
-def reschedule_in(unit: UnitOfWork, enrolment_id: UUID, procedure_at: datetime) -> Rescheduled:
+def reschedule_in(
+    unit: UnitOfWork,
+    enrolment_id: UUID,
+    procedure_at: datetime,
+    *,
+    choice: RepetitionChoice = BY_THE_RULE,
+) -> Rescheduled:
     """Do what `reschedule` does, within a transaction."""
     session, by = unit.session, unit.by
     enrolment = find_enrolment_for_change(session, enrolment_id, lock=True)
-    changed = replan_timeline(session, unit.app, enrolment, procedure_at)
+    changed = move_timeline(session, unit.app, enrolment, procedure_at, choice=choice)
     procedure_at = procedure_at.astimezone(UTC)
     must_be_free(session, enrolment, procedure_at)
     before = enrolment.procedure_at
@@ -104,6 +151,7 @@ def reschedule_in(unit: UnitOfWork, enrolment_id: UUID, procedure_at: datetime) 
         procedure_at=procedure_at,
         reason=Reason.RESCHEDULED,
     )
+    tell_of_move(unit, enrolment, changed)
     note_on_enrolment(
         session,
         by,
@@ -143,6 +191,14 @@ def reopen_in(unit: UnitOfWork, enrolment_id: UUID, procedure_at: datetime) -> R
     )
     join_follow_ups(unit, patient_id=enrolment.patient_id)
     return changed
+
+
+def tell_of_move(unit: UnitOfWork, enrolment: Enrolment, changed: Rescheduled) -> None:
+    """Correct what the patient has and is not for now, and ask a person about what is too late."""
+    if changed.correction:
+        reachable = _reachable(unit.session, unit.app, enrolment)
+        send_correction(unit, enrolment, changed.wrong.values(), reachable=reachable)
+    ask_to_call_about(unit, newly_missed(unit, enrolment))
 
 
 def must_be_free(session: Session, enrolment: Enrolment, procedure_at: datetime) -> None:
@@ -317,7 +373,53 @@ def write_generation(
 def replan_timeline(
     session: Session, app: AppContext, enrolment: Enrolment, procedure_at: datetime
 ) -> Rescheduled:
-    """Return an enrolment's timeline for a procedure time, without what was received already."""
+    """Return an enrolment's timeline for its procedure time, without what was received already."""
+    timeline = _timeline(session, app, enrolment, procedure_at)
+    received = _received(session, enrolment)
+    return Rescheduled(timeline=_without(timeline, received), received=received)
+
+
+def move_timeline(
+    session: Session,
+    app: AppContext,
+    enrolment: Enrolment,
+    procedure_at: datetime,
+    *,
+    choice: RepetitionChoice = BY_THE_RULE,
+) -> Rescheduled:
+    """Return an enrolment's timeline for another procedure time, and what was sent before."""
+    now = app.clock.now()
+    timeline = _timeline(session, app, enrolment, procedure_at)
+    zone = app.catalogue.clinics[enrolment.clinic].zone
+    was, becomes = (each.astimezone(zone).date() for each in (enrolment.procedure_at, procedure_at))
+    given = given_before(
+        timeline,
+        _sent(session, enrolment),
+        now=now,
+        other_day=was != becomes,
+        choice=choice,
+    )
+    wrong = wrong_now(timeline, given, now=now)
+    received = frozenset(key for key, each in given.items() if not each.again)
+    told = is_corrected(session, enrolment, [given[key] for key in wrong])
+    return Rescheduled(
+        timeline=_without(timeline, received),
+        received=received,
+        given=given,
+        wrong=wrong,
+        correction=bool(wrong) and choice.correction and not told,
+        too_late=frozenset(
+            (planned.step.key, planned.occurrence)
+            for planned in timeline
+            if planned.fate is not Fate.PLANNED
+        )
+        & given.keys(),
+    )
+
+
+def _timeline(
+    session: Session, app: AppContext, enrolment: Enrolment, procedure_at: datetime
+) -> Timeline:
     must_be_open(enrolment)
     now = app.clock.now()
     problems = wrong_time(procedure_at, now=now)
@@ -327,18 +429,6 @@ def replan_timeline(
     if clinic is None:
         message = f"the clinic {enrolment.clinic} is no longer configured; put its file back"
         raise Conflict(message)
-    received = frozenset(
-        (row.step, row.occurrence)
-        for row in session.execute(
-            select(Message.step, Message.occurrence).where(
-                Message.enrolment_id.in_(
-                    # And by those of the same procedure that go on in this one.
-                    [enrolment.id, *(one.id for one in merged_enrolments(session, enrolment))]
-                ),
-                Message.state.in_([state.value for state in MAY_HAVE_ARRIVED]),
-            )
-        )
-    )
     procedure = Procedure(at=procedure_at.astimezone(UTC), zone=clinic.zone)
     timeline = plan_timeline(
         _protocol(app, enrolment),
@@ -350,23 +440,71 @@ def replan_timeline(
     until = next_procedure(
         session, enrolment.patient_id, after=procedure.at, apart_from=enrolment.id
     )
-    timeline = end_timeline(timeline, until)
-    was = Procedure(at=enrolment.procedure_at.astimezone(UTC), zone=clinic.zone)
-    if was.local_day != procedure.local_day:
-        # A reminder that went before the day that was is none of the day that is now.
-        received -= {
-            (planned.step.key, planned.occurrence)
-            for planned in timeline
-            if planned.comes_before and planned.target > now
-        }
-    return Rescheduled(
-        timeline=tuple(
-            planned
-            for planned in timeline
-            if (planned.step.key, planned.occurrence) not in received
-        ),
-        received=received,
+    return end_timeline(timeline, until)
+
+
+def _without(timeline: Sequence[PlannedMessage], received: Collection[Key]) -> Timeline:
+    return tuple(
+        planned for planned in timeline if (planned.step.key, planned.occurrence) not in received
     )
+
+
+def _whole(session: Session, enrolment: Enrolment) -> list[UUID]:
+    """Return an enrolment and those of the same procedure that were merged into it."""
+    return [enrolment.id, *(one.id for one in merged_enrolments(session, enrolment))]
+
+
+def _received(session: Session, enrolment: Enrolment) -> frozenset[Key]:
+    """Return what the patient has, or may have, of the latest timeline that asked for it."""
+    latest: dict[tuple[UUID | None, Key], tuple[int, set[str]]] = {}
+    for row in session.execute(
+        select(
+            Message.enrolment_id,
+            Message.step,
+            Message.occurrence,
+            Message.generation,
+            Message.state,
+        )
+        .where(Message.enrolment_id.in_(_whole(session, enrolment)))
+        .order_by(Message.generation)
+    ):
+        key = (row.enrolment_id, (row.step, row.occurrence))
+        if key not in latest or row.generation > latest[key][0]:
+            latest[key] = (row.generation, set())
+        latest[key][1].add(row.state)
+    return frozenset(key for (_, key), (_, states) in latest.items() if states & {*_ARRIVED})
+
+
+def _sent(session: Session, enrolment: Enrolment) -> dict[Key, list[SentBefore]]:
+    """Return every message of an enrolment that the patient has, or may have."""
+    found: dict[Key, list[SentBefore]] = {}
+    for row in session.execute(
+        select(
+            Message.step,
+            Message.occurrence,
+            Message.state,
+            Message.channel,
+            Message.due_at,
+            Message.sent_at,
+            Message.receipt_wait,
+        )
+        .where(
+            Message.enrolment_id.in_(_whole(session, enrolment)), Message.state.in_(_ARRIVED)
+        )
+        .order_by(Message.sent_at, Message.id)
+    ):
+        at = row.sent_at or row.due_at
+        # An e-mail that was taken is never confirmed.
+        waits = row.channel == ChannelKind.SMS and row.receipt_wait
+        found.setdefault((row.step, row.occurrence), []).append(
+            SentBefore(
+                state=State(row.state),
+                channel=ChannelKind(row.channel),
+                at=at,
+                confirmed_by=at + timedelta(seconds=row.receipt_wait) if waits else None,
+            )
+        )
+    return found
 
 
 def _protocol(app: AppContext, enrolment: Enrolment) -> Protocol:

@@ -1,4 +1,4 @@
-"""One-off texts outside any timeline: an answer to a text, a test of a number.
+"""One-off messages outside a timeline: an answer to a text, a test of a number, a correction.
 
 They are rows of `messages`, so that they go out through the same dispatcher, are proved by the same
 receipts and stand in the same balance as everything else.
@@ -6,7 +6,7 @@ receipts and stand in the same balance as everything else.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from followup.domain.channel import ChannelKind
@@ -17,7 +17,11 @@ from followup.domain.protocols.protocol import Missed
 from followup.store.audit_log import AuditContext
 from followup.store.encryption.sealing import Sealer
 from followup.store.engine.types import new_id
+from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
+
+RECEIPT_WAIT = timedelta(hours=4)
+"""Without a receipt of advice beside the timeline by then, a person is asked to look."""
 
 
 def one_off_text(
@@ -68,6 +72,49 @@ def one_off_text(
         state_since=by.at,
         state_since_real=by.real_at,
         claimable_at=due_at,
+        attempt_count=0,
+        created_at=by.at,
+    )
+
+
+def one_off_advice(
+    by: AuditContext,
+    enrolment: Enrolment,
+    *,
+    template: str,
+    channel: ChannelKind,
+    may_fall_back: bool,
+    not_after: datetime,
+) -> Message:
+    """Return advice beside the timeline of an enrolment, to go at once, still to be written.
+
+    It goes within sending hours, as all advice does. A person rings where it can't go in time.
+    """
+    return Message(
+        id=new_id(by.real_at),
+        kind=MessageKind.ADVICE.value,
+        clinic=enrolment.clinic,
+        patient_id=enrolment.patient_id,
+        enrolment_id=enrolment.id,
+        generation=enrolment.generation,
+        protocol=enrolment.protocol,
+        step=template,
+        occurrence=1,
+        template=template,
+        channel=channel.value,
+        priority=1,
+        missed=Missed.PERSON.value,
+        may_fall_back=may_fall_back,
+        superseded=False,
+        receipt_wait=int(RECEIPT_WAIT.total_seconds()),
+        due_at=by.at,
+        not_before=by.at,
+        not_after=not_after,
+        zone=enrolment.zone,
+        state=State.PLANNED.value,
+        state_since=by.at,
+        state_since_real=by.real_at,
+        claimable_at=by.at,
         attempt_count=0,
         created_at=by.at,
     )

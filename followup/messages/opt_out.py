@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from followup.consent.objections import lodge_objection
+from followup.content.check import PROCEDURE_MOVED
 from followup.context import UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.item_kind import ItemKind
@@ -102,8 +103,12 @@ def ask_about_withheld(unit: UnitOfWork, messages: Iterable[Message], *, reason:
 
     An address may have stopped to work since the patient objected to the other channel.
     """
-    withheld = [message for message in messages if asks_a_person(message)]
-    _ask(unit, [(one, reason) for one in withheld if not _was_asked(unit, one)])
+    for message in filter(asks_a_person, messages):
+        if message.template == PROCEDURE_MOVED:
+            # What they were told before is wrong now: that can't wait for another conversation.
+            open_item(unit, NewItem.of_message(message, kind=ItemKind.FAILED, cause=reason))
+        elif not _was_asked(unit, message):
+            _ask(unit, [(message, reason)])
 
 
 def settle_stopped_advice(unit: UnitOfWork, patient_id: UUID) -> None:

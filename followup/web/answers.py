@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from followup.domain.channel import ChannelKind
 from followup.domain.intake.on_conflict import OnConflict
 from followup.domain.lifecycle import EnrolmentState, State
+from followup.domain.protocols.repetition import Repetition
 
 
 class ProblemAnswer(BaseModel):
@@ -137,6 +138,28 @@ class ChangedAnswer(EnrolmentAnswer):
     """An enrolment after a change, with how many messages that concerned."""
 
     changed: int
+
+
+class SentBeforeAnswer(BaseModel):
+    """A message that went out before the procedure was moved."""
+
+    step: str
+    occurrence: int
+    sent_at: datetime
+    known: Repetition = Field(description="What is known of it, for the new time.")
+    message: str = Field(
+        examples=["Sent again: it was sent on Mon 19 Oct 2026, 3pm, before its new time"]
+    )
+
+
+class MovedAnswer(ChangedAnswer):
+    """An enrolment whose procedure was moved, with what becomes of what was sent before."""
+
+    not_repeated: list[SentBeforeAnswer]
+    repeated: list[SentBeforeAnswer]
+    correction: bool = Field(
+        description="Whether the patient is told that what they have is not for now."
+    )
 
 
 class MessagesAnswer(BaseModel):

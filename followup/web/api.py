@@ -14,8 +14,10 @@ from followup.consent.in_force import objection_to_enrolment
 from followup.context import AppContext
 from followup.domain.errors import InvalidInput, NotFound
 from followup.domain.lifecycle import State
+from followup.domain.protocols.repetition import RepetitionChoice, parse_keys
 from followup.enrolment.enrol import message_rows
 from followup.enrolment.enrol_or_update import enrol_or_update
+from followup.enrolment.given_before import told_of_before
 from followup.enrolment.objections import objection_json
 from followup.enrolment.pause import pause_enrolment, resume_enrolment
 from followup.enrolment.reschedule import reschedule
@@ -34,6 +36,7 @@ from followup.web.answers import (
     EnrolmentAnswer,
     ErrorAnswer,
     MessagesAnswer,
+    MovedAnswer,
     ProblemAnswer,
 )
 from followup.web.caller import (
@@ -129,17 +132,30 @@ def get_enrolment(site: Here, caller: Caller, enrolment_id: Id) -> JSONResponse:
 @router.post(
     "/enrolments/{enrolment_id}/reschedule",
     summary="Change the procedure's time",
-    response_model=ChangedAnswer,
+    response_model=MovedAnswer,
     responses={**UNREADABLE, **ABSENT, **UNUSABLE, **CLASH},
     openapi_extra=describes(ReschedulingShape),
 )
 def post_reschedule(
     site: Here, caller: Caller, enrolment_id: Id, sent: ReschedulingBody
 ) -> JSONResponse:
-    """Plan anew for another time; `changed` messages are planned. Advice received stays given."""
+    """Plan anew for another time; `changed` messages are planned.
+
+    What was sent before the time that it belongs to now is given again, and so is what was never
+    confirmed as delivered: `repeated` and `not_repeated` say which, and why.
+    """
     found = _visible(site.app, caller, enrolment_id)
-    planned = reschedule(site.app, found, sent.procedure_at, actor=caller.actor)
-    return _changed(site.app, caller, enrolment_id, len(planned.timeline))
+    choice = RepetitionChoice(
+        again=parse_keys(sent.again, option="again"),
+        not_again=parse_keys(sent.not_again, option="not_again"),
+        correction=sent.correction,
+    )
+    planned = reschedule(site.app, found, sent.procedure_at, actor=caller.actor, choice=choice)
+    enrolment = _enrolment(site.app, caller, enrolment_id)
+    with site.app.store.read() as session:
+        zone = ZoneInfo(_find(session, caller, enrolment_id).zone)
+    before = told_of_before(planned, zone)
+    return JSONResponse({**enrolment, "changed": len(planned.timeline), **before})
 
 
 @router.post(

@@ -59,10 +59,21 @@ class _Body:
             raise InvalidInput(*problems_of(self._shape, error.errors())) from None
 
 
+StepName = Annotated[str, Field(max_length=90)]
+
+
 class ReschedulingShape(JsonShape):
-    """When the procedure was, or will be, instead."""
+    """When the procedure was, or will be, instead.
+
+    `again` and `not_again` decide otherwise than the rule of messages that were sent before, each
+    named as `dressing` or `red-flags:2`. Without `correction` a patient who has advice that is not
+    for now yet is not told so.
+    """
 
     procedure_at: Moment
+    again: tuple[StepName, ...] = ()
+    not_again: tuple[StepName, ...] = ()
+    correction: bool = True
 
 
 class WithdrawalShape(JsonShape):

@@ -52,11 +52,31 @@ def test_advice_that_was_received_is_not_repeated(followup):
 
     answer = followup("reschedule", "REF-1", "--procedure-at", "2026-10-19T15:30", "--json")
 
-    assert answer.json["not_repeated"] == [{"step": "going-home", "occurrence": 1}]
+    [told] = answer.json["not_repeated"]
+    assert (told["step"], told["occurrence"]) == ("going-home", 1)
+    assert told["message"].startswith("Not sent again: it was ")
+    assert (answer.json["repeated"], answer.json["correction"]) == ([], False)
     assert answer.json["procedure_at_before"] == "2026-10-19T13:30:00Z"
     assert answer.json["procedure_at"] == "2026-10-19T14:30:00Z"
     shown = followup("timeline", "REF-1").out
     assert shown.count("going-home") == 1
+
+
+def test_what_was_sent_too_early_is_sent_again_and_corrected_unless_staff_say_otherwise(followup):
+    enrolled(followup)
+    with followup.app() as app:
+        run_until(app, followup.now + timedelta(minutes=1))
+    move = ("reschedule", "REF-1", "--procedure-at", "2026-10-20T15:30")
+
+    shown = followup(*move, "--dry-run")
+    assert re.search(r"going-home .*Sent again: it was .*, before its new time", shown.out)
+    assert "would be told so at once" in shown.err
+    assert "was not sent before" in followup(*move, "--again", "flare:2").err
+
+    told = followup(*move, "--not-again", "going-home", "--no-correction", "--json").json
+    assert ([one["step"] for one in told["not_repeated"]], told["repeated"]) == (["going-home"], [])
+    assert told["correction"] is False
+    assert "procedure-moved" not in followup("timeline", "REF-1").out
 
 
 def test_a_dry_run_in_json_has_times_without_ids(followup):

@@ -356,7 +356,8 @@ def test_a_reply_is_taken_in_as_a_carrier_would_bring_it(on_both):
     assert answer.json["answer"] == "reply-stopped"
     assert len(on_both("objections", "--json").lines) == 1
     assert "possible red flag" in told.out
-    (item,) = on_both("worklist", "--json").lines
+    item, to_ring = on_both("worklist", "--json").lines
+    assert to_ring["kind"] == "advice-stopped"
     assert "my leg is weak" in on_both("worklist", "show", item["id"]).out
 
 

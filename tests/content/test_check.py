@@ -9,6 +9,7 @@ import pytest
 
 from followup.content.check import (
     NUMBER_CHECK,
+    PROCEDURE_MOVED,
     REPLY_TEMPLATES,
     content_faults,
     content_reservations,
@@ -26,6 +27,8 @@ def folder(folder: Folder) -> Folder:
     for reply in (*REPLY_TEMPLATES, NUMBER_CHECK):
         folder.write(f"{reply}/meta.toml", CARD + 'channels = ["sms"]\n')
         folder.write(f"{reply}/en/sms.txt", "{{ clinic.short_name }}: hello.")
+    for part in ("meta.toml", "en/sms.txt", "en/subject.txt", "en/email.txt", "en/email.html"):
+        folder.write(f"{PROCEDURE_MOVED}/{part}", (folder.root / "hello" / part).read_bytes())
     return folder
 
 

@@ -189,6 +189,11 @@ ADVICE = {
         "extra pain after your injection should be settling",
         "If it is not, ring us on",
     ),
+    "procedure-moved": (
+        "The time of your procedure has changed",
+        "Do not follow the advice we sent you before this message yet",
+        "Keep any dressing on",
+    ),
     "moving": (
         "Over the coming weeks, slowly build up how much you move",
         "a little more each week",

@@ -58,13 +58,14 @@ def latest(app: AppContext, enrolment_id) -> dict[tuple[str, int], Message]:
 def test_a_moved_procedure_is_planned_afresh_and_received_advice_is_not_repeated(app: AppContext):
     enrolment_id = enrol_one(app)
     tick(app)
+    soon = PROCEDURE_AT + timedelta(hours=1)
 
-    changed = reschedule(app, enrolment_id, LATER, actor="cli:test")
+    changed = reschedule(app, enrolment_id, soon, actor="cli:test")
 
     now_planned = latest(app, enrolment_id)
     assert changed.received == {("going-home", 1)}
     assert ("going-home", 1) not in now_planned
-    assert now_planned["dressing", 1].due_at == LATER + DAY
+    assert now_planned["dressing", 1].due_at == soon + DAY
     assert {one.state for one in now_planned.values()} == {"planned"}
     old = [one for one in messages(app, enrolment_id) if one.generation == 1]
     assert count_by_state(old) == {"sent": 1, "cancelled": 9}
@@ -99,7 +100,9 @@ def test_what_the_provider_may_have_is_not_repeated(app: AppContext):
     sms_of(app).script(LOST)
     tick(app)
 
-    assert reschedule(app, enrolment_id, LATER, actor="cli:test").received == {("going-home", 1)}
+    changed = reschedule(app, enrolment_id, PROCEDURE_AT, actor="cli:test")
+
+    assert changed.received == {("going-home", 1)}
 
 
 def test_a_second_move_counts_on(app: AppContext):

@@ -362,6 +362,7 @@ def test_rescheduling_plans_anew_and_says_how_many(app, client, key):
     planned = [one for one in told["messages"] if one["state"] == "planned"]
     assert len(planned) == 14
     assert {one["state"] for one in told["messages"]} == {"planned", "cancelled"}
+    assert (told["repeated"], told["not_repeated"], told["correction"]) == ([], [], False)
 
 
 @pytest.mark.parametrize(
@@ -373,8 +374,10 @@ def test_rescheduling_plans_anew_and_says_how_many(app, client, key):
         ({"procedure_at": "2027-03-20T14:30:00Z"}, "procedure_at"),
         ({"procedure_at": 5}, "procedure_at"),
         ({"procedure_at": "2026-10-20T14:30:00Z", "reason": "x"}, "reason"),
+        ({"procedure_at": "2026-10-20T14:30:00Z", "again": ["flare"]}, "again"),
+        ({"procedure_at": "2026-10-20T14:30:00Z", "not_again": ["flare:x"]}, "not_again"),
     ],
-    ids=["nothing", "word", "naive", "far", "number", "unknown"],
+    ids=["nothing", "word", "naive", "far", "number", "unknown", "not-sent", "no-step"],
 )
 def test_a_time_that_can_not_be_is_refused(app, client, key, sent, field):
     id_ = enrol(client, key)["enrolment_id"]

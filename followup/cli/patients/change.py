@@ -16,9 +16,11 @@ from followup.cli.framework.timeline_table import step_title
 from followup.cli.patients.timeline import about
 from followup.context import AppContext
 from followup.domain.lifecycle import NEVER_SENT, ONGOING_STATES, EnrolmentState, State
+from followup.domain.protocols.repetition import Key, RepetitionChoice, parse_keys
 from followup.domain.protocols.timeline import PlannedMessage
 from followup.domain.reasons import Reason
 from followup.enrolment import reschedule as changes
+from followup.enrolment.given_before import told_of_before
 from followup.enrolment.message_rows import STATE_OF_FATE
 from followup.enrolment.pause import pause_enrolment, resume_enrolment
 from followup.enrolment.queries import find_enrolment, messages_of
@@ -29,15 +31,28 @@ from followup.store.models.enrolments import Enrolment
 from followup.wording.enrolments import enrolment_term
 from followup.wording.formats import count, day_and_time, small
 from followup.wording.reasons import moved_text, reason_text
+from followup.wording.repetition import repetition_text
 from followup.wording.states import state_term
-
-Key = tuple[str, int]
 
 
 def reschedule(
     identifier: Identifier,
     *,
     procedure_at: ProcedureAt,
+    again: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--again", metavar="STEP", help="Send this again, whatever the rule: red-flags:2."
+        ),
+    ] = None,
+    not_again: Annotated[
+        list[str] | None,
+        typer.Option("--not-again", metavar="STEP", help="Do not send this again."),
+    ] = None,
+    correction: Annotated[
+        bool,
+        typer.Option(help="Tell the patient at once of advice that they have too early."),
+    ] = True,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")
     ] = False,
@@ -45,16 +60,22 @@ def reschedule(
 ) -> None:
     """Plan anew for another procedure time.
 
-    What is not sent yet is planned afresh; advice that the patient has is not repeated. A finished
-    enrolment is active again where something is to come.
+    What is not sent yet is planned afresh. What was sent before the time that it belongs to now is
+    sent again, and so is what was never confirmed as delivered; other advice that went out is not.
+    A finished enrolment is active again where something is to come.
     """
+    choice = RepetitionChoice(
+        again=parse_keys(again or (), option="--again"),
+        not_again=parse_keys(not_again or (), option="--not-again"),
+        correction=correction,
+    )
     with opened() as app:
         enrolment, before = _look(app, identifier)
         moment = parse_procedure_time(procedure_at, zone=ZoneInfo(enrolment.zone))
         if dry_run:
-            changed = changes.preview_reschedule(app, enrolment.id, moment)
+            changed = changes.preview_reschedule(app, enrolment.id, moment, choice=choice)
         else:
-            changed = changes.reschedule(app, enrolment.id, moment, actor=actor())
+            changed = changes.reschedule(app, enrolment.id, moment, actor=actor(), choice=choice)
         now, after = _look(app, str(enrolment.id))
     if as_json:
         say_json(
@@ -63,10 +84,7 @@ def reschedule(
                 "dry_run": dry_run,
                 "procedure_at_before": utc_text(enrolment.procedure_at),
                 "procedure_at": utc_text(moment),
-                "not_repeated": [
-                    {"step": step, "occurrence": occurrence}
-                    for step, occurrence in sorted(changed.received)
-                ],
+                **told_of_before(changed, ZoneInfo(enrolment.zone)),
                 "messages": _planned(changed.timeline)
                 if dry_run
                 else [message.as_json() for message in after],
@@ -77,7 +95,10 @@ def reschedule(
     say(f"Procedure before  {day_and_time(enrolment.procedure_at.astimezone(zone))}")
     say(f"Procedure now     {day_and_time(moment.astimezone(zone))}  ({zone.key})")
     say()
-    _compare(before, changed.timeline)
+    _compare(before, changed, zone)
+    if changed.correction:
+        verb = "would be" if dry_run else "is"
+        note(f"The patient has advice that is not for now, and {verb} told so at once.")
     if enrolment.state == EnrolmentState.FINISHED and now.state in ONGOING_STATES:
         note("The enrolment had finished. It is active again.")
     if dry_run:
@@ -148,30 +169,35 @@ def _report(
     say(f"Enrolment {enrolment.id} is {state}: {count(number, 'message')} {told}.")
 
 
-def _compare(before: Sequence[MessageView], after: Sequence[PlannedMessage]) -> None:
+def _compare(before: Sequence[MessageView], changed: changes.Rescheduled, zone: ZoneInfo) -> None:
     """Print each message with its time before and after."""
     old = {
         (message.step, message.occurrence): message
         for message in before
         if message.state not in NEVER_SENT or message.reason != Reason.RESCHEDULED
     }
-    new = {(planned.step.key, planned.occurrence): planned for planned in after}
+    new = {(planned.step.key, planned.occurrence): planned for planned in changed.timeline}
+    given = {key: repetition_text(each, zone) for key, each in changed.given.items()}
     columns = [Column("Step"), Column("Before"), Column("Now"), Column("Remarks")]
-    table(columns, (_comparison(key, old, new) for key in dict.fromkeys([*new, *old])))
+    table(columns, (_comparison(key, old, new, given) for key in dict.fromkeys([*new, *old])))
 
 
 def _comparison(
-    key: Key, old: Mapping[Key, MessageView], new: Mapping[Key, PlannedMessage]
+    key: Key,
+    old: Mapping[Key, MessageView],
+    new: Mapping[Key, PlannedMessage],
+    given: Mapping[Key, str],
 ) -> list[str | Cell]:
     was, will = old.get(key), new.get(key)
     name = step_title(*key)
     time_before = day_and_time(was.local) if was else "-"
     if will is None:
-        remark = f"{state_term(was.state).label}: not repeated" if was else ""
+        remark = given.get(key) or (state_term(was.state).label if was else "")
         return [name, time_before, "-", Cell(remark, "dim")]
     state = STATE_OF_FATE[will.fate]
     lost = f"{state_term(state).label}: {reason_text(will.fate)}" if state in NEVER_SENT else ""
-    remarks = "; ".join(filter(None, [lost, moved_text(will.moved_because)]))
+    told = [given.get(key), lost, moved_text(will.moved_because)]
+    remarks = "; ".join(filter(None, told))
     return [name, time_before, day_and_time(will.local), Cell(remarks, "yellow" if lost else None)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from followup.casework.phone_calls import record_call
 from followup.consent.objections import lift_objection
+from followup.content.check import PROCEDURE_MOVED
 from followup.context import UnitOfWork
 from followup.domain.call_outcome import CallOutcome
 from followup.domain.channel import ChannelKind
@@ -18,6 +19,8 @@ from followup.domain.consent import ObjectionSource
 from followup.domain.contact import mask_email, parse_email, parse_mobile
 from followup.domain.errors import InvalidInput, Problem
 from followup.domain.number_confirmation import TYPED_TWICE, NumberConfirmation
+from followup.domain.protocols.repetition import RepetitionChoice, key_text, parse_keys
+from followup.domain.protocols.timeline import Fate, PlannedMessage
 from followup.enrolment import reschedule as changes
 from followup.enrolment.agreed_channels import agree_to_email
 from followup.enrolment.contact_details import correct_contacts
@@ -27,6 +30,7 @@ from followup.enrolment.withdraw import withdraw_enrolment
 from followup.messages.opt_out import StopForeseen, foresee_stop, stop_messages
 from followup.patients.records import read_patient
 from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
 from followup.web.console.framework.enrolment_form import (
     DATE_FIELD,
@@ -42,8 +46,19 @@ from followup.web.console.framework.routes import CHANGE_PATIENTS, Pages
 from followup.web.console.pages.number_verification import before_test, send_for_patient, wants_test
 from followup.web.console.pages.patient import find, find_enrolment
 from followup.wording.enrolments import WITHDRAWAL_REASONS
+from followup.wording.repetition import repetition_text
 
 pages = Pages()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MovedLine:
+    """A message before and after a move; `given` says what becomes of one that went out before."""
+
+    title: str
+    before: Message | None
+    after: PlannedMessage | None
+    given: str | None
 
 
 @pages.post("/enrolments/{enrolment}/pause", may=CHANGE_PATIENTS)
@@ -113,10 +128,11 @@ def change_time(here: Here) -> Response:
     if problems or at is None:
         return _time_page(here, enrolment, form.refused(*problems))
     try:
-        if form.text("confirmed") == "yes":
-            changes.reschedule(here.app, enrolment.id, at, actor=here.member.actor)
-            return _back(here, enrolment, "moved")
         planned = changes.preview_reschedule(here.app, enrolment.id, at)
+        if form.text("confirmed") == "yes":
+            choice = _repetition_choice(form, planned)
+            changes.reschedule(here.app, enrolment.id, at, actor=here.member.actor, choice=choice)
+            return _back(here, enrolment, "moved")
     except InvalidInput as error:
         return _time_page(here, enrolment, form.refused(*map(fields_of_check, error.problems)))
     return _difference_page(here, enrolment, form, at=at, planned=planned)
@@ -259,20 +275,68 @@ def _difference_page(
         if row.generation == enrolment.generation and row.fallback_of is None
     }
     after = {(each.step.key, each.occurrence): each for each in planned.timeline}
-    keys = sorted(
-        {*before, *after},
-        key=lambda key: after[key].due_at if key in after else before[key].due_at,
-    )
+    dates = {key: each.message.at for key, each in planned.given.items()}
+    dates |= {key: row.due_at for key, row in (before | after).items()}
+    keys = sorted(dates, key=dates.__getitem__)
+    zone = here.zone_of(enrolment.clinic)
+    title_of = here.titles(here.app.catalogue.protocols[enrolment.protocol])
+    # What has no time left by the new timeline can't be sent, whatever a person decides.
+    choosable = {
+        key for key in planned.given if key not in after or after[key].fate is Fate.PLANNED
+    } - set(planned.too_late)
     return here.page(
         "patients/change-time-check.html",
         enrolment=enrolment,
         form=form,
         at=at,
         reopens=planned.to_come > 0,
-        zone=here.zone_of(enrolment.clinic),
-        title_of=here.titles(here.app.catalogue.protocols[enrolment.protocol]),
-        rows=[(key, before.get(key), after.get(key), key in planned.received) for key in keys],
+        zone=zone,
+        rows=[
+            MovedLine(
+                title=_numbered(title_of(key[0]), key[1]),
+                before=before.get(key),
+                after=after.get(key),
+                given=repetition_text(planned.given[key], zone) if key in planned.given else None,
+            )
+            for key in keys
+        ],
+        correction=_correction(here, enrolment) if planned.correction else None,
+        again=[
+            (key_text(key), _numbered(title_of(key[0]), key[1])) for key in keys if key in choosable
+        ],
+        ticked=Form.of(
+            correction="yes",
+            again=[key_text(key) for key in choosable if planned.given[key].again],
+        ),
+        wrong=[_numbered(title_of(step), number) for step, number in planned.wrong],
     )
+
+
+def _numbered(title: str, occurrence: int) -> str:
+    return f"{title} ({occurrence})" if occurrence > 1 else title
+
+
+def _repetition_choice(form: Form, planned: changes.Rescheduled) -> RepetitionChoice:
+    """Return what was ticked: all that went out before stands on the page, ticked by the rule."""
+    offered = parse_keys(form.all("offered"), option="again") & planned.given.keys()
+    ticked = parse_keys(form.all("again"), option="again") & offered
+    corrects = not form.text("may_correct") or form.text("correction") == "yes"
+    return RepetitionChoice(again=ticked, not_again=offered - ticked, correction=corrects)
+
+
+def _correction(here: Here, enrolment: Enrolment) -> str:
+    """Return the words by which a patient is told that what they have is not for now."""
+    clinic = here.app.catalogue.clinics[enrolment.clinic]
+    channel = ChannelKind.SMS if ChannelKind.SMS in enrolment.channels else ChannelKind.EMAIL
+    with here.app.store.read() as session:
+        wanted = session.get_one(Patient, enrolment.patient_id).language
+    language = here.app.content.language_for(
+        PROCEDURE_MOVED, wanted=wanted, channel=channel, clinic=clinic
+    )
+    words = here.app.content.render(
+        PROCEDURE_MOVED, language=language, channel=channel, clinic=clinic, occurrence=1
+    )
+    return words.text
 
 
 def read_contacts(

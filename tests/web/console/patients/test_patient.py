@@ -22,6 +22,7 @@ from tests.support.apps import (
     clock_of,
     enrol_many,
     enrol_one,
+    messages,
     rows,
     run_jobs,
     run_until,
@@ -259,15 +260,28 @@ def test_a_changed_time_is_shown_before_and_after_and_only_then_done(sqlite_app,
     assert "Timeline updated: procedure on Tue 20 Oct 2026, 2:30pm" in page.text
 
 
-def test_what_was_received_is_said_not_to_come_again(sqlite_app, joined, enrolment):
-    run_until(sqlite_app, ENROLLED_AT + timedelta(hours=1))
+def test_what_was_sent_is_said_to_come_again_or_not_and_why_and_a_person_decides(
+    sqlite_app, joined, enrolment
+):
+    run_until(sqlite_app, ENROLLED_AT + timedelta(minutes=1))
+    path, admin = f"/enrolments/{enrolment}/time", joined(Role.ENROL)
+    when = {"on": "20", "on-month": "10", "on-year": "2026", "at": "15:30"}
 
-    shown = joined(Role.ENROL).post(
-        f"/enrolments/{enrolment}/time",
-        {"on": "20", "on-month": "10", "on-year": "2026", "at": "14:30"},
-    )
+    near = admin.post(path, {**when, "on": "19"})
+    assert "Not sent again: it was sent on Mon 19 Oct 2026, 3pm" in near.text
+    assert near.values(path).get("again") is None
 
-    assert "Going home Mon 19 Oct 2026, 3pm Received already: not repeated" in shown.text
+    shown = admin.post(path, when)
+    assert "Sent again: it was sent on Mon 19 Oct 2026, 3pm, before its new time" in shown.text
+    assert "Do not follow the advice we sent you before this message yet." in shown.text
+    held = shown.values(path)
+    assert (held["again"], held["correction"]) == ("going-home", "yes")
+
+    admin.post(path, {name: value for name, value in held.items() if name != "again"})
+    assert [one.state for one in messages(sqlite_app) if one.step == "going-home"] == ["sent"]
+    assert [one.state for one in messages(sqlite_app) if one.step == "procedure-moved"] == [
+        "planned"
+    ]
 
 
 def test_a_time_too_far_away_is_refused(admin, enrolment):

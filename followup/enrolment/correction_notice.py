@@ -1,0 +1,60 @@
+"""Correction to a patient whose procedure has moved: what they were told to do is not for now yet.
+
+The words are those of the message `procedure-moved`, approved like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from followup.content.check import PROCEDURE_MOVED
+from followup.context import UnitOfWork
+from followup.domain.channel import ChannelKind
+from followup.domain.lifecycle import MAY_HAVE_ARRIVED
+from followup.domain.protocols.repetition import GivenBefore
+from followup.domain.protocols.timeline import PlannedMessage
+from followup.messages.one_off_texts import one_off_advice
+from followup.store.models.enrolments import Enrolment, Generation
+from followup.store.models.messages import Message
+
+
+def is_corrected(session: Session, enrolment: Enrolment, wrong: Iterable[GivenBefore]) -> bool:
+    """Say whether the patient was told since that what they have is not for now."""
+    told = session.scalar(
+        select(func.max(Message.sent_at)).where(
+            Message.enrolment_id == enrolment.id,
+            Message.template == PROCEDURE_MOVED,
+            Message.state.in_([state.value for state in MAY_HAVE_ARRIVED]),
+        )
+    )
+    return told is not None and all(each.message.at <= told for each in wrong)
+
+
+def send_correction(
+    unit: UnitOfWork,
+    enrolment: Enrolment,
+    wrong: Collection[PlannedMessage],
+    *,
+    reachable: Collection[ChannelKind],
+) -> None:
+    """Plan the correction for now: it is of use until the first of that advice is right."""
+    channels = [channel for channel in ChannelKind if channel in reachable]
+    notice = one_off_advice(
+        unit.by,
+        enrolment,
+        template=PROCEDURE_MOVED,
+        channel=channels[0] if channels else ChannelKind.SMS,
+        may_fall_back=len(channels) > 1,
+        not_after=min(planned.due_at for planned in wrong),
+    )
+    unit.session.add(notice)
+    # The ledger of the generation counts all that was planned in it.
+    unit.session.execute(
+        update(Generation)
+        .where(Generation.enrolment_id == enrolment.id, Generation.number == enrolment.generation)
+        .values(planned=Generation.planned + 1)
+    )
+    unit.session.flush()

@@ -96,6 +96,13 @@ def parse_clock(text: str, *, field: str) -> time:
     return found
 
 
+def month_number(name: str) -> int:
+    """Return which month a name means, `may` or `Sept.`; raise `ValueError` for another word."""
+    if re.fullmatch(_MONTH, name, re.IGNORECASE | re.ASCII) is None:
+        raise ValueError(name)
+    return MONTHS.index(name[:3].lower()) + 1
+
+
 def is_month_first(text: str) -> bool:
     """Say whether a date, or the one that a time begins with, can only be read month first."""
     first, second = _first_numbers(text)

@@ -11,6 +11,8 @@ from followup.data_files import CHECKOUT
 from followup.domain.errors import ConfigurationError
 
 ROOT = CHECKOUT
+PORT_FILE = "port"
+"""In the data folder, while `followup run --port` goes on: other commands print addresses too."""
 
 
 def is_checkout() -> bool:
@@ -54,6 +56,23 @@ def make_data_dir(data_dir: Path) -> None:
             f"the data folder {data_dir} can't be made ({error.strerror}); "
             "set FOLLOWUP_DATA_DIR to a folder that this account may write to"
         ) from error
+
+
+def note_port(data_dir: Path, port: int | None) -> None:
+    """Note where a run listens that was given a port of its own; None forgets it."""
+    file = data_dir / PORT_FILE
+    if port is None:
+        file.unlink(missing_ok=True)
+    else:
+        file.write_text(f"{port}\n", encoding="utf-8")
+
+
+def noted_port(data_dir: Path) -> int | None:
+    """Return the port that was given to the run on this data, for the addresses of its pages."""
+    try:
+        return int((data_dir / PORT_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def is_loopback(url: str) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from followup.domain.channel import ChannelKind
 from followup.domain.item_kind import ItemKind
@@ -134,6 +136,9 @@ URGENCIES: dict[int, Term] = {
     3: Term("Soon", "within a working day", Colour.MUTED),
 }
 
+NOW = 1
+NEAR_DAYS = ("Today", "Tomorrow")
+
 ITEM_OUTCOMES: dict[ItemOutcome, str] = {
     ItemOutcome.TOLD: "Advice given",
     ItemOutcome.NOT_NEEDED: "No action needed",
@@ -191,9 +196,21 @@ def item_to_do(
     return told or item_term(kind, channel).to_do
 
 
-def urgency_term(urgency: int) -> Term:
-    """Return how soon an item needs action."""
-    return URGENCIES[urgency]
+def respond_term(urgency: int, *, due_at: datetime, now: datetime, zone: ZoneInfo) -> Term:
+    """Return by when an item needs action, as the calendar of `zone` has it.
+
+    `Today` would be wrong of four office hours that begin on Monday.
+    """
+    colour = URGENCIES[urgency].colour
+    if due_at <= now:
+        return Term("Overdue", colour=Colour.DANGER)
+    if urgency == NOW:
+        return Term(URGENCIES[NOW].label, colour=colour)
+    due, today = due_at.astimezone(zone).date(), now.astimezone(zone).date()
+    days = (due - today).days
+    if days < len(NEAR_DAYS):
+        return Term(NEAR_DAYS[days], colour=colour)
+    return Term(f"By {due:%a} {due.day} {due:%b}", colour=colour)
 
 
 def outcome_text(outcome: str | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -159,6 +160,26 @@ def test_what_a_reply_may_be_about_is_said_with_its_own_words():
 
     assert said == "Possible red flag, pain problem: “leg feels weak”"
     assert replies.possible_text(["unclear"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("urgency", "due_at", "told"),
+    [
+        (1, datetime(2026, 11, 27, 18, 15, tzinfo=UTC), "Now"),
+        (1, datetime(2026, 11, 27, 18, 0, tzinfo=UTC), "Overdue"),
+        (2, datetime(2026, 11, 27, 23, 59, tzinfo=UTC), "Today"),
+        (2, datetime(2026, 11, 28, 0, 1, tzinfo=UTC), "Tomorrow"),
+        (2, datetime(2026, 11, 30, 13, 0, tzinfo=UTC), "By Mon 30 Nov"),
+    ],
+)
+def test_how_soon_an_item_wants_action_is_said_from_its_deadline(urgency, due_at, told):
+    friday_evening = datetime(2026, 11, 27, 18, 0, tzinfo=UTC)
+
+    term = worklist.respond_term(
+        urgency, due_at=due_at, now=friday_evening, zone=ZoneInfo("Europe/London")
+    )
+
+    assert term.label == told
 
 
 def test_an_outcome_of_the_command_lines_own_is_shown_as_it_is():

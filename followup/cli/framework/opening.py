@@ -11,6 +11,7 @@ from followup.bootstrap import build_app, read_content_context
 from followup.clock import Clock
 from followup.context import AppContext, ContentContext
 from followup.settings.logging import configure_logging
+from followup.settings.paths import noted_port
 from followup.settings.settings import Settings, load_settings
 
 LONGEST_ACTOR = 80
@@ -47,6 +48,9 @@ def actor() -> str:
 
 def _settings() -> Settings:
     settings = load_settings()
+    port = noted_port(settings.data_dir)
+    if port is not None and "public_url" not in settings.model_fields_set:
+        settings = load_settings(port=port)
     # A person reads what the command prints; of the log, only what is wrong is for them.
     quiet = "warning" if settings.log_level == "info" else settings.log_level
     configure_logging(level=quiet, log_format=settings.log_format)

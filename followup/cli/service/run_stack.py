@@ -24,6 +24,7 @@ from followup.demo.member import add_demo_member, find_demo_member
 from followup.runtime.embedded import Threads, release_worker, start_tasks
 from followup.runtime.hl7 import start_hl7
 from followup.settings.logging import configure_logging
+from followup.settings.paths import note_port
 from followup.settings.settings import Settings, load_settings
 from followup.staff.invitations import entrance_link, first_link
 from followup.store.models.operations import Sweep
@@ -50,7 +51,11 @@ def main(*, port: int | None = None, timelapse: float | None = None, demo: bool 
         app = build_app(settings)
         if timelapse is not None:
             app = _going_on(app)
-        return EmbeddedStack(settings, app, listener, demo=demo).run()
+        note_port(settings.data_dir, port)
+        try:
+            return EmbeddedStack(settings, app, listener, demo=demo).run()
+        finally:
+            note_port(settings.data_dir, None)
 
 
 def _settings(*, port: int | None, timelapse: float | None, demo: bool) -> Settings:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 from followup.context import ContentContext
 from followup.domain.channel import ChannelKind
@@ -18,7 +19,7 @@ from followup.domain.needs import ReadingNeed
 from followup.domain.number_confirmation import TYPED_TWICE, NumberConfirmation
 from followup.domain.protocols.protocol import Protocol
 from followup.enrolment.enrol import LONGEST_AGO, EnrolmentRequest
-from followup.intake.local_times import parse_procedure_time
+from followup.intake.local_times import month_number, parse_procedure_time
 from followup.patients.records import Person
 from followup.web.console.framework.forms import Form
 
@@ -197,11 +198,10 @@ class Reading:
     def _procedure_at(self, clinic: Clinic | None) -> datetime | None:
         day = self._date(DATE_FIELD, missing="Enter the date of the procedure")
         wall = self._wall()
-        if day is None or wall is None or clinic is None:
+        zone = self._zone(clinic)
+        if day is None or wall is None or zone is None:
             return None
-        at = self._tried(
-            lambda: parse_procedure_time(f"{day}T{wall}", zone=clinic.zone, field="at")
-        )
+        at = self._tried(lambda: parse_procedure_time(f"{day}T{wall}", zone=zone, field="at"))
         now = self.app.clock.now()
         if at is not None and at > now + LONGEST_AHEAD:
             self._wrong(
@@ -214,6 +214,12 @@ class Reading:
                 f"This is more than {LONGEST_AGO.days} days ago: no advice would be useful",
             )
         return at
+
+    def _zone(self, clinic: Clinic | None) -> ZoneInfo | None:
+        """Return by whose clock a time is meant; any of theirs will do to say what is wrong."""
+        known = [clinic] if clinic else []
+        known += [self.app.catalogue.clinics[key] for key in self.clinics]
+        return known[0].zone if known else None
 
     def _wall(self) -> str | None:
         match = TIME.fullmatch(self.form.text("at"))
@@ -232,8 +238,8 @@ class Reading:
             self._wrong(name, missing)
             return None
         try:
-            year, month, day = (int(part) for part in parts)
-            return date(year, month, day)
+            year, month, day = parts
+            return date(int(year), _month(month), int(day))
         except ValueError:
             self._wrong(name, "Enter a real date")
             return None
@@ -264,6 +270,13 @@ class Reading:
             if not reached[channel] and person.address(channel) is None:
                 self._wrong("channels", f"There is no {words[channel][2:].strip()} to write to")
         return channels
+
+
+def _month(written: str) -> int:
+    """Return a month that is written as a number or by its name; raise `ValueError` for neither."""
+    if written.isascii() and written.isdigit():
+        return int(written)
+    return month_number(written)
 
 
 def retyped_wrong(mobile: str, again: str) -> str | None:

@@ -54,6 +54,7 @@ DONE_NOTICES = {
     "unmerged": "The merge is undone: these are two records again.",
     "again": "The message will be sent again.",
 }
+ORDER_AT_ONE_MOMENT = ("action", "text", "call", "message")
 pages = Pages()
 
 
@@ -155,9 +156,12 @@ def lines_of(session: Session, here: Here, patient: Patient) -> list[Line]:
     """Return everything that happened and will happen, in one line."""
     sealer = here.app.keyring.patient(patient.data_key, patient.master_key_id)
     rows = history.messages_of(session, patient.id)
+    texts = history.texts_of(session, patient)
+    # An answer stands after the text that it answers, whatever clocks said when each.
+    asked = {text.answer_id: text.received_at for text in texts if text.answer_id}
     lines = [
         Line(
-            at=row.sent_at or row.due_at,
+            at=max(filter(None, (row.sent_at or row.due_at, asked.get(row.id)))),
             kind="message",
             view=view,
             heading=here.title_of(row.template, row.protocol),
@@ -171,7 +175,7 @@ def lines_of(session: Session, here: Here, patient: Patient) -> list[Line]:
             heading="The patient wrote",
             words=_opened(text, sealer or here.app.keyring.system),
         )
-        for text in history.texts_of(session, patient)
+        for text in texts
     ]
     lines += [
         Line(
@@ -192,8 +196,8 @@ def lines_of(session: Session, here: Here, patient: Patient) -> list[Line]:
         )
         for event in history.actions_of(session, patient.id)
     ]
-    # What was done comes before the messages that it made, at the same moment.
-    return sorted(lines, key=lambda line: (line.at, line.kind != "action"))
+    # What was done or written comes before the messages that it made, at the same moment.
+    return sorted(lines, key=lambda line: (line.at, ORDER_AT_ONE_MOMENT.index(line.kind)))
 
 
 def _opened(text: InboundMessage, sealer: Sealer) -> str | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 from followup.content.languages import staff_name
 from followup.wording import formats
@@ -31,7 +33,7 @@ from followup.wording.worklist import (
     item_term,
     item_to_do,
     outcome_text,
-    urgency_term,
+    respond_term,
 )
 
 TAG_COLOURS: dict[Colour, str] = {
@@ -57,6 +59,16 @@ class Tag:
     meaning: str
 
 
+class DueItem(Protocol):
+    """An item of the worklist, as far as its tag goes."""
+
+    @property
+    def urgency(self) -> int: ...
+
+    @property
+    def due_at(self) -> datetime: ...
+
+
 def tag_of(term: Term) -> Tag:
     """Return a term on a colour of the design system."""
     return Tag(term.label, TAG_COLOURS[term.colour], term.meaning)
@@ -70,6 +82,11 @@ def cause(code: str | None, channel: str | None = None) -> str:
 def item_label(kind: str, channel: str | None = None) -> str:
     """Return what an item of the worklist is about."""
     return item_term(kind, channel or None).label
+
+
+def respond_tag(item: DueItem, now: datetime, zone: ZoneInfo) -> Tag:
+    """Return by when an item needs action."""
+    return tag_of(respond_term(item.urgency, due_at=item.due_at, now=now, zone=zone))
 
 
 TEMPLATE_FILTERS: dict[str, Callable[..., Any]] = {
@@ -110,7 +127,7 @@ TEMPLATE_FILTERS: dict[str, Callable[..., Any]] = {
     "state_label": lambda state: state_term(state).label,
     "as_tag": tag_of,
     "state_tag": lambda state: tag_of(state_term(state)),
-    "urgency_tag": lambda urgency: tag_of(urgency_term(urgency)),
+    "respond_tag": respond_tag,
 }
 
 FORM_CHOICES: dict[str, list[tuple[str, ...]]] = {

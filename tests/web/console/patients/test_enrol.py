@@ -16,6 +16,8 @@ from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
 from followup.store.models.worklist import WorklistItem
+from followup.web.console.framework.enrolment_form import Reading
+from followup.web.console.framework.forms import Form
 from tests.support.apps import enrol_one, rows
 from tests.support.people import nhs_number
 
@@ -220,6 +222,25 @@ def test_what_is_wrong_is_said_beside_it_and_the_rest_is_kept(sqlite_app, admin,
     for name in ("name", "email", "reference"):
         assert shown[name] == answers[name].strip()
     assert rows(sqlite_app, Enrolment) == []
+
+
+def test_a_month_may_be_written_by_its_name(sqlite_app, admin):
+    page = admin.post("/enrol/quick", {**EVERYTHING, "born-month": "May", "on-month": "oct"})
+
+    assert "Going home" in page.text
+    refused = admin.post("/enrol/quick", {**EVERYTHING, "born-month": "Mayor"}, status=422)
+    assert refused.errors == ["Enter a real date"]
+
+
+def test_a_date_is_judged_before_clinic_and_procedure_are_chosen(sqlite_app):
+    form = Form.of(**{"on": "1", "on-month": "2", "on-year": "2031", "at": "14:30"})
+    reading = Reading(sqlite_app, form, ["derriford-pain", "derriford-pain"])
+
+    reading.request()
+
+    told = {problem.field: problem.message for problem in reading.problems}
+    assert told["on"] == "This is more than 90 days ahead: enrol nearer to the day"
+    assert {"clinic", "protocol"} <= told.keys()
 
 
 def test_a_page_complains_of_its_own_fields_alone(admin):

@@ -185,6 +185,23 @@ def test_texts_from_the_patient_stand_in_the_same_line(sqlite_app, admin, patien
     assert "Reply from a patient, since" in page.text
 
 
+def test_an_answer_stands_after_the_text_that_it_answers(sqlite_app, joined, patient):
+    write(sqlite_app, "is this thing on", written_at=sqlite_app.clock.real_now())
+    run_jobs(sqlite_app)
+    with sqlite_app.store.write() as session:
+        # As where the provider's clock is a little ahead of ours.
+        [answer] = session.query(Message).filter_by(kind="reply")
+        answer.sent_at = answer.due_at = ENROLLED_AT - timedelta(seconds=30)
+
+    page = joined(Role.ENROL).get(patient)
+
+    told = [each.text for each in page.page.all("li") if "fu-step" in str(each.attributes)]
+    wrote = next(place for place, each in enumerate(told) if "is this thing on" in each)
+    title = sqlite_app.content.cards["reply-signs"].title
+    answered = next(place for place, each in enumerate(told) if title in each)
+    assert wrote < answered
+
+
 def write(app, body, serial=1, *, written_at=None):
     take_inbound(
         app,

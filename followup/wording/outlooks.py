@@ -15,8 +15,8 @@ def outlook_text(outlook: Outlook, channel: str) -> str:
     `channel` is the one that the message is planned by.
     """
     if outlook.instead_by is None:
-        return f"will not be sent: {_why(outlook, channel)}"
-    return f"by {CHANNEL_NAMES[outlook.instead_by]} instead: {_why(outlook, channel)}"
+        return f"will not be sent: {outlook_reason(outlook, channel)}"
+    return f"by {CHANNEL_NAMES[outlook.instead_by]} instead: {outlook_reason(outlook, channel)}"
 
 
 def outlook_term(outlook: Outlook) -> Term:
@@ -26,7 +26,8 @@ def outlook_term(outlook: Outlook) -> Term:
     return Term(f"By {CHANNEL_NAMES[outlook.instead_by]} instead", colour=Colour.INFO)
 
 
-def _why(outlook: Outlook, channel: str) -> str:
+def outlook_reason(outlook: Outlook, channel: str) -> str:
+    """Return what stands in the message's way: `the patient stopped texts`."""
     if outlook.reason is Reason.OBJECTION:
         return f"the patient stopped {covered_text(None)}"
     if outlook.reason is Reason.OBJECTION_TO_CHANNEL:

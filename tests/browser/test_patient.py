@@ -68,10 +68,14 @@ def test_stopping_and_starting_messages(window, site, path, javascript):
     screen.go(path)
     screen.click("Stop messages")
     screen.look()
-    screen.click("Stop messages")
+    screen.click("Continue")
     assert screen.page.title().startswith("Error: ")
     screen.look()
     screen.page.get_by_label("Any messages").check()
+    screen.click("Continue")
+    screen.look()
+    assert "These will not be sent" in screen.text
+    assert "planned" in states(site)
     screen.click("Stop messages")
 
     screen.look()
@@ -98,7 +102,9 @@ def test_the_time_is_changed_after_the_difference_was_seen(
     screen.click("See what changes")
 
     screen.look()
-    assert "Received already: not repeated" in screen.text
+    assert "Sent again: it was " in screen.text
+    assert "Do not follow the advice we sent you before this message yet." in screen.text
+    assert screen.page.get_by_role("group", name="Send again").get_by_role("checkbox").count()
     (enrolment,) = rows(site.app, Enrolment)
     assert enrolment.generation == 1
 

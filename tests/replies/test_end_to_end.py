@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import func, select
 
+from followup.settings.paths import noted_port
 from followup.store.engine.session import Store, make_engine
 from followup.store.models.messages import InboundMessage, Message, SandboxMessage
 from followup.store.models.worklist import WorklistItem
@@ -67,7 +69,9 @@ def scene(request) -> Iterator[Scene]:
             stack.migrate()
             running = stack.embedded("--port", str(port))
             stack.wait_for(lambda: answers(url), what="the web server", of=running)
-            database_url = f"sqlite:///{stack.environment['FOLLOWUP_DATA_DIR']}/followup.db"
+            data_dir = Path(stack.environment["FOLLOWUP_DATA_DIR"])
+            assert noted_port(data_dir) == port
+            database_url = f"sqlite:///{data_dir}/followup.db"
         else:
             database = servers.enter_context(PostgresServer())
             broker = servers.enter_context(RedisServer())

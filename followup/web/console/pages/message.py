@@ -17,6 +17,7 @@ from followup.domain.channel import ChannelKind
 from followup.domain.contact import mask_email, mask_mobile
 from followup.domain.errors import Conflict, NotFound, TemplateError
 from followup.messages.history import MessageHistory, find_message, history_of_message
+from followup.messages.outlook import outlooks
 from followup.messages.rendering import render_message
 from followup.messages.verification_code import veiled
 from followup.messages.view import YET_TO_GO, latest_attempts
@@ -53,12 +54,15 @@ def show(here: Here) -> Response:
     message = find(here)
     with here.app.store.read() as session:
         history = history_of_message(session, message)
+        patient = history.patient
+        people = {patient.id: patient} if patient else {}
+        outlook = outlooks(session, [message], people).get(message.id)
     _record(here, message, "message.viewed")
-    patient = history.patient
     return here.page(
         "messages/message.html",
         history=history,
         message=message,
+        outlook=outlook,
         seen=seen(here.app, message, patient, _counting(history)),
         person=patient and patients.read_patient(patient, here.app.keyring),
         receipts=_by_attempt(history),

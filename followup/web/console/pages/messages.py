@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from urllib.parse import urlencode
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from starlette.responses import Response, StreamingResponse
@@ -13,7 +14,9 @@ from starlette.responses import Response, StreamingResponse
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import Problem
 from followup.domain.lifecycle import State
+from followup.domain.outlook import Outlook
 from followup.domain.protocols.timing import instant_at
+from followup.messages.outlook import outlooks
 from followup.messages.queries import (
     MessageFilter,
     count_by_state,
@@ -89,12 +92,14 @@ def show(here: Here) -> Response:
     counts: Mapping[State, int] = {}
     rows: Sequence[Message] = ()
     people: Mapping[object, patients.Person | None] = {}
+    foreseen: Mapping[UUID, Outlook] = {}
     if not chosen.problems:
         wanted = replace(chosen.wanted, after=parse_cursor(here.query("after") or None))
         with here.app.store.read() as session:
             counts = count_by_state(session, chosen.wanted, most=COUNTED + 1)
             rows = message_page(session, wanted, limit=PAGE_SIZE + 1)
             found = patients_of(session, rows[:PAGE_SIZE])
+            foreseen = outlooks(session, rows[:PAGE_SIZE], {one.id: one for one in found})
         people = {one.id: patients.read_patient(one, here.app.keyring) for one in found}
         _record(here, "messages.listed", {"shown": min(len(rows), PAGE_SIZE)})
     more = rows[PAGE_SIZE - 1] if len(rows) > PAGE_SIZE else None
@@ -103,6 +108,7 @@ def show(here: Here) -> Response:
         form=form,
         rows=rows[:PAGE_SIZE],
         people=people,
+        foreseen=foreseen,
         pills=_pills(chosen, counts),
         span=_span(here, chosen.wanted),
         next=_after(chosen, more) if more else None,

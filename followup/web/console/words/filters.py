@@ -18,7 +18,7 @@ from followup.wording.erasure import decision_text, ground_text
 from followup.wording.failure_reasons import failure_reason_of
 from followup.wording.feeds import feed_reason_text
 from followup.wording.lists import list_term
-from followup.wording.outlooks import outlook_term, outlook_text
+from followup.wording.outlooks import outlook_reason, outlook_term
 from followup.wording.patients import READING_NEEDS, confirmed_text, need_text
 from followup.wording.providers import attempt_text, provider_text, report_text
 from followup.wording.reasons import moved_text, reason_text
@@ -117,7 +117,7 @@ TEMPLATE_FILTERS: dict[str, Callable[..., Any]] = {
     "need_word": need_text,
     "item_outcome": outcome_text,
     "outlook_tag": lambda outlook: tag_of(outlook_term(outlook)),
-    "outlook_word": outlook_text,
+    "outlook_why": outlook_reason,
     "possible": possible_text,
     "provider_word": provider_text,
     "receipt_word": report_text,

@@ -8,17 +8,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, aliased
 
+from followup.casework.hand_over import put_off_in
 from followup.casework.phone_calls import add_call
 from followup.casework.resend import check_resend, plan_resend
 from followup.context import AppContext, UnitOfWork
 from followup.domain.call_outcome import CallOutcome
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import Conflict, NotFound
+from followup.domain.item_outcome import ItemOutcome
 from followup.domain.lifecycle import UNSENT_STATES
 from followup.domain.number_confirmation import NumberConfirmation
 from followup.enrolment.contact_details import correct_contacts_in
@@ -35,12 +38,15 @@ def log_call(
     outcome: CallOutcome,
     note: str,
     done: bool,
+    advised: ItemOutcome | None = None,
+    again_at: datetime | None = None,
     others: bool = False,
     actor: str,
 ) -> None:
     """Note a call about an item, and close the item where that settles it.
 
-    With `others`, those of the same kind about the same patient are closed with it.
+    `advised` is what it is closed with. One that stays open waits until `again_at`. With `others`,
+    those of the same kind about the same patient are closed with it.
     """
 
     def work(unit: UnitOfWork) -> None:
@@ -54,7 +60,9 @@ def log_call(
         )
         if done:
             for one in (item.id, *(others_like(unit.session, item) if others else ())):
-                close_item_in(unit, one, outcome="rang")
+                close_item_in(unit, one, outcome=advised or ItemOutcome.RANG)
+        elif again_at is not None:
+            put_off_in(unit, item.id, until=again_at)
 
     app.transact(actor, work)
 

@@ -131,6 +131,18 @@ def _is_allocated(digits: str) -> bool:
     return any(is_valid(digits, region) for region in ALLOCATED)
 
 
+def spoken_mobile(e164: str) -> str:
+    """Return a number grouped for reading out: 07700 900123; a foreign one with its country."""
+    number = phonenumbers.parse(e164)
+    is_british = number.country_code == phonenumbers.country_code_for_region("GB")
+    way = (
+        phonenumbers.PhoneNumberFormat.NATIONAL
+        if is_british
+        else phonenumbers.PhoneNumberFormat.INTERNATIONAL
+    )
+    return phonenumbers.format_number(number, way)
+
+
 def mask_mobile(e164: str) -> str:
     """Return enough to recognise a number by, such as `07… …123`: never more than three digits."""
     start = "07…" if e164.startswith("+447") else "+…"

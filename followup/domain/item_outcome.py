@@ -10,6 +10,10 @@ class ItemOutcome(StrEnum):
 
     # --- Chosen by staff in the console.
     TOLD = "told"
+    TOLD_EMERGENCY = "told-emergency"
+    """Told to go to the emergency department, or to ring 999."""
+    PASSED_TO_DOCTOR = "passed-to-doctor"
+    """Passed to a doctor of the clinic, or to the GP."""
     NOT_NEEDED = "not-needed"
     ELSEWHERE = "elsewhere"
     NOT_REACHED = "not-reached"
@@ -34,3 +38,17 @@ class ItemOutcome(StrEnum):
     """The patient answered after all."""
     RESTARTED = "restarted"
     """The patient wants messages again, and will be sent them."""
+
+
+ADVISED = (
+    ItemOutcome.TOLD,
+    ItemOutcome.TOLD_EMERGENCY,
+    ItemOutcome.PASSED_TO_DOCTOR,
+    ItemOutcome.NOT_NEEDED,
+)
+"""What a call came to, once somebody spoke to the patient."""
+
+STAFF_OUTCOMES = frozenset(
+    {*ADVISED, ItemOutcome.ELSEWHERE, ItemOutcome.NOT_REACHED, ItemOutcome.RANG}
+)
+"""What staff close items with by a choice of theirs, and may take back."""

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from followup.domain.channel import ChannelKind
 from followup.domain.item_kind import ItemKind
-from followup.domain.item_outcome import ItemOutcome
+from followup.domain.item_outcome import ADVISED, ItemOutcome
 from followup.wording.failure_reasons import failure_reason_of, is_known_reason
 from followup.wording.feeds import FEED_TO_DO
 from followup.wording.replies import reply_to_do
@@ -141,6 +141,8 @@ NEAR_DAYS = ("Today", "Tomorrow")
 
 ITEM_OUTCOMES: dict[ItemOutcome, str] = {
     ItemOutcome.TOLD: "Advice given",
+    ItemOutcome.TOLD_EMERGENCY: "Told to go to the emergency department or ring 999",
+    ItemOutcome.PASSED_TO_DOCTOR: "Passed to a doctor or the GP",
     ItemOutcome.NOT_NEEDED: "No action needed",
     ItemOutcome.ELSEWHERE: "Passed to someone else",
     ItemOutcome.NOT_REACHED: "Patient could not be contacted",
@@ -158,8 +160,7 @@ ITEM_OUTCOMES: dict[ItemOutcome, str] = {
 }
 
 CLOSING_CHOICES = (
-    ItemOutcome.TOLD,
-    ItemOutcome.NOT_NEEDED,
+    *ADVISED,
     ItemOutcome.ELSEWHERE,
     ItemOutcome.NOT_REACHED,
 )

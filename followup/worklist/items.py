@@ -333,8 +333,6 @@ def close_item(app: AppContext, item_id: UUID, *, outcome: str, actor: str, note
 
 def close_item_in(unit: UnitOfWork, item_id: UUID, *, outcome: str, note: str = "") -> None:
     """Close an item in a transaction that is open, with what was done about it."""
-    if len(note) > LONGEST_NOTE:
-        raise InvalidInput.of("note", f"use at most {LONGEST_NOTE} characters")
     item = _find(unit.session, item_id)
     if item.state == "closed":
         raise Conflict("this item is closed already")
@@ -350,11 +348,20 @@ def close_item_in(unit: UnitOfWork, item_id: UUID, *, outcome: str, note: str = 
             "is to be enrolled, in the console under Needs attention, Enrolments to complete"
         )
         raise Conflict(message)
-    if note.strip():
-        item.note_sealed = sealer_of(unit.session, unit.app, item).seal(
-            note.strip(), column=NOTE_COLUMN
-        )
+    add_note(unit, item, note)
     _close(unit.session, unit.by, item, outcome=outcome)
+
+
+def add_note(unit: UnitOfWork, item: WorklistItem, note: str) -> None:
+    """Add to what stands with an item, sealed; an empty note adds nothing."""
+    if len(note) > LONGEST_NOTE:
+        raise InvalidInput.of("note", f"use at most {LONGEST_NOTE} characters")
+    if not note.strip():
+        return
+    sealer = sealer_of(unit.session, unit.app, item)
+    before = sealer.open_if(item.note_sealed, column=NOTE_COLUMN)
+    lines = [line for line in (before, note.strip()) if line]
+    item.note_sealed = sealer.seal("\n".join(lines), column=NOTE_COLUMN)
 
 
 def _waits_for_enrolment(session: Session, item_id: UUID) -> bool:

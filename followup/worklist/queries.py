@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, literal_column, select, true
+from sqlalchemy import ColumnElement, func, literal_column, or_, select, true
 from sqlalchemy.orm import Session, load_only
 
 from followup.store.models.messages import InboundMessage, Message
@@ -110,6 +110,23 @@ def waiting_items(
         .limit(PAGE_SIZE + 1)
     ).all()
     return _with_all(session, items[:PAGE_SIZE], more=len(items) > PAGE_SIZE)
+
+
+def next_item(
+    session: Session, clinics: Collection[str] | None, *, after: UUID, actor: str
+) -> UUID | None:
+    """Return the most urgent other item that is nobody's, or that of `actor`."""
+    return session.scalar(
+        select(WorklistItem.id)
+        .where(
+            is_open(),
+            *of_clinics(clinics),
+            WorklistItem.id != after,
+            or_(WorklistItem.owner.is_(None), WorklistItem.owner == actor),
+        )
+        .order_by(WorklistItem.urgency, WorklistItem.due_at, WorklistItem.id)
+        .limit(1)
+    )
 
 
 def one_item(session: Session, item_id: UUID) -> WaitingItems | None:

@@ -53,6 +53,7 @@ NEED_AN_ANSWER = {
     "/attention/{item}/contacts",
     "/attention/{item}/contacts/{draft}",
     "/attention/{item}/done",
+    "/attention/{item}/hand-over",
     "/enrol/list",
     "/enrol/quick",
     "/enrol/{draft}/code",

@@ -76,7 +76,7 @@ def test_a_question_is_read_the_patient_rung_and_the_list_is_shorter(window, bus
     screen.go(f"/attention/{items(busy)['reply'].id}")
     assert "It itches a bit" in screen.text
     screen.click("Show number and e-mail in full")
-    assert "+447700900003" in screen.text
+    assert "07700 900003" in screen.text
     screen.look()
 
     screen.click("Record a call")
@@ -84,12 +84,13 @@ def test_a_question_is_read_the_patient_rung_and_the_list_is_shorter(window, bus
     assert "Choose how the call ended" in screen.text
     screen.look()
     screen.page.get_by_label("Spoke to the patient").check()
+    screen.page.get_by_label("Advice given").check()
     screen.page.get_by_label("Yes", exact=True).check()
     screen.fill("What was said (optional)", "A shower is fine.")
     screen.click("Save")
 
     assert "The call is recorded" in screen.text
-    assert items(busy)["reply"].outcome == "rang"
+    assert items(busy)["reply"].outcome == "told"
     screen.go(f"/attention/{items(busy)['reply'].id}")
     assert "A shower is fine." in screen.text
     screen.look()

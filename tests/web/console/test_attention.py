@@ -135,7 +135,7 @@ def test_contacts_are_masked_until_somebody_asks(sqlite_app, auditor, failed):
     path = failed()
     assert "+447700900001" not in auditor.get(path).html
 
-    assert "+447700900001" in auditor.post(f"{path}/reveal").text
+    assert "07700 900001" in auditor.post(f"{path}/reveal").text
     assert actions(sqlite_app)[-1] == "patient.revealed"
 
 
@@ -357,8 +357,8 @@ def test_a_call_is_noted_sealed_and_closes_it_where_it_settled_it(sqlite_app, jo
     assert "Rang twice." in again.text
     assert item_of(sqlite_app, path).state == "open"
 
-    admin.post(f"{path}/call", {"outcome": "spoke", "done": "yes", "note": ""})
-    assert item_of(sqlite_app, path).outcome == "rang"
+    admin.post(f"{path}/call", {"outcome": "spoke", "advised": "told", "done": "yes", "note": ""})
+    assert item_of(sqlite_app, path).outcome == "told"
     assert {one.item_id for one in rows(sqlite_app, Call)} == {item_of(sqlite_app, path).id}
     assert b"Rang twice" not in rows(sqlite_app, Call)[0].note_sealed
 
@@ -391,7 +391,7 @@ def test_everything_done_is_in_the_audit_trail(sqlite_app, joined, failed):
     admin.get("/attention")
     admin.get(path)
     admin.post(f"{path}/take")
-    admin.post(f"{path}/call", {"outcome": "spoke", "done": "yes"})
+    admin.post(f"{path}/call", {"outcome": "spoke", "advised": "told", "done": "yes"})
 
     told = [e.action for e in rows(sqlite_app, AuditEvent) if e.actor == f"web:{admin.email}"]
     assert [action for action in told if action != "worklist.viewed"] == [
@@ -447,9 +447,12 @@ def test_what_is_alike_about_a_patient_stands_once_and_is_dealt_with_together(
     assert f"{count - 1} other" in page.text
     path = f"/attention/{tasks(sqlite_app)[0].id}"
 
-    joined().post(f"{path}/call", {"outcome": "spoke", "done": "all", "note": "All explained."})
+    joined().post(
+        f"{path}/call",
+        {"outcome": "spoke", "advised": "told", "done": "all", "note": "All explained."},
+    )
 
-    assert {one.outcome for one in tasks(sqlite_app)} == {"rang"}
+    assert {one.outcome for one in tasks(sqlite_app)} == {"told"}
     assert len(rows(sqlite_app, Call)) == 1
 
 

@@ -96,8 +96,10 @@ NAMES_A_MESSAGE = "/attention/returned/{mail}/confirm"
 """Needs to be told which of the patient's e-mails came back: done in test_returned_mails.py."""
 
 ELSEWHERE = {
+    "/attention/{item}/hand-over",
     "/attention/{item}/same",
     "/attention/{item}/two",
+    "/attention/{item}/undo",
     "/enrol/list",
     "/enrol/list/{list}/columns",
     "/enrol/list/{list}/enrol",
@@ -105,7 +107,11 @@ ELSEWHERE = {
     "/feeds/{message}/replay",
     "/erasures/{request}",
 }
+<<<<<<< HEAD
 """Need a file, or a state of their own: done in tests of what they are about."""
+=======
+"""Need a file, or a state of their own: done in tests of people alike, calls, lists and feeds."""
+>>>>>>> eb39f50 (Make an item fit for the call: facts, outcomes, putting off, handing over, undo, next)
 
 
 @pytest.fixture

@@ -42,8 +42,11 @@ def test_everything_that_waits_is_seen_and_worked_off(app):
     admin.post(f"/attention/{first.id}/take")
     admin.post(f"/attention/{first.id}/done", {"outcome": "told", "note": "By phone."})
     admin.post(f"/attention/{second.id}/contacts", CORRECTED)
-    admin.post(f"/attention/{question.id}/call", {"outcome": "spoke", "done": "yes", "note": "No."})
+    admin.post(
+        f"/attention/{question.id}/call",
+        {"outcome": "spoke", "advised": "told", "done": "yes", "note": "No."},
+    )
 
     assert "Nothing needs action" in admin.get("/attention").text
-    assert [one.outcome for one in tasks(app)] == ["told", "corrected", "rang"]
+    assert [one.outcome for one in tasks(app)] == ["told", "corrected", "told"]
     assert len([one for one in messages(app) if one.fallback_of == first.message_id]) == 1

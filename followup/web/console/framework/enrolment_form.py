@@ -222,15 +222,10 @@ class Reading:
         return known[0].zone if known else None
 
     def _wall(self) -> str | None:
-        match = TIME.fullmatch(self.form.text("at"))
-        if match is not None:
-            hour, minute, half = int(match[1]), int(match[2] or 0), (match[3] or "").lower()
-            sayable = 1 <= hour <= NOON if half else hour < 2 * NOON
-            if sayable and minute < 60 and (match[2] or half):  # noqa: PLR2004 - of an hour
-                hour = hour % NOON + (NOON if half == "pm" else 0) if half else hour
-                return f"{hour:02d}:{minute:02d}"
-        self._wrong("at", "Enter the time of the procedure, like 14:30 or 2:30pm")
-        return None
+        wall = wall_time(self.form.text("at"))
+        if wall is None:
+            self._wrong("at", "Enter the time of the procedure, like 14:30 or 2:30pm")
+        return wall
 
     def _date(self, name: str, *, missing: str) -> date | None:
         parts = [self.form.text(part) for part in (f"{name}-year", f"{name}-month", name)]
@@ -277,6 +272,19 @@ def _month(written: str) -> int:
     if written.isascii() and written.isdigit():
         return int(written)
     return month_number(written)
+
+
+def wall_time(written: str) -> str | None:
+    """Return a time of day as `14:30`; None for what is none. A bare hour needs am or pm."""
+    match = TIME.fullmatch(written)
+    if match is None:
+        return None
+    hour, minute, half = int(match[1]), int(match[2] or 0), (match[3] or "").lower()
+    sayable = 1 <= hour <= NOON if half else hour < 2 * NOON
+    if not sayable or minute >= 60 or not (match[2] or half):  # noqa: PLR2004 - of an hour
+        return None
+    hour = hour % NOON + (NOON if half == "pm" else 0) if half else hour
+    return f"{hour:02d}:{minute:02d}"
 
 
 def retyped_wrong(mobile: str, again: str) -> str | None:

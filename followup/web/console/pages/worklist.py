@@ -9,15 +9,17 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
+from followup.casework.briefing import read_briefing
+from followup.casework.hand_over import may_reopen
 from followup.casework.resend import Resend, check_resend
 from followup.delivery.returned_mail_ledger import count_waiting
 from followup.domain.channel import ChannelKind
-from followup.domain.contact import mask_email, mask_mobile, mask_nhs_number
+from followup.domain.contact import mask_email, mask_mobile, mask_nhs_number, spoken_mobile
 from followup.domain.errors import Conflict, NotFound
 from followup.enrolment.same_person import find_alike
 from followup.intake.feed.drafts import draft_tally
 from followup.intake.feed.merge import twins_of
-from followup.patients.history import calls_of
+from followup.messages.view import message_views
 from followup.patients.records import Person, read_patient
 from followup.store.audit_log import AuditEntry
 from followup.store.encryption.columns import CALL_NOTE_COLUMN
@@ -27,7 +29,7 @@ from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import CHANGE_PATIENTS, SEE_PATIENTS, Pages
 from followup.web.console.pages.worklist_items import Matter, find, matter_of
 from followup.worklist import items as worklist
-from followup.worklist.queries import WorklistItemView, belongs, views_of, waiting_items
+from followup.worklist.queries import WorklistItemView, belongs, next_item, views_of, waiting_items
 
 DONE_NOTICES = {
     "taken": "Assigned to you.",
@@ -40,6 +42,8 @@ DONE_NOTICES = {
     "same": "The follow-up goes on under the record that was there.",
     "two": "They are two people. The new follow-up goes ahead.",
     "mailed": "The message goes out by e-mail.",
+    "handed-over": "Handed over. It stays open until they accept it.",
+    "reopened": "Open again.",
 }
 VIEWS: Mapping[WorklistItemView, str] = {
     WorklistItemView.ALL: "All",
@@ -64,6 +68,7 @@ def show(here: Here) -> Response:
         found = waiting_items(session, _clinics(here), which, page=page)
         returned = count_waiting(session, _clinics(here))
         drafts = draft_tally(session, _clinics(here))
+        following = next_item(session, _clinics(here), after=UUID(int=0), actor=actor)
     matters = [matter_of(here, found, item) for item in found.items]
     here.record(AuditEntry(action="worklist.listed", detail={"shown": len(matters)}))
     return here.page(
@@ -81,7 +86,21 @@ def show(here: Here) -> Response:
         next=_address(view, page + 1) if found.more else None,
         done=DONE_NOTICES.get(here.query("done")),
         may_change=here.member.may(CHANGE_PATIENTS),
+        undo=_to_undo(here),
+        following=following if here.query("done") and here.query("item") else None,
     )
+
+
+def _to_undo(here: Here) -> UUID | None:
+    """Return the item that was closed just now, where that can still be taken back."""
+    try:
+        wanted = UUID(here.query("item"))
+    except ValueError:
+        return None
+    with here.app.store.read() as session:
+        item = session.get(WorklistItem, wanted)
+    may_undo = item is not None and may_reopen(here.app, item, actor=here.member.actor)
+    return wanted if may_undo else None
 
 
 def _address(view: WorklistItemView, page: int = 1) -> str:
@@ -107,18 +126,28 @@ def reveal(here: Here) -> Response:
 
 def _page(here: Here, matter: Matter, *, revealed: bool = False) -> Response:
     with here.app.store.read() as session:
-        calls = calls_of(session, matter.patient.id) if matter.patient else []
+        briefing = read_briefing(session, matter.item, now=here.app.clock.now())
+        told = [one for one in (briefing.answer, briefing.last_advice) if one is not None]
+        views = {view.id: view for view in message_views(session, here.app, told)}
+        following = next_item(
+            session, _clinics(here), after=matter.item.id, actor=here.member.actor
+        )
         note = _note(session, here, matter.item)
         by_mail = _by_mail(session, here, matter)
         alike = find_alike(session, matter.item)
-    about = [one for one in calls if one.item_id == matter.item.id]
+    noted = [(one, _call_note(here, matter.patient, one.note_sealed)) for one in briefing.calls]
     return here.page(
         "attention/item.html",
         matter=matter,
         item=matter.item,
         revealed=revealed,
         contacts=_contacts(matter.person, revealed=revealed),
-        calls=[(one, _call_note(here, matter.patient, one.note_sealed)) for one in about],
+        calls=[each for each in noted if each[0].item_id == matter.item.id],
+        earlier=[each for each in noted if each[0].item_id != matter.item.id],
+        briefing=briefing,
+        views=views,
+        following=following,
+        may_undo=may_reopen(here.app, matter.item, actor=here.member.actor),
         note=note,
         by_mail=by_mail,
         records=_records(here, matter, alike),
@@ -174,7 +203,11 @@ def _contacts(person: Person | None, *, revealed: bool) -> dict[str, str | None]
     if person is None:
         return {}
     if revealed:
-        return {"mobile": person.mobile, "email": person.email}
+        return {
+            "mobile": person.mobile and spoken_mobile(person.mobile),
+            "mobile_link": person.mobile,
+            "email": person.email,
+        }
     return {
         "mobile": mask_mobile(person.mobile) if person.mobile else None,
         "email": mask_email(person.email) if person.email else None,

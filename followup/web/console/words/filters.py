@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from followup.content.languages import staff_name
+from followup.domain.item_outcome import ADVISED
 from followup.wording import formats
 from followup.wording.approvals import approval_text
 from followup.wording.calls import CALL_OUTCOMES, call_text
@@ -132,6 +133,7 @@ TEMPLATE_FILTERS: dict[str, Callable[..., Any]] = {
 
 FORM_CHOICES: dict[str, list[tuple[str, ...]]] = {
     "call": [(outcome.value, text) for outcome, text in CALL_OUTCOMES.items()],
+    "advised": [(outcome.value, ITEM_OUTCOMES[outcome]) for outcome in ADVISED],
     "close": [(outcome.value, ITEM_OUTCOMES[outcome]) for outcome in CLOSING_CHOICES],
     "end": list(WITHDRAWAL_REASONS.items()),
     "needs": [(need.value, term.label, term.meaning) for need, term in READING_NEEDS.items()],

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import time, timedelta
 
 import pytest
 
@@ -22,7 +23,7 @@ from followup.domain.protocols.repetition import (
     wrong_now,
 )
 from followup.domain.protocols.timeline import Fate, PlannedMessage, plan_timeline
-from followup.domain.protocols.timing import Procedure
+from followup.domain.protocols.timing import OnDay, Procedure
 from followup.enrolment.reschedule import preview_reschedule, reschedule
 from followup.replies.inbound import take_inbound
 from followup.store.models.messages import Message
@@ -132,6 +133,22 @@ def test_only_what_is_not_for_now_yet_is_wrong():
 
     assert {*wrong_now(planned, given, now=TOMORROW + HOUR)} == {DRESSING}
     assert {*wrong_now(planned, given, now=TOMORROW - HOUR)} == {GOING_HOME, DRESSING}
+
+
+def test_a_reminder_before_the_procedure_is_wrong_once_that_is_on_another_day():
+    day_before = replace(timeline(TOMORROW)[GOING_HOME].step, occurrences=(OnDay(-1, time(10)),))
+    reminder = replace(
+        timeline(TOMORROW)[GOING_HOME],
+        step=day_before,
+        target=TOMORROW - DAY,
+        not_before=TOMORROW - 7 * DAY,
+    )
+    now, known = TOMORROW - 2 * DAY, {GOING_HOME: [sent(TOMORROW - 3 * DAY)]}
+
+    for other_day, expected in ((True, Repetition.TOO_EARLY), (False, Repetition.DELIVERED)):
+        given = given_before([reminder], known, now=now, other_day=other_day)
+        assert given[GOING_HOME].known is expected
+        assert bool(wrong_now([reminder], given, now=now)) is other_day
 
 
 def test_messages_are_named_as_they_are_written():

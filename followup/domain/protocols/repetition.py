@@ -132,8 +132,13 @@ def wrong_now(
     return {
         key: by_key[key]
         for key, each in given.items()
-        if each.known is Repetition.TOO_EARLY and by_key[key].target > now
+        if each.known is Repetition.TOO_EARLY and _opens_at(by_key[key]) > now
     }
+
+
+def _opens_at(planned: PlannedMessage) -> datetime:
+    """Return from when advice is right; a reminder is so when it is due."""
+    return planned.target if planned.comes_before else planned.not_before
 
 
 def parse_key(text: str) -> Key:

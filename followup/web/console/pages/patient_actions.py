@@ -331,10 +331,18 @@ def _correction(here: Here, enrolment: Enrolment) -> str:
     with here.app.store.read() as session:
         wanted = session.get_one(Patient, enrolment.patient_id).language
     language = here.app.content.language_for(
-        PROCEDURE_MOVED, wanted=wanted, channel=channel, clinic=clinic
+        PROCEDURE_MOVED,
+        wanted=wanted,
+        channel=channel,
+        clinic=clinic,
+        protocol=enrolment.protocol,
     )
     words = here.app.content.render(
-        PROCEDURE_MOVED, language=language, channel=channel, clinic=clinic, occurrence=1
+        PROCEDURE_MOVED,
+        language=language,
+        channel=channel,
+        clinic=clinic,
+        protocol=enrolment.protocol,
     )
     return words.text
 

@@ -400,7 +400,7 @@ def move_timeline(
         choice=choice,
     )
     wrong = wrong_now(timeline, given, now=now)
-    received = frozenset(key for key, each in given.items() if not each.again)
+    received = frozenset(key for key, each in given.items() if not each.again and not each.lost)
     told = is_corrected(session, enrolment, [given[key] for key in wrong])
     return Rescheduled(
         timeline=_without(timeline, received),

@@ -103,7 +103,6 @@ def test_the_time_is_changed_after_the_difference_was_seen(
 
     screen.look()
     assert "Sent again: it was " in screen.text
-    assert "Do not follow the advice we sent you before this message yet." in screen.text
     assert screen.page.get_by_role("group", name="Send again").get_by_role("checkbox").count()
     (enrolment,) = rows(site.app, Enrolment)
     assert enrolment.generation == 1

@@ -96,6 +96,44 @@ def test_a_question_is_read_the_patient_rung_and_the_list_is_shorter(window, bus
     screen.look()
 
 
+def test_the_legend_keeps_its_shades_where_colours_are_forced(window, busy):
+    screen = window(busy, Role.ENROL)
+    screen.page.emulate_media(forced_colors="active")
+    screen.go("/")
+
+    shades = {
+        screen.page.locator(f".fu-key-{name}").first.evaluate(
+            "swatch => getComputedStyle(swatch).backgroundColor"
+        )
+        for name in ("delivered", "unconfirmed", "failed")
+    }
+
+    assert len(shades) == 3
+    screen.look()
+
+
+@with_and_without
+def test_an_item_is_handed_over_closed_and_taken_back(window, busy, javascript):
+    window(busy, Role.ENROL)
+    screen = window(busy, Role.ENROL, javascript=javascript)
+    path = f"/attention/{items(busy)['reply'].id}"
+    screen.go(path)
+    screen.click("Hand over")
+    screen.look()
+    screen.page.get_by_label("Who takes this over?").select_option(index=1)
+    screen.click("Hand over")
+    assert "Handed over." in screen.text
+    screen.look()
+
+    screen.go(path)
+    screen.click("Close")
+    screen.page.get_by_label("No action needed").check()
+    screen.click("Close")
+    screen.click("Undo")
+    assert "Open again." in screen.text
+    screen.look()
+
+
 @with_and_without
 def test_what_is_dealt_with_leaves_an_empty_list_that_is_good_news(window, busy, javascript):
     screen = window(busy, Role.ENROL, javascript=javascript)

@@ -103,10 +103,15 @@ def test_what_has_no_time_left_is_not_given_again_for_want_of_a_receipt():
     assert planned[GOING_HOME].fate is Fate.PAST
     known = {GOING_HOME: [sent(ENROLLED_AT, State.SENT, confirmed_by=ENROLLED_AT)]}
 
+    too_early = {GOING_HOME: [sent(PROCEDURE_AT - 2 * HOUR)]}
+    [lost] = given_before(planned.values(), too_early, now=late).values()
+    assert (lost.again, lost.lost) == (False, True)
+
     wished = RepetitionChoice(again=frozenset({GOING_HOME}))
     for choice in (RepetitionChoice(), wished):
         given = given_before(planned.values(), known, now=late, choice=choice)
         assert not given[GOING_HOME].again
+        assert not given[GOING_HOME].lost
 
 
 def test_a_person_may_decide_otherwise_of_what_was_sent_before_and_of_nothing_else():

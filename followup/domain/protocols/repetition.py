@@ -52,11 +52,15 @@ class SentBefore:
 
 @dataclass(frozen=True, slots=True)
 class GivenBefore:
-    """Advice that went out before, what is known of that, and whether it is given again."""
+    """Advice that went out before, what is known of that, and whether it is given again.
+
+    It is `lost` where it should be, and has no time left.
+    """
 
     message: SentBefore
     known: Repetition
     again: bool
+    lost: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,13 +101,13 @@ def given_before(
         if not judged:
             continue
         known, message = min(judged, key=lambda each: [*Repetition].index(each[0]))
-        # What is too late is written down as such where the patient has nothing of use.
-        by_rule = known is Repetition.TOO_EARLY or (
-            known is Repetition.NOT_CONFIRMED and planned.fate is Fate.PLANNED
-        )
-        chosen = planned.fate is Fate.PLANNED and key in choice.again
+        wanted = (known in GIVEN_AGAIN or key in choice.again) and key not in choice.not_again
+        has_time = planned.fate is Fate.PLANNED
         found[key] = GivenBefore(
-            message, known, (by_rule or chosen) and key not in choice.not_again
+            message,
+            known,
+            again=wanted and has_time,
+            lost=wanted and not has_time and known is Repetition.TOO_EARLY,
         )
     _must_be_among(found, again=choice.again, not_again=choice.not_again)
     return found

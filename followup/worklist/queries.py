@@ -154,7 +154,7 @@ def _with_all(session: Session, items: Sequence[WorklistItem], *, more: bool) ->
         select(Occurrence.item_id, Message)
         .join(Message, Message.id == Occurrence.message_id)
         # A title, a time and a link are all that is shown of these, and there may be many.
-        .options(load_only(Message.id, Message.template, Message.due_at))
+        .options(load_only(Message.id, Message.template, Message.protocol, Message.due_at))
         .where(Occurrence.item_id.in_([item.id for item in items]), Occurrence.settled.is_(False))
         .order_by(Message.due_at, Message.id)
     ):

@@ -107,11 +107,7 @@ ELSEWHERE = {
     "/feeds/{message}/replay",
     "/erasures/{request}",
 }
-<<<<<<< HEAD
 """Need a file, or a state of their own: done in tests of what they are about."""
-=======
-"""Need a file, or a state of their own: done in tests of people alike, calls, lists and feeds."""
->>>>>>> eb39f50 (Make an item fit for the call: facts, outcomes, putting off, handing over, undo, next)
 
 
 @pytest.fixture

@@ -129,7 +129,8 @@ def test_more_attempts_ask_no_more_of_the_database(sqlite_app, auditor, enrolmen
         auditor.get(path)
 
     counts = {statements(sqlite_app, lambda p=path: auditor.get(p)) for path in (few, none)}
-    assert max(counts) - min(counts) <= 1
+    # Of one that is yet to go, what will become of it is asked too.
+    assert max(counts) - min(counts) <= 2
 
 
 # ------------------------------------------------------------------------- sending again

@@ -360,7 +360,9 @@ def test_a_move_that_leaves_nothing_to_send_is_said_to_leave_it_finished(
     sqlite_app, joined, enrolment
 ):
     with sqlite_app.store.write() as session:
-        session.execute(update(Message).values(state="delivered"))
+        # In time for whatever day the procedure is moved to.
+        late = ENROLLED_AT + timedelta(days=365)
+        session.execute(update(Message).values(state="delivered", sent_at=late))
     clock_of(sqlite_app).advance(timedelta(days=60))
     run_jobs(sqlite_app)
     day = sqlite_app.clock.now() + timedelta(days=1)

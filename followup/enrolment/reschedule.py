@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, exists, select, true
 from sqlalchemy.orm import Session
@@ -41,7 +42,6 @@ from followup.domain.protocols.repetition import (
 from followup.domain.protocols.timeline import Fate, PlannedMessage, end_timeline, plan_timeline
 from followup.domain.protocols.timing import Procedure
 from followup.domain.reasons import Reason
-from followup.enrolment.correction_notice import is_corrected, send_correction
 from followup.enrolment.enrol import wrong_time
 from followup.enrolment.existing import merged_enrolments
 from followup.enrolment.finish import finish_due_at
@@ -50,12 +50,15 @@ from followup.enrolment.missed_steps import ask_to_call_about, newly_missed
 from followup.enrolment.next_procedure import end_follow_up, next_procedure
 from followup.enrolment.page_tokens import extend_page_token
 from followup.enrolment.pause import hold_messages
+from followup.messages.correction_notice import is_corrected, send_correction
 from followup.messages.opt_out import settle_stopped_advice
+from followup.messages.view import utc_text
 from followup.patients import records as patients
 from followup.store.audit_log import AuditContext
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
+from followup.wording.outlooks import repetition_text
 
 Timeline = tuple[PlannedMessage, ...]
 
@@ -84,6 +87,15 @@ class Rescheduled:
         """How many messages are still to go out."""
         return sum(planned.fate is Fate.PLANNED for planned in self.timeline)
 
+    def told_of_before(self, zone: ZoneInfo) -> dict[str, object]:
+        """Return, as JSON values, what is repeated and what is not, each with why."""
+        told = [(_told(key, each, zone), each.again) for key, each in self.given.items()]
+        return {
+            "not_repeated": [one for one, again in told if not again],
+            "repeated": [one for one, again in told if again],
+            "correction": self.correction,
+        }
+
     def note(self, *, before: datetime, to: datetime, generation: int) -> dict[str, object]:
         """Return what the audit trail says of it."""
         return {
@@ -94,6 +106,17 @@ class Rescheduled:
             "not_repeated": len(self.received),
             "corrected": self.correction,
         }
+
+
+def _told(key: Key, given: GivenBefore, zone: ZoneInfo) -> dict[str, object]:
+    step, occurrence = key
+    return {
+        "step": step,
+        "occurrence": occurrence,
+        "sent_at": utc_text(given.message.at),
+        "known": given.known,
+        "message": repetition_text(given, zone),
+    }
 
 
 def reschedule(

@@ -17,7 +17,6 @@ from followup.domain.lifecycle import State
 from followup.domain.protocols.repetition import RepetitionChoice, parse_keys
 from followup.enrolment.enrol import message_rows
 from followup.enrolment.enrol_or_update import enrol_or_update
-from followup.enrolment.given_before import told_of_before
 from followup.enrolment.objections import objection_json
 from followup.enrolment.pause import pause_enrolment, resume_enrolment
 from followup.enrolment.reschedule import reschedule
@@ -154,7 +153,7 @@ def post_reschedule(
     enrolment = _enrolment(site.app, caller, enrolment_id)
     with site.app.store.read() as session:
         zone = ZoneInfo(_find(session, caller, enrolment_id).zone)
-    before = told_of_before(planned, zone)
+    before = planned.told_of_before(zone)
     return JSONResponse({**enrolment, "changed": len(planned.timeline), **before})
 
 

@@ -20,7 +20,6 @@ from followup.domain.protocols.repetition import Key, RepetitionChoice, parse_ke
 from followup.domain.protocols.timeline import PlannedMessage
 from followup.domain.reasons import Reason
 from followup.enrolment import reschedule as changes
-from followup.enrolment.given_before import told_of_before
 from followup.enrolment.message_rows import STATE_OF_FATE
 from followup.enrolment.pause import pause_enrolment, resume_enrolment
 from followup.enrolment.queries import find_enrolment, messages_of
@@ -30,8 +29,8 @@ from followup.messages.view import MessageView, message_views, utc_text
 from followup.store.models.enrolments import Enrolment
 from followup.wording.enrolments import enrolment_term
 from followup.wording.formats import count, day_and_time, small
+from followup.wording.outlooks import repetition_text
 from followup.wording.reasons import moved_text, reason_text
-from followup.wording.repetition import repetition_text
 from followup.wording.states import state_term
 
 
@@ -84,7 +83,7 @@ def reschedule(
                 "dry_run": dry_run,
                 "procedure_at_before": utc_text(enrolment.procedure_at),
                 "procedure_at": utc_text(moment),
-                **told_of_before(changed, ZoneInfo(enrolment.zone)),
+                **changed.told_of_before(ZoneInfo(enrolment.zone)),
                 "messages": _planned(changed.timeline)
                 if dry_run
                 else [message.as_json() for message in after],

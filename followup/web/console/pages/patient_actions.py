@@ -46,7 +46,7 @@ from followup.web.console.framework.routes import CHANGE_PATIENTS, Pages
 from followup.web.console.pages.number_verification import before_test, send_for_patient, wants_test
 from followup.web.console.pages.patient import find, find_enrolment
 from followup.wording.enrolments import WITHDRAWAL_REASONS
-from followup.wording.repetition import repetition_text
+from followup.wording.outlooks import repetition_text
 
 pages = Pages()
 

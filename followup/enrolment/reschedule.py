@@ -511,9 +511,7 @@ def _sent(session: Session, enrolment: Enrolment) -> dict[Key, list[SentBefore]]
             Message.sent_at,
             Message.receipt_wait,
         )
-        .where(
-            Message.enrolment_id.in_(_whole(session, enrolment)), Message.state.in_(_ARRIVED)
-        )
+        .where(Message.enrolment_id.in_(_whole(session, enrolment)), Message.state.in_(_ARRIVED))
         .order_by(Message.sent_at, Message.id)
     ):
         at = row.sent_at or row.due_at

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from followup.domain.channel import ChannelKind
 from followup.domain.eligibility import Objections
 from followup.domain.enrolment_objection import EnrolmentObjection
-from followup.patients.match import IDENTITY, NUMBER, PERSON, have_keys, keys_of
+from followup.patients.match import IDENTITY, NUMBER, PERSON, PatientKey, have_keys, keys_of
 from followup.patients.records import Person, address_index, open_objections
 from followup.store.encryption.sealing import BlindIndexes
 from followup.store.engine.bulk import is_among
@@ -87,33 +87,40 @@ def addresses_given(indexes: BlindIndexes, person: Person) -> Addresses:
 
 
 def objections_of_people(
-    session: Session, indexes: BlindIndexes, people: Iterable[tuple[str, Person]]
+    session: Session,
+    indexes: BlindIndexes,
+    people: Iterable[tuple[str, Person]],
+    keys: Iterable[PatientKey] | None = None,
 ) -> ObjectionsInForce:
-    """Return the objections of people, each with their clinic, known there or not: one query."""
+    """Return the objections of people, each with their clinic, known there or not: one query.
+
+    `keys` are those of all of them, where they are known.
+    """
     listed = list(people)
-    keys = {key for clinic, person in listed for key in keys_of(indexes, person, clinic=clinic)}
+    if keys is None:
+        keys = {key for clinic, person in listed for key in keys_of(indexes, person, clinic=clinic)}
     given = {
         address
         for _, person in listed
         for address in addresses_given(indexes, person).values()
         if address is not None
     }
-    are_theirs = have_keys(keys, (IDENTITY, NUMBER, PERSON))
+    theirs = (
+        select(Patient.id, Patient.merged_into, Patient.mobile_index, Patient.email_index)
+        .where(have_keys(keys, (IDENTITY, NUMBER, PERSON)))
+        .cte("theirs")
+        .c
+    )
     found = session.scalars(
         select(Objection).where(
             Objection.lifted_at.is_(None),
             or_(
-                Objection.contact_index.in_(given),
+                is_among(Objection.contact_index, given),
+                Objection.patient_id.in_(select(theirs.id)),
+                Objection.patient_id.in_(select(theirs.merged_into)),
                 # An address that was left out now is kept from before.
-                *(
-                    column.in_(select(theirs).where(are_theirs))
-                    for column, theirs in (
-                        (Objection.patient_id, Patient.id),
-                        (Objection.patient_id, Patient.merged_into),
-                        (Objection.contact_index, Patient.mobile_index),
-                        (Objection.contact_index, Patient.email_index),
-                    )
-                ),
+                Objection.contact_index.in_(select(theirs.mobile_index)),
+                Objection.contact_index.in_(select(theirs.email_index)),
             ),
         )
     )

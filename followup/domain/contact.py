@@ -128,7 +128,10 @@ def parse_nhs_number(text: str, *, field: str = "patient.nhs_number") -> str:
 def _is_allocated(digits: str) -> bool:
     if int(digits) in ALLOCATED_IN_ENGLAND_TOO:
         return True
-    return any(is_valid(digits, region) for region in ALLOCATED)
+    return any(
+        region.contains_number(digits) and is_valid(digits, region)  # type: ignore[no-untyped-call]
+        for region in ALLOCATED
+    )
 
 
 def spoken_mobile(e164: str) -> str:
@@ -170,6 +173,8 @@ def mask_name(name: str) -> str:
 
 def _plain(text: str) -> str:
     """Return the text without the odd spaces, digits and marks that copying brings along."""
+    if text.isascii():
+        return " ".join(text.split())
     normal = unicodedata.normalize("NFKC", text)
     visible = "".join(letter for letter in normal if unicodedata.category(letter) != "Cf")
     # Every kind of dash, the minus sign included.

@@ -29,14 +29,18 @@ def fold_name(name: str) -> str:
     That is without regard to case, composed or decomposed accents, forms of the apostrophe and the
     hyphen, spaces, and the order where a comma follows the surname ("O'NEILL, SIÂN").
     """
-    # Before compatibility forms: of an acute accent by itself they make a space with an accent.
-    plain = DASHES.sub("-", APOSTROPHES.sub("'", name))
-    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", plain).casefold())
-    plain = "".join(letter for letter in plain if unicodedata.category(letter) != "Cf")
+    plain = name.replace("`", "'").casefold() if name.isascii() else _fold_letters(name)
     surname, comma, given = plain.partition(",")
     if comma and surname.strip() and given.strip() and "," not in given:
         plain = f"{given} {surname}"
     return " ".join(re.sub(r"\s*(['-])\s*", r"\1", plain).split())
+
+
+def _fold_letters(name: str) -> str:
+    # Before compatibility forms: of an acute accent by itself they make a space with an accent.
+    plain = DASHES.sub("-", APOSTROPHES.sub("'", name))
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", plain).casefold())
+    return "".join(letter for letter in plain if unicodedata.category(letter) != "Cf")
 
 
 def names_alike(one: str, other: str) -> bool:

@@ -6,9 +6,7 @@ so long that the audit trail is sealed before it ends.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from sqlalchemy.orm import Session
+from collections.abc import Iterable, Mapping, Sequence
 
 from followup.consent.in_force import ObjectionsInForce
 from followup.context import AppContext, UnitOfWork
@@ -31,8 +29,11 @@ from followup.enrolment.missed_steps import ask_to_call
 from followup.enrolment.objections import heed_objections
 from followup.enrolment.reading_needs import ask_for_help
 from followup.patients import records as patients
-from followup.patients.match import PatientKey, lock_people
+from followup.patients.match import PatientKey, lock_keys
 from followup.store.audit_log import record_events
+from followup.store.engine.bulk import insert_objects
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.patients import Patient
 
 ENROLMENT_BATCH = 200
 
@@ -49,12 +50,16 @@ def enrol_all(
     Raises `InvalidInput` or `Conflict` as it does.
     """
     checked = [check_request(app, request) for request in requests]
+    known_by = [
+        patient_keys(app.keyring.indexes, each.person, clinic=each.clinic, reference=each.reference)
+        for each in requests
+    ]
 
     def work(unit: UnitOfWork) -> list[Enrolled]:
-        people = ((each.clinic, each.person) for each in requests)
-        lock_people(unit.session, app.keyring.indexes, people)
-        in_force = objections_to(unit.session, app, requests)
-        fresh = _fresh(unit.session, app, checked)
+        keys = {key for each in known_by for key in each}
+        lock_keys(unit.session, keys)
+        in_force = objections_to(unit.session, app, requests, keys)
+        fresh = _fresh(checked, known_by, known_patients(unit.session, keys))
         enrolled = _enrol_fresh(unit, fresh, in_force)
         done = dict(zip(fresh, enrolled, strict=True))
         return [
@@ -83,21 +88,14 @@ def enrol_all_again(
 
 
 def _fresh(
-    session: Session, app: AppContext, checked: Sequence[CheckedEnrolment]
+    checked: Sequence[CheckedEnrolment],
+    known_by: Sequence[frozenset[PatientKey]],
+    known: Iterable[PatientKey],
 ) -> Mapping[int, CheckedEnrolment]:
-    """Return, by their places, those that nothing in the database or before them clashes with."""
-    keys = [
-        patient_keys(
-            app.keyring.indexes,
-            each.request.person,
-            clinic=each.request.clinic,
-            reference=each.request.reference,
-        )
-        for each in checked
-    ]
-    met: set[PatientKey] = known_patients(session, (key for each in keys for key in each))
+    """Return, by their places, those that nothing that is known or before them clashes with."""
+    met = set(known)
     fresh: dict[int, CheckedEnrolment] = {}
-    for place, (each, own) in enumerate(zip(checked, keys, strict=True)):
+    for place, (each, own) in enumerate(zip(checked, known_by, strict=True)):
         if met.isdisjoint(own):
             fresh[place] = each
         met |= own
@@ -112,19 +110,15 @@ def _enrol_fresh(
     session, app, by = unit.session, unit.app, unit.by
     all_checked = list(fresh.values())
     people = [
-        patients.add_patient(
-            session, app.keyring, each.request.person, clinic=each.request.clinic, at=by.at
-        )
+        patients.new_patient(app.keyring, each.request.person, clinic=each.request.clinic, at=by.at)
         for each in all_checked
     ]
-    # The rows that follow refer to it.
-    session.flush()
     enrolments = [
         new_enrolment(app, each, patient, by=by)
         for each, patient in zip(all_checked, people, strict=True)
     ]
-    session.add_all(enrolments)
-    session.flush()
+    insert_objects(session, Patient, people)
+    insert_objects(session, Enrolment, enrolments)
     pairs = list(zip(enrolments, all_checked, strict=True))
     timelines = [timeline_of(*pair) for pair in pairs]
     add_generations(unit, timelines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -64,7 +65,7 @@ from followup.enrolment.received import (
     read_content,
 )
 from followup.patients import records as patients
-from followup.patients.match import Match, lock_people, match_person
+from followup.patients.match import Match, PatientKey, lock_people, match_person
 from followup.patients.merged import records_of
 from followup.patients.records import Person
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
@@ -159,16 +160,29 @@ def notes_of(joined: Iterable[OlderFollowUp], *, held: bool) -> tuple[str, ...]:
     return (*((HELD,) if held else ()), *(each.sentence for each in joined))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class CheckedEnrolment:
-    """A request that can be carried out, with its timeline."""
+    """A request that can be carried out; its timeline ends at `until`, if at all."""
 
     request: EnrolmentRequest
     clinic: Clinic
     protocol: Protocol
     attributes: dict[str, bool]
     procedure: Procedure
-    timeline: tuple[PlannedMessage, ...]
+    at: datetime
+    until: datetime | None = None
+
+    @cached_property
+    def timeline(self) -> tuple[PlannedMessage, ...]:
+        """The messages that the protocol asks for: worked out once somebody asks for them."""
+        planned = plan_timeline(
+            self.protocol,
+            self.procedure,
+            attributes=self.attributes,
+            enrolled_at=self.at,
+            hours=self.clinic.sending_hours,
+        )
+        return end_timeline(planned, self.until)
 
     @property
     def content(self) -> Received:
@@ -186,6 +200,7 @@ class CheckedEnrolment:
 def check_request(app: ContentContext, request: EnrolmentRequest) -> CheckedEnrolment:
     """Return the request with its timeline; raise `InvalidInput` with all that is wrong with it."""
     problems: list[Problem] = []
+    now = app.clock.now()
     clinic = app.catalogue.clinics.get(request.clinic)
     if clinic is None:
         problems.append(_unknown("clinic", request.clinic, app.catalogue.clinics))
@@ -198,7 +213,7 @@ def check_request(app: ContentContext, request: EnrolmentRequest) -> CheckedEnro
             attributes = protocol.check_attributes(request.attributes)
         except InvalidInput as error:
             problems.extend(error.problems)
-    problems.extend(wrong_time(request.procedure_at, now=app.clock.now()))
+    problems.extend(wrong_time(request.procedure_at, now=now))
     problems.extend(_unreachable(request))
     if clinic is not None and request.person.language not in clinic.languages:
         problems.append(
@@ -209,21 +224,13 @@ def check_request(app: ContentContext, request: EnrolmentRequest) -> CheckedEnro
         )
     if problems or clinic is None or protocol is None:
         raise InvalidInput(*problems)
-    procedure = Procedure(at=request.procedure_at.astimezone(UTC), zone=clinic.zone)
-    timeline = plan_timeline(
-        protocol,
-        procedure,
-        attributes=attributes,
-        enrolled_at=app.clock.now(),
-        hours=clinic.sending_hours,
-    )
     return CheckedEnrolment(
         request=request,
         clinic=clinic,
         protocol=protocol,
         attributes=attributes,
-        procedure=procedure,
-        timeline=timeline,
+        procedure=Procedure(at=request.procedure_at.astimezone(UTC), zone=clinic.zone),
+        at=now,
     )
 
 
@@ -294,11 +301,17 @@ def foresee_new(
 
 
 def objections_to(
-    session: Session, app: AppContext, requests: Iterable[EnrolmentRequest]
+    session: Session,
+    app: AppContext,
+    requests: Iterable[EnrolmentRequest],
+    keys: Iterable[PatientKey] | None = None,
 ) -> ObjectionsInForce:
-    """Return the objections in force that bear on requests: one query, however many they are."""
+    """Return the objections in force that bear on requests: one query, however many they are.
+
+    `keys` are by what their people are known, where that was worked out.
+    """
     people = ((request.clinic, request.person) for request in requests)
-    return objections_of_people(session, app.keyring.indexes, people)
+    return objections_of_people(session, app.keyring.indexes, people, keys)
 
 
 def enrol_in(
@@ -349,7 +362,7 @@ def _until_next_procedure(
     if patient is None:
         return checked
     until = next_procedure(session, patient.id, after=checked.procedure.at)
-    return replace(checked, timeline=end_timeline(checked.timeline, until))
+    return replace(checked, until=until)
 
 
 def new_enrolment(

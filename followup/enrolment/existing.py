@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from followup.patients.match import COLUMNS, PatientKey, keys_of
 from followup.patients.records import Person
 from followup.store.encryption.sealing import BlindIndexes
+from followup.store.engine.bulk import is_among
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.patients import Patient
 
@@ -26,22 +27,18 @@ def patient_keys(
 
 def known_patients(session: Session, keys: Iterable[PatientKey]) -> set[PatientKey]:
     """Return those of the keys that the database has: five queries, however many there are."""
-    listed = set(keys)
-    references = [(clinic, value) for kind, clinic, value in listed if kind == REFERENCE]
-    known: set[PatientKey] = {
-        (REFERENCE, clinic, reference)
-        for clinic, reference in session.execute(
-            select(Enrolment.clinic, Enrolment.reference).where(
-                tuple_(Enrolment.clinic, Enrolment.reference).in_(references)
-            )
-        )
-        if reference is not None
-    }
-    for kind, column in COLUMNS.items():
-        wanted = [value for of, _, value in listed if of == kind]
-        rows = session.execute(select(Patient.clinic, column).where(column.in_(wanted)))
-        known |= {(kind, clinic, value) for clinic, value in rows if value is not None}
-    return known & listed
+    wanted: dict[str, set[PatientKey]] = {kind: set() for kind in (REFERENCE, *COLUMNS)}
+    for key in keys:
+        wanted[key[0]].add(key)
+    known: set[PatientKey] = set()
+    for kind, clinic_column, column in (
+        (REFERENCE, Enrolment.clinic, Enrolment.reference),
+        *((kind, Patient.clinic, column) for kind, column in COLUMNS.items()),
+    ):
+        values = [value for _, _, value in wanted[kind]]
+        rows = session.execute(select(clinic_column, column).where(is_among(column, values)))
+        known |= wanted[kind] & {(kind, clinic, value) for clinic, value in rows}
+    return known
 
 
 def goes_on_in(session: Session, enrolment: Enrolment) -> Enrolment:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from sqlalchemy import select
 
@@ -64,10 +66,11 @@ def add_generations(unit: UnitOfWork, timelines: Sequence[TimelineRows]) -> None
     for protocol in {each.protocol.version: each.protocol for each in timelines}.values():
         _remember(unit, protocol)
     generations = [_generation(each, by=unit.by) for each in timelines]
+    of_step = cache(_of_step)
     messages = [
-        _row(each, planned, two_way=_is_two_way(unit.app, each.enrolment), by=unit.by)
+        row
         for each in timelines
-        for planned in each.messages
+        for row in _rows(each, of_step, two_way=_is_two_way(unit.app, each.enrolment), by=unit.by)
     ]
     insert_many(unit.session, Generation, generations)
     insert_many(unit.session, Message, messages)
@@ -101,48 +104,64 @@ def answer_wait(step: Step, channel: ChannelKind | None, *, two_way: bool) -> in
     return int(step.reply_within.total_seconds())
 
 
-def _row(
-    timeline: TimelineRows, planned: PlannedMessage, *, two_way: bool, by: AuditContext
-) -> dict[str, object]:
-    enrolment, reachable, step = timeline.enrolment, timeline.reachable, planned.step
-    channel = channel_for(step, reachable)
-    state, reason = STATE_OF_FATE[planned.fate], None
-    if planned.fate is not Fate.PLANNED:
-        reason = planned.fate.value
-    elif channel is None:
-        state, reason = State.SUPPRESSED, Reason.NO_CHANNEL.value
-    others = [other for other in step.channels if other in reachable and other is not channel]
-    return {
-        "id": new_id(by.real_at),
+def _rows(
+    timeline: TimelineRows,
+    of_step: Callable[[Step, frozenset[ChannelKind], bool], dict[str, Any]],
+    *,
+    two_way: bool,
+    by: AuditContext,
+) -> Iterator[dict[str, Any]]:
+    enrolment, reachable = timeline.enrolment, frozenset(timeline.reachable)
+    of_all = {
         "kind": MessageKind.ADVICE.value,
         "clinic": enrolment.clinic,
         "patient_id": enrolment.patient_id,
         "enrolment_id": enrolment.id,
         "generation": enrolment.generation,
         "protocol": enrolment.protocol,
+        "superseded": False,
+        "zone": enrolment.zone,
+        "state_since": by.at,
+        "state_since_real": by.real_at,
+        "attempt_count": 0,
+        "created_at": by.at,
+    }
+    for planned in timeline.messages:
+        step = planned.step
+        state, reason = STATE_OF_FATE[planned.fate], None
+        if planned.fate is not Fate.PLANNED:
+            reason = planned.fate.value
+        elif channel_for(step, reachable) is None:
+            state, reason = State.SUPPRESSED, Reason.NO_CHANNEL.value
+        yield {
+            "id": new_id(by.real_at),
+            **of_all,
+            **of_step(step, reachable, two_way),
+            "occurrence": planned.occurrence,
+            "due_at": planned.due_at,
+            "not_before": planned.not_before,
+            "not_after": planned.not_after,
+            "moved_because": [str(why) for why in planned.moved_because] or None,
+            "state": state.value,
+            "reason": reason,
+            "claimable_at": planned.due_at,
+        }
+
+
+def _of_step(step: Step, reachable: frozenset[ChannelKind], two_way: bool) -> dict[str, Any]:  # noqa: FBT001
+    """Return what all messages of a step have alike whose patients are reached by the same."""
+    channel = channel_for(step, reachable)
+    others = [other for other in step.channels if other in reachable and other is not channel]
+    return {
         "step": step.key,
-        "occurrence": planned.occurrence,
         "occurrences": len(step.occurrences),
         "template": step.template,
         "channel": (channel or step.channels[0]).value,
         "priority": step.priority,
         "missed": step.missed.value,
         "may_fall_back": step.fallback and bool(others),
-        "superseded": False,
         "receipt_wait": int(step.receipt_deadline.total_seconds()),
         "answer_wait": answer_wait(step, channel, two_way=two_way),
-        "due_at": planned.due_at,
-        "not_before": planned.not_before,
-        "not_after": planned.not_after,
-        "zone": enrolment.zone,
-        "moved_because": [str(why) for why in planned.moved_because] or None,
-        "state": state.value,
-        "reason": reason,
-        "state_since": by.at,
-        "state_since_real": by.real_at,
-        "claimable_at": planned.due_at,
-        "attempt_count": 0,
-        "created_at": by.at,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import BinaryIO, TypeVar
@@ -114,7 +115,7 @@ class CsvImport:
         With `partial` that one is refused, and the others are enrolled.
         """
         wanted = (row for row, good in zip(self._rows(), self._accepted, strict=False) if good)
-        for batch in _batches(wanted):
+        for batch in _read_ahead(_batches(wanted)):
             self._write_batch(batch, actor=actor, partial=partial)
             advance(
                 self.tally.rows - self.tally.to_write + self.tally.enrolled + self.tally.updated
@@ -208,3 +209,12 @@ class CsvImport:
 def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:
     while batch := list(islice(items, ENROLMENT_BATCH)):
         yield batch
+
+
+def _read_ahead(batches: Iterator[list[Item]]) -> Iterator[list[Item]]:
+    """Yield the batches, reading the next one while the database is busy with this one."""
+    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as reader:
+        coming = reader.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = reader.submit(next, batches, None)
+            yield batch

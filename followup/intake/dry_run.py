@@ -57,8 +57,11 @@ class DryRun:
         """Yield what would come of each request; the number beside it is its line."""
         keys = {line: self._keys(request) for line, request in requests}
         with self._app.store.read() as session:
-            known = known_patients(session, (key for each in keys.values() for key in each))
-            in_force = objections_to(session, self._app, (request for _, request in requests))
+            listed = {key for each in keys.values() for key in each}
+            known = known_patients(session, listed)
+            in_force = objections_to(
+                session, self._app, (request for _, request in requests), keys=listed
+            )
             for line, request in requests:
                 is_known = not known.isdisjoint(keys[line])
                 yield line, self._examine(session, line, request, in_force, is_known=is_known)

@@ -86,7 +86,9 @@ def _name(text: str) -> str:
 
 
 def _printable(text: str) -> str:
-    if any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in text):
+    if not text.isprintable() and any(
+        unicodedata.category(letter) in {"Cc", "Cs"} for letter in text
+    ):
         raise InvalidInput.of("", "this holds control characters: take them out")
     return text
 

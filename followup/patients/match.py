@@ -19,6 +19,8 @@ from followup.patients.records import (
     read_patient,
 )
 from followup.store.encryption.sealing import BlindIndexes, Keyring
+from followup.store.engine.bulk import is_among
+from followup.store.engine.pg_arrays import array_text
 from followup.store.models.patients import Patient
 
 PatientKey = tuple[str, str, str | bytes]
@@ -68,7 +70,10 @@ def have_keys(
     """Return the condition that a patient, of whichever clinic, is known by one of these keys."""
     listed = list(keys)
     return or_(
-        *(COLUMNS[kind].in_([value for of, _, value in listed if of == kind]) for kind in kinds)
+        *(
+            is_among(COLUMNS[kind], [value for of, _, value in listed if of == kind])
+            for kind in kinds
+        )
     )
 
 
@@ -80,21 +85,26 @@ def lock_people(
     Else two who enrol one new person at the same moment would each find nobody. SQLite has one
     writer at a time anyway.
     """
+    lock_keys(
+        session,
+        (key for clinic, person in people for key in keys_of(indexes, person, clinic=clinic)),
+    )
+
+
+def lock_keys(session: Session, keys: Iterable[PatientKey]) -> None:
+    """Do what `lock_people` does for the people who are known by these keys."""
     if session.get_bind().dialect.name == "sqlite":
         return
-    keys = {
-        int.from_bytes(value[:8], signed=True)
-        for clinic, person in people
-        for _, _, value in keys_of(indexes, person, clinic=clinic)
-        if isinstance(value, bytes)
+    numbers = {
+        int.from_bytes(value[:8], signed=True) for _, _, value in keys if isinstance(value, bytes)
     }
     # In one order, so that no two wait for each other.
-    session.execute(_LOCK, {"keys": sorted(keys)})
+    session.execute(_LOCK, {"keys": array_text(sorted(numbers))})
 
 
 _LOCK = text(
     "SELECT pg_advisory_xact_lock(key) FROM"
-    " (SELECT key FROM unnest(CAST(:keys AS bigint[])) AS key ORDER BY key) AS keys"
+    " (SELECT key FROM unnest(CAST(CAST(:keys AS text) AS bigint[])) AS key ORDER BY key) AS keys"
 )
 
 

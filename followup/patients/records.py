@@ -151,6 +151,13 @@ def add_patient(
     session: Session, keyring: Keyring, person: Person, *, clinic: str, at: datetime
 ) -> Patient:
     """Add a patient with a data key of their own."""
+    patient = new_patient(keyring, person, clinic=clinic, at=at)
+    session.add(patient)
+    return patient
+
+
+def new_patient(keyring: Keyring, person: Person, *, clinic: str, at: datetime) -> Patient:
+    """Return a patient with a data key of their own, still to be written."""
     key, wrapped = keyring.masters.new_data_key()
     patient = Patient(
         id=new_id(at),
@@ -161,7 +168,6 @@ def add_patient(
         created_at=at,
     )
     _write(patient, Sealer(key), keyring.indexes, person)
-    session.add(patient)
     return patient
 
 

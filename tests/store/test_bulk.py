@@ -10,9 +10,10 @@ from sqlalchemy import event, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from followup.context import AppContext
-from followup.store.engine.bulk import insert_many, is_among, update_many
+from followup.store.engine.bulk import insert_many, insert_objects, is_among, update_many
 from followup.store.models.messages import Receipt
 from followup.store.models.operations import Heartbeat
+from followup.store.models.patients import Patient
 from tests.support.apps import rows
 
 AT = datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
@@ -85,6 +86,36 @@ def test_the_rows_of_some_ids_are_found_and_no_others(app: AppContext):
 
     assert found(given[0]["id"], given[2]["id"], uuid4()) == {"a", "c"}
     assert found() == set()
+
+
+@pytest.mark.parametrize(
+    ("column", "of"),
+    [(Patient.person_index, lambda serial: bytes([serial] * 16)), (Patient.language, str)],
+    ids=["bytes", "text"],
+)
+def test_bytes_and_text_are_looked_up_like_ids(app: AppContext, column, of):
+    given = [
+        Patient(
+            id=uuid4(), clinic="north", language=str(serial), indexed_by=1, created_at=AT,
+            person_index=bytes([serial] * 16),
+        )
+        for serial in (1, 2, 3)
+    ]  # fmt: skip
+    app.store.transact(lambda session: insert_objects(session, Patient, given))
+
+    with app.store.read() as session:
+        query = select(Patient.id).where(is_among(column, [of(1), of(3), of(7)]))
+        assert set(session.scalars(query)) == {given[0].id, given[2].id}
+
+
+def test_sqlite_looks_up_bytes_by_the_index_of_their_column(sqlite_app: AppContext):
+    wanted = select(Patient.id).where(is_among(Patient.person_index, [b"0" * 16]))
+
+    with sqlite_app.store.read() as session:
+        compiled = wanted.compile(session.get_bind(), compile_kwargs={"literal_binds": False})
+        plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", ("[]",)).all()
+
+    assert any("ix_patients_person_index" in row[-1] for row in plan)
 
 
 def test_one_text_serves_any_number_of_rows(postgres_app: AppContext):

@@ -103,7 +103,8 @@ def end_timeline(
 
 def next_sending_moment(at: datetime, *, hours: SendingHours, zone: ZoneInfo) -> datetime:
     """Return the first instant (UTC), from `at` on, at which a message may be sent in `zone`."""
-    return hours.next_opening(at.astimezone(zone)).astimezone(UTC)
+    local = at.astimezone(zone)
+    return at.astimezone(UTC) if hours.allows(local) else hours.next_opening(local).astimezone(UTC)
 
 
 def _plan_one(

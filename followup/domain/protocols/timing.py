@@ -30,12 +30,16 @@ class Procedure:
     zone: ZoneInfo
     local_day: date = field(init=False, repr=False, compare=False)
     """Day 0 on the patient's calendar."""
+    offset: timedelta | None = field(init=False, repr=False, compare=False)
+    """Of the patient's clock from UTC at the procedure."""
 
     def __post_init__(self) -> None:
         if self.at.utcoffset() is None:
             raise ValueError("a procedure time needs an offset from UTC")
         object.__setattr__(self, "at", self.at.astimezone(UTC))
-        object.__setattr__(self, "local_day", self.at.astimezone(self.zone).date())
+        local = self.at.astimezone(self.zone)
+        object.__setattr__(self, "local_day", local.date())
+        object.__setattr__(self, "offset", local.utcoffset())
 
     def on_day(self, day: int, wall: time) -> datetime:
         """Return the UTC instant of `wall` on the patient's day `day`; day 0 is the procedure's."""
@@ -142,10 +146,7 @@ def clock_changed(timing: Timing | Bound, procedure: Procedure) -> bool:
         return False
     if isinstance(timing, After | Before | FromProcedure):
         elapsed = -timing.elapsed if isinstance(timing, Before) else timing.elapsed
-        started, ended = (
-            at.astimezone(procedure.zone).utcoffset()
-            for at in (procedure.at, procedure.at + elapsed)
-        )
-        return started != ended
+        ended = (procedure.at + elapsed).astimezone(procedure.zone)
+        return ended.utcoffset() != procedure.offset
     wall = timing.at if isinstance(timing, OnDay) else time.min
     return procedure.on_day(timing.day, wall).astimezone(procedure.zone).time() != wall

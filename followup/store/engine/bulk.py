@@ -8,7 +8,7 @@ quickly.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,7 @@ from sqlalchemy import (
     ColumnElement,
     Insert,
     LargeBinary,
+    String,
     TableValuedAlias,
     Text,
     TypeDecorator,
@@ -38,13 +39,21 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
 from followup.store.engine.pg_arrays import ArrayOf
+from followup.store.engine.session import BYTES_OF_HEX
 from followup.store.models.base import Base
 
 Rows = Sequence[Mapping[str, Any]]
 
+KINDS: Mapping[type[TypeEngine[Any]], Callable[[Any], str]] = {
+    LargeBinary: bytes.hex,
+    Uuid: lambda value: value.hex,
+    String: str,
+}
+"""Types that values are looked up by, with how JSON holds what SQLite keeps of them."""
+
 
 class is_among(FunctionElement[bool]):  # noqa: N801 - reads as the condition that it is
-    """The condition that a column of UUIDs or of bytes has one of these values."""
+    """The condition that a column of UUIDs, of bytes or of text has one of these values."""
 
     # Without a type: a Boolean is compared with 1 on SQLite, which hides the column's index.
     inherit_cache = True
@@ -52,10 +61,10 @@ class is_among(FunctionElement[bool]):  # noqa: N801 - reads as the condition th
     def __init__(
         self,
         column: InstrumentedAttribute[Any] | ColumnElement[Any],
-        values: Collection[UUID] | Collection[bytes] | BindParameter[Any],
+        values: Collection[UUID] | Collection[bytes | str] | BindParameter[Any],
     ) -> None:
         self.binary = isinstance(column.type, LargeBinary)
-        type_ = _Values(binary=self.binary)
+        type_ = _Values(kind=next(kind for kind in KINDS if isinstance(column.type, kind)))
         if isinstance(values, BindParameter):
             values.type = type_
         else:
@@ -66,10 +75,9 @@ class is_among(FunctionElement[bool]):  # noqa: N801 - reads as the condition th
 @compiles(is_among)
 def _in_json(element: is_among, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
     key, values = (compiler.process(clause, **options) for clause in element.clauses)
-    if element.binary:
-        # JSON holds no bytes. No index serves this, and the tables that it is asked of are small.
-        key = f"lower(hex({key}))"
-    return f"({key} IN (SELECT value FROM json_each({values})))"  # noqa: S608 - parameters only
+    # JSON holds no bytes.
+    value = f"{BYTES_OF_HEX}(value)" if element.binary else "value"
+    return f"({key} IN (SELECT {value} FROM json_each({values})))"  # noqa: S608 - parameters only
 
 
 @compiles(is_among, "postgresql")
@@ -79,24 +87,24 @@ def _any(element: is_among, compiler: SQLCompiler, **options: Any) -> str:  # no
 
 
 class _Values(TypeDecorator[Collection[Any]]):
-    """UUIDs or bytes in one parameter: an array, or JSON of what SQLite keeps of them."""
+    """Values of one kind in one parameter: an array, or JSON of what SQLite keeps of them."""
 
     impl = Text
     cache_ok = True
 
-    def __init__(self, *, binary: bool) -> None:
+    def __init__(self, *, kind: type[TypeEngine[Any]]) -> None:
         super().__init__()
-        self.binary = binary
+        self.kind = kind
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name != "postgresql":
             return Text()
-        return ArrayOf(LargeBinary() if self.binary else Uuid())
+        return ArrayOf(self.kind())
 
     def process_bind_param(self, value: Collection[Any] | None, dialect: Dialect) -> Any:  # noqa: ANN401
         if value is None or dialect.name == "postgresql":
             return value
-        return json.dumps([one.hex() if self.binary else one.hex for one in value])
+        return json.dumps(list(map(KINDS[self.kind], value)))
 
 
 def insert_many(session: Session, model: type[Base], rows: Rows) -> None:
@@ -108,6 +116,13 @@ def insert_many(session: Session, model: type[Base], rows: Rows) -> None:
         connection.execute(_insertion(model, tuple(rows[0])), _arrays(rows))
     else:
         connection.execute(insert(model), list(rows))
+
+
+def insert_objects(session: Session, model: type[Base], objects: Sequence[Base]) -> None:
+    """Insert objects of one class that the session is not told of; what they lack is null."""
+    names = tuple(model.__table__.c.keys())
+    rows = [{name: values.get(name) for name in names} for values in map(vars, objects)]
+    insert_many(session, model, rows)
 
 
 def update_many(

@@ -39,14 +39,19 @@ def array_text(values: Collection[Any]) -> str:
     Raises `ValueError` for a time without an offset, which says no moment.
     """
     write = next((_WRITERS[type(value)] for value in values if value is not None), None)
-    if write is None:
-        return "{" + ",".join(["NULL"] * len(values)) + "}"
-    return "{" + ",".join(["NULL" if one is None else write(one) for one in values]) + "}"
+    # Rows of one batch share most values, such as the clinic: each is written once.
+    one_of_each = dict(zip(map(id, values), values, strict=True))
+    texts = {
+        key: "NULL" if value is None or write is None else write(value)
+        for key, value in one_of_each.items()
+    }
+    return "{" + ",".join(map(texts.__getitem__, map(id, values))) + "}"
 
 
 def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    if "\\" in text or '"' in text:
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
 
 
 def _moment(value: datetime) -> str:
@@ -57,7 +62,7 @@ def _moment(value: datetime) -> str:
 
 
 _WRITERS: dict[type, Callable[[Any], str]] = {
-    UUID: str,
+    UUID: lambda value: f"{value.int:032x}",
     bytes: lambda value: f'"\\\\x{value.hex()}"',
     str: _quoted,
     datetime: _moment,

@@ -24,6 +24,8 @@ Result = TypeVar("Result")
 SQLITE_BUSY_SECONDS = 15
 LOCK_SECONDS, STATEMENT_SECONDS = 10, 60
 """PostgreSQL's limits: for a lock, and for a statement or an idle transaction."""
+BYTES_OF_HEX = "bytes_of_hex"
+"""A function of SQL that SQLite is given."""
 SQLITE_CONNECTIONS = 64
 """More than the embedded stack has threads: each holds one for a short transaction only."""
 
@@ -78,6 +80,8 @@ def _sqlite_engine(url: str) -> Engine:
             f"busy_timeout={SQLITE_BUSY_SECONDS * 1000}",
         ):
             connection.execute(f"PRAGMA {pragma}")
+        # SQLite has such a function of its own from 3.41 on.
+        connection.create_function(BYTES_OF_HEX, 1, bytes.fromhex, deterministic=True)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import BinaryIO, TypeVar
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from followup.context import AppContext
@@ -24,6 +25,10 @@ from followup.intake.dry_run import DryRun, DryRunResult
 Item = TypeVar("Item")
 ImportProgress = Callable[[int], None]
 """Is told how far it is: bytes while looking, rows while enrolling."""
+CHANGED_SINCE = (
+    "the enrolment has changed since the list was checked; nothing was changed. Upload the row "
+    "again to see how it differs now"
+)
 
 
 @dataclass(slots=True)
@@ -31,7 +36,8 @@ class ImportTally:
     """How an import went. `complaints` are the lines that were refused, with why.
 
     `objections` are the lines of patients who want no messages, with their clinic's zone, `notes`
-    what else is to be known of a line.
+    what else is to be known of a line. `differing` are, of the lines that were refused, those whose
+    enrolment is there and could be updated: which one it is, and in which fields.
     """
 
     rows: int = 0
@@ -43,6 +49,7 @@ class ImportTally:
     complaints: list[tuple[int, Problem]] = field(default_factory=list)
     notes: dict[int, tuple[str, ...]] = field(default_factory=dict)
     objections: dict[int, tuple[EnrolmentObjection, ZoneInfo]] = field(default_factory=dict)
+    differing: dict[int, tuple[UUID, tuple[str, ...]]] = field(default_factory=dict)
 
     @property
     def new(self) -> int:
@@ -78,8 +85,13 @@ class CsvImport:
         on_conflict: OnConflict = OnConflict.REFUSE,
         layout: Layout | None = None,
         lines: Container[int] | None = None,
+        approved: Mapping[int, Collection[str]] | None = None,
     ) -> None:
-        """Take `layout` for what the columns are, and these `lines` alone, where they are given."""
+        """Take `layout` for what the columns are, and these `lines` alone, where they are given.
+
+        With `approved`, only those fields of each line are updated: a row that would change more
+        is refused.
+        """
         self.tally = ImportTally()
         self.lines = array("L")
         """The line of each row that was looked at."""
@@ -89,6 +101,7 @@ class CsvImport:
         self._on_conflict = on_conflict
         self._layout = layout
         self._only = lines
+        self._approved = approved
         # A byte for each row: whether it is to be enrolled.
         self._accepted = bytearray()
 
@@ -134,8 +147,12 @@ class CsvImport:
     def _judge(self, row: Row, forecast: DryRunResult | None) -> bool:
         self.tally.rows += 1
         problems = row.problems if forecast is None else in_columns(forecast.problems)
+        if not problems and forecast is not None and self._exceeds(row.line, forecast):
+            problems = (Problem("row", CHANGED_SINCE),)
         if problems:
             self.tally.refuse(row.line, problems)
+            if forecast is not None and forecast.enrolment_id is not None and forecast.updates:
+                self.tally.differing[row.line] = (forecast.enrolment_id, forecast.updates)
             return False
         if row.request is not None and forecast is not None:
             self._note(row.line, row.request, forecast.objection, forecast.notes)
@@ -145,6 +162,12 @@ class CsvImport:
             self.tally.already += 1
             return False
         return True
+
+    def _exceeds(self, line: int, forecast: DryRunResult) -> bool:
+        """Say whether a row would change more than was approved."""
+        if self._approved is None:
+            return False
+        return not set(forecast.updates) <= set(self._approved.get(line, ()))
 
     def _write_batch(self, batch: list[Row], *, actor: str, partial: bool) -> None:
         requests = [(row.line, row.request) for row in batch if row.request is not None]

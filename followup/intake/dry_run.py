@@ -11,7 +11,13 @@ from sqlalchemy.orm import Session
 from followup.consent.in_force import ObjectionsInForce
 from followup.context import AppContext
 from followup.domain.enrolment_objection import EnrolmentObjection
-from followup.domain.errors import AlreadyEnrolled, Conflict, InvalidInput, Problem
+from followup.domain.errors import (
+    AlreadyEnrolled,
+    Conflict,
+    EnrolmentClash,
+    InvalidInput,
+    Problem,
+)
 from followup.domain.intake.on_conflict import OnConflict
 from followup.enrolment.enrol import (
     CheckedEnrolment,
@@ -31,14 +37,16 @@ class DryRunResult:
     """What enrolling would come to: new, there already (`enrolment_id`), or refused.
 
     `objection` is what the patient wants no more of, and would not be sent. With `changes` the
-    enrolment that is there would be changed by what the row says; `notes` are sentences for whoever
-    brings it in.
+    enrolment that is there would be changed by what the row says, in the fields `updates`; `notes`
+    are sentences for whoever brings it in. Of one that is refused because it differs, `updates` are
+    the fields that could be applied.
     """
 
     enrolment_id: UUID | None = None
     problems: tuple[Problem, ...] = ()
     objection: EnrolmentObjection | None = None
     changes: bool = False
+    updates: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -104,12 +112,18 @@ class DryRun:
                 foreseen.enrolment_id,
                 objection=foreseen.objection,
                 changes=foreseen.changes,
+                updates=foreseen.updates,
                 notes=foreseen.notes,
             )
         except AlreadyEnrolled as error:
             if checked.request.reference is None:
                 return DryRunResult(error.enrolment_id, objection=error.objection)
             return DryRunResult(problems=(Problem("row", str(error)),))
+        except EnrolmentClash as error:
+            told = (Problem("row", str(error)),)
+            if error.needs is not OnConflict.UPDATE:
+                return DryRunResult(problems=told)
+            return DryRunResult(error.enrolment_id, problems=told, updates=error.fields)
         except Conflict as error:
             return DryRunResult(problems=(Problem("row", str(error)),))
 

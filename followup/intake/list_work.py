@@ -6,9 +6,10 @@ again: what is enrolled by then is found so and left as it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import structlog
 from sqlalchemy import or_, select, update
@@ -17,11 +18,13 @@ from sqlalchemy.orm import Session
 from followup.context import AppContext
 from followup.domain.errors import HOW_TO_APPLY, InvalidInput, Problem
 from followup.domain.intake.list_state import ListState
+from followup.domain.intake.on_conflict import OnConflict
 from followup.intake.csv_cells import clean
 from followup.intake.csv_columns import Layout
 from followup.intake.csv_file import read_cells
 from followup.intake.csv_import import CsvImport
 from followup.intake.uploaded_lists import (
+    DifferingRow,
     Findings,
     PatientList,
     RefusedRow,
@@ -154,54 +157,82 @@ def _take(app: AppContext) -> _Work | None:
 def _check(work: _Work, file: UploadedFile) -> None:
     job = CsvImport(work.app, file.open(), work.list.defaults, layout=file.layout)
     tally = job.examine(lambda done: work.advance(done, of=len(file.content)))
-    refused = _refused(file, tally.in_order())
+    differing = _differing(file, tally.differing)
+    refused = _refused(file, [one for one in tally.in_order() if one[0] not in tally.differing])
     new = job.accepted_lines()
-    known = {row.line for row in refused} | set(new)
+    known = {row.line for row in refused} | {row.line for row in differing} | set(new)
     findings = Findings(
         name=file.name,
         layout=file.layout,
         new=tuple(new),
         already=tuple(line for line in job.lines if line not in known),
         refused=refused,
+        differing=differing,
         objections={line: objection_text(*found) for line, found in tally.objections.items()},
     )
     entry = AuditEntry(
         action="list.checked",
         clinic=work.list.defaults.clinic,
-        detail={"new": len(new), "refused": len(refused)},
+        detail={"new": len(new), "refused": len(refused), "differing": len(differing)},
     )
     work.finish(ListState.CHECKED, findings, entry)
 
 
 def _enrol(work: _Work, file: UploadedFile) -> None:
-    """Enrol what was found right when a person said so, and nothing else."""
+    """Enrol what was found right when a person said so, update what they chose, and no more."""
     before = work.list.findings
     assert before is not None  # noqa: S101 - a list is enrolled once it was checked
-    lines, count = frozenset(before.new), len(before.new)
-    job = CsvImport(work.app, file.open(), work.list.defaults, layout=file.layout, lines=lines)
-    job.examine(lambda _: work.advance(work.list.progress, of=100))
-
-    def advance(done: int) -> None:
-        work.advance(done, of=count)
-        if done < count and work.app.clock.real_now() - work.began > LONGEST:
-            raise _TurnOver
-
-    tally = job.write(actor=work.list.actor, partial=True, advance=advance)
-    late = _refused(file, tally.in_order())
-    enrolled = count - len(late)
+    approved = {row.line: row.fields for row in before.to_update}
+    enrolling = CsvImport(
+        work.app, file.open(), work.list.defaults, layout=file.layout, lines=frozenset(before.new)
+    )
+    # A job of its own, so that a new row that has come to differ since is not applied unasked.
+    updating = CsvImport(
+        work.app,
+        file.open(),
+        work.list.defaults,
+        on_conflict=OnConflict.UPDATE,
+        layout=file.layout,
+        lines=approved,
+        approved=approved,
+    )
+    count, begun = len(before.new) + len(approved), 0
+    for job, size in ((enrolling, len(before.new)), (updating, len(approved))):
+        if size:
+            _write(work, job, begun=begun, of=count)
+        begun += size
+    late = _refused(file, [*enrolling.tally.in_order(), *updating.tally.in_order()])
+    told = enrolling.tally.objections | updating.tally.objections
     findings = replace(
         before,
         new=(),
         refused=tuple(sorted((*before.refused, *late), key=lambda row: row.line)),
-        objections={line: objection_text(*found) for line, found in tally.objections.items()},
-        enrolled=enrolled,
+        objections={line: objection_text(*found) for line, found in told.items()},
+        enrolled=len(before.new) - enrolling.tally.refused,
+        updated=len(approved) - updating.tally.refused,
     )
     entry = AuditEntry(
         action="list.enrolled",
         clinic=work.list.defaults.clinic,
-        detail={"enrolled": enrolled, "refused": len(findings.refused)},
+        detail={
+            "enrolled": findings.enrolled,
+            "updated": findings.updated,
+            "refused": len(findings.refused),
+        },
     )
     work.finish(ListState.DONE, findings, entry, content_sealed=None)
+
+
+def _write(work: _Work, job: CsvImport, *, begun: int, of: int) -> None:
+    """Write the rows of one job, after as many as were `begun` with before."""
+    job.examine(lambda _: work.advance(work.list.progress, of=100))
+
+    def advance(done: int) -> None:
+        work.advance(begun + done, of=of)
+        if begun + done < of and work.app.clock.real_now() - work.began > LONGEST:
+            raise _TurnOver
+
+    job.write(actor=work.list.actor, partial=True, advance=advance)
 
 
 def _fail(work: _Work, why: str) -> None:
@@ -228,6 +259,22 @@ def _refused(
         )
         for row in read_cells(file.open())
         if row.line in wrong
+    )
+
+
+def _differing(
+    file: UploadedFile, found: Mapping[int, tuple[UUID, tuple[str, ...]]]
+) -> tuple[DifferingRow, ...]:
+    """Return each row that differs from its enrolment, with its cells."""
+    return tuple(
+        DifferingRow(
+            line=row.line,
+            cells=tuple(map(clean, row.cells)),
+            enrolment_id=found[row.line][0],
+            fields=found[row.line][1],
+        )
+        for row in read_cells(file.open())
+        if row.line in found
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -31,6 +31,7 @@ MOST_BYTES = 2 * 1024 * 1024
 MOST_ROWS = 5_000
 """Of one list; a larger one goes by the command line, which needs no room for it."""
 MOST_LISTS = 20
+GONE_ON = "this list has gone on meanwhile: look at how it stands now"
 KEPT = timedelta(days=1)
 CONTENT, FINDINGS = "uploaded_lists.content", "uploaded_lists.findings"
 
@@ -58,11 +59,26 @@ class RefusedRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DifferingRow:
+    """A row that says something else of an enrolment that is there: its cells, and which fields.
+
+    The fields are dotted paths, as of an API. With `apply` a person wants what the list says.
+    """
+
+    line: int
+    cells: tuple[str, ...]
+    enrolment_id: UUID
+    fields: tuple[str, ...]
+    apply: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
     """What was found: the lines that are new, those that are enrolled already, and those refused.
 
-    `objections` has a sentence for each line whose patient wants no messages. `enrolled` counts,
-    once that is done. `failure` is why the list could not be worked off.
+    `differing` are enrolled already, and the list says something else of them. `objections` has a
+    sentence for each line whose patient wants no messages. `enrolled` and `updated` count, once
+    that is done. `failure` is why the list could not be worked off.
     """
 
     name: str
@@ -70,9 +86,16 @@ class Findings:
     new: tuple[int, ...] = ()
     already: tuple[int, ...] = ()
     refused: tuple[RefusedRow, ...] = ()
+    differing: tuple[DifferingRow, ...] = ()
     objections: Mapping[int, str] = field(default_factory=dict)
     enrolled: int = 0
+    updated: int = 0
     failure: str = ""
+
+    @property
+    def to_update(self) -> tuple[DifferingRow, ...]:
+        """The rows that a person wants applied."""
+        return tuple(row for row in self.differing if row.apply)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,8 +203,33 @@ def choose_columns(app: AppContext, found: PatientList, layout: Layout) -> None:
     )
 
 
+def choose_updates(app: AppContext, found: PatientList, *, line: int | None, apply: bool) -> None:
+    """Say whether what the list says is applied to an enrolment that differs: of a line, or of all.
+
+    Raises `Conflict` for a list that does not wait to be confirmed.
+    """
+
+    def work(session: Session) -> None:
+        row = session.get(UploadedList, found.id, with_for_update=True)
+        findings = None if row is None else read_list(app, row).findings
+        if row is None or findings is None or row.state != ListState.CHECKED.value:
+            raise Conflict(GONE_ON)
+        chosen = tuple(
+            replace(each, apply=apply) if line in {None, each.line} else each
+            for each in findings.differing
+        )
+        row.findings_sealed = seal_findings(
+            app.keyring.system, replace(findings, differing=chosen), found.id
+        )
+
+    app.store.transact(work)
+
+
 def enrol_list(app: AppContext, found: PatientList) -> None:
-    """Have the rows enrolled that were found right; raise `Conflict` where that was said before."""
+    """Have the rows enrolled that were found right, and those updated that were chosen.
+
+    Raises `Conflict` where that was said before.
+    """
     _begin_work(app, found, of=(ListState.CHECKED,), to=ListState.ENROLLING)
 
 
@@ -232,7 +280,11 @@ def read_list(app: AppContext, row: UploadedList) -> PatientList:
 
 def seal_findings(sealer: Sealer, findings: Findings, list_id: UUID) -> bytes:
     """Return what was found, sealed for its row."""
-    return sealer.seal(json.dumps(asdict(findings), default=sorted), column=FINDINGS, row=list_id)
+    return sealer.seal(json.dumps(asdict(findings), default=_plain), column=FINDINGS, row=list_id)
+
+
+def _plain(value: UUID | frozenset[int]) -> object:
+    return str(value) if isinstance(value, UUID) else sorted(value)
 
 
 def _begin_work(
@@ -250,7 +302,7 @@ def _begin_work(
             .values(state=to.value, progress=0, tries=0, leased_until_real_at=None, **values)
         )
         if session.execute(moved.returning(UploadedList.id)).first() is None:
-            raise Conflict("this list has gone on meanwhile: look at how it stands now")
+            raise Conflict(GONE_ON)
 
     app.store.transact(work)
 
@@ -302,6 +354,17 @@ def _findings_of(text: str) -> Findings:
                     problems=tuple((name, told) for name, told in one["problems"]),
                 )
                 for one in document["refused"]
+            ),
+            "differing": tuple(
+                DifferingRow(
+                    line=one["line"],
+                    cells=tuple(one["cells"]),
+                    enrolment_id=UUID(one["enrolment_id"]),
+                    fields=tuple(one["fields"]),
+                    apply=one["apply"],
+                )
+                # There were none when the lists of before were checked.
+                for one in document.get("differing", ())
             ),
             "objections": {int(line): told for line, told in document["objections"].items()},
         }

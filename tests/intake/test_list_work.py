@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import io
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from followup.domain.errors import Conflict, NotFound
 from followup.domain.intake.list_state import ListState
+from followup.domain.intake.on_conflict import OnConflict
 from followup.domain.roles import Role
 from followup.intake import csv_import, list_work
+from followup.intake.csv_document import Defaults
+from followup.intake.csv_import import CsvImport
 from followup.intake.list_work import LEASE, MOST_TRIES, work_off_lists
 from followup.intake.uploaded_lists import (
     choose_columns,
+    choose_updates,
     enrol_list,
     find_list,
     remove_list,
     upload_list,
 )
+from followup.patients.records import read_patient
 from followup.staff.members import MemberDetails, insert_member
+from followup.store.models.audit import AuditEvent
 from followup.store.models.enrolments import Enrolment
+from followup.store.models.patients import Patient
 from followup.store.models.uploaded_lists import UploadedList
 from tests.support.apps import clock_of, enrol_one, rows
 from tests.support.people import CLINIC, PROTOCOL, nhs_number
@@ -99,19 +109,113 @@ def test_a_list_is_checked_and_then_enrolled(app, owner):
     assert work_off_lists(app) == 0
 
 
-def test_a_row_that_differs_from_an_enrolment_says_what_differs_and_where_to_apply_it(app, owner):
-    confirmed(app, owner, content(1))
+NEW_NUMBERS = ((b"07700900001", b"07700900771"), (b"07700900002", b"07700900772"))
+
+
+def differing(app, owner, *, chosen):
+    """Enrol two, and upload them with other numbers beside a third; return the list's id."""
+    confirmed(app, owner, content(1, 2))
     work_off_lists(app)
-    list_id = begun(app, owner, content(1).replace(b"07700900001", b"07700900777"))
+    raw = content(1, 2, 3)
+    for before, after in NEW_NUMBERS:
+        raw = raw.replace(before, after)
+    list_id = begun(app, owner, raw)
+    work_off_lists(app)
+    for line in chosen:
+        choose_updates(app, find_list(app, owner, list_id), line=line, apply=True)
+    return list_id, raw
+
+
+def numbers(app):
+    with app.store.read() as session:
+        people = [read_patient(one, app.keyring) for one in session.scalars(select(Patient))]
+    return sorted(one.mobile for one in people)
+
+
+def test_a_row_that_differs_from_an_enrolment_says_in_which_fields(app, owner):
+    list_id, _ = differing(app, owner, chosen=[])
+
+    findings = find_list(app, owner, list_id).findings
+    assert (findings.new, findings.already, findings.refused) == ((4,), (), ())
+    assert [(row.line, row.fields, row.apply) for row in findings.differing] == [
+        (2, ("patient.mobile",), False),
+        (3, ("patient.mobile",), False),
+    ]
+
+
+def test_of_rows_that_differ_those_are_applied_that_were_chosen(app, owner):
+    list_id, raw = differing(app, owner, chosen=[3])
+
+    enrol_list(app, find_list(app, owner, list_id))
     work_off_lists(app)
 
-    found = find_list(app, owner, list_id)
-    [refused] = found.findings.refused
-    [(_, why)] = refused.problems
-    assert (found.findings.new, found.findings.already) == ((), ())
-    assert "with another mobile; nothing was changed" in why
-    assert "enrol this patient with the form" in why
-    assert "--update" not in why
+    findings = find_list(app, owner, list_id).findings
+    assert (findings.enrolled, findings.updated, findings.refused) == (1, 1, ())
+    assert numbers(app) == ["+447700900001", "+447700900003", "+447700900772"]
+    [corrected] = [one for one in rows(app, AuditEvent) if one.action == "enrolment.corrected"]
+    assert corrected.actor == "web:sam@example.com"
+    assert corrected.detail["fields"] == ["patient.mobile"]
+    # The same rows once more: nobody is enrolled twice, and what was left differs as before.
+    again = begun(app, owner, raw)
+    work_off_lists(app)
+    findings = find_list(app, owner, again).findings
+    assert (findings.new, findings.already) == ((), (3, 4))
+    assert [row.line for row in findings.differing] == [2]
+    assert references(app) == ["R1", "R2", "R3"]
+
+
+def test_all_rows_that_differ_are_chosen_or_left_at_once(app, owner):
+    list_id, _ = differing(app, owner, chosen=[None])
+    assert len(find_list(app, owner, list_id).findings.to_update) == 2
+
+    choose_updates(app, find_list(app, owner, list_id), line=None, apply=False)
+
+    assert find_list(app, owner, list_id).findings.to_update == ()
+
+
+def test_nothing_is_applied_but_the_fields_that_were_shown(app, owner):
+    list_id, _ = differing(app, owner, chosen=[2])
+    meanwhile = io.BytesIO(content(1).replace(b",y,n", b",n,n"))
+    job = CsvImport(app, meanwhile, Defaults(CLINIC, PROTOCOL), on_conflict=OnConflict.UPDATE)
+    job.examine(lambda _: None)
+    job.write(actor="cli:test", partial=False, advance=lambda _: None)
+
+    enrol_list(app, find_list(app, owner, list_id))
+    work_off_lists(app)
+
+    findings = find_list(app, owner, list_id).findings
+    [(_, told)] = findings.refused[0].problems
+    assert findings.updated == 0
+    assert told.startswith("the enrolment has changed since the list was checked")
+    assert numbers(app) == ["+447700900001", "+447700900002", "+447700900003"]
+
+
+def test_a_list_that_is_being_enrolled_is_not_chosen_from(app, owner):
+    list_id, _ = differing(app, owner, chosen=[])
+    enrol_list(app, find_list(app, owner, list_id))
+
+    with pytest.raises(Conflict, match="gone on meanwhile"):
+        choose_updates(app, find_list(app, owner, list_id), line=2, apply=True)
+
+
+@pytest.mark.parametrize("step", range(1, 6))
+@pytest.mark.usefixtures("small_batches")
+def test_a_worker_that_dies_while_it_updates_applies_each_row_once(app, owner, monkeypatch, step):
+    list_id, _ = differing(app, owner, chosen=[2, 3])
+    enrol_list(app, find_list(app, owner, list_id))
+    with monkeypatch.context() as patched:
+        dies_at(patched, step=step)
+        with suppress(Killed):
+            work_off_lists(app)
+
+    clock_of(app).advance(LEASE + timedelta(seconds=1))
+    work_off_lists(app)
+
+    findings = find_list(app, owner, list_id).findings
+    assert (findings.enrolled, findings.updated, findings.refused) == (1, 2, ())
+    assert numbers(app) == ["+447700900003", "+447700900771", "+447700900772"]
+    corrected = [one for one in rows(app, AuditEvent) if one.action == "enrolment.corrected"]
+    assert len(corrected) == 2
 
 
 @pytest.mark.parametrize("step", range(1, 6))

@@ -95,10 +95,11 @@ LIST = "\n".join(
         "NHS No,Name,DOB,Procedure at,Mobile,Diabetic,Steroid",
         f"{nhs_number(601)},Test Patient-00601,17/05/1957,19/10/2026 14:30,07700900601,y,y",
         f"{nhs_number(1)},Test Patient-00001,02/02/1951,18/10/2026 14:30,07700900001,y,y",
+        f"{nhs_number(2)},Test Patient-00002,03/03/1952,19/10/2026 14:30,07700900777,y,y",
         f"{nhs_number(602)},Test Patient-00602,17/05/57,19/10/2026 00:00,7.7E+09,maybe,y",
     )
 )
-"""A theatre list of one new patient, one who is known, and a row that is to be corrected."""
+"""A theatre list of one new patient, one who is known, one who differs, and a row to correct."""
 
 TOLD_OF = ("silent", "died", "erased")
 """Whose report for the audit is looked at."""

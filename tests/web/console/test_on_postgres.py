@@ -104,6 +104,7 @@ ELSEWHERE = {
     "/enrol/list/{list}/columns",
     "/enrol/list/{list}/enrol",
     "/enrol/list/{list}/remove",
+    "/enrol/list/{list}/updates",
     "/feeds/{message}/replay",
     "/erasures/{request}",
 }

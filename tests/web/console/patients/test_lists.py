@@ -136,6 +136,36 @@ def test_corrected_rows_are_uploaded_again_and_double_nobody(sqlite_app, admin):
     assert len(rows(sqlite_app, Enrolment)) == 3
 
 
+def test_what_a_list_says_of_one_who_is_enrolled_is_applied_where_that_is_chosen(sqlite_app, admin):
+    enrolled(sqlite_app, admin, checked(sqlite_app, admin, table(line(1), line(2))))
+    page = checked(
+        sqlite_app,
+        admin,
+        table(line(1, mobile="07700 900771"), line(2, time="15:10"), line(3)),
+    )
+    assert facts(page)["Different from what is there"] == "2 patients: none to update"
+    assert "Line 2: Test Patient-00001 Mobile in the list: “07700 900771”" in page.text
+    assert "in the list: “19/10/2026 15:10”" in page.text
+
+    chosen = admin.post(f"{page.path}/updates", {"apply": "yes", "line": "2", "page": "1"})
+
+    assert facts(chosen)["Different from what is there"] == "2 patients: 1 to update"
+    assert "Enrol 1 patient and update 1" in chosen.text
+    done = enrolled(sqlite_app, admin, page)
+    assert done.heading == "list.csv 1 patient enrolled, 1 updated"
+    again = checked(
+        sqlite_app,
+        admin,
+        table(line(1, mobile="07700 900771"), line(2, time="15:10"), line(3)),
+    )
+    assert facts(again)["Enrolled already"] == "2 patients: left as they are"
+    everything = admin.post(f"{again.path}/updates", {"apply": "yes"})
+    assert "Update 1 patient" in everything.text
+    nothing = admin.post(f"{again.path}/updates", {"apply": "no"})
+    assert "There is nobody to enrol in this list" in nothing.text
+    admin.post(f"{again.path}/updates", {"apply": "yes", "line": "x"}, status=404)
+
+
 def test_the_rows_to_correct_are_downloaded_and_read_again_as_they_are(sqlite_app, admin):
     page = checked(sqlite_app, admin, table(line(1), line(2, mobile="07", name="=Smith"), line(3)))
     answer = admin.client.get(f"{page.path}/to-correct.csv")

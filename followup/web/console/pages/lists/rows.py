@@ -8,19 +8,24 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import select
 from starlette.responses import HTMLResponse, Response
 
-from followup.domain.errors import Conflict
+from followup.domain.errors import Conflict, NotFound
 from followup.domain.intake.list_state import ListState
 from followup.enrolment.enrol import EnrolmentRequest
 from followup.intake.uploaded_lists import (
+    DifferingRow,
     Findings,
     PatientList,
     RefusedRow,
+    choose_updates,
     enrol_list,
     find_list,
 )
 from followup.store.audit_log import AuditEntry
+from followup.store.engine.bulk import is_among
+from followup.store.models.enrolments import Enrolment
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import CHANGE_PATIENTS, Pages
 from followup.web.console.framework.templates import environment
@@ -73,12 +78,34 @@ def progress(here: Here) -> Response:
 def enrol(here: Here) -> Response:
     """Have the rows enrolled; sent twice, it is done once."""
     found = _find(here)
-    if found.state is ListState.CHECKED and found.findings and found.findings.new:
+    findings = found.findings
+    if found.state is ListState.CHECKED and findings and (findings.new or findings.to_update):
         try:
             enrol_list(here.app, found)
         except Conflict:
             return here.go(f"{PATH}/{found.id}")
     return here.go(f"{PATH}/{found.id}")
+
+
+@pages.post(f"{PATH}/{{list}}/updates", may=CHANGE_PATIENTS)
+def updates(here: Here) -> Response:
+    """Say whether what the list says is applied where it differs: of a line, or of all of them."""
+    found, line = _find(here), here.form.text("line")
+    if line and not (line.isascii() and line.isdigit()):
+        raise NotFound("there is no such row")
+    try:
+        choose_updates(
+            here.app,
+            found,
+            line=int(line[:9]) if line else None,
+            apply=here.form.text("apply") == "yes",
+        )
+    except Conflict:
+        # Confirmed meanwhile: the page says how it stands.
+        return here.go(f"{PATH}/{found.id}")
+    page = here.form.text("page")
+    place = f"?page={page}" if page.isascii() and page.isdigit() else ""
+    return here.go(f"{PATH}/{found.id}{place}{f'#line-{line}' if line else ''}")
 
 
 @pages.get(f"{PATH}/{{list}}/to-correct.csv", may=CHANGE_PATIENTS)
@@ -120,7 +147,8 @@ def _rows_page(here: Here, found: PatientList) -> Response:
     lines = sorted((*findings.new, *findings.already)) if found.file else []
     shown = lines[PAGE * (page - 1) : PAGE * page]
     refused = findings.refused[PAGE * (page - 1) : PAGE * page]
-    longest = max(len(lines), len(findings.refused))
+    differing = findings.differing[PAGE * (page - 1) : PAGE * page]
+    longest = max(len(lines), len(findings.refused), len(findings.differing))
     return here.page(
         "lists/rows.html",
         list=found,
@@ -129,6 +157,7 @@ def _rows_page(here: Here, found: PatientList) -> Response:
         protocol=here.protocol_name(found.defaults.protocol),
         rows=_shown(here, found, shown),
         refused=[(row, _who(findings, row), _wrong(here, findings, row)) for row in refused],
+        differing=_differing(here, findings, differing),
         previous=f"{PATH}/{found.id}?page={page - 1}" if page > 1 else None,
         next=f"{PATH}/{found.id}?page={page + 1}" if longest > PAGE * page else None,
         page_number=page,
@@ -175,7 +204,38 @@ def _wrong(here: Here, findings: Findings, row: RefusedRow) -> list[Wrong]:
     return told
 
 
-def _who(findings: Findings, row: RefusedRow) -> str:
+def _differing(
+    here: Here, findings: Findings, shown: Sequence[DifferingRow]
+) -> list[dict[str, Any]]:
+    """Return the rows that differ from an enrolment: whose it is, and what the list says."""
+    name = FieldNames(here.app.catalogue)
+    with here.app.store.read() as session:
+        ids = [row.enrolment_id for row in shown]
+        found = session.execute(
+            select(Enrolment.id, Enrolment.patient_id).where(is_among(Enrolment.id, ids))
+        )
+        patients = {row.id: row.patient_id for row in found}
+    return [
+        {
+            "line": row.line,
+            "who": _who(findings, row),
+            "patient": patients.get(row.enrolment_id),
+            "apply": row.apply,
+            "fields": [
+                (name(field), _cell(findings, row, field))
+                for field in (path.rpartition(".")[2] for path in row.fields)
+            ],
+        }
+        for row in shown
+    ]
+
+
+def _cell(findings: Findings, row: DifferingRow, field: str) -> str:
+    places = findings.layout.columns_of(field)
+    return " ".join(filter(None, (row.cells[at] for at in places if at < len(row.cells))))
+
+
+def _who(findings: Findings, row: RefusedRow | DifferingRow) -> str:
     """Return whose row it is, as far as the list says."""
     for field in ("name", "nhs_number"):
         cells = [row.cells[at] for at in findings.layout.columns_of(field) if at < len(row.cells)]

@@ -84,6 +84,19 @@ def decoded(message: bytes, header: Header, *, default: str) -> tuple[str, str]:
     if encoding is None:
         raise Unreadable("MSH-18 names a character set that is not known here")
     try:
-        return message.decode(encoding), encoding
+        text = message.decode(encoding)
     except UnicodeDecodeError:
         raise Unreadable("the text is not in the character set that is named or agreed") from None
+    if encoding != "utf-8" and not text.isascii() and _is_utf_8(message):
+        # Any bytes are Latin-1, and a patient would be addressed as MÃ¼ller.
+        raise Unreadable("the text is in UTF-8, and another character set is named or agreed")
+    return text, encoding
+
+
+def _is_utf_8(message: bytes) -> bool:
+    """Say whether bytes that are more than ASCII are UTF-8: text in other sets never is."""
+    try:
+        message.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

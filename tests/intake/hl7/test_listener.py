@@ -7,6 +7,7 @@ import ssl
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,7 @@ def test_a_message_that_comes_byte_by_byte_is_taken(app, sender):
     assert sender.answer()["MSA"][1] == "AA"
 
 
+TINY = 500
 QUICK = ListenerLimits(message=0.3, drain=0.2, connections=6, per_address=4)
 WHOLE = message().encode()
 BROKEN = {
@@ -184,6 +186,9 @@ BROKEN = {
     "a whole message without an end": b"\x0b" + WHOLE,
     "a start byte in the middle": b"\x0b" + WHOLE[:80] + framed(WHOLE),
     "an end alone": b"\x1c\r",
+    "two start bytes": b"\x0b" + framed(WHOLE),
+    "a frame in a frame": b"\x0bMSH|^~\\&|" + framed(WHOLE) + b"\x1c\r",
+    "a mark of the byte order before the frame": b"\xef\xbb\xbf" + framed(WHOLE),
 }
 
 
@@ -202,6 +207,101 @@ def test_a_broken_frame_is_answered_and_closed_and_holds_up_no_other(sqlite_app,
         assert broken.is_closed()
         assert other.ask(message(id_="2"))["MSA"][1] == "AA"
     assert states(sqlite_app) == {"waiting": 2}
+
+
+NAMED = "PID|1||7^^^M^MR||Müller^Zoë||19560512"
+UNREADABLE = {
+    "UTF-8 is named, Latin-1 is sent": message(pid=NAMED, msh={18: "UTF-8"}).encode("latin-1"),
+    "Latin-1 is named, UTF-8 is sent": message(pid=NAMED, msh={18: "8859/1"}).encode(),
+    "nothing is named, Latin-1 is sent": message(pid=NAMED).encode("latin-1"),
+    "a mark of the byte order": b"\xef\xbb\xbf" + WHOLE,
+    "an empty frame": b"",
+    "white space alone": b" \r\n\t ",
+    "line ends alone": b"\r\r\n",
+    "no MSH": WHOLE.partition(b"\r")[2],
+    "MSH alone": b"MSH",
+    "MSH and its separators": b"MSH|^~\\&|\r",
+    "MSH with too few fields": b"MSH|^~\\&|PAS|MUH|FOLLOWUP|CLINIC\r" + WHOLE.partition(b"\r")[2],
+    "a letter as the separator": WHOLE.replace(b"|", b"A"),
+    "a space as the separator": WHOLE.replace(b"|", b" "),
+    "one sign for everything": WHOLE.replace(b"^", b"|"),
+    "a batch": b"FHS|^~\\&|PAS|MUH\rBHS|^~\\&|PAS|MUH\r" + WHOLE,
+    "version 3": b"<?xml version='1.0'?><PRPA_IN201305UV02 xmlns='urn:hl7-org:v3'/>",
+    "a version to come": message(msh={12: "2.9"}).encode(),
+    "results of a laboratory": message("ORU^R01").encode(),
+    "an acknowledgement": b"MSH|^~\\&|PAS|MUH|||20261019||ACK|77|P|2.4\rMSA|AA|1\r",
+    "more segments than anybody writes": WHOLE + b"NTE|1\r" * 3000,
+}
+
+
+def test_of_frames_that_hold_no_message_each_is_refused_and_the_connection_goes_on(app):
+    object.__setattr__(app, "catalogue", catalogue_with())
+    with listening(app) as port, Hl7Sender(port) as sender, Hl7Sender(port) as other:
+        told = {}
+        for number, (name, content) in enumerate(UNREADABLE.items()):
+            told[name] = sender.ask(content)["MSA"][1]
+            assert other.ask(message(id_=f"other-{number}"))["MSA"][1] == "AA"
+
+    assert {name: code for name, code in told.items() if code not in {"AE", "AR"}} == {}
+    assert states(app)["waiting"] == len(UNREADABLE)
+
+
+def test_what_senders_leave_out_and_what_they_write_otherwise_is_taken(app, sender):
+    spelt = {
+        "without the last byte": b"\x0b" + message(id_="a").encode() + b"\x1c",
+        "line feeds alone": framed(message(id_="b").replace("\r", "\n").encode()),
+        "line ends between frames": b"\r\n" + framed(message(id_="c").encode()) + b"\r\n",
+        "other separators": framed(message(id_="d").replace("|", "#").replace("^", "*").encode()),
+    }
+    for name, content in spelt.items():
+        sender.send(content)
+        assert sender.answer()["MSA"][1] == "AA", name
+
+
+def test_a_sender_that_never_comes_to_an_end_is_cut_off_and_holds_up_no_other(sqlite_app):
+    object.__setattr__(sqlite_app, "catalogue", catalogue_with())
+    with (
+        listening(sqlite_app, limits=QUICK) as port,
+        Hl7Sender(port) as slow,
+        Hl7Sender(port) as other,
+    ):
+        slow.send(b"\x0bMSH|")
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            take_turns(slow, other)
+
+
+def take_turns(slow: Hl7Sender, other: Hl7Sender) -> None:
+    """Send a byte and a whole message by turns, until the connection of the bytes ends."""
+    for number in count():
+        slow.send(b"a")
+        assert other.ask(message(id_=f"{number}"))["MSA"][1] == "AA"
+
+
+def test_a_crowd_of_tiny_connections_leaves_nothing_behind(sqlite_app):
+    object.__setattr__(sqlite_app, "catalogue", catalogue_with())
+    pieces = (b"", b"\x0b", b"\x0bMSH|", b"\r\n")
+    with listening(sqlite_app, limits=QUICK) as port, Hl7Sender(port) as other:
+        assert other.ask(message())["MSA"][1] == "AA"
+        for number in range(TINY):
+            with Hl7Sender(port) as tiny:
+                tiny.send(pieces[number % len(pieces)])
+        assert other.ask(message(id_="2"))["MSA"][1] == "AA"
+        # Room for as many as before, once it is noticed that the last of them have gone.
+        let_in = [once_let_in(port, message(id_="3")) for _ in range(QUICK.per_address - 1)]
+        for one in let_in:
+            one.__exit__()
+    assert states(sqlite_app) == {"waiting": 3}
+
+
+def once_let_in(port: int, text: str) -> Hl7Sender:
+    """Connect as often as it takes to be answered."""
+    for _ in range(1000):
+        sender = Hl7Sender(port)
+        with suppress(ConnectionError):
+            if sender.ask(text):
+                return sender
+        sender.__exit__()
+    raise AssertionError("nobody is let in")
 
 
 def test_a_silent_connection_between_two_messages_stays(sqlite_app):

@@ -256,6 +256,7 @@ def _alarming(settings: Settings) -> AlarmPolicy:
         unsettled=timedelta(seconds=settings.alert_unknown),
         failing=settings.alert_failing / 100,
         unmatched=settings.alert_unmatched,
+        refused=settings.alert_refused,
     )
 
 

@@ -32,7 +32,8 @@ class AlarmPolicy:
     told again; `late` how long past its time a due message may wait to be claimed; `silent` how
     long a process may send no heartbeat; `unsettled` how long nobody may know whether a provider
     has a message; `failing` the share of calls that may fail; `unmatched` how many e-mails that
-    came back, and can't be matched, may wait for a person.
+    came back, and can't be matched, may wait for a person; `refused` how many messages of feeds
+    may be refused within an hour.
     """
 
     every: timedelta = timedelta(seconds=15)
@@ -42,6 +43,7 @@ class AlarmPolicy:
     unsettled: timedelta = timedelta(minutes=30)
     failing: float = 0.25
     unmatched: int = 5
+    refused: int = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext, UnitOfWork
@@ -25,6 +26,8 @@ from followup.store.audit_log import AuditEntry, record_event
 from followup.store.models.feeds import FeedMessage
 
 PAGE = 50
+_WAITS = FeedMessage.state == literal_column("'waiting'")
+"""Written out, as the partial index has it."""
 MAY_BE_REPLAYED = frozenset({FeedState.REFUSED.value, FeedState.PERSON.value})
 
 
@@ -54,6 +57,19 @@ def feed_ledger(session: Session, clinics: Collection[str] | None = None) -> Fee
         received=received or 0,
         by_state={state.value: counted.get(state.value, 0) for state in FeedState},
     )
+
+
+def waiting_since(session: Session) -> datetime | None:
+    """Return when (real time) the message came that has waited longest; None where none waits."""
+    return session.scalar(select(func.min(FeedMessage.received_real_at)).where(_WAITS))
+
+
+def count_refused(session: Session, *, since: datetime) -> int:
+    """Return how many messages were received since then, in service time, and refused."""
+    refused = select(func.count()).where(
+        FeedMessage.state == FeedState.REFUSED.value, FeedMessage.received_at >= since
+    )
+    return session.scalar(refused) or 0
 
 
 def listed_messages(

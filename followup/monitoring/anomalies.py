@@ -19,6 +19,7 @@ from followup.domain.attempt_outcome import CALLED_OUTCOMES, AttemptOutcome
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.domain.reasons import Reason
+from followup.intake.ledger import count_refused, feed_ledger, waiting_since
 from followup.monitoring.health import HealthProblem
 from followup.monitoring.message_balance import balance
 from followup.outbox.subscriptions import subscriptions
@@ -44,6 +45,8 @@ RECEIPTS_DUE, RECEIPTS_SINCE = timedelta(minutes=15), timedelta(minutes=75)
 FEWEST_TAKEN = 10
 """Texts that were taken a while ago and should have brought some receipt by now."""
 
+REFUSED_SINCE = timedelta(hours=1)
+
 UNTOLD = timedelta(minutes=15)
 """How long a receiver of events may fail: a restart of it is no trouble."""
 
@@ -57,6 +60,8 @@ def delayed_messages(app: AppContext) -> list[HealthProblem]:
             *_away(app),
             *_standing_in(session, app),
             *_unmatched(session, app),
+            *_feeds_waiting(session, app),
+            *_feeds_refused(session, app),
             *_untold(session, app),
         ]
 
@@ -74,14 +79,19 @@ def detect_anomalies(app: AppContext) -> list[HealthProblem]:
 def find_imbalance(app: AppContext) -> list[HealthProblem]:
     """Return what the balance sheet leaves over: it counts every message, so ask it rarely."""
     remainder = balance(app).remainder
-    if remainder == 0:
-        return []
-    return [
-        HealthProblem(
-            code="balance-remainder",
-            sentence=f"{abs(remainder)} messages are unaccounted for: see followup balance",
+    with app.store.read() as session:
+        of_feeds = feed_ledger(session).remainder
+    found = []
+    if remainder:
+        sentence = f"{abs(remainder)} messages are unaccounted for: see followup balance"
+        found.append(HealthProblem(code="balance-remainder", sentence=sentence))
+    if of_feeds:
+        sentence = (
+            f"{abs(of_feeds)} messages of hospital systems are unaccounted for: see Needs "
+            "attention, Messages from hospital systems"
         )
-    ]
+        found.append(HealthProblem(code="feeds-remainder", sentence=sentence))
+    return found
 
 
 def _beyond(session: Session) -> list[HealthProblem]:
@@ -122,6 +132,33 @@ def _unmatched(session: Session, app: AppContext) -> list[HealthProblem]:
             code="bounces-unmatched",
             sentence=f"{waiting} e-mails that came back can't be matched to one of ours: see "
             "Needs attention, E-mails that came back",
+        )
+    ]
+
+
+def _feeds_waiting(session: Session, app: AppContext) -> list[HealthProblem]:
+    since = waiting_since(session)
+    if since is None or app.clock.real_now() - since < app.policy.alarming.late:
+        return []
+    return [
+        HealthProblem(
+            code="feeds-waiting",
+            sentence=f"messages of hospital systems have waited since {since:%H:%M} UTC on "
+            f"{since:%-d %B} to be worked off: see Needs attention, Messages from hospital "
+            "systems, and feeds.not_worked_off in the log",
+        )
+    ]
+
+
+def _feeds_refused(session: Session, app: AppContext) -> list[HealthProblem]:
+    refused = count_refused(session, since=app.clock.now() - REFUSED_SINCE)
+    if refused <= app.policy.alarming.refused:
+        return []
+    return [
+        HealthProblem(
+            code="feeds-refused",
+            sentence=f"{refused} messages of hospital systems were refused within an hour: see "
+            "Needs attention, Messages from hospital systems",
         )
     ]
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from followup.context import AppContext
 from followup.delivery.returned_mail_ledger import count_mails, count_waiting
 from followup.domain.lifecycle import State
+from followup.intake.ledger import FeedLedger, feed_ledger, waiting_since
 from followup.messages.kill_switch_queries import covers_in_force
 from followup.monitoring.alarms import open_alarms
 from followup.monitoring.anomalies import providers_away
@@ -47,6 +48,8 @@ class ServiceMetrics:
     switches that are on, by scope and by what of it they stop.
     `second_account` is for how long a second account has stood in, by channel. `returned_mails`
     counts the mails that came back by what became of them, `unmatched` what waits for a person.
+    `feeds` is the ledger of what other systems sent, `oldest_feed_message` how long the first of
+    those has waited that are not worked off.
     """
 
     messages: Mapping[str, int]
@@ -62,6 +65,8 @@ class ServiceMetrics:
     second_account: Mapping[str, timedelta]
     returned_mails: Mapping[str, int]
     unmatched: int
+    feeds: FeedLedger
+    oldest_feed_message: timedelta
 
 
 def collect_metrics(app: AppContext) -> ServiceMetrics:
@@ -86,6 +91,8 @@ def collect_metrics(app: AppContext) -> ServiceMetrics:
             second_account=_second_account(session, app),
             returned_mails=count_mails(session),
             unmatched=count_waiting(session),
+            feeds=feed_ledger(session),
+            oldest_feed_message=_oldest_feed_message(session, app),
         )
 
 
@@ -93,6 +100,11 @@ def _oldest_unknown(session: Session, app: AppContext) -> timedelta:
     since = session.scalar(
         select(func.min(Message.state_since_real)).where(state_is(State.UNKNOWN))
     )
+    return _age(app, since) if since is not None else timedelta()
+
+
+def _oldest_feed_message(session: Session, app: AppContext) -> timedelta:
+    since = waiting_since(session)
     return _age(app, since) if since is not None else timedelta()
 
 

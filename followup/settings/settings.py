@@ -233,6 +233,7 @@ class Settings(BaseSettings):
     alert_unknown: DaySeconds = Field(1800, description="seconds, above 0 and at most 86400")
     alert_failing: float = Field(25, gt=0, le=100, description="per cent, above 0 and at most 100")
     alert_unmatched: Million = Field(5, description="a whole number from 1 to 1000000")
+    alert_refused: Million = Field(5, description="a whole number from 1 to 1000000")
 
     webhook_networks: Networks | None = Field(
         None, description="networks such as 10.20.0.0/16 with commas between them"

@@ -73,6 +73,7 @@ class _Once(Collector):
         yield from _of_trouble(self._read)
         yield from _of_people(self._read)
         yield from _of_returned_mails(self._read)
+        yield from _of_feeds(self._read)
         yield from _of_processes(self._read)
 
 
@@ -147,6 +148,21 @@ def _of_returned_mails(read: ServiceMetrics) -> Iterator[Metric]:
     )
     waiting.add_metric([], read.unmatched)
     yield waiting
+
+
+def _of_feeds(read: ServiceMetrics) -> Iterator[Metric]:
+    taken = _gauge("feed_messages", "Messages of feeds, by what became of them.", "state")
+    for state, count in read.feeds.by_state.items():
+        taken.add_metric([state], count)
+    yield taken
+    oldest = _gauge(
+        "feed_oldest_waiting_seconds", "How long the oldest message of a feed has waited."
+    )
+    oldest.add_metric([], read.oldest_feed_message.total_seconds())
+    yield oldest
+    left = _gauge("feed_remainder", "Messages of feeds that are unaccounted for: 0, always.")
+    left.add_metric([], read.feeds.remainder)
+    yield left
 
 
 def _of_sweeps(read: ServiceMetrics) -> Iterator[Metric]:

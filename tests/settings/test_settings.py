@@ -280,6 +280,7 @@ def test_secrets_do_not_show_when_settings_are_printed(environment):
         ("ALERT_UNKNOWN", "0", "is '0': set it to seconds"),
         ("ALERT_FAILING", "101", "is '101': set it to per cent"),
         ("ALERT_UNMATCHED", "0", "is '0': set it to a whole number from 1 to 1000000"),
+        ("ALERT_REFUSED", "0", "is '0': set it to a whole number from 1 to 1000000"),
         ("WEBHOOK_NETWORKS", "10.20.0.1/16", "something else than networks: set it to networks"),
         ("LOG_LEVEL", "loud", "is 'loud': set it to debug, info, warning or error"),
         ("LOG_FORMAT", "xml", "is 'xml': set it to console or json"),

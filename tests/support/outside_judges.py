@@ -1,4 +1,4 @@
-"""Outside judges of what the product writes: npm packages, in processes of their own.
+"""Outside judges of what the product writes, and senders to it: npm packages, as processes.
 
 Their files are pinned by hash in `tests/support/node/package-lock.json`, and brought once into
 .venv.
@@ -56,6 +56,13 @@ def fhir_validator() -> Iterator[FhirValidator]:
 def webhook_library() -> Iterator[Judge]:
     """Run npm's `standardwebhooks`, which is asked to verify {secret, body, headers}."""
     with _running("verify.js") as process:
+        yield Judge(process)
+
+
+@contextmanager
+def hl7_senders() -> Iterator[Judge]:
+    """Run npm's `simple-hl7` and `@medplum/hl7`, which are asked to send {library, port, text}."""
+    with _running("send.js") as process:
         yield Judge(process)
 
 

@@ -22,19 +22,34 @@ from followup.intake.hl7.read_kept import read_kept
 from followup.intake.hl7.receive import reason_of
 from followup.store.models.feeds import FeedMessage, FeedVisit
 
-BATCH = 50
+WORK_OFF_BATCH = 50
+LONGEST_RUN = timedelta(seconds=2)
+"""Real time; so long one run takes batch after batch, where more waits than one."""
 MOST_TRIES = 5
 CONFLICT = "conflict"
-AGAIN = timedelta(seconds=5)
-KEPT = timedelta(days=90)
+RETRY_AFTER = timedelta(seconds=5)
+"""Real time; doubled with each try."""
+WORDS_KEPT_FOR = timedelta(days=90)
 """How long the words of a message are kept once it is settled; what became of it is kept on."""
 NEEDS_WORDS = frozenset({FeedState.WAITING, FeedState.REFUSED, FeedState.PERSON})
 
 log = structlog.get_logger()
 
 
-def work_off_feeds(app: AppContext, *, limit: int = BATCH) -> int:
-    """Work off messages that wait, the first first, and visits whose time has come near."""
+def work_off_feeds(app: AppContext, *, limit: int = WORK_OFF_BATCH) -> int:
+    """Work off messages that wait, the first first, and visits whose time has come near.
+
+    Goes on while whole batches wait, for some seconds; returns how many there were.
+    """
+    began, done = app.clock.real_now(), 0
+    while True:
+        found = _work_off_batch(app, limit=limit)
+        done += found
+        if found < limit or app.clock.real_now() - began >= LONGEST_RUN:
+            return done
+
+
+def _work_off_batch(app: AppContext, *, limit: int) -> int:
     with app.store.read() as session:
         ids = session.scalars(
             select(FeedMessage.id)
@@ -105,7 +120,7 @@ def _try_later(unit: UnitOfWork, message_id: UUID) -> None:
     if row is None:
         return
     row.tries += 1
-    row.next_try_real_at = unit.by.real_at + AGAIN * 2**row.tries
+    row.next_try_real_at = unit.by.real_at + RETRY_AFTER * 2**row.tries
     site = unit.app.catalogue.sites.get(row.site)
     if row.tries >= MOST_TRIES and site is not None:
         clinic = site.rules[0].clinic
@@ -191,7 +206,7 @@ def forget_words(app: AppContext, *, limit: int = 500) -> int:
         found = unit.session.scalars(
             select(FeedMessage)
             .where(
-                FeedMessage.settled_at <= unit.by.at - KEPT,
+                FeedMessage.settled_at <= unit.by.at - WORDS_KEPT_FOR,
                 FeedMessage.content_sealed.is_not(None),
                 FeedMessage.state.not_in([state.value for state in NEEDS_WORDS]),
             )

@@ -9,7 +9,16 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from tests.bench import claims, enrolling, idle, lateness, memory, provider_http, throughput
+from tests.bench import (
+    claims,
+    enrolling,
+    feeds,
+    idle,
+    lateness,
+    memory,
+    provider_http,
+    throughput,
+)
 from tests.bench.figures import Figures
 from tests.bench.machinery import Machinery
 
@@ -30,6 +39,9 @@ SECTIONS: dict[str, Section] = {
     ),
     "enrolling": lambda machinery, figures, given: enrolling.measure(
         machinery, figures, patients=given.patients, rows=given.import_rows
+    ),
+    "feeds": lambda machinery, figures, given: feeds.measure(
+        machinery, figures, seconds=given.feed_seconds, a_second=given.feed_pace
     ),
     "memory": lambda machinery, figures, given: memory.measure(
         machinery, figures, messages=given.memory_messages
@@ -58,6 +70,8 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=int, default=20, help="of lateness to measure")
     parser.add_argument("--patients", type=int, default=200, help="enrolled one by one")
     parser.add_argument("--import-rows", type=int, default=2000, help="rows of the imported file")
+    parser.add_argument("--feed-seconds", type=int, default=20, help="of a feed to measure")
+    parser.add_argument("--feed-pace", type=int, default=100, help="messages of it a second")
     parser.add_argument(
         "--memory-messages", type=int, default=10_000, help="sent while memory is watched"
     )

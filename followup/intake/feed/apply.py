@@ -43,7 +43,7 @@ from followup.intake.feed.facts import Facts, fact, take_in
 from followup.intake.feed.inbox import FeedState
 from followup.intake.feed.merge import TWINS, merge_people
 from followup.intake.feed.outcome import Applied, weightiest
-from followup.intake.feed.people import facts_of, find_person, keep_facts, person_of
+from followup.intake.feed.people import facts_of, keep_facts, know_person, person_of
 from followup.intake.feed.visits import (
     Wanted,
     combine,
@@ -112,7 +112,7 @@ def _learn(
 ) -> tuple[FeedPerson, Facts, frozenset[str], list[Applied]]:
     """Put what an event says of a person into what is known; return what that changed."""
     if event.merged_key is None:
-        person = find_person(unit, site, event.person_key)
+        person = know_person(unit, site, event)
         facts = facts_of(unit, person)
         return person, facts, take_in(facts, event.person, stamp=event.stamp), []
     merged = merge_people(unit, site, event.person_key, event.merged_key)

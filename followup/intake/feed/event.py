@@ -27,6 +27,7 @@ class VisitKeys:
 class FeedEvent:
     """One event. `stamp` orders events; `person_key` is how the site knows the person.
 
+    `nhs_key` is how it would know them by the NHS number alone, where it gives that too.
     Facts of a person: name, nhs_number, date_of_birth, mobile, other_number, email, language, died,
     restricted. Facts of a visit: status, procedure, service, location, time.0, time.1 and so on,
     the most reliable first. Values are text, codes in lists, times in ISO form.
@@ -35,6 +36,7 @@ class FeedEvent:
     kind: EventKind
     stamp: str
     person_key: str
+    nhs_key: str | None = None
     person: Mapping[str, Fact] = field(default_factory=dict)
     visit: VisitKeys | None = None
     facts: Mapping[str, Fact] = field(default_factory=dict)

@@ -83,7 +83,7 @@ def merge_people(unit: UnitOfWork, site: Site, survivor_key: str, merged_key: st
 def _nothing_to_merge(named: FeedPerson, gone: FeedPerson) -> Applied:
     if named.id == gone.id:
         return Applied(state=FeedState.REFUSED, code="merge-self")
-    if gone.survivor_id is None:
+    if gone.survivor_id is None and not named.is_alias:
         # The survivor of this message is whom an earlier one merged into the other.
         return Applied(state=FeedState.REFUSED, code="merge-inverse")
     return Applied(state=FeedState.IGNORED, code="merged-before")

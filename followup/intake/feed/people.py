@@ -9,7 +9,9 @@ from sqlalchemy import select
 
 from followup.context import UnitOfWork
 from followup.domain.clinics.clinic import Clinic
+from followup.domain.identity import fold_name, names_alike
 from followup.domain.sites.site import Site
+from followup.intake.feed.event import FeedEvent
 from followup.intake.feed.facts import Facts, fact
 from followup.patients.records import Person
 from followup.store.engine.types import new_id
@@ -20,12 +22,50 @@ COLUMN = "feed_people.facts"
 LONGEST_CHAIN = 50
 
 
-def find_person(unit: UnitOfWork, site: Site, key: str) -> FeedPerson:
-    """Return the person whom a site knows by this key, locked; added where it is new.
+def know_person(unit: UnitOfWork, site: Site, event: FeedEvent) -> FeedPerson:
+    """Return the person of whom an event tells, locked; added where they are new.
 
-    One who was merged into another is that other.
+    One who was merged into another is that other. Who is known by the NHS number is the same under
+    a new number of the site's own, and the other way round.
     """
-    return survivor_of(unit, find_row(unit, site, key))
+    named = find_row(unit, site, event.person_key)
+    if event.nhs_key is None or event.nhs_key == event.person_key:
+        return survivor_of(unit, named)
+    numbered = find_row(unit, site, event.nhs_key)
+    if _is_new(named) and _is_meant(unit, numbered, event):
+        _be_known_as(unit, named, survivor_of(unit, numbered))
+    person = survivor_of(unit, named)
+    if _is_new(numbered) or (numbered.is_alias and not _is_meant(unit, numbered, event)):
+        _be_known_as(unit, numbered, person)
+    return person
+
+
+def _is_new(row: FeedPerson) -> bool:
+    return row.survivor_id is None and row.facts_sealed is None
+
+
+def _is_meant(unit: UnitOfWork, numbered: FeedPerson, event: FeedEvent) -> bool:
+    """Say whether the person who is known by an NHS number is the one of whom an event tells.
+
+    Not where the number was corrected since, nor where name and birth date are quite others.
+    """
+    if _is_new(numbered):
+        return False
+    known = facts_of(unit, survivor_of(unit, numbered))
+    if f"nhs {fact(known, 'nhs_number')}" != event.nhs_key:
+        return False
+    born, given_born = fact(known, "date_of_birth"), event.person.get("date_of_birth")
+    name, given = fact(known, "name"), event.person.get("name")
+    if not (isinstance(given_born, str) and born) or born == given_born:
+        return True
+    if not (isinstance(given, str) and name):
+        return True
+    return fold_name(name) == fold_name(given) or names_alike(name, given)
+
+
+def _be_known_as(unit: UnitOfWork, alias: FeedPerson, person: FeedPerson) -> None:
+    alias.survivor_id, alias.is_alias = person.id, True
+    unit.session.flush()
 
 
 def find_row(unit: UnitOfWork, site: Site, key: str) -> FeedPerson:

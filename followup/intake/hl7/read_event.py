@@ -62,12 +62,14 @@ def read_event(header: Header, text: str, *, site: Site, sent_at: datetime) -> F
             ErrorCode.MISSING, site.fields.visit[0], "neither visit nor appointment has a number"
         )
     facts = dict(_facts(message, site=site)) if visit is not None else {}
+    number = person.get("nhs_number")
     if kind not in PERSONAL:
         facts["status"] = _status(kind)
     return FeedEvent(
         kind=kind,
         stamp=stamp,
         person_key=_person_key(message, person, site=site),
+        nhs_key=f"nhs {number}" if isinstance(number, str) else None,
         person=person,
         visit=visit,
         facts=facts,

@@ -82,7 +82,8 @@ class FeedPerson(Base):
     # A keyed hash of the identifier by which the site knows them.
     key_index: Mapped[bytes]
     facts_sealed: Mapped[bytes | None]
-    # Whom they were merged into.
+    # Another identifier of somebody, or whom they were merged into.
+    is_alias: Mapped[bool] = mapped_column(Boolean, default=False, server_default=text("false"))
     survivor_id: Mapped[UUID | None] = mapped_column(ForeignKey("feed_people.id"), index=True)
     created_at: Mapped[datetime]
 

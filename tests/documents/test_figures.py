@@ -37,7 +37,7 @@ from followup.enrolment.number_verification import (
 from followup.intake.uploaded_lists import KEPT, MOST_BYTES, MOST_ROWS
 from followup.jobs import JOBS, PeriodicJob
 from followup.messages.verification_code import HIDDEN_CODE
-from followup.monitoring.anomalies import UNTOLD
+from followup.monitoring.anomalies import REFUSED_SINCE, UNTOLD
 from followup.monitoring.health import STUCK_AFTER
 from followup.monitoring.watchdog import LOOKS_BEFORE_ALARM
 from followup.outbox.deliver import ANSWER_SECONDS, AWAY_FOR, PAUSES, REFUSED_FOR
@@ -142,6 +142,7 @@ FIGURES: dict[str, dict[str, Value]] = {
     "docs/operations.md": {
         "It can be undone for {} hours": hours(UNDO_WITHIN),
         "has taken none for {} minutes, or answered": minutes(UNTOLD),
+        "messages of feeds were refused within {} hour": hours(REFUSED_SINCE),
         "(`finish-enrolments`, every {} seconds)": seconds(job("finish-enrolments").every),
         "after {} minutes without a tick": minutes(AWAY_AFTER),
         "`FOLLOWUP_MISSED_TEXTS_EVERY` ({} minutes unless set)": minutes(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from followup.context import AppContext
 from followup.patients.records import read_patient
 from followup.store.models.patients import Patient
 from tests.support.apps import rows
@@ -32,8 +33,9 @@ def merge(survivor: str, gone: str, *, id_: str, **changed: str) -> str:
     )  # fmt: skip
 
 
-def mobiles(app) -> list[str]:
-    return sorted(read_patient(each, app.keyring).mobile for each in rows(app, Patient))
+def mobiles(app: AppContext) -> list[str]:
+    people = (read_patient(each, app.keyring) for each in rows(app, Patient))
+    return sorted(one.mobile for one in people if one is not None and one.mobile is not None)
 
 
 def test_who_came_with_the_nhs_number_is_found_when_the_hospital_gives_its_own_too(app):

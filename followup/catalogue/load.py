@@ -114,7 +114,14 @@ def _sites(
     if not folder.is_dir():
         return {}
     sites = _read_folder(root, "intake", parse=parse_site, problems=problems)
+    sender_of: dict[str, str] = {}
     for site in sites.values():
+        problems += [
+            f'{folder}, {site.key}, fhir, keys: "{key}" sends for {sender_of[key]}: a key sends '
+            "for one site"
+            for key in sorted(site.fhir.keys if site.fhir else ())
+            if sender_of.setdefault(key, site.key) != site.key
+        ]
         problems += [
             f"{folder}, {site.key}, follow_ups {number}: {fault}"
             for number, rule in enumerate(site.rules, start=1)

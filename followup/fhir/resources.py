@@ -194,17 +194,24 @@ IssueType = Literal[
     "structure",
     "required",
     "value",
+    "invariant",
     "security",
     "login",
     "forbidden",
     "processing",
     "not-supported",
+    "duplicate",
+    "multiple-matches",
     "not-found",
     "deleted",
     "too-long",
+    "code-invalid",
+    "too-costly",
+    "business-rule",
     "conflict",
     "transient",
     "exception",
+    "informational",
 ]
 
 
@@ -229,6 +236,29 @@ class BundleLink(Element):
 
 class BundleSearch(Element):
     mode: Literal["match", "include", "outcome"] = "match"
+
+
+class EntryResponse(Element):
+    """What came of one entry of a transaction or batch."""
+
+    status: Text
+    location: Uri | None = None
+    etag: Text | None = None
+    last_modified: Instant | None = None
+    outcome: dict[str, Any] | None = None
+
+
+class ResponseEntry(Element):
+    resource: dict[str, Any] | None = None
+    response: EntryResponse
+
+
+class ResponseBundle(Resource):
+    """The answer to a transaction or batch, an entry for each of its entries, in their order."""
+
+    resource_type: Literal["Bundle"] = "Bundle"
+    type: Literal["transaction-response", "batch-response"]
+    entry: list[ResponseEntry] | None = Field(None, min_length=1)
 
 
 class BundleEntry(Element):

@@ -11,17 +11,10 @@ from sqlalchemy import ColumnElement, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext, UnitOfWork
-from followup.domain.errors import Conflict, InvalidInput, NotFound
-from followup.intake.feed.inbox import (
-    FeedState,
-    Kept,
-    NewFeedMessage,
-    content_of,
-    keep_message_in,
-)
-from followup.intake.hl7.acknowledge import Fault
-from followup.intake.hl7.header import Unreadable, read_header
-from followup.intake.hl7.receive import FEED, read_message, source_of
+from followup.domain.errors import Conflict, NotFound
+from followup.domain.sites.site import Site
+from followup.intake.feed.inbox import FeedState, Kept, content_of, keep_message_in
+from followup.intake.formats import FORMATS
 from followup.store.audit_log import AuditEntry, record_event
 from followup.store.models.feeds import FeedMessage
 
@@ -95,7 +88,7 @@ def find_message(session: Session, message_id: UUID) -> FeedMessage:
 
 
 def text_of(app: AppContext, row: FeedMessage) -> str | None:
-    """Return what a message says, a segment a line; None once it is deleted."""
+    """Return what a message says, in lines; None once it is deleted."""
     content = content_of(app, row)
     if content is None:
         return None
@@ -114,8 +107,9 @@ def replay_message(app: AppContext, message_id: UUID, text: str, *, actor: str) 
         if row is None or row.state not in MAY_BE_REPLAYED:
             raise Conflict("this message has been worked off")
         before = text_of(app, row)
-        content = "\r".join(text.splitlines()).strip("\r")
-        message = _checked(app, row, f"{content}\r".encode(row.encoding, "replace"))
+        format_of = FORMATS[row.feed]
+        content = format_of.written(text, encoding=row.encoding)
+        message = format_of.checked(app, row, content, _site(app, row))
         record_event(
             unit.session,
             unit.by,
@@ -124,7 +118,8 @@ def replay_message(app: AppContext, message_id: UUID, text: str, *, actor: str) 
             ),
         )
         if before is not None and before.split() == text.split():
-            row.state, row.reason, row.place = FeedState.WAITING.value, None, None
+            row.state, row.reason = FeedState.WAITING.value, None
+            row.place, row.told = None, None
             row.settled_at, row.tries, row.next_try_real_at = None, 0, unit.by.real_at
             return
         row.state, row.reason = FeedState.REPLACED.value, "replaced"
@@ -135,28 +130,11 @@ def replay_message(app: AppContext, message_id: UUID, text: str, *, actor: str) 
     app.transact(actor, work)
 
 
-def _checked(app: AppContext, row: FeedMessage, content: bytes) -> NewFeedMessage:
+def _site(app: AppContext, row: FeedMessage) -> Site:
     site = app.catalogue.sites.get(row.site)
     if site is None:
         raise Conflict(f"the site {row.site} is no longer configured; put its file back")
-    try:
-        header = read_header(content)
-        found = read_message(app, header, content, sites=[site])
-    except Unreadable as error:
-        raise InvalidInput.of("content", str(error)) from None
-    fault = found if isinstance(found, Fault) else found.fault
-    if isinstance(found, Fault) or fault is not None:
-        assert fault is not None  # noqa: S101 - one of the two it is
-        raise InvalidInput.of("content", f"{fault.text} ({fault.place})")
-    return NewFeedMessage(
-        feed=FEED,
-        site=site.key,
-        source=source_of(header),
-        control_id=header.control_id,
-        event=header.event,
-        content=content,
-        encoding=found.encoding,
-    )
+    return site
 
 
 def _of(clinics: Collection[str] | None) -> list[ColumnElement[bool]]:

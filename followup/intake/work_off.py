@@ -12,14 +12,12 @@ from sqlalchemy import select
 from followup.context import AppContext, UnitOfWork
 from followup.domain import actors
 from followup.domain.errors import Conflict, FollowupError, InvalidInput, NotFound, StoreUnavailable
-from followup.intake.feed.apply import apply_event, ask_person, review_visit, take_note
-from followup.intake.feed.event import FeedEvent
+from followup.domain.sites.site import Site
+from followup.intake.feed.apply import ask_person, ask_what_came, review_visit
+from followup.intake.feed.formats import NotTaken
 from followup.intake.feed.inbox import FeedState, content_of
 from followup.intake.feed.outcome import Applied
-from followup.intake.hl7.header import Unreadable
-from followup.intake.hl7.read_event import Refused
-from followup.intake.hl7.read_kept import read_kept
-from followup.intake.hl7.receive import reason_of
+from followup.intake.formats import FORMATS
 from followup.store.models.feeds import FeedMessage, FeedVisit
 
 WORK_OFF_BATCH = 50
@@ -94,25 +92,30 @@ def _work_off(app: AppContext, message_id: UUID) -> None:
 
 def _settle(unit: UnitOfWork, message_id: UUID) -> None:
     row = _lock(unit, message_id)
-    if row is None:
+    site = _site(unit, row) if row is not None else None
+    if row is None or site is None:
         return
-    event = _read(unit, row)
-    if event is None:
-        return
-    site = unit.app.catalogue.sites[row.site]
-    _end(unit, row, apply_event(unit, event, site))
+    try:
+        applied = FORMATS[row.feed].apply(unit, row, content_of(unit.app, row) or b"", site)
+    except NotTaken as error:
+        _refuse(unit, row, error)
+    else:
+        _end(unit, row, applied)
 
 
 def _hand_over(unit: UnitOfWork, message_id: UUID, reason: str) -> None:
     row = _lock(unit, message_id)
-    event = _read(unit, row) if row is not None else None
-    if row is None or event is None:
+    site = _site(unit, row) if row is not None else None
+    if row is None or site is None:
         return
-    site = unit.app.catalogue.sites[row.site]
-    # A visit of another patient's is not even noted.
-    with suppress(Conflict), unit.session.begin_nested():
-        take_note(unit, event, site)
-    _end(unit, row, Applied(state=FeedState.PERSON, code=reason, clinic=site.rules[0].clinic))
+    try:
+        # A visit of another patient's is not even noted.
+        with suppress(Conflict), unit.session.begin_nested():
+            FORMATS[row.feed].note(unit, row, content_of(unit.app, row) or b"", site)
+    except NotTaken as error:
+        _refuse(unit, row, error)
+    else:
+        _end(unit, row, Applied(state=FeedState.PERSON, code=reason, clinic=site.rules[0].clinic))
 
 
 def _try_later(unit: UnitOfWork, message_id: UUID) -> None:
@@ -136,41 +139,24 @@ def _lock(unit: UnitOfWork, message_id: UUID) -> FeedMessage | None:
     )
 
 
-def _read(unit: UnitOfWork, row: FeedMessage) -> FeedEvent | None:
-    """Return the event of a message; None where it is settled by that it has none."""
+def _site(unit: UnitOfWork, row: FeedMessage) -> Site | None:
+    """Return the site of a message; without its file, the message waits until that is put back."""
     site = unit.app.catalogue.sites.get(row.site)
-    content = content_of(unit.app, row)
     if site is None:
-        # Its file is missing: it waits until that is put back.
         row.next_try_real_at = unit.by.real_at + timedelta(minutes=1)
-        return None
-    try:
-        return read_kept(
-            content or b"", encoding=row.encoding, site=site, received_at=row.received_at
-        )
-    except Refused as error:
-        row.place = error.fault.place
-        _end(unit, row, Applied(state=FeedState.REFUSED, code=reason_of(error.fault)))
-    except Unreadable:
-        _end(unit, row, Applied(state=FeedState.REFUSED, code="unreadable"))
-    return None
+    return site
+
+
+def _refuse(unit: UnitOfWork, row: FeedMessage, error: NotTaken) -> None:
+    row.place, row.told = error.place, error.told
+    _end(unit, row, Applied(state=FeedState.REFUSED, code=error.reason))
 
 
 def _end(unit: UnitOfWork, row: FeedMessage, applied: Applied) -> None:
     row.state, row.reason = applied.state.value, applied.code
     row.clinic, row.patient_id = applied.clinic, applied.patient_id
     row.enrolment_id, row.settled_at = applied.enrolment_id, unit.by.at
-    if applied.state is FeedState.PERSON and applied.clinic is not None:
-        ask_person(
-            unit,
-            subject=f"feed:{applied.code}:{applied.about or row.id}",
-            clinic=applied.clinic,
-            cause=applied.code,
-            patient_id=applied.patient_id,
-            enrolment_id=applied.enrolment_id,
-            message_id=row.id,
-            twins=applied.twins,
-        )
+    ask_what_came(unit, applied, message_id=row.id)
     unit.session.flush()
 
 

@@ -21,7 +21,7 @@ def open_listener(settings: Settings, app: AppContext) -> Hl7Listener:
         raise ConfigurationError(
             f"FOLLOWUP_HL7_PORT is unset: set it to the port to listen on, such as {DEFAULT_PORT}"
         )
-    if not app.catalogue.sites:
+    if not any(site.senders for site in app.catalogue.sites.values()):
         raise ConfigurationError(
             "no file in intake/ of the configuration says who may send: make one, as "
             "docs/connecting-a-hospital.md says, or unset FOLLOWUP_HL7_PORT"

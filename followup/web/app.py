@@ -27,6 +27,7 @@ from followup.web.console.framework.app import make_console, mount_console
 from followup.web.console.pages import oidc_sign_in as organisation
 from followup.web.envelope import Envelope
 from followup.web.fhir import routes as fhir
+from followup.web.fhir import write_routes as fhir_in
 from followup.web.forms import MOST_BYTES
 from followup.web.listening import listen
 from followup.web.metrics import Scrapes
@@ -73,6 +74,8 @@ def create_app(app: AppContext, settings: Settings) -> FastAPI:
         version=version("followup"),
     )
     errors.install(asgi)
+    # The resources of a hospital come many at once: those routes count for themselves.
+    asgi.include_router(fhir_in.router, max_body_size=fhir_in.UNCOUNTED)
     for router in (
         api.router,
         fhir.router,

@@ -26,6 +26,7 @@ from followup.domain.errors import (
 from followup.fhir import BASE as FHIR
 from followup.fhir import CONTENT_TYPE
 from followup.fhir.outcome import outcome, outcome_of
+from followup.intake.fhir.refusal import RefusedRequest
 from followup.web.pages import page
 
 log = structlog.get_logger()
@@ -67,6 +68,7 @@ def install(app: FastAPI) -> None:
     """Let the app answer every error in the product's words."""
     app.add_exception_handler(FollowupError, _on_followup_error)
     app.add_exception_handler(Refused, _on_refused)
+    app.add_exception_handler(RefusedRequest, _on_refused_resource)
     app.add_exception_handler(RequestValidationError, _on_invalid_parameters)
     app.add_exception_handler(HTTPException, _on_http_error)
 
@@ -93,6 +95,11 @@ async def _on_followup_error(request: Request, error: Exception) -> Response:
 async def _on_refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)  # noqa: S101 - registered for these
     return _answer(request.url.path, error.status, {"error": error.sentence}, headers=error.headers)
+
+
+async def _on_refused_resource(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RefusedRequest)  # noqa: S101 - registered for these
+    return _fhir(error.status, error.as_json())
 
 
 async def _on_invalid_parameters(request: Request, error: Exception) -> Response:

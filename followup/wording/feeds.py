@@ -34,7 +34,12 @@ FEED_REASONS: dict[str, str] = {
     "not-possible": "it can’t be enrolled as it is",
     "not-worked-off": "it could not be worked off",
     "no-time": "the time of the procedure is not known",
+    "stopped": "the procedure was begun and not completed",
     "nhs-number-left-out": "the NHS number is not valid and was left out",
+    "nhs-number-not-verified": "the NHS number is not verified and was left out",
+    "interpreter-required": "the patient needs an interpreter",
+    "older": "a newer version is here: nothing was changed",
+    "sent-before": "this was sent before: nothing was changed",
     "nothing-new": "it says nothing new",
     "nobody-here": "nobody here is concerned",
     "event-ignored": "the site file says to ignore it",
@@ -60,6 +65,10 @@ FEED_REASONS: dict[str, str] = {
     "locked": "it could not be kept",
     "internal": "it could not be kept",
     "replaced": "somebody corrected it",
+    "fhir-unusable": "a resource can’t be used as it is",
+    "fhir-not-done": "it asks for what is not done here",
+    "fhir-clash": "it clashes with what was sent before",
+    "fhir-condition": "the condition of the request does not hold",
 }
 
 FEED_TO_DO: dict[str, str] = {
@@ -67,7 +76,11 @@ FEED_TO_DO: dict[str, str] = {
     "two-records": "Check which patient is meant, and correct the details by hand.",
     "conflict": "Look at the message and at the patient, and enrol or correct by hand.",
     "no-time": "Find out when the procedure takes place, and enrol the patient by hand.",
+    "stopped": "Find out how far the procedure went, and enrol the patient by hand if needed.",
     "nhs-number-left-out": "Find the right NHS number, and tell the hospital.",
+    "nhs-number-not-verified": "Check the NHS number, and ask the hospital to trace it.",
+    "interpreter-required": "Check that the messages are of use to the patient, or phone with an "
+    "interpreter.",
 }
 
 

@@ -86,8 +86,24 @@ class FollowUpRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FhirSender:
+    """Who sends this site's FHIR resources, and what their identifiers and codes are.
+
+    `keys` are the names of API keys; the others are systems, as URIs: of identifiers by which the
+    hospital knows a patient, and of codes that rules name without a system.
+    """
+
+    keys: frozenset[str]
+    local_ids: frozenset[str]
+    code_systems: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """One feed. `starts_at` is the first event by which a visit is followed up."""
+    """One feed. `starts_at` is the first event by which a visit is followed up.
+
+    A hospital sends HL7 v2 from `addresses`, FHIR as `fhir` says, or both.
+    """
 
     key: str
     name: str
@@ -106,6 +122,7 @@ class Site:
     fields: VisitFields
     rules: tuple[FollowUpRule, ...]
     merges: Merges = Merges.ASK
+    fhir: FhirSender | None = None
 
     def admits(self, address: str) -> bool:
         """Say whether a connection from this address may send messages of this site."""

@@ -16,6 +16,7 @@ from followup.domain.errors import ProtocolError
 from followup.domain.file_shape import Key, Line, Shape, complaints, read_shape
 from followup.domain.sites.site import (
     EventKind,
+    FhirSender,
     FollowUpRule,
     Merges,
     PhoneUse,
@@ -47,6 +48,8 @@ def _encoding(text: str) -> str:
 Path = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{2}-[1-9][0-9]?(\.[1-9][0-9]?)?$")]
 """A segment, a field and perhaps a component: PR1-3.1."""
 EVENT = re.compile(r"(?:ADT|SIU)\^[A-Z][0-9]{2}")
+Uri = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*:\S+$")]
+"""The system of identifiers or codes, as in http://snomed.info/sct."""
 Network = Annotated[str, AfterValidator(_network), WithJsonSchema({"type": "string"})]
 
 
@@ -128,6 +131,24 @@ class FieldsShape(Shape):
     )
 
 
+class FhirShape(Shape):
+    """Who sends FHIR resources of this site, and what their identifiers and codes are."""
+
+    keys: list[Line] = Field(
+        min_length=1, description="the names of the API keys that send for it, each for one site"
+    )
+    patient_ids: list[Uri] = Field(
+        default=[],
+        description="systems of the identifiers by which the hospital knows a patient; the "
+        "numbers are those that HL7 messages of this site have in PID-3",
+    )
+    code_systems: list[Uri] = Field(
+        default=[],
+        description="systems whose codes follow_ups name as they are; codes of any other are "
+        'named with theirs, as in "http://snomed.info/sct|231249005"',
+    )
+
+
 class FollowUpShape(Shape):
     """Which visits are followed up, by which protocol, at which clinic."""
 
@@ -172,11 +193,18 @@ class SiteShape(Shape):
         description="where two patients here are said to be one: with ask, a person compares their "
         "records; with apply they are merged, unless they contradict each other",
     )
-    connection: ConnectionShape = Field(description="from where messages come")
-    events: Annotated[dict[str, Meaning], AfterValidator(_events)] = Field(
-        min_length=1, description='what each event means, as in "SIU^S12" = "booked"'
+    connection: ConnectionShape | None = Field(
+        default=None, description="from where HL7 v2 messages come, if it sends any"
     )
-    identifiers: IdentifiersShape = Field(description="which identifiers count")
+    events: Annotated[dict[str, Meaning], AfterValidator(_events)] = Field(
+        default={}, description='what each event means, as in "SIU^S12" = "booked"'
+    )
+    identifiers: IdentifiersShape | None = Field(
+        default=None, description="which identifiers of HL7 v2 messages count"
+    )
+    fhir: FhirShape | None = Field(
+        default=None, description="who sends FHIR resources, if anybody does"
+    )
     mobiles: list[PhoneShape] = Field(
         default=[], description="which phones are mobiles; without any, no number is texted"
     )
@@ -195,21 +223,31 @@ class SiteShape(Shape):
         min_length=1, description="which visits are followed up; the first that fits counts"
     )
 
+    @model_validator(mode="after")
+    def _comes_by_something(self) -> Self:
+        if self.connection is None and self.fhir is None:
+            raise ValueError("nothing can be sent: add [connection] for HL7 v2, [fhir], or both")
+        if self.connection and not (self.events and self.identifiers):
+            raise ValueError("[connection] for HL7 v2 needs [events] and [identifiers] as well")
+        return self
+
     def value(self) -> Site:
-        where = self.fields
+        where, sent = self.fields, self.connection
         return Site(
             key=self.key,
             name=self.name,
             zone=ZoneInfo(self.zone),
-            addresses=tuple(map(ip_network, self.connection.addresses)),
-            senders=tuple(Sender(it.facility, it.application) for it in self.connection.senders),
-            encoding=self.connection.encoding,
-            processing=frozenset(self.connection.processing),
+            addresses=tuple(map(ip_network, sent.addresses)) if sent else (),
+            senders=tuple(Sender(it.facility, it.application) for it in sent.senders)
+            if sent
+            else (),
+            encoding=sent.encoding if sent else "utf-8",
+            processing=frozenset(sent.processing) if sent else frozenset(),
             starts_at=EventKind(self.starts_at),
             merges=Merges(self.merges),
             events={event: EventKind(kind) for event, kind in self.events.items()},
-            local_ids=frozenset(self.identifiers.local),
-            nhs_ids=frozenset(self.identifiers.nhs),
+            local_ids=frozenset(self.identifiers.local if self.identifiers else ()),
+            nhs_ids=frozenset(self.identifiers.nhs if self.identifiers else ()),
             mobiles=tuple(PhoneUse(it.use, it.equipment) for it in self.mobiles),
             death_codes=frozenset(self.death_codes),
             languages=dict(self.languages),
@@ -232,7 +270,16 @@ class SiteShape(Shape):
                 )
                 for it in self.follow_ups
             ),
+            fhir=_fhir(self.fhir) if self.fhir else None,
         )
+
+
+def _fhir(shape: FhirShape) -> FhirSender:
+    return FhirSender(
+        keys=frozenset(shape.keys),
+        local_ids=frozenset(shape.patient_ids),
+        code_systems=frozenset(shape.code_systems),
+    )
 
 
 def _codes(listed: list[str] | None) -> frozenset[str] | None:

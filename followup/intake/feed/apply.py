@@ -38,7 +38,7 @@ from followup.intake.feed.drafts import (
     waiting_draft_of,
     was_dismissed,
 )
-from followup.intake.feed.event import FeedEvent
+from followup.intake.feed.event import STOPPED, FeedEvent
 from followup.intake.feed.facts import Facts, fact, take_in
 from followup.intake.feed.inbox import FeedState
 from followup.intake.feed.merge import TWINS, merge_people
@@ -170,8 +170,8 @@ def _bring(unit: UnitOfWork, site: Site, facts: Facts, visit: FeedVisit) -> Appl
     """Bring the enrolment of a visit to what is wanted."""
     want = wanted(site, facts, visit.facts)
     visit.review_at = None
-    if want == "no-time":
-        return _ask_for_time(unit, site, visit)
+    if isinstance(want, str) and want in {"no-time", STOPPED}:
+        return _ask_about_visit(unit, site, visit, code=want)
     if isinstance(want, str):
         return replace(_stop(unit, visit), code=want)
     if want.at > unit.by.at + LONGEST_AHEAD:
@@ -318,11 +318,11 @@ def _about(enrolment: Enrolment, state: FeedState, reason: str) -> Applied:
 # --------------------------------------------------------------------------- asking a person
 
 
-def _ask_for_time(unit: UnitOfWork, site: Site, visit: FeedVisit) -> Applied:
+def _ask_about_visit(unit: UnitOfWork, site: Site, visit: FeedVisit, *, code: str) -> Applied:
     rule = rule_of(site, visit.facts)
     clinic = rule.clinic if rule else site.rules[0].clinic
     _stop(unit, visit)
-    return Applied(state=FeedState.PERSON, code="no-time", clinic=clinic, about=visit.id)
+    return Applied(state=FeedState.PERSON, code=code, clinic=clinic, about=visit.id)
 
 
 def _tell_remarks(
@@ -342,6 +342,21 @@ def _tell_remarks(
             cause=remark,
             patient_id=known.patient_id if known else None,
             enrolment_id=known.enrolment_id if known else None,
+        )
+
+
+def ask_what_came(unit: UnitOfWork, applied: Applied, *, message_id: UUID) -> None:
+    """Ask a person about what came of a message of the ledger, where that needs one."""
+    if applied.state is FeedState.PERSON and applied.clinic is not None:
+        ask_person(
+            unit,
+            subject=f"feed:{applied.code}:{applied.about or message_id}",
+            clinic=applied.clinic,
+            cause=applied.code,
+            patient_id=applied.patient_id,
+            enrolment_id=applied.enrolment_id,
+            message_id=message_id,
+            twins=applied.twins,
         )
 
 

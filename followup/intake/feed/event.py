@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
+from uuid import UUID
 
 from followup.domain.sites.site import EventKind
 
@@ -13,6 +14,14 @@ DELETED: Final = None
 """What a fact says that the feed has deleted. A fact that is absent is left alone."""
 
 Fact = str | bool | list[str] | None
+
+PersonKey = str | UUID
+"""How a feed names a person: as its site knows them, or by the id of what is known of them."""
+
+STOPPED: Final = "stopped"
+"""The status of a procedure that was begun and broken off: a person decides."""
+REMARKS: Final = "remarks"
+"""The fact of a person that holds what was left out and is told once they are followed up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +34,7 @@ class VisitKeys:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedEvent:
-    """One event. `stamp` orders events; `person_key` is how the site knows the person.
+    """One event. `stamp` orders events; `person_key` is how the feed names the person.
 
     `nhs_key` is how it would know them by the NHS number alone, where it gives that too.
     Facts of a person: name, nhs_number, date_of_birth, mobile, other_number, email, language, died,
@@ -35,12 +44,12 @@ class FeedEvent:
 
     kind: EventKind
     stamp: str
-    person_key: str
+    person_key: PersonKey
     nhs_key: str | None = None
     person: Mapping[str, Fact] = field(default_factory=dict)
     visit: VisitKeys | None = None
     facts: Mapping[str, Fact] = field(default_factory=dict)
-    merged_key: str | None = None
+    merged_key: PersonKey | None = None
     remarks: tuple[str, ...] = ()
 
 

@@ -52,7 +52,10 @@ class Kept(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewFeedMessage:
-    """A message to be kept. `refusal` is why it is refused, with the place, if it is."""
+    """A message to be kept. `refusal` is why it is refused, with the place, if it is.
+
+    `told` is what its sender was answered, where that says more.
+    """
 
     feed: str
     site: str
@@ -61,7 +64,8 @@ class NewFeedMessage:
     event: str
     content: bytes
     encoding: str
-    refusal: tuple[str, str] | None = None
+    refusal: tuple[str, str | None] | None = None
+    told: str | None = None
 
 
 def keep_message(app: AppContext, message: NewFeedMessage) -> Kept:
@@ -84,6 +88,7 @@ def keep_message_in(
         "state": state.value,
         "reason": reason,
         "place": place,
+        "told": message.told,
         "settled_at": unit.by.at if refused else None,
         "replaces_id": replaces,
         "replaced_by": unit.by.actor if replaces else None,
@@ -128,6 +133,29 @@ def _taken_after_all(unit: UnitOfWork, same: FeedMessage, message: NewFeedMessag
     same.state, same.reason, same.place = FeedState.WAITING.value, None, None
     same.settled_at, same.next_try_real_at = None, unit.by.real_at
     return True
+
+
+def earlier_row(session: Session, message: NewFeedMessage) -> FeedMessage | None:
+    """Return the row of the very same content from the same sender, the latest first; locked."""
+    return session.scalars(
+        select(FeedMessage)
+        .where(
+            FeedMessage.site == message.site,
+            FeedMessage.source == message.source,
+            FeedMessage.digest == sha256(message.content).digest(),
+            FeedMessage.state != FeedState.REPLACED.value,
+        )
+        .order_by(FeedMessage.received_real_at.desc(), FeedMessage.id.desc())
+        .limit(1)
+        .with_for_update()
+    ).first()
+
+
+def row_for(unit: UnitOfWork, message: NewFeedMessage) -> FeedMessage:
+    """Return a new row of what is applied as it comes, not kept before: not in the session yet."""
+    digest = sha256(message.content).digest()
+    waiting = {"state": FeedState.WAITING.value}
+    return FeedMessage(**_row(unit.app.keyring, unit.by, message, digest), **waiting)
 
 
 def content_of(app: AppContext, row: FeedMessage) -> bytes | None:

@@ -15,6 +15,7 @@ from followup.context import UnitOfWork
 from followup.domain.errors import Conflict, InvalidInput
 from followup.domain.sites.site import Merges, Site
 from followup.intake.feed.details import patients_of
+from followup.intake.feed.event import PersonKey
 from followup.intake.feed.facts import Facts, join_facts
 from followup.intake.feed.inbox import FeedState
 from followup.intake.feed.outcome import Applied
@@ -40,7 +41,9 @@ class Merged:
     outcome: Applied
 
 
-def merge_people(unit: UnitOfWork, site: Site, survivor_key: str, merged_key: str) -> Merged:
+def merge_people(
+    unit: UnitOfWork, site: Site, survivor_key: PersonKey, merged_key: PersonKey
+) -> Merged:
     """Merge whom a site knows by `merged_key` into the survivor, within a transaction.
 
     Refused are a merge of somebody into themselves, and one against the direction of an earlier.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from uuid import UUID
 
 from sqlalchemy import select
 
@@ -11,7 +12,7 @@ from followup.context import UnitOfWork
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.identity import fold_name, names_alike
 from followup.domain.sites.site import Site
-from followup.intake.feed.event import FeedEvent
+from followup.intake.feed.event import FeedEvent, PersonKey
 from followup.intake.feed.facts import Facts, fact
 from followup.patients.records import Person
 from followup.store.engine.types import new_id
@@ -68,8 +69,10 @@ def _be_known_as(unit: UnitOfWork, alias: FeedPerson, person: FeedPerson) -> Non
     unit.session.flush()
 
 
-def find_row(unit: UnitOfWork, site: Site, key: str) -> FeedPerson:
+def find_row(unit: UnitOfWork, site: Site, key: PersonKey) -> FeedPerson:
     """Return the row of this very key, whoever that was merged into."""
+    if isinstance(key, UUID):
+        return unit.session.get_one(FeedPerson, key, with_for_update=True)
     index = unit.app.keyring.indexes.of("feed person", f"{site.key}\0{key}")
     row = {
         "id": new_id(unit.by.real_at),

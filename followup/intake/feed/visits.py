@@ -11,7 +11,7 @@ from sqlalchemy import or_, select, update
 from followup.context import UnitOfWork
 from followup.domain.errors import Conflict
 from followup.domain.sites.site import EventKind, FollowUpRule, Site
-from followup.intake.feed.event import VisitKeys
+from followup.intake.feed.event import STOPPED, VisitKeys
 from followup.intake.feed.facts import Facts, fact, join_facts
 from followup.store.engine.types import new_id
 from followup.store.models.feeds import EnrolmentDraft, FeedPerson, FeedVisit
@@ -34,6 +34,8 @@ def wanted(site: Site, person: Facts, visit: Facts) -> Wanted | str:
     if fact(person, "restricted"):
         return "restricted"
     status = fact(visit, "status")
+    if status == STOPPED:
+        return STOPPED if rule_of(site, visit) else "no-rule"
     if status not in PROGRESS:
         return "not-booked" if status is None else "cancelled"
     if PROGRESS.index(status) < PROGRESS.index(site.starts_at.value):

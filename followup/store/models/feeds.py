@@ -6,7 +6,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from followup.store.models.base import ACTOR_LENGTH, Base
@@ -41,10 +50,10 @@ class FeedMessage(Base):
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    # hl7
+    # hl7 or fhir
     feed: Mapped[str] = mapped_column(String(8))
     site: Mapped[str] = mapped_column(String(80))
-    # The sender as it names itself: application and facility.
+    # The sender: application and facility as it names itself, or the API key of FHIR.
     source: Mapped[str] = mapped_column(String(400))
     control_id: Mapped[str] = mapped_column(String(200))
     digest: Mapped[bytes]
@@ -56,6 +65,8 @@ class FeedMessage(Base):
     reason: Mapped[str | None] = mapped_column(String(40))
     # Where in the message a refused one is wrong, such as PID-7.
     place: Mapped[str | None] = mapped_column(String(20))
+    # What the sender of FHIR was told: which element, and what to do.
+    told: Mapped[str | None] = mapped_column(String(400))
     clinic: Mapped[str | None] = mapped_column(String(80))
     patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patients.id"))
     enrolment_id: Mapped[UUID | None] = mapped_column(ForeignKey("enrolments.id"))
@@ -118,6 +129,39 @@ class FeedVisit(Base):
     # Too far ahead for now: when it is looked at again.
     review_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
+
+
+class FhirResource(Base):
+    """A FHIR resource that one site sent: not what it says, but that it was sent, and of whom."""
+
+    __tablename__ = "fhir_resources"
+
+    # Its logical id, which is ours.
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    site: Mapped[str] = mapped_column(String(80))
+    # Patient, Procedure or Appointment
+    kind: Mapped[str] = mapped_column(String(16))
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("feed_people.id"), index=True)
+    version: Mapped[int]
+    changed_at: Mapped[datetime]
+    # The keyed hash of what its latest version says.
+    content_index: Mapped[bytes]
+    # What its sender says of that version: meta.lastUpdated, and meta.versionId where a number.
+    said_at: Mapped[datetime | None]
+    said_version: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class FhirKey(Base):
+    """A keyed hash by which a FHIR resource is found: of an identifier, or of what it ever said."""
+
+    __tablename__ = "fhir_keys"
+
+    key_index: Mapped[bytes] = mapped_column(primary_key=True)
+    resource_id: Mapped[UUID] = mapped_column(
+        ForeignKey("fhir_resources.id"), primary_key=True, index=True
+    )
+    # Whether it is of what it said, and not of an identifier that it has now.
+    is_content: Mapped[bool] = mapped_column(Boolean)
 
 
 class EnrolmentDraft(Base):

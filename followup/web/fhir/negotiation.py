@@ -11,9 +11,11 @@ from fastapi.responses import Response
 
 from followup.domain.api_scope import ApiScope
 from followup.fhir import CONTENT_TYPE
+from followup.intake.fhir.take import FhirClient, site_of_key
 from followup.staff.api_keys import ApiClient
 from followup.web.caller import require_scope
 from followup.web.errors import Refused
+from followup.web.site import Here
 
 JSON_TYPES = frozenset({CONTENT_TYPE, "application/json", "json", "text/json"})
 ANY_TYPE = frozenset({"*/*", "application/*"})
@@ -36,6 +38,23 @@ Negotiated = Depends(_in_json)
 
 Reader = Annotated[ApiClient, Depends(require_scope(ApiScope.FHIR_READ))]
 """Who may read resources."""
+
+
+def _writer(
+    site: Here, caller: Annotated[ApiClient, Depends(require_scope(ApiScope.FHIR_WRITE))]
+) -> FhirClient:
+    """Return whoever sends resources, for the site whose file names their key."""
+    found = site_of_key(site.app, caller.name)
+    if found is None:
+        raise Refused(403, "no site file names this key: put it under keys of its [fhir]")
+    if any(not caller.may_see(rule.clinic) for rule in found.rules):
+        sentence = f"this key is for the clinic {caller.clinic} alone, and its site has others"
+        raise Refused(403, sentence)
+    return FhirClient(name=caller.name, actor=caller.actor, site=found)
+
+
+Writer = Annotated[FhirClient, Depends(_writer)]
+"""Who may send resources."""
 
 
 def fhir_answer(

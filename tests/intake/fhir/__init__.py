@@ -1,0 +1,1 @@
+"""Tests of FHIR resources that hospitals send."""

@@ -1,4 +1,4 @@
-"""CapabilityStatement: what this server reads and finds."""
+"""CapabilityStatement: what this server reads, finds and takes in."""
 
 from __future__ import annotations
 
@@ -18,6 +18,16 @@ TYPES = {
     "patient": "reference",
     "subject": "reference",
 }
+TAKEN = {
+    "Appointment": "Booked, arrived, fulfilled, cancelled, noshow or entered-in-error.",
+    "Patient": "Whom the others are of. A link replaced-by or replaces merges two.",
+    "Procedure": "Planned, done, not done, stopped or entered-in-error.",
+}
+"""What hospitals send, and what is known here by that."""
+CONDITIONS = (
+    " What is sent is applied, and is not read back. If-Match and If-None-Exist are obeyed; a "
+    "search of theirs is by identifier alone. An update by a search is taken in a Bundle alone."
+)
 OURS = ("_count", "_format", "_page")
 NOTES = {
     "identifier": "An NHS number. By POST to _search alone: an address stands in logs.",
@@ -40,23 +50,43 @@ def capability_statement(*, url: str, software: str) -> dict[str, Any]:
             {
                 "mode": "server",
                 "security": {
-                    "description": "A bearer key with the scope fhir-read, as in "
-                    "Authorization: Bearer fu_…; every read is audited."
+                    "description": "A bearer key, as in Authorization: Bearer fu_…: with the scope "
+                    "fhir-read to read, where every read is audited, and fhir-write to send."
                 },
-                "resource": [_resource(kind) for kind in sorted(PARAMETERS)],
+                "resource": [_resource(kind) for kind in sorted({*PARAMETERS, *TAKEN})],
+                "interaction": [
+                    {"code": "transaction", "documentation": "All of it is applied, or nothing."},
+                    {"code": "batch", "documentation": "Each entry is applied for itself."},
+                ],
             }
         ],
     }
 
 
 def _resource(kind: str) -> dict[str, Any]:
-    return {
-        "type": kind,
-        "interaction": [{"code": "read"}, {"code": "search-type"}],
-        "versioning": "versioned",
-        "readHistory": False,
-        "searchParam": [_parameter(kind, name) for name in PARAMETERS[kind] if name not in OURS],
-    }
+    read, taken = kind in PARAMETERS, kind in TAKEN
+    codes = [
+        *(("read", "search-type") if read else ()),
+        *(("create", "update") if taken else ()),
+    ]
+    told: dict[str, Any] = {"type": kind}
+    if taken:
+        told["documentation"] = TAKEN[kind] + CONDITIONS
+    told["interaction"] = [{"code": code} for code in codes]
+    told["versioning"] = "versioned-update" if taken else "versioned"
+    told["readHistory"] = False
+    if taken:
+        told |= {
+            "updateCreate": False,
+            "conditionalCreate": True,
+            "conditionalUpdate": True,
+            "referencePolicy": ["literal", "logical", "enforced"],
+        }
+    if read:
+        told["searchParam"] = [
+            _parameter(kind, name) for name in PARAMETERS[kind] if name not in OURS
+        ]
+    return told
 
 
 def _parameter(kind: str, name: str) -> dict[str, str]:

@@ -7,10 +7,8 @@ from uuid import uuid4
 
 from followup.context import AppContext
 from followup.domain.sites.site import Site
-from followup.intake.fhir.apply import TakenResource
 from followup.intake.fhir.take import FhirClient, take_transaction
-from followup.store.models.feeds import FeedMessage
-from tests.support.apps import rows
+from followup.intake.fhir.versions import TakenResource
 from tests.support.hl7 import COMPLETE, site
 from tests.support.people import nhs_number
 
@@ -170,8 +168,3 @@ def update(app: AppContext, taken: TakenResource, resource: Json, **asked: Any) 
 def codes(*taken: TakenResource) -> list[tuple[str, str]]:
     """Return what came of resources, as state and code of the ledger."""
     return [(one.state.value, one.code) for each in taken for one in each.outcomes]
-
-
-def last_row(app: AppContext) -> FeedMessage:
-    """Return the message of the ledger that was received last."""
-    return max(rows(app, FeedMessage), key=lambda each: (each.received_real_at, each.id))

@@ -544,8 +544,10 @@ def test_an_answer_is_json_or_there_is_none(sqlite_fhir, path, headers, status):
         ("GET", "Observation/1", 404, "not-found"),
         ("GET", "Patient/1", 404, "not-found"),
         ("GET", "Patient/1/_history", 404, "not-found"),
-        ("GET", "", 404, "not-found"),
-        ("PUT", f"Patient/{NOBODY}", 405, "not-supported"),
+        ("GET", "", 405, "not-supported"),
+        ("PUT", f"Patient/{NOBODY}", 403, "forbidden"),
+        ("POST", "Patient", 403, "forbidden"),
+        ("POST", "", 403, "forbidden"),
         ("DELETE", f"Communication/{NOBODY}", 405, "not-supported"),
         ("POST", "Communication", 405, "not-supported"),
         ("POST", "metadata", 405, "not-supported"),
@@ -570,7 +572,20 @@ def test_anybody_may_ask_what_can_be_read_here(sqlite_client, validator):
 
     resources = {each["type"]: each for each in told["rest"][0]["resource"]}
     assert told["fhirVersion"] == "4.0.1"
-    assert set(resources) == {"Communication", "CommunicationRequest", "Patient"}
+    assert set(resources) == {
+        "Appointment",
+        "Communication",
+        "CommunicationRequest",
+        "Patient",
+        "Procedure",
+    }
+    assert [each["code"] for each in resources["Patient"]["interaction"]] == [
+        "read",
+        "search-type",
+        "create",
+        "update",
+    ]
+    assert [each["code"] for each in told["rest"][0]["interaction"]] == ["transaction", "batch"]
     assert told["implementation"]["url"] == OURS
 
 
@@ -582,6 +597,6 @@ def test_every_search_that_is_stated_can_be_made(sqlite_app, sqlite_fhir):
         "identifier": f"{NHS}|1",
     }
     for resource in sqlite_fhir.get("metadata")["rest"][0]["resource"]:
-        for each in resource["searchParam"]:
+        for each in resource.get("searchParam", ()):
             value = special.get(each["name"], values[each["type"]])
             sqlite_fhir.post(f"{resource['type']}/_search", {each["name"]: value})

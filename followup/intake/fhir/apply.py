@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
 from uuid import UUID
 
 from followup.context import UnitOfWork
 from followup.domain.errors import Conflict, InvalidInput, NotFound
 from followup.domain.sites.site import EventKind, Site
 from followup.fhir.codes import NHS_NUMBER
-from followup.fhir.resources import Issue, IssueType
+from followup.fhir.resources import Issue
 from followup.intake.feed.apply import apply_event, ask_what_came, take_note
 from followup.intake.feed.event import REMARKS, Fact, FeedEvent, PersonKey, VisitKeys, stamp_of
 from followup.intake.feed.facts import fact
@@ -32,42 +31,21 @@ from followup.intake.fhir.references import (
     not_sent,
     surroundings_of,
 )
-from followup.intake.fhir.refusal import CONFLICT, PRECONDITION, UNUSABLE, RefusedRequest, refuse
-from followup.intake.fhir.requests import FhirRequest, Search, unknown_id
+from followup.intake.fhir.refusal import CONFLICT, UNUSABLE, refuse
+from followup.intake.fhir.requests import FhirRequest, Search
 from followup.intake.fhir.resources import (
     ResourceKeys,
-    content_of_resource,
-    ever_said,
     find_by_id,
     find_by_keys,
-    is_older,
-    keep_keys,
     lock_keys,
     said_of,
 )
 from followup.intake.fhir.shapes import AppointmentSent, PatientSent, ProcedureSent
-from followup.store.engine.types import new_id
+from followup.intake.fhir.versions import TakenResource, Versions, remark, several
 from followup.store.models.feeds import FeedPerson, FhirResource
 from followup.wording.feeds import FEED_STATES, feed_reason_text
 
-AHEAD = timedelta(days=1)
-"""By how much the clock of a sender may be ahead before its versions are refused."""
 REPLACED_BY, REPLACES = "replaced-by", "replaces"
-
-
-@dataclass(slots=True, kw_only=True)
-class TakenResource:
-    """What came of one request. `told` is the resource as it was sent."""
-
-    kind: str
-    told: Json
-    id: UUID
-    version: int
-    changed_at: datetime
-    created: bool = False
-    changed: bool = False
-    outcomes: list[Applied] = field(default_factory=list)
-    notes: list[Issue] = field(default_factory=list)
 
 
 def apply_requests(
@@ -105,7 +83,7 @@ class _Application:
         self._message_id = message_id
         self._keys = ResourceKeys(unit.app.keyring.indexes, site)
         self._people: dict[int, UUID] = {}
-        self._touched: set[UUID] = set()
+        self._versions = Versions(unit, site, self._keys)
 
     def apply(self, requests: Sequence[FhirRequest]) -> list[TakenResource]:
         patients = [n for n, each in enumerate(requests) if each.kind == PATIENT]
@@ -135,21 +113,19 @@ class _Application:
     def _patient(self, number: int, request: FhirRequest) -> TakenResource:
         sent = request.resource
         assert isinstance(sent, PatientSent)  # noqa: S101 - of that kind
-        known = self._known(request)
+        known = self._versions.known(request)
         if known is not None:
             person = self._unit.session.get_one(FeedPerson, known.person_id)
         else:
             person = find_row(self._unit, self._site, self._person_key(sent, request))
         self._people[number] = person.id
-        taken, resource = self._version(request, known, person, dict(request.told))
+        taken, resource = self._versions.version(request, known, person, dict(request.told))
         if resource is None:
             return taken
         facts = person_facts(sent, site=self._site, now=self._unit.by.at)
         remarks = facts[REMARKS]
         assert isinstance(remarks, list)  # noqa: S101 - so it is read
-        taken.notes += [
-            _note("warning", code, place=f"{request.place}.identifier") for code in remarks
-        ]
+        taken.notes += [remark(code, place=f"{request.place}.identifier") for code in remarks]
         if any(each.type == REPLACED_BY for each in sent.link or ()):
             # What it says of somebody is said by the one that stands in its place.
             return taken
@@ -210,7 +186,7 @@ class _Application:
         # Two records of one person are no riddle.
         people = {each.person_id for each in matches}
         if len(people) > 1:
-            raise _several(target.place)
+            raise several(target.place)
         if people:
             return session.get_one(FeedPerson, people.pop())
         if target.must_be_sent:
@@ -233,14 +209,14 @@ class _Application:
         sent = request.resource
         assert isinstance(sent, ProcedureSent | AppointmentSent)  # noqa: S101 - of those kinds
         person = self._person(target)
-        known = self._known(request)
+        known = self._versions.known(request)
         if known is not None:
             before = self._unit.session.get_one(FeedPerson, known.person_id)
             if survivor_of(self._unit, before).id != survivor_of(self._unit, person).id:
                 sentence = "this belongs to another patient: send it as a new resource"
                 raise refuse(CONFLICT, "conflict", target.place, sentence)
         told = _about(request.told, person.id, place=target.place, spot=request.place)
-        taken, resource = self._version(request, known, person, told)
+        taken, resource = self._versions.version(request, known, person, told)
         if resource is None:
             return taken
         places = self._around.places_of(request)
@@ -264,134 +240,6 @@ class _Application:
         if search is None or search.system != NHS_NUMBER or number is None:
             return {}
         return {"nhs_number": number}
-
-    # ----------------------------------------------------------------------------- versions
-
-    def _known(self, request: FhirRequest) -> FhirResource | None:
-        """Return the resource that a request is about; None where it makes a new one."""
-        if request.id is not None:
-            found = find_by_id(self._unit, self._site, request.kind, request.id)
-            if found is None:
-                raise unknown_id(request.kind, place=request.place)
-            return found
-        search = request.search or request.if_none_exist
-        if search is None:
-            return self._sent_before(request)
-        matches = find_by_keys(self._unit, [self._keys.identifier(request.kind, search)])
-        if len(matches) > 1:
-            raise _several(request.place)
-        return matches[0] if matches else None
-
-    def _sent_before(self, request: FhirRequest) -> FhirResource | None:
-        own = self._keys.own_identifiers(request)
-        matches = find_by_keys(self._unit, own) if own else ()
-        return matches[0] if matches else None
-
-    def _version(
-        self, request: FhirRequest, known: FhirResource | None, person: FeedPerson, told: Json
-    ) -> tuple[TakenResource, FhirResource | None]:
-        """Return what a request comes to, and the resource where it has a new version by it."""
-        content = self._keys.content(request.kind, content_of_resource(told))
-        said = said_of(request.resource.meta)
-        if said[0] is not None and said[0] > self._unit.by.at + AHEAD:
-            place = f"{request.place}.meta.lastUpdated"
-            raise refuse(UNUSABLE, "value", place, "this lies ahead: correct the sender's clock")
-        if known is None and request.is_create and not self._keys.own_identifiers(request):
-            # Without a number of its own it is known by what it says.
-            known = next(iter(find_by_keys(self._unit, [content])), None)
-        if request.version is not None and (known is None or known.version != request.version):
-            now = f'W/"{known.version}"' if known else "none"
-            sentence = f"the version that is here is {now}: look at it before you send it again"
-            raise refuse(PRECONDITION, "conflict", request.place, sentence)
-        if known is None:
-            return self._created(request, person, content, said)
-        taken = _taken(request, known)
-        if known.content_index == content:
-            known.said_at = max(filter(None, (known.said_at, said[0])), default=None)
-            known.said_version = max(filter(None, (known.said_version, said[1])), default=None)
-            return taken, None
-        older = request.version is None and is_older(known, said)
-        if request.is_create:
-            self._must_not_differ(request, known, content, older=older, said=said, taken=taken)
-            return taken, None
-        if older:
-            taken.notes.append(_note("warning", "older", place=request.place))
-            return taken, None
-        return self._updated(request, known, content, said, taken)
-
-    def _must_not_differ(
-        self,
-        request: FhirRequest,
-        known: FhirResource,
-        content: bytes,
-        *,
-        older: bool,
-        said: tuple[datetime | None, int | None],
-        taken: TakenResource,
-    ) -> None:
-        """Refuse to make a second one; what it said once is what was sent then, again."""
-        address = f"{known.kind}/{known.id}"
-        newer = said[0] is not None and known.said_at is not None and said[0] > known.said_at
-        if request.if_none_exist is not None:
-            if not ever_said(self._unit, known, content):
-                sentence = f"{address} is here with other content: PUT it there to change that"
-                note = Issue(severity="warning", code="informational", diagnostics=sentence)
-                taken.notes.append(note)
-        elif older or (ever_said(self._unit, known, content) and not newer):
-            taken.notes.append(_note("information", "sent-before", place=request.place))
-        else:
-            sentence = f"{address} has this identifier, with other content: PUT it there instead"
-            raise refuse(CONFLICT, "duplicate", request.place, sentence)
-
-    def _created(
-        self,
-        request: FhirRequest,
-        person: FeedPerson,
-        content: bytes,
-        said: tuple[datetime | None, int | None],
-    ) -> tuple[TakenResource, FhirResource]:
-        by = self._unit.by
-        resource = FhirResource(
-            id=new_id(by.real_at),
-            site=self._site.key,
-            kind=request.kind,
-            person_id=person.id,
-            version=1,
-            changed_at=by.at,
-            content_index=content,
-            said_at=said[0],
-            said_version=said[1],
-        )
-        self._unit.session.add(resource)
-        taken = _taken(request, resource)
-        taken.created = True
-        return self._kept(request, resource, taken)
-
-    def _updated(
-        self,
-        request: FhirRequest,
-        known: FhirResource,
-        content: bytes,
-        said: tuple[datetime | None, int | None],
-        taken: TakenResource,
-    ) -> tuple[TakenResource, FhirResource]:
-        known.version += 1
-        known.changed_at, known.content_index = self._unit.by.at, content
-        known.said_at, known.said_version = said[0] or known.said_at, said[1]
-        taken.version, taken.changed_at = known.version, known.changed_at
-        return self._kept(request, known, taken)
-
-    def _kept(
-        self, request: FhirRequest, resource: FhirResource, taken: TakenResource
-    ) -> tuple[TakenResource, FhirResource]:
-        if resource.id in self._touched:
-            sentence = "another entry changes this resource as well: send it once"
-            raise refuse(UNUSABLE, "duplicate", request.place, sentence)
-        self._touched.add(resource.id)
-        self._unit.session.flush()
-        keep_keys(self._unit, resource, identifiers=self._keys.identifiers(request).values())
-        taken.changed = True
-        return taken, resource
 
     # ------------------------------------------------------------------------------- events
 
@@ -438,16 +286,6 @@ class _Application:
         taken.outcomes.append(applied)
 
 
-def _taken(request: FhirRequest, resource: FhirResource) -> TakenResource:
-    return TakenResource(
-        kind=request.kind,
-        told=request.told,
-        id=resource.id,
-        version=resource.version,
-        changed_at=resource.changed_at,
-    )
-
-
 def _about(told: Json, person: UUID, *, place: str, spot: str) -> Json:
     """Return a resource with its patient named in one way, however it was referred to."""
     inner = place.removeprefix(f"{spot}.")
@@ -460,21 +298,6 @@ def _about(told: Json, person: UUID, *, place: str, spot: str) -> Json:
         for index, each in enumerate(told["participant"])
     ]
     return {**told, "participant": participants}
-
-
-def _several(place: str) -> RefusedRequest:
-    sentence = "several have this identifier: name the one by its id"
-    return refuse(PRECONDITION, "multiple-matches", place, sentence)
-
-
-def _note(severity: str, code: str, *, place: str) -> Issue:
-    kind: IssueType = "informational"
-    return Issue(
-        severity="warning" if severity == "warning" else "information",
-        code=kind,
-        diagnostics=feed_reason_text(code),
-        expression=[place],
-    )
 
 
 def came_to(applied: Applied) -> Issue:

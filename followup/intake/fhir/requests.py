@@ -147,14 +147,9 @@ def read_envelope(bundle: Json) -> BundleSent:
         sentence = f"send at most {MOST_ENTRIES} entries at once: make several of it"
         raise refuse(UNUSABLE, "too-costly", "Bundle.entry", sentence)
     # What is wrong inside a resource is told with the rest of what is wrong in it.
-    outside = {
-        **bundle,
-        **(
-            {"entry": [_without_resource(each) for each in listed]}
-            if isinstance(listed, list) and listed
-            else {}
-        ),
-    }
+    outside = dict(bundle)
+    if isinstance(listed, list) and listed:
+        outside["entry"] = [_without_resource(each) for each in listed]
     if issues := structure_issues(outside, place):
         raise RefusedRequest(UNUSABLE, issues)
     try:

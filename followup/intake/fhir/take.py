@@ -21,10 +21,11 @@ from followup.intake.feed.inbox import (
 )
 from followup.intake.feed.outcome import Applied
 from followup.intake.fhir import FEED
-from followup.intake.fhir.apply import TakenResource, apply_requests, outcome_of_all
+from followup.intake.fhir.apply import apply_requests, outcome_of_all
 from followup.intake.fhir.json_text import Json
 from followup.intake.fhir.refusal import RefusedRequest
 from followup.intake.fhir.requests import FhirRequest, in_its_own_words, read_bundle
+from followup.intake.fhir.versions import TakenResource
 from followup.store.models.feeds import FeedMessage
 
 ENCODING = "utf-8"

@@ -24,11 +24,12 @@ from followup.fhir.resources import (
 )
 from followup.fhir.search import KINDS
 from followup.intake.fhir import TAKEN
-from followup.intake.fhir.apply import TakenResource, came_to
+from followup.intake.fhir.apply import came_to
 from followup.intake.fhir.json_text import Json, read_json_text
 from followup.intake.fhir.refusal import BAD, RefusedRequest, refuse
 from followup.intake.fhir.requests import BATCH, read_envelope, wrapped
 from followup.intake.fhir.take import FhirClient, base_of, take_transaction
+from followup.intake.fhir.versions import TakenResource
 from followup.web.errors import AWAY, SENTENCES, Refused
 from followup.web.fhir.negotiation import Negotiated, Writer, fhir_answer
 from followup.web.site import Here

@@ -11,16 +11,19 @@ import pytest
 from sqlalchemy import update
 
 from followup.context import AppContext, WebhookPolicy
+from followup.domain.api_scope import ApiScope
 from followup.fhir.search import PARAMETERS, find_one
 from followup.outbox.deliver import deliver_events
 from followup.outbox.events import TYPES
 from followup.outbox.subscriptions import NewSubscription, add_subscription
+from followup.staff.api_keys import add_api_key
 from followup.store.models.messages import Message
 from tests.documents import read, texts_of
 from tests.stand_ins.webhook_receiver import WebhookReceiver
 from tests.support.apps import clock_of, enrol_one, make_app, message, run_until
 from tests.support.outside_judges import fhir_validator
 from tests.support.people import ENROLLED_AT
+from tests.web.conftest import served
 
 FHIR, WEBHOOKS = read("docs/fhir.md"), read("docs/webhooks.md")
 
@@ -41,7 +44,7 @@ def shape(value: object) -> object:
 
 
 def test_the_resource_of_the_guide_is_one_of_ours(sending):
-    [shown] = [json.loads(text) for text in texts_of("docs/fhir.md", "json")]
+    shown = json.loads(texts_of("docs/fhir.md", "json")[0])
     enrolment = enrol_one(sending)
     run_until(sending, ENROLLED_AT)
     sent = message(sending, enrolment, "going-home")
@@ -58,6 +61,31 @@ def test_the_resource_of_the_guide_is_one_of_ours(sending):
     assert told["sender"]["display"] == shown["sender"]["display"]
     with fhir_validator() as validator:
         assert validator.problems(shown) == []
+
+
+def test_what_the_guide_sends_is_answered_as_it_says(migrated_sqlite_url):
+    _, sent, answered, refused = (json.loads(text) for text in texts_of("docs/fhir.md", "json"))
+    with (
+        closing(make_app(migrated_sqlite_url)) as app,
+        served(app) as client,
+        fhir_validator() as validator,
+    ):
+        key = add_api_key(app, "example-hospital", scopes=[ApiScope.FHIR_WRITE], actor="cli:test")
+        headers = {"Authorization": f"Bearer {key}"}
+        wrong = json.loads(json.dumps(sent).replace("1957-05-17", "1957-05-32"))
+        no = client.post("/fhir/R4", json=wrong, headers=headers)
+        told = client.post("/fhir/R4", json=sent, headers=headers)
+
+        assert (no.status_code, no.json()) == (422, refused)
+        assert told.status_code == 200
+        assert shape(told.json()) == shape(answered)
+        for each, wanted in zip(told.json()["entry"], answered["entry"], strict=True):
+            assert each["response"]["status"] == wanted["response"]["status"]
+            assert each["response"]["outcome"] == wanted["response"]["outcome"]
+            kind = wanted["response"]["location"].partition("/")[0]
+            assert each["response"]["location"].startswith(f"{kind}/")
+        for resource in (sent, answered, refused):
+            assert validator.problems(resource) == []
 
 
 def test_the_event_of_the_guide_is_one_of_ours(sending):

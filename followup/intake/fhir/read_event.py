@@ -30,7 +30,14 @@ INTERPRETER = "interpreter-required"
 
 VERIFICATION: Final = "NHSNumberVerificationStatus"
 """How the address of UK Core's extension ends."""
-VERIFIED = frozenset({"01", "number-present-and-verified"})
+VERIFIED = frozenset(
+    {
+        "01",
+        "nn",
+        "number-present-and-verified",
+        "number-present-and-traced-using-welsh-nhs-ar",
+    }
+)
 INTERPRETER_NEEDED = ("interpreterRequired", "patient-interpreterRequired")
 RESTRICTED = frozenset({"R", "V", "REDACTED"})
 """Of v3-Confidentiality, as PDS marks records whose people must not be traced."""

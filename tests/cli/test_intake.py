@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 from followup.intake.hl7.framing import framed
-from followup.store.models.feeds import FeedMessage, FeedPerson, FeedVisit
+from followup.store.models.feeds import FeedMessage, FeedPerson, FeedVisit, FhirResource
 from tests.support.apps import make_app, rows
+from tests.support.fhir import patient, patient_and, procedure
 from tests.support.hl7 import message
 from tests.support.people import ENROLLED_AT
 
@@ -48,4 +49,38 @@ def test_what_would_be_refused_is_told_with_its_place(followup):
     assert answer.code == 1
     assert "SIU^S12 1: AR, refused at MSH-4" in answer.out
     assert "ADT^A17 2: AR, refused at MSH-9" in answer.out
-    assert "no message : AE, unreadable" in answer.out
+    assert "no message: AE, unreadable" in answer.out
+
+
+def test_a_fhir_file_is_tried_and_nothing_is_written(followup):
+    file = followup.folder / "bundle.json"
+    file.write_text(json.dumps(patient_and(procedure, code="A52.1")), encoding="utf-8")
+
+    answer = followup("intake", "try", str(file), "--json")
+
+    assert answer.code == 0
+    found = [(one["event"], one["answer"], one["state"]) for one in json.loads(answer.out)]
+    assert found == [
+        ("Procedure", "201", "Enrolment to complete"),
+        ("Patient", "201", "Ignored"),
+    ]
+    app = make_app(followup.database_url)
+    assert not [*rows(app, FeedMessage), *rows(app, FhirResource), *rows(app, FeedPerson)]
+    app.close()
+
+
+def test_what_is_wrong_in_a_fhir_file_is_told_with_its_place(followup):
+    file = followup.folder / "patient.json"
+    for told, expected in (
+        (patient(birthDate="1951-13-12"), "422, refused at Patient.birthDate"),
+        ({"resourceType": "Observation"}, "422, refused at Bundle.entry[0].request.url"),
+    ):
+        file.write_text(json.dumps(told), encoding="utf-8")
+        answer = followup("intake", "try", str(file))
+        assert answer.code == 1
+        assert expected in answer.out
+    file.write_text("{", encoding="utf-8")
+    assert "400, refused at http.body" in followup("intake", "try", str(file)).out
+
+    elsewhere = followup("intake", "try", str(file), "--site", "nowhere")
+    assert "name one that sends FHIR: example-hospital" in elsewhere.err

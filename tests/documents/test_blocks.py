@@ -279,6 +279,8 @@ def furnish(document: str, followup: CommandLine) -> None:
         own = followup.folder / "clinic" / "protocols" / "nerve-root-block.toml"
         own.parent.mkdir(parents=True)
         own.write_text("\n".join(texts_of(HEAD, "toml")), encoding="utf-8")
+    bundle = texts_of("docs/fhir.md", "json")[1]
+    (followup.folder / "bundle.json").write_text(bundle, encoding="utf-8")
     if document == "README.md":
         followup.now = DAY
     else:

@@ -35,6 +35,13 @@ WRONG = {
     ),
     "a place that is none": ({"fields": {"visit": ["PV1"]}}, "fields, visit 1"),
     "a key that nobody knows": ({"colour": "blue"}, 'unknown key "colour"'),
+    "nothing that sends": ({"connection": None}, "nothing can be sent"),
+    "messages without a meaning": ({"events": {}}, "needs [events] and [identifiers] as well"),
+    "nobody who sends FHIR": ({"fhir": {"keys": []}}, "fhir, keys"),
+    "a system that is none": (
+        {"fhir": {"keys": ["hospital"], "patient_ids": ["hospital number"]}},
+        "fhir, patient_ids 1",
+    ),
 }
 
 
@@ -44,6 +51,18 @@ def test_what_is_wrong_is_told_with_its_place(changes, told):
 
     assert said.startswith("made-up.toml")
     assert told in said
+
+
+def test_a_site_may_send_fhir_alone():
+    given = {"connection": None, "events": {}, "identifiers": None, "fhir": {"keys": ["hospital"]}}
+    one = parse_site(
+        {name: each for name, each in {**SITE, **given}.items() if each is not None},
+        file="made-up.toml",
+    )
+
+    assert one.fhir.keys == {"hospital"}
+    assert not one.admits("127.0.0.1")
+    assert not one.knows("PAS", "MUH")
 
 
 def test_a_sender_is_known_by_its_facility_and_any_or_one_application():
@@ -89,6 +108,20 @@ def test_rules_name_clinics_protocols_and_questions_that_there_are(tmp_path):
     assert 'there is no clinic "nowhere"' in str(caught.value)
     assert 'there is no protocol "nothing"' in str(caught.value)
     assert 'nerve-root-block does not ask "x"' in str(caught.value)
+
+
+def test_a_key_sends_for_one_site(tmp_path):
+    root = Path(str(data_folder("config")))
+    for name in ("protocols", "clinics"):
+        copytree(root / name, tmp_path / name)
+    (tmp_path / "intake").mkdir()
+    text = (root / "intake" / "example-hospital.toml").read_text("utf-8")
+    for key in ("one", "two"):
+        told = text.replace('key = "example-hospital"', f'key = "{key}"')
+        (tmp_path / "intake" / f"{key}.toml").write_text(told, "utf-8")
+
+    with pytest.raises(ProtocolError, match='two, fhir, keys: "example-hospital" sends for one'):
+        load_catalogue(tmp_path)
 
 
 def test_a_folder_from_before_there_were_feeds_has_no_sites(tmp_path):

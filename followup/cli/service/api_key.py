@@ -32,7 +32,7 @@ def add(
     ] = None,
     scope: Annotated[
         list[ApiScope],
-        typer.Option(help="What it opens: the JSON API, reading FHIR, sending FHIR; several if repeated."),
+        typer.Option(help="What it opens: the JSON API, reading or sending FHIR. May be repeated."),
     ] = [ApiScope.ENROLMENTS],  # noqa: B006 - typer copies it
     as_json: AsJson = False,
 ) -> None:

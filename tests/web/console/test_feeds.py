@@ -11,12 +11,22 @@ from followup.domain.errors import NotFound
 from followup.domain.intake.on_conflict import OnConflict
 from followup.domain.roles import Role
 from followup.intake.feed.drafts import complete_draft
+from followup.intake.fhir.refusal import RefusedRequest
 from followup.intake.hl7.receive import receive_message
-from followup.intake.ledger import feed_ledger
+from followup.intake.ledger import feed_ledger, text_of
 from followup.store.models.audit import AuditEvent
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.feeds import EnrolmentDraft, FeedMessage, FeedVisit
 from tests.support.apps import clock_of, messages, rows, sweep, tasks
+from tests.support.fhir import (
+    entry,
+    fhir_site,
+    patient,
+    patient_and,
+    procedure,
+    take,
+    transaction,
+)
 from tests.support.hl7 import INCOMPLETE, catalogue_with, feed, message
 from tests.support.people import PROCEDURE_AT, request
 from tests.web.console.visitors import join
@@ -162,3 +172,45 @@ def test_what_asks_a_person_is_worked_off_again_once_they_have_cleared_the_way(a
     sweep(app, "work-off-feeds")
 
     assert rows(app, Enrolment)[0].state == "withdrawn"
+
+
+def test_what_came_by_fhir_stands_in_the_same_ledger_and_is_put_right(app, asgi):
+    object.__setattr__(app, "catalogue", catalogue_with(fhir_site()))
+    wrong = patient_and(procedure, about=patient(birthDate="1951-13-12"))
+    with pytest.raises(RefusedRequest):
+        take(app, wrong)
+    nurse = join(app, asgi, Role.ENROL)
+    (row,) = rows(app, FeedMessage)
+
+    assert "a resource can’t be used as it is" in nurse.get("/feeds?state=refused").text
+    look = nurse.get(f"/feeds/{row.id}")
+    assert "Bundle.entry[1].resource.birthDate: there is no such date or time" in look.text
+    text = text_of(app, row)
+    again = nurse.post(f"/feeds/{row.id}/replay", {"content": f"{text}}}"}, status=422)
+    assert again.errors[0].startswith("Http.body: this is not JSON")
+    unchanged = nurse.post(f"/feeds/{row.id}/replay", {"content": text}, status=422)
+    assert "there is no such date or time" in unchanged.errors[0]
+    nurse.post(f"/feeds/{row.id}/replay", {"content": text.replace("1951-13", "1951-05")})
+    clock_of(app).advance(timedelta(seconds=1))
+    sweep(app, "work-off-feeds")
+
+    (enrolment,) = rows(app, Enrolment)
+    assert enrolment.state == "active"
+    with app.store.read() as session:
+        ledger = feed_ledger(session)
+    assert (ledger.received, ledger.remainder) == (2, 0)
+
+
+def test_what_is_put_right_and_still_refers_to_nobody_is_refused_again(app, asgi):
+    object.__setattr__(app, "catalogue", catalogue_with(fhir_site()))
+    with pytest.raises(RefusedRequest):
+        take(app, transaction(entry(procedure("Patient/unknown"))))
+    nurse = join(app, asgi, Role.ENROL)
+    (row,) = rows(app, FeedMessage)
+
+    nurse.post(f"/feeds/{row.id}/replay", {"content": text_of(app, row)})
+    sweep(app, "work-off-feeds")
+
+    (row,) = rows(app, FeedMessage)
+    assert (row.state, row.reason) == ("refused", "fhir-unusable")
+    assert "no such Patient was sent here" in row.told

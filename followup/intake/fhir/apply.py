@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -98,14 +98,13 @@ class _Application:
             taken[number] = self._visit(requests[number], targets[number])
         return [taken[number] for number in range(len(requests))]
 
-    def _lock(self, requests: Sequence[FhirRequest], targets: object) -> None:
-        wanted = set()
-        for each in requests:
-            searches = [one for one in (each.search, each.if_none_exist) if one]
-            wanted |= set(self._keys.to_lock(each, searches, [each.id] if each.id else []))
-        for target in targets:  # type: ignore[attr-defined]
+    def _lock(self, requests: Sequence[FhirRequest], targets: Iterable[PatientTarget]) -> None:
+        wanted = {key for each in requests for key in self._keys.to_lock(each)}
+        for target in targets:
             if target.search is not None:
                 wanted.add(self._keys.identifier(PATIENT, target.search))
+            elif target.id is not None:
+                wanted.add(self._keys.id(target.id))
         lock_keys(self._unit, wanted)
 
     # ------------------------------------------------------------------------------- people

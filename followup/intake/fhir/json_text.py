@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from math import isfinite
 from typing import Any
 
 from followup.fhir.resources import Issue
 from followup.intake.fhir.refusal import BAD, issue_at, refuse
 
-DEEPEST = 32
-"""No resource that is read here nests nearly as deep."""
+DEEPEST = 40
+"""No Bundle of what is read here nests nearly as deep."""
 MOST_ISSUES = 50
+UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+"""What R4 lets no text hold, and halves of characters, which are none."""
 
 Json = dict[str, Any]
 
@@ -19,9 +23,15 @@ Json = dict[str, Any]
 def read_json_text(content: bytes) -> Any:  # noqa: ANN401 - JSON
     """Return the JSON value; raise `RefusedRequest` for what is none, or has two meanings."""
     try:
-        return json.loads(
-            content.decode(), object_pairs_hook=_object, parse_constant=_no_such_number
+        told = json.loads(
+            content.decode(),
+            object_pairs_hook=_object,
+            parse_constant=_no_such_number,
+            parse_float=_number,
         )
+        if not _is_too_deep(told):
+            return told
+        sentence = f"this nests deeper than {DEEPEST} levels"
     except UnicodeDecodeError:
         sentence = "this is not UTF-8: send JSON in that encoding"
     except json.JSONDecodeError as error:
@@ -48,43 +58,62 @@ def _no_such_number(_text: str) -> None:
     raise ValueError
 
 
+def _number(text: str) -> float:
+    number = float(text)
+    if not isfinite(number):
+        raise ValueError
+    return number
+
+
+def _is_too_deep(told: object) -> bool:
+    level: list[object] = [told]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+    return bool(level)
+
+
 def structure_issues(value: Any, place: str) -> list[Issue]:  # noqa: ANN401 - JSON
     """Return what breaks FHIR's rules for JSON anywhere within an element."""
     found: list[Issue] = []
-    for issue in _walk(value, place, depth=0):
+    for issue in _walk(value, place):
         found.append(issue)
         if len(found) == MOST_ISSUES:
             break
     return found
 
 
-def _walk(value: Any, place: str, *, depth: int) -> Iterator[Issue]:  # noqa: ANN401 - JSON
-    if depth > DEEPEST:
-        yield issue_at("structure", place, f"this nests deeper than {DEEPEST} levels")
-    elif value is None:
+def _walk(value: Any, place: str) -> Iterator[Issue]:  # noqa: ANN401 - JSON
+    if value is None:
         yield issue_at("structure", place, "FHIR writes no null: leave the element out")
-    elif value in ({}, [], "") and not isinstance(value, bool | int | float):
+    elif isinstance(value, str) and UNPRINTABLE.search(value):
+        yield issue_at("value", place, "this holds characters that no text may hold: take them out")
+    elif isinstance(value, dict | list | str) and not value:
         yield issue_at("structure", place, "this is empty: fill it in, or leave it out")
     elif isinstance(value, dict):
         for key, each in value.items():
-            yield from _walk_member(each, f"{place}.{shown_key(key)}", key, depth=depth)
+            yield from _walk_member(each, f"{place}.{shown_key(key)}", key)
     elif isinstance(value, list):
         for number, each in enumerate(value):
-            yield from _walk(each, f"{place}[{number}]", depth=depth + 1)
+            yield from _walk(each, f"{place}[{number}]")
 
 
-def _walk_member(value: Any, place: str, key: str, *, depth: int) -> Iterator[Issue]:  # noqa: ANN401
+def _walk_member(value: Any, place: str, key: str) -> Iterator[Issue]:  # noqa: ANN401 - JSON
     if not key.startswith("_"):
-        yield from _walk(value, place, depth=depth + 1)
-    elif not isinstance(value, dict | list):
-        yield issue_at("structure", place, "this must be an object or a list of them")
+        yield from _walk(value, place)
     elif isinstance(value, list):
         # Beside a list of primitives stands null for each that has no extension.
         for number, each in enumerate(value):
             if each is not None:
-                yield from _walk(each, f"{place}[{number}]", depth=depth + 2)
+                yield from _walk(each, f"{place}[{number}]")
+    elif isinstance(value, dict):
+        yield from _walk(value, place)
     else:
-        yield from _walk(value, place, depth=depth + 1)
+        yield issue_at("structure", place, "this must be an object or a list of them")
 
 
 def shown_key(key: str) -> str:

@@ -167,10 +167,14 @@ def _without_resource(entry: object) -> object:
 
 def _request(entry: EntrySent, *, place: str, base: str, single: bool) -> FhirRequest:
     asked = entry.request
-    where = f"{place}.request"
+    # Of a single resource these are headers, and its address.
+    where = "http" if single else f"{place}.request"
     if asked.method not in {"POST", "PUT"}:
         sentence = "only POST and PUT are taken here: read with GET on its own, delete nothing"
         raise refuse(NOT_ALLOWED, "not-supported", f"{where}.method", sentence)
+    if asked.if_none_match or asked.if_modified_since:
+        sentence = "of conditions, only If-Match and If-None-Exist are obeyed: leave others out"
+        raise refuse(BAD, "not-supported", where, sentence)
     if entry.resource is None:
         raise refuse(UNUSABLE, "required", f"{place}.resource", "there is no resource to take in")
     kind, id_text, query = split_url(asked.url, base=base)
@@ -189,7 +193,8 @@ def _request(entry: EntrySent, *, place: str, base: str, single: bool) -> FhirRe
         elif resource.id != id_text:
             sentence = "this must be the id of the address that it is PUT to"
             raise refuse(BAD, "value", f"{spot}.id", sentence)
-    exists = asked.if_none_exist if is_post else None
+    exists = parse_search(asked.if_none_exist, place=where) if asked.if_none_exist else None
+    _must_have(resource, search or exists, place=spot)
     return FhirRequest(
         place=spot,
         kind=kind,
@@ -197,10 +202,26 @@ def _request(entry: EntrySent, *, place: str, base: str, single: bool) -> FhirRe
         resource=resource,
         id=_known_id(id_text, kind, place=spot) if id_text else None,
         search=search,
-        if_none_exist=parse_search(exists, place=f"{where}.ifNoneExist") if exists else None,
-        version=_version(asked.if_match, place=f"{where}.ifMatch") if asked.if_match else None,
+        if_none_exist=exists if is_post else None,
+        version=_version(asked.if_match, place=where) if asked.if_match else None,
         full_url=entry.full_url,
     )
+
+
+def _must_have(resource: Resource, search: Search | None, *, place: str) -> None:
+    """Raise `RefusedRequest` for what its own search would not find: it would be made again."""
+    if search is not None and search not in identifiers_of(resource):
+        sentence = "among these must be the one that the request searches by"
+        raise refuse(UNUSABLE, "business-rule", f"{place}.identifier", sentence)
+
+
+def identifiers_of(resource: Resource) -> list[Search]:
+    """Return the identifiers of a resource that have both a system and a value."""
+    return [
+        Search(system=each.system, value=plain_value(each.system, each.value))
+        for each in resource.identifier or ()
+        if each.system and each.value
+    ]
 
 
 def resource_of_kind(told: Json, kind: str, *, place: str, where: str) -> Resource:

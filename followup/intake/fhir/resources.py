@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import select, text
 
 from followup.context import UnitOfWork
 from followup.domain.sites.site import Site
@@ -16,9 +16,8 @@ from followup.fhir.codes import NHS_NUMBER
 from followup.intake.fhir.elements import Meta
 from followup.intake.fhir.json_text import Json
 from followup.intake.fhir.read_event import moment
-from followup.intake.fhir.requests import FhirRequest, Search, plain_value
+from followup.intake.fhir.requests import FhirRequest, Search, identifiers_of
 from followup.store.encryption.sealing import BlindIndexes
-from followup.store.engine.upsert import insert_new
 from followup.store.models.feeds import FhirKey, FhirResource
 
 LONGEST_NUMBER = 18
@@ -49,11 +48,7 @@ class ResourceKeys:
 
     def identifiers(self, request: FhirRequest) -> dict[Search, bytes]:
         """Return the key of each identifier that a resource has."""
-        found = (
-            Search(system=each.system, value=plain_value(each.system, each.value))
-            for each in request.resource.identifier or ()
-            if each.system and each.value
-        )
+        found = identifiers_of(request.resource)
         return {each: self.identifier(request.kind, each) for each in found}
 
     def own_identifiers(self, request: FhirRequest) -> list[bytes]:
@@ -68,12 +63,15 @@ class ResourceKeys:
         own = [key for each, key in found.items() if each.system in local]
         return own or [key for each, key in found.items() if each.system == NHS_NUMBER]
 
-    def to_lock(self, request: FhirRequest, searches: Iterable[Search], ids: Iterable[UUID]) -> Any:  # noqa: ANN401
-        """Yield what must not be taken in by two at once."""
+    def id(self, id_: UUID) -> bytes:
+        return self._of("id", str(id_))
+
+    def to_lock(self, request: FhirRequest) -> Iterator[bytes]:
+        """Yield the keys of what must not be taken in by two at once."""
         yield from self.identifiers(request).values()
         yield self.content(request.kind, content_of_resource(request.told))
-        yield from (self.identifier(request.kind, each) for each in searches)
-        yield from (self._of("id", str(each)) for each in ids)
+        if request.id is not None:
+            yield self.id(request.id)
 
 
 def lock_keys(unit: UnitOfWork, keys: Iterable[bytes]) -> None:
@@ -128,23 +126,21 @@ def ever_said(unit: UnitOfWork, resource: FhirResource, content: bytes) -> bool:
 
 def keep_keys(unit: UnitOfWork, resource: FhirResource, *, identifiers: Iterable[bytes]) -> None:
     """Let a resource be found by the identifiers that it has now, and by what it says as well."""
-    wanted = set(identifiers)
-    unit.session.execute(
-        delete(FhirKey)
-        .where(
-            FhirKey.resource_id == resource.id,
-            FhirKey.is_content.is_(False),
-            FhirKey.key_index.not_in(wanted),
-        )
-        .execution_options(synchronize_session=False)
-    )
-    for key in [*wanted, resource.content_index]:
-        row = {
-            "key_index": key,
-            "resource_id": resource.id,
-            "is_content": key == resource.content_index,
-        }
-        insert_new(unit.session, FhirKey, row)
+    wanted = {resource.content_index: True} | dict.fromkeys(identifiers, False)
+    if resource.version > 1:
+        found = unit.session.scalars(
+            select(FhirKey).where(
+                FhirKey.resource_id == resource.id,
+                FhirKey.is_content.is_(False) | FhirKey.key_index.in_(wanted),
+            )
+        ).all()
+        for each in found:
+            if wanted.pop(each.key_index, None) is None:
+                unit.session.delete(each)
+    for key, is_content in wanted.items():
+        row = FhirKey(key_index=key, resource_id=resource.id, is_content=is_content)
+        unit.session.add(row)
+    unit.session.flush()
 
 
 def said_of(meta: Meta | None) -> tuple[datetime | None, int | None]:

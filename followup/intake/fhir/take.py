@@ -25,6 +25,7 @@ from followup.intake.fhir.apply import apply_requests, outcome_of_all
 from followup.intake.fhir.json_text import Json
 from followup.intake.fhir.refusal import RefusedRequest
 from followup.intake.fhir.requests import FhirRequest, in_its_own_words, read_bundle
+from followup.intake.fhir.resources import lock_keys
 from followup.intake.fhir.versions import TakenResource
 from followup.store.models.feeds import FeedMessage
 
@@ -87,6 +88,8 @@ def _take(
     *,
     batch: bool,
 ) -> list[TakenResource]:
+    # Of the same words at once, the later see what came of the first.
+    lock_keys(unit, [sha256(message.content).digest()])
     earlier = earlier_row(unit.session, message)
     was_refused = earlier is not None and earlier.state == FeedState.REFUSED.value
     row = earlier if earlier is not None and was_refused else row_for(unit, message)

@@ -88,6 +88,11 @@ class Versions:
         if known is None and request.is_create and not self._keys.own_identifiers(request):
             # Without a number of its own it is known by what it says.
             known = next(iter(find_by_keys(self._unit, [content])), None)
+        if known is not None and known.content_index == content:
+            # Also where If-Match names the version before: then the answer to it was lost.
+            known.said_at = max(filter(None, (known.said_at, said[0])), default=None)
+            known.said_version = max(filter(None, (known.said_version, said[1])), default=None)
+            return _taken(request, known), None
         if request.version is not None and (known is None or known.version != request.version):
             now = f'W/"{known.version}"' if known else "none"
             sentence = f"the version that is here is {now}: look at it before you send it again"
@@ -95,10 +100,6 @@ class Versions:
         if known is None:
             return self._created(request, person, content, said)
         taken = _taken(request, known)
-        if known.content_index == content:
-            known.said_at = max(filter(None, (known.said_at, said[0])), default=None)
-            known.said_version = max(filter(None, (known.said_version, said[1])), default=None)
-            return taken, None
         older = request.version is None and is_older(known, said)
         if request.is_create:
             self._must_not_differ(request, known, content, older=older, said=said, taken=taken)

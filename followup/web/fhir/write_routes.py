@@ -71,6 +71,9 @@ async def _sending(request: Request, client: Writer) -> Sending:
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given not in JSON_TYPES:
         raise Refused(415, f"send this as {CONTENT_TYPE}")
+    if "if-none-match" in request.headers or "if-modified-since" in request.headers:
+        sentence = "of conditions, only If-Match and If-None-Exist are obeyed: leave others out"
+        raise Refused(400, sentence)
     content = bytearray()
     async for part in request.stream():
         content += part

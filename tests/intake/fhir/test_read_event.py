@@ -46,7 +46,7 @@ NAMES = {
     ),
     "none of a marriage before": ([{"use": "maiden", "family": "B"}], None),
     "no name of digits": ([{"text": "12345"}], None),
-    "no characters that can't be printed": ([{"text": "A\x07 B\u200b"}], "A B"),
+    "no characters that can't be printed": ([{"text": "A\tB\u200b"}], "A B"),
     "no more than is kept": ([{"text": "x" * 300}], "x" * 200),
 }
 
@@ -225,6 +225,14 @@ def test_a_period_is_told_by_its_start_else_its_end(period, time):
     del told["performedDateTime"]
 
     assert visit(told)["time.0"] == time
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["2026", "2026-10", "2026-10-19", "2026-10-19T00:00:00+01:00", "2026-10-18T23:00:00Z"],
+)
+def test_a_day_alone_and_its_midnight_are_no_time(written):
+    assert visit(procedure(WHO) | {"performedDateTime": written})["time.0"] is None
 
 
 def test_a_fraction_longer_than_clocks_count_is_cut():

@@ -73,7 +73,7 @@ def test_what_is_wrong_in_a_fhir_file_is_told_with_its_place(followup):
     file = followup.folder / "patient.json"
     for told, expected in (
         (patient(birthDate="1951-13-12"), "422, refused at Patient.birthDate"),
-        ({"resourceType": "Observation"}, "422, refused at Bundle.entry[0].request.url"),
+        ({"resourceType": "Observation"}, "422, refused at http.url"),
     ):
         file.write_text(json.dumps(told), encoding="utf-8")
         answer = followup("intake", "try", str(file))

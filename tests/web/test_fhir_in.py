@@ -33,6 +33,7 @@ from tests.support.fhir import (
 from tests.support.hl7 import catalogue_with
 from tests.support.outside_judges import FhirValidator, fhir_validator
 from tests.support.people import CLINIC
+from tests.web.conftest import served
 
 BASE = "/fhir/R4"
 OURS = "http://127.0.0.1:8000/fhir/R4"
@@ -251,6 +252,20 @@ def test_keys_open_what_they_are_for(sqlite_app, sqlite_client, validator):
     assert "fhir-write" in reader.post(patient(), status=403).text
     nobody.post(patient(), status=401)
     assert rows(sqlite_app, FeedMessage) == []
+
+
+def test_a_key_of_one_clinic_sends_for_no_other(migrated_sqlite_url, validator):
+    rule = {"procedure": ["A52.1"], "clinic": "elsewhere", "protocol": "nerve-root-block"}
+    catalogue = catalogue_with(fhir_site(follow_ups=[rule]))
+    with (
+        closing(make_app(migrated_sqlite_url, catalogue=catalogue)) as app,
+        served(app) as client,
+    ):
+        key = add_api_key(app, KEY, clinic=CLINIC, scopes=BOTH, actor="cli:test")
+        answer = Hospital(client, key, validator).post(patient(), status=403)
+
+        assert f"this key is for the clinic {CLINIC} alone" in answer.text
+        assert rows(app, FeedMessage) == []
 
 
 def broken(make: Callable[..., Json] = patient, **changes: Any) -> Json:

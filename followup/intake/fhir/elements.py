@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
@@ -167,15 +167,13 @@ class BackboneElement(Part):
 
     @field_validator("modifier_extension")
     @classmethod
-    def _changes_no_meaning(cls, value: object) -> object:
-        return nothing_to_understand(value)
+    def _changes_no_meaning(cls, _value: object) -> NoReturn:
+        raise not_understood()
 
 
-def nothing_to_understand(value: object) -> object:
-    """Refuse what may turn the meaning of the rest round: R4 says to, where it is not known."""
-    if value is not None:
-        raise ValueError("this may change the meaning of the rest, and is not understood here")
-    return value
+def not_understood() -> ValueError:
+    """Return what R4 has answered where somebody's own rules may turn the meaning of the rest."""
+    return ValueError("this may change the meaning of the rest, and is not understood here")
 
 
 class Resource(BackboneElement):
@@ -192,5 +190,5 @@ class Resource(BackboneElement):
 
     @field_validator("implicit_rules")
     @classmethod
-    def _no_rules_of_their_own(cls, value: object) -> object:
-        return nothing_to_understand(value)
+    def _no_rules_of_their_own(cls, _value: object) -> NoReturn:
+        raise not_understood()

@@ -9,7 +9,7 @@ import pytest
 
 from followup.intake.feed.event import REMARKS
 from followup.intake.fhir.elements import Reference
-from followup.intake.fhir.json_text import structure_issues
+from followup.intake.fhir.json_text import read_json_text, structure_issues
 from followup.intake.fhir.read_event import moment, person_facts, visit_facts
 from followup.intake.fhir.requests import parse_search
 from followup.intake.fhir.shapes import read_resource
@@ -255,6 +255,10 @@ def test_a_search_by_an_identifier_is_read_however_it_is_written(query):
 
 def test_no_more_is_told_of_a_broken_structure_than_anybody_reads():
     assert len(structure_issues([None] * 500, "Patient.name")) == 50
+
+
+def test_numbers_are_read_as_they_are():
+    assert read_json_text(b'{"a": 1.5, "b": -3}') == {"a": 1.5, "b": -3}
 
 
 def test_extensions_of_primitives_are_looked_at_and_not_read():

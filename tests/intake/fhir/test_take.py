@@ -227,6 +227,17 @@ def test_the_patient_of_an_appointment_may_be_named_by_number_alone(app):
 # ------------------------------------------------------------------------------- people
 
 
+def test_a_person_without_a_number_is_known_by_name_and_birth_date(app):
+    nobody = patient(identifier=None, link=[{"other": {"display": "?"}, "type": "seealso"}])
+
+    take(app, patient_and(procedure, about=nobody))
+    again, about = take(app, patient_and(procedure, about=nobody))
+
+    assert (again.version, again.changed, about.changed) == (1, False, False)
+    assert len(rows(app, FeedPerson)) == 1
+    assert person(app).nhs_number is None
+
+
 def test_a_number_that_is_not_marked_as_a_mobile_is_not_texted(app):
     home = [{"system": "phone", "value": "07700 900001", "use": "home"}]
 
@@ -489,6 +500,8 @@ def test_a_reference_finds_whom_it_means(app):
 
     for serial, reference in enumerate(references, start=1):
         send(app, procedure(reference, serial))
+    named = {"identifier": {"system": LOCAL, "value": "000001"}}
+    send(app, procedure({"reference": "https://pas.example.com/Patient/7", **named}, 7))
 
     assert len(rows(app, FeedPerson)) == 1
     assert len(rows(app, Enrolment)) == 1
@@ -519,17 +532,22 @@ def test_a_reference_to_nobody_is_refused_and_nothing_is_done(app):
     ]
     place = "Bundle.entry[1].resource.subject.reference"
 
+    unknown = {"identifier": {"system": "https://elsewhere.example.com/Id", "value": "1"}}
+
     came = {
         refusal(app, transaction(entry(patient(2)), entry(procedure(each))))[:2] for each in nobody
     }
+    assert refusal(app, transaction(entry(procedure(unknown))))[2] == [
+        "Bundle.entry[0].resource.subject.identifier"
+    ]
 
     assert came == {(422, "not-found")}
     assert rows(app, FhirResource) == []
     assert rows(app, FeedPerson) == []
     kept = rows(app, FeedMessage)
-    assert len(kept) == len(nobody)
+    assert len(kept) == len(nobody) + 1
     assert {(one.state, one.reason) for one in kept} == {("refused", "fhir-unusable")}
-    assert all(one.told.startswith(f"{place}: ") for one in kept)
+    assert sum(one.told.startswith(f"{place}: ") for one in kept) == len(nobody)
 
 
 def test_a_procedure_stays_with_its_patient(app):

@@ -599,6 +599,7 @@ def test_a_clash_with_what_staff_did_asks_a_person_and_is_kept(app):
     assert codes(made) == [("person", "conflict")]
     assert ledger(app) == {"enrolled": 1, "person": 1}
     assert len(rows(app, FhirResource)) == 4
+    assert [one.facts["status"][1] for one in rows(app, FeedVisit)] == ["done", "done"]
 
 
 # ------------------------------------------------------------------------------ many at once
@@ -615,6 +616,19 @@ def test_eight_at_once_with_one_bundle_enrol_once(postgres_app):
     assert sum(one.created for each in came for one in each) == 2
     row = only(app, FeedMessage)
     assert (row.state, row.repeats) == ("enrolled", 7)
+
+
+def test_eight_at_once_that_differ_are_versions_of_one(postgres_app):
+    def put(last: int) -> int:
+        listed = [{"system": "phone", "value": f"07700 90000{last}", "use": "mobile"}]
+        url = f"Patient?identifier={LOCAL}|000001"
+        return send(postgres_app, patient(telecom=listed), url=url).version
+
+    with ThreadPoolExecutor(8) as pool:
+        versions = sorted(pool.map(put, range(8)))
+
+    assert versions == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert only(postgres_app, FhirResource).version == 8
 
 
 def test_two_entries_that_change_one_resource_are_refused(app):

@@ -22,6 +22,14 @@ from followup.store.audit_log import AuditEntry, record_event
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.feeds import EnrolmentDraft, FeedMessage, FeedPerson, FeedVisit
 from followup.store.models.merges import PatientMerge
+from followup.store.models.feeds import (
+    EnrolmentDraft,
+    FeedMessage,
+    FeedPerson,
+    FeedVisit,
+    FhirKey,
+    FhirResource,
+)
 from followup.store.models.messages import Attempt, InboundMessage, Message, SandboxMessage
 from followup.store.models.patients import Patient
 from followup.store.models.returned_mails import ReturnedMail
@@ -159,7 +167,11 @@ def _empty_copies(session: Session, patient: Patient, enrolment_ids: Sequence[UU
     ).all()
     session.execute(
         update(FeedMessage)
-        .where((FeedMessage.patient_id == patient.id) | FeedMessage.enrolment_id.in_(enrolment_ids))
+        .where(
+            (FeedMessage.patient_id == patient.id)
+            | FeedMessage.enrolment_id.in_(enrolment_ids)
+            | FeedMessage.person_id.in_(people)
+        )
         .values(content_sealed=None)
     )
     session.execute(
@@ -168,6 +180,12 @@ def _empty_copies(session: Session, patient: Patient, enrolment_ids: Sequence[UU
         .values(content_sealed=None)
     )
     session.execute(update(FeedPerson).where(FeedPerson.id.in_(people)).values(facts_sealed=None))
+    # Of what FHIR resources said, the hash goes as well; by its number one is known again.
+    sent = select(FhirResource.id).where(FhirResource.person_id.in_(people))
+    session.execute(delete(FhirKey).where(FhirKey.resource_id.in_(sent), FhirKey.is_content))
+    session.execute(
+        update(FhirResource).where(FhirResource.person_id.in_(people)).values(content_index=b"")
+    )
     session.execute(
         update(PatientMerge)
         .where((PatientMerge.survivor_id == patient.id) | (PatientMerge.duplicate_id == patient.id))

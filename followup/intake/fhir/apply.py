@@ -42,7 +42,7 @@ from followup.intake.fhir.resources import (
 )
 from followup.intake.fhir.shapes import AppointmentSent, PatientSent, ProcedureSent
 from followup.intake.fhir.versions import TakenResource, Versions, remark, several
-from followup.store.models.feeds import FeedPerson, FhirResource
+from followup.store.models.feeds import FeedMessage, FeedPerson, FhirResource
 from followup.wording.feeds import FEED_STATES, feed_reason_text
 
 REPLACED_BY, REPLACES = "replaced-by", "replaces"
@@ -63,6 +63,17 @@ def apply_requests(
     """
     around = surroundings_of([*requests], site=site, base=base, is_batch=is_batch)
     return _Application(unit, site, around, message_id).apply(requests)
+
+
+def note_people(row: FeedMessage, taken: Sequence[TakenResource]) -> None:
+    """Note whom a request was about, so that erasing them finds it.
+
+    What it says of several is not kept once it is applied: nobody could erase one of them in it.
+    """
+    people = {each.person_id for each in taken}
+    row.person_id = people.pop() if len(people) == 1 else None
+    if people and outcome_of_all(taken).state is not FeedState.PERSON:
+        row.content_sealed = None
 
 
 def outcome_of_all(taken: Sequence[TakenResource]) -> Applied:

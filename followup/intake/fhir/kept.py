@@ -8,7 +8,7 @@ from followup.domain.sites.site import Site
 from followup.intake.feed.formats import NotTaken
 from followup.intake.feed.inbox import NewFeedMessage
 from followup.intake.feed.outcome import Applied
-from followup.intake.fhir.apply import apply_requests, outcome_of_all
+from followup.intake.fhir.apply import apply_requests, note_people, outcome_of_all
 from followup.intake.fhir.json_text import Json, read_json_text
 from followup.intake.fhir.refusal import BAD, RefusedRequest, refuse
 from followup.intake.fhir.requests import read_bundle
@@ -28,6 +28,7 @@ class FhirFormat:
                 taken = apply_requests(unit, requests, site, base=base, message_id=row.id)
         except RefusedRequest as error:
             raise NotTaken(error.reason, told=error.told) from None
+        note_people(row, taken)
         return outcome_of_all(taken)
 
     def note(self, unit: UnitOfWork, row: FeedMessage, content: bytes, site: Site) -> None:

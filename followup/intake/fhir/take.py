@@ -21,7 +21,7 @@ from followup.intake.feed.inbox import (
 )
 from followup.intake.feed.outcome import Applied
 from followup.intake.fhir import FEED
-from followup.intake.fhir.apply import apply_requests, outcome_of_all
+from followup.intake.fhir.apply import apply_requests, note_people, outcome_of_all
 from followup.intake.fhir.json_text import Json
 from followup.intake.fhir.refusal import RefusedRequest
 from followup.intake.fhir.requests import FhirRequest, in_its_own_words, read_bundle
@@ -104,6 +104,7 @@ def _take(
         # The same words again, and they say something new by now.
         row.control_id = f"{message.control_id}-{earlier.repeats + 2}-{row.id.hex[-6:]}"
     unit.session.add(row)
+    note_people(row, taken)
     settle_row(unit, row, outcome_of_all(taken))
     return taken
 

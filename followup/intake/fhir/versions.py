@@ -41,6 +41,7 @@ class TakenResource:
     kind: str
     told: Json
     id: UUID
+    person_id: UUID
     version: int
     changed_at: datetime
     created: bool = False
@@ -189,6 +190,7 @@ def _taken(request: FhirRequest, resource: FhirResource) -> TakenResource:
         kind=request.kind,
         told=request.told,
         id=resource.id,
+        person_id=resource.person_id,
         version=resource.version,
         changed_at=resource.changed_at,
     )

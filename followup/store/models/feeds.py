@@ -67,6 +67,8 @@ class FeedMessage(Base):
     place: Mapped[str | None] = mapped_column(String(20))
     # What the sender of FHIR was told: which element, and what to do.
     told: Mapped[str | None] = mapped_column(String(400))
+    # Whom of the feed a FHIR request is about, where it is about one person alone.
+    person_id: Mapped[UUID | None] = mapped_column(index=True)
     clinic: Mapped[str | None] = mapped_column(String(80))
     patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patients.id"))
     enrolment_id: Mapped[UUID | None] = mapped_column(ForeignKey("enrolments.id"))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from followup.erasure.erase import erase_patient
 from followup.intake.fhir.refusal import RefusedRequest
 from followup.intake.ledger import feed_ledger, replay_message, text_of
 from followup.patients.records import read_patient
@@ -16,6 +17,7 @@ from followup.store.models.feeds import (
     FeedMessage,
     FeedPerson,
     FeedVisit,
+    FhirKey,
     FhirResource,
 )
 from followup.store.models.patients import Patient
@@ -600,6 +602,33 @@ def test_a_clash_with_what_staff_did_asks_a_person_and_is_kept(app):
     assert ledger(app) == {"enrolled": 1, "person": 1}
     assert len(rows(app, FhirResource)) == 4
     assert [one.facts["status"][1] for one in rows(app, FeedVisit)] == ["done", "done"]
+
+
+def test_an_erased_patient_is_in_no_request_and_an_old_bundle_brings_them_back_no_more(both_app):
+    app, bundle = both_app, patient_and(procedure)
+    alone = send(app, patient())
+    take(app, bundle)
+    [before] = rows(app, Patient)
+
+    app.transact("cli:test", lambda unit: erase_patient(unit, before.id))
+    with pytest.raises(RefusedRequest) as caught:
+        take(app, bundle)
+
+    assert caught.value.status == 409
+    settled = [one for one in rows(app, FeedMessage) if one.state != "refused"]
+    assert [one.content_sealed for one in settled] == [None, None]
+    assert {one.person_id for one in settled} == {alone.person_id}
+    assert only(app, FeedPerson).facts_sealed is None
+    assert {one.content_index for one in rows(app, FhirResource)} == {b""}
+    assert not [one for one in rows(app, FhirKey) if one.is_content]
+    assert len(rows(app, Enrolment)) == 1
+
+
+def test_what_a_bundle_says_of_several_is_not_kept_once_it_is_applied(app):
+    take(app, transaction(entry(patient(1)), entry(patient(2))))
+
+    row = only(app, FeedMessage)
+    assert (row.person_id, text_of(app, row)) == (None, None)
 
 
 # ------------------------------------------------------------------------------ many at once

@@ -16,6 +16,8 @@ UTC_TIME = sa.DateTime(timezone=True)
 
 def upgrade() -> None:
     op.add_column("feed_messages", sa.Column("told", sa.String(length=400), nullable=True))
+    op.add_column("feed_messages", sa.Column("person_id", sa.Uuid(), nullable=True))
+    op.create_index("ix_feed_messages_person_id", "feed_messages", ["person_id"])
     op.create_table(
         "fhir_resources",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -51,4 +53,6 @@ def downgrade() -> None:
     op.drop_table("fhir_keys")
     op.drop_index("ix_fhir_resources_person_id", "fhir_resources")
     op.drop_table("fhir_resources")
+    op.drop_index("ix_feed_messages_person_id", "feed_messages")
+    op.drop_column("feed_messages", "person_id")
     op.drop_column("feed_messages", "told")

@@ -30,6 +30,8 @@ class TriedResource:
     told: str = ""
 
 
+WHOLE_FILE = "FHIR"
+"""What is named where no single resource is refused."""
 REFUSED = Applied(state=FeedState.REFUSED, code="fhir-unusable")
 
 
@@ -40,7 +42,7 @@ def try_resources(unit: UnitOfWork, content: bytes, site: Site) -> list[TriedRes
     except RefusedRequest as error:
         return [
             TriedResource(
-                kind="FHIR",
+                kind=WHOLE_FILE,
                 status=error.status,
                 applied=REFUSED,
                 place=issue.expression[0] if issue.expression else "",

@@ -20,8 +20,6 @@ from followup.domain.lifecycle import EnrolmentState
 from followup.domain.reasons import Reason
 from followup.store.audit_log import AuditEntry, record_event
 from followup.store.models.enrolments import Enrolment
-from followup.store.models.feeds import EnrolmentDraft, FeedMessage, FeedPerson, FeedVisit
-from followup.store.models.merges import PatientMerge
 from followup.store.models.feeds import (
     EnrolmentDraft,
     FeedMessage,
@@ -30,6 +28,7 @@ from followup.store.models.feeds import (
     FhirKey,
     FhirResource,
 )
+from followup.store.models.merges import PatientMerge
 from followup.store.models.messages import Attempt, InboundMessage, Message, SandboxMessage
 from followup.store.models.patients import Patient
 from followup.store.models.returned_mails import ReturnedMail

@@ -41,6 +41,10 @@ class LeafProofs:
         """Return the root of the tree as it is kept; raise `TrailDamaged` where it has gaps."""
         return self._tree.root()
 
+    def loose_end(self) -> tuple[int, int]:
+        """Return the ids of the first and last event that the newest tiles don't hold."""
+        return (self._tail_ids[0] if self._tail_ids else self._upto, self._upto)
+
     def check(self, event_ids: Sequence[int]) -> dict[int, bool]:
         """Say of each event whether it is the leaf that was signed in its place."""
         rows, places = self._rows(event_ids), self._places(event_ids)

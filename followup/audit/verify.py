@@ -342,8 +342,11 @@ def verify_events(session: Session, app: AppContext, event_ids: Sequence[int]) -
     head = read_checkpoint(newest.note, trail_signer(app).key)
     try:
         proofs = LeafProofs(session, app, newest)
-        if head is None or head.root != proofs.root():
+        if head is None or head.size != newest.size:
             damage.append(Damage(DamageKind.CHECKPOINT, newest.size, newest.size))
+        elif head.root != proofs.root():
+            # Of the leaves that fill no tile yet nothing is kept but this: it can't tell which.
+            damage.append(Damage(DamageKind.EVENTS, *proofs.loose_end()))
         damage += [
             Damage(DamageKind.EVENTS, id_, id_)
             for id_, proved in proofs.check(wanted).items()

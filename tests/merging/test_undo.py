@@ -52,7 +52,7 @@ MOVES = {"state_since", "state_since_real"}
 """When a message came into its state; the trail tells of each move."""
 
 
-def dump(app: AppContext) -> dict[str, Any]:
+def dump(app: AppContext) -> dict[tuple[Any, ...], dict[Any, Any]]:
     """Return all that the database holds but for the trail, with what is sealed opened."""
     found = {}
     with app.store.read() as session:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -11,8 +12,11 @@ from followup.context import AppContext
 from followup.delivery.bounce_intake import receive_bounce
 from followup.delivery.returned_mail_ledger import MailSource
 from followup.domain.channel import ChannelKind
+from followup.domain.erasure.grounds import ErasureGround
+from followup.domain.errors import Conflict
 from followup.domain.kill_switch import SwitchScope
 from followup.domain.roles import Role
+from followup.erasure.requests import propose_erasure
 from followup.outbox.subscriptions import NewSubscription, add_subscription
 from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.inbound import take_inbound
@@ -24,7 +28,7 @@ from followup.store.models.enrolments import Enrolment
 from followup.store.models.feeds import EnrolmentDraft, FeedMessage
 from followup.store.models.messages import Message
 from followup.store.models.outbox import DeadLetter, EventSubscription
-from followup.store.models.patients import Patient
+from followup.store.models.patients import ErasureRequest, Patient
 from followup.store.models.returned_mails import ReturnedMail
 from followup.store.models.staff import Staff
 from followup.store.models.worklist import WorklistItem
@@ -62,6 +66,11 @@ def more(app: AppContext, name: str, people: int) -> None:
     for index in range(people):
         sms_of(app).for_recipient[f"+447700900{100 + index}"] = refuse("21211", recipient=True)
     run_until(app, clock.now() + timedelta(days=1))
+    for enrolment in rows(app, Enrolment):
+        if (enrolment.reference or "").startswith(name):
+            ground = ErasureGround.ASKED
+            with suppress(Conflict):
+                propose_erasure(app, enrolment.patient_id, ground=ground, actor="cli:test")
     for _ in range(people):
         for serial in (WRITING, 100):
             text = InboundText(
@@ -137,6 +146,7 @@ def addresses(app: AppContext, visitor: Visitor) -> dict[str, str]:
             "webhook": session.scalars(_FIRST_WEBHOOK).first(),
             "member": session.scalars(select(Staff.id)).first(),
             "draft": session.scalars(select(EnrolmentDraft.id)).first(),
+            "request": session.scalars(select(ErasureRequest.id)).first(),
             "template": "flare",
             "language": "en",
             "protocol": "nerve-root-block",

@@ -130,6 +130,30 @@ def test_a_message_of_one_s_own_in_english_leaves_the_shared_one_in_arabic_to_ot
     ]
 
 
+def test_a_shipped_protocol_s_words_are_about_no_leg_in_any_language():
+    content = shipped_content()
+    mine = content.of(protocol="shoulder-injection")
+
+    # The shared Arabic answer names the signs itself, and includes no file that is another's.
+    for template in ("reply-signs", "red-flags", "flare", "reply-stopped"):
+        assert content.find(template, language="ar", channel=SMS) is not None
+        assert mine.find(template, language="ar", channel=SMS) is None
+    assert mine.find("dressing", language="ar", channel=SMS) is not None
+    texts = [text for path, text in mine.sources.items() if "/en/" in path]
+    assert not [text for text in texts if "bladder" in text or "leg weakness" in text]
+
+
+def test_own_words_of_a_protocol_count_before_those_that_are_shipped_for_it(words: Words):
+    own = {"protocol": "shoulder-injection", "template": "going-home"}
+    assert "numb or heavy arm" in words.text(**own)
+
+    words.write(
+        "protocols/shoulder-injection/going-home/en/sms.txt", "{{ clinic.short_name }}: rest."
+    )
+
+    assert words.text(**own) == "Derriford Pain Clinic: rest."
+
+
 def test_a_language_is_added_file_by_file_and_takes_none_away(words: Words):
     for part in ("sms.txt", "subject.txt", "email.txt", "email.html"):
         text = shipped_content().sources[f"dressing/en/{part}"]

@@ -94,8 +94,11 @@ def load_content(
     own = OwnWords()
     pages: dict[str, PageWords] = {}
     if words is not None and words.is_dir():
-        own = _own_words(words, protocols=protocols, clinics=clinics)
-        pages, faults = read_page_layers(words, clinics=clinics, protocols=protocols)
+        try:
+            own = _own_words(words, protocols=protocols, clinics=clinics)
+            pages, faults = read_page_layers(words, clinics=clinics, protocols=protocols)
+        except OSError as error:
+            raise TemplateError(f"{error.filename}: can't be read: {error.strerror}") from error
         problems += faults
     strays = [*_strays(own, shared=shared, shipped=shipped)]
     if problems := [*own.problems, *problems, *strays]:

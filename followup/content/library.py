@@ -115,8 +115,8 @@ class Content:
         """Take sources by path and cards by message; raise `TemplateError` with all its faults.
 
         `files` names the file of each path, `own` are the paths whose files are a clinic's own,
-        `variants` has the words of
-        protocols and clinics, `pages` the patient page of clinics that have their own.
+        `variants` has the words of protocols and clinics, `pages` the patient page of clinics
+        that have their own.
         """
         if problems := complaints(sources, cards):
             raise TemplateError("\n".join(file_named(each, files) for each in problems))

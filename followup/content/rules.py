@@ -64,6 +64,11 @@ TEMPLATE_VARIABLES = dict.fromkeys(
 )
 """All that a template is given. Nothing of the patient: a message may stand on a lock screen."""
 
+FILTERS = frozenset({"capitalize", "lower", "replace", "title", "trim", "upper"})
+"""The filters of a template: none that can make much of little."""
+WORKED_OUT = (nodes.Mul, nodes.Pow, nodes.Mod, nodes.Call)
+"""What words have no use for, and by which a short file could keep a process busy for ever."""
+
 REACHES = {".txt": {".txt"}, ".html": {".html", ".css"}, ".css": set[str]()}
 """What a file may include, by suffix: plain text in HTML would go in unescaped."""
 
@@ -110,7 +115,11 @@ def parsed(path: str, source: str) -> Parsed:
         unknown = find_undeclared_variables(tree) - given
     except TemplateSyntaxError as error:
         return Parsed((f"{path}, line {error.lineno}: {error.message}: correct the template",), ())
-    complaints = (*_glued_lines(path, source), *_unknown_names(path, tree, unknown))
+    complaints = (
+        *_glued_lines(path, source),
+        *_unknown_names(path, tree, unknown),
+        *_worked_out(path, tree),
+    )
     return Parsed(complaints, tuple(find_referenced_templates(tree)))
 
 
@@ -131,6 +140,25 @@ def _unknown_names(path: str, tree: nodes.Template, unknown: Container[str]) -> 
         if of_clinic and part.attr not in CLINIC_FACTS:
             known = {f"clinic.{fact}": None for fact in CLINIC_FACTS}
             yield _unknown(path, part.lineno, f"clinic.{part.attr}", known=known)
+
+
+def _worked_out(path: str, tree: nodes.Template) -> Iterator[str]:
+    """Find what computes: words are written, not worked out."""
+    for part in tree.find_all(WORKED_OUT):
+        of_block = isinstance(part, nodes.Call) and _is_block(part.node)
+        if not of_block:
+            yield f"{path}, line {part.lineno}: words are not worked out: write what they say"
+    for used in tree.find_all(nodes.Filter):
+        if used.name not in FILTERS:
+            hint = did_you_mean(used.name, dict.fromkeys(sorted(FILTERS)))
+            yield f'{path}, line {used.lineno}: the filter "{used.name}" is not for words; {hint}'
+
+
+def _is_block(called: nodes.Node) -> bool:
+    """Say whether a call is that of a block: `self.heading()` or `super()`."""
+    if isinstance(called, nodes.Getattr):
+        called = called.node
+    return isinstance(called, nodes.Name) and called.name in {"self", "super"}
 
 
 def _glued_lines(path: str, source: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from followup.catalogue.bank_holidays import bank_holidays, office_is_open
 from followup.cli.service.check_parts import _holidays_running_out
 from followup.context import OnCall
 from followup.domain.clinics.office_time import after_office_time
-from followup.domain.triage.triage import sort_reply
+from followup.domain.triage.triage import Known, sort_reply
 from followup.store.models.messages import InboundMessage
 from followup.worklist.items import open_items
 from tests.replies.test_inbound import MOBILE, STRANGER, in_force, replies, take
@@ -170,7 +170,8 @@ def test_classes_and_the_version_of_the_phrases_are_kept(app):
 
     [kept] = rows(app, InboundMessage)
     assert kept.classes == ["red-flag", "stop"]
-    assert kept.sorted_by == sort_reply(app.catalogue.triage, "thanks").version
+    known = Known(protocol="nerve-root-block")
+    assert kept.sorted_by == sort_reply(app.catalogue.triage, "thanks", known=known).version
 
 
 @pytest.mark.parametrize(

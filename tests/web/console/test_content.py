@@ -26,6 +26,7 @@ def test_every_message_of_every_protocol_is_listed_with_its_review(manager):
     assert {f"/content/{template}?protocol={key}" for template, key in sent} <= links
     others = shipped_content().cards.keys() - {template for template, _ in sent}
     assert {f"/content/{key}" for key in others} <= links
+    assert "/content/reply-red-flag?protocol=shoulder-injection" in links
     assert "Its source is overdue for review" in page.text
 
 

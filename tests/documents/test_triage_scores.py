@@ -10,7 +10,7 @@ import pytest
 
 from followup.domain.triage.triage import sort_reply
 from tests.documents import prose_of
-from tests.support.apps import shipped_catalogue
+from tests.support.apps import general_triage
 from tests.triage.blind_scores import BLIND, added, scores, table
 
 GUIDE = Path("docs/replies.md").read_text(encoding="utf-8")
@@ -19,7 +19,7 @@ FILES = sorted(BLIND.glob("*.tsv"))
 
 @pytest.fixture(scope="module")
 def sort():
-    return partial(sort_reply, shipped_catalogue().triage)
+    return partial(sort_reply, general_triage())
 
 
 def test_the_guide_tells_what_the_shipped_phrases_make_of_the_blind_replies(sort):
@@ -28,7 +28,7 @@ def test_the_guide_tells_what_the_shipped_phrases_make_of_the_blind_replies(sort
 
 
 def test_the_decision_tells_what_the_second_net_adds(sort):
-    without = partial(sort_reply, [each.backed_by(None) for each in shipped_catalogue().triage])
+    without = partial(sort_reply, [each.backed_by(None) for each in general_triage()])
 
     assert added(FILES, without, sort) in prose_of(
         "docs/decisions/0014-a-second-net-that-can-only-raise.md"

@@ -7,11 +7,11 @@ import pytest
 from followup.domain.errors import ProtocolError
 from followup.domain.triage.second_net import features_of, parse_second_net
 from followup.domain.triage.triage import ReplyClass, sort_reply
-from tests.support.apps import shipped_catalogue
+from tests.support.apps import general_triage
 
 TABLE = {"base": 0, "threshold": 50, "points": "40 drawing pin\n20 wife\n-30 fine"}
 FILE = {"language": "en", "version": "7", "grave": TABLE}
-[SHIPPED, *_] = shipped_catalogue().triage
+[SHIPPED] = general_triage()
 
 
 def sorted_by(file, text):

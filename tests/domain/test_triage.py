@@ -15,9 +15,9 @@ from followup.domain.triage.phrases import Groups, parse_phrase
 from followup.domain.triage.tokens import Speller, distance, readings_of
 from followup.domain.triage.triage import Known, ReplyClass, sort_reply
 from followup.domain.triage.triage_file import parse_addition, parse_triage
-from tests.support.apps import shipped_catalogue
+from tests.support.apps import general_triage, shipped_catalogue
 
-TRIAGE = [each for each in shipped_catalogue().triage if not each.protocols]
+TRIAGE = general_triage()
 SHIPPED = sort_reply(TRIAGE, "thanks").version
 """As `en/2026.1+net-2026.1`: the phrases, and the second net."""
 VERSION = SHIPPED.removeprefix("en/").partition("+")[0]

@@ -32,6 +32,7 @@ from followup.context import AppContext, Policy
 from followup.delivery.sandbox_outbox import StoredOutbox
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
+from followup.domain.triage.triage import Triage
 from followup.enrolment.enrol import enrol
 from followup.jobs import JOBS
 from followup.monitoring.message_balance import balance
@@ -139,6 +140,11 @@ def shipped_content() -> Content:
     """Return what is shipped, read once."""
     catalogue = shipped_catalogue()
     return load_content(protocols=catalogue.protocols, clinics=catalogue.clinics)
+
+
+def general_triage() -> list[Triage]:
+    """Return the shipped phrases that are no single protocol's: those that the figures are about."""
+    return [each for each in shipped_catalogue().triage if not each.protocols]
 
 
 def read_shipped_files_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 from followup.domain.auto_reply import choose
 from followup.domain.triage.triage import AT_ONCE, HARMLESS_CLASSES, ReplyClass, sort_reply
 from followup.replies.triage_evaluation import read_corpus, score_triage
-from tests.support.apps import shipped_catalogue
+from tests.support.apps import general_triage
 from tests.triage import GRAVE_LABELS, HELD_OUT, PRACTICE, REPLIES
 
 FROZEN = "f8afe6595e93d9a97dd687fc6107f51e1b7c35479be1fc43a4653fcc00106c2f"
@@ -23,7 +23,7 @@ NEEDED = 0.99
 
 @pytest.fixture(scope="module")
 def sort():
-    return partial(sort_reply, shipped_catalogue().triage)
+    return partial(sort_reply, general_triage())
 
 
 def test_there_are_enough_replies_and_none_is_there_twice():

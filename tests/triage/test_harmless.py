@@ -12,13 +12,13 @@ from followup.data_files import data_folder
 from followup.domain.triage.phrases import Groups
 from followup.domain.triage.triage import GRAVE_CLASSES, sort_reply
 from followup.replies.triage_evaluation import read_corpus
-from tests.support.apps import shipped_catalogue
+from tests.support.apps import general_triage
 from tests.triage import HELD_OUT, PRACTICE, REPLIES
 
 # Counted in tests/domain and beside this file: here are texts, by the thousand.
 pytestmark = pytest.mark.uncounted
 
-TRIAGE = shipped_catalogue().triage
+TRIAGE = general_triage()
 FILE = tomllib.loads((data_folder("config") / "triage" / "en.toml").read_text(encoding="utf-8"))
 GRAVE_NAMES = {each.value for each in GRAVE_CLASSES}
 SYMPTOMS = GRAVE_NAMES | {"wound", "sugar", "pain", "help", "deceased"}

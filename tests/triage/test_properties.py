@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from followup.domain.triage.triage import ReplyClass, sort_reply
 from followup.replies.triage_evaluation import Labelled, read_corpus
-from tests.support.apps import shipped_catalogue
+from tests.support.apps import general_triage
 from tests.triage import HELD_OUT, REPLIES
 
-TRIAGE = shipped_catalogue().triage
+TRIAGE = general_triage()
 ALL = [one for file in (REPLIES, HELD_OUT) for one in read_corpus(file)]
 FLAGS = [one.text for one in ALL if ReplyClass.RED_FLAG in one.classes]
 EMOJI = "🙂😭👍🏽🙏❤️"

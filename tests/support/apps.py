@@ -143,7 +143,7 @@ def shipped_content() -> Content:
 
 
 def general_triage() -> list[Triage]:
-    """Return the shipped phrases that are no single protocol's: those that the figures are about."""
+    """Return the shipped phrases that are no single protocol's, which the figures are about."""
     return [each for each in shipped_catalogue().triage if not each.protocols]
 
 

@@ -211,6 +211,7 @@ FIGURES: dict[str, dict[str, Value]] = {
         "up to {} minutes old, because it counts every": minutes(BALANCE_SECONDS),
     },
     "docs/writing-a-protocol.md": {
+        "Patients are enrolled up to {} days ahead": days(LONGEST_AHEAD),
         "| 1, most urgent, to 9 | {} |": StepShape.model_fields["priority"].default,
         'a person is asked to look | `"{}h"` |': hours(
             StepShape.model_fields["receipt_deadline"].default

@@ -30,7 +30,7 @@ from followup.store.models.enrolments import Enrolment
 from followup.store.models.feeds import FeedVisit
 from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
-from followup.wording.merging import DIED_ELSEWHERE
+from followup.wording.records.merging import DIED_ELSEWHERE
 
 
 def follow_ups_of(both: BothRecords, enrolments: Sequence[Enrolment]) -> list[FollowUp]:

@@ -59,7 +59,7 @@ from followup.store.models.audit import AuditEvent
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.merges import PatientMerge
 from followup.store.models.messages import Message
-from followup.wording.merging import QUESTIONS
+from followup.wording.records.merging import QUESTIONS
 
 LONGEST_REASON = 500
 REASON_COLUMN = "patient_merges.reason"

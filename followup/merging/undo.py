@@ -41,7 +41,7 @@ from followup.store.models.messages import Attempt, InboundMessage, Message
 from followup.store.models.patients import Patient
 from followup.store.models.staff import Call
 from followup.store.models.worklist import WorklistItem
-from followup.wording.merging import OBSTACLES
+from followup.wording.records.merging import OBSTACLES
 
 Addresses = Mapping[Side, tuple[bytes | None, bytes | None]]
 """The keyed hashes of mobile number and e-mail address that each record had of its own."""

@@ -17,7 +17,7 @@ from followup.enrolment.queries import find_enrolment
 from followup.erasure.requests import decide_erasure, erasure_requests, propose_erasure
 from followup.messages.view import utc_text
 from followup.store.models.patients import ErasureRequest
-from followup.wording.erasure import decision_text, ground_text
+from followup.wording.records.erasure import decision_text, ground_text
 
 HELP = """Erase a patient's data: one person proposes, another decides.
 

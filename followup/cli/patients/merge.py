@@ -26,9 +26,9 @@ from followup.merging.undo import undo_merge
 from followup.messages.view import utc_text
 from followup.store.models.patients import Patient
 from followup.wording.formats import count, day_and_time
-from followup.wording.merging import QUESTIONS, SIDES
 from followup.wording.patients import field_text
 from followup.wording.reasons import reason_text
+from followup.wording.records.merging import QUESTIONS, SIDES
 
 Record = Annotated[
     str,

@@ -15,7 +15,6 @@ from followup.wording.approvals import approval_text
 from followup.wording.calls import CALL_OUTCOMES, call_text
 from followup.wording.channels import channel_text, covered_text
 from followup.wording.enrolments import WITHDRAWAL_REASONS, enrolment_term
-from followup.wording.erasure import decision_text, ground_text
 from followup.wording.failure_reasons import failure_reason_of
 from followup.wording.feeds import feed_reason_text
 from followup.wording.lists import list_term
@@ -23,6 +22,7 @@ from followup.wording.outlooks import outlook_reason, outlook_term
 from followup.wording.patients import READING_NEEDS, confirmed_text, need_text
 from followup.wording.providers import attempt_text, provider_text, report_text
 from followup.wording.reasons import moved_text, reason_text
+from followup.wording.records.erasure import decision_text, ground_text
 from followup.wording.replies import late_reply_text, possible_text
 from followup.wording.staff import actor_text, role_text
 from followup.wording.states import state_term

@@ -14,8 +14,8 @@ from followup.web.console.framework.request import Here
 from followup.wording.channels import covered_text
 from followup.wording.enrolments import enrolment_term
 from followup.wording.formats import count, day, moment
-from followup.wording.merging import QUESTIONS
 from followup.wording.patients import need_text
+from followup.wording.records.merging import QUESTIONS
 
 NOTHING = "None"
 

@@ -19,7 +19,7 @@ from followup.web.console.framework.forms import EMPTY_FORM
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import AUDIT, SEE_PATIENTS, Pages
 from followup.web.console.pages.patient import find
-from followup.wording.erasure import ERASURE_GROUNDS, REFUSAL_GROUNDS
+from followup.wording.records.erasure import ERASURE_GROUNDS, REFUSAL_GROUNDS
 
 ERASE = "erase"
 DONE_NOTICES = {

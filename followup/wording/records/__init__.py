@@ -1,0 +1,1 @@
+"""Words about the records of patients: merging two, and erasing."""

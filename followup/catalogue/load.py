@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from difflib import get_close_matches
 from functools import cache, partial
@@ -26,8 +26,10 @@ from followup.domain.sites.site import FollowUpRule, Site
 from followup.domain.sites.site_file import parse_site
 from followup.domain.triage.triage import Triage
 
-FOLDERS = ("protocols", "clinics", "triage", "words", "intake")
+FOLDERS = ("protocols", "clinics", "triage", "words", "intake", "sources")
 """What a clinic's own folder may hold: what it lacks is as shipped."""
+SOURCES = "sources"
+"""The folder of the documents that protocols rest on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +81,12 @@ def load_catalogue(config_dir: Path | None = None) -> Catalogue:
     if config_dir is not None and (misnamed := [*_misnamed(config_dir)]):
         raise ProtocolError("\n".join(misnamed))
     problems: list[str] = []
-    protocols = _read_folder(
-        _home(config_dir, "protocols"), "protocols", parse=parse_protocol, problems=problems
-    )
+    protocols = {
+        key: _with_its_document(protocol, config_dir)
+        for key, protocol in _read_folder(
+            _home(config_dir, "protocols"), "protocols", parse=parse_protocol, problems=problems
+        ).items()
+    }
     clinics = _read_folder(
         _home(config_dir, "clinics"), "clinics", parse=parse_clinic, problems=problems
     )
@@ -157,6 +162,22 @@ def _misnamed(config_dir: Path) -> Iterator[str]:
         if entry.name not in FOLDERS and get_close_matches(entry.name, FOLDERS, n=1):
             known = dict.fromkeys(FOLDERS)
             yield f"{entry}: nothing is read from there; {did_you_mean(entry.name, known)}"
+
+
+def _with_its_document(protocol: Protocol, config_dir: Path | None) -> Protocol:
+    """Return the protocol with the text of its source, where that is kept.
+
+    A folder of a clinic's own need not repeat a document that is shipped.
+    """
+    name = protocol.source.document
+    homes = [home for home in (config_dir, data_folder("config")) if home is not None]
+    for home in homes if name is not None else ():
+        file = home / SOURCES / str(name)
+        if file.is_file():
+            # What is no UTF-8 is another text than was kept: its digest says so.
+            text = file.read_bytes().decode(errors="replace")
+            return replace(protocol, source=replace(protocol.source, text=text))
+    return protocol
 
 
 def _home(config_dir: Path | None, folder: str) -> Traversable:

@@ -47,6 +47,28 @@ def test_a_folder_takes_the_place_of_what_is_shipped(config_dir):
     assert list(catalogue.clinics) == ["derriford-pain"]
 
 
+def test_a_document_that_is_kept_is_read_from_the_folder_or_from_what_is_shipped(config_dir):
+    shipped = load_catalogue(config_dir).protocols["nerve-root-block"]
+    (config_dir / "sources").mkdir()
+    (config_dir / "sources" / "nerve-root-block-leaflet.txt").write_bytes(b"Rest. \xff")
+
+    own = load_catalogue(config_dir).protocols["nerve-root-block"]
+
+    assert "A nerve root block is performed as a day case procedure." in shipped.source.text
+    assert own.source.text == "Rest. \ufffd"
+
+
+def test_a_protocol_that_keeps_no_document_has_no_text_of_it():
+    assert load_catalogue().protocols["facet-joint-injection"].source.text is None
+
+
+def test_a_document_that_is_nowhere_leaves_its_protocol_as_it_is(config_dir):
+    file = config_dir / "protocols" / "nerve-root-block.toml"
+    file.write_text(file.read_text().replace("root-block-leaflet.txt", "no-such-leaflet.txt"))
+
+    assert load_catalogue(config_dir).protocols["nerve-root-block"].source.text is None
+
+
 def test_only_visible_toml_files_are_read(config_dir):
     (config_dir / "protocols" / ".draft.toml").write_text("not toml at all")
     (config_dir / "protocols" / "notes.txt").write_text("not toml at all")

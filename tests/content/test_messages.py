@@ -177,7 +177,7 @@ ADVICE = {
     "facet-going-home": ("not drive yourself home", "24 hours", "bruised", " pain "),
     "sugar": ("steroid in your injection can", "raise blood sugar", "regularly", "your own plan"),
     "dressing": ("can take the small dressing off now", "Do not worry if it has already come off"),
-    "flare": ("worse", "common", "settle", "a week or so", "keep taking your usual painkillers"),
+    "flare": ("common", "settle", "a week or so", "keep taking your usual painkillers"),
     "flare-over": (
         "extra pain after your injection should be settling",
         "If it is not, ring us on",
@@ -208,7 +208,7 @@ ADVICE = {
     "reply-sugar": ("can change your blood sugar", "often for a couple of days", "GP or NHS 111"),
     "reply-pain-late": ("should be settling by now", "ring us on", *SIGNS),
     "reply-question": ("can't answer questions", "ring us now", "NHS 111", "999"),
-    "reply-wrong-person": ("not meant for you", "ring us now", *SIGNS, "999"),
+    "reply-wrong-person": ("not meant for you", "anything else", "A&E", *SIGNS),
 }
 
 
@@ -237,7 +237,8 @@ def test_every_sign_is_named_and_any_one_is_enough(content: Content, case: Case)
     # Each sign stands by itself, as a new one: "or" between them, or "any one" above them.
     assert " with new back pain" not in text
     listed = (
-        r"new leg weakness( or numbness)?, new bladder or bowel trouble, new back pain or fever: "
+        r"new leg weakness( or numbness)?, (new )?numbness between the legs, "
+        r"(new )?bladder or bowel trouble, (new )?back pain or fever: "
         r"|new arm weakness( or numbness)?, a hot, red or swollen shoulder, or fever: "
     )
     assert "any one of these" in text or re.search(listed, text)
@@ -312,13 +313,14 @@ def test_out_of_hours_nobody_is_sent_to_a_phone_that_no_one_answers(content: Con
         assert case.clinic.office_hours_text in closed.text
 
 
-def test_999_is_named_in_answers_to_texts_alone_and_noted_on_their_cards(content: Content):
+def test_999_goes_beyond_the_leaflet_and_is_noted_on_the_cards(content: Content):
     naming = {case.template for case in CASES if "999" in case.render(content).text}
 
     assert naming == {
-        "reply-signs", "reply-calling", "reply-emergency", "reply-red-flag",
-        "reply-red-flag-stopped", "reply-sugar", "reply-crisis", "reply-sugar-emergency",
-        "reply-pain-late", "reply-question", "reply-wrong-person",
+        "dressing", "facet-going-home", "flare", "flare-over", "going-home", "moving", "red-flags",
+        "reply-calling", "reply-crisis", "reply-emergency", "reply-pain-late", "reply-question",
+        "reply-red-flag", "reply-red-flag-stopped", "reply-signs", "reply-sugar",
+        "reply-sugar-emergency", "sugar",
     }  # fmt: skip
     for template in naming:
         assert any("999" in note for note in content.cards[template].departures)

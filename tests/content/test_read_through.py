@@ -41,13 +41,14 @@ def test_a_text_looks_as_on_a_phone(content: Content, catalogue, clinic):
         channels=[ChannelKind.SMS],
     )
 
-    bubble = page[page.index("Nerve root block: dressing") :].splitlines()[5:11]
+    bubble = page[page.index("Nerve root block: dressing") :].splitlines()[5:12]
     assert bubble == [
         "╭──────────────────────────────────────╮",
         "│ Derriford Pain Clinic: you can take  │",
         "│ the small dressing off now. Do not   │",
         "│ worry if it has already come off.    │",
-        "│ Reply STOP to stop these texts.      │",
+        "│ Unwell? Ring NHS 111. To stop, reply │",
+        "│ STOP.                                │",
         "╰──────────────────────────────────────╯",
     ]
 

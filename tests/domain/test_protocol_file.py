@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from datetime import date, time, timedelta
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import ProtocolError
-from followup.domain.protocols.protocol import Attribute, Missed, Predicate, Protocol
+from followup.domain.protocols.protocol import Attribute, LeftOut, Missed, Predicate, Protocol
 from followup.domain.protocols.protocol_file import parse_protocol
 from followup.domain.protocols.timing import (
     After,
@@ -182,7 +183,9 @@ MISTAKES = {
     ),
     "unknown key at the top": (
         ('name = "Knee injection"', 'name = "Knee injection"\nauthor = "A"'),
-        ['knee.toml: unknown key "author"; known here: key, name, source, attributes, steps'],
+        [
+            'knee.toml: unknown key "author"; known here: key, name, source, attributes, steps, left_out, beyond, red_flags_until_reason'
+        ],
     ),
     "unknown key in the source": (
         ('version = "v1"', 'version = "v1"\nreviewdue = 1'),
@@ -553,3 +556,53 @@ def test_a_reply_that_nobody_could_give_is_told(change, says):
     (told,) = complaints(changed(*change))
 
     assert says in told
+
+
+BEYOND = """
+[[beyond]]
+says = "Ring 999."
+words = "999"
+source = "Usual advice."
+standing = "accepted"
+by_role = "Consultant"
+on = 2026-11-29
+
+[[left_out]]
+sentence = "You must fast."
+reason = "Before the procedure."
+"""
+
+
+def test_what_is_left_out_and_what_goes_beyond_the_source_is_read():
+    protocol = parse(
+        GOOD.replace('name = "Knee', 'red_flags_until_reason = "R."\nname = "Knee') + BEYOND
+    )
+
+    assert protocol.left_out == (LeftOut("You must fast.", "Before the procedure."),)
+    [beyond] = protocol.beyond
+    assert (beyond.words, beyond.standing, beyond.on) == ("999", "accepted", date(2026, 11, 29))
+    assert protocol.red_flags_until_reason == "R."
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('by_role = "Consultant"\n', "", "beyond 1: accepted needs by_role and on: say who"),
+        ('"accepted"', '"proposed"', "beyond 1: what is proposed has no by_role or on"),
+        ('"accepted"', '"denied"', "beyond 1, standing: 'denied' is not known: use 'proposed'"),
+    ],
+)
+def test_a_decision_on_what_goes_beyond_is_whole(old, new, told):
+    with pytest.raises(ProtocolError, match=re.escape(told)):
+        parse(GOOD + BEYOND.replace(old, new))
+
+
+def test_a_kept_document_is_named_with_its_digest():
+    named = changed(
+        'version = "v1"', f'version = "v1"\ndocument = "knee.txt"\nsha256 = "{"0" * 64}"'
+    )
+    alone = changed('version = "v1"', 'version = "v1"\ndocument = "knee.txt"')
+
+    assert parse(named).source.document == "knee.txt"
+    with pytest.raises(ProtocolError, match="source: document and sha256 belong together"):
+        parse(alone)

@@ -443,6 +443,7 @@ def test_the_second_protocol_is_planned_by_the_same_code(catalogue):
         ("dressing", 1): date(2026, 6, 11),
         ("red-flags", 1): date(2026, 6, 24),
         ("red-flags", 2): date(2026, 7, 8),
+        ("red-flags", 3): date(2026, 7, 22),
     }
 
 

@@ -67,6 +67,13 @@ def hl7_senders() -> Iterator[Judge]:
 
 
 @contextmanager
+def segment_calculator() -> Iterator[Judge]:
+    """Run Twilio's `sms-segments-calculator`, which is asked for the size of {text}."""
+    with _running("sizes.js") as process:
+        yield Judge(process)
+
+
+@contextmanager
 def _running(script: str) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
         ["node", str(HERE / script)],

@@ -470,7 +470,7 @@ def test_texts_and_e_mails_carry_the_link_where_patients_can_open_it(migrated_sq
         token = path_of(app, enrolment)
         assert token in first
         assert token in dressing
-        assert "new back pain or fever: ring your GP or NHS 111 at once" in first
+        assert "back pain or fever: NHS 111, your GP or A&E at once" in first
         [mail, *_] = email_of(app).calls
         assert "/p/" in mail.text
         assert "/p/" in mail.html
@@ -492,7 +492,7 @@ def test_after_the_link_was_taken_back_messages_go_without_it(migrated_sqlite_ur
         run_until(app, ENROLLED_AT + timedelta(days=2))
 
         assert not any("/p/" in call.text for call in sms_of(app).calls)
-        assert "We'll text you more advice" in sms_of(app).calls[0].text
+        assert "do not drive yourself home" in sms_of(app).calls[0].text
 
 
 def test_what_is_still_to_come_says_how_it_comes_once_texts_are_stopped(opened):

@@ -11,13 +11,14 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
 from followup.bootstrap import require_answerable
-from followup.catalogue.bank_holidays import last_known
+from followup.catalogue.bank_holidays import bank_holidays, last_known
 from followup.catalogue.load import Catalogue, load_catalogue
 from followup.cli.framework.opening import opened
 from followup.clock import parse_clock
 from followup.content.check import content_faults, content_reservations
 from followup.content.layers import load_content, words_of
 from followup.content.library import Content
+from followup.content.safety_check import safety_findings
 from followup.domain.errors import FollowupError, WrongMasterKey
 from followup.monitoring import health
 from followup.replies.triage import unsorted_languages
@@ -145,6 +146,11 @@ def _look_at_both(
         "messages",
         *content_reservations(content, clinics=clinics, protocols=protocols, today=today),
     )
+    for breach in safety_findings(
+        content, clinics=clinics, protocols=protocols, today=today, holidays=bank_holidays
+    ):
+        kept = findings.errors if breach.grave else findings.warnings
+        kept.append(Finding("safety", str(breach)))
 
 
 def _look_at_database(findings: Findings, settings: Settings) -> None:

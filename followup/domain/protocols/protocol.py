@@ -77,7 +77,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """The document that the protocol puts into messages."""
+    """The document that the protocol puts into messages.
+
+    `document` is the name of its own text in the folder `sources`, `sha256` what that was when the
+    protocol was written, and `text` what was found there: None where nothing is kept.
+    """
 
     reference: str
     title: str
@@ -85,15 +89,53 @@ class Source:
     issued: date
     review_due: date
     note: str | None = None
+    document: str | None = None
+    sha256: str | None = None
+    text: str | None = field(default=None, compare=False, repr=False)
 
     def overdue(self, today: date) -> bool:
         """Say whether the document should have been reviewed before `today`."""
         return today > self.review_due
 
 
+class Standing(StrEnum):
+    """Where a clinician stands on something that goes beyond the document."""
+
+    PROPOSED = "proposed"
+    """Nobody has decided yet."""
+    ACCEPTED = "accepted"
+    STRUCK = "struck"
+    """It must not be said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beyond:
+    """Something that messages say and the document does not, with what it rests on instead.
+
+    `words` is how it is found in a message. `by_role` and `on` say who accepted or struck it.
+    """
+
+    says: str
+    words: str
+    source: str
+    standing: Standing
+    by_role: str | None = None
+    on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A sentence of the document that no message says, and why."""
+
+    sentence: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
     """The steps of one procedure's follow-up.
+
+    `red_flags_until_reason` says why warning signs are not repeated until six weeks after it.
 
     `definition` is what its file says, as JSON values, and `version` a digest of that: it changes
     with every change of the content, and not with comments or layout.
@@ -106,6 +148,9 @@ class Protocol:
     source: Source
     attributes: tuple[Attribute, ...]
     steps: tuple[Step, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    beyond: tuple[Beyond, ...] = ()
+    red_flags_until_reason: str | None = None
 
     def step(self, key: str) -> Step:
         """Return the step of that key, or raise `NotFound`."""

@@ -28,6 +28,12 @@ from followup.domain.file_shape import (
 )
 from followup.domain.protocols.protocol import Attribute, Missed, Predicate, Protocol, Source, Step
 from followup.domain.protocols.protocol_rules import rule_problems
+from followup.domain.protocols.source_file import (
+    BeyondShape,
+    DocumentName,
+    LeftOutShape,
+    Sha256,
+)
 from followup.domain.protocols.timing_file import NotAfterShape, NotBeforeShape, TargetShape
 
 SHORTEST_REPLY = timedelta(hours=2)
@@ -64,9 +70,15 @@ class SourceShape(Shape):
     issued: date = Field(description="the day on which it was issued")
     review_due: date = Field(description="the last day by which it should be reviewed")
     note: Line | None = Field(default=None, description="a reservation that users must know of")
+    document: DocumentName | None = Field(
+        default=None, description="the name of the file in `sources` that holds its text"
+    )
+    sha256: Sha256 | None = Field(default=None, description="the SHA-256 of that file")
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
+        if (self.document is None) != (self.sha256 is None):
+            raise ValueError("document and sha256 belong together: write both or neither")
         if self.review_due < self.issued:
             raise ValueError("review_due is before issued: correct one of them")
         return self
@@ -168,6 +180,15 @@ class ProtocolShape(Shape):
         default=[], description="what must be known of a patient at enrolment"
     )
     steps: list[StepShape] = Field(min_length=1, description="the advice, in order")
+    left_out: list[LeftOutShape] = Field(
+        default=[], description="sentences of the document that no message says"
+    )
+    beyond: list[BeyondShape] = Field(
+        default=[], description="what messages say and the document does not"
+    )
+    red_flags_until_reason: Line | None = Field(
+        default=None, description="why warning signs are not repeated until six weeks after it"
+    )
 
     def value(self, definition: Mapping[str, Any]) -> Protocol:
         return Protocol(
@@ -178,6 +199,9 @@ class ProtocolShape(Shape):
             source=self.source.value(),
             attributes=tuple(attribute.value() for attribute in self.attributes),
             steps=tuple(step.value() for step in self.steps),
+            left_out=tuple(each.value() for each in self.left_out),
+            beyond=tuple(each.value() for each in self.beyond),
+            red_flags_until_reason=self.red_flags_until_reason,
         )
 
 

@@ -79,7 +79,7 @@ def plan_timeline(
     `Protocol.check_attributes`.
     """
     messages = [
-        _plan_one(step, occurrence, procedure=procedure, enrolled_at=enrolled_at, hours=hours)
+        plan_step(step, occurrence, procedure=procedure, enrolled_at=enrolled_at, hours=hours)
         for step in protocol.steps
         if step.applies_to(attributes)
         for occurrence in range(1, len(step.occurrences) + 1)
@@ -107,7 +107,7 @@ def next_sending_moment(at: datetime, *, hours: SendingHours, zone: ZoneInfo) ->
     return at.astimezone(UTC) if hours.allows(local) else hours.next_opening(local).astimezone(UTC)
 
 
-def _plan_one(
+def plan_step(
     step: Step,
     occurrence: int,
     *,
@@ -115,6 +115,7 @@ def _plan_one(
     enrolled_at: datetime,
     hours: SendingHours,
 ) -> PlannedMessage:
+    """Return one occurrence of a step, whoever it is for."""
     timing = step.occurrences[occurrence - 1]
     target = target_of(timing, procedure, enrolled_at=enrolled_at)
     not_before = bound_of(step.not_before, procedure, target=target)

@@ -3,14 +3,18 @@
 The rules are those of 3GPP TS 23.038 (alphabets) and TS 23.040 (concatenation): 140 octets to a
 message, six of which a long one spends on the header that joins its segments. No character is cut
 in two, so a two-unit one that does not fit leaves a unit empty: dividing gives too few segments.
+Nor is what a reader takes for one character, such as an emoji of a family: Twilio moves all of its
+code points to the next segment together.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from wcwidth import iter_graphemes
 
 GSM_BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
@@ -77,7 +81,15 @@ def measure(text: str) -> SmsSize:
     """Return the size of the text as it stands; downgrade it first."""
     if GSM_BASIC.union(GSM_EXTENSION).issuperset(text):
         return _size("GSM-7", [2 if letter in GSM_EXTENSION else 1 for letter in text])
-    return _size("UCS-2", [2 if ord(letter) > LAST_IN_ONE_UNIT else 1 for letter in text])
+    return _size("UCS-2", [*_cluster_widths(text)])
+
+
+def _cluster_widths(text: str) -> Iterator[int]:
+    """Yield how many units must stay together, as often as the text has such runs."""
+    for cluster in iter_graphemes(text):
+        widths = [2 if ord(letter) > LAST_IN_ONE_UNIT else 1 for letter in cluster]
+        # What no segment can hold is cut between its code points, as there is no other way.
+        yield from widths if sum(widths) > SEGMENT_UNITS["UCS-2"] else [sum(widths)]
 
 
 def _size(encoding: Encoding, widths: Sequence[int]) -> SmsSize:

@@ -113,7 +113,7 @@ def test_the_text_names_the_clinic_and_holds_no_advice(sqlite_app, admin):
     (text,) = sms_of(sqlite_app).texts
     assert re.fullmatch(
         r"Derriford Pain Clinic: your code is \d{4}\. Please read it out to the person who asked "
-        r"for your number\. Not you\? Then ignore this text\. Reply STOP to stop these texts\.",
+        r"for your number\. Not you\? Then ignore this text\. To stop, reply STOP\.",
         text,
     )
 

@@ -1,6 +1,6 @@
-"""Data files that ship with the product: protocols, clinics, triage phrases and templates.
+"""Data files that ship with the product: protocols, clinics, triage, templates, hazards.
 
-A checkout has them beside the package, in `config/` and `templates/`; a wheel
+A checkout has them beside the package, in `config/`, `templates/` and `docs/safety/`; a wheel
 carries them inside it.
 """
 
@@ -14,6 +14,6 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 
 
 def data_folder(name: str) -> Traversable:
-    """Return a folder of data by its name at the top of the checkout: `config` or `templates`."""
+    """Return a folder of data by its path in the checkout, such as `config` or `docs/safety`."""
     installed = files("followup") / "_data" / name
     return installed if installed.is_dir() else CHECKOUT / name

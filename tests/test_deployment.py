@@ -19,6 +19,7 @@ CARRIED = {
     "tasks": "tasks",
     "config": "followup/_data/config",
     "templates": "followup/_data/templates",
+    "docs/safety": "followup/_data/docs/safety",
 }
 """Folders of the checkout, and where a wheel has their files."""
 COMPOSE = ROOT / "docker-compose.yml"

@@ -68,6 +68,12 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "audit": Entry(
             "oversight.audit:audit", "Show all that one patient was told; check the trail."
         ),
+        "incident": Entry(
+            "oversight.incident:group", "Export everything about one event, for its inquiry."
+        ),
+        "safety-case": Entry(
+            "oversight.safety_case:safety_case", "Show the hazards and what is done about each."
+        ),
         "check": Entry(
             "service.check:check", "Check settings, protocols, words, database and keys."
         ),

@@ -119,20 +119,7 @@ def _verify(head: str | None, *, as_json: bool) -> None:
         verdict = verify_trail(app, kept=_kept(head) if head else None)
         public_key = str(trail_signer(app).key)
     if as_json:
-        say_json(
-            {
-                "intact": verdict.intact,
-                "events": verdict.events,
-                "checkpoints": verdict.checkpoints,
-                "unsigned": verdict.unsigned,
-                "damage": [
-                    {"kind": it.kind.value, "first": it.first, "last": it.last}
-                    for it in verdict.damage
-                ],
-                "checkpoint": verdict.checkpoint,
-                "public_key": public_key,
-            }
-        )
+        say_json(verdict_json(verdict, public_key=public_key))
     elif verdict.intact:
         say(
             f"Intact: {verdict.events:,} events under {verdict.checkpoints:,} checkpoints are as "
@@ -154,6 +141,21 @@ def _verify(head: str | None, *, as_json: bool) -> None:
             + WHAT_TO_DO_ABOUT_DAMAGE
         )
         raise typer.Exit(EXIT_REFUSED)
+
+
+def verdict_json(verdict: TrailVerdict, *, public_key: str) -> dict[str, object]:
+    """Return what a check of the trail found, as JSON values."""
+    return {
+        "intact": verdict.intact,
+        "events": verdict.events,
+        "checkpoints": verdict.checkpoints,
+        "unsigned": verdict.unsigned,
+        "damage": [
+            {"kind": it.kind.value, "first": it.first, "last": it.last} for it in verdict.damage
+        ],
+        "checkpoint": verdict.checkpoint,
+        "public_key": public_key,
+    }
 
 
 def _kept(head: str) -> str:

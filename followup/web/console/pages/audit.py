@@ -41,7 +41,8 @@ EXPORT_COLUMNS = (
 )
 LOOKS = (
     "patient.viewed", "patient.revealed", "patient.reported", "patient.report-exported",
-    "patients.listed", "message.viewed", "messages.listed", "messages.exported", "audit.",
+    "patient.incident-exported", "patients.listed", "message.viewed", "messages.listed",
+    "messages.exported", "audit.",
     "worklist.viewed", "worklist.listed", "list.viewed", "list.exported",
 )  # fmt: skip
 WHAT_CHOICES: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {

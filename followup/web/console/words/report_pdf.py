@@ -23,7 +23,7 @@ ALLOWED_CONTROLS = frozenset("\n\t")
 class _Paper(FPDF):
     """A4 pages, each with its number and what it is part of."""
 
-    def __init__(self, *, foot: str, made_at: datetime) -> None:
+    def __init__(self, *, title: str, foot: str, made_at: datetime) -> None:
         super().__init__(format="A4")
         self._foot = foot
         self.set_margin(MARGIN)
@@ -31,7 +31,7 @@ class _Paper(FPDF):
         for style, name in (("", FACE), ("B", BOLD)):
             with as_file(files("followup.web") / "fonts" / name) as path:
                 self.add_font(FONT, style, path)
-        self.set_title("Report on a patient")
+        self.set_title(title)
         self.set_lang("en-GB")
         self.set_creation_date(made_at)
         self.alias_nb_pages()
@@ -80,7 +80,7 @@ class _Paper(FPDF):
 
 def pdf_of(sheet: Sheet, *, title: str, foot: str, made_at: datetime) -> bytes:
     """Return the sheet as a PDF; `foot` stands at the end of each page."""
-    paper = _Paper(foot=foot, made_at=made_at)
+    paper = _Paper(title=title, foot=foot, made_at=made_at)
     paper.add_page()
     paper.say(title, size=20, bold=True)
     paper.ln(3)

@@ -1,0 +1,1 @@
+"""The safety case: hazard log, controls that tests prove, and what a deployment must see to."""

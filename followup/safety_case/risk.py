@@ -34,7 +34,7 @@ class Likelihood(StrEnum):
 HARM = MappingProxyType(
     {
         Severity.MINOR: "slight harm or distress, soon over, of one patient",
-        Severity.SIGNIFICANT: "harm that passes, of one patient; slight harm or distress of several",
+        Severity.SIGNIFICANT: "harm that passes, of one patient; slight harm of several",
         Severity.CONSIDERABLE: "severe harm that passes, of one patient; lesser harm of several",
         Severity.MAJOR: "death or lasting, life-changing harm of one patient",
         Severity.CATASTROPHIC: "death or lasting, life-changing harm of several patients",

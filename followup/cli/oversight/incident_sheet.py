@@ -122,13 +122,9 @@ def _told(told: EvidenceMessage, zone: ZoneInfo) -> Iterator[Entry]:
         attempt = each.attempt
         outcome = attempt_text(attempt.outcome)
         code = f" (code {attempt.code})" if attempt.code else ""
-        facts.append(
-            (
-                f"Attempt {attempt.number}",
-                f"{moment(attempt.started_at, zone)}, by {provider_text(attempt.provider)} to "
-                f"{each.to or '(erased)'}: {outcome}{code}",
-            )
-        )
+        way = f"by {provider_text(attempt.provider)} to {each.to or '(erased)'}"
+        at = moment(attempt.started_at, zone)
+        facts.append((f"Attempt {attempt.number}", f"{at}, {way}: {outcome}{code}"))
         facts += [
             ("Receipt", f"{report_text(receipt.status)}, {moment(receipt.received_at, zone)}")
             for receipt in each.receipts

@@ -20,7 +20,7 @@ from followup.audit.enrolment_evidence import (
 )
 from followup.audit.evidence_pack import evidence_pack, without_names
 from followup.audit.tree import trail_signer
-from followup.audit.verify import verify_trail
+from followup.audit.verify import TrailVerdict, verify_trail
 from followup.cli.framework.boundary import EXIT_REFUSED, WrongUse
 from followup.cli.framework.opening import opened
 from followup.cli.framework.options import AsJson

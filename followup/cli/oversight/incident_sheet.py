@@ -102,7 +102,7 @@ def _verdict(verdict: TrailVerdict) -> str:
         return " ".join(map(damage_text, verdict.damage)) + f" {WHAT_TO_DO_ABOUT_DAMAGE}"
     return (
         f"Intact: {verdict.events:,} events under {verdict.checkpoints:,} checkpoints, of all "
-        f"patients, are as they were written. {verdict.unsigned:,} of the latest are not signed yet."
+        f"patients, are as they were written. {verdict.unsigned:,} of the latest are unsigned yet."
     )
 
 

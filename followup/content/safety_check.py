@@ -87,6 +87,7 @@ def said_by_protocol(
             channel,
             clinic,
             step=step,
+            protocol=protocol.key,
         )
     ]
 
@@ -107,6 +108,7 @@ def _said(
     clinic: Clinic,
     *,
     step: Step | None = None,
+    protocol: str | None = None,
 ) -> Iterator[SaidText]:
     try:
         version = content.version(template, language=language, channel=channel)
@@ -141,6 +143,7 @@ def _said(
                     size=message.size,
                     sendable=version.sendable,
                     step=step,
+                    protocol=protocol,
                     occurrence=occurrence,
                 )
 

@@ -317,7 +317,7 @@ def test_999_goes_beyond_the_leaflet_and_is_noted_on_the_cards(content: Content)
     naming = {case.template for case in CASES if "999" in case.render(content).text}
 
     assert naming == {
-        "dressing", "facet-going-home", "flare", "flare-over", "going-home", "moving", "red-flags",
+        "before-fasting", "before-injection", "dressing", "facet-going-home", "flare", "flare-over", "going-home", "moving", "red-flags",
         "reply-calling", "reply-crisis", "reply-emergency", "reply-pain-late", "reply-question",
         "reply-red-flag", "reply-red-flag-stopped", "reply-signs", "reply-sugar",
         "reply-sugar-emergency", "sugar",

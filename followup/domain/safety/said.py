@@ -33,8 +33,8 @@ DEPARTMENT = re.compile(r"\bA&E\b|emergency department|إلى الطوارئ", r
 class SaidText:
     """One message as one clinic sends it: what is read is `subject` and `text`.
 
-    `step` is None for an answer to a patient's own text. `sendable` says whether patients may get
-    these words yet. `links` are the addresses behind the words of an e-mail.
+    `step` and `protocol` are None for an answer to a patient's own text. `sendable` says whether
+    patients may get these words yet. `links` are the addresses behind the words of an e-mail.
     """
 
     template: str
@@ -47,12 +47,14 @@ class SaidText:
     size: SmsSize | None = None
     sendable: bool = True
     step: Step | None = None
+    protocol: str | None = None
     occurrence: int = 1
 
     @property
     def where(self) -> str:
         """Which message it is, for a person."""
         name = self.template if self.step is None else f'step "{self.step.key}"'
+        name = name if self.protocol is None else f"protocol {self.protocol}, {name}"
         return (
             f"clinic {self.clinic.key}, {name}, occurrence {self.occurrence}, by {self.channel} "
             f"in {self.language}"

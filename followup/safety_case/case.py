@@ -72,10 +72,16 @@ def compile_safety_case(
         hazards=hazards,
         proved_here=has_tests(),
         protocols=tuple(protocols),
-        words=content.versions(),
+        words=_all_words(content),
         releases=signed_releases(),
         findings=tuple(findings),
     )
+
+
+def _all_words(content: Content) -> Sequence[ContentVersion]:
+    """Return every version, those of single protocols and clinics too, each once."""
+    found = {each.id: each for _, variant in content.variants() for each in variant.versions()}
+    return tuple(found.values())
 
 
 def read_purpose(text: str) -> dict[str, list[str]]:

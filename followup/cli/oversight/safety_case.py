@@ -9,17 +9,14 @@ from typing import Annotated
 import typer
 
 from followup.catalogue.bank_holidays import bank_holidays
-from followup.catalogue.load import load_catalogue
+from followup.cli.framework.opening import handbook
 from followup.cli.framework.options import AsJson
 from followup.cli.framework.screen import fields, note, say, say_json
 from followup.cli.framework.sheet_page import html_of
 from followup.cli.oversight.safety_sheet import TITLE, safety_sheet
-from followup.clock import parse_clock
-from followup.content.library import Content
 from followup.content.safety_check import safety_findings
 from followup.domain.errors import FollowupError
 from followup.safety_case.case import UNSIGNED, SafetyCase, compile_safety_case
-from followup.settings.settings import load_settings
 
 
 def safety_case(
@@ -35,9 +32,8 @@ def safety_case(
     Bound to the version, the commit and the words; ends with 1, and writes nothing, where the test
     that proves a control is gone or skipped. No clinical safety officer has signed it.
     """
-    settings = load_settings()
-    catalogue = load_catalogue(settings.config_dir)
-    content, today = Content.load(), parse_clock(settings.clock).now().date()
+    book = handbook()
+    content, catalogue, today = book.content, book.catalogue, book.clock.now().date()
     protocols = tuple(catalogue.protocols.values())
     findings = safety_findings(
         content,
@@ -95,7 +91,7 @@ def _as_json(case: SafetyCase) -> dict[str, object]:
         ],
         "protocols": {each.key: each.version for each in case.protocols},
         "words": {
-            f"{each.template}/{each.language}/{each.channel}": each.id for each in case.words
+            each.id: f"{each.template}/{each.language}/{each.channel}" for each in case.words
         },
         "releases": [each.digest for each in case.releases],
     }

@@ -55,7 +55,7 @@ def test_a_newcomer_comes_from_an_empty_folder_to_a_preview_in_own_words(
 
     export, *again = changed
     run(export, followup)
-    OWN.write_text("{{ clinic.short_name }}: test your sugar.\n", encoding="utf-8")
+    OWN.write_text("{{ clinic.short_name }}: test your sugar. Ill? NHS 111.\n", encoding="utf-8")
     _, second = (run(command, followup) for command in again)
     assert "test your sugar" in second.out
     assert "raise blood sugar" not in second.out

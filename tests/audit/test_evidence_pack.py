@@ -194,13 +194,14 @@ def test_another_key_proves_nothing(trail: AppContext, tmp_path: Path):
     assert "REFUSED" in verdict(pack, str(signer.key)).stderr
 
 
-def test_no_pack_is_made_of_events_that_are_not_as_they_were_signed(trail: AppContext):
+@pytest.mark.parametrize("edited", [4, 900], ids=["in a tile", "among the newest"])
+def test_no_pack_is_made_of_events_that_are_not_as_they_were_signed(trail: AppContext, edited: int):
     open_to_changes(trail)
     with trail.store.write() as session:
-        session.execute(update(AuditEvent).where(AuditEvent.id == 4).values(action="x"))
+        session.execute(update(AuditEvent).where(AuditEvent.id == edited).values(action="x"))
 
     with pytest.raises(TrailDamaged, match="not as it was signed"):
-        packed(trail, slice(0, 9))
+        packed(trail, slice(edited - 3, edited + 3))
 
 
 def test_before_anything_is_signed_a_pack_says_so(sqlite_app: AppContext, tmp_path: Path):

@@ -283,6 +283,7 @@ def _policy(settings: Settings) -> Policy:
         claim_ahead=timedelta(seconds=max(10.0, 2 * settings.tick)),
         alarming=_alarming(settings),
         on_call=_on_call(settings),
+        live=settings.is_live,
         webhooks=WebhookPolicy(
             networks=settings.webhook_networks_named, loopback=settings.is_practising
         ),

@@ -86,6 +86,7 @@ class Policy:
     within a day (of service time); what is beyond is held. `alarming` is when the operator is told;
     `on_call` are told what nobody takes in time. `missed_texts_every` is how often the providers'
     lists are read for texts that never reached us; `webhooks` where events may be sent.
+    `live` says that messages can reach patients: only what two people approved is sent then.
     """
 
     lease: timedelta
@@ -101,6 +102,7 @@ class Policy:
     alarming: AlarmPolicy = AlarmPolicy()
     on_call: OnCall = OnCall()
     webhooks: WebhookPolicy = WebhookPolicy()
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from followup.intake.work_off import forget_words, work_off_feeds
 from followup.merging.forget import forget_merges
 from followup.outbox import deliver
 from followup.patients.index_people import index_people
+from followup.releases.watch import check_words
 from followup.replies import missed_texts
 from followup.replies.check_in import chase_check_ins
 from followup.sending.release_held import release_held
@@ -94,6 +95,7 @@ JOBS: tuple[PeriodicJob, ...] = (
         run=settle_unknown_outcomes,
         watches=frozenset({State.UNKNOWN}),
     ),
+    PeriodicJob(name="check-words", every=timedelta(seconds=5), run=check_words),
     PeriodicJob(name="apply-parked", every=timedelta(seconds=2), run=apply_parked_receipts),
     PeriodicJob(
         name="chase-receipts",

@@ -16,12 +16,14 @@ from followup.enrolment.queries import messages_of, patient_of
 from followup.enrolment.withdraw import withdrawal_reason
 from followup.messages.view import MessageView, message_views, utc_text
 from followup.patients import records as patients
+from followup.releases.queries import ReleaseFacts, facts_of
 from followup.store.encryption.sealing import Sealer
 from followup.store.models.audit import AuditEvent
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Attempt, ContentVersion, Message, Receipt
 from followup.store.models.patients import Patient
 from followup.store.models.worklist import WorklistItem
+from followup.wording.approvals import approval_text, release_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,21 @@ class EvidenceAttempt:
     subject: str | None
     version: ContentVersion | None
     receipts: tuple[Receipt, ...]
+    release: ReleaseFacts | None = None
+
+    @property
+    def approval(self) -> str:
+        """Who approved the words: two people by a release, or else what the version says."""
+        if (release := self.release) is None:
+            return approval_text(self.version.approval if self.version else None)
+        return release_text(
+            digest=release.digest,
+            author=release.author,
+            approver=release.approver,
+            approved_on=release.approved_at.date(),
+            source=release.source,
+            review_due=release.review_due,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +124,7 @@ def evidence_of_message(
     flat = [attempt for each in attempts.values() for attempt in each]
     receipts = evidence.receipts_of(session, [attempt.id for attempt in flat])
     versions = evidence.versions_of(session, {attempt.content_version for attempt in flat})
+    releases = facts_of(session, {each.release_id for each in flat if each.release_id})
     sealer = app.keyring.patient(patient.data_key, patient.master_key_id)
     return tuple(
         EvidenceMessage(
@@ -118,6 +136,7 @@ def evidence_of_message(
                     sealer,
                     version=versions.get(attempt.content_version),
                     receipts=tuple(receipts.get(attempt.id, ())),
+                    release=releases.get(attempt.release_id) if attempt.release_id else None,
                 )
                 for attempt in attempts.get(row.id, ())
             ),
@@ -132,6 +151,7 @@ def _try(
     *,
     version: ContentVersion | None,
     receipts: tuple[Receipt, ...],
+    release: ReleaseFacts | None,
 ) -> EvidenceAttempt:
     def opened(name: str) -> str | None:
         sealed: bytes | None = getattr(attempt, f"{name}_sealed")
@@ -147,6 +167,7 @@ def _try(
         subject=opened("subject"),
         version=version,
         receipts=receipts,
+        release=release,
     )
 
 
@@ -188,6 +209,7 @@ def _try_json(each: EvidenceAttempt) -> dict[str, Any]:
         "text": each.text,
         "content_version": attempt.content_version,
         "approval": version.approval if version else None,
+        "release": _release_json(each.release),
         "receipts": [
             {
                 "status": receipt.status,
@@ -196,6 +218,21 @@ def _try_json(each: EvidenceAttempt) -> dict[str, Any]:
             }
             for receipt in each.receipts
         ],
+    }
+
+
+def _release_json(release: ReleaseFacts | None) -> dict[str, Any] | None:
+    if release is None:
+        return None
+    return {
+        "digest": release.digest,
+        "signed_by": release.author,
+        "signed_at": utc_text(release.signed_at),
+        "approved_by": release.approver,
+        "approved_at": utc_text(release.approved_at),
+        "source": release.source,
+        "review_due": release.review_due.isoformat(),
+        "withdrawn_at": utc_text(release.withdrawn_at) if release.withdrawn_at else None,
     }
 
 

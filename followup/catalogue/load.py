@@ -12,8 +12,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from followup.catalogue.toml_files import read_toml, toml_files
-from followup.catalogue.triage_files import TriageFiles, all_triage, read_own_triage
+from followup.catalogue.toml_files import parse_toml, read_bytes, toml_files
+from followup.catalogue.triage_files import (
+    TriageFiles,
+    all_triage,
+    read_own_triage,
+    triage_files,
+)
 from followup.data_files import data_folder
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.clinics.clinic_file import parse_clinic
@@ -22,25 +27,40 @@ from followup.domain.file_shape import did_you_mean
 from followup.domain.protocols.protocol import Protocol
 from followup.domain.protocols.protocol_file import parse_protocol
 from followup.domain.protocols.review import protocol_reservations
+from followup.domain.releases.manifest import bytes_digest
 from followup.domain.sites.site import FollowUpRule, Site
 from followup.domain.sites.site_file import parse_site
 from followup.domain.triage.triage import Triage
 
-FOLDERS = ("protocols", "clinics", "triage", "words", "intake", "sources")
+FOLDERS = ("protocols", "clinics", "triage", "words", "intake", "signers", "sources")
 """What a clinic's own folder may hold: what it lacks is as shipped."""
 SOURCES = "sources"
 """The folder of the documents that protocols rest on."""
 
 
 @dataclass(frozen=True, slots=True)
+class LoadedFile:
+    """A file as it was when it was read: where it lies, and the SHA-256 of its content."""
+
+    place: Traversable
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Everything that can be enrolled for, and with whom, by key."""
+    """Everything that can be enrolled for, and with whom, by key.
+
+    `folder` is the clinic's own configuration, None where that is what was shipped; `files` has the
+    file of each protocol and clinic, by its folder and key.
+    """
 
     protocols: Mapping[str, Protocol]
     clinics: Mapping[str, Clinic]
     read_triage: Callable[[], tuple[Triage, ...]] = tuple
     sites: Mapping[str, Site] = field(default_factory=dict)
     clinics_are_shipped: bool = False
+    folder: Path | None = None
+    files: Mapping[tuple[str, str], LoadedFile] = field(default_factory=dict, repr=False)
 
     @property
     def triage(self) -> tuple[Triage, ...]:
@@ -66,6 +86,13 @@ class Catalogue:
             *said,
         )
 
+    def triage_files(self, protocol: str) -> Mapping[str, Traversable]:
+        """Return the files by which replies are sorted, by path, without those of others."""
+        found = dict(triage_files(data_folder("config") / "triage", protocol))
+        if self.folder is not None:
+            found |= triage_files(self.folder / "triage", protocol)
+        return found
+
 
 Entry = TypeVar("Entry", Protocol, Clinic, Site)
 
@@ -81,14 +108,17 @@ def load_catalogue(config_dir: Path | None = None) -> Catalogue:
     if config_dir is not None and (misnamed := [*_misnamed(config_dir)]):
         raise ProtocolError("\n".join(misnamed))
     problems: list[str] = []
-    protocols = {
-        key: _with_its_document(protocol, config_dir)
-        for key, protocol in _read_folder(
-            _home(config_dir, "protocols"), "protocols", parse=parse_protocol, problems=problems
-        ).items()
-    }
+    files: dict[tuple[str, str], LoadedFile] = {}
+    read = _read_folder(
+        _home(config_dir, "protocols"),
+        "protocols",
+        parse=parse_protocol,
+        problems=problems,
+        files=files,
+    )
+    protocols = {key: _with_its_document(each, config_dir) for key, each in read.items()}
     clinics = _read_folder(
-        _home(config_dir, "clinics"), "clinics", parse=parse_clinic, problems=problems
+        _home(config_dir, "clinics"), "clinics", parse=parse_clinic, problems=problems, files=files
     )
     own = TriageFiles()
     if config_dir is not None and (config_dir / "triage").is_dir():
@@ -104,6 +134,8 @@ def load_catalogue(config_dir: Path | None = None) -> Catalogue:
         read_triage,
         MappingProxyType(sites),
         clinics_are_shipped=config_dir is not None and not (config_dir / "clinics").is_dir(),
+        folder=config_dir,
+        files=MappingProxyType(files),
     )
 
 
@@ -169,15 +201,23 @@ def _with_its_document(protocol: Protocol, config_dir: Path | None) -> Protocol:
 
     A folder of a clinic's own need not repeat a document that is shipped.
     """
+    file = document_of(protocol, config_dir)
+    if file is None:
+        return protocol
+    # What is no UTF-8 is another text than was kept: its digest says so.
+    text = file.read_bytes().decode(errors="replace")
+    return replace(protocol, source=replace(protocol.source, text=text))
+
+
+def document_of(protocol: Protocol, config_dir: Path | None) -> Traversable | None:
+    """Return the file of a protocol's source: the clinic's own, the shipped one, or None."""
     name = protocol.source.document
-    homes = [home for home in (config_dir, data_folder("config")) if home is not None]
-    for home in homes if name is not None else ():
+    homes: list[Traversable] = [] if config_dir is None else [config_dir]
+    for home in [*homes, data_folder("config")] if name is not None else ():
         file = home / SOURCES / str(name)
         if file.is_file():
-            # What is no UTF-8 is another text than was kept: its digest says so.
-            text = file.read_bytes().decode(errors="replace")
-            return replace(protocol, source=replace(protocol.source, text=text))
-    return protocol
+            return file
+    return None
 
 
 def _home(config_dir: Path | None, folder: str) -> Traversable:
@@ -193,16 +233,20 @@ def _read_folder(
     *,
     parse: Callable[..., Entry],
     problems: list[str],
+    files: dict[tuple[str, str], LoadedFile] | None = None,
 ) -> dict[str, Entry]:
     found: dict[str, Entry] = {}
     origin: dict[str, str] = {}
     for file in toml_files(root / folder, problems=problems):
         name = str(file)
         try:
-            entry = parse(read_toml(file, name=name), file=name)
+            content = read_bytes(file, name=name)
+            entry = parse(parse_toml(content, name=name), file=name)
         except ProtocolError as error:
             problems.append(str(error))
             continue
+        if files is not None:
+            files[folder, entry.key] = LoadedFile(file, bytes_digest(content))
         if entry.key in found:
             problems.append(
                 f'{name}: has the key "{entry.key}", as {origin[entry.key]} has: give one another'

@@ -29,11 +29,22 @@ def toml_files(folder: Traversable, *, problems: list[str]) -> Iterator[Traversa
 
 
 def read_toml(file: Traversable, *, name: str) -> dict[str, Any]:
-    """Return the content of a file; editors that begin it with a byte order mark are forgiven."""
+    """Return the content of a file; raise `ProtocolError` for one that can't be read."""
+    return parse_toml(read_bytes(file, name=name), name=name)
+
+
+def read_bytes(file: Traversable, *, name: str) -> bytes:
+    """Return a file as it is; raise `ProtocolError` for one that can't be read."""
     try:
-        text = file.read_bytes().decode("utf-8-sig")
+        return file.read_bytes()
     except OSError as error:
         raise ProtocolError(f"{name}: can't be read: {error.strerror}") from error
+
+
+def parse_toml(content: bytes, *, name: str) -> dict[str, Any]:
+    """Return what a file says; editors that begin it with a byte order mark are forgiven."""
+    try:
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise ProtocolError(

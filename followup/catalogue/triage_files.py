@@ -6,7 +6,7 @@ a language, or for protocols, that the shipped ones have takes the place of that
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -172,6 +172,16 @@ def _additions(
         ]
         found[triage.key] = triage
     return found
+
+
+def triage_files(folder: Traversable, protocol: str) -> Iterator[tuple[str, Traversable]]:
+    """Yield the files of a folder of phrases by path, but for what other protocols add."""
+    for place, inside in (("", folder), (f"{SECOND_NET}/", folder / SECOND_NET)):
+        for file in toml_files(inside, problems=[]):
+            yield f"triage/{place}{file.name}", file
+    for file in toml_files(folder / ADDITIONS, problems=[]):
+        if protocol in read_toml(file, name=str(file)).get("protocols", ()):
+            yield f"triage/{ADDITIONS}/{file.name}", file
 
 
 def _holds_toml(folder: Traversable) -> bool:

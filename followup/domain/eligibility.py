@@ -54,7 +54,8 @@ class Candidate:
 
     A single text may be nobody's: it has no patient then, and no enrolment. `has_address` and
     `address_index` are of the address that it goes to, `address_unusable` is what was found out
-    about it. `restore_id` is the restore after which it was looked for at the provider.
+    about it. `restore_id` is the restore after which it was looked for at the provider. `words` is
+    why what it says may not go to patients, None where it may.
     """
 
     kind: MessageKind
@@ -75,6 +76,7 @@ class Candidate:
     address_index: bytes | None
     address_unusable: bool
     restore_id: int | None
+    words: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,7 @@ def _shut(message: Candidate, circumstances: Circumstances) -> Stop | None:
         return Stop(State.EXPIRED, Reason.WINDOW_OVER)
     if is_covered(circumstances.switches, message):
         return Stop(State.HELD, Reason.SWITCH)
-    return None
+    return None if message.words is None else Stop(State.HELD, message.words)
 
 
 def _unreachable(message: Candidate, objections: Objections) -> Stop | None:

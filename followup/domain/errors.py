@@ -2,6 +2,7 @@
 
 FollowupError             something that a person can be told in a sentence
   InvalidInput            what was sent is wrong: correct the named fields and send it again
+    BadSignature          a signature does not hold: have it made anew over the same bytes
   NotFound                there is no such thing: check the identifier
   Conflict                it is well formed but clashes with what is there: look before repeating
     EnrolmentClash        an enrolment that it names stands in the way: look at that one
@@ -56,6 +57,14 @@ class InvalidInput(FollowupError):
     def of(cls, field: str, message: str) -> InvalidInput:
         """Return the error for a single field."""
         return cls(Problem(field, message))
+
+
+class BadSignature(InvalidInput):
+    """A signature, or the file of one, does not hold; the message says in what."""
+
+    def __init__(self, message: str) -> None:
+        """Say it of the field `signature`."""
+        super().__init__(Problem("signature", message))
 
 
 class NotFound(FollowupError):

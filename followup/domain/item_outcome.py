@@ -29,6 +29,8 @@ class ItemOutcome(StrEnum):
     DEALT_WITH = "dealt-with"
 
     # --- It was settled without them.
+    APPROVED_AGAIN = "approved-again"
+    """The words may be sent again."""
     FOUND = "found"
     """The outcome of the message became known."""
     ARRIVED_AFTER_ALL = "arrived-after-all"

@@ -35,6 +35,14 @@ class Reason(StrEnum):
     NOT_CALLED = "not-called"
 
     # --- Held.
+    WORDS_NOT_APPROVED = "words-not-approved"
+    """No release that two people signed has these words."""
+    WORDS_CHANGED = "words-changed"
+    """A file or a signature is not what it was when two people signed."""
+    WORDS_WITHDRAWN = "words-withdrawn"
+    EXAMPLE_PROTOCOL = "example-protocol"
+    CLINIC_UNCONFIRMED = "clinic-unconfirmed"
+    NOBODY_ON_CALL = "nobody-on-call"
     CLINIC_NOT_CONFIGURED = "clinic-not-configured"
     NEEDS_OPERATOR = "needs-operator"
     PAUSED = "paused"
@@ -101,6 +109,18 @@ class Reason(StrEnum):
     TOO_MANY_TO_ONE_PATIENT = "too-many-to-one-patient"
     UNKNOWN_TEXTS = "unknown-texts"
 
+
+FOR_WANT_OF_A_RELEASE = frozenset(
+    {
+        Reason.WORDS_NOT_APPROVED,
+        Reason.WORDS_CHANGED,
+        Reason.WORDS_WITHDRAWN,
+        Reason.EXAMPLE_PROTOCOL,
+        Reason.CLINIC_UNCONFIRMED,
+        Reason.NOBODY_ON_CALL,
+    }
+)
+"""Reasons for which a message is held until its words may go to patients."""
 
 LEAVE_OTHER_CHANNEL_OPEN = frozenset(
     {Reason.ADDRESS_UNUSABLE, Reason.NO_ADDRESS, Reason.OBJECTION_TO_CHANNEL}

@@ -30,6 +30,7 @@ from followup.enrolment.objections import heed_objections
 from followup.enrolment.reading_needs import ask_for_help
 from followup.patients import records as patients
 from followup.patients.match import PatientKey, lock_keys
+from followup.releases.reviews import require_enrollable
 from followup.store.audit_log import record_events
 from followup.store.engine.bulk import insert_objects
 from followup.store.models.enrolments import Enrolment
@@ -109,6 +110,8 @@ def _enrol_fresh(
 ) -> list[Enrolled]:
     session, app, by = unit.session, unit.app, unit.by
     all_checked = list(fresh.values())
+    for clinic, protocol in {(one.request.clinic, one.request.protocol) for one in all_checked}:
+        require_enrollable(session, app, clinic, protocol)
     people = [
         patients.new_patient(app.keyring, each.request.person, clinic=each.request.clinic, at=by.at)
         for each in all_checked

@@ -68,6 +68,7 @@ from followup.patients import records as patients
 from followup.patients.match import Match, PatientKey, lock_people, match_person
 from followup.patients.merged import records_of
 from followup.patients.records import Person
+from followup.releases.reviews import require_enrollable
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
 from followup.store.engine.types import new_id
 from followup.store.models.enrolments import Enrolment
@@ -271,6 +272,7 @@ def dry_run(
     if patient is not None:
         _must_be_new(session, app, checked, patient, in_force)
         must_be_alive(patient)
+    require_enrollable(session, app, checked.request.clinic, checked.request.protocol)
     foreseen = foresee_new(app, checked.request, patient, in_force)
     held = match.alike is not None or (
         patient is not None and waits_for_identity(session, patient.id)
@@ -332,6 +334,7 @@ def enrol_in(
     match = match_person(session, app.keyring, request.person, clinic=request.clinic)
     if match.patient is not None:
         _must_be_new(session, app, checked, match.patient, in_force)
+    require_enrollable(session, app, request.clinic, request.protocol)
     patient = _write_patient(unit, match, request)
     keep_confirmed(unit, patient, request.number)
     checked = _until_next_procedure(session, checked, patient)

@@ -30,6 +30,7 @@ from followup.enrolment.enrol_or_update import foresee
 from followup.enrolment.existing import known_patients, patient_keys
 from followup.patients.match import PatientKey
 from followup.patients.records import name_key
+from followup.releases.reviews import require_enrollable
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,10 @@ class DryRun:
         if twice is not None:
             return DryRunResult(problems=(twice,))
         if not is_known:
+            try:
+                require_enrollable(session, self._app, request.clinic, request.protocol)
+            except Conflict as error:
+                return DryRunResult(problems=(Problem("row", str(error)),))
             foreseen = foresee_new(self._app, request, None, in_force)
             return DryRunResult(objection=foreseen.objection)
         return self._foresee(session, checked, in_force)

@@ -18,7 +18,7 @@ from followup.delivery.returned_mail_ledger import count_waiting
 from followup.domain.attempt_outcome import CALLED_OUTCOMES, AttemptOutcome
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
-from followup.domain.reasons import Reason
+from followup.domain.reasons import FOR_WANT_OF_A_RELEASE, Reason
 from followup.intake.ledger import count_refused, feed_ledger, waiting_since
 from followup.monitoring.health import HealthProblem
 from followup.monitoring.message_balance import balance
@@ -31,6 +31,7 @@ from followup.store.engine.types import first_id
 from followup.store.message_state import state_is
 from followup.store.models.messages import Attempt, Message, Receipt
 from followup.wording.channels import covered_text
+from followup.wording.reasons import REASONS
 
 Count = Callable[[Session, str, datetime, datetime], tuple[int, int]]
 """What counts a provider's calls or reports from one time until another: all, and the failed."""
@@ -57,6 +58,7 @@ def delayed_messages(app: AppContext) -> list[HealthProblem]:
         return [
             *_beyond(session),
             *_broken(session),
+            *_unapproved(session),
             *_away(app),
             *_standing_in(session, app),
             *_unmatched(session, app),
@@ -120,6 +122,27 @@ def _broken(session: Session) -> list[HealthProblem]:
             code="messages-broken",
             sentence=f"{broken} messages can't be made: see followup check and the worklist",
         )
+    ]
+
+
+def _unapproved(session: Session) -> list[HealthProblem]:
+    """Return the clinics with messages on hold for want of two people's approval."""
+    rows = session.execute(
+        select(Message.clinic, Message.reason, func.count())
+        .where(state_is(State.HELD), Message.reason.in_(FOR_WANT_OF_A_RELEASE))
+        .group_by(Message.clinic, Message.reason)
+        .order_by(Message.clinic, Message.reason)
+    )
+    waiting: dict[str, list[str]] = {}
+    for clinic, reason, count in rows:
+        waiting.setdefault(clinic, []).append(f"{count} because {REASONS[Reason(reason or '')]}")
+    return [
+        HealthProblem(
+            code=f"words-on-hold:{clinic}",
+            sentence=f"messages of {clinic} are on hold, {'; '.join(why)}: see followup check "
+            "--live",
+        )
+        for clinic, why in waiting.items()
     ]
 
 

@@ -47,11 +47,12 @@ class StartedAttempt:
 
 
 def prepare_attempt(
-    unit: UnitOfWork, row: SendRow, *, by_standby: bool = False
+    unit: UnitOfWork, row: SendRow, *, by_standby: bool = False, release_id: UUID | None = None
 ) -> StartedAttempt | None:
     """Render one message of `load_for_sending` and return its attempt with the call to make.
 
-    By the first account of its channel, or the second where that one stands in.
+    By the first account of its channel, or the second where that one stands in. `release_id` is the
+    release by which two people approved its words.
 
     One that can't be rendered or opened is held, and the operator told: a broken template must not
     stop the others.
@@ -76,7 +77,8 @@ def prepare_attempt(
     sender = sender_of(unit.app, channel, row.clinic)
     return StartedAttempt(
         attempt=_attempt(sealer, row, words, by=unit.by, id_=attempt_id, to=address)
-        | _way(channel, sender, call_before=call_before),
+        | _way(channel, sender, call_before=call_before)
+        | {"release_id": release_id},
         outgoing=_outgoing(
             unit.app, row, words, by=unit.by, attempt_id=attempt_id, to=address, sender=sender
         ),

@@ -15,14 +15,20 @@ from followup.context import AppContext, UnitOfWork
 from followup.domain import actors
 from followup.domain.eligibility import Go, Stop, Verdict, Wait
 from followup.domain.lifecycle import State
-from followup.domain.reasons import LEAVE_OTHER_CHANNEL_OPEN, Reason
+from followup.domain.reasons import FOR_WANT_OF_A_RELEASE, LEAVE_OTHER_CHANNEL_OPEN, Reason
 from followup.messages.fallback import (
     handle_expired,
     handle_objected,
     handle_undeliverable,
 )
+from followup.releases.watch import tell_of_words
 from followup.sending.capacity import SendCapacity
-from followup.sending.eligibility import SendRow, check_eligibility, load_for_sending
+from followup.sending.eligibility import (
+    SendRow,
+    check_eligibility,
+    concerned_by,
+    load_for_sending,
+)
 from followup.sending.presumed_sent import presume_sent
 from followup.store.message_state import (
     PriorityQueue,
@@ -149,6 +155,8 @@ def apply_stops(
             handle_expired(unit, list(moved))
         elif reason is Reason.OBJECTION:
             handle_objected(unit, list(moved))
+        elif reason in FOR_WANT_OF_A_RELEASE:
+            tell_of_words(unit, {concerned_by(row) for row in rows if row.id in moved})
         elif reason in LEAVE_OTHER_CHANNEL_OPEN:
             handle_undeliverable(unit, list(moved), code=reason)
 

@@ -25,7 +25,9 @@ from followup.domain.eligibility import (
 )
 from followup.domain.lifecycle import EnrolmentState, State
 from followup.domain.message_kind import MessageKind
+from followup.domain.reasons import Reason
 from followup.messages.kill_switch_queries import covers_in_force
+from followup.releases.gate import Clearance, Concerned, gate_of
 from followup.store.engine.bulk import is_among
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
@@ -169,7 +171,8 @@ def check_eligibility(
     session: Session, app: AppContext, rows: Sequence[SendRow], *, now: datetime
 ) -> dict[UUID, Verdict]:
     """Return for each message whether it may go, with the reason where it may not."""
-    candidates = {row.id: _candidate(row) for row in rows}
+    cleared = clearances_of(session, app, rows)
+    candidates = {row.id: _candidate(row, words=cleared[row.id].reason) for row in rows}
     circumstances = Circumstances(
         now=now,
         objections=objections_against(
@@ -184,6 +187,20 @@ def check_eligibility(
     return {id_: judge_message(one, circumstances) for id_, one in candidates.items()}
 
 
+def clearances_of(
+    session: Session, app: AppContext, rows: Sequence[SendRow]
+) -> dict[UUID, Clearance]:
+    """Return for each message by which release its words may go out, or why they may not."""
+    concerned = {row.id: concerned_by(row) for row in rows}
+    found = gate_of(app).clearances(session, app, set(concerned.values()))
+    return {id_: found[one] for id_, one in concerned.items()}
+
+
+def concerned_by(row: SendRow) -> Concerned:
+    """Return what of a message decides which words it has."""
+    return Concerned(row.kind, row.clinic, row.protocol or row.words_of, row.template)
+
+
 def address_of(row: SendRow) -> tuple[bytes | None, bytes | None]:
     """Return where a message goes, sealed, and its index: the patient's, unless it has its own."""
     if row.address_sealed is not None:
@@ -193,7 +210,7 @@ def address_of(row: SendRow) -> tuple[bytes | None, bytes | None]:
     return row.email_sealed, row.email_index
 
 
-def _candidate(row: SendRow) -> Candidate:
+def _candidate(row: SendRow, *, words: Reason | None) -> Candidate:
     channel = ChannelKind(row.channel)
     sealed, index = address_of(row)
     unusable = row.mobile_unusable if channel is ChannelKind.SMS else row.email_unusable
@@ -216,6 +233,7 @@ def _candidate(row: SendRow) -> Candidate:
         address_index=index,
         address_unusable=bool(unusable),
         restore_id=row.restore_id,
+        words=words,
     )
 
 

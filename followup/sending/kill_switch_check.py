@@ -9,8 +9,10 @@ import structlog
 
 from followup.context import AppContext
 from followup.domain.errors import StoreUnavailable
-from followup.domain.kill_switch import Cover, Coverable, is_covered
+from followup.domain.kill_switch import Cover, is_covered
 from followup.messages.kill_switch_queries import covers_in_force
+from followup.releases.gate import Concerned, gate_of
+from followup.sending.eligibility import SendRow, concerned_by
 
 LOOK_EVERY = timedelta(seconds=1)
 """How old (real time) the knowledge of switches may grow: a batch may take a whole lease."""
@@ -19,7 +21,7 @@ log = structlog.get_logger()
 
 
 class KillSwitchCheck:
-    """Knows, while one batch is being sent, what has been stopped since it began.
+    """Knows, while one batch is being sent, what has been stopped or withdrawn since it began.
 
     Safe to share between threads: whoever finds the knowledge too old reads it anew. While the
     switches can't be read nothing goes: no call could be recorded either.
@@ -31,12 +33,17 @@ class KillSwitchCheck:
         # What stood at the beginning was judged in the transaction that began the attempts.
         self._looked_at = app.clock.real_now()
         self._covers: frozenset[Cover] | None = frozenset()
+        self._sent: set[Concerned] = set()
+        self._withdrawn: frozenset[Concerned] = frozenset()
 
-    def stops(self, row: Coverable) -> bool:
+    def stops(self, row: SendRow) -> bool:
         """Say whether a message must not be handed over any more."""
+        words = concerned_by(row)
         with self._lock:
+            self._sent.add(words)
             covers = self._look()
-        return covers is None or is_covered(covers, row)
+            withdrawn = words in self._withdrawn
+        return covers is None or withdrawn or is_covered(covers, row)
 
     def _look(self) -> frozenset[Cover] | None:
         now = self._app.clock.real_now()
@@ -44,6 +51,8 @@ class KillSwitchCheck:
             try:
                 with self._app.store.read() as session:
                     self._covers = covers_in_force(session)
+                    cleared = gate_of(self._app).clearances(session, self._app, self._sent)
+                self._withdrawn = frozenset(one for one in cleared if cleared[one].reason)
             except StoreUnavailable:
                 log.warning("switches.not_read")
                 self._covers = None

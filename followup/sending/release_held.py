@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, false, or_, select
+from sqlalchemy import ColumnElement, and_, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext, UnitOfWork
@@ -15,9 +15,10 @@ from followup.domain import actors
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import TemplateError
 from followup.domain.lifecycle import EnrolmentState, State
-from followup.domain.reasons import Reason
+from followup.domain.reasons import FOR_WANT_OF_A_RELEASE, Reason
 from followup.messages.kill_switch_queries import covered, covers_in_force
 from followup.messages.rendering import occurrences_of
+from followup.releases.gate import Concerned, gate_of
 from followup.store.audit_log import AuditContext
 from followup.store.message_state import move_messages, state_is
 from followup.store.models.enrolments import Enrolment
@@ -26,6 +27,10 @@ from followup.store.models.patients import Patient
 
 TRY_AFTER = timedelta(minutes=10)
 """How long (real time) a message rests that could not be prepared, before that is tried again."""
+
+
+_WORDS_OF = func.coalesce(Message.protocol, Message.words_of)
+"""The protocol whose words a message has."""
 
 
 class _Alike(NamedTuple):
@@ -50,7 +55,11 @@ def release_held(app: AppContext, *, limit: int = 500) -> int:
     """
 
     def work(unit: UnitOfWork) -> int:
-        ids = [*_unheld(unit, limit=limit), *_mended(unit, limit=limit)]
+        ids = [
+            *_unheld(unit, limit=limit),
+            *_mended(unit, limit=limit),
+            *_approved(unit, limit=limit),
+        ]
         return len(
             move_messages(
                 unit.session,
@@ -72,6 +81,7 @@ def _unheld(unit: UnitOfWork, *, limit: int) -> Sequence[UUID]:
         unit.by,
         Message.reason.is_distinct_from(Reason.NEEDS_OPERATOR.value),
         Message.reason.is_distinct_from(Reason.VOLUME_LIMIT.value),
+        or_(Message.reason.is_(None), Message.reason.not_in(FOR_WANT_OF_A_RELEASE)),
         Message.clinic.in_(unit.app.catalogue.clinics),
         *(~covered(cover) for cover in covers_in_force(unit.session)),
         limit=limit,
@@ -95,6 +105,31 @@ def _mended(unit: UnitOfWork, *, limit: int) -> Sequence[UUID]:
     )
     good = [kind for kind in map(_Alike._make, found) if _can_be_made(unit.app, kind)]
     return _lock(unit.session, unit.by, *rested, or_(false(), *map(_is_kind, good)), limit=limit)
+
+
+def _approved(unit: UnitOfWork, *, limit: int) -> Sequence[UUID]:
+    """Return messages that waited for two people's approval of their words, and have it."""
+    waiting = Message.reason.in_(FOR_WANT_OF_A_RELEASE)
+    found = unit.session.execute(
+        select(Message.kind, Message.clinic, _WORDS_OF, Message.template)
+        .where(state_is(State.HELD), waiting)
+        .distinct()
+    )
+    concerned = [Concerned(*row) for row in found]
+    cleared = gate_of(unit.app).clearances(unit.session, unit.app, concerned)
+    good = [one for one in concerned if cleared[one].reason is None]
+    if not good:
+        return ()
+    return _lock(unit.session, unit.by, waiting, or_(*map(_has_words, good)), limit=limit)
+
+
+def _has_words(one: Concerned) -> ColumnElement[bool]:
+    return and_(
+        Message.kind == one.kind,
+        Message.clinic == one.clinic,
+        _WORDS_OF.is_not_distinct_from(one.protocol),
+        Message.template == one.template,
+    )
 
 
 def _lock(

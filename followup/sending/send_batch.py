@@ -18,7 +18,11 @@ from followup.domain.reasons import Reason
 from followup.messages.rendering import remember_versions
 from followup.sending.attempt_builder import StartedAttempt, prepare_attempt
 from followup.sending.claim import apply_stops
-from followup.sending.eligibility import check_eligibility, load_leased_for_sending
+from followup.sending.eligibility import (
+    check_eligibility,
+    clearances_of,
+    load_leased_for_sending,
+)
 from followup.sending.provider_calls import ProviderCalls
 from followup.sending.throttle import Chunk, paced_chunks
 from followup.sending.volume_limits import within_limits
@@ -72,11 +76,19 @@ def _start(unit: UnitOfWork, token: UUID, portion: Chunk) -> list[StartedAttempt
     _return_to_plan(session, by, verdicts)
     by_id = {row.id: row for row in rows if isinstance(verdicts[row.id], Go)}
     # In the order claimed, which is not the order of locking.
+    releases = clearances_of(session, app, [*by_id.values()])
     prepared = [
         one
         for id_ in portion.message_ids
         if id_ in by_id
-        and (one := prepare_attempt(unit, by_id[id_], by_standby=id_ in portion.by_standby))
+        and (
+            one := prepare_attempt(
+                unit,
+                by_id[id_],
+                by_standby=id_ in portion.by_standby,
+                release_id=releases[id_].release_id,
+            )
+        )
     ]
     prepared = within_limits(unit, prepared)
     move_messages(

@@ -20,6 +20,7 @@ def contradictions(settings: Settings) -> Iterator[str]:
     yield from _incomplete_oidc(settings)
     yield from _incomplete_hl7(settings)
     yield from _unsafe_clock(settings)
+    yield from _unsafe_practice(settings)
     yield from _homeless_keys(settings)
     yield from _voiceless(settings)
     yield from _cramped(settings)
@@ -134,6 +135,22 @@ def _of_fallback(settings: Settings, name: str) -> object:
 def _incomplete_smtp(settings: Settings) -> Iterator[str]:
     if settings.email_channel == "smtp" and settings.smtp_url is None:
         yield _needs("FOLLOWUP_EMAIL_CHANNEL is smtp", settings, "smtp_url")
+
+
+def _unsafe_practice(settings: Settings) -> Iterator[str]:
+    if settings.mode != "practice":
+        return
+    accounts = (settings.twilio, settings.twilio_fallback)
+    if any(account is not None and not is_loopback(account.api_url) for account in accounts):
+        yield (
+            "FOLLOWUP_MODE is practice, in which nobody approves what is sent, and texts go "
+            "through Twilio: unset it, or set FOLLOWUP_SMS_CHANNEL to sandbox"
+        )
+    if settings.email_channel == "smtp" and not is_loopback(_smtp(settings)):
+        yield (
+            "FOLLOWUP_MODE is practice, in which nobody approves what is sent, and e-mails go to a "
+            "real mail server: unset it, or set FOLLOWUP_EMAIL_CHANNEL to sandbox"
+        )
 
 
 def _unsafe_clock(settings: Settings) -> Iterator[str]:

@@ -98,6 +98,11 @@ class Settings(BaseSettings):
         "(openssl rand -base64 32 makes one)",
     )
 
+    mode: Literal["practice", "live"] | None = Field(
+        None,
+        description="practice (nothing needs approval) or live; unset, it is live once a provider "
+        "is set",
+    )
     sms_channel: Literal["sandbox", "twilio"] = Field(
         "sandbox", description="sandbox (no text leaves this machine) or twilio"
     )
@@ -259,6 +264,11 @@ class Settings(BaseSettings):
     def is_practising(self) -> bool:
         """Say whether no message can reach a patient."""
         return self.sms_channel == self.email_channel == "sandbox"
+
+    @property
+    def is_live(self) -> bool:
+        """Say whether only what two people approved is sent."""
+        return not self.is_practising if self.mode is None else self.mode == "live"
 
     @property
     def webhook_networks_named(self) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -34,6 +34,7 @@ PHONE = (
 )
 TELL = "Phone the patient and tell them what it says."
 OPTED_OUT = "Send no more texts to this number. Phone the patient if they must know what it says."
+SIGN = "Tell whoever approves the clinic’s words. followup check --live says what is missing."
 SET_UP = "Tell whoever runs this service. Phone the patients who must know what it says meanwhile."
 ASK = "Phone the patient and ask whether it arrived: the provider could not say."
 WAIT = "Nothing: it is tried again automatically. Phone the patient if they must know at once."
@@ -67,6 +68,12 @@ _TO_DO: dict[str, str] = {
     Reason.TOO_MANY_OF_ONE_CONTENT: LIMIT,
     Reason.TOO_MANY_TO_ONE_PATIENT: LIMIT,
     Reason.CLINIC_NOT_CONFIGURED: SET_UP,
+    Reason.WORDS_NOT_APPROVED: SIGN,
+    Reason.WORDS_CHANGED: SIGN,
+    Reason.WORDS_WITHDRAWN: SIGN,
+    Reason.EXAMPLE_PROTOCOL: SIGN,
+    Reason.CLINIC_UNCONFIRMED: SIGN,
+    Reason.NOBODY_ON_CALL: SET_UP,
     Reason.NEEDS_OPERATOR: SET_UP,
     Reason.BUG: SET_UP,
     Reason.ID_GIVEN_TWICE: ASK,

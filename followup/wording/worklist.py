@@ -65,6 +65,16 @@ ITEM_KINDS: dict[ItemKind, Term] = {
         "messages like this one wait until it is fixed",
         to_do="Tell whoever runs this service. Messages like this one wait until it is fixed.",
     ),
+    ItemKind.WORDS: Term(
+        "Words not approved",
+        "messages of this protocol wait until two people have approved their words",
+        to_do="Tell whoever approves the clinic’s words. Phone the patients who must know.",
+    ),
+    ItemKind.REVIEW: Term(
+        "Source due for review",
+        "after its date nobody new can be enrolled",
+        to_do="Have the leaflet reviewed, and two people sign the new date.",
+    ),
     ItemKind.READING_NEED: Term(
         "Advice needed in another form",
         "our messages can’t meet the patient’s reading needs",
@@ -157,6 +167,7 @@ ITEM_OUTCOMES: dict[ItemOutcome, str] = {
     ItemOutcome.ARRIVED_AFTER_ALL: "Message arrived after all",
     ItemOutcome.ANSWERED: "Patient answered after all",
     ItemOutcome.RESTARTED: "Patient wants messages again",
+    ItemOutcome.APPROVED_AGAIN: "The words may be sent again",
 }
 
 CLOSING_CHOICES = (

@@ -49,6 +49,8 @@ URGENCY_OF_KIND = {
     ItemKind.UNREACHABLE: 3,
     ItemKind.UNKNOWN: 2,
     ItemKind.SET_UP: 2,
+    ItemKind.WORDS: 1,
+    ItemKind.REVIEW: 3,
     ItemKind.CALL_WANTED: 2,
     ItemKind.NO_ANSWER: 2,
     ItemKind.RESTORED: 2,

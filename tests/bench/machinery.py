@@ -80,6 +80,7 @@ class Machinery:
             "FOLLOWUP_DATABASE_URL": database_url,
             "FOLLOWUP_BROKER_URL": self.redis.url(),
             "FOLLOWUP_MASTER_KEYS": MASTER_KEY,
+            "FOLLOWUP_MODE": "practice",
             "FOLLOWUP_SMS_CHANNEL": "twilio",
             "FOLLOWUP_TWILIO_ACCOUNT_SID": self.twilio.account_sid,
             "FOLLOWUP_TWILIO_AUTH_TOKEN": self.twilio.auth_token,

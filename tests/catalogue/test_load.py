@@ -157,7 +157,7 @@ def test_two_protocols_of_one_key_are_told(config_dir):
 def test_a_folder_that_holds_nothing_of_ours_is_told(tmp_path):
     assert complaint(tmp_path) == (
         f"{tmp_path}: holds none of the folders protocols, clinics, triage, words, intake, "
-        "sources: make one, or correct FOLLOWUP_CONFIG_DIR"
+        "signers, sources: make one, or correct FOLLOWUP_CONFIG_DIR"
     )
 
 

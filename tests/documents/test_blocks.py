@@ -18,7 +18,7 @@ import tomllib
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,7 @@ import pytest
 from followup.catalogue.load import load_catalogue
 from followup.content.metadata import Meta
 from followup.domain.lifecycle import LEGAL_MOVES, State
+from followup.signatures.secret_key import Effort, locked
 from followup.store.models.merges import PatientMerge
 from tests.cli.conftest import FOLLOWUP, CommandLine, enrolled
 from tests.documents import NAMES, ROOT, Block, all_blocks, blocks_of, commands_in, read, texts_of
@@ -33,10 +34,12 @@ from tests.support.apps import HandClock, enrol_one, make_app, read_shipped_file
 from tests.support.hl7 import message
 from tests.support.people import ENROLLED_AT, PROCEDURE_AT, nhs_number
 from tests.support.servers import HOST, PostgresServer
+from tests.support.signing import live_folder
 from tests.web.conftest import key_for, served
 
 SLOW = pytest.mark.slow
 HEAD = "docs/writing-a-protocol.md"
+SIGNING = "docs/signing-words.md"
 
 
 @pytest.fixture(autouse=True)
@@ -158,7 +161,10 @@ NOT_RUN = {
 ON_POSTGRESQL = ("pg_dump", "createdb", "pg_restore", "followup after-restore --backup-taken-at")
 """How those commands begin that are about a PostgreSQL server."""
 
-ENDS_WITH_1 = {"followup watch --once": "nothing runs here, and that is what it finds"}
+ENDS_WITH_1 = {
+    "followup watch --once": "nothing runs here, and that is what it finds",
+    "followup check --live": "no clinic is ready before two people have signed",
+}
 """Commands that are refused here, and why."""
 
 PATIENTS = f"""reference,procedure_at,nhs_number,name,mobile,diabetic,steroid,channels
@@ -205,6 +211,7 @@ def run_ours(command: str, arguments: list[str], followup: CommandLine) -> None:
     switches = [str(each["id"]) for each in followup("switches", "--json").lines]
     given = [switches[0] if each == "SWITCH" else each for each in arguments]
     given = [merge_of(followup) if each == "MERGE" else each for each in given]
+    given = [newest_release(followup) if each == "RELEASE" else each for each in given]
     given = [each.replace("/var/mail", str(followup.folder)) for each in given]
 
     answer = followup(*given, stdin="From: nobody@example.com\n\nIt did not arrive.\n")
@@ -217,6 +224,13 @@ def merge_of(followup: CommandLine) -> str:
     with followup.app() as app:
         [merge] = rows(app, PatientMerge)
     return str(merge.id)
+
+
+def newest_release(followup: CommandLine) -> str:
+    """Return the release that was signed last."""
+    released = followup("words", "status", "--json").lines
+    # Those of review dates come last, as in the document.
+    return str(released[-1]["release"])
 
 
 def check_make(arguments: list[str]) -> None:
@@ -249,6 +263,9 @@ def test_commands_run_as_they_stand(
     document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, migrated_sqlite_url: str
 ):
     monkeypatch.chdir(tmp_path)
+    # A passphrase of an example is worth no second of work.
+    quick = partial(locked, effort=Effort(2**15, 2**20))
+    monkeypatch.setattr("followup.cli.service.signing_keys.locked", quick)
     followup = CommandLine(tmp_path, migrated_sqlite_url)
     furnish(document, followup)
     ran = 0
@@ -281,6 +298,8 @@ def furnish(document: str, followup: CommandLine) -> None:
         own.write_text("\n".join(texts_of(HEAD, "toml")), encoding="utf-8")
     bundle = texts_of("docs/fhir.md", "json")[1]
     (followup.folder / "bundle.json").write_text(bundle, encoding="utf-8")
+    if document == SIGNING:
+        furnish_signers(followup)
     if document == "README.md":
         followup.now = DAY
     else:
@@ -295,6 +314,15 @@ def furnish(document: str, followup: CommandLine) -> None:
                 "date_of_birth": BORN,
             }
             enrol_one(app, 1, procedure_at=PROCEDURE_AT - timedelta(days=3), **other)
+
+
+def furnish_signers(followup: CommandLine) -> None:
+    """Make a configuration of the clinic's own, whose people have passphrases and no keys yet."""
+    folder = live_folder(followup.folder)
+    shutil.rmtree(folder / "signers")
+    followup.more["FOLLOWUP_CONFIG_DIR"] = str(folder)
+    for name in ("ann.txt", "bob.txt"):
+        (followup.folder / name).write_text("four words are enough\n", encoding="utf-8")
 
 
 @SLOW

@@ -25,6 +25,7 @@ from followup.domain.clinics.clinic_file import RepliesShape
 from followup.domain.file_shape import LONGEST_AHEAD
 from followup.domain.merging.undo import UNDO_WITHIN
 from followup.domain.protocols.protocol_file import StepShape
+from followup.domain.releases.review import EARLY, LATE, LONGEST_EXTENSION
 from followup.domain.text.sms import SEGMENT_UNITS, SINGLE_UNITS
 from followup.domain.triage.tokens import ONE_SLIP, TWO_SLIPS
 from followup.enrolment.enrol import LONGEST_AGO
@@ -44,6 +45,7 @@ from followup.outbox.deliver import ANSWER_SECONDS, AWAY_FOR, PAUSES, REFUSED_FO
 from followup.outbox.subscriptions import BOTH_SIGN
 from followup.providers.resilience.circuit_breaker import LONGEST_OPEN, SHORTEST_OPEN
 from followup.providers.twilio.client import _quoted
+from followup.releases.gate import LOOK_EVERY as WORDS_LOOK_EVERY
 from followup.replies.auto_reply import ALIKE_A_DAY, ALIKE_APART, ANSWERS_A_DAY, USEFUL_FOR
 from followup.replies.inbound import CONVERSATION_LASTS, WORTH_ANSWERING
 from followup.replies.missed_texts import (
@@ -125,6 +127,8 @@ EXPIRES = app.conf.beat_schedule["dispatch"]["options"]["expires"]
 POLLING = _transport(Settings(_env_file=None, broker_url="memory://"))["polling_interval"]
 
 Value = float | tuple[float, ...]
+
+LOOKS_A_SECOND = 1 / seconds(WORDS_LOOK_EVERY)
 
 FIGURES: dict[str, dict[str, Value]] = {
     "README.md": {
@@ -252,6 +256,18 @@ FIGURES: dict[str, dict[str, Value]] = {
         "at least {} minutes old": minutes(SIGN_AFTER),
         "an idle transaction after {} seconds each": STATEMENT_SECONDS,
         "only within its first {} minutes": minutes(SIGN_AFTER),
+    },
+    "docs/decisions/0020-two-people-sign-the-exact-bytes.md": {
+        "Each process looks {} a second": LOOKS_A_SECOND,
+    },
+    "docs/glossary.md": {
+        "What decides, {} a second, whether words may go out": LOOKS_A_SECOND,
+    },
+    "docs/signing-words.md": {
+        "in the database with the keys, {} a second": LOOKS_A_SECOND,
+        "go on by themselves within {} seconds": seconds(job("release-held").every),
+        "{} and {} days before it an item": (days(EARLY), days(LATE)),
+        "move the date by {} year at most": days(LONGEST_EXTENSION) // 365,
     },
     "docs/decisions/0017-events-are-read-from-the-audit-log.md": {
         "for {} days before the first event is given up": days(AWAY_FOR),

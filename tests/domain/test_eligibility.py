@@ -133,6 +133,12 @@ OBSTACLES = [
         around={"switches": frozenset({("all", None)})},
     ),
     obstacle(
+        "words",
+        Stop(State.HELD, Reason.WORDS_NOT_APPROVED),
+        *(ADVICE, CHECK, REPLY),
+        words=Reason.WORDS_NOT_APPROVED,
+    ),
+    obstacle(
         "objection",
         Stop(State.SUPPRESSED, Reason.OBJECTION),
         *(ADVICE, CHECK),

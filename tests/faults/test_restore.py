@@ -144,6 +144,7 @@ def _embedded(twilio: TwilioStandIn) -> Stack:
     port = free_port()
     return Stack(
         {
+            "FOLLOWUP_MODE": "practice",
             "FOLLOWUP_SMS_CHANNEL": "twilio",
             "FOLLOWUP_TWILIO_ACCOUNT_SID": twilio.account_sid,
             "FOLLOWUP_TWILIO_AUTH_TOKEN": twilio.auth_token,

@@ -125,6 +125,7 @@ def scene(request) -> Iterator[Scene]:
         settings = {
             "FOLLOWUP_CLOCK": f"2026-10-19T14:00:00Z={datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}@1",
             "FOLLOWUP_PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "FOLLOWUP_MODE": "practice",
             "FOLLOWUP_SMS_CHANNEL": "twilio",
             "FOLLOWUP_TWILIO_ACCOUNT_SID": first.account_sid,
             "FOLLOWUP_TWILIO_AUTH_TOKEN": first.auth_token,

@@ -221,6 +221,7 @@ def test_secrets_do_not_show_when_settings_are_printed(environment):
         ("MASTER_KEYS", "é", "a key (number 1) that is not base64: set it to keys of 32 bytes"),
         ("MASTER_KEYS", f"{KEY},a2V5", "(number 2) of 3 bytes where 32 are needed: set it to keys"),
         ("MASTER_KEYS", ",", "holds no key: set it to keys of 32 bytes in base64"),
+        ("MODE", "test", "is 'test': set it to practice (nothing needs approval) or live"),
         ("SMS_CHANNEL", "vodafone", "is 'vodafone': set it to sandbox"),
         ("EMAIL_CHANNEL", "post", "is 'post': set it to sandbox"),
         ("TWILIO_ACCOUNT_SID", "SK01", "is 'SK01': set it to the Account SID"),
@@ -466,6 +467,29 @@ def test_a_fast_clock_never_meets_the_real_twilio(environment):
     environment(**TWILIO, CLOCK=CLOCK)
 
     assert "must never reach a real provider: unset it, or set FOLLOWUP_SMS_CHANNEL" in refusal()
+
+
+@pytest.mark.parametrize(
+    ("provider", "refused"),
+    [(TWILIO, "go through Twilio: unset it"), (SMTP, "go to a real mail server: unset it")],
+    ids=["texts", "e-mails"],
+)
+def test_a_practice_system_has_no_real_provider(environment, provider, refused):
+    environment(**provider, MODE="practice")
+
+    assert refused in refusal()
+
+
+def test_it_is_live_once_a_provider_is_set_unless_that_is_a_stand_in_and_one_says_so(environment):
+    environment()
+    assert not load_settings().is_live
+    environment(MODE="live")
+    assert load_settings().is_live
+    stand_in = {"EMAIL_CHANNEL": "smtp", "SMTP_URL": "smtp://127.0.0.1:2525"}
+    environment(**stand_in)
+    assert load_settings().is_live
+    environment(**stand_in, MODE="practice")
+    assert not load_settings().is_live
 
 
 def test_a_fast_clock_never_meets_a_real_mail_server(environment):

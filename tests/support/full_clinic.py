@@ -71,6 +71,7 @@ from tests.support.apps import clock_of, enrol_one, messages, rows, run_until, s
 from tests.support.hl7 import feed, message
 from tests.support.people import CLINIC, EMAIL, ENROLLED_AT, PROTOCOL, SMS, nhs_number
 from tests.support.returned_mails import returned_mail
+from tests.support.signing import put_releases
 
 BY = "web:sam@example.com"
 GAP = re.compile(r"\{(\w+)\}")
@@ -263,7 +264,7 @@ def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
         for wanted in (nhs_number(1), "Nobody")
     )
     items = _items(app, _first(app, made["silent"], state="sent", channel="sms"), alike=mailed)
-    lists = _lists(clinic)
+    lists, signed = _lists(clinic), put_releases(app)
     double = clinic.patient("double")
     merge_id = _merge(clinic)
     general: dict[str, Sequence[object]] = {
@@ -283,6 +284,8 @@ def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
         "line": [3, 5],
         "request": [it.id for it in rows(app, ErasureRequest)],
         **_team(app),
+        "clinic": [CLINIC],
+        "release": [signed["waits"]],
     }
     drafts: dict[str, Sequence[object]] = {"draft": [one.id for one in rows(app, EnrolmentDraft)]}
     told: dict[str, Sequence[object]] = {"message": [one.id for one in rows(app, FeedMessage)]}
@@ -311,6 +314,13 @@ def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
         "/attention/enrolments/{draft}/dismiss": drafts,
         "/feeds/{message}": told,
         "/feeds/{message}/replay": told,
+        "/content/releases/{release}": {"release": [signed["waits"], signed["stands"]]},
+        "/content/releases/{release}/{part}": {
+            "release": [signed["waits"]],
+            "part": [signed["part"]],
+        },
+        "/content/releases/{release}/send-back": {"release": [signed["waits"]]},
+        "/content/releases/{release}/withdraw": {"release": [signed["stands"]]},
         "/enrolments/{enrolment}/resume": {"enrolment": [made["paused"]]},
     }
 

@@ -64,6 +64,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "worklist": Entry(
             "oversight.worklist:group", "List what needs action; assign and close items."
         ),
+        "words": Entry("words.words:group", "Export, sign and withdraw what patients get."),
         "balance": Entry("oversight.balance:balance", "Account for every message that fell due."),
         "audit": Entry(
             "oversight.audit:audit", "Show all that one patient was told; check the trail."
@@ -108,8 +109,7 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "after-restore": Entry(
             "service.restore:after_restore", "Find out what was sent since a backup."
         ),
-        "keys": Entry("service.keys:group", "Make a master key; rotate the master keys."),
-        "words": Entry("service.words:group", "Export the shipped words, to change them."),
+        "keys": Entry("service.keys:group", "Make and rotate master keys; make signing keys."),
         "staff": Entry("service.staff:group", "Let staff into the console."),
         "api-key": Entry("service.api_key:group", "Add, list and revoke keys of the API."),
         "webhooks": Entry(

@@ -29,7 +29,6 @@ from followup.cli.framework.timeline_table import step_title
 from followup.cli.patients.timeline import about, print_enrolment
 from followup.enrolment.queries import find_enrolment
 from followup.store.models.audit import AuditEvent
-from followup.wording.approvals import approval_text
 from followup.wording.audit_trail import WHAT_TO_DO_ABOUT_DAMAGE, damage_text
 from followup.wording.channels import channel_text
 from followup.wording.failure_reasons import failure_reason_of
@@ -230,8 +229,7 @@ def _show_try(each: EvidenceAttempt, zone: ZoneInfo) -> None:
             f"  Receipt on {at}: {small(report_text(receipt.status))}"
             + (f" ({receipt.code})" if receipt.code else "")
         )
-    approval = small(approval_text(each.version.approval if each.version else None))
-    say(f"  Message text of version {attempt.content_version[:12]}, {approval}:")
+    say(f"  Message text of version {attempt.content_version[:12]}, {small(each.approval)}:")
     words = "(erased)" if each.text is None else each.text
     paragraph(f"{each.subject}\n\n{words}" if each.subject else words, indent="    | ")
 

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
 from followup.cli.framework.boundary import EXIT_REFUSED
 from followup.cli.framework.options import AsJson
 from followup.cli.framework.screen import bullet, fields, say, say_json
+from followup.cli.service.check_live import check_live
 from followup.cli.service.check_parts import Finding, Findings, look_at_everything
 
 
-def check(*, as_json: AsJson = False) -> None:
+def check(
+    *,
+    live: Annotated[
+        bool, typer.Option("--live", help="List what is missing before patients get messages.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Check settings, protocols, words, database and keys.
 
     Ends with 0 where nothing is wrong, warnings or not, and with 1 where something must be
     corrected before messages can go out.
     """
+    if live:
+        check_live(as_json=as_json)
+        return
     findings = look_at_everything()
     if as_json:
         say_json(_as_json(findings))

@@ -1,4 +1,4 @@
-"""`followup keys`: making a master key, and sealing everything anew under it."""
+"""`followup keys`: making a master key, and sealing everything anew under it; signing keys."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from followup.cli.framework.opening import actor, opened
 from followup.cli.framework.options import AsJson
 from followup.cli.framework.registry import new_app
 from followup.cli.framework.screen import say, say_json
+from followup.cli.service import signing_keys
 from followup.settings.settings import load_settings
 from followup.store.audit_log import AuditEntry, record_event
 from followup.store.encryption.keyring import rotate_master_key as wrap_anew
@@ -17,7 +18,7 @@ from followup.store.encryption.sealing import MasterKeys
 
 KEY_BYTES = 32
 
-HELP = """Make a master key; rotate the master keys.
+HELP = """Make and rotate master keys; make signing keys.
 
 To rotate: add a new key behind the old one in FOLLOWUP_MASTER_KEYS (or in the data folder's
 master-keys) and restart every process, so that all know it. Then put it first, restart them again
@@ -26,6 +27,7 @@ Backups from before still need it.
 """
 
 group = new_app(cls=Group, no_args_is_help=True, help=HELP)
+group.add_typer(signing_keys.group, name="sign")
 
 
 @group.command(cls=Command)

@@ -138,7 +138,8 @@ class Protocol:
     `red_flags_until_reason` says why warning signs are not repeated until six weeks after it.
 
     `definition` is what its file says, as JSON values, and `version` a digest of that: it changes
-    with every change of the content, and not with comments or layout.
+    with every change of the content, and not with comments or layout. An `example` is not for
+    patients.
     """
 
     key: str
@@ -151,6 +152,7 @@ class Protocol:
     left_out: tuple[LeftOut, ...] = ()
     beyond: tuple[Beyond, ...] = ()
     red_flags_until_reason: str | None = None
+    example: bool = False
 
     def step(self, key: str) -> Step:
         """Return the step of that key, or raise `NotFound`."""

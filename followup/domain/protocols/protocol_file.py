@@ -175,6 +175,9 @@ class ProtocolShape(Shape):
 
     key: Key = Field(description="its name in the API and on the command line")
     name: Line = Field(description="its name for people")
+    example: bool = Field(
+        default=False, description="true of one that is not for patients: none of it is sent to any"
+    )
     source: SourceShape = Field(description="the document that it puts into messages")
     attributes: Annotated[list[AttributeShape], AfterValidator(_with_unlike_flags)] = Field(
         default=[], description="what must be known of a patient at enrolment"
@@ -196,6 +199,7 @@ class ProtocolShape(Shape):
             name=self.name,
             version=_digest(definition),
             definition=definition,
+            example=self.example,
             source=self.source.value(),
             attributes=tuple(attribute.value() for attribute in self.attributes),
             steps=tuple(step.value() for step in self.steps),

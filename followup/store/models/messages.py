@@ -205,6 +205,8 @@ class Attempt(Base):
     body_sealed: Mapped[bytes | None]
     html_sealed: Mapped[bytes | None]
     content_version: Mapped[str] = mapped_column(ForeignKey("content_versions.id"))
+    # The release by which two people approved its words; null where none was asked for.
+    release_id: Mapped[UUID | None]
     segments: Mapped[int | None] = mapped_column(SmallInteger)
     encoding: Mapped[str | None] = mapped_column(String(8))
     started_at: Mapped[datetime]

@@ -106,6 +106,7 @@ class Scene:
                 {
                     **places,
                     "FOLLOWUP_MASTER_KEYS": base64.b64encode(key).decode(),
+                    "FOLLOWUP_MODE": "practice",
                     "FOLLOWUP_SMS_CHANNEL": "twilio",
                     "FOLLOWUP_TWILIO_ACCOUNT_SID": self.twilio.account_sid,
                     "FOLLOWUP_TWILIO_AUTH_TOKEN": self.twilio.auth_token,

@@ -26,6 +26,7 @@ MERGED = {"reason": "Asked him", "nhs_number": "survivor", "date_of_birth": "sur
 INSIDE = [page for page in all_pages() if isinstance(page.may, tuple)]
 GETS = [page.path for page in INSIDE if page.method == "GET"]
 
+SECRET = "four words are enough"
 ACTIONS: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("/attention/{item}/take", {}),
     ("/attention/{item}/reveal", {}),
@@ -64,6 +65,9 @@ ACTIONS: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("/patients/{patient}/merge", {"wanted": "Patient-00009"}),
     ("/patients/{patient}/merge/{other}", MERGED),
     ("/patients/{patient}/merges/{merge}/undo", {}),
+    ("/content/releases/{release}/send-back", {"remark": "Say how long it may hurt."}),
+    ("/content/releases/{release}/withdraw", {"why": "It names the wrong number."}),
+    ("/account/signing-key", {"passphrase": SECRET, "again": SECRET}),
     ("/system/stop", {"what": "all", "reason": "A drill"}),
     ("/system/switches/{switch}/lift", {}),
     ("/system/webhooks/{webhook}/pause", {}),
@@ -107,6 +111,8 @@ ELSEWHERE = {
     "/enrol/list/{list}/updates",
     "/feeds/{message}/replay",
     "/erasures/{request}",
+    "/content/releases/{release}/approve",
+    "/content/sign/{clinic}/{protocol}",
 }
 """Need a file, or a state of their own: done in tests of what they are about."""
 

@@ -38,6 +38,7 @@ from tests.support.hl7 import feed, message
 from tests.support.people import nhs_number
 from tests.support.returned_mails import returned_mail
 from tests.support.scripted_channel import refuse
+from tests.support.signing import put_releases
 from tests.web.console.conftest import make_asgi
 from tests.web.console.patients.test_enrol import EVERYTHING, NAME, WHO
 from tests.web.console.patients.test_patient import statements
@@ -46,6 +47,7 @@ from tests.web.console.visitors import Visitor, join
 ONE_THING = {
     *("/join/{token}", "/sign-in", "/sign-in/code", "/sign-in/organisation", "/session"),
     *("/sign-in/organisation/back", "/sign-in/set-up", "/accessibility", "/account/code"),
+    *("/account/signing-key", "/content/sign/{clinic}/{protocol}"),
 }
 """Pages about one account alone, or about nothing that is kept."""
 
@@ -155,6 +157,7 @@ def addresses(app: AppContext, visitor: Visitor) -> dict[str, str]:
         told = session.scalars(select(FeedMessage.id)).first()
         mailed = session.scalars(messages.where(Message.channel == "email")).first()
     ids |= {"list": _a_list(app, visitor), "line": "3"}
+    signed = put_releases(app, label=f" {len(rows(app, Patient))}")
     number = {"mobile": "07700 900888", "do": "test"}
     found = visitor.post("/patients", {"wanted": nhs_number(WRITING)}).path
     form = visitor.post("/enrol/quick", EVERYTHING).path
@@ -173,6 +176,10 @@ def addresses(app: AppContext, visitor: Visitor) -> dict[str, str]:
         ).path,
         "/messages/{message}/mail": f"/messages/{mailed}/mail",
         "/feeds/{message}": f"/feeds/{told}",
+        "/content/releases/{release}": f"/content/releases/{signed['waits']}",
+        "/content/releases/{release}/{part}": (
+            f"/content/releases/{signed['waits']}/{signed['part']}"
+        ),
     }
     paths = {page.path for page in all_pages() if page.method == "GET"} - ONE_THING
     return {path: by_draft.get(path) or path.format_map(ids) for path in sorted(paths)}

@@ -54,6 +54,9 @@ MODULES = (
     "worklist",
     "worklist_actions",
     "report",
+    # Before the messages, any of which could be meant by its addresses.
+    "words.releases",
+    "words.signing",
     "content",
     "protocol",
     "messages",

@@ -15,7 +15,6 @@ from followup.routing.accounts import way_words
 from followup.web.console.framework.request import Here
 from followup.web.console.words.audit_sentences import sentences
 from followup.web.console.words.filters import cause
-from followup.wording.approvals import approval_text
 from followup.wording.audit_trail import WHAT_TO_DO_ABOUT_DAMAGE, damage_text
 from followup.wording.calls import call_text
 from followup.wording.channels import channel_text, covered_text
@@ -158,7 +157,7 @@ def _told(here: Here, told: EvidenceMessage, zone: ZoneInfo) -> Entry:
 def _attempt(
     here: Here, told: EvidenceMessage, each: EvidenceAttempt, zone: ZoneInfo
 ) -> Iterator[tuple[str, str]]:
-    attempt, version = each.attempt, each.version
+    attempt = each.attempt
     kind = ChannelKind(told.view.channel)
     way = way_words(here.app, kind, account=attempt.account, sender=attempt.sender)
     outcome = attempt_text(attempt.outcome)
@@ -173,8 +172,7 @@ def _attempt(
         code = f": {cause(receipt.code)}" if receipt.code else ""
         at = moment(receipt.received_at, zone)
         yield "Confirmation", f"{report_text(receipt.status)}{code}, {at}"
-    approval = approval_text(version.approval if version else None)
-    yield "Message text", f"version {attempt.content_version[:12]}. {approval}"
+    yield "Message text", f"version {attempt.content_version[:12]}. {each.approval}"
 
 
 def _what(here: Here, told: EvidenceMessage) -> str:

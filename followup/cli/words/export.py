@@ -1,4 +1,4 @@
-"""`followup words`: a clinic's own words, over those that are shipped."""
+"""`followup words export`: the shipped words, as a clinic's own to start from."""
 
 from __future__ import annotations
 
@@ -8,28 +8,13 @@ from typing import Annotated
 import typer
 
 from followup.catalogue.load import load_catalogue
-from followup.cli.framework.boundary import Command, Group
-from followup.cli.framework.registry import new_app
 from followup.cli.framework.screen import say
 from followup.content.export import shipped_words, write_words
 from followup.content.layers import words_of
 from followup.domain.errors import ConfigurationError
 from followup.settings.settings import load_settings
 
-HELP = """Export the shipped words, to change them.
 
-docs/writing-messages.md says which file counts where a clinic or a protocol has words of its own.
-"""
-
-group = new_app(cls=Group, no_args_is_help=True, help=HELP)
-
-
-@group.callback()
-def words() -> None:
-    """Keep the name of a command: a group of one has none without it."""
-
-
-@group.command(cls=Command)
 def export(
     *,
     to: Annotated[

@@ -1,0 +1,1 @@
+"""Commands about the words that patients get, and about who signed them."""

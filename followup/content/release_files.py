@@ -1,0 +1,130 @@
+"""Files of a release: everything that a protocol's messages at one clinic are made of.
+
+The clinic's facts, the protocol, the document that it rests on, the phrases by which replies are
+sorted, and the words: of its steps, of the answers to replies, of what they share, and of the
+patient's page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from followup.catalogue.load import SOURCES, Catalogue, document_of
+from followup.content.check import NUMBER_CHECK, REPLY_TEMPLATES
+from followup.content.layers import CLINICS, PROTOCOLS, WORDS
+from followup.content.layers import PATIENT as PAGE
+from followup.content.library import Content, shipped_messages
+from followup.content.sources import CARD
+from followup.data_files import data_folder
+from followup.domain.errors import NotFound
+from followup.domain.releases.manifest import Manifest, bytes_digest
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseFile:
+    """A file of a release: its path there, where it lies, and its SHA-256 when it was read."""
+
+    path: str
+    place: Traversable
+    digest: str
+
+
+def files_of_release(
+    protocol: str, clinic: str, content: Content, catalogue: Catalogue
+) -> tuple[ReleaseFile, ...]:
+    """Return the files by path; raise `NotFound` for a protocol or clinic that is not there."""
+    found = [
+        *_of_catalogue(catalogue, protocol, clinic),
+        *_of_words(catalogue, content, protocol, clinic),
+        *_of_page(catalogue, protocol, clinic),
+    ]
+    return tuple(sorted(found, key=lambda file: file.path))
+
+
+def manifest_of(
+    protocol: str, clinic: str, files: Iterable[ReleaseFile], catalogue: Catalogue
+) -> Manifest:
+    """Return what is signed for these files."""
+    source = catalogue.protocols[protocol].source
+    return Manifest(
+        clinic=clinic,
+        protocol=protocol,
+        source=source.reference,
+        source_issued=source.issued,
+        review_due=source.review_due,
+        files={file.path: file.digest for file in files},
+    )
+
+
+def words_of_templates(content: Content, templates: Collection[str]) -> Iterator[ReleaseFile]:
+    """Yield the files that messages are made of in any language, with their cards.
+
+    `content` is that of one clinic and protocol.
+    """
+    paths = {f"{template}/{CARD}" for template in templates & content.cards.keys()}
+    for version in content.versions():
+        if version.template in templates:
+            paths |= version.sources.keys()
+    for path in paths:
+        place, text = _place_of_words(content, path), content.sources.get(path)
+        digest = bytes_digest(place.read_bytes() if text is None else text.encode())
+        yield ReleaseFile(f"{WORDS}/{path}", place, digest)
+
+
+def _of_catalogue(catalogue: Catalogue, protocol: str, clinic: str) -> Iterator[ReleaseFile]:
+    for folder, key in (("protocols", protocol), ("clinics", clinic)):
+        loaded = catalogue.files.get((folder, key))
+        if loaded is None:
+            raise NotFound(f"there is no {folder.removesuffix('s')} {key!r} in the configuration")
+        yield ReleaseFile(f"{folder}/{loaded.place.name}", loaded.place, loaded.digest)
+    for path, file in catalogue.triage_files(protocol).items():
+        yield _read(path, file)
+    document = document_of(catalogue.protocols[protocol], catalogue.folder)
+    if document is not None:
+        yield _read(f"{SOURCES}/{document.name}", document)
+
+
+def _of_words(
+    catalogue: Catalogue, content: Content, protocol: str, clinic: str
+) -> Iterator[ReleaseFile]:
+    steps = {step.template for step in catalogue.protocols[protocol].steps}
+    templates = steps.union(REPLY_TEMPLATES, {NUMBER_CHECK})
+    yield from words_of_templates(content.of(clinic, protocol), templates)
+
+
+def _place_of_words(content: Content, path: str) -> Traversable:
+    """Return where the file of a path lies: the clinic's own is named in full."""
+    file = content.files.get(path, path)
+    if Path(file).is_absolute():
+        return Path(file)
+    own_of_protocol = file != path and file.startswith(f"{PROTOCOLS}/")
+    return _below(data_folder("templates") if own_of_protocol else shipped_messages(), file)
+
+
+def _of_page(catalogue: Catalogue, protocol: str, clinic: str) -> Iterator[ReleaseFile]:
+    homes: list[Traversable] = [data_folder("templates") / PAGE]
+    if catalogue.folder is not None:
+        own = catalogue.folder / WORDS
+        homes = [own / CLINICS / clinic / PAGE, own / PAGE, *homes]
+    languages = catalogue.clinics[clinic].languages
+    paths = ["page.html", "meta.toml"]
+    paths += [f"leaflets/{protocol}/{language}.html" for language in languages]
+    for language in languages:
+        paths += [f"locale/{language}/LC_MESSAGES/patient.{kind}" for kind in ("po", "mo")]
+    for path in paths:
+        places = [_below(home, path) for home in homes]
+        if (place := next((one for one in places if one.is_file()), None)) is not None:
+            yield _read(f"{PAGE}/{path}", place)
+
+
+def _below(root: Traversable, path: str) -> Traversable:
+    for part in path.split("/"):
+        root = root / part
+    return root
+
+
+def _read(path: str, place: Traversable) -> ReleaseFile:
+    return ReleaseFile(path, place, bytes_digest(place.read_bytes()))

@@ -1,0 +1,1 @@
+"""Signatures of people over exact bytes: Ed25519 in minisign's file formats."""

@@ -1,0 +1,1 @@
+"""Pages about releases of words: who signed them, what changes, and signing."""

@@ -283,8 +283,8 @@ def _variants(
     own: OwnWords, *, shared: Layer, shipped: Mapping[str, Layer]
 ) -> tuple[dict[Key, Content], list[str]]:
     """Return the messages of each protocol and clinic that has its own, and all their faults."""
-    clinics = {None, *(clinic for clinic, _ in own.layers)}
-    protocols = {None, *shipped, *(protocol for _, protocol in own.layers)}
+    clinics = dict.fromkeys([None, *(clinic for clinic, _ in own.layers)])
+    protocols = dict.fromkeys([None, *shipped, *(protocol for _, protocol in own.layers)])
     found: dict[Key, Content] = {}
     problems: list[str] = []
     for clinic, protocol in product(clinics, protocols):

@@ -43,7 +43,10 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "stop": Entry("patients.stop_start:stop", "Record that a patient wants no more messages."),
         "start": Entry("patients.stop_start:start", "Restart the messages of a patient."),
         "objections": Entry("patients.stop_start:objections", "List the opt-outs of patients."),
-        "erasure": Entry("patients.erasure:group", "Erase a patient's data: two people decide."),
+        "erasure": Entry(
+            "patients.erasure:group",
+            "Erase a patient's data: one proposes, another decides.",
+        ),
         "merge-patients": Entry(
             "patients.merge:merge_patients", "Merge two records of one patient."
         ),

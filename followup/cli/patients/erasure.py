@@ -19,7 +19,7 @@ from followup.messages.view import utc_text
 from followup.store.models.patients import ErasureRequest
 from followup.wording.records.erasure import decision_text, ground_text
 
-HELP = """Erase a patient's data: one person proposes, another decides.
+HELP = """Erase a patient's data: one proposes, another decides.
 
 Erasing destroys the patient's key and every other copy, cancels what is not sent, and can't be
 undone, by a backup neither. The audit trail stays whole. Export first what the record has to keep.

@@ -9,17 +9,16 @@ RFC 6962, RFC 8032 and c2sp.org/signed-note, /tlog-checkpoint, /tlog-proof; impo
 from __future__ import annotations
 
 import json
+import re
 import sys
-import zipfile
 from base64 import b64decode, b64encode
 from hashlib import sha256, sha512
+from pathlib import Path
+from zipfile import ZipFile
 
-P = 2**255 - 19
-L = 2**252 + 27742317777372353535851937790883648493
+P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, P - 2, P) % P
 ROOT_OF_MINUS_1 = pow(2, (P - 1) // 4, P)
-
-
 Point = tuple[int, int, int, int]
 
 
@@ -39,12 +38,10 @@ def add(p: Point, q: Point) -> Point:
 
 def times(scalar: int, point: Point) -> Point:
     """Return a multiple of a point."""
-    result = (0, 1, 1, 0)
-    while scalar:
-        if scalar & 1:
-            result = add(result, point)
-        point, scalar = add(point, point), scalar >> 1
-    return result
+    if not scalar:
+        return (0, 1, 1, 0)
+    rest = times(scalar >> 1, add(point, point))
+    return add(rest, point) if scalar & 1 else rest
 
 
 def point_of(encoded: bytes) -> Point:
@@ -74,77 +71,80 @@ def is_signed(public: bytes, message: bytes, signature: bytes) -> bool:
 
 def text_of(note: str, key: str) -> str:
     """Return the text of a note that the key signed."""
-    name, key_id, encoded = key.split("+", 2)
-    public = b64decode(encoded)
-    need(public[:1] == b"\x01", "the key is not of the kind that signs such packs")
-    right_id = sha256(name.encode() + b"\n" + public).digest()[:4]
-    need(key_id == right_id.hex(), "the key's id does not fit it: was it copied whole?")
+    name, _, encoded = key.split("+", 2)
+    typed = b"\x01" + b64decode(encoded)[1:]
+    key_id = sha256(name.encode() + b"\n" + typed).digest()[:4]
+    need(key == f"{name}+{key_id.hex()}+{b64encode(typed).decode()}", "the key is not whole")
     text, _, signatures = note.rpartition("\n\n")
-    *lines, end = signatures.split("\n")
-    need(not end and all(it.startswith("\u2014 ") for it in lines), "something follows a signature")
-    for line in (line for line in lines if line.startswith(f"\u2014 {name} ")):
-        value = b64decode(line.rpartition(" ")[2])
-        if value[:4] == right_id and line.endswith(b64encode(value).decode()):
-            holds = is_signed(public[1:], (text + "\n").encode(), value[4:])
-            need(holds, "a signature does not hold")
-            return text + "\n"
+    need(re.fullmatch("(\u2014 \\S+ \\S+\n)+", signatures), "something follows a signature")
+    need(not re.search("[\0-\x09\x0b-\x1f]", note), "a note holds a control character")
+    for line, value in ((it, b64decode(it.split(" ")[2])) for it in signatures.split("\n")[:-1]):
+        if value[:4] == key_id and line == f"\u2014 {name} {b64encode(value).decode()}":
+            need(is_signed(typed[1:], f"{text}\n".encode(), value[4:]), "a signature does not hold")
+            return f"{text}\n"
     raise ValueError("this key signed none of it")
 
 
 def root_from(leaf: bytes, index: int, size: int, proof: list[bytes]) -> bytes:
-    """Return the root to which a proof leads."""
-    need(0 <= index < size, "a proof is about a place outside of the tree")
-    last, root = size - 1, leaf
-    for sibling in proof:
-        need(last, "a proof is too long")
-        on_the_right = index & 1 or index == last
-        root = sha256(b"\x01" + (sibling + root if on_the_right else root + sibling)).digest()
-        while on_the_right and not index & 1 and index:
-            index, last = index >> 1, last >> 1
-        index, last = index >> 1, last >> 1
-    need(last == 0, "a proof is too short")
-    return root
+    """Return the root to which a proof leads (RFC 6962, 2.1.1): its last hash is the other half."""
+    need(0 <= index < size and (size > 1) == bool(proof), "a proof is of another place or length")
+    if size == 1:
+        return leaf
+    half, rest = 1 << ((size - 1).bit_length() - 1), proof[:-1]
+    if index < half:
+        return sha256(b"\x01" + root_from(leaf, index, half, rest) + proof[-1]).digest()
+    mine = root_from(leaf, index - half, size - half, rest)
+    return sha256(b"\x01" + proof[-1] + mine).digest()
 
 
 def verify(pack: str, key: str) -> str:
     """Return what a pack proves, in a sentence; raise `ValueError` where it proves nothing."""
-    with zipfile.ZipFile(pack) as archive:
-        names = archive.namelist()
-        need(len(names) == len(set(names)), "a file stands twice in the pack")
-        files = {name: archive.read(name) for name in names}
-    listed = text_of(files.pop("contents.note", b"").decode(), key).splitlines()
-    need(listed[:1] == ["evidence pack v1"], "no evidence pack of version 1")
+    with ZipFile(pack) as archive:
+        members = archive.infolist()
+        files = {member.orig_filename: archive.read(member) for member in members}
+        held = sum(30 + len(it.orig_filename.encode()) + it.compress_size for it in members)
+        whole = (archive.start_dir, len(files), Path(pack).read_bytes()[-22:-18])
+    need(whole == (held, len(members), b"PK\5\6"), "the zip holds more than its files, once each")
+    title, *listed = text_of(files.pop("contents.note").decode(), key).split("\n")[:-1]
     found = sorted(f"{sha256(content).hexdigest()}  {name}" for name, content in files.items())
-    need(found == sorted(listed[1:]), "files were changed, added or taken away")
-    checkpoint = files.get("checkpoint.note", b"").decode()
-    origin, size, root = (text_of(checkpoint, key).split("\n") if checkpoint else ["", "0", ""])[:3]
-    proved, waiting, named, ids = 0, 0, 0, list[int]()
-    for line in files["events.jsonl"].decode().splitlines():
-        entry = json.loads(line)
-        event = json.loads(entry["event"])
-        ids.append(event["id"])
+    need([title, *sorted(listed)] == ["evidence pack v1", *found], "files are not as listed")
+    note, name = files.get("checkpoint.note", b"").decode(), key.partition("+")[0]
+    origin, size, root = (text_of(note, key).split("\n") if note else [name, "0", ""])[:3]
+    need((origin, str(int(size))) == (name, size), "the checkpoint is of another log")
+    ids, places, named = list[int](), list[int](), 0
+    *lines, end = files["events.jsonl"].decode().split("\n")
+    for line, entry in ((it, json.loads(it)) for it in lines):
+        event, index, salt = json.loads(entry["event"]), entry["index"], entry["salt"]
+        what, place = f"event {event['id']}", int(size) if index is None else index
+        again = json.dumps(event, sort_keys=True, separators=(",", ":")), json.dumps(entry), int
+        need(again == (entry["event"], line, type(place)), f"{what} is not in canonical JSON")
+        # A salt of another length lets a hash stand for another event or name too.
+        salts = f"{salt} {entry.get('actor_salt', salt)}"
+        need(re.fullmatch("[0-9a-f]{32} [0-9a-f]{32}", salts), f"{what} has a wrong salt")
+        ids, places, named = [*ids, event["id"]], [*places, place], named + ("actor" in entry)
         if "actor" in entry:
-            salted = bytes.fromhex(entry["actor_salt"]) + entry["actor"].encode()
-            need(sha256(salted).hexdigest() == event["actor"], f"event {event['id']} names another")
-        named, waiting = named + ("actor" in entry), waiting + (entry["index"] is None)
-        if entry["index"] is None:
-            continue
-        leaf = sha256(b"\0" + entry["event"].encode() + bytes.fromhex(entry["salt"])).digest()
-        proof = files[f"proofs/{entry['index']}.tlog-proof"].decode()
-        head, _, note = proof.partition("\n\n")
-        first, second, *hashes = head.split("\n")
-        right = ("c2sp.org/tlog-proof@v1", f"index {entry['index']}", checkpoint)
-        need((first, second, note) == right, f"the proof of event {event['id']} is another's")
-        made = root_from(leaf, entry["index"], int(size), list(map(b64decode, hashes)))
-        need(b64encode(made).decode() == root, f"event {event['id']} is not as it was signed")
-        proved += 1
-    need(ids == sorted(set(ids)), "events are out of order, or stand twice")
-    return f"{proved} events proved under {size} of {origin}, {waiting} not signed, {named} named"
+            hashed = sha256(bytes.fromhex(salts[33:]) + entry["actor"].encode()).hexdigest()
+            need(hashed == event["actor"], f"{what} names another")
+            need(entry["role"] == entry["actor"].split(":")[0], f"{what} tells another role")
+        if index is not None:
+            leaf = sha256(b"\0" + entry["event"].encode() + bytes.fromhex(salt)).digest()
+            proof = files.pop(f"proofs/{index}.tlog-proof", b"").decode()
+            path = [b64decode(it) for it in proof.partition("\n\n")[0].split("\n")[2:]]
+            hashes = "".join(f"{b64encode(it).decode()}\n" for it in path)
+            right = f"c2sp.org/tlog-proof@v1\nindex {index}\n{hashes}\n{note}"
+            need(proof == right, f"the proof of {what} is another's, or is not as c2sp.org says")
+            made = b64encode(root_from(leaf, index, int(size), path)).decode()
+            need(made == root, f"{what} is not as it was signed")
+    # Events are signed in their order: what is not signed yet comes after all that is.
+    in_order = ids == sorted(set(ids)) and places == sorted(places) and not end
+    need(in_order and "proofs/" not in " ".join(files), "events are out of order, or some are gone")
+    done, left = len(ids) - places.count(int(size)), places.count(int(size))
+    return f"{done} events proved under {size} of {name}, {left} not signed, {named} named"
 
 
 if __name__ == "__main__":
     try:
         need(len(sys.argv) == 3, "give the pack and the public key")  # noqa: PLR2004
         print("OK: " + verify(sys.argv[1], sys.argv[2].strip()))
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+    except Exception as error:  # noqa: BLE001 - whatever stops it, nothing is proved
         sys.exit(f"REFUSED: {error}")

@@ -209,9 +209,10 @@ def test_before_anything_is_signed_a_pack_says_so(sqlite_app: AppContext, tmp_pa
     pack = tmp_path / "pack.zip"
     pack.write_bytes(packed(sqlite_app, slice(None)))
 
-    done = verdict(pack, str(trail_signer(sqlite_app).key))
+    key = trail_signer(sqlite_app).key
+    done = verdict(pack, str(key))
 
-    assert done.stdout == "OK: 0 events proved under 0 of , 2 not signed, 0 named\n"
+    assert done.stdout == f"OK: 0 events proved under 0 of {key.name}, 2 not signed, 0 named\n"
 
 
 def test_the_verifier_is_short_and_stands_alone():

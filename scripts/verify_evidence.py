@@ -111,16 +111,16 @@ def verify(pack: str, key: str) -> str:
     note, name = files.get("checkpoint.note", b"").decode(), key.partition("+")[0]
     origin, size, root = (text_of(note, key).split("\n") if note else [name, "0", ""])[:3]
     need((origin, str(int(size))) == (name, size), "the checkpoint is of another log")
-    ids, places, named = list[int](), list[int](), 0
+    ids, places, named, keys = list[int](), list[int](), 0, "index event salt role"
     *lines, end = files["events.jsonl"].decode().split("\n")
     for line, entry in ((it, json.loads(it)) for it in lines):
         event, index, salt = json.loads(entry["event"]), entry["index"], entry["salt"]
         what, place = f"event {event['id']}", int(size) if index is None else index
         again = json.dumps(event, sort_keys=True, separators=(",", ":")), json.dumps(entry), int
         need(again == (entry["event"], line, type(place)), f"{what} is not in canonical JSON")
-        # A salt of another length lets a hash stand for another event or name too.
         salts = f"{salt} {entry.get('actor_salt', salt)}"
-        need(re.fullmatch("[0-9a-f]{32} [0-9a-f]{32}", salts), f"{what} has a wrong salt")
+        need(re.fullmatch("[0-9a-f]{32} [0-9a-f]{32}", salts), f"{what}: its salt fits other names")
+        need(" ".join(entry) in (keys, f"{keys} actor actor_salt"), f"{what} has other keys")
         ids, places, named = [*ids, event["id"]], [*places, place], named + ("actor" in entry)
         if "actor" in entry:
             hashed = sha256(bytes.fromhex(salts[33:]) + entry["actor"].encode()).hexdigest()

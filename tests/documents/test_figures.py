@@ -143,6 +143,9 @@ FIGURES: dict[str, dict[str, Value]] = {
         "(a red flag: {} minutes, at any hour)": minutes(TIME_LIMITS[1]),
         "as often as it stays open, {} times at most": MOST_TIMES,
     },
+    "docs/evidence.md": {
+        "Refuse salts of another length than {} bytes": SALT_BYTES,
+    },
     "docs/operations.md": {
         "It can be undone for {} hours": hours(UNDO_WITHIN),
         "has taken none for {} minutes, or answered": minutes(UNTOLD),

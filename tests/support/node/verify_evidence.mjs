@@ -9,6 +9,7 @@ import { inflateRawSync } from "node:zlib";
 const ED25519 = 0x01;
 const ED25519_SPKI = Buffer.from("302a300506032b6570032100", "hex"); // RFC 8410, before the 32 bytes
 const SALT = /^[0-9a-f]{32}$/;
+const KEYS = ["event index role salt", "actor actor_salt event index role salt"];
 const NUMBER = /^(?:0|[1-9][0-9]*)$/;
 
 class Refused extends Error {}
@@ -264,7 +265,7 @@ function readSigned(written) {
 
 function checkActor(event) {
   const actor = event.get("actor");
-  if (!event.has("actor") && !event.has("actor_salt")) return;
+  if (actor === undefined) return;
   demand(typeof actor === "string", "events.jsonl: an actor is not a string");
   const hidden = fromJson(event.get("event")).actor;
   const hash = sha256(salt(event, "actor_salt"), actor).toString("hex");
@@ -286,8 +287,9 @@ function verifyPack(file, writtenKey) {
   for (const line of lines) {
     const event = readEvent(line);
     const signed = event.get("event");
-    demand(typeof signed === "string", "events.jsonl: a line has no event");
-    demand(event.has("index"), "events.jsonl: a line has no index");
+    const keys = [...event.keys()].sort().join(" ");
+    demand(KEYS.includes(keys), "events.jsonl: a line has other keys than it should");
+    demand(typeof signed === "string", "events.jsonl: an event is not a string");
     const { id } = readSigned(signed);
     demand(id > lastId, "events.jsonl: events are out of order, or stand twice");
     lastId = id;

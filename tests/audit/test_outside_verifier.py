@@ -234,7 +234,7 @@ BY_KEY_HOLDER: dict[str, Change] = {
     "a name under a key that nobody reads": entries_of(lambda all_: all_[0].update(Actor=WHO)),
     "the salt of a name alone": entries_of(lambda all_: all_[0].pop("actor")),
     "no role": entries_of(lambda all_: all_[0].pop("role")),
-    "another actor": in_line('"actor": "worker', '"actor": "worker2'),
+    "another actor": in_line('"actor": "web:a', '"actor": "web:b', last=True),
     "another role": in_line('"role": "worker"', '"role": "web"'),
     "another role, not signed yet": in_line('"role": "web"', '"role": "worker"', last=True),
     "a salt in capitals": entries_of(

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
@@ -15,6 +16,8 @@ from followup.audit.tree import SIGN_AFTER, sign_trail
 from tests.cli.conftest import document, enrolled
 from tests.support.apps import clock_of, run_until
 from tests.support.people import nhs_number
+
+VERIFIER = Path("scripts/verify_evidence.py").resolve()
 
 FIGURES = [
     "due",
@@ -194,7 +197,7 @@ def test_an_evidence_pack_is_written_once_and_proved_by_anybody(on_both, tmp_pat
     assert told.code == 0
     key = told.out.strip().rpartition(" ")[2]
     done = subprocess.run(
-        [sys.executable, "-I", "scripts/verify_evidence.py", pack, key],
+        [sys.executable, "-I", VERIFIER, pack, key],
         capture_output=True,
         text=True,
         check=True,

@@ -208,7 +208,7 @@ ADVICE = {
     "reply-sugar": ("can change your blood sugar", "often for a couple of days", "GP or NHS 111"),
     "reply-pain-late": ("should be settling by now", "ring us on", *SIGNS),
     "reply-question": ("can't answer questions", "ring us now", "NHS 111", "999"),
-    "reply-wrong-person": ("not meant for you", "anything else", "A&E", *SIGNS),
+    "reply-wrong-person": ("not for you", "anything else", "A&E", *SIGNS),
 }
 
 

@@ -214,6 +214,7 @@ def test_an_evidence_pack_is_written_once_and_proved_by_anybody(on_both, tmp_pat
 
 def test_the_trail_is_found_intact_or_not(on_both, tmp_path):
     enrolled(on_both)
+    assert "Public key: followup-audit/" in on_both("audit", "--verify").out
     play(on_both, hours=1)
     with on_both.app() as app:
         # The command itself wrote at the real time.

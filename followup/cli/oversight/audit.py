@@ -125,8 +125,8 @@ def _verify(head: str | None, *, as_json: bool) -> None:
             "they were written."
         )
         say(f"{verdict.unsigned:,} of the latest are not signed yet.")
+        say(f"Public key: {public_key}")
         if verdict.checkpoint is not None:
-            say(f"Public key: {public_key}")
             say("Newest checkpoint:")
             say()
             say(verdict.checkpoint)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from followup.domain.reasons import Reason
 from followup.store.models.audit import AuditEvent
 from followup.store.models.enrolments import Enrolment
+from followup.store.models.merges import PatientMerge
 from followup.store.models.messages import InboundMessage, Message
 from followup.store.models.patients import Objection, Patient
 from followup.store.models.staff import Call
@@ -37,6 +38,7 @@ PATIENT_ACTIONS = (
     "patient.unmerged",
 )
 """Actions of the audit trail that a patient's timeline shows."""
+OF_BOTH_RECORDS = ("patient.merged", "patient.unmerged")
 
 
 def find_patient(session: Session, patient_id: UUID) -> Patient | None:
@@ -64,7 +66,9 @@ def messages_of(session: Session, patient_id: UUID) -> Sequence[Message]:
     )
     elsewhere = Message.reason.in_([Reason.RESCHEDULED.value, Reason.MERGED.value])
     corrected = (Message.reason == Reason.CORRECTED.value) & planned_anew
-    replaced = (Message.state == "cancelled") & (elsewhere | corrected)
+    # Past when the patient was enrolled, and so again each time that the timeline is updated.
+    told_again = (Message.reason == Reason.ALREADY_PAST.value) & planned_anew
+    replaced = ((Message.state == "cancelled") & (elsewhere | corrected)) | told_again
     return session.scalars(
         select(Message)
         .where(Message.patient_id == patient_id, or_(Message.reason.is_(None), ~replaced))
@@ -91,13 +95,22 @@ def calls_of(session: Session, patient_id: UUID) -> Sequence[Call]:
 
 
 def actions_of(session: Session, patient_id: UUID) -> Sequence[AuditEvent]:
-    """Return what was decided about a patient, whichever of their records it was, in order."""
+    """Return what was decided about a patient, whichever of their records it was, in order.
+
+    A merge and its undoing are told of both records, also once they are two again.
+    """
     records = select(Patient.id).where(
         (Patient.id == patient_id) | (Patient.merged_into == patient_id)
     )
+    merged = select(PatientMerge.duplicate_id).where(PatientMerge.survivor_id == patient_id)
     return session.scalars(
         select(AuditEvent)
-        .where(AuditEvent.patient_id.in_(records), AuditEvent.action.in_(PATIENT_ACTIONS))
+        .where(
+            or_(
+                AuditEvent.patient_id.in_(records) & AuditEvent.action.in_(PATIENT_ACTIONS),
+                AuditEvent.patient_id.in_(merged) & AuditEvent.action.in_(OF_BOTH_RECORDS),
+            )
+        )
         .order_by(AuditEvent.id)
     ).all()
 

@@ -98,6 +98,9 @@ def test_it_is_undone_from_the_page_for_a_day(sqlite_app, admin, both):
     undone = admin.post(undo)
 
     assert "these are two records again" in undone.text
+    for record in (both.survivor, both.duplicate):
+        timeline = admin.get(f"/patients/{record}").text
+        assert timeline.index("Merged with another record") < timeline.index("records undone")
     assert patient(sqlite_app, both.duplicate).merged_into is None
     assert "undone already" in admin.post(undo, status=409).text
 

@@ -400,6 +400,21 @@ def test_a_wish_about_texts_alone_lets_mails_go_on(sqlite_app, admin, patient):
     assert "The patient does not want texts" in page.text
 
 
+def test_what_was_past_at_enrolment_is_told_once_however_often_the_timeline_is_updated(
+    sqlite_app, admin
+):
+    enrol_one(sqlite_app, channels=(ChannelKind.SMS,), procedure_at=ENROLLED_AT - timedelta(days=5))
+    path = f"/patients/{rows(sqlite_app, Patient)[0].id}"
+    past = "Its time had passed when the patient was enrolled"
+    told = admin.get(path).text.count(past)
+    assert told
+
+    page = admin.post(f"{path}/stop", {"channel": "sms", "confirmed": "yes", "email": "yes"})
+
+    assert "By e-mail instead" in page.text
+    assert page.text.count(past) == told
+
+
 def test_what_stops_is_shown_before_it_stops_and_the_timeline_tells_it_after(
     sqlite_app, admin, texts_alone
 ):

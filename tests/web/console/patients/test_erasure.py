@@ -17,6 +17,8 @@ def patient(sqlite_app):
 
 def test_one_proposes_and_another_erases(sqlite_app, joined, patient):
     nurse, auditor = joined(Role.ENROL), joined(Role.AUDIT)
+    stopped = nurse.post(f"/patients/{patient.id}/stop", {"channel": "all", "confirmed": "yes"})
+    assert "Restart messages" in stopped.text
     page = nurse.post(f"/patients/{patient.id}/erase", {"ground": "asked"})
     assert "Nothing is erased until somebody else decides" in page.text
     again = nurse.post(f"/patients/{patient.id}/erase", {"ground": "asked"}, status=422)
@@ -30,6 +32,7 @@ def test_one_proposes_and_another_erases(sqlite_app, joined, patient):
     assert "Erased. What is left tells of nobody." in done.text
     assert "a patient whose data was erased" in done.text
     assert rows(sqlite_app, Patient)[0].data_key is None
+    assert "Restart messages" not in nurse.get(f"/patients/{patient.id}").text
     assert "The data was erased" in auditor.get(f"/erasures/{request.id}").text
     again = auditor.post(f"/erasures/{request.id}", {"decision": "erase"}, status=409)
     assert "was decided already" in again.text

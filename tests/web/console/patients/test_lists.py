@@ -110,6 +110,16 @@ def test_a_list_leads_by_its_columns_and_its_rows_to_the_patients(sqlite_app, ad
     ]
 
 
+def test_a_list_that_says_no_procedure_is_told_so_once_and_not_row_by_row(sqlite_app, admin):
+    page = upload(admin, table(line(1), line(2)), protocol="")
+
+    refused = admin.post(page.path, page.values(page.path), status=422)
+
+    (error,) = refused.errors
+    assert error.startswith("No column says which procedure it was: choose the column that does")
+    assert not rows(sqlite_app, Enrolment)
+
+
 def test_each_wrong_row_is_told_with_its_column_and_its_cell(sqlite_app, admin):
     page = checked(
         sqlite_app,

@@ -21,6 +21,11 @@ from followup.web.console.pages.lists.names import FieldNames
 from followup.web.console.pages.lists.upload import PATH
 
 SHOWN = 3
+PROTOCOL = "protocol"
+NO_PROCEDURE = (
+    "no column says which procedure it was: choose the column that does, or upload the list again "
+    "and choose the procedure"
+)
 MAY_CHANGE = (ListState.COLUMNS, ListState.CHECKED)
 pages = Pages()
 
@@ -40,6 +45,8 @@ def choose(here: Here) -> Response:
         return here.go(f"{PATH}/{found.id}")
     layout = _chosen(here, found.file.layout)
     problems = layout_problems(layout, here.app.catalogue, named=FieldNames(here.app.catalogue))
+    if _procedure_is_missing(here, found, layout):
+        problems.append(NO_PROCEDURE)
     if problems:
         told = (Problem("columns", sentence(each)) for each in problems)
         return _page(here, found, found.file, layout, here.form.refused(*told), everything=True)
@@ -49,6 +56,12 @@ def choose(here: Here) -> Response:
         # Sent twice: the first time has it checked.
         return here.go(f"{PATH}/{found.id}")
     return here.go(f"{PATH}/{found.id}")
+
+
+def _procedure_is_missing(here: Here, found: PatientList, layout: Layout) -> bool:
+    """Say whether neither the list nor whoever uploaded it says which procedure it was."""
+    said = found.defaults.protocol is not None or PROTOCOL in layout.fields
+    return not said and len(here.app.catalogue.protocols) > 1
 
 
 def _chosen(here: Here, layout: Layout) -> Layout:

@@ -318,8 +318,8 @@ def test_999_goes_beyond_the_leaflet_and_is_noted_on_the_cards(content: Content)
 
     assert naming == {
         "before-fasting", "before-injection", "dressing", "facet-going-home", "flare",
-        "flare-over", "going-home", "moving", "red-flags", "reply-calling", "reply-crisis",
-        "reply-emergency", "reply-pain-late", "reply-question", "reply-red-flag",
+        "flare-over", "going-home", "moving", "procedure-moved", "red-flags", "reply-calling",
+        "reply-crisis", "reply-emergency", "reply-pain-late", "reply-question", "reply-red-flag",
         "reply-red-flag-stopped", "reply-signs", "reply-sugar", "reply-sugar-emergency", "sugar",
     }  # fmt: skip
     for template in naming:

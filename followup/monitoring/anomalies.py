@@ -167,7 +167,7 @@ def _feeds_waiting(session: Session, app: AppContext) -> list[HealthProblem]:
         HealthProblem(
             code="feeds-waiting",
             sentence=f"messages of hospital systems have waited since {since:%H:%M} UTC on "
-            f"{since:%-d %B} to be worked off: see Needs attention, Messages from hospital "
+            f"{since:%-d %B} to be processed: see Needs attention, Messages from hospital "
             "systems, and feeds.not_worked_off in the log",
         )
     ]

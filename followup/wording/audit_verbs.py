@@ -180,7 +180,7 @@ PATIENT_ACTION_LABELS: dict[str, str] = {
     "enrolment.finished": "Follow-up finished",
     "enrolment.reopened": "Follow-up active again",
     "enrolment.corrected": "Enrolment corrected",
-    "enrolment.superseded": "Goes over into the newer follow-up",
+    "enrolment.superseded": "A newer follow-up takes over",
     "erasure.proposed": "Erasure proposed",
     "erasure.refused": "Erasure refused",
     "patient.erased": "Data erased",

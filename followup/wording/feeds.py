@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 FEED_STATES: dict[str, str] = {
-    "waiting": "Waiting to be worked off",
+    "waiting": "Waiting to be processed",
     "enrolled": "Enrolled",
     "changed": "Changed",
     "cancelled": "Cancelled",
@@ -32,7 +32,7 @@ FEED_REASONS: dict[str, str] = {
     "two-records": "the new details are those of another patient here",
     "conflict": "it clashes with what is here",
     "not-possible": "it can’t be enrolled as it is",
-    "not-worked-off": "it could not be worked off",
+    "not-worked-off": "it could not be processed",
     "no-time": "the time of the procedure is not known",
     "stopped": "the procedure was begun and not completed",
     "nhs-number-left-out": "the NHS number is not valid and was left out",
@@ -41,7 +41,7 @@ FEED_REASONS: dict[str, str] = {
     "older": "a newer version is here: nothing was changed",
     "sent-before": "this was sent before: nothing was changed",
     "nothing-new": "it says nothing new",
-    "nobody-here": "nobody here is concerned",
+    "nobody-here": "it is about nobody who is enrolled here",
     "event-ignored": "the site file says to ignore it",
     "no-rule": "no rule follows up these codes",
     "not-booked": "no appointment is known",

@@ -131,7 +131,7 @@ def test_a_resource_is_created_updated_and_left_alone_as_fhir_has_it(app, hospit
     [told] = made.json()["issue"]
     assert (told["severity"], told["diagnostics"]) == (
         "information",
-        "Ignored: nobody here is concerned",
+        "Ignored: it is about nobody who is enrolled here",
     )
 
     assert hospital.post(patient(), status=200).headers["Location"] == address

@@ -393,7 +393,7 @@ def test_an_older_follow_up_that_ends_is_said_before_the_patient_is_enrolled(sql
     patient = submit(admin, page)
 
     assert "The follow-up after the procedure of Thu 15 Oct 2026, 9am goes over" in page.text
-    assert "Goes over into the newer follow-up" in patient.text
+    assert "A newer follow-up takes over" in patient.text
     assert "the follow-up of a newer procedure takes over" in patient.text.lower()
 
 

@@ -23,7 +23,7 @@ from followup.web.console.framework.routes import CHANGE_PATIENTS, SEE_PATIENTS,
 from followup.wording.feeds import FEED_STATES, feed_reason_text
 
 PATH = "/feeds"
-DONE = {"replayed": "The message is worked off again within seconds."}
+DONE = {"replayed": "The message is processed again within seconds."}
 pages = Pages()
 
 

@@ -64,8 +64,12 @@ LONGEST_REFERENCE = 80
 A_MOMENT = timedelta(minutes=1)
 
 
-def apply_event(unit: UnitOfWork, event: FeedEvent, site: Site) -> Applied:
+def apply_event(
+    unit: UnitOfWork, event: FeedEvent, site: Site, *, message_id: UUID | None = None
+) -> Applied:
     """Apply an event, within a transaction, and return what came of it.
+
+    `message_id` is the message of the ledger that said it, for whoever is asked about it.
 
     Raises `Conflict` and `InvalidInput` as the use cases do that it calls: then roll back, and call
     `take_note`, so that what the event says counts all the same once a person has cleared the way.
@@ -89,7 +93,7 @@ def apply_event(unit: UnitOfWork, event: FeedEvent, site: Site) -> Applied:
         # What else a person has is told only where something came of it.
         if touched is None or came.state is not FeedState.IGNORED or _is(visit, touched):
             outcomes.append(came)
-    _tell_remarks(unit, event, site, person, outcomes)
+    _tell_remarks(unit, event, site, person, outcomes, message_id=message_id)
     return weightiest([*outcomes, _nothing(event)])
 
 
@@ -331,6 +335,8 @@ def _tell_remarks(
     site: Site,
     person: FeedPerson,
     outcomes: Sequence[Applied],
+    *,
+    message_id: UUID | None,
 ) -> None:
     """Tell a person what was left out, of somebody who is followed up here."""
     known = next((each for each in outcomes if each.clinic is not None), None)
@@ -342,6 +348,7 @@ def _tell_remarks(
             cause=remark,
             patient_id=known.patient_id if known else None,
             enrolment_id=known.enrolment_id if known else None,
+            message_id=message_id,
         )
 
 

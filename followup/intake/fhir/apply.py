@@ -282,7 +282,7 @@ class _Application:
         unit = self._unit
         try:
             with unit.session.begin_nested():
-                applied = apply_event(unit, event, self._site)
+                applied = apply_event(unit, event, self._site, message_id=self._message_id)
         except (Conflict, InvalidInput, NotFound) as error:
             with unit.session.begin_nested():
                 take_note(unit, event, self._site)

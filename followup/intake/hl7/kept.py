@@ -23,7 +23,7 @@ class Hl7Format:
 
     def apply(self, unit: UnitOfWork, row: FeedMessage, content: bytes, site: Site) -> Applied:
         """Apply a message; raise `NotTaken` for one that is refused."""
-        return apply_event(unit, _event(row, content, site), site)
+        return apply_event(unit, _event(row, content, site), site, message_id=row.id)
 
     def note(self, unit: UnitOfWork, row: FeedMessage, content: bytes, site: Site) -> None:
         """Keep what a message says, and change nothing by it yet."""

@@ -15,7 +15,7 @@ from followup.intake.feed.merge import twins_of
 from followup.patients.records import read_patient
 from followup.sending.claim import claim_due
 from followup.store.models.enrolments import Enrolment
-from followup.store.models.feeds import EnrolmentDraft, FeedVisit
+from followup.store.models.feeds import EnrolmentDraft, FeedMessage, FeedVisit
 from followup.store.models.patients import Patient
 from tests.support.apps import (
     clock_of,
@@ -241,6 +241,7 @@ def test_an_nhs_number_that_can_not_be_is_left_out_and_a_person_told(app, number
     assert person(app).nhs_number is None
     (item,) = tasks(app)
     assert (item.kind, item.detail["cause"]) == ("feed", "nhs-number-left-out")
+    assert item.detail["feed_message"] == str(only(app, FeedMessage).id)
 
 
 def test_an_nhs_number_that_comes_later_is_added(app):

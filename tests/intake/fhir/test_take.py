@@ -277,7 +277,9 @@ def test_a_doubtful_nhs_number_is_left_out_and_a_person_is_told(app, number, sta
     assert codes(made) == [("enrolled", "enrolled")]
     assert person(app).nhs_number is None
     assert [note.severity for note in about.notes] == ["warning"]
-    assert [one.detail["cause"] for one in tasks(app)] == [cause]
+    (item,) = tasks(app)
+    assert item.detail["cause"] == cause
+    assert item.detail["feed_message"]
 
 
 def test_a_death_stops_what_is_planned_and_is_taken_back(app):

@@ -82,7 +82,7 @@ def test_each_message_of_the_check_is_there_in_full_words_with_why_it_was_moved(
     steps = [each for each in page.page.all("li") if "fu-step" in each.attributes["class"]]
 
     assert len(steps) == 14
-    assert "wel trouble, back pain or fever: NHS 111, your GP" in steps[0].text
+    assert "wel trouble, new back pain or fever: NHS 111, your GP" in steps[0].text
     assert "Planned" in steps[0].text
     late = admin.post("/enrol/quick", {**EVERYTHING, "on": "10"})
     assert "Its time had passed when the patient was enrolled" in late.text

@@ -54,7 +54,9 @@ def test_a_draft_is_told_on_home_and_in_needs_attention(app, asgi, draft):
 
     assert "1 enrolment waits to be completed" in nurse.get("/").text
     assert "1 enrolment waits to be completed" in nurse.get("/attention").text
-    assert "Complete the enrolment" in nurse.get(f"/attention/{tasks(app)[0].id}").text
+    item = nurse.get(f"/attention/{tasks(app)[0].id}").text
+    assert "Complete the enrolment" in item
+    assert item.count("Respond by") == 1
     listed = nurse.get("/attention/enrolments")
     assert "Does the patient have diabetes?" in listed.text
     assert draft in nurse.client.get("/attention/enrolments").text

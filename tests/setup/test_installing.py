@@ -81,7 +81,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> PackageIndex:
 
 @pytest.fixture
 def checkout(index: PackageIndex, tmp_path: Path) -> Iterator[Checkout]:
-    for name in ("followup", "tasks", "config", "templates", "LICENSE", "README.md"):
+    for name in ("followup", "tasks", "config", "templates", "docs", "LICENSE", "README.md"):
         (tmp_path / name).symlink_to(ROOT / name)
     for name in ("Makefile", "pyproject.toml"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())

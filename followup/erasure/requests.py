@@ -80,14 +80,19 @@ def decide_erasure(
     return decision
 
 
+def require_decidable(request: ErasureRequest, actor: str) -> None:
+    """Require that a request waits, and that somebody else proposed it; raise `Conflict` if not."""
+    if request.decided_at is not None:
+        raise Conflict(f"this request was decided already: {request.decision}")
+    if request.proposed_by == actor:
+        raise Conflict("whoever proposed an erasure can't decide it: ask somebody else")
+
+
 def _decide(unit: UnitOfWork, request_id: UUID, refusal: RefusalGround | None) -> ErasureDecision:
     request = unit.session.get(ErasureRequest, request_id, with_for_update=True)
     if request is None:
         raise NotFound(f"there is no request {request_id}; list them with: followup erasure list")
-    if request.decided_at is not None:
-        raise Conflict(f"this request was decided already: {request.decision}")
-    if request.proposed_by == unit.by.actor:
-        raise Conflict("whoever proposed an erasure can't decide it: ask somebody else")
+    require_decidable(request, unit.by.actor)
     decision = ErasureDecision.REFUSED if refusal else ErasureDecision.ERASED
     request.decided_at, request.decided_by = unit.by.at, unit.by.actor
     request.decision, request.refusal = decision.value, refusal.value if refusal else None

@@ -57,14 +57,15 @@ class MessageView:
     outlook: Outlook | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return the fields as JSON values; a message that is no row yet has no ids."""
-        ids = (
-            {}
-            if self.id is None
-            else {"id": str(self.id), "enrolment_id": _text(self.enrolment_id)}
-        )
+        """Return the fields as JSON values; a message that is no row yet has no ids.
+
+        Nor has it an outlook, which comes of what its patient has said since.
+        """
+        planned = self.id is None
+        ids = {"id": str(self.id), "enrolment_id": _text(self.enrolment_id)}
+        outlook = {"outlook": _outlook_json(self.outlook, self.channel)}
         return {
-            **ids,
+            **({} if planned else ids),
             "step": self.step,
             "occurrence": self.occurrence,
             "channel": self.channel,
@@ -80,7 +81,7 @@ class MessageView:
             "text": self.text,
             "attempts": self.attempts,
             "provider_id": self.provider_id,
-            "outlook": _outlook_json(self.outlook, self.channel),
+            **({} if planned else outlook),
         }
 
 

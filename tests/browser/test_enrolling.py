@@ -236,10 +236,10 @@ def test_a_theatre_list_is_enrolled_with_script_and_without(window, site, javasc
         screen.click("Refresh this page")
     # With script, the page finds out by itself.
     expect(page.get_by_role("heading", level=1)).to_contain_text("Check the list before enrolling")
-    assert "Line 5: Test Patient-00602" in screen.text
-    screen.click("Enrol 2 patients")
+    assert "Line 6: Test Patient-00602" in screen.text
+    screen.click("Enrol 3 patients")
     sweep(site.app, "work-off-lists")
     if not javascript:
         screen.click("Refresh this page")
-    expect(page.get_by_role("heading", level=1)).to_contain_text("2 patients enrolled")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("3 patients enrolled")
     screen.look()

@@ -52,7 +52,7 @@ def test_the_words_are_read_and_a_timeline_is_drawn(site, window):
     screen.go("/content")
     screen.look()
 
-    screen.page.locator("a[href='/content/sugar']").last.click()
+    screen.page.locator("a[href='/content/sugar?protocol=nerve-root-block']").last.click()
     screen.page.get_by_label("Which time").select_option("4")
     screen.click("Show")
     assert "our last reminder" in screen.text

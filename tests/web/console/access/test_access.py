@@ -39,6 +39,7 @@ OF_ONE_ROLE = {
     "system": {Role.MANAGE},
     "audit": {Role.AUDIT},
     "audit.csv": {Role.AUDIT},
+    "erasures": {Role.AUDIT},
     "enrol": {Role.ENROL},
     "enrolments": {Role.ENROL},
 }
@@ -48,6 +49,7 @@ READING = re.compile(
     r"|GET /attention/returned(/\{mail\})?"
     r"|GET /attention/enrolments(/\{draft\})?|GET /feeds(/\{message\})?"
     r"|(POST|GET) /patients(/found/\{draft\})?|POST /\w+/\{\w+\}/reveal"
+    r"|(POST|GET) /patients/\{patient\}/erase"
 )
 
 

@@ -11,7 +11,12 @@ from starlette.responses import Response
 
 from followup.domain.erasure.grounds import ErasureDecision, ErasureGround, RefusalGround
 from followup.domain.errors import Conflict, NotFound, Problem
-from followup.erasure.requests import decide_erasure, erasure_requests, propose_erasure
+from followup.erasure.requests import (
+    decide_erasure,
+    erasure_requests,
+    propose_erasure,
+    require_decidable,
+)
 from followup.patients import records
 from followup.store.models.patients import ErasureRequest, Patient
 from followup.web.console.framework.enrolment_form import sentence
@@ -73,6 +78,7 @@ def ask_decision(here: Here) -> Response:
 @pages.post("/erasures/{request}", may=AUDIT)
 def decide(here: Here) -> Response:
     request, chosen = _find(here), here.form.text("decision")
+    require_decidable(request, here.member.actor)
     if chosen != ERASE and chosen not in set(RefusalGround):
         return _request_page(
             here, request, Problem("decision", "Choose whether to erase or to keep the data")

@@ -102,7 +102,7 @@ def test_the_time_is_changed_after_the_difference_was_seen(
     screen.click("See what changes")
 
     screen.look()
-    assert "Sent again: it was " in screen.text
+    assert "Not sent again: it was delivered on Sat 24 Oct 2026, 10am" in screen.text
     assert screen.page.get_by_role("group", name="Send again").get_by_role("checkbox").count()
     (enrolment,) = rows(site.app, Enrolment)
     assert enrolment.generation == 1

@@ -34,7 +34,7 @@ def test_one_proposes_and_another_erases(sqlite_app, joined, patient):
     assert rows(sqlite_app, Patient)[0].data_key is None
     assert "Restart messages" not in nurse.get(f"/patients/{patient.id}").text
     assert "The data was erased" in auditor.get(f"/erasures/{request.id}").text
-    again = auditor.post(f"/erasures/{request.id}", {"decision": "erase"}, status=409)
+    again = auditor.post(f"/erasures/{request.id}", {}, status=409)
     assert "was decided already" in again.text
 
 
@@ -45,7 +45,7 @@ def test_whoever_proposed_it_is_told_that_somebody_else_decides(sqlite_app, join
 
     page = auditor.get(f"/erasures/{request.id}")
     assert "You proposed it, so somebody else decides" in page.text
-    refused = auditor.post(f"/erasures/{request.id}", {"decision": "erase"}, status=409)
+    refused = auditor.post(f"/erasures/{request.id}", {}, status=409)
 
     assert "ask somebody else" in refused.text
     assert rows(sqlite_app, Patient)[0].data_key is not None

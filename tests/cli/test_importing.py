@@ -427,4 +427,5 @@ def test_lines_of_patients_who_want_no_messages_are_named(on_both):
             "message": told,
         }
     ]
-    assert len(on_both("worklist", "--json").lines) == 1
+    items = on_both("worklist", "--json").lines
+    assert [item["kind"] for item in items] == ["advice-stopped", "enrolled-after-stop"]

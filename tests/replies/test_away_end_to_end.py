@@ -173,7 +173,8 @@ def test_what_two_accounts_took_while_everything_was_down_is_heard_before_anythi
         assert ["no more of these texts" in body for body in scene.sent_to(stopped)] == [True]
     assert any("get help now" in body for body in scene.sent_to(2))
     assert len(scene.rows(Objection)) == 2
-    assert [one.detail["cause"] for one in scene.rows(WorklistItem)] == ["red-flag"]
+    waiting = sorted((one.kind, one.detail["cause"]) for one in scene.rows(WorklistItem))
+    assert waiting == [*[("advice-stopped", "objection")] * 2, ("reply", "red-flag")]
     told = [one for one in scene.rows(AuditEvent) if one.action == "inbound.taken"]
     assert [one.detail.get("minutes_late", 0) > 0 for one in told].count(True) == 2
 

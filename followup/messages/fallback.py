@@ -21,11 +21,10 @@ from followup.domain.protocols.protocol import Missed
 from followup.domain.protocols.timeline import next_sending_moment
 from followup.domain.reasons import Reason
 from followup.messages.opt_out import ask_about_withheld, stop_messages
-from followup.messages.outlook import objections_to, way_round
+from followup.messages.outlook import way_round
 from followup.patients.records import address_index
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
 from followup.store.engine.types import new_id
-from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Attempt, Message
 from followup.store.models.patients import Patient
 from followup.wording.failure_reasons import DELIVERY_CODES
@@ -208,11 +207,9 @@ def _fall_back(unit: UnitOfWork, message: Message) -> bool:
 
 def _other_channel(session: Session, message: Message) -> ChannelKind | None:
     """Return the channel that the patient agreed to beside this one, if it can be used."""
-    if message.enrolment_id is None or message.patient_id is None:
+    if message.patient_id is None:
         return None
-    enrolment = session.get_one(Enrolment, message.enrolment_id)
-    patient = session.get_one(Patient, message.patient_id)
-    return way_round(message, enrolment, patient, objections_to(session, [patient]))
+    return way_round(session, message, session.get_one(Patient, message.patient_id))
 
 
 def _moment(app: AppContext, message: Message, *, at: datetime) -> datetime | None:

@@ -6,10 +6,11 @@ The rule is `followup.domain.outlook`.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, aliased
 
 from followup.consent.in_force import addresses_of, objections_against
 from followup.domain.channel import ChannelKind
@@ -20,6 +21,19 @@ from followup.domain.outlook import Outlook, foresee
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
+
+GoesOnIn = aliased(Enrolment)
+
+
+@dataclass(frozen=True, slots=True)
+class _FollowUp:
+    """An enrolment, and the state that its messages are judged by.
+
+    Of one that goes on in another, that one's: two records of the patient were merged.
+    """
+
+    enrolment: Enrolment
+    state: EnrolmentState
 
 
 def outlooks(
@@ -84,20 +98,36 @@ def objections_to(session: Session, patients: Collection[Patient]) -> Objections
     )
 
 
-def way_round(
-    message: Message, enrolment: Enrolment, patient: Patient, objections: Objections
-) -> ChannelKind | None:
+def way_round(session: Session, message: Message, patient: Patient) -> ChannelKind | None:
     """Return the channel that the patient agreed to beside the message's own, if it can be used."""
+    if message.enrolment_id is None:
+        return None
+    follow_up = _follow_ups(session, {message.enrolment_id})[message.enrolment_id]
+    return _way_round(message, follow_up, patient, objections_to(session, [patient]))
+
+
+def _way_round(
+    message: Message, follow_up: _FollowUp, patient: Patient, objections: Objections
+) -> ChannelKind | None:
     return next(
         (
             channel
-            for channel in map(ChannelKind, enrolment.channels)
+            for channel in map(ChannelKind, follow_up.enrolment.channels)
             if channel.value != message.channel
-            and lasting_obstacle(_candidate(message, enrolment, patient, channel), objections)
+            and lasting_obstacle(_candidate(message, follow_up, patient, channel), objections)
             is None
         ),
         None,
     )
+
+
+def _follow_ups(session: Session, enrolment_ids: Collection[UUID]) -> dict[UUID, _FollowUp]:
+    found = session.execute(
+        select(Enrolment, func.coalesce(GoesOnIn.state, Enrolment.state))
+        .outerjoin(GoesOnIn, GoesOnIn.id == Enrolment.merged_into)
+        .where(Enrolment.id.in_(enrolment_ids))
+    )
+    return {one.id: _FollowUp(one, EnrolmentState(state)) for one, state in found}
 
 
 def _outlooks(
@@ -107,32 +137,30 @@ def _outlooks(
     objections: Objections,
 ) -> dict[UUID, Outlook]:
     ids = {message.enrolment_id for message in messages if message.enrolment_id}
-    enrolments = {
-        one.id: one for one in session.scalars(select(Enrolment).where(Enrolment.id.in_(ids)))
-    }
+    follow_ups = _follow_ups(session, ids)
     found = {}
     for message in messages:
         patient = patients[message.patient_id or UUID(int=0)]
-        enrolment = enrolments[message.enrolment_id or UUID(int=0)]
-        outlook = _outlook(message, enrolment, patient, objections)
+        follow_up = follow_ups[message.enrolment_id or UUID(int=0)]
+        outlook = _outlook(message, follow_up, patient, objections)
         if outlook is not None:
             found[message.id] = outlook
     return found
 
 
 def _outlook(
-    message: Message, enrolment: Enrolment, patient: Patient, objections: Objections
+    message: Message, follow_up: _FollowUp, patient: Patient, objections: Objections
 ) -> Outlook | None:
-    own = _candidate(message, enrolment, patient, ChannelKind(message.channel))
+    own = _candidate(message, follow_up, patient, ChannelKind(message.channel))
     other = None
     if message.may_fall_back and message.fallback_of is None:
-        other = way_round(message, enrolment, patient, objections)
-    otherwise = _candidate(message, enrolment, patient, other) if other else None
+        other = _way_round(message, follow_up, patient, objections)
+    otherwise = _candidate(message, follow_up, patient, other) if other else None
     return foresee(own, objections, otherwise=otherwise)
 
 
 def _candidate(
-    message: Message, enrolment: Enrolment, patient: Patient, channel: ChannelKind
+    message: Message, follow_up: _FollowUp, patient: Patient, channel: ChannelKind
 ) -> Candidate:
     is_text = channel is ChannelKind.SMS
     index = addresses_of(patient)[channel]
@@ -150,7 +178,7 @@ def _candidate(
         patient_id=patient.id,
         is_erased=patient.erased_at is not None or patient.data_key is None,
         is_deceased=patient.deceased_at is not None,
-        enrolment_state=EnrolmentState(enrolment.state),
+        enrolment_state=follow_up.state,
         has_address=index is not None,
         address_index=index,
         address_unusable=bool(patient.mobile_unusable if is_text else patient.email_unusable),

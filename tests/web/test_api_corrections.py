@@ -396,7 +396,9 @@ def test_one_of_which_nothing_is_useful_any_more_stays_ended(app, client, key):
         "procedure_at": "2026-09-20T14:30:00+01:00",
     }
     end(app, post(client, key, **facet).json())
-    clock_of(app).advance(19 * DAY)
+    # The follow-up of a newer procedure tells of the warning signs from now on.
+    post(client, key, reference="REF-NEWER")
+    clock_of(app).advance(6 * DAY)
 
     answer = post(client, key, on_conflict="reopen", **facet)
 

@@ -168,25 +168,31 @@ def test_a_red_flag_beside_stop_finds_a_person_and_the_audit_tells_how(scene):
 
 @dataclass(frozen=True)
 class Expected:
-    """What becomes of a reply: the template of its answer, and the cause of an item, if any."""
+    """What becomes of a reply: the template of its answer, and the cause of an item, if any.
+
+    `rings` says that a person is asked to ring about advice that the patient stopped.
+    """
 
     answer: str | None
     cause: str | None
+    rings: bool = False
 
 
 EXPECTED = [
     *((body, Expected(answer, gravest)) for body, gravest, answer in GRAVE_REPLIES),
     *((body, Expected(None, None)) for body in PEACEFUL_REPLIES),
-    *((body, Expected("reply-stopped", None)) for body in STOP_REPLIES),
+    *((body, Expected("reply-stopped", None, rings=True)) for body in STOP_REPLIES),
 ]
 
 
 def became(scene: Scene) -> list[Expected]:
     """Return what became of each reply, in their order; an answer counts once it is sent."""
     with scene.store.read() as session:
+        items = session.scalars(select(WorklistItem).order_by(WorklistItem.id)).all()
         causes = {
-            item.patient_id: item.detail["cause"] for item in session.scalars(select(WorklistItem))
+            item.patient_id: item.detail["cause"] for item in items if item.kind != "advice-stopped"
         }
+        to_ring = {item.patient_id for item in items if item.kind == "advice-stopped"}
         taken = session.execute(
             select(InboundMessage.patient_id, Message.template, Message.state)
             .outerjoin(Message, Message.id == InboundMessage.answer_id)
@@ -194,7 +200,9 @@ def became(scene: Scene) -> list[Expected]:
         )
         return [
             Expected(
-                template if state in {"sent", "delivered", None} else state, causes.get(patient)
+                template if state in {"sent", "delivered", None} else state,
+                causes.get(patient),
+                rings=patient in to_ring,
             )
             for patient, template, state in taken
         ]

@@ -226,6 +226,8 @@ class Stack:
 
     def _start(self, name: str, module: str, *arguments: str, **environment: str) -> Running:
         log = self.folder / f"{name}-{len(self.running)}.log"
+        # There at once, for whoever looks at it before the process has begun to write.
+        log.touch()
         whole = {**self.environment, **environment}
         # One that is to start with a `sitecustomize` of a test's is a Python of its own.
         forks = self._forked and INTERPRETER.items() <= whole.items()

@@ -19,6 +19,7 @@ from followup.domain.contact import (
     parse_email,
     parse_mobile,
     parse_nhs_number,
+    spoken_mobile,
 )
 from followup.domain.errors import InvalidInput
 
@@ -337,3 +338,12 @@ def test_a_masked_name_shows_at_most_two_letters_which_never_stand_together(word
     assert len(letters) <= 2
     assert not any(pair.isalpha() for pair in map("".join, itertools.pairwise(masked)))
     assert letters == [word[0] for word in (words[:1] + words[1:][-1:])]
+
+
+@pytest.mark.parametrize(
+    ("number", "spoken"),
+    [("+447700900123", "07700 900123"), ("+33612345678", "+33 6 12 34 56 78")],
+    ids=["british", "foreign"],
+)
+def test_a_number_is_grouped_for_reading_out(number: str, spoken: str):
+    assert spoken_mobile(number) == spoken

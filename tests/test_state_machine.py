@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
@@ -45,6 +45,7 @@ from followup.delivery.receipts import TakenReceipt, take_receipt
 from followup.domain.errors import FollowupError
 from followup.domain.kill_switch import SwitchScope
 from followup.domain.lifecycle import FINAL_STATES, LEGAL_MOVES, State
+from followup.domain.protocols.repetition import SLIGHT_MOVE
 from followup.enrolment.pause import pause_enrolment, resume_enrolment
 from followup.enrolment.reschedule import reschedule
 from followup.enrolment.withdraw import withdraw_enrolment
@@ -552,19 +553,26 @@ class Promises(RuleBasedStateMachine):
     def advice_is_not_repeated(self):
         """Unless the procedure moved, and it came before its time or is not known to have come."""
         by_id = {one.id: one for one in rows(self.app, Message)}
-        given: defaultdict[tuple[object, ...], list[Message]] = defaultdict(list)
+        given: defaultdict[tuple[object, ...], list[tuple[Message, datetime]]] = defaultdict(list)
         for channel in self.channels:
-            for one in channel.taken.values():
+            for provider_id, one in channel.taken.items():
                 message = by_id[one.outgoing.message_id]
                 if message.kind == "advice" and message.id not in self.corrected:
                     key = (message.enrolment_id, message.step, message.occurrence)
-                    given[key].append(message)
-        for key, messages in given.items():
-            in_order = sorted(messages, key=lambda message: message.generation)
-            for before, again in pairwise(in_order):
-                assert before.generation < again.generation, key
-                early = before.sent_at is not None and before.sent_at < again.not_before
-                assert early or before.state != "delivered", key
+                    given[key].append((message, channel.taken_at[provider_id]))
+        for key, each in given.items():
+            each.sort(key=lambda one: one[0].generation)
+            for (first, taken_at), (again, _) in combinations(each, 2):
+                assert self._may_go_again(first, taken_at, again), (key, first.id, again.id)
+
+    def _may_go_again(self, first: Message, taken_at: datetime, again: Message) -> bool:
+        """Say whether a move made advice too early that went out, or found it unconfirmed."""
+        if again.generation == first.generation:
+            return False
+        confirmed_by = taken_at + timedelta(seconds=first.receipt_wait)
+        arrived = first.delivered_at is not None and first.delivered_at <= again.created_at
+        unconfirmed = first.channel == "sms" and confirmed_by <= again.created_at and not arrived
+        return unconfirmed or taken_at < again.not_before - SLIGHT_MOVE
 
     @invariant()
     def the_trail_tells_of_every_move_and_of_legal_ones_alone(self):

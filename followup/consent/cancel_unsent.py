@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from followup.domain.errors import Conflict, NotFound
@@ -66,7 +66,15 @@ def cancel_unsent(
     session: Session, by: AuditContext, *, reason: Reason, enrolment_ids: Collection[UUID]
 ) -> int:
     """Cancel what the provider was not called for yet; return how many messages that was."""
-    found = lock_in(session, UNSENT_STATES, Message.enrolment_id.in_(enrolment_ids))
+    which = Message.enrolment_id.in_(enrolment_ids)
+    return cancel_unsent_where(session, by, which, reason=reason)
+
+
+def cancel_unsent_where(
+    session: Session, by: AuditContext, *which: ColumnElement[bool], reason: Reason
+) -> int:
+    """Do what `cancel_unsent` does to the messages for which all these conditions hold."""
+    found = lock_in(session, UNSENT_STATES, *which)
     return sum(
         len(move_messages(session, by, ids, expected=state, to=State.CANCELLED, reason=reason))
         for state, ids in found.items()

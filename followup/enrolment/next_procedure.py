@@ -15,12 +15,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from followup.consent.cancel_unsent import note_on_enrolment
+from followup.consent.cancel_unsent import cancel_unsent_where, note_on_enrolment
 from followup.context import UnitOfWork
-from followup.domain.lifecycle import ONGOING_STATES, UNSENT_STATES, EnrolmentState, State
+from followup.domain.lifecycle import ONGOING_STATES, UNSENT_STATES, EnrolmentState
 from followup.domain.reasons import Reason
 from followup.messages.view import utc_text
-from followup.store.message_state import lock_in, move_messages
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 from followup.wording.enrolments import joined_text
@@ -100,21 +99,12 @@ def end_older_follow_ups(unit: UnitOfWork, newer: Enrolment) -> tuple[OlderFollo
 
 def end_follow_up(unit: UnitOfWork, enrolment: Enrolment, *, at: datetime) -> int:
     """Cancel what is not sent and due from a newer procedure on; return how many that was."""
-    found = lock_in(
-        unit.session, UNSENT_STATES, Message.enrolment_id == enrolment.id, Message.due_at >= at
-    )
-    cancelled = sum(
-        len(
-            move_messages(
-                unit.session,
-                unit.by,
-                ids,
-                expected=state,
-                to=State.CANCELLED,
-                reason=Reason.NEWER_PROCEDURE,
-            )
-        )
-        for state, ids in found.items()
+    cancelled = cancel_unsent_where(
+        unit.session,
+        unit.by,
+        Message.enrolment_id == enrolment.id,
+        Message.due_at >= at,
+        reason=Reason.NEWER_PROCEDURE,
     )
     if cancelled:
         note_on_enrolment(

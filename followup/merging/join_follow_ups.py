@@ -9,14 +9,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
-from followup.consent.cancel_unsent import cancel_unsent, note_on_enrolment
+from followup.consent.cancel_unsent import cancel_unsent, cancel_unsent_where, note_on_enrolment
 from followup.context import UnitOfWork
 from followup.domain.lifecycle import (
     MAY_HAVE_ARRIVED,
     ONGOING_STATES,
-    UNSENT_STATES,
     EnrolmentState,
-    State,
 )
 from followup.domain.merging.doubles import Double, FollowUp
 from followup.domain.merging.facts import Side
@@ -25,7 +23,6 @@ from followup.enrolment.next_procedure import end_follow_up, next_procedure
 from followup.enrolment.pause import hold_messages
 from followup.merging.both_records import BothRecords
 from followup.patients.records import open_objections
-from followup.store.message_state import lock_in, move_messages
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.feeds import FeedVisit
 from followup.store.models.messages import Message
@@ -89,21 +86,13 @@ def _cancel_received(unit: UnitOfWork, kept: Enrolment, ended: Enrolment) -> Non
     ).all()
     if not told:
         return
-    found = lock_in(
+    cancel_unsent_where(
         unit.session,
-        UNSENT_STATES,
+        unit.by,
         Message.enrolment_id == kept.id,
         tuple_(Message.step, Message.occurrence).in_([(row.step, row.occurrence) for row in told]),
+        reason=Reason.RECEIVED_ALREADY,
     )
-    for state, ids in found.items():
-        move_messages(
-            unit.session,
-            unit.by,
-            ids,
-            expected=state,
-            to=State.CANCELLED,
-            reason=Reason.RECEIVED_ALREADY,
-        )
 
 
 def move_visits(session: Session, doubles: Sequence[Double]) -> dict[str, str]:

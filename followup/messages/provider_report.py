@@ -11,17 +11,18 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, bindparam, case, exists, false, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
+from followup.consent.cancel_unsent import cancel_unsent_where
 from followup.context import AppContext, UnitOfWork
 from followup.domain.attempt_outcome import AttemptOutcome
 from followup.domain.channel import ChannelKind
 from followup.domain.item_kind import ItemKind
-from followup.domain.lifecycle import OUTCOME_KNOWN, OUTCOME_PENDING, UNSENT_STATES, State
+from followup.domain.lifecycle import OUTCOME_KNOWN, OUTCOME_PENDING, State
 from followup.domain.reasons import Reason
 from followup.messages.fallback import handle_undeliverable, recipient_at_fault
 from followup.providers.interface import ProviderReport, ReportedStatus
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
 from followup.store.engine.bulk import is_among
-from followup.store.message_state import lock_in, move_messages
+from followup.store.message_state import move_messages
 from followup.store.models.messages import Attempt, Message
 from followup.worklist.items import NewItem, open_item, settle_open_items
 
@@ -210,16 +211,8 @@ def _deliver(session: Session, by: AuditContext, row: LockedAttempt, *, expected
 
 def _take_back_fallback(session: Session, by: AuditContext, message_id: UUID) -> None:
     """Cancel the other channel's message if it has not gone: the first one arrived after all."""
-    unsent = lock_in(session, UNSENT_STATES, Message.fallback_of == message_id)
-    for state, ids in unsent.items():
-        move_messages(
-            session,
-            by,
-            ids,
-            expected=state,
-            to=State.CANCELLED,
-            reason=Reason.DELIVERED_AFTER_ALL,
-        )
+    which = Message.fallback_of == message_id
+    cancel_unsent_where(session, by, which, reason=Reason.DELIVERED_AFTER_ALL)
 
 
 def _fail(unit: UnitOfWork, row: LockedAttempt, report: ProviderReport) -> None:

@@ -32,6 +32,12 @@ class Patient(Base):
             postgresql_where=text("indexed_by = 0"),
         ),
         Index(
+            "ix_patients_erased_at",
+            "erased_at",
+            sqlite_where=text("erased_at IS NOT NULL"),
+            postgresql_where=text("erased_at IS NOT NULL"),
+        ),
+        Index(
             "ix_patients_merged_into",
             "merged_into",
             sqlite_where=text("merged_into IS NOT NULL"),

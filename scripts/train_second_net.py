@@ -9,9 +9,10 @@ blind sets, and writes `config/triage/second-net/en.toml`. Decision 0014 says wh
 from __future__ import annotations
 
 import csv
+import hashlib
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from followup.data_files import data_folder
@@ -43,7 +44,8 @@ HEAD = """\
 # provably harmless, in which no phrase found anything grave, is a red flag where `base` and its
 # points come to `threshold`; the tables below that tell an emergency and a crisis among what is
 # grave. It can only raise: see docs/decisions/0014-a-second-net-that-can-only-raise.md. Made by
-# `python -m scripts.train_second_net` from the replies in tests/triage, the blind ones left out.
+# `python -m scripts.train_second_net` from the replies in tests/triage, the blind ones left out;
+# what it read has the SHA-256 {digest}.
 
 """
 
@@ -73,6 +75,12 @@ def labelled_lines(file: Path) -> Iterator[Example]:
         if line and not line.startswith("#"):
             labels, _, text = line.partition("\t")
             yield text, frozenset(labels.replace("+", " ").replace(",", " ").split())
+
+
+def digest_of(examples: Iterable[Example]) -> str:
+    """Return the SHA-256 of replies and their labels, in hexadecimal."""
+    lines = (f"{' '.join(sorted(labels))}\t{text}\n" for text, labels in examples)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def train(examples: Sequence[Example], *, sought: frozenset[str]) -> tuple[float, dict[str, float]]:
@@ -110,7 +118,7 @@ def _descend(rows: Sequence[Sequence[int]], signs: Sequence[int], *, size: int) 
 def tables_text() -> str:
     """Return the trained tables as TOML, the heaviest words first; what weighs nothing left out."""
     examples = list(practice())
-    text = f'{HEAD}language = "en"\nversion = "{VERSION}"\n'
+    text = f'{HEAD.format(digest=digest_of(examples))}language = "en"\nversion = "{VERSION}"\n'
     for name, (sought, threshold) in TABLES.items():
         base, weights = train(examples, sought=sought)
         points = {feature: round(weight * SCALE) for feature, weight in weights.items()}

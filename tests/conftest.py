@@ -32,8 +32,10 @@ STORES = frozenset(
 
 share_compiled_statements()
 # How long an example takes says how busy the machine is.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
+untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("short", untimed, max_examples=40)
+settings.register_profile("long", untimed, max_examples=400)
+settings.load_profile("short")
 # To walk thousands of tests again and again, and all that is imported, takes a fifth of a run.
 gc.set_threshold(50_000, 20, 20)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -16,10 +16,13 @@ from tests.triage.blind_scores import BLIND, added, scores, table
 GUIDE = Path("docs/replies.md").read_text(encoding="utf-8")
 FILES = sorted(BLIND.glob("*.tsv"))
 
+# The sorting of thousands of replies goes through the same lines each time.
+pytestmark = pytest.mark.uncounted
+
 
 @pytest.fixture(scope="module")
 def sort():
-    return partial(sort_reply, general_triage())
+    return cache(partial(sort_reply, general_triage()))
 
 
 def test_the_guide_tells_what_the_shipped_phrases_make_of_the_blind_replies(sort):

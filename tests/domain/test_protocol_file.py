@@ -9,7 +9,7 @@ import tomllib
 from datetime import date, time, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from followup.domain.channel import ChannelKind
@@ -525,7 +525,6 @@ def places(value: object, path: tuple[object, ...] = ()) -> list[tuple[object, .
     return found
 
 
-@settings(max_examples=300)
 @given(st.sampled_from(places(tomllib.loads(GOOD))), values, st.booleans())
 def test_whatever_stands_in_a_file_it_is_a_protocol_or_a_complaint_that_names_it(
     place, value, removed

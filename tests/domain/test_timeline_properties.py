@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from zoneinfo import ZoneInfo
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from followup.domain.channel import ChannelKind
@@ -171,7 +171,6 @@ def test_a_message_is_past_just_when_its_window_was_over_at_enrolment(case):
         assert (message.fate is Fate.PAST) is (message.not_after <= enrolled_at)
 
 
-@settings(max_examples=60)
 @given(cases())
 def test_no_earlier_moment_would_have_done_and_without_room_none_would(case):
     _, procedure, enrolled_at, hours = case

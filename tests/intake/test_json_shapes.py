@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from followup.catalogue.load import Catalogue
@@ -419,7 +419,6 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300)
 @given(
     changes=st.dictionaries(st.sampled_from([*ENROLMENT, "other"]), JSON, max_size=4),
     details=st.dictionaries(st.sampled_from([*PATIENT, "other"]), JSON, max_size=4),

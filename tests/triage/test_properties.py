@@ -76,9 +76,8 @@ def test_a_second_sentence_does_not_take_it_back(first, second):
     assert is_flag(f"{first}. {second}")
 
 
-@pytest.mark.parametrize("text", FLAGS)
-def test_emoji_around_it_do_not_matter(text):
-    assert is_flag(f"{EMOJI}{text}{EMOJI}")
+def test_emoji_around_it_do_not_matter():
+    assert [text for text in FLAGS if not is_flag(f"{EMOJI}{text}{EMOJI}")] == []
 
 
 def with_slip(word: str, place: int) -> str:

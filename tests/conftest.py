@@ -25,6 +25,11 @@ from tests.support.servers import PostgresServer, RedisServer
 
 EDGES = tuple(f"{Path(__file__).parent / name}/" for name in ("cli", "web"))
 """Tests of these folders go through the whole product, from a command or a request."""
+ONCE_ON_POSTGRES = tuple(
+    f"{Path(__file__).parent / name}/"
+    for name in ("cli", "enrolment", "releases", "replies", "staff", "web")
+)
+"""Where parameters are words or fields: PostgreSQL is asked with the first of them alone."""
 STORES = frozenset(
     {"postgres_server", "redis_server", "migrated_sqlite", "migrated_url", "database_url"}
 )
@@ -51,7 +56,14 @@ def pytest_configure() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as slow what needs a database or the whole product: `make quick` leaves that out."""
+    asked = set()
     for item in items:
+        chosen = getattr(item, "callspec", None)
+        if chosen and "postgres" in chosen.params.values():
+            test = (item.path, getattr(item, "originalname", item.name))
+            if test in asked and str(item.path).startswith(ONCE_ON_POSTGRES):
+                item.add_marker(pytest.mark.long)
+            asked.add(test)
         needs_store = STORES & set(getattr(item, "fixturenames", ()))
         if needs_store or str(item.path).startswith(EDGES):
             item.add_marker(pytest.mark.slow)

@@ -252,7 +252,7 @@ def _failing(session: Session, app: AppContext) -> list[HealthProblem]:
         HealthProblem(
             code=f"failures:{jump.provider}",
             sentence=f"{jump.failed} of the last {jump.all} calls of {jump.provider} failed "
-            f"({jump.shares}): see the codes in followup messages --state failed",
+            f"({jump.shares}): see the codes in followup messages --status failed",
         )
         for jump in _jumps(session, app, _calls)
     ]
@@ -264,7 +264,7 @@ def _undelivered(session: Session, app: AppContext) -> list[HealthProblem]:
             code=f"undelivered:{jump.provider}",
             sentence=f"of the last {jump.all} messages that {jump.provider} reported on, "
             f"{jump.failed} did not arrive ({jump.shares}): see the codes in "
-            "followup messages --state failed",
+            "followup messages --status failed",
         )
         for jump in _jumps(session, app, _reports)
     ]

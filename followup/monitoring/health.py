@@ -155,7 +155,7 @@ def _quiet(session: Session, app: AppContext) -> list[HealthProblem]:
 
 def _sweeps(session: Session, app: AppContext) -> list[HealthProblem]:
     """Return which periodic jobs have not ended well for long; one that never ran has not begun."""
-    now, limits = app.clock.real_now(), _limits(app)
+    now, limits = app.clock.real_now(), sweep_limits(app)
     late = [
         sweep.name
         for sweep in last_sweeps(session)
@@ -174,7 +174,7 @@ def _sweeps(session: Session, app: AppContext) -> list[HealthProblem]:
     ]
 
 
-def _limits(app: AppContext) -> dict[str, timedelta]:
+def sweep_limits(app: AppContext) -> dict[str, timedelta]:
     """Return how long ago each periodic job may have ended well."""
     chosen = app.policy.missed_texts_every
     return {
@@ -190,7 +190,7 @@ def _unheard(session: Session, app: AppContext) -> list[HealthProblem]:
     sweep = session.get(Sweep, missed_texts.MISSED_TEXTS_JOB)
     if sweep is None or not sweep.failures:
         return []
-    now, limit = app.clock.real_now(), _limits(app)[missed_texts.MISSED_TEXTS_JOB]
+    now, limit = app.clock.real_now(), sweep_limits(app)[missed_texts.MISSED_TEXTS_JOB]
     last = sweep.finished_real_at
     if sweep.failures < FAILED_FIRST if last is None else now - last <= limit:
         return []

@@ -19,30 +19,36 @@ from followup.intake.ledger import FeedLedger, feed_ledger, waiting_since
 from followup.messages.kill_switch_queries import covers_in_force
 from followup.monitoring.alarms import open_alarms
 from followup.monitoring.anomalies import providers_away
-from followup.monitoring.health import last_sweeps, oldest_overdue, states_now
+from followup.monitoring.health import last_sweeps, oldest_overdue, states_now, sweep_limits
 from followup.monitoring.heartbeats import latest_heartbeats, missed_heartbeats
 from followup.routing.failover import failover_periods
-from followup.store.message_state import state_is
+from followup.store.message_state import count_claimable, state_is
 from followup.store.models.messages import Message
 from followup.store.models.worklist import WorklistItem
+
+MOST_OVERDUE = 10_000
+"""Overdue messages are counted up to this many: a larger figure would start no more workers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepMetrics:
     """The last run of a periodic job. `age` is that of the last one that ended well, if any did.
 
-    `failures` is how many in a row have failed since.
+    `failures` is how many in a row have failed since. Past `limit` it is late.
     """
 
     name: str
     age: timedelta | None
+    limit: timedelta | None
     found: int
     failures: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceMetrics:
-    """All ages are real time. `worklist` counts what is not closed, by kind and urgency.
+    """All ages are real time. `overdue` messages wait to be claimed, `MOST_OVERDUE` at most.
+
+    `worklist` counts what is not closed, by kind and urgency.
 
     `providers` says by channel and provider whether it is being left alone; `switches` are the kill
     switches that are on, by scope and by what of it they stop.
@@ -53,6 +59,7 @@ class ServiceMetrics:
     """
 
     messages: Mapping[str, int]
+    overdue: int
     oldest_overdue: timedelta
     oldest_unknown: timedelta
     sweeps: Sequence[SweepMetrics]
@@ -79,6 +86,7 @@ def collect_metrics(app: AppContext) -> ServiceMetrics:
     with app.store.read() as session:
         return ServiceMetrics(
             messages=states_now(session),
+            overdue=count_claimable(session, now=app.clock.now(), at_most=MOST_OVERDUE),
             oldest_overdue=oldest_overdue(session, app),
             oldest_unknown=_oldest_unknown(session, app),
             sweeps=_sweeps(session, app),
@@ -109,9 +117,11 @@ def _oldest_feed_message(session: Session, app: AppContext) -> timedelta:
 
 
 def _sweeps(session: Session, app: AppContext) -> list[SweepMetrics]:
+    limits = sweep_limits(app)
     return [
         SweepMetrics(
             name=sweep.name,
+            limit=limits.get(sweep.name),
             age=_age(app, sweep.finished_real_at) if sweep.finished_real_at else None,
             found=sweep.found,
             failures=sweep.failures,

@@ -294,6 +294,17 @@ _EARLIEST = union_all(
 """One statement: each part is one look into the index."""
 
 
+def count_claimable(session: Session, *, now: datetime, at_most: int) -> int:
+    """Return how many planned messages wait to be claimed, counted up to `at_most`."""
+    waiting = select(Message.id).where(
+        state_is(State.PLANNED),
+        Message.priority.in_(PRIORITIES),
+        Message.channel.in_([kind.value for kind in ChannelKind]),
+        Message.claimable_at <= now,
+    )
+    return session.scalar(select(func.count()).select_from(waiting.limit(at_most).subquery())) or 0
+
+
 def postpone(session: Session, message_ids: Sequence[UUID], *, until: datetime) -> None:
     """Leave planned messages planned, not to be claimed before `until`."""
     session.execute(

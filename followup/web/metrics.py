@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from followup.context import AppContext
 from followup.monitoring.message_balance import Balance, balance
-from followup.monitoring.metrics import ServiceMetrics, collect_metrics
+from followup.monitoring.metrics import MOST_OVERDUE, ServiceMetrics, collect_metrics
 
 FRESH_SECONDS = 5.0
 """However many scrape at once, the database counts its messages no more often than that."""
@@ -82,6 +82,11 @@ def _of_messages(read: ServiceMetrics) -> Iterator[Metric]:
     for state, count in read.messages.items():
         messages.add_metric([state], count)
     yield messages
+    waiting = _gauge(
+        "overdue_messages", f"Messages that wait to be claimed, counted up to {MOST_OVERDUE}."
+    )
+    waiting.add_metric([], read.overdue)
+    yield waiting
     overdue = _gauge(
         "oldest_overdue_seconds", "How long the oldest due message has waited to be claimed."
     )
@@ -167,16 +172,19 @@ def _of_feeds(read: ServiceMetrics) -> Iterator[Metric]:
 
 def _of_sweeps(read: ServiceMetrics) -> Iterator[Metric]:
     ages = _gauge("sweep_age_seconds", "Since a periodic job last ended well.", "sweep")
+    limits = _gauge("sweep_late_after_seconds", "At which age a periodic job is late.", "sweep")
     found = _gauge("sweep_found", "How much the last run of a periodic job found.", "sweep")
     failed = _gauge("sweep_failed", "1 where the last run of a periodic job failed.", "sweep")
     failures = _gauge("sweep_failures", "How many runs in a row have failed.", "sweep")
     for sweep in read.sweeps:
         if sweep.age is not None:
             ages.add_metric([sweep.name], sweep.age.total_seconds())
+        if sweep.limit is not None:
+            limits.add_metric([sweep.name], sweep.limit.total_seconds())
         found.add_metric([sweep.name], sweep.found)
         failed.add_metric([sweep.name], int(sweep.failures > 0))
         failures.add_metric([sweep.name], sweep.failures)
-    yield from (ages, found, failed, failures)
+    yield from (ages, limits, found, failed, failures)
 
 
 def _of_people(read: ServiceMetrics) -> Iterator[Metric]:

@@ -30,7 +30,9 @@ class Scrapes:
         self._lock = Lock()
         self._sheet = _Kept(lambda: balance(app), seconds=BALANCE_SECONDS, now=now)
         self._text = _Kept(
-            lambda: _text(collect_metrics(app), self._sheet.read()), seconds=FRESH_SECONDS, now=now
+            lambda: exposition(collect_metrics(app), self._sheet.read()),
+            seconds=FRESH_SECONDS,
+            now=now,
         )
 
     def text(self) -> bytes:
@@ -54,7 +56,8 @@ class _Kept(Generic[Read]):
         return self._kept[1]
 
 
-def _text(read: ServiceMetrics, sheet: Balance) -> bytes:
+def exposition(read: ServiceMetrics, sheet: Balance) -> bytes:
+    """Return figures in Prometheus's text format."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Once(read, sheet))
     return generate_latest(registry)

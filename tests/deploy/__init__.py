@@ -1,0 +1,1 @@
+"""What `deploy/` hands to strangers is held against the program."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from followup.audit.tree import sign_trail
+from followup.balance.days import close_days
 from followup.casework.escalation import escalate_overdue
 from followup.context import AppContext
 from followup.delivery.bounce_mailbox import fetch_new_bounces
@@ -126,6 +127,7 @@ JOBS: tuple[PeriodicJob, ...] = (
     # What a decision wrote already; again where a crash came between.
     PeriodicJob(name="keep-shred-list", every=timedelta(minutes=1), run=keep_shred_list),
     PeriodicJob(name="forget-merges", every=timedelta(hours=1), run=forget_merges),
+    PeriodicJob(name="close-days", every=timedelta(minutes=1), run=close_days),
     PeriodicJob(name="sign-audit", every=timedelta(minutes=1), run=sign_trail),
     PeriodicJob(
         name="cancel-ended",

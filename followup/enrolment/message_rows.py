@@ -17,6 +17,7 @@ from followup.domain.protocols.protocol import Protocol, Step
 from followup.domain.protocols.timeline import Fate, PlannedMessage
 from followup.domain.reasons import Reason
 from followup.store.audit_log import AuditContext
+from followup.store.closed_days import CLOSED_AFTER, reopen_days
 from followup.store.engine.bulk import insert_many
 from followup.store.engine.types import new_id
 from followup.store.engine.upsert import insert_new
@@ -74,6 +75,9 @@ def add_generations(unit: UnitOfWork, timelines: Sequence[TimelineRows]) -> None
     ]
     insert_many(unit.session, Generation, generations)
     insert_many(unit.session, Message, messages)
+    closed = unit.by.at - CLOSED_AFTER
+    if past := [row["due_at"] for row in messages if row["due_at"] < closed]:
+        reopen_days(unit.session, past, at_real=unit.by.real_at)
 
 
 def _generation(timeline: TimelineRows, *, by: AuditContext) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from weakref import WeakKeyDictionary
@@ -106,13 +106,6 @@ def oldest_overdue(session: Session, app: AppContext) -> timedelta:
     oldest = oldest_claimable(session)
     late = app.clock.now() - oldest if oldest is not None else timedelta()
     return max(app.clock.real_delay(late), timedelta())
-
-
-def states_now(session: Session) -> Mapping[str, int]:
-    """Return how many messages are in each state."""
-    rows = session.execute(select(Message.state, func.count()).group_by(Message.state))
-    counts = {row[0]: row[1] for row in rows}
-    return {state.value: counts.get(state.value, 0) for state in State}
 
 
 def _silent(session: Session, app: AppContext) -> list[HealthProblem]:

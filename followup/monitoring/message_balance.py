@@ -1,40 +1,41 @@
 """Message reconciliation report: every message that fell due is accounted for, or it shows.
 
-The classes are not a mere count by state. A row counts only where something is still going to
-happen to it: one that failed without a person being asked, one that is planned though its window
-is over, or one that waits under a lease that ended long ago, is in no class and so in the
-remainder. So is one that was planned and is no longer in the database.
+What nothing takes care of is in no class and so in the remainder; and so is a message that was
+planned and is no longer in the database. Days that are over for long are read from their sums
+(`followup.balance`), so that a sheet costs the same however long the service has run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any, TypeAlias
 
-from sqlalchemy import (
-    ColumnElement,
-    and_,
-    case,
-    exists,
-    func,
-    literal,
-    or_,
-    select,
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from followup.balance.days import Books
+from followup.balance.tally import (
+    CLASSES,
+    OF_THE_LEDGER,
+    STATE,
+    STRAY,
+    THERE,
+    Limits,
+    tally,
+    tally_by,
+    tally_ledger,
 )
-from sqlalchemy.orm import Session, aliased
-
 from followup.context import AppContext
-from followup.domain.lifecycle import LEASED_STATES, State
-from followup.domain.message_kind import MessageKind
-from followup.store.engine.types import AnyRow
+from followup.domain.lifecycle import State
+from followup.store.closed_days import Figures
+from followup.store.models.balance import BalanceFigure, BalanceTotal
 from followup.store.models.enrolments import Enrolment, Generation
 from followup.store.models.messages import Message
-from followup.store.models.worklist import Occurrence
 
-GRACE = timedelta(minutes=2)
-"""How long (real time) past its lease a row may be before it counts as stuck."""
+AnyColumn: TypeAlias = InstrumentedAttribute[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,18 +67,36 @@ class Scope:
     since: datetime | None = None
     until: datetime | None = None
 
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """Return the scope as conditions on messages."""
-        wanted: list[ColumnElement[bool]] = []
-        if self.clinic is not None:
-            wanted.append(Message.clinic == self.clinic)
-        if self.protocol is not None:
-            wanted.append(Message.protocol == self.protocol)
+    @property
+    def is_a_span(self) -> bool:
+        return self.since is not None or self.until is not None
+
+    def of_messages(self) -> Iterator[ColumnElement[bool]]:
+        """Yield the scope as conditions on messages."""
+        yield from self._of(Message.clinic, Message.protocol)
         if self.since is not None:
-            wanted.append(Message.due_at >= self.since)
+            yield Message.due_at >= self.since
         if self.until is not None:
-            wanted.append(Message.due_at < self.until)
-        return wanted
+            yield Message.due_at < self.until
+
+    def of_enrolments(self) -> Iterator[ColumnElement[bool]]:
+        """Yield the scope as conditions on enrolments, whose messages have no due times here."""
+        yield from self._of(Enrolment.clinic, Enrolment.protocol)
+
+    def of_sums(self, table: type[BalanceFigure | BalanceTotal]) -> Iterator[ColumnElement[bool]]:
+        """Yield clinic and protocol as conditions on sums of closed days."""
+        yield from self._of(table.clinic, table.protocol)
+
+    def _of(self, clinic: AnyColumn, protocol: AnyColumn) -> Iterator[ColumnElement[bool]]:
+        if self.clinic is not None:
+            yield clinic == self.clinic
+        if self.protocol is not None:
+            yield protocol == self.protocol
+
+    def cut_days(self) -> set[date]:
+        """Return the days (UTC) of which only a part is in the span."""
+        ends = [end.astimezone(UTC) for end in (self.since, self.until) if end is not None]
+        return {end.date() for end in ends if end.time() != time()}
 
 
 EVERYTHING = Scope()
@@ -85,10 +104,7 @@ EVERYTHING = Scope()
 
 def balance(app: AppContext, scope: Scope = EVERYTHING) -> Balance:
     """Return the balance sheet as of now."""
-    with app.store.read() as session:
-        counts = _count(session, app, scope)
-        missing = _missing(session, scope)
-    return _sheet(counts, missing)
+    return _sheet(_figures(app, scope))
 
 
 def balance_by(app: AppContext, by: str, scope: Scope = EVERYTHING) -> dict[str, Balance]:
@@ -96,114 +112,118 @@ def balance_by(app: AppContext, by: str, scope: Scope = EVERYTHING) -> dict[str,
 
     A message that is gone is missed in its clinic and protocol; no day is known of it.
     """
-    key = {
-        "day": func.date(Message.due_at),
-        "clinic": Message.clinic,
-        "protocol": func.coalesce(Message.protocol, "-"),
-    }[by]
-    with app.store.read() as session:
-        counted = _count_by(session, app, scope, key)
-        sheets = {}
-        for name in sorted(counted):
-            part = replace(scope, clinic=name) if by == "clinic" else replace(scope, protocol=name)
-            missing = 0 if by == "day" else _missing(session, part)
-            sheets[name] = _sheet(counted[name], missing)
-    return sheets
+    if by == "day":
+        parts = _by_day(app, scope)
+    else:
+        parts = {}
+        for key, count in _figures(app, scope).items():
+            name = key[0] if by == "clinic" else key[1] or "-"
+            parts.setdefault(name, Counter())[key] += count
+    sheets = {name: _sheet(parts[name]) for name in sorted(parts)}
+    return {name: sheet for name, sheet in sheets.items() if sheet.due or sheet.remainder}
 
 
-def _sheet(counts: Mapping[str, int], missing: int) -> Balance:
-    classes = {name: counts.get(name, 0) for name in CLASSES}
-    due = sum(counts.values()) + missing
-    return Balance(due=due, remainder=due - sum(classes.values()), **classes)
+def states_now(session: Session) -> Mapping[str, int]:
+    """Return how many messages are in each state."""
+    books = Books(session)
+    counted = select(Message.state, func.count()).where(*_outside(books, Message.due_at))
+    counts = Counter({row[0]: row[1] for row in session.execute(counted.group_by(Message.state))})
+    for (_, _, figure), count in _closed(session, books, EVERYTHING).items():
+        if figure.startswith(STATE):
+            counts[figure.removeprefix(STATE)] += count
+    return {state.value: counts[state.value] for state in State}
 
 
-CLASSES = (
-    "delivered",
-    "sent",
-    "with_a_person",
-    "suppressed",
-    "expired",
-    "cancelled",
-    "held",
-    "in_progress",
-)
+def _sheet(figures: Figures) -> Balance:
+    counts: Counter[str] = Counter()
+    for (_, _, figure), count in figures.items():
+        counts[figure] += count
+    classes = {name: counts[name] for name in CLASSES}
+    # The ledger against the rows.
+    missing = counts[OF_THE_LEDGER] - counts[THERE]
+    due = sum(classes.values()) + counts[STRAY] + missing
+    return Balance(due=due, remainder=counts[STRAY] + missing, **classes)
 
 
-def _count(session: Session, app: AppContext, scope: Scope) -> Mapping[str, int]:
-    return _count_by(session, app, scope, literal("")).get("", {})
+def _figures(app: AppContext, scope: Scope) -> Figures:
+    with app.store.read_at_one_moment() as session:
+        books = Books(session, cut=scope.cut_days())
+        figures = _closed(session, books, scope)
+        figures.update(
+            tally(
+                session,
+                Limits.of(app),
+                *scope.of_messages(),
+                *_outside(books, Message.due_at),
+            )
+        )
+        if not scope.is_a_span:
+            outside = _outside(books, Generation.created_at)
+            figures.update(tally_ledger(session, *scope.of_enrolments(), *outside))
+    return _without_ledger(figures) if scope.is_a_span else figures
 
 
-def _count_by(
-    session: Session,
-    app: AppContext,
-    scope: Scope,
-    key: Any,  # noqa: ANN401 - an expression of any type
-) -> Mapping[str, Mapping[str, int]]:
-    # A message whose place the other channel's took is accounted for by that one.
-    now = app.clock.now()
-    # The grace is real time: under a time-lapse clock it is as much more service time.
-    label = _class(
-        service_limit=now - (app.clock.after_real(GRACE) - now),
-        real_limit=app.clock.real_now() - GRACE,
-    ).label("class")
-    fallback = aliased(Message)
-    replaced = and_(
-        Message.superseded.is_(True), exists().where(fallback.fallback_of == Message.id)
+def _by_day(app: AppContext, scope: Scope) -> dict[str, Figures]:
+    with app.store.read_at_one_moment() as session:
+        books = Books(session, cut=scope.cut_days())
+        days = tally_by(
+            session,
+            Limits.of(app),
+            func.date(Message.due_at),
+            *scope.of_messages(),
+            *_outside(books, Message.due_at),
+        )
+        for row in session.scalars(_of_days(books, scope)):
+            days.setdefault(row.day.isoformat(), Counter())[
+                row.clinic, row.protocol, row.figure
+            ] += row.count
+    return {day: _without_ledger(figures) for day, figures in days.items()}
+
+
+def _outside(books: Books, column: AnyColumn) -> Iterator[ColumnElement[bool]]:
+    outside = books.outside(column)
+    if outside is not None:
+        yield outside
+
+
+def _closed(session: Session, books: Books, scope: Scope) -> Figures:
+    """Return the sums of the closed days of a scope."""
+    if books.until is None:
+        return Counter()
+    if scope.is_a_span:
+        rows = session.execute(
+            _of_days(books, scope)
+            .with_only_columns(
+                BalanceFigure.clinic,
+                BalanceFigure.protocol,
+                BalanceFigure.figure,
+                func.sum(BalanceFigure.count),
+            )
+            .group_by(BalanceFigure.clinic, BalanceFigure.protocol, BalanceFigure.figure)
+        )
+        return Counter({(row[0], row[1], row[2]): int(row[3]) for row in rows})
+    totals = session.scalars(select(BalanceTotal).where(*scope.of_sums(BalanceTotal)))
+    figures: Figures = Counter({(it.clinic, it.protocol, it.figure): it.count for it in totals})
+    # Settled once, and under way again: counted with what is open.
+    again = select(BalanceFigure).where(
+        BalanceFigure.day.in_(books.open), *scope.of_sums(BalanceFigure)
     )
-    rows: Sequence[AnyRow] = session.execute(
-        select(key.label("key"), label, func.count())
-        .where(Message.due_at <= now, ~replaced, *scope.conditions())
-        .group_by("key", label)
-    ).all()
-    counted: dict[str, dict[str, int]] = {}
-    for name, class_, count in rows:
-        counted.setdefault(str(name), {})[class_] = count
-    return counted
+    for row in session.scalars(again):
+        figures[row.clinic, row.protocol, row.figure] -= row.count
+    return figures
 
 
-def _class(*, service_limit: datetime, real_limit: datetime) -> ColumnElement[str]:
-    """Return the class of a row as an expression; `stray` is what nothing takes care of.
-
-    What should have happened before a limit, and has not, is not taken care of.
-    """
-    with_person = exists().where(Occurrence.message_id == Message.id)
-    useful = Message.not_after > service_limit
-    leased = Message.lease_until > real_limit
-    reportable = or_(Message.receipt_due_at.is_(None), Message.receipt_due_at > service_limit)
-
-    def state(*states: State) -> ColumnElement[bool]:
-        return Message.state.in_([one.value for one in states])
-
-    return case(
-        # Its place was taken by a message that is gone.
-        (Message.superseded.is_(True), "stray"),
-        (state(State.DELIVERED), "delivered"),
-        (state(State.SUPPRESSED), "suppressed"),
-        (state(State.CANCELLED), "cancelled"),
-        (and_(state(State.HELD), useful), "held"),
-        (with_person, "with_a_person"),
-        (and_(state(State.SENT), reportable), "sent"),
-        (state(State.EXPIRED), "expired"),
-        (and_(state(State.PLANNED), useful), "in_progress"),
-        (and_(state(*LEASED_STATES), leased), "in_progress"),
-        # The answer to a text, or a test text, that a person has before them anyway.
-        (and_(state(State.FAILED), Message.kind != MessageKind.ADVICE.value), "with_a_person"),
-        else_="stray",
+def _of_days(books: Books, scope: Scope) -> Select[BalanceFigure]:
+    """Return the question for the figures of the closed days that lie in a span."""
+    wanted = select(BalanceFigure).where(
+        BalanceFigure.day.not_in(books.open), *scope.of_sums(BalanceFigure)
     )
+    if scope.since is not None:
+        wanted = wanted.where(BalanceFigure.day >= scope.since.astimezone(UTC).date())
+    if scope.until is not None:
+        wanted = wanted.where(BalanceFigure.day < scope.until.astimezone(UTC).date())
+    return wanted
 
 
-def _missing(session: Session, scope: Scope) -> int:
-    """Return how many messages were planned and are gone: the ledger against the rows."""
-    if scope.since is not None or scope.until is not None:
-        return 0
-    planned = select(func.coalesce(func.sum(Generation.planned), 0)).join(
-        Enrolment, Enrolment.id == Generation.enrolment_id
-    )
-    there = select(func.count()).where(
-        Message.kind == MessageKind.ADVICE.value, Message.fallback_of.is_(None), *scope.conditions()
-    )
-    if scope.clinic is not None:
-        planned = planned.where(Enrolment.clinic == scope.clinic)
-    if scope.protocol is not None:
-        planned = planned.where(Enrolment.protocol == scope.protocol)
-    return int(session.scalar(planned) or 0) - int(session.scalar(there) or 0)
+def _without_ledger(figures: Figures) -> Figures:
+    return Counter({key: n for key, n in figures.items() if key[2] not in (OF_THE_LEDGER, THERE)})

@@ -19,8 +19,9 @@ from followup.intake.ledger import FeedLedger, feed_ledger, waiting_since
 from followup.messages.kill_switch_queries import covers_in_force
 from followup.monitoring.alarms import open_alarms
 from followup.monitoring.anomalies import providers_away
-from followup.monitoring.health import last_sweeps, oldest_overdue, states_now, sweep_limits
+from followup.monitoring.health import last_sweeps, oldest_overdue, sweep_limits
 from followup.monitoring.heartbeats import latest_heartbeats, missed_heartbeats
+from followup.monitoring.message_balance import states_now
 from followup.routing.failover import failover_periods
 from followup.store.message_state import count_claimable, state_is
 from followup.store.models.messages import Message
@@ -83,7 +84,7 @@ def collect_metrics(app: AppContext) -> ServiceMetrics:
         (kind.value, app.channels[kind].provider): is_away
         for kind, is_away in providers_away(app).items()
     }
-    with app.store.read() as session:
+    with app.store.read_at_one_moment() as session:
         return ServiceMetrics(
             messages=states_now(session),
             overdue=count_claimable(session, now=app.clock.now(), at_most=MOST_OVERDUE),

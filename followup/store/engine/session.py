@@ -110,6 +110,15 @@ class Store:
             yield session
 
     @contextmanager
+    def read_at_one_moment(self) -> Iterator[Session]:
+        """Open a transaction for reading whose statements all see what the first one saw."""
+        with self.read() as session:
+            # SQLite's transactions do so by themselves.
+            if not self.is_sqlite:
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+            yield session
+
+    @contextmanager
     def write(self) -> Iterator[Session]:
         """Open a transaction that commits at the end of the block, or rolls back on an error."""
         with _as_unavailable(), self._writing.begin() as session:

@@ -100,7 +100,7 @@ class Generation(Base):
     procedure_at: Mapped[datetime]
     protocol_version: Mapped[str] = mapped_column(String(64))
     planned: Mapped[int] = mapped_column(Integer)
-    created_at: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(index=True)
     created_by: Mapped[str] = mapped_column(String(ACTOR_LENGTH))
 
 

@@ -1,0 +1,1 @@
+"""Balance of messages: counted where it may still change, summed once where it no longer does."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
@@ -11,6 +12,9 @@ from followup.sending.claim import claim_batches
 from followup.sending.send_batch import send_batch as deliver_batch
 from tasks.app import app, resources
 
+AHEAD = timedelta(seconds=1)
+"""How far (real time) a tick looks ahead: to the next one, as beat makes them unless it is told."""
+
 
 @app.task(name="tasks.dispatch.tick")
 def tick() -> None:
@@ -19,7 +23,7 @@ def tick() -> None:
 
     def run() -> int:
         claimed = 0
-        for batch in claim_batches(app):
+        for batch in claim_batches(app, ahead=AHEAD):
             deliver.delay(str(batch.token), [str(message_id) for message_id in batch.message_ids])
             claimed += len(batch.message_ids)
         return claimed

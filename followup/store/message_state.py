@@ -11,11 +11,11 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    CompoundSelect,
     String,
     Update,
     bindparam,
     cast,
-    exists,
     func,
     literal_column,
     select,
@@ -201,24 +201,17 @@ def lock_in(
 
 def due_queues(session: Session, *, now: datetime) -> Sequence[PriorityQueue]:
     """Return the lanes in which something is due, the most urgent first."""
-    lanes = union_all(
-        *(
-            select(literal_column(str(priority)).label("priority"), _literal(channel, "channel"))
-            for priority, channel in PRIORITY_QUEUES
-        )
-    ).subquery()
-    anything_due = exists().where(
-        state_is(State.PLANNED),
-        Message.priority == lanes.c.priority,
-        Message.channel == lanes.c.channel,
-        Message.claimable_at <= now,
-    )
-    rows = session.execute(
-        select(lanes.c.priority, lanes.c.channel)
-        .where(anything_due)
-        .order_by(lanes.c.priority, lanes.c.channel)
-    )
-    return [(row.priority, row.channel) for row in rows]
+    return [lane for lane, earliest in earliest_in_queues(session) if earliest <= now]
+
+
+def earliest_in_queues(session: Session) -> Sequence[tuple[PriorityQueue, datetime]]:
+    """Return the lanes in which anything is planned, and from when its first may be claimed.
+
+    The most urgent lane comes first.
+    """
+    rows = session.execute(_EARLIEST).all()
+    found = [((row.priority, row.channel), row.earliest) for row in rows]
+    return sorted((lane, earliest) for lane, earliest in found if earliest is not None)
 
 
 PRIORITY_QUEUES: tuple[PriorityQueue, ...] = tuple(
@@ -279,16 +272,17 @@ def count_in_flight(session: Session, *, since: datetime, at_most: int) -> InFli
 
 def oldest_claimable(session: Session) -> datetime | None:
     """Return the earliest time from which a planned message waits to be claimed."""
-    found = session.execute(_EARLIEST).all()
-    return min((row.earliest for row in found if row.earliest is not None), default=None)
+    return min((earliest for _, earliest in earliest_in_queues(session)), default=None)
 
 
-_EARLIEST = union_all(
+_EARLIEST: CompoundSelect[Any] = union_all(
     *(
-        select(func.min(Message.claimable_at).label("earliest")).where(
-            state_is(State.PLANNED), *_in_lane(lane)
-        )
-        for lane in PRIORITY_QUEUES
+        select(
+            literal_column(str(priority)).label("priority"),
+            _literal(channel, "channel"),
+            func.min(Message.claimable_at).label("earliest"),
+        ).where(state_is(State.PLANNED), *_in_lane((priority, channel)))
+        for priority, channel in PRIORITY_QUEUES
     )
 )
 """One statement: each part is one look into the index."""

@@ -16,6 +16,7 @@ from tests.bench import (
     idle,
     lateness,
     memory,
+    polls,
     provider_http,
     throughput,
 )
@@ -30,6 +31,11 @@ SECTIONS: dict[str, Section] = {
     ),
     "provider-http": lambda _, figures, given: provider_http.measure(figures, rounds=given.rounds),
     "claims": lambda machinery, figures, given: claims.measure(
+        machinery,
+        figures,
+        sizes=(10_000, 1_000_000, *([10_000_000] if given.ten_million else [])),
+    ),
+    "polls": lambda machinery, figures, given: polls.measure(
         machinery,
         figures,
         sizes=(10_000, 1_000_000, *([10_000_000] if given.ten_million else [])),

@@ -28,7 +28,7 @@ WARM_UP = 3
 def measure(machinery: Machinery, figures: Figures, *, sizes: Sequence[int]) -> None:
     figures.title(f"Claiming {DUE} due messages, medians of {TURNS} turns each")
     with ExitStack() as open_ones:
-        apps = {size: open_ones.enter_context(_filled(machinery, size)) for size in sizes}
+        apps = {size: open_ones.enter_context(filled(machinery, size)) for size in sizes}
         times: dict[int, list[float]] = {size: [] for size in sizes}
         # In turn, so that whatever else the machine does meets all sizes alike.
         for turn in range(WARM_UP + TURNS):
@@ -44,7 +44,7 @@ def measure(machinery: Machinery, figures: Figures, *, sizes: Sequence[int]) -> 
 
 
 @contextmanager
-def _filled(machinery: Machinery, size: int) -> Iterator[AppContext]:
+def filled(machinery: Machinery, size: int) -> Iterator[AppContext]:
     with stack_of(machinery, FOLLOWUP_BATCH_SIZE=str(DUE)) as (_, app):
         add_crowd(app, DUE, due=lambda _: app.clock.now() + timedelta(days=60))
         _copy(app, size)

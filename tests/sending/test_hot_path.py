@@ -119,7 +119,7 @@ def generic_plan(app: AppContext, statement: str) -> str:
 
 JOBS_AND_INDEXES: dict[str, tuple[Callable[[AppContext], object], str, str]] = {
     "claim": (claim_due, "FOR NO KEY UPDATE SKIP LOCKED", "ix_messages_claimable"),
-    "lanes": (claim_due, "SELECT anon_1.priority", "ix_messages_claimable"),
+    "lanes": (claim_due, "AS earliest", "ix_messages_claimable"),
     "in flight": (claim_due, "SELECT messages.channel, count(*)", "ix_messages_leased"),
     "expire": (expire_overdue, "SELECT messages.id", "ix_messages_unsent_not_after"),
     "release leases": (release_leases, "SELECT messages.id", "ix_messages_leased"),

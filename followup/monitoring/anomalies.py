@@ -79,7 +79,7 @@ def detect_anomalies(app: AppContext) -> list[HealthProblem]:
 
 
 def find_imbalance(app: AppContext) -> list[HealthProblem]:
-    """Return what the balance sheet leaves over: it counts every message, so ask it rarely."""
+    """Return what the balance sheet leaves over: it counts many rows."""
     remainder = balance(app).remainder
     with app.store.read() as session:
         of_feeds = feed_ledger(session).remainder

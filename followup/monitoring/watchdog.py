@@ -84,7 +84,7 @@ class Watchdog:
             health_problems,
             delayed_messages,
             CachedLook(detect_anomalies, timedelta(minutes=1)),
-            CachedLook(find_imbalance, timedelta(minutes=15)),
+            CachedLook(find_imbalance, timedelta(minutes=1)),
         )
         self._began_at = clock.real_now()
         self._away = 0

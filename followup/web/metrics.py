@@ -17,8 +17,8 @@ from followup.monitoring.metrics import MOST_OVERDUE, ServiceMetrics, collect_me
 
 FRESH_SECONDS = 5.0
 """However many scrape at once, the database counts its messages no more often than that."""
-BALANCE_SECONDS = 120.0
-"""The balance sheet looks at every message there ever was: so old a scrape's sheet may be."""
+BALANCE_SECONDS = 30.0
+"""The balance sheet counts what is not summed once and for all: so old a scrape's sheet may be."""
 
 Read = TypeVar("Read")
 

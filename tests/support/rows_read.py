@@ -14,9 +14,14 @@ from followup.context import AppContext
 
 
 def rows_read(app: AppContext, work: Callable[[], object]) -> int:
-    """Return how many rows, also of indexes, the statements of `work` look at on PostgreSQL.
+    """Return how many rows, also of indexes, the statements of `work` look at on PostgreSQL."""
+    return sum(_looked_at(node) for found in explained(app, work) for node in _nodes(found["Plan"]))
 
-    They are run a second time, to be explained: `work` is to read alone.
+
+def explained(app: AppContext, work: Callable[[], object]) -> list[dict[str, Any]]:
+    """Return what PostgreSQL says of the statements of `work`: plans, and times in milliseconds.
+
+    They are run a second time for it: `work` is to read alone.
     """
     asked: list[tuple[str, Any]] = []
 
@@ -29,14 +34,13 @@ def rows_read(app: AppContext, work: Callable[[], object]) -> int:
     finally:
         event.remove(app.store.engine, "before_cursor_execute", note)
     with app.store.engine.connect() as connection:
-        plans = [
+        return [
             connection.exec_driver_sql(
                 f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", given
-            ).scalar_one()[0]["Plan"]
+            ).scalar_one()[0]
             for statement, given in asked
             if statement.lstrip().startswith(("SELECT", "WITH"))
         ]
-    return sum(_looked_at(node) for plan in plans for node in _nodes(plan))
 
 
 def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
 
@@ -49,7 +47,7 @@ def downgrade() -> None:
     op.drop_table("balance_days")
 
 
-def _figure() -> list[sa.Column[Any]]:
+def _figure() -> list[sa.Column[str] | sa.Column[int]]:
     return [
         sa.Column("clinic", sa.String(length=80), nullable=False),
         sa.Column("protocol", sa.String(length=80), nullable=False),

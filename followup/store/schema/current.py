@@ -10,6 +10,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from followup.domain.errors import ConfigurationError, StoreUnavailable
 from followup.store.engine.errors import cannot_open
+from followup.store.engine.pooler import refused_by_pooler, require_direct
 from followup.store.schema.drift import current_shape, require_no_drift
 from followup.store.schema.revisions import current_revision, newest_revision, other_version
 
@@ -54,6 +55,7 @@ def require_sound(engine: Engine) -> None:
 def _is_current(engine: Engine) -> bool:
     """Say whether the database is at the newest revision; raise if it only says so."""
     with _reading(engine) as connection:
+        require_direct(connection)
         revision = current_revision(connection)
         if revision != newest_revision():
             return False
@@ -72,4 +74,6 @@ def _as_unavailable() -> Iterator[None]:
     try:
         yield
     except (OperationalError, InterfaceError) as error:
+        if (refused := refused_by_pooler(error)) is not None:
+            raise refused from error
         raise StoreUnavailable(cannot_open(error)) from error

@@ -60,6 +60,7 @@ from followup.sending.kill_switch_check import LOOK_EVERY
 from followup.sending.provider_calls import COMMIT_EVERY, COMMIT_WITHIN
 from followup.sending.send_batch import BEGIN_TOGETHER
 from followup.settings.settings import Settings
+from followup.store.closed_days import CLOSED_AFTER
 from followup.store.encryption.sealing import KEY_BYTES, KEYS_KEPT
 from followup.store.engine.session import LOCK_SECONDS, STATEMENT_SECONDS, make_engine
 from followup.web.metrics import BALANCE_SECONDS
@@ -215,7 +216,7 @@ FIGURES: dict[str, dict[str, Value]] = {
             ALIKE_A_DAY,
             ANSWERS_A_DAY,
         ),
-        "up to {} minutes old, because it counts every": minutes(BALANCE_SECONDS),
+        "which is to be 0; up to {} seconds old": BALANCE_SECONDS,
     },
     "docs/writing-a-protocol.md": {
         "Patients are enrolled up to {} days ahead": days(LONGEST_AHEAD),
@@ -262,6 +263,10 @@ FIGURES: dict[str, dict[str, Value]] = {
     },
     "docs/decisions/0020-two-people-sign-the-exact-bytes.md": {
         "Each process looks {} a second": LOOKS_A_SECOND,
+    },
+    "docs/decisions/0031-days-that-are-over-are-summed-once.md": {
+        "once they are over for {} days": days(CLOSED_AFTER),
+        "and the last {} days": days(CLOSED_AFTER),
     },
     "docs/glossary.md": {
         "What decides, {} a second, whether words may go out": LOOKS_A_SECOND,

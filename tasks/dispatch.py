@@ -12,27 +12,31 @@ from followup.sending.claim import claim_batches
 from followup.sending.send_batch import send_batch as deliver_batch
 from tasks.app import app, resources
 
-AHEAD = timedelta(seconds=1)
-"""How far (real time) a tick looks ahead: to the next one, as beat makes them unless it is told."""
+LONGEST_AHEAD = 1.0
+"""For so many seconds at most a tick keeps a worker waiting for what falls due next."""
 
 
 @app.task(name="tasks.dispatch.tick")
 def tick() -> None:
     """Claim what is due and hand it on, after the claim is committed."""
-    app = resources.app()
+    context = resources.app()
+
+    # To the next tick and no further: else they would wait side by side.
+    every = app.conf.beat_schedule["dispatch"]["schedule"]
+    ahead = timedelta(seconds=min(every, LONGEST_AHEAD))
 
     def run() -> int:
         claimed = 0
-        for batch in claim_batches(app, ahead=AHEAD):
+        for batch in claim_batches(context, ahead=ahead):
             deliver.delay(str(batch.token), [str(message_id) for message_id in batch.message_ids])
             claimed += len(batch.message_ids)
         return claimed
 
     def listen() -> int:
-        take = partial(missed_texts.take_missed_texts, app, newest_too=True)
-        return watched(app, missed_texts.MISSED_TEXTS_JOB, take)
+        take = partial(missed_texts.take_missed_texts, context, newest_too=True)
+        return watched(context, missed_texts.MISSED_TEXTS_JOB, take)
 
-    watched(app, "dispatch", lambda: missed_texts.send_once_heard(app, run, listen=listen))
+    watched(context, "dispatch", lambda: missed_texts.send_once_heard(context, run, listen=listen))
 
 
 @app.task(name="tasks.dispatch.deliver")

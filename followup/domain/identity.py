@@ -22,6 +22,8 @@ STROKES = str.maketrans(
     {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "\N{LATIN SMALL LETTER DOTLESS I}": "i", "æ": "ae"}
 )
 
+TITLES = frozenset({"mr", "mrs", "ms", "miss", "mx", "dr", "prof", "rev", "sir", "dame"})
+
 
 def fold_name(name: str) -> str:
     """Return a name as it is compared: equal for all ways to write one name.
@@ -57,6 +59,12 @@ def names_alike(one: str, other: str) -> bool:
         _is_one_letter_off("".join(left), "".join(right))
         for left, right in ((first, second), (sorted(first), sorted(second)))
     )
+
+
+def may_be_renamed(one: str, other: str) -> bool:
+    """Say whether one person may have had both names: surname or given name changed, not both."""
+    first, second = set(_words(one)) - TITLES, set(_words(other)) - TITLES
+    return names_alike(one, other) or any(len(word) > 1 for word in first & second)
 
 
 def _words(name: str) -> list[str]:

@@ -9,12 +9,13 @@ from sqlalchemy import ColumnElement, or_, select, text
 from sqlalchemy.orm import Session
 
 from followup.domain.errors import Conflict
-from followup.domain.identity import fold_name, names_alike
+from followup.domain.identity import names_alike
 from followup.patients.merged import survivor_of
 from followup.patients.records import (
     Person,
     identity_keys,
     likeness_key,
+    may_have_number_of,
     name_key,
     read_patient,
 )
@@ -170,17 +171,13 @@ def _match(session: Session, person: Person, found: Patient) -> Match:
 
 
 def _must_be_plausible(known: Person | None, given: Person) -> None:
-    """Raise `Conflict` where a number is that of somebody with another name and birthday."""
-    if known is None or not (known.name and given.name):
+    """Raise `Conflict` where a number is that of somebody with quite another name."""
+    if known is None or may_have_number_of(known, given):
         return
-    if not (known.date_of_birth and given.date_of_birth):
-        return
-    same_name = fold_name(known.name) == fold_name(given.name)
-    if known.date_of_birth == given.date_of_birth or same_name:
-        return
-    if not names_alike(known.name, given.name):
-        message = (
-            "this NHS number belongs to a patient of this clinic with another name and another "
-            "date of birth; nothing was changed. Check the number, or leave it out"
-        )
-        raise Conflict(message)
+    born, given_born = known.date_of_birth, given.date_of_birth
+    other = "" if born == given_born or not (born and given_born) else " and another date of birth"
+    message = (
+        f"this NHS number belongs to a patient of this clinic with another name{other}; nothing "
+        "was changed. Check the number, or leave it out"
+    )
+    raise Conflict(message)

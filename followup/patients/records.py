@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import NotFound
-from followup.domain.identity import fold_name, names_alike
+from followup.domain.identity import fold_name, may_be_renamed, names_alike
 from followup.domain.needs import ReadingNeed
 from followup.domain.needs import parse_needs as read_needs
 from followup.domain.needs import write_needs as needs_text
@@ -120,6 +120,19 @@ def may_be_same(known: Person, given: Person) -> bool:
     if fold_name(known.name) == fold_name(given.name):
         return True
     return known.date_of_birth == given.date_of_birth and names_alike(known.name, given.name)
+
+
+def may_have_number_of(known: Person, given: Person) -> bool:
+    """Say whether somebody who comes under a patient's NHS number may be that patient.
+
+    With another name and another date of birth, or with quite another name, the number is more
+    likely mistyped, or a twin's.
+    """
+    if not (known.name and given.name) or fold_name(known.name) == fold_name(given.name):
+        return True
+    if known.date_of_birth and given.date_of_birth and known.date_of_birth != given.date_of_birth:
+        return names_alike(known.name, given.name)
+    return may_be_renamed(known.name, given.name)
 
 
 def find_by_address(

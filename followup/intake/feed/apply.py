@@ -54,6 +54,7 @@ from followup.intake.feed.visits import (
     wanted,
 )
 from followup.intake.feed.vital_status import record_death, take_death_back
+from followup.patients.match import match_person
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.feeds import FeedPerson, FeedVisit
 from followup.worklist.items import NewItem, open_item
@@ -254,6 +255,8 @@ def _begin(unit: UnitOfWork, site: Site, facts: Facts, visit: FeedVisit, want: W
         other_number=fact(facts, "other_number"),
     )
     if missing_from(app.catalogue.protocols[rule.protocol], content):
+        # Whose NHS number is somebody else's is asked about before anybody is to complete it.
+        match_person(unit.session, app.keyring, person, clinic=rule.clinic)
         known = waiting_draft_of(unit.session, visit.id)
         before = None if known is None else known.procedure_at
         if known is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
@@ -10,11 +11,10 @@ from sqlalchemy import select
 
 from followup.context import UnitOfWork
 from followup.domain.clinics.clinic import Clinic
-from followup.domain.identity import fold_name, names_alike
 from followup.domain.sites.site import Site
 from followup.intake.feed.event import FeedEvent, PersonKey
 from followup.intake.feed.facts import Facts, fact
-from followup.patients.records import Person
+from followup.patients.records import Person, may_have_number_of
 from followup.store.engine.types import new_id
 from followup.store.engine.upsert import insert_new
 from followup.store.models.feeds import FeedPerson
@@ -48,20 +48,15 @@ def _is_new(row: FeedPerson) -> bool:
 def _is_meant(unit: UnitOfWork, numbered: FeedPerson, event: FeedEvent) -> bool:
     """Say whether the person who is known by an NHS number is the one of whom an event tells.
 
-    Not where the number was corrected since, nor where name and birth date are quite others.
+    Not where the number was corrected since, nor where the name is quite another.
     """
     if _is_new(numbered):
         return False
     known = facts_of(unit, survivor_of(unit, numbered))
     if f"nhs {fact(known, 'nhs_number')}" != event.nhs_key:
         return False
-    born, given_born = fact(known, "date_of_birth"), event.person.get("date_of_birth")
-    name, given = fact(known, "name"), event.person.get("name")
-    if not (isinstance(given_born, str) and born) or born == given_born:
-        return True
-    if not (isinstance(given, str) and name):
-        return True
-    return fold_name(name) == fold_name(given) or names_alike(name, given)
+    given = {name: ["", value] for name, value in event.person.items()}
+    return may_have_number_of(identity_in(known), identity_in(given))
 
 
 def _be_known_as(unit: UnitOfWork, alias: FeedPerson, person: FeedPerson) -> None:
@@ -113,14 +108,24 @@ def keep_facts(unit: UnitOfWork, person: FeedPerson, facts: Facts) -> None:
     unit.session.flush()
 
 
-def person_of(facts: Facts, clinic: Clinic) -> Person:
-    """Return a person as the feed knows them, for one clinic."""
+def identity_in(facts: Facts) -> Person:
+    """Return who a person is by what is known, without how they are reached."""
     born = fact(facts, "date_of_birth")
-    language = fact(facts, "language")
     return Person(
         name=fact(facts, "name"),
         nhs_number=fact(facts, "nhs_number"),
         date_of_birth=date.fromisoformat(born) if born else None,
+        mobile=None,
+        email=None,
+        language="",
+    )
+
+
+def person_of(facts: Facts, clinic: Clinic) -> Person:
+    """Return a person as the feed knows them, for one clinic."""
+    language = fact(facts, "language")
+    return replace(
+        identity_in(facts),
         mobile=fact(facts, "mobile"),
         email=fact(facts, "email"),
         language=language if language in clinic.languages else clinic.languages[0],

@@ -139,7 +139,9 @@ class _Application:
         if any(each.type == REPLACED_BY for each in sent.link or ()):
             # What it says of somebody is said by the one that stands in its place.
             return taken
-        self._happens(taken, self._event(request, resource, EventKind.PERSON, person.id, facts))
+        event = self._event(request, resource, EventKind.PERSON, person.id, facts)
+        number = facts.get("nhs_number")
+        self._happens(taken, replace(event, nhs_key=f"nhs {number}" if number else None))
         return taken
 
     def _person_key(self, sent: PatientSent, request: FhirRequest) -> PersonKey:
@@ -194,7 +196,8 @@ class _Application:
         assert target.search is not None  # noqa: S101 - one of the three it is
         matches = find_by_keys(self._unit, [self._keys.identifier(PATIENT, target.search)])
         # Two records of one person are no riddle.
-        people = {each.person_id for each in matches}
+        rows = (session.get_one(FeedPerson, each.person_id) for each in matches)
+        people = {survivor_of(self._unit, row).id for row in rows}
         if len(people) > 1:
             raise several(target.place)
         if people:

@@ -39,7 +39,7 @@ from tests.support.fhir import (
     transaction,
     update,
 )
-from tests.support.hl7 import INCOMPLETE
+from tests.support.hl7 import COMPLETE, INCOMPLETE
 from tests.support.people import ENROLLED_AT, PROCEDURE_AT, nhs_number
 
 IN_THREE_WEEKS = "2026-11-09T14:30:00+00:00"
@@ -282,6 +282,36 @@ def test_a_doubtful_nhs_number_is_left_out_and_a_person_is_told(app, number, sta
     assert item.detail["feed_message"]
 
 
+@pytest.mark.parametrize("code", [INCOMPLETE, COMPLETE], ids=["draft", "complete"])
+@pytest.mark.parametrize("born", ["1951-05-12", "1977-07-07"], ids=["born that day", "another day"])
+def test_quite_another_name_under_a_known_nhs_number_asks_a_person(app, code, born):
+    take(app, patient_and(procedure))
+    known = person(app)
+    number = {"use": "usual", "system": LOCAL, "value": "000777"}
+    name = {"use": "official", "family": "Larkin", "given": ["Ada"]}
+    other = patient(identifier=[number, nhs(nhs_number(1))], name=[name], birthDate=born)
+
+    came = take(app, patient_and(procedure, 2, about=other, code=code))
+
+    assert codes(*came) == [("person", "conflict"), ("ignored", "nobody-here")]
+    assert [each.kind for each in tasks(app)] == ["feed"]
+    assert rows(app, EnrolmentDraft) == []
+    assert (len(rows(app, Enrolment)), person(app)) == (1, known)
+
+
+def test_who_is_sent_under_another_hospital_number_and_has_died_is_the_same(app):
+    take(app, patient_and(procedure))
+    number = {"use": "usual", "system": LOCAL, "value": "000777"}
+    married = {"use": "official", "family": "Wed", "given": ["Test"]}
+    ids = [number, nhs(nhs_number(1))]
+    clock_of(app).advance(timedelta(minutes=1))
+
+    send(app, patient(identifier=ids, name=[married], deceasedBoolean=True))
+
+    assert person(app).name == "Test Wed"
+    assert {each.state for each in messages(app)} <= {"cancelled", "expired"}
+
+
 def test_a_death_stops_what_is_planned_and_is_taken_back(app):
     made, about = take(app, patient_and(appointment, start=IN_THREE_WEEKS))
 
@@ -475,9 +505,10 @@ def test_if_match_lets_only_that_version_be_replaced(app):
 
 def test_several_with_one_identifier_are_never_guessed_from(app):
     shared = [{"system": NHS, "value": nhs_number(1)}]
-    for serial in (1, 2):
+    for serial, given in ((1, "Test"), (2, "Ada")):
         ids = [{"system": LOCAL, "value": f"{serial}"}, *shared]
-        send(app, patient(serial, identifier=ids))
+        name = [{"use": "official", "family": f"{given}-Name", "given": [given]}]
+        send(app, patient(serial, identifier=ids, name=name))
     search = f"identifier={NHS}|{nhs_number(1)}"
 
     bundles = [
@@ -507,7 +538,7 @@ def test_a_reference_finds_whom_it_means(app):
     named = {"identifier": {"system": LOCAL, "value": "000001"}}
     send(app, procedure({"reference": "https://pas.example.com/Patient/7", **named}, 7))
 
-    assert len(rows(app, FeedPerson)) == 1
+    assert [each.is_alias for each in rows(app, FeedPerson)].count(False) == 1
     assert len(rows(app, Enrolment)) == 1
     assert person(app).name == "Test Patient-00001"
 
@@ -620,7 +651,7 @@ def test_an_erased_patient_is_in_no_request_and_an_old_bundle_brings_them_back_n
     settled = [one for one in rows(app, FeedMessage) if one.state != "refused"]
     assert [one.content_sealed for one in settled] == [None, None]
     assert {one.person_id for one in settled} == {alone.person_id}
-    assert only(app, FeedPerson).facts_sealed is None
+    assert {each.facts_sealed for each in rows(app, FeedPerson)} == {None}
     assert {one.content_index for one in rows(app, FhirResource)} == {b""}
     assert not [one for one in rows(app, FhirKey) if one.is_content]
     assert len(rows(app, Enrolment)) == 1

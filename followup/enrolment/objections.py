@@ -14,6 +14,7 @@ from followup.domain.channel import ChannelKind
 from followup.domain.enrolment_objection import EnrolmentObjection
 from followup.domain.item_kind import ItemKind
 from followup.domain.reasons import Reason
+from followup.messages.opt_out import gather_in_stopped
 from followup.messages.view import utc_text
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.patients import Patient
@@ -33,29 +34,36 @@ def heed_objections(
 
     What the patient's own objection to everything covers is cancelled at once, so that it is
     planned again when they lift it. The rest is judged when it falls due: another number may have
-    been given by then. `asks` is false where nobody is there to be asked.
+    been given by then. Where an item asks about what they stopped, it asks about this as well.
+    `asks` is false where nobody is there to be asked.
     """
     found = in_force.against(
         map(ChannelKind, enrolment.channels), patient_id=patient.id, addresses=addresses_of(patient)
     )
     if found is None:
         return None
+    # Looked at before it is cancelled.
+    is_asked = asks and gather_in_stopped(unit, enrolment, patient)
     if in_force.to_all_of(patient.id):
         cancel_unsent(unit.session, unit.by, reason=Reason.OBJECTION, enrolment_ids=[enrolment.id])
-    if asks:
-        open_item(
-            unit,
-            NewItem(
-                subject=f"{ItemKind.ENROLLED_AFTER_STOP}:{enrolment.id}",
-                kind=ItemKind.ENROLLED_AFTER_STOP,
-                clinic=enrolment.clinic,
-                cause=found.reason,
-                patient_id=patient.id,
-                enrolment_id=enrolment.id,
-                more={} if found.channel is None else {"channel": found.channel.value},
-            ),
-        )
+    if asks and not is_asked:
+        _ask(unit, enrolment, found)
     return found
+
+
+def _ask(unit: UnitOfWork, enrolment: Enrolment, found: EnrolmentObjection) -> None:
+    open_item(
+        unit,
+        NewItem(
+            subject=f"{ItemKind.ENROLLED_AFTER_STOP}:{enrolment.id}",
+            kind=ItemKind.ENROLLED_AFTER_STOP,
+            clinic=enrolment.clinic,
+            cause=found.reason,
+            patient_id=enrolment.patient_id,
+            enrolment_id=enrolment.id,
+            more={} if found.channel is None else {"channel": found.channel.value},
+        ),
+    )
 
 
 def objection_json(objection: EnrolmentObjection, zone: ZoneInfo) -> dict[str, object]:

@@ -69,13 +69,15 @@ REASON_COLUMN = "patient_merges.reason"
 class MergeRequest:
     """Which record goes into which, why, and whose is right where the two contradict each other.
 
-    `item_id` is the worklist item that asked for it, and is closed with it.
+    With `later_contacts` the duplicate's contact details count, where neither record's are better:
+    they were given later. `item_id` is the worklist item that asked for it, and is closed with it.
     """
 
     survivor_id: UUID
     duplicate_id: UUID
     reason: str = ""
     decisions: Decisions = field(default_factory=dict)
+    later_contacts: bool = False
     item_id: UUID | None = None
 
 
@@ -138,7 +140,7 @@ def join_records(unit: UnitOfWork, request: MergeRequest, *, tries: bool = False
     kept.visits = move_visits(unit.session, doubles)
     remember_what_was_sent(unit, both, enrolments)
     kept.followers = point_to_survivor(unit, both, request.decisions)
-    facts = write_facts(unit, both, request.decisions)
+    facts = write_facts(unit, both, request.decisions, later_contacts=request.later_contacts)
     if tries:
         rename_rows(unit.session, of=both.duplicate, to=both.survivor)
     else:

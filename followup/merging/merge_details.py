@@ -39,13 +39,16 @@ def point_to_survivor(unit: UnitOfWork, both: BothRecords, decisions: Decisions)
     return followers
 
 
-def write_facts(unit: UnitOfWork, both: BothRecords, decisions: Decisions) -> MergedFacts:
+def write_facts(
+    unit: UnitOfWork, both: BothRecords, decisions: Decisions, *, later_contacts: bool
+) -> MergedFacts:
     """Write what is so of the person to the survivor's record, and return it."""
     survivor, duplicate = both.survivor, both.duplicate
     merged = merge_facts(
         facts_of(survivor, both.survivor_person),
         facts_of(duplicate, both.duplicate_person),
         decisions=decisions,
+        later_contacts=later_contacts,
     )
     changed = update_patient(survivor, unit.app.keyring, _person(merged.facts))
     if "mobile" in merged.taken:

@@ -7,7 +7,7 @@ it is about. Whoever stops the texts may still want to know of the warning signs
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -21,17 +21,22 @@ from followup.context import UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.item_kind import ItemKind
 from followup.domain.item_outcome import ItemOutcome
+from followup.domain.outlook import Outlook
 from followup.domain.protocols.protocol import Missed
 from followup.domain.reasons import Reason
 from followup.messages.outlook import outlooks, outlooks_after, unsent_advice
+from followup.store.audit_log import record_event
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
 from followup.store.models.worklist import WorklistItem
-from followup.worklist.items import NewItem, close_item_in, open_item
+from followup.worklist.items import NewItem, close_item_in, entry_of, open_item
 
 STOPPED_ADVICE_URGENCY = 3
 """A day's work: nothing has gone wrong yet, and the first of it may fall due in weeks."""
+
+ENROLLED = "enrolled"
+"""Which enrolments came to an item since: of somebody who wants no messages."""
 
 ASKED_ALREADY = (ItemKind.ADVICE_STOPPED, ItemKind.ENROLLED_AFTER_STOP)
 """Items by which a person has been asked about what a patient stopped."""
@@ -111,6 +116,37 @@ def ask_about_withheld(unit: UnitOfWork, messages: Iterable[Message], *, reason:
             _ask(unit, [(message, reason)])
 
 
+def gather_in_stopped(unit: UnitOfWork, enrolment: Enrolment, patient: Patient) -> bool:
+    """Add a new enrolment to the item that asks about what its patient stopped; False without one.
+
+    One conversation settles both: what they must know of either, and whether they want messages.
+    """
+    item = unit.session.scalars(
+        select(WorklistItem)
+        .where(
+            WorklistItem.patient_id == patient.id,
+            WorklistItem.kind == ItemKind.ADVICE_STOPPED.value,
+            WorklistItem.state != "closed",
+        )
+        .order_by(WorklistItem.opened_at, WorklistItem.id)
+        .with_for_update(key_share=True)
+        .limit(1)
+    ).first()
+    if item is None:
+        return False
+    enrolled = [*item.detail.get(ENROLLED, ()), str(enrolment.id)]
+    item.detail = {**item.detail, ENROLLED: enrolled}
+    record_event(unit.session, unit.by, entry_of(item, "worklist.gathered", enrolled=enrolled[-1]))
+    advice = [
+        one
+        for one in unsent_advice(unit.session, patient.id)
+        if one.enrolment_id == enrolment.id and asks_a_person(one)
+    ]
+    foreseen = outlooks(unit.session, advice, {patient.id: patient})
+    _ask(unit, [(one, foreseen[one.id].reason) for one in advice if _is_lost(one, foreseen)])
+    return True
+
+
 def settle_stopped_advice(unit: UnitOfWork, patient_id: UUID) -> None:
     """Close what nobody has taken up of a patient whose advice will reach them after all."""
     patient = unit.session.get_one(Patient, patient_id)
@@ -125,6 +161,10 @@ def settle_stopped_advice(unit: UnitOfWork, patient_id: UUID) -> None:
     )
     for item_id in unit.session.scalars(waiting.order_by(WorklistItem.id)).all():
         close_item_in(unit, item_id, outcome=ItemOutcome.RESTARTED)
+
+
+def _is_lost(message: Message, foreseen: Mapping[UUID, Outlook]) -> bool:
+    return message.id in foreseen and foreseen[message.id].is_lost
 
 
 def asks_a_person(message: Message) -> bool:

@@ -179,4 +179,4 @@ def test_one_who_wants_no_messages_is_told_of_in_words_and_in_json(on_both):
     assert told in refused.json["error"]
     assert told in shown.out
     items = on_both("worklist", "--json").lines
-    assert [item["kind"] for item in items] == ["advice-stopped", "enrolled-after-stop"]
+    assert [item["kind"] for item in items] == ["advice-stopped"]

@@ -428,4 +428,4 @@ def test_lines_of_patients_who_want_no_messages_are_named(on_both):
         }
     ]
     items = on_both("worklist", "--json").lines
-    assert [item["kind"] for item in items] == ["advice-stopped", "enrolled-after-stop"]
+    assert [item["kind"] for item in items] == ["advice-stopped"]

@@ -10,15 +10,16 @@ import pytest
 from sqlalchemy import update
 
 from followup.consent.objections import lodge_objection
-from followup.domain.errors import Conflict
+from followup.domain.errors import Conflict, InvalidInput
 from followup.enrolment.bulk import enrol_all
 from followup.enrolment.enrol import enrol
 from followup.enrolment.pause import resume_enrolment
-from followup.enrolment.same_person import say_same_person, say_two_people
+from followup.enrolment.same_person import say_two_people
 from followup.enrolment.withdraw import withdraw_enrolment
+from followup.merging.same_person import say_same_person
+from followup.merging.undo import undo_merge
 from followup.patients.index_people import index_people
 from followup.patients.records import read_patient
-from followup.store.models.audit import AuditEvent
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.patients import Objection, Patient
 from followup.store.models.worklist import WorklistItem
@@ -244,30 +245,46 @@ def test_two_people_go_on_by_themselves(app):
         say_same_person(app, item.id, actor="web:a")
 
 
-def test_the_same_person_goes_on_under_the_record_that_was_there(app):
+def test_the_same_person_goes_on_under_the_record_that_was_there_and_is_taken_back_for_a_day(app):
     made = known(app, name="Sian ONeill", mobile="+447700900001", email="new@example.com")
     [item] = questions(app)
+    held = {one.id: one.state for one in messages(app, made.enrolment_id)}
 
-    survivor = say_same_person(app, item.id, actor="web:a")
+    merged = say_same_person(app, item.id, actor="web:a")
 
     found = {one.reference: one for one in rows(app, Enrolment)}
-    moved = found.pop(None)
-    assert {one.patient_id for one in found.values()} == {survivor}
+    assert {one.patient_id for one in found.values()} == {merged.survivor_id}
     assert {one.state for one in found.values()} == {"active"}
-    assert set(found) == {"REF-1", "LATER"}
-    assert (moved.id, moved.state) == (made.enrolment_id, "withdrawn")
-    kept = next(one for one in rows(app, Patient) if one.id == survivor)
+    assert found["LATER"].id == made.enrolment_id
+    kept = next(one for one in rows(app, Patient) if one.id == merged.survivor_id)
     assert read_patient(kept, app.keyring).name == "Siân O'Neill"
     assert read_patient(kept, app.keyring).email == "new@example.com"
-    assert {one.reason for one in messages(app, moved.id) if one.state == "cancelled"} == {"merged"}
-    event = next(one for one in rows(app, AuditEvent) if one.action == "patient.merged")
-    assert (event.actor, event.detail) == ("web:a", {"into": str(survivor)})
+    assert {one.reason for one in messages(app, made.enrolment_id)} >= {"newer-procedure"}
+
+    undo_merge(app, merged.merge_id, actor="web:a")
+
+    assert {one.id: one.state for one in messages(app, made.enrolment_id)} == held
+    [item] = questions(app)
+    assert (item.state, item.patient_id) == ("open", merged.duplicate_id)
+    kept = next(one for one in rows(app, Patient) if one.id == merged.survivor_id)
+    assert read_patient(kept, app.keyring).email != "new@example.com"
+
+
+def test_where_two_numbers_contradict_each_other_whoever_merges_them_says_which_is_right(app):
+    enrol(app, request(1, **{**SIAN, "nhs_number": nhs_number(7)}), actor=ACTOR)
+    enrol(app, request(1, **{**SIAN, "nhs_number": nhs_number(8)}, **LATER), actor=ACTOR)
+    [item] = questions(app)
+
+    with pytest.raises(InvalidInput, match="two NHS numbers"):
+        say_same_person(app, item.id, actor="web:a")
+
+    assert questions(app)[0].state == "open"
 
 
 def test_a_spelling_that_was_judged_is_not_asked_about_again(app):
     known(app, name="Sian ONeill")
     [item] = questions(app)
-    survivor = say_same_person(app, item.id, actor="web:a")
+    survivor = say_same_person(app, item.id, actor="web:a").survivor_id
     third = {"reference": "THIRD", "procedure_at": PROCEDURE_AT - 9 * DAY}
 
     made = enrol(app, request(1, **{**SIAN, "name": "Sian ONeill"}, **third), actor=ACTOR)
@@ -296,7 +313,8 @@ def test_one_procedure_that_came_twice_is_one_again(app):
     say_same_person(app, item.id, actor="web:a")
 
     [one] = [each for each in rows(app, Enrolment) if each.state == "active"]
-    assert one.procedure_at == PROCEDURE_AT + timedelta(minutes=20)
+    ended = next(each for each in rows(app, Enrolment) if each.id != one.id)
+    assert ended.merged_into == one.id
 
 
 def test_objections_of_both_are_kept(app):
@@ -312,21 +330,22 @@ def test_objections_of_both_are_kept(app):
         )
     )
 
-    survivor = say_same_person(app, item.id, actor="web:a")
+    survivor = say_same_person(app, item.id, actor="web:a").survivor_id
 
     assert survivor in {one.patient_id for one in rows(app, Objection)}
     assert not [one for one in messages(app) if one.state == "planned"]
     assert tick(app) == 0
 
 
-def test_a_patient_who_died_meanwhile_takes_nobody_over(app):
+def test_of_a_patient_who_died_meanwhile_nothing_of_either_record_is_sent(app):
     known(app, name="Sian ONeill")
     [item] = questions(app)
     first = next(one for one in rows(app, Enrolment) if one.id != item.enrolment_id)
     withdraw_enrolment(app, first.id, reason="died", actor=ACTOR, deceased=True)
 
-    with pytest.raises(Conflict, match="recorded as having died"):
-        say_same_person(app, item.id, actor="web:a")
+    say_same_person(app, item.id, actor="web:a")
+
+    assert {one.state for one in messages(app)} <= {"cancelled", "expired"}
 
 
 # --------------------------------------------------------------- patients of before this

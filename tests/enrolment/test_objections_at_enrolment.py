@@ -15,10 +15,12 @@ from followup.domain.errors import AlreadyEnrolled
 from followup.enrolment.bulk import enrol_all, enrol_all_again
 from followup.enrolment.enrol import check_request, dry_run, enrol
 from followup.intake.dry_run import DryRun
+from followup.messages.opt_out import stop_messages
 from followup.patients.records import address_index
 from followup.replies.inbound import take_inbound
 from followup.store.models.patients import Patient
 from followup.wording.objections import objection_text
+from followup.worklist.items import occurrences
 from tests.replies.test_inbound import text
 from tests.support.apps import clock_of, enrol_one, messages, rows, run_until, tasks
 from tests.support.people import EMAIL, PROCEDURE_AT, SMS, request
@@ -81,6 +83,24 @@ def test_one_who_wrote_stop_is_enrolled_and_a_person_is_asked(app, way):
     assert {(one.state, one.reason) for one in messages(app, made.enrolment_id)} == {
         ("cancelled", "objection")
     }
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_who_is_enrolled_while_somebody_is_to_ring_about_their_stop_is_asked_about_once(
+    sqlite_app, way
+):
+    app = sqlite_app
+    enrol_one(app)
+    [patient] = rows(app, Patient)
+    app.transact("web:a", lambda unit: stop_messages(unit, patient, channel=None, source="staff"))
+
+    made = way(app, request(**LATER))
+
+    [item] = tasks(app)
+    assert (item.kind, item.detail["enrolled"]) == ("advice-stopped", [str(made.enrolment_id)])
+    with app.store.read() as session:
+        about = {message.enrolment_id for message, _ in occurrences(session, item.id)}
+    assert made.enrolment_id in about
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from followup.enrolment.same_person import say_same_person, say_two_people
+from followup.enrolment.same_person import say_two_people
+from followup.merging.same_person import say_same_person
 from followup.store.models.audit import AuditEvent
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.patients import Patient

@@ -21,7 +21,8 @@ from followup.cli.framework.timeline_table import step_title
 from followup.context import AppContext
 from followup.domain.errors import Conflict, InvalidInput, NotFound
 from followup.domain.item_outcome import ItemOutcome
-from followup.enrolment.same_person import find_alike, say_same_person, say_two_people
+from followup.enrolment.same_person import find_alike, say_two_people
+from followup.merging.same_person import SamePerson, say_same_person
 from followup.messages.view import utc_text
 from followup.patients import records as patients
 from followup.store.encryption.sealing import Sealer
@@ -131,8 +132,23 @@ def same(item: Item) -> None:
     with opened() as app:
         with app.store.read() as session:
             found = _find(session, item)
-        say_same_person(app, found.id, actor=actor())
+        made = _say_same(app, found)
     say(f"Item {found.id} is closed: {small(outcome_text(ItemOutcome.SAME_PERSON))}.")
+    say(f"To undo it, within a day: followup unmerge-patients {made.merge_id}")
+
+
+def _say_same(app: AppContext, item: WorklistItem) -> SamePerson:
+    try:
+        return say_same_person(app, item.id, actor=actor())
+    except InvalidInput as error:
+        with app.store.read() as session:
+            alike = find_alike(session, item)
+        survivor = alike.id if alike else item.patient_id
+        sentence = (
+            f"{'; '.join(each.message for each in error.problems)}. Compare them and say so with: "
+            f"followup merge-patients {survivor} {item.patient_id}"
+        )
+        raise Conflict(sentence) from None
 
 
 @group.command(cls=Command)

@@ -40,11 +40,12 @@ class Contact:
     works: bool = True
     confirmed: bool = False
 
-    def counts_before(self, other: Contact | None) -> bool:
-        """Say whether this one is the better to write to."""
+    def counts_before(self, other: Contact | None, *, is_later: bool = False) -> bool:
+        """Say whether this one is the better to write to; of two as good, the later one is."""
         if other is None:
             return True
-        return (self.works, self.confirmed) > (other.works, other.confirmed)
+        ours, theirs = (self.works, self.confirmed), (other.works, other.confirmed)
+        return ours > theirs or (is_later and ours == theirs and self.address != other.address)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +75,16 @@ class MergedFacts:
 
 
 def merge_facts(
-    survivor: RecordFacts, duplicate: RecordFacts, *, decisions: Decisions
+    survivor: RecordFacts,
+    duplicate: RecordFacts,
+    *,
+    decisions: Decisions,
+    later_contacts: bool = False,
 ) -> MergedFacts:
-    """Return what is so of the person, as far as it is decided; else what the survivor's says."""
+    """Return what is so of the person, as far as it is decided; else what the survivor's says.
+
+    With `later_contacts` the duplicate's contact details were given later than the survivor's.
+    """
     taken = {
         name
         for name, question in (
@@ -89,7 +97,8 @@ def merge_facts(
     taken |= {
         name
         for name in ("mobile", "email")
-        if (theirs := getattr(duplicate, name)) and theirs.counts_before(getattr(survivor, name))
+        if (theirs := getattr(duplicate, name))
+        and theirs.counts_before(getattr(survivor, name), is_later=later_contacts)
     }
     if duplicate.needs - survivor.needs:
         taken.add("needs")

@@ -43,5 +43,8 @@ OBSTACLES: dict[Obstacle, str] = {
 }
 """Why a merge can't be undone: a clause that stands by itself."""
 
+SAME_PERSON = "Asked whether they are the same person, staff said that they are."
+"""Reason of a merge by which that question was answered."""
+
 DIED_ELSEWHERE = "Another record of the patient says that they have died."
 """With which words a follow-up ends when two records are merged."""

@@ -15,7 +15,8 @@ from followup.domain.errors import InvalidInput, NotFound, Problem
 from followup.domain.item_outcome import ADVISED, ItemOutcome
 from followup.domain.number_confirmation import TYPED_TWICE
 from followup.domain.protocols.timing import instant_at
-from followup.enrolment.same_person import say_same_person, say_two_people
+from followup.enrolment.same_person import find_alike, say_two_people
+from followup.merging.same_person import say_same_person
 from followup.staff.members import Member, all_members, member_of
 from followup.store.models.worklist import WorklistItem
 from followup.web.console.framework.enrolment_form import wall_time
@@ -205,7 +206,14 @@ def mail(here: Here) -> Response:
 @pages.post("/attention/{item}/same", may=CHANGE_PATIENTS)
 def same(here: Here) -> Response:
     item = find(here).item
-    say_same_person(here.app, item.id, actor=here.member.actor)
+    try:
+        say_same_person(here.app, item.id, actor=here.member.actor)
+    except InvalidInput:
+        # The two contradict each other: whoever compares them says which is right.
+        with here.app.store.read() as session:
+            alike = find_alike(session, item)
+        survivor = alike.id if alike else item.patient_id
+        return here.go(f"/patients/{survivor}/merge/{item.patient_id}?item={item.id}")
     return here.go(_after(item, "same", closed=True))
 
 

@@ -7,6 +7,7 @@ so long that the audit trail is sealed before it ends.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from followup.consent.in_force import ObjectionsInForce
 from followup.context import AppContext, UnitOfWork
@@ -39,6 +40,27 @@ from followup.store.models.patients import Patient
 ENROLMENT_BATCH = 200
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedEnrolment:
+    """A request that can be carried out, and by what its patient may be known."""
+
+    checked: CheckedEnrolment
+    keys: frozenset[PatientKey]
+
+
+def prepare_enrolment(app: AppContext, request: EnrolmentRequest) -> PreparedEnrolment:
+    """Do all of an enrolment that takes no database; raise `InvalidInput` as `check_request` does.
+
+    Whoever enrols many does this for some while the database is busy with others.
+    """
+    checked = check_request(app, request)
+    # Worked out here, and kept.
+    _ = checked.timeline
+    indexes = app.keyring.indexes
+    keys = patient_keys(indexes, request.person, clinic=request.clinic, reference=request.reference)
+    return PreparedEnrolment(checked, keys)
+
+
 def enrol_all(
     app: AppContext,
     requests: Sequence[EnrolmentRequest],
@@ -50,16 +72,25 @@ def enrol_all(
 
     Raises `InvalidInput` or `Conflict` as it does.
     """
-    checked = [check_request(app, request) for request in requests]
-    known_by = [
-        patient_keys(app.keyring.indexes, each.person, clinic=each.clinic, reference=each.reference)
-        for each in requests
-    ]
+    prepared = [prepare_enrolment(app, request) for request in requests]
+    return enrol_prepared(app, prepared, actor=actor, on_conflict=on_conflict)
+
+
+def enrol_prepared(
+    app: AppContext,
+    prepared: Sequence[PreparedEnrolment],
+    *,
+    actor: str,
+    on_conflict: OnConflict = OnConflict.REFUSE,
+) -> list[Enrolled]:
+    """Do what `enrol_all` does; raises `Conflict` alone."""
+    checked = [each.checked for each in prepared]
+    known_by = [each.keys for each in prepared]
 
     def work(unit: UnitOfWork) -> list[Enrolled]:
         keys = {key for each in known_by for key in each}
         lock_keys(unit.session, keys)
-        in_force = objections_to(unit.session, app, requests, keys)
+        in_force = objections_to(unit.session, app, [each.request for each in checked], keys)
         fresh = _fresh(checked, known_by, known_patients(unit.session, keys))
         enrolled = _enrol_fresh(unit, fresh, in_force)
         done = dict(zip(fresh, enrolled, strict=True))

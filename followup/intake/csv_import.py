@@ -15,7 +15,13 @@ from followup.context import AppContext
 from followup.domain.enrolment_objection import EnrolmentObjection
 from followup.domain.errors import Conflict, InvalidInput, Problem
 from followup.domain.intake.on_conflict import OnConflict
-from followup.enrolment.bulk import ENROLMENT_BATCH, enrol_all, enrol_all_again
+from followup.enrolment.bulk import (
+    ENROLMENT_BATCH,
+    PreparedEnrolment,
+    enrol_all_again,
+    enrol_prepared,
+    prepare_enrolment,
+)
 from followup.enrolment.enrol import Enrolled, EnrolmentRequest
 from followup.intake.csv_columns import Layout
 from followup.intake.csv_document import Defaults
@@ -108,7 +114,7 @@ class CsvImport:
     def examine(self, advance: ImportProgress) -> ImportTally:
         """Look at every row, and write nothing."""
         examiner = DryRun(self._app, on_conflict=self._on_conflict)
-        for batch in _batches(self._rows()):
+        for batch in _read_ahead(_batches(self._rows())):
             wanted = [(row.line, row.request) for row in batch if row.request is not None]
             forecasts = dict(examiner.examine(wanted))
             for row in batch:
@@ -127,7 +133,11 @@ class CsvImport:
 
         With `partial` that one is refused, and the others are enrolled.
         """
-        wanted = (row for row, good in zip(self._rows(), self._accepted, strict=False) if good)
+        wanted = (
+            _prepared(self._app, row)
+            for row, good in zip(self._rows(), self._accepted, strict=False)
+            if good and row.request is not None
+        )
         for batch in _read_ahead(_batches(wanted)):
             self._write_batch(batch, actor=actor, partial=partial)
             advance(
@@ -169,12 +179,12 @@ class CsvImport:
             return False
         return not set(forecast.updates) <= set(self._approved.get(line, ()))
 
-    def _write_batch(self, batch: list[Row], *, actor: str, partial: bool) -> None:
-        requests = [(row.line, row.request) for row in batch if row.request is not None]
+    def _write_batch(self, batch: list[_ToWrite], *, actor: str, partial: bool) -> None:
+        requests = [(row.line, row.request) for row in batch]
         try:
-            results = enrol_all(
+            results = enrol_prepared(
                 self._app,
-                [request for _, request in requests],
+                [row.prepared or prepare_enrolment(self._app, row.request) for row in batch],
                 actor=actor,
                 on_conflict=self._on_conflict,
             )
@@ -229,13 +239,31 @@ class CsvImport:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _ToWrite:
+    """A row to be enrolled; `prepared` unless it can't be any more, which is told in its turn."""
+
+    line: int
+    request: EnrolmentRequest
+    prepared: PreparedEnrolment | None
+
+
+def _prepared(app: AppContext, row: Row) -> _ToWrite:
+    assert row.request is not None  # noqa: S101 - the caller has looked
+    try:
+        prepared = prepare_enrolment(app, row.request)
+    except InvalidInput:
+        prepared = None
+    return _ToWrite(row.line, row.request, prepared)
+
+
 def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:
     while batch := list(islice(items, ENROLMENT_BATCH)):
         yield batch
 
 
 def _read_ahead(batches: Iterator[list[Item]]) -> Iterator[list[Item]]:
-    """Yield the batches, reading the next one while the database is busy with this one."""
+    """Yield the batches, preparing the next one while the database is busy with this one."""
     with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as reader:
         coming = reader.submit(next, batches, None)
         while (batch := coming.result()) is not None:

@@ -268,13 +268,13 @@ def rival_enrols_before_batch(followup, monkeypatch, *, number, serial):
     """Let somebody else enrol a patient of the file, under another reference, in the middle."""
     batches = []
 
-    def enrol_all(app, requests, **given):
-        batches.append(requests)
+    def enrol_prepared(app, prepared, **given):
+        batches.append(prepared)
         if len(batches) == number:
             enrolled(followup, serial, reference="RIVAL", procedure_at="2026-10-19T13:30:00Z")
-        return bulk.enrol_all(app, requests, **given)
+        return bulk.enrol_prepared(app, prepared, **given)
 
-    monkeypatch.setattr(csv_import, "enrol_all", enrol_all)
+    monkeypatch.setattr(csv_import, "enrol_prepared", enrol_prepared)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from random import Random
 
 import phonenumbers
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from phonenumbers import PhoneNumberFormat
 
+from followup.domain import contact
 from followup.domain.contact import (
     mask_email,
     mask_mobile,
@@ -347,3 +349,22 @@ def test_a_masked_name_shows_at_most_two_letters_which_never_stand_together(word
 )
 def test_a_number_is_grouped_for_reading_out(number: str, spoken: str):
     assert spoken_mobile(number) == spoken
+
+
+def test_what_is_read_without_the_library_is_what_the_library_reads(monkeypatch):
+    shuffled = Random(7)
+    digits = ("".join(shuffled.choices("0123456789", k=9)) for _ in range(300))
+    written = [f"{start}7{nine[:3]} {nine[3:]}" for nine in digits for start in ("0", "+44 ")]
+
+    quick = [_read(each) for each in written]
+    monkeypatch.setattr(contact, "USUAL_MOBILE", re.compile("(?!)"))
+
+    assert quick == [_read(each) for each in written]
+    assert len(set(quick)) > 100
+
+
+def _read(text: str) -> str | None:
+    try:
+        return contact.parse_mobile(text)
+    except InvalidInput:
+        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -63,6 +64,7 @@ def import_patients(
             _defaults(app, clinic=clinic, protocol=protocol),
             on_conflict=on_conflict(update=update, reopen=reopen),
         )
+        _collect_seldom()
         with _progress("Checking", _size(source)) as advance:
             tally = job.examine(advance)
         if tally.rows == 0:
@@ -76,6 +78,12 @@ def import_patients(
         _show(tally, dry_run=dry_run, stopped=stopped)
     if tally.refused:
         raise typer.Exit(EXIT_REFUSED)
+
+
+def _collect_seldom() -> None:
+    """Let Python look for cycles more seldom: rows make none, and looking takes a tenth of all."""
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 50)
 
 
 def _defaults(app: AppContext, *, clinic: str | None, protocol: str | None) -> Defaults:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 import hl7
@@ -28,6 +29,9 @@ class ParsedMessage:
         except (hl7.HL7Exception, IndexError, KeyError, ValueError) as error:
             # The text of the error may hold a part of the message.
             raise Unreadable("the message can't be taken apart into segments") from error
+        self._by_name: defaultdict[str, list[hl7.Segment]] = defaultdict(list)
+        for segment in self._message:
+            self._by_name[str(segment[0])].append(segment)
 
     def has(self, segment: str) -> bool:
         """Say whether there is such a segment."""
@@ -59,9 +63,7 @@ class ParsedMessage:
         ]
 
     def _segments(self, name: str) -> Iterator[hl7.Segment]:
-        for segment in self._message:
-            if str(segment[0]) == name:
-                yield segment
+        yield from self._by_name.get(name, ())
 
     def _text(self, repetition: object, component: int) -> str:
         part = repetition
@@ -74,8 +76,12 @@ class ParsedMessage:
         # Of subcomponents the first: none of what is read here has a second that counts.
         while isinstance(part, hl7.Container):
             part = part[0] if len(part) else ""
-        text = str(self._message.unescape(str(part)))  # type: ignore[no-untyped-call]
-        return "".join(letter for letter in text if letter.isprintable()).strip()
+        text = str(part)
+        if self._message.esc in text:
+            text = str(self._message.unescape(text))  # type: ignore[no-untyped-call]
+        if not text.isprintable():
+            text = "".join(letter for letter in text if letter.isprintable())
+        return text.strip()
 
 
 def split_path(path: str) -> tuple[str, int, int | None]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
+from sqlalchemy import Executable
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -13,13 +15,18 @@ from followup.store.models.base import Base
 
 def insert_new(session: Session, model: type[Base], row: Mapping[str, Any]) -> bool:
     """Insert `row`; return False, and change nothing, if it breaks a unique constraint."""
-    table = model.__table__
-    backend = session.get_bind().dialect.name
-    statement = (
-        sqlite.insert(table).values(**row).on_conflict_do_nothing()  # type: ignore[arg-type]
-        if backend == "sqlite"
-        else postgresql.insert(table).values(**row).on_conflict_do_nothing()  # type: ignore[arg-type]
-    )
+    statement = _statement(model, session.get_bind().dialect.name)
     # The number of rows is not known to every driver; what came back is.
-    inserted = session.connection().execute(statement.returning(*table.primary_key))
-    return inserted.first() is not None
+    return session.connection().execute(statement, dict(row)).first() is not None
+
+
+@cache
+def _statement(model: type[Base], backend: str) -> Executable:
+    """Return the statement for any row: the values are its parameters, so that it is made once."""
+    table = model.__table__
+    statement = (
+        sqlite.insert(table).on_conflict_do_nothing()  # type: ignore[arg-type]
+        if backend == "sqlite"
+        else postgresql.insert(table).on_conflict_do_nothing()  # type: ignore[arg-type]
+    )
+    return statement.returning(*table.primary_key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 AS_FORMULA = re.compile(r'="((?:[^"]|"")*)"')
-GUARD = re.compile(r"'(?=[\d+=@(-])")
+GUARD = re.compile(r"['’‘](?=[\d+=@(-])")
 """The apostrophe that keeps a spreadsheet from reckoning; names such as ’t Hooft keep theirs."""
 INVISIBLE = " \t\r\n\v\f\u00a0\u200b\u200e\u200f\u202a\u202c\u2060\u2066\u2069\ufeff"
 """Spaces, and the marks of direction that address books put around numbers."""

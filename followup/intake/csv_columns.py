@@ -32,20 +32,29 @@ SPELLINGS = {
     "procedure_at": (
         "procedure date time", "procedure date and time", "date and time of procedure",
         "date time of procedure", "procedure datetime", "operation date time",
-        "operation date and time",
+        "operation date and time", "surgery date and time", "theatre date and time",
     ),
-    "procedure_date": ("date of procedure", "operation date", "date of operation", "op date"),
-    "procedure_time": ("time of procedure", "operation time", "time of operation", "op time"),
+    "procedure_date": (
+        "date of procedure", "operation date", "date of operation", "op date", "date of op",
+        "surgery date", "date of surgery", "theatre date", "treatment date", "date of treatment",
+    ),
+    "procedure_time": (
+        "time of procedure", "operation time", "time of operation", "op time", "time of op",
+        "surgery time", "time of surgery", "theatre time", "treatment time", "time of treatment",
+        "procedure start", "procedure start time",
+    ),
     "reference": ("ref", "ref no", "reference no", "reference number", "our reference",
                   "your reference"),
     "channels": ("channel", "messages by"),
-    "nhs_number": ("nhs no", "nhs num", "nhs"),
-    "name": ("full name", "patient name"),
+    "nhs_number": ("nhs no", "nhs num", "nhs", "nhsno", "nhs identifier"),
+    "name": ("full name", "patient name", "patient", "name of patient"),
     "forename": ("forenames", "first name", "first names", "given name", "given names"),
     "surname": ("last name", "family name"),
     "date_of_birth": ("dob", "d o b", "birth date", "birthdate", "born"),
     "mobile": ("mobile no", "mobile number", "mobile phone", "mobile phone number", "mobile tel",
-               "mobile telephone", "mob", "mob no"),
+               "mobile telephone", "mobile telephone no", "mobile telephone number",
+               "mobile tel no", "mobile contact", "mobile contact number", "tel mobile", "telephone mobile",
+               "phone mobile", "mob", "mob no", "mob tel", "cell", "cell phone"),
     "email": ("e mail", "email address", "e mail address"),
     "language": ("preferred language",),
 }  # fmt: skip
@@ -53,6 +62,8 @@ DATES = frozenset({"procedure_at", "procedure_date", "date_of_birth"})
 _NAMES = f"it may have {', '.join((*OF_ENROLMENT, *OF_PATIENT))}, and the protocol's questions"
 _NO_HEADING = re.compile(r"\d{3}|@", re.ASCII)
 """What stands in a patient's row and in no heading."""
+_JOINED = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])|(?<=[A-Z]{2})(?=[A-Z][a-z])")
+"""Where words are joined, as databases name columns: DateOfBirth, NHSNumber."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,8 +181,9 @@ def spellings(catalogue: Catalogue) -> dict[str, str]:
 
 def plain(title: str) -> str:
     """Return a heading in small letters, with underscores for all that parts its words."""
-    found = re.sub(r"[^\w]+|_+", "_", title.strip().lower()).strip("_")
-    return re.sub(r"^(patient_?s?|attributes?)_(?=.)", "", found)
+    apart = _JOINED.sub("_", title.strip())
+    found = re.sub(r"[^\w]+|_+", "_", apart.lower()).strip("_")
+    return re.sub(r"^(patient_?s?|attributes?)_(?=.)|(?<=.)_(y_n|yes_no)$", "", found)
 
 
 def _attributes(catalogue: Catalogue) -> Iterator[Attribute]:

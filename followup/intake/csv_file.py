@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from followup.domain.errors import InvalidInput
 
-DELIMITERS = ",;\t"
+DELIMITERS = ",;\t|"
 LONGEST_LINE = 1_000_000
 MOST_LINES_OF_A_ROW = 50
 """A quotation mark that is never closed would swallow all that follows."""

@@ -34,7 +34,7 @@ _DAY, _YEAR = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?", r"(?P<year>\d{4}|\d{2})"
 DAYS = tuple(
     re.compile(pattern, re.IGNORECASE | re.ASCII)
     for pattern in (
-        r"(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})",
+        r"(?P<year>\d{4})(?P<mark>[/.-])(?P<month>\d{2})(?P=mark)(?P<day>\d{2})",
         rf"{_WEEKDAY}(?P<day>\d{{1,2}})(?P<mark>[/.-])(?P<month>\d{{1,2}})(?P=mark){_YEAR}",
         rf"{_WEEKDAY}{_DAY}[ -]?{_MONTH},?[ -]?{_YEAR}",
         rf"{_WEEKDAY}{_MONTH}[ -]{_DAY},?[ -]{_YEAR}",
@@ -49,6 +49,7 @@ DAY_AND_TIME = re.compile(
     rf"(?P<date>.{{6,}}?)(?:,? (?:at )?|T)(?:{CLOCK})", re.IGNORECASE | re.ASCII
 )
 IN_NUMBERS = re.compile(r"\s*(\d{1,2})[/.-](\d{1,2})[/.-]\d{2,4}\b", re.ASCII)
+NO_TIME = re.compile(r"(?<=\d)[ T]00:00(?::00(?:\.0+)?)?", re.ASCII)
 NUMBER = re.compile(r"\d{5}(?:\.\d+)?", re.ASCII)
 NOON = 12
 
@@ -79,8 +80,11 @@ def parse_bound(text: str, *, zone: ZoneInfo, field: str) -> datetime:
 
 
 def parse_day(text: str, *, field: str = "patient.date_of_birth") -> date:
-    """Return a date, written as 1956-04-30, 30/04/1956 or 30 April 1956."""
-    written = _spaced(text)
+    """Return a date, written as 1956-04-30, 30/04/1956 or 30 April 1956.
+
+    The midnight that programs put behind a date says nothing.
+    """
+    written = NO_TIME.sub("", _spaced(text))
     found = _day(written)
     if found is None:
         raise InvalidInput.of(field, f"{_day_fault(written)}; {DAY_EXAMPLE}")
@@ -121,8 +125,8 @@ def _first_numbers(text: str) -> tuple[int, int]:
 
 
 def _spaced(text: str) -> str:
-    """Return the text with a plain space for each run of any, the hard ones of programs too."""
-    return " ".join(text.split())
+    """Return the text with a plain space for each run of any, and none about a stroke."""
+    return re.sub(r"(?<=\d) ?/ ?(?=\d)", "/", " ".join(text.split()))
 
 
 def _read(written: str, *, field: str) -> datetime:

@@ -25,20 +25,20 @@ HANDBOOK = ContentContext(
 CLINIC_NAME = HANDBOOK.catalogue.clinics["derriford-pain"].name
 HEADINGS = {
     "reference": ("reference", "Ref", "Our reference", "REF NO."),
-    "nhs_number": ("nhs_number", "NHS No", "NHS Number", "NHS no.", "nhs-number"),
-    "date_of_birth": ("date_of_birth", "DOB", "D.O.B.", "Date of birth", "Birth date"),
-    "mobile": ("mobile", "Mobile No.", "Mobile number", "MOBILE PHONE", "Patient mobile"),
+    "nhs_number": ("nhs_number", "NHS No", "NHS Number", "NHS no.", "nhs-number", "NHSNumber"),
+    "date_of_birth": ("date_of_birth", "DOB", "D.O.B.", "Date of birth", "DateOfBirth"),
+    "mobile": ("mobile", "Mobile No.", "Mobile number", "MOBILE PHONE", "Tel (mobile)"),
     "email": ("email", "E-mail", "Email address", "E-Mail Address"),
-    "diabetic": ("diabetic", "Diabetic", "Does the patient have diabetes?"),
+    "diabetic": ("diabetic", "Diabetic (Y/N)", "Does the patient have diabetes?"),
     "steroid": ("steroid", "Steroid?", "steroid_given"),
     "procedure_at": ("procedure_at", "Procedure At", "Procedure date and time"),
-    "procedure_date": ("Procedure date", "Date of procedure", "procedure_date"),
+    "procedure_date": ("Procedure date", "Date of op", "Theatre date"),
     "procedure_time": ("Procedure time", "Time of procedure"),
     "name": ("name", "Patient name", "Full Name"),
     "forename": ("Forename", "First name", "Given names"),
     "surname": ("Surname", "Last name", "Patient surname"),
 }
-DATES = ("%Y-%m-%d", "%d/%m/%Y", "%d-%b-%Y", "%d %B %Y", "%d.%m.%Y", "%a %d %b %Y", "%B %d, %Y")
+DATES = ("%Y-%m-%d", "%d/%m/%Y", "%d-%b-%Y", "%d %B %Y", "%d.%m.%Y", "%Y/%m/%d", "%d / %m / %Y", "%a %d %b %Y", "%B %d, %Y")
 CLOCKS = ("%H:%M", "%H:%M:%S", "%H.%M", "%I:%M %p", "%H%M")
 YES, NO = ("yes", "Y", "TRUE", "1", " Yes "), ("no", "N", "FALSE", "0", "NO")
 MOBILES = (
@@ -47,6 +47,7 @@ MOBILES = (
     "+447700900{:03d}",
     "447700900{:03d}",
     "7700900{:03d}.0",
+    "’07700900{:03d}",
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from followup.fhir import CONTENT_TYPE, VERSION
-from followup.fhir.search import DATES, PARAMETERS
+from followup.fhir.search import DATES, PARAMETERS, SENT_PARAMETERS
 
 PUBLISHED = "2026-11-29"
 """When what is stated here last changed."""
@@ -25,12 +25,13 @@ TAKEN = {
 }
 """What hospitals send, and what is known here by that."""
 CONDITIONS = (
-    " What is sent is applied, and is not read back. If-Match and If-None-Exist are obeyed; a "
-    "search of theirs is by identifier alone. An update by a search is taken in a Bundle alone."
+    " What is sent is applied; the key that sent it reads it back as it is held here. If-Match and "
+    "If-None-Exist are obeyed; a search of theirs is by identifier alone. An update by a search is "
+    "taken in a Bundle alone."
 )
 OURS = ("_count", "_format", "_page")
 NOTES = {
-    "identifier": "An NHS number. By POST to _search alone: an address stands in logs.",
+    "identifier": "By POST to _search alone: an address stands in logs.",
     "group-identifier": "The clinic's reference of an enrolment.",
 }
 
@@ -64,9 +65,11 @@ def capability_statement(*, url: str, software: str) -> dict[str, Any]:
 
 
 def _resource(kind: str) -> dict[str, Any]:
-    read, taken = kind in PARAMETERS, kind in TAKEN
+    taken = kind in TAKEN
+    found_by = PARAMETERS.get(kind) or SENT_PARAMETERS[kind]
     codes = [
-        *(("read", "search-type") if read else ()),
+        "read",
+        "search-type",
         *(("create", "update") if taken else ()),
     ]
     told: dict[str, Any] = {"type": kind}
@@ -82,13 +85,10 @@ def _resource(kind: str) -> dict[str, Any]:
             "conditionalUpdate": True,
             "referencePolicy": ["literal", "logical", "enforced"],
         }
-    if read:
-        told["searchParam"] = [
-            _parameter(kind, name) for name in PARAMETERS[kind] if name not in OURS
-        ]
+    told["searchParam"] = [_parameter(kind, name) for name in found_by if name not in OURS]
     return told
 
 
 def _parameter(kind: str, name: str) -> dict[str, str]:
-    told = {"name": name, "type": "date" if name in DATES[kind] else TYPES[name]}
+    told = {"name": name, "type": "date" if name in DATES.get(kind, ()) else TYPES[name]}
     return told | ({"documentation": NOTES[name]} if name in NOTES else {})

@@ -131,6 +131,47 @@ class Patient(Resource):
     link: list[PatientLink] | None = Field(None, min_length=1)
 
 
+class SentPatient(Resource):
+    """A patient as a hospital's system told of them, as far as it is held here."""
+
+    resource_type: Literal["Patient"] = "Patient"
+    identifier: list[Identifier] | None = Field(None, min_length=1)
+    name: list[HumanName] | None = Field(None, min_length=1)
+    telecom: list[ContactPoint] | None = Field(None, min_length=1)
+    birth_date: Date | None = None
+    deceased_boolean: bool | None = None
+    communication: list[PatientLanguage] | None = Field(None, min_length=1)
+    link: list[PatientLink] | None = Field(None, min_length=1)
+
+
+class SentProcedure(Resource):
+    """A procedure as a hospital's system told of it, as far as it is held here."""
+
+    resource_type: Literal["Procedure"] = "Procedure"
+    status: Code
+    category: CodeableConcept | None = None
+    code: CodeableConcept | None = None
+    subject: Reference
+    performed_date_time: Instant | None = None
+
+
+class Participant(Element):
+    actor: Reference
+    status: Literal["accepted"] = "accepted"
+
+
+class SentAppointment(Resource):
+    """An appointment as a hospital's system told of it; of its end nothing is held."""
+
+    resource_type: Literal["Appointment"] = "Appointment"
+    status: Code
+    service_category: list[CodeableConcept] | None = Field(None, min_length=1)
+    service_type: list[CodeableConcept] | None = Field(None, min_length=1)
+    start: Instant | None = None
+    end: Instant | None = None
+    participant: list[Participant]
+
+
 class RequestStatus(StrEnum):
     """What has become of a request: of http://hl7.org/fhir/request-status those that we use."""
 

@@ -88,6 +88,12 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "Patient": (*COMMON, "identifier"),
 }
 """The search parameters of each kind of resource; `_page` is ours, from the link to the next."""
+SENT_PARAMETERS: dict[str, tuple[str, ...]] = {
+    "Appointment": ("_id", "_format", "identifier", "patient"),
+    "Patient": ("_id", "_format", "identifier"),
+    "Procedure": ("_id", "_format", "identifier", "patient", "subject"),
+}
+"""Likewise of what hospitals sent, for the keys that sent it."""
 
 CODES = {
     "Communication": frozenset(EVENT_STATUS.values()),

@@ -38,7 +38,10 @@ HEADINGS = {
     "forename": ("Forename", "First name", "Given names"),
     "surname": ("Surname", "Last name", "Patient surname"),
 }
-DATES = ("%Y-%m-%d", "%d/%m/%Y", "%d-%b-%Y", "%d %B %Y", "%d.%m.%Y", "%Y/%m/%d", "%d / %m / %Y", "%a %d %b %Y", "%B %d, %Y")
+DATES = (
+    *("%Y-%m-%d", "%d/%m/%Y", "%d-%b-%Y", "%d %B %Y", "%d.%m.%Y"),
+    *("%Y/%m/%d", "%d / %m / %Y", "%a %d %b %Y", "%B %d, %Y"),
+)
 CLOCKS = ("%H:%M", "%H:%M:%S", "%H.%M", "%I:%M %p", "%H%M")
 YES, NO = ("yes", "Y", "TRUE", "1", " Yes "), ("no", "N", "FALSE", "0", "NO")
 MOBILES = (

@@ -21,6 +21,7 @@ from tests.support.apps import make_app, rows
 from tests.support.fhir import (
     KEY,
     LOCAL,
+    OPCS,
     Json,
     appointment,
     entry,
@@ -30,7 +31,7 @@ from tests.support.fhir import (
     procedure,
     transaction,
 )
-from tests.support.hl7 import catalogue_with
+from tests.support.hl7 import COMPLETE, catalogue_with
 from tests.support.outside_judges import FhirValidator, fhir_validator
 from tests.support.people import CLINIC
 from tests.web.conftest import served
@@ -40,6 +41,8 @@ OURS = "http://127.0.0.1:8000/fhir/R4"
 """Where `tests.support.apps` says that the service is reached."""
 JSON = "application/fhir+json"
 BOTH = (ApiScope.FHIR_READ, ApiScope.FHIR_WRITE)
+LATER = "2026-11-09T14:30:00+00:00"
+PATIENT, BORN = "Test Patient-00001", "1951-05-12"
 WHO = {"identifier": {"system": LOCAL, "value": "000001"}}
 
 
@@ -167,6 +170,40 @@ def test_a_transaction_is_answered_entry_by_entry(app, hospital):
 
     again = hospital.bundle(patient_and(procedure))
     assert [each["response"]["status"] for each in again["entry"]] == ["200 OK"] * 2
+
+
+def test_what_was_sent_is_read_back_by_the_keys_of_its_site_as_it_is_held(
+    sqlite_app, sqlite_hospital
+):
+    hospital, booked = sqlite_hospital, appointment(WHO, 2, start=LATER)
+    hospital.bundle(transaction(*patient_and(procedure)["entry"], entry(booked)))
+    ids = {each.kind: str(each.id) for each in rows(sqlite_app, FhirResource)}
+    reader = add_api_key(sqlite_app, "reader", scopes=BOTH, actor="cli:test")
+
+    def read(path: str, *, status: int = 200) -> Any:
+        return hospital.send("GET", path, b"", status=status).json()
+
+    kinds = ("Patient", "Procedure", "Appointment")
+    about, done, visit = (read(f"{kind}/{ids[kind]}") for kind in kinds)
+
+    assert (about["name"], about["birthDate"]) == ([{"use": "usual", "text": PATIENT}], BORN)
+    assert done["status"] == "completed"
+    assert done["performedDateTime"] == "2026-10-19T13:30:00.000Z"
+    assert done["code"]["coding"] == [{"system": OPCS, "code": COMPLETE}]
+    assert done["subject"]["reference"] == f"Patient/{ids['Patient']}"
+    assert (visit["status"], visit["start"]) == ("booked", "2026-11-09T14:30:00.000Z")
+    for query in (f"_id={ids['Procedure']}", f"patient={ids['Patient']}"):
+        [found] = read(f"Procedure?{query}")["entry"]
+        assert found["resource"] == done
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    asked = hospital.send(
+        "POST", "Patient/_search", f"identifier={LOCAL}|000001".encode(), status=200, **form
+    )
+    assert [each["resource"] for each in asked.json()["entry"]] == [about]
+    hospital.headers |= {"Authorization": f"Bearer {reader}"}
+    for kind, id_ in ids.items():
+        read(f"{kind}/{id_}", status=404)
+    assert "entry" not in read(f"Procedure?_id={ids['Procedure']}")
 
 
 def test_a_transaction_with_one_wrong_entry_changes_nothing(app, hospital):

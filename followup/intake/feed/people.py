@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from followup.context import UnitOfWork
+from followup.context import AppContext, UnitOfWork
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.sites.site import Site
 from followup.intake.feed.event import FeedEvent, PersonKey
@@ -95,7 +95,12 @@ def survivor_of(unit: UnitOfWork, person: FeedPerson) -> FeedPerson:
 
 def facts_of(unit: UnitOfWork, person: FeedPerson) -> Facts:
     """Return what is known of a person."""
-    text = unit.app.keyring.system.open_if(person.facts_sealed, column=COLUMN, row=person.id)
+    return read_facts(unit.app, person)
+
+
+def read_facts(app: AppContext, person: FeedPerson) -> Facts:
+    """Return what a row of a person says; nothing of one who was erased."""
+    text = app.keyring.system.open_if(person.facts_sealed, column=COLUMN, row=person.id)
     facts: Facts = json.loads(text) if text else {}
     return facts
 

@@ -17,6 +17,7 @@ from followup.fhir.messages import systems_of
 from followup.fhir.resources import Bundle, BundleEntry, BundleLink, BundleSearch
 from followup.fhir.search import (
     KINDS,
+    SENT_PARAMETERS,
     Page,
     Parameters,
     Search,
@@ -29,6 +30,7 @@ from followup.store.audit_log import AuditEntry, record_event
 from followup.store.models.patients import Patient
 from followup.web.errors import Refused
 from followup.web.fhir.negotiation import Negotiated, Reader, fhir_answer, is_known
+from followup.web.fhir.sent import is_about_sent, sent_resource, sent_resources
 from followup.web.forms import read_form
 from followup.web.site import Here
 
@@ -71,8 +73,13 @@ def get_resource(
     """Read one resource. One that the caller may not see is not there; 410 says: erased."""
     _require_kind(kind)
     id_ = _id(resource_id)
+    if id_ and (sent := sent_resource(site.app, caller, kind, id_)):
+        detail = {"resource": kind, "sent": str(id_)}
+        _record(site, caller, AuditEntry(action="fhir.read", detail=detail))
+        return fhir_answer(sent)
     with site.app.store.read() as session:
-        told = id_ and find_one(session, site.app, kind, id_, clinic=caller.clinic)
+        ours = id_ if kind in KINDS else None
+        told = ours and find_one(session, site.app, kind, ours, clinic=caller.clinic)
         erased = session.get(Patient, id_) if kind == "Patient" and id_ and not told else None
     if erased is not None and caller.may_see(erased.clinic) and erased.data_key is None:
         raise Refused(410, "this patient's data was erased")
@@ -88,6 +95,8 @@ def _found(
     request: Request, site: Here, caller: ApiClient, kind: str, given: Parameters
 ) -> Response:
     _require_kind(kind)
+    if is_about_sent(kind, given):
+        return _found_sent(site, caller, kind, given)
     systems = systems_of(site.app)
     lenient = "handling=lenient" in request.headers.get("prefer", "").replace(" ", "")
     search = parse_search(kind, given, clinic=caller.clinic, lenient=lenient, systems=systems)
@@ -102,6 +111,25 @@ def _found(
     )
     base = f"{site.app.links.public_url}{BASE}"
     return fhir_answer(_bundle(base, kind, given, search, page))
+
+
+def _found_sent(site: Here, caller: ApiClient, kind: str, given: Parameters) -> Response:
+    found = sent_resources(site.app, caller, kind, given)
+    detail = {"resource": kind, "shown": len(found)}
+    _record(site, caller, AuditEntry(action="fhir.searched", clinic=caller.clinic, detail=detail))
+    base = f"{site.app.links.public_url}{BASE}"
+    kept = [(name, value) for name, value in given if name not in NEVER_IN_AN_ADDRESS]
+    address = f"{base}/{kind}" + (f"?{urlencode(kept)}" if kept else "")
+    return fhir_answer(
+        Bundle(
+            link=[BundleLink.model_validate({"relation": "self", "url": address})],
+            entry=[
+                BundleEntry(full_url=f"{base}/{kind}/{id_}", resource=told, search=BundleSearch())
+                for id_, told in found
+            ]
+            or None,
+        ).as_json()
+    )
 
 
 def _bundle(base: str, kind: str, given: Parameters, search: Search, page: Page) -> dict[str, Any]:
@@ -128,8 +156,9 @@ def _bundle(base: str, kind: str, given: Parameters, search: Search, page: Page)
 
 
 def _require_kind(kind: str) -> None:
-    if kind not in KINDS:
-        raise NotFound(f"there are {', '.join(KINDS)} here, and nothing of another kind")
+    kinds = dict.fromkeys((*KINDS, *SENT_PARAMETERS))
+    if kind not in kinds:
+        raise NotFound(f"there are {', '.join(kinds)} here, and nothing of another kind")
 
 
 def _id(text: str) -> UUID | None:

@@ -36,7 +36,7 @@ def _usual_mobile() -> re.Pattern[str]:
     Whatever else is written, the library reads itself, which takes long where lists are long.
     """
     plan = phonenumbers.PhoneMetadata.metadata_for_region("GB", None)
-    issued = plan.mobile.national_number_pattern
+    issued = plan.mobile.national_number_pattern if plan and plan.mobile else "(?!)"
     return re.compile(rf"(?:0|\+44)({issued}|7700900\d{{3}})", re.ASCII)
 
 

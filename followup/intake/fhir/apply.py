@@ -140,8 +140,8 @@ class _Application:
             # What it says of somebody is said by the one that stands in its place.
             return taken
         event = self._event(request, resource, EventKind.PERSON, person.id, facts)
-        number = facts.get("nhs_number")
-        self._happens(taken, replace(event, nhs_key=f"nhs {number}" if number else None))
+        nhs = facts.get("nhs_number")
+        self._happens(taken, replace(event, nhs_key=f"nhs {nhs}" if nhs else None))
         return taken
 
     def _person_key(self, sent: PatientSent, request: FhirRequest) -> PersonKey:

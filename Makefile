@@ -169,6 +169,10 @@ wheels: setup ## Check that every locked package has a wheel for each Python, in
 assets: setup ## Fetch the console's front-end files again from the npm registry (needs npm)
 	$(BIN)/python -m scripts.refresh_assets
 
+.PHONY: data-map
+data-map: setup ## Write docs/data-map.md from the models; stops at a column without purpose, basis, readers or time
+	$(BIN)/python -m scripts.data_map
+
 .PHONY: catalogues
 catalogues: setup ## Bring the translations of the patient's page up to date, and compile them
 	$(BIN)/python -m scripts.refresh_catalogues

@@ -27,6 +27,7 @@ from followup.patients.index_people import index_people
 from followup.releases.watch import check_words
 from followup.replies import missed_texts
 from followup.replies.check_in import chase_check_ins
+from followup.retention.propose import propose_retention
 from followup.sending.release_held import release_held
 from followup.sending.stuck_messages import cancel_ended, expire_overdue, release_leases
 from followup.sending.volume_limits import forget_minutes
@@ -126,6 +127,7 @@ JOBS: tuple[PeriodicJob, ...] = (
     PeriodicJob(name="forget-lists", every=timedelta(minutes=10), run=forget_lists),
     # What a decision wrote already; again where a crash came between.
     PeriodicJob(name="keep-shred-list", every=timedelta(minutes=1), run=keep_shred_list),
+    PeriodicJob(name="propose-retention", every=timedelta(hours=1), run=propose_retention),
     PeriodicJob(name="forget-merges", every=timedelta(hours=1), run=forget_merges),
     PeriodicJob(name="close-days", every=timedelta(minutes=1), run=close_days),
     PeriodicJob(name="sign-audit", every=timedelta(minutes=1), run=sign_trail),

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from followup.audit.leaf_proofs import LeafProofs, ProvedEvent
 from followup.audit.leaves import canonical_event, salts_of
+from followup.audit.sent_words import SentWords, sent_words
 from followup.audit.tree import newest_checkpoint, read_checkpoint, trail_signer
 from followup.context import AppContext
 from followup.domain.errors import TrailDamaged
@@ -49,7 +50,8 @@ How to check it
    It needs Python alone. Or write your own: a leaf is SHA-256 of a zero byte, "event" as it stands,
    and its salt; trees are those of RFC 6962, proofs and checkpoints those of c2sp.org/tlog-proof,
    c2sp.org/tlog-checkpoint and c2sp.org/signed-note. Who acted stands in an event as the SHA-256 of
-   "actor_salt" and the name, which are in the pack only if it was made to name people.
+   "actor_salt" and the name, which are in the pack only if it was made to name people. "words" are
+   the exact words of a message; its event holds the SHA-256 of "words_salt" and them.
 
 What it does not prove: that nothing was left out of the pack, and anything about events without a
 proof, which are younger than the checkpoint.
@@ -86,7 +88,11 @@ def evidence_pack(
         files[CHECKPOINT] = checkpoint.note.encode()
         for proof in proved.values():
             files[_proof_name(proof.index)] = _tlog_proof(proof, checkpoint.note).encode()
-    lines = [_line(app, event, proved.get(event.id), named=named) for event in events]
+    sent = sent_words(session, app, events)
+    lines = [
+        _line(app, event, proved.get(event.id), named=named, words=sent.get(event.id))
+        for event in events
+    ]
     files[EVENTS] = "".join(f"{line}\n" for line in lines).encode()
     files["README.txt"] = EXPLAINED.format(
         events=EVENTS, checkpoint=CHECKPOINT, contents=CONTENTS, origin=signer.key.name
@@ -115,7 +121,14 @@ def role_of(actor: str) -> str:
     return actor.partition(":")[0]
 
 
-def _line(app: AppContext, event: AuditEvent, proof: ProvedEvent | None, *, named: bool) -> str:
+def _line(
+    app: AppContext,
+    event: AuditEvent,
+    proof: ProvedEvent | None,
+    *,
+    named: bool,
+    words: SentWords | None,
+) -> str:
     leaf_salt, actor_salt = salts_of(app.keyring.audit_key, event.id)
     line: dict[str, object] = {
         "index": None if proof is None else proof.index,
@@ -125,6 +138,8 @@ def _line(app: AppContext, event: AuditEvent, proof: ProvedEvent | None, *, name
     }
     if named:
         line |= {"actor": event.actor, "actor_salt": actor_salt.hex()}
+    if words:
+        line |= {"words": words.words, "words_salt": words.salt}
     return json.dumps(line)
 
 

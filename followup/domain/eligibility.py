@@ -71,6 +71,7 @@ class Candidate:
     patient_id: UUID | None
     is_erased: bool
     is_deceased: bool
+    is_restricted: bool = False
     enrolment_state: EnrolmentState | None
     has_address: bool
     address_index: bytes | None
@@ -115,6 +116,7 @@ def judge_message(message: Candidate, circumstances: Circumstances) -> Verdict:
     """Return whether a message may go now, must wait, or may not go at all."""
     stop = (
         _ended(message)
+        or _restricted(message)
         or _in_doubt(message, circumstances.restore)
         or _shut(message, circumstances)
         or _unreachable(message, circumstances.objections)
@@ -152,6 +154,11 @@ def _ended(message: Candidate) -> Stop | None:
     if message.enrolment_state is EnrolmentState.PAUSED:
         return Stop(State.HELD, Reason.PAUSED)
     return None
+
+
+def _restricted(message: Candidate) -> Stop | None:
+    """Return why nothing at all goes to this person for now, answers neither."""
+    return Stop(State.HELD, Reason.RESTRICTED) if message.is_restricted else None
 
 
 def _in_doubt(message: Candidate, restore: LastRestore | None) -> Stop | None:

@@ -46,6 +46,8 @@ class Reason(StrEnum):
     CLINIC_NOT_CONFIGURED = "clinic-not-configured"
     NEEDS_OPERATOR = "needs-operator"
     PAUSED = "paused"
+    RESTRICTED = "restricted"
+    """The patient's data may not be used for now (Article 18)."""
     SWITCH = "switch"
     VOLUME_LIMIT = "blast-radius"
 

@@ -47,7 +47,7 @@ NUMBER_AN_HOUR = 6
 """Whoever asks, from whichever form: nobody's phone is to be flooded by way of us."""
 CHECK_RETENTION = timedelta(days=1)
 
-SEALED_COLUMNS = ("address", "subject", "body", "html")
+SEALED_COLUMNS = ("address", "subject", "body", "html", "words_salt")
 
 
 class VerificationResult(Enum):

@@ -72,7 +72,8 @@ def find_enrolment_by_token(
         if enrolment.page_index is None:
             raise NotFound("this link opens no page")
     patient = session.get_one(Patient, enrolment.patient_id)
-    if patient.data_key is None or patient.deceased_at is not None:
+    closed = patient.deceased_at or patient.restricted_at
+    if patient.data_key is None or closed is not None:
         raise NotFound("this link opens no page")
     return enrolment
 

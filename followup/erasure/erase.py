@@ -142,6 +142,7 @@ def _empty_messages(session: Session, patient: Patient) -> None:
             subject_sealed=None,
             body_sealed=None,
             html_sealed=None,
+            words_salt_sealed=None,
             reason=None,
         )
     )

@@ -17,6 +17,7 @@ from followup.erasure.shred_list import keep_shred_list
 from followup.store.audit_log import AuditEntry, record_event
 from followup.store.engine.types import new_id
 from followup.store.models.patients import ErasureRequest, Patient
+from followup.store.models.retention import RetentionReview
 
 PROPOSED_EVENT, REFUSED_EVENT = "erasure.proposed", "erasure.refused"
 ALREADY_ASKED = "a request to erase this patient waits already: decide that one"
@@ -93,6 +94,11 @@ def _decide(unit: UnitOfWork, request_id: UUID, refusal: RefusalGround | None) -
     if request is None:
         raise NotFound(f"there is no request {request_id}; list them with: followup erasure list")
     require_decidable(request, unit.by.actor)
+    if refusal is None and _is_held(unit.session, request.patient_id):
+        raise Conflict(
+            "this patient's record is on hold, and may not be destroyed: refuse, or have the hold "
+            "lifted first (followup retention list)"
+        )
     decision = ErasureDecision.REFUSED if refusal else ErasureDecision.ERASED
     request.decided_at, request.decided_by = unit.by.at, unit.by.actor
     request.decision, request.refusal = decision.value, refusal.value if refusal else None
@@ -122,6 +128,12 @@ def _waiting(session: Session, patient_id: UUID) -> ErasureRequest | None:
             ErasureRequest.patient_id == patient_id, ErasureRequest.decided_at.is_(None)
         )
     )
+
+
+def _is_held(session: Session, patient_id: UUID) -> bool:
+    held = RetentionReview.patient_id == patient_id, RetentionReview.decision == "hold"
+    query = select(RetentionReview.id).where(*held, RetentionReview.ended_at.is_(None))
+    return session.scalar(query.limit(1)) is not None
 
 
 def _note(unit: UnitOfWork, request: ErasureRequest, action: str, *, ground: str) -> None:

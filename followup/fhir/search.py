@@ -10,7 +10,17 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, false, literal_column, or_, select, true, union_all
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    exists,
+    false,
+    literal_column,
+    or_,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session
 from sqlalchemy.sql.selectable import Select
 
@@ -221,6 +231,11 @@ def find_one(
     return next((resource for _, resource in find_page(session, app, kind, search).found), None)
 
 
+def _is_shown(of: InstrumentedAttribute[UUID | None]) -> ColumnElement[bool]:
+    """Return the condition that what is somebody's is not restricted (Article 18)."""
+    return ~exists().where(Patient.id == of, Patient.restricted_at.is_not(None))
+
+
 def resources_of(session: Session, app: AppContext, kind: str, ids: Sequence[UUID]) -> Resources:
     """Return the resources of these ids."""
     if kind == "Patient":
@@ -231,12 +246,18 @@ def resources_of(session: Session, app: AppContext, kind: str, ids: Sequence[UUI
         return {
             row.id: patient_resource(app, systems, row, person, merged=merged.get(row.id, ()))
             for row, person in people
-            if person is not None
+            if person is not None and row.restricted_at is None
         }
-    messages = session.scalars(select(Message).where(Message.id.in_(ids))).all()
+    messages = session.scalars(
+        select(Message).where(Message.id.in_(ids), _is_shown(Message.patient_id))
+    ).all()
     if kind == "CommunicationRequest":
         return communication_requests(session, app, messages)
-    texts = session.scalars(select(InboundMessage).where(InboundMessage.id.in_(ids))).all()
+    texts = session.scalars(
+        select(InboundMessage).where(
+            InboundMessage.id.in_(ids), _is_shown(InboundMessage.patient_id)
+        )
+    ).all()
     return sent_communications(session, app, messages) | received_communications(
         session, app, texts
     )

@@ -59,7 +59,8 @@ OWNED = (
 ATTEMPTS = SealedTable(
     table=Attempt,
     columns={
-        f"{name}_sealed": f"attempts.{name}" for name in ("address", "subject", "body", "html")
+        f"{name}_sealed": f"attempts.{name}"
+        for name in ("address", "subject", "body", "html", "words_salt")
     },
     by_row=True,
 )

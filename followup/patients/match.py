@@ -109,6 +109,16 @@ _LOCK = text(
 )
 
 
+def require_unrestricted(patient: Patient) -> None:
+    """Require that a patient's data may be used; raise `Conflict` if not: a person looks at it."""
+    if patient.restricted_at is not None:
+        message = (
+            "this patient's data is restricted: nothing is changed or sent until somebody who may "
+            "lift the restriction has looked at it"
+        )
+        raise Conflict(message)
+
+
 def match_person(session: Session, keyring: Keyring, person: Person, *, clinic: str) -> Match:
     """Return which patient of the clinic a person is, or is nearly alike.
 
@@ -164,6 +174,7 @@ def _nearly(session: Session, keyring: Keyring, person: Person, near: Sequence[P
 
 
 def _match(session: Session, person: Person, found: Patient) -> Match:
+    require_unrestricted(found)
     if found.merged_into is None:
         return Match(person, found)
     plain = replace(person, name=None, nhs_number=None, date_of_birth=None)

@@ -380,8 +380,11 @@ def _obey(unit: UnitOfWork, text: _Text) -> int:
 def _needs_nobody(text: _Text, *, starts: bool) -> bool:
     """Say whether nothing is left to do: a patient's request carried out, or all of it harmless.
 
-    Who an unknown sender is who wants no more messages, a person finds out.
+    Who an unknown sender is who wants no more messages, a person finds out. So it is with a patient
+    whose data is restricted, who gets no answer.
     """
+    if any(patient.restricted_at for patient in text.of):
+        return False
     if (text.meaning is ReplyIntent.STOP or starts) and text.of:
         return text.found.urgency is None
     return text.found.is_harmless and not text.media_count

@@ -16,6 +16,12 @@ from followup.domain.item_kind import ItemKind
 from followup.domain.lifecycle import State
 from followup.domain.reasons import Reason
 from followup.messages.rendering import RenderedMessage, render_message
+from followup.messages.words_digest import (
+    SALT_COLUMN,
+    canonical_words,
+    new_salt,
+    words_digest,
+)
 from followup.patients.records import column, needs_of
 from followup.providers.interface import Channel, Outgoing
 from followup.routing.accounts import sender_of
@@ -34,10 +40,12 @@ log = structlog.get_logger()
 class StartedAttempt:
     """An attempt (a row of `attempts`) that may be called, once committed, until `call_before`.
 
-    `channel` is the account that it is for, and no other may be called for it.
+    `channel` is the account that it is for, and no other may be called for it. `digest` binds its
+    words to the event that it is sent.
     """
 
     attempt: dict[str, object]
+    digest: str
     outgoing: Outgoing
     row: SendRow
     channel: Channel
@@ -75,10 +83,16 @@ def prepare_attempt(
     call_before = unit.by.real_at + unit.app.policy.lease
     channel = (unit.app.standby if by_standby else unit.app.channels)[ChannelKind(row.channel)]
     sender = sender_of(unit.app, channel, row.clinic)
+    salt = new_salt()
+    carried = canonical_words(subject=words.subject, text=words.text, html=words.html)
     return StartedAttempt(
         attempt=_attempt(sealer, row, words, by=unit.by, id_=attempt_id, to=address)
         | _way(channel, sender, call_before=call_before)
-        | {"release_id": release_id},
+        | {
+            "release_id": release_id,
+            "words_salt_sealed": sealer.seal(salt, column=SALT_COLUMN, row=attempt_id),
+        },
+        digest=words_digest(salt, carried),
         outgoing=_outgoing(
             unit.app, row, words, by=unit.by, attempt_id=attempt_id, to=address, sender=sender
         ),

@@ -80,6 +80,7 @@ class SendRow(NamedTuple):
     email_unusable: str | None
     deceased_at: datetime | None
     erased_at: datetime | None
+    restricted_at: datetime | None
     last_restore: int | None
     restored_at: datetime | None
 
@@ -126,6 +127,7 @@ ELIGIBILITY_COLUMNS = (
     Patient.email_unusable,
     Patient.deceased_at,
     Patient.erased_at,
+    Patient.restricted_at,
     # No row of it is without a time here: nothing starts on a backup that nobody restored.
     select(func.max(Restore.id)).scalar_subquery().label("last_restore"),
     select(func.max(Restore.restored_at)).scalar_subquery().label("restored_at"),
@@ -228,6 +230,7 @@ def _candidate(row: SendRow, *, words: Reason | None) -> Candidate:
         patient_id=row.patient_id,
         is_erased=row.erased_at is not None or row.data_key is None,
         is_deceased=row.deceased_at is not None,
+        is_restricted=row.restricted_at is not None,
         enrolment_state=EnrolmentState(row.enrolment_state) if row.enrolment_state else None,
         has_address=sealed is not None,
         address_index=index,

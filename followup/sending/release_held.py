@@ -142,6 +142,8 @@ def _lock(
         .outerjoin(Enrolment, Enrolment.id == Message.enrolment_id)
         .outerjoin(Patient, Patient.id == Message.patient_id)
         .where(state_is(State.HELD), Message.not_after > by.at, goes_on, *conditions)
+        # Of a message that is nobody's there is no patient, and so no restriction.
+        .where(Patient.restricted_at.is_(None))
         .order_by(Message.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True, key_share=True, of=Message)

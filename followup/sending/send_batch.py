@@ -97,6 +97,7 @@ def _start(unit: UnitOfWork, token: UUID, portion: Chunk) -> list[StartedAttempt
         [one.outgoing.message_id for one in prepared],
         expected=State.CLAIMED,
         to=State.SENDING,
+        each={one.outgoing.message_id: {"words": one.digest} for one in prepared},
         lease_until=by.real_at + app.policy.lease,
     )
     if prepared:

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, FromClause, Insert, bindparam, insert, sel
 from sqlalchemy.orm import Session
 
 from followup.clock import Clock
-from followup.store.engine.bulk import insert_many
+from followup.store.engine.bulk import insert_many, member_of
 from followup.store.models.audit import AuditEvent
 
 
@@ -70,20 +70,32 @@ OF_CONTEXT = ("at", "real_at", "actor", "action", "detail")
 OF_MESSAGE = ("clinic", "patient_id", "enrolment_id", "id")
 
 
-def events_of(messages: FromClause, *conditions: ColumnElement[bool]) -> Insert:
+def events_of(messages: FromClause, *conditions: ColumnElement[bool], each: bool = False) -> Insert:
     """Return a statement that writes one event for each of these messages, all of one action.
 
-    `event_values` returns its parameters.
+    `event_values` returns its parameters. With `each` every message has a detail of its own.
     """
     columns = AuditEvent.__table__.c
-    values = [bindparam(f"event_{name}", type_=columns[name].type) for name in OF_CONTEXT]
+    values: list[ColumnElement[Any]] = [
+        bindparam(f"event_{name}", type_=columns[name].type) for name in OF_CONTEXT
+    ]
+    if each:
+        values[-1] = member_of(values[-1], messages.c["id"])
     source = select(*values, *(messages.c[name] for name in OF_MESSAGE)).where(*conditions)
     names = [*OF_CONTEXT, "clinic", "patient_id", "enrolment_id", "message_id"]
     return insert(AuditEvent).from_select(names, source.order_by(messages.c.id))
 
 
-def event_values(by: AuditContext, *, action: str, detail: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the parameters of `events_of` stand for."""
+def event_values(
+    by: AuditContext,
+    *,
+    action: str,
+    detail: Mapping[str, Any],
+    each: Mapping[UUID, Mapping[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """Return what the parameters of `events_of` stand for; `each` adds to the detail of some."""
+    if each is not None:
+        detail = {id_.hex: {**detail, **own} for id_, own in each.items()}
     return {
         "event_at": by.at,
         "event_real_at": by.real_at,

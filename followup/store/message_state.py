@@ -62,13 +62,15 @@ def move_messages(
     to: State,
     reason: str | None = None,
     detail: Mapping[str, Any] | None = None,
+    each: Mapping[UUID, Mapping[str, Any]] | None = None,
     only: ColumnElement[bool] | None = None,
     **values: Any,  # noqa: ANN401 - columns of many types
 ) -> set[UUID]:
     """Move messages from `expected` to `to` by compare-and-set, each with its audit event.
 
     Returns the ids that moved: one that had left `expected`, or for which `only` does not hold, is
-    left alone and is missing from the answer. `values` are further columns to set; a lease ends
+    left alone and is missing from the answer. `each` adds to the event of every message what is its
+    own. `values` are further columns to set; a lease ends
     with the states that have one, and so does the wait for a receipt; a message that comes to be
     sent has made one more attempt. Raises `IllegalMove` for a move that is not in the table.
     Nothing else in the product writes `state`.
@@ -84,12 +86,14 @@ def move_messages(
         values = {"receipt_due_at": None, **values}
     values |= {"reason": reason, "state_since": by.at, "state_since_real": by.real_at}
     told = {"from": expected.value, "to": to.value} | ({"reason": reason} if reason else {})
+    told |= dict(detail or {})
+    action = f"message.{to.value}"
     return _move(
         session,
-        _Shape(tuple(sorted(values)), attempted=to is State.SENDING),
+        _Shape(tuple(sorted(values)), attempted=to is State.SENDING, each=each is not None),
         {"ids": message_ids, "expected": expected.value, "to": to.value}
         | {f"new_{name}": value for name, value in values.items()}
-        | event_values(by, action=f"message.{to.value}", detail=told | dict(detail or {})),
+        | event_values(by, action=action, detail=told, each=each),
         only=only,
     )
 
@@ -100,6 +104,7 @@ class _Shape:
 
     names: tuple[str, ...]
     attempted: bool
+    each: bool = False
 
 
 def _move(
@@ -113,12 +118,17 @@ def _move(
     session.flush()
     connection = session.connection()
     if connection.dialect.name == "postgresql":
-        both = _change_with_events(shape) if only is None else _with_events(_change(shape), only)
+        changed = _change(shape)
+        both = (
+            _change_with_events(shape)
+            if only is None
+            else _with_events(changed, only, each=shape.each)
+        )
         return set(connection.execute(both, given).scalars())
     change = _change(shape) if only is None else _change(shape).where(only)
     ids = set(connection.execute(change.returning(Message.id), given).scalars())
     if ids:
-        connection.execute(_EVENTS, {**given, "ids": ids})
+        connection.execute(_EVENTS_OF_EACH if shape.each else _EVENTS, {**given, "ids": ids})
     return ids
 
 
@@ -137,18 +147,21 @@ def _change(shape: _Shape) -> Update:
     )
 
 
-def _with_events(change: Update, *only: ColumnElement[bool]) -> ReturningInsert[Any]:
+def _with_events(
+    change: Update, *only: ColumnElement[bool], each: bool = False
+) -> ReturningInsert[Any]:
     columns = [Message.__table__.c[name] for name in OF_MESSAGE]
     changed = change.where(*only).returning(*columns).cte("changed")
-    return events_of(changed).add_cte(changed).returning(AuditEvent.message_id)
+    return events_of(changed, each=each).add_cte(changed).returning(AuditEvent.message_id)
 
 
 @cache
 def _change_with_events(shape: _Shape) -> ReturningInsert[Any]:
-    return _with_events(_change(shape))
+    return _with_events(_change(shape), each=shape.each)
 
 
 _EVENTS = events_of(Message.__table__, is_among(Message.id, bindparam("ids")))
+_EVENTS_OF_EACH = events_of(Message.__table__, is_among(Message.id, bindparam("ids")), each=True)
 
 
 def state_is(*states: State) -> ColumnElement[bool]:

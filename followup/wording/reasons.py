@@ -38,6 +38,7 @@ REASONS: dict[Reason, str] = {
     Reason.NOBODY_ON_CALL: "nobody is on call for the replies that it asks for",
     Reason.CLINIC_NOT_CONFIGURED: "its clinic is no longer configured",
     Reason.NEEDS_OPERATOR: "an operator must fix the set-up first",
+    Reason.RESTRICTED: "the patient’s data is restricted",
     Reason.PAUSED: "the follow-up is paused",
     Reason.SWITCH: "sending is stopped by a kill switch",
     Reason.VOLUME_LIMIT: "more messages at once than the limit allows: staff must release them",

@@ -8,18 +8,25 @@ import sys
 from io import BytesIO
 from pathlib import Path
 from random import Random
+from uuid import UUID
 from zipfile import ZipFile
 
 import pytest
 from sqlalchemy import update
 
 from followup.audit.evidence_pack import CONTENTS, EVENTS, evidence_pack, without_names
+from followup.audit.sent_words import sent_words
 from followup.audit.tree import trail_signer
 from followup.context import AppContext
+from followup.domain.erasure.grounds import ErasureGround
 from followup.domain.errors import TrailDamaged
+from followup.erasure.requests import decide_erasure, propose_erasure
 from followup.signed_notes import NoteSigner
 from followup.store.models.audit import AuditEvent
+from followup.store.models.messages import Attempt
+from followup.store.models.patients import Patient
 from tests.audit.test_verify import open_to_changes, record, sign
+from tests.support.apps import enrol_one, rows, sealer_of, tick
 
 VERIFIER = Path("scripts/verify_evidence.py").resolve()
 WHO = "web:a.nurse@clinic.example"
@@ -67,7 +74,7 @@ def test_packs_are_proved_by_the_verifier_alone(trail: AppContext, tmp_path: Pat
     done = verdict(pack, key)
     # The note of the newest checkpoint and what came after it wait for the next one.
     assert done.stdout.startswith("OK: 2 events proved under 904 of followup-audit/")
-    assert done.stdout.endswith(", 2 not signed, 4 named\n")
+    assert done.stdout.endswith(", 2 not signed, 4 named, 0 with words\n")
 
 
 def test_who_acted_is_shown_only_where_that_was_asked_for(trail: AppContext):
@@ -212,7 +219,9 @@ def test_before_anything_is_signed_a_pack_says_so(sqlite_app: AppContext, tmp_pa
     key = trail_signer(sqlite_app).key
     done = verdict(pack, str(key))
 
-    assert done.stdout == f"OK: 0 events proved under 0 of {key.name}, 2 not signed, 0 named\n"
+    told = f"0 events proved under 0 of {key.name}, 2 not signed, 0 named, 0 with words\n"
+    assert done.stdout == f"NOTHING IS PROVED YET, ask again later: {told}"
+    assert done.returncode == 2
 
 
 def test_the_verifier_is_short_and_stands_alone():
@@ -220,3 +229,40 @@ def test_the_verifier_is_short_and_stands_alone():
 
     assert len(source.splitlines()) <= 150
     assert "followup." not in source.replace("`followup audit", "")
+
+
+def test_a_pack_binds_the_exact_words_and_erased_ones_are_not_told(
+    sqlite_app: AppContext, tmp_path: Path
+):
+    patient = _sent_to(sqlite_app)
+    sign(sqlite_app)
+    key, pack = str(trail_signer(sqlite_app).key), tmp_path / "sent.zip"
+    pack.write_bytes(packed(sqlite_app, slice(0, None)))
+    done = verdict(pack, key)
+    with ZipFile(pack) as archive:
+        lines = [json.loads(line) for line in archive.read(EVENTS).splitlines()]
+    carried = [json.loads(line["words"]) for line in lines if "words" in line]
+    attempts = rows(sqlite_app, Attempt)
+    assert (done.returncode, len(carried)) == (0, len(attempts)), done.stderr
+    assert f", {len(attempts)} with words" in done.stdout
+    assert all(each.keys() == {"html", "subject", "text"} and each["text"] for each in carried)
+
+    # The database alone could be made to tell of other words: they are not handed out as proved.
+    with sqlite_app.store.write() as session:
+        first = session.get_one(Attempt, attempts[0].id)
+        sealer = sealer_of(sqlite_app, session.get_one(Patient, patient))
+        first.body_sealed = sealer.seal("other words", column="attempts.body", row=first.id)
+    with sqlite_app.store.read() as session:
+        events = session.query(AuditEvent).all()
+        assert len(sent_words(session, sqlite_app, events)) == len(attempts) - 1
+    asked = propose_erasure(sqlite_app, patient, ground=ErasureGround.ASKED, actor="web:one")
+    decide_erasure(sqlite_app, asked, actor="web:two")
+    pack.write_bytes(packed(sqlite_app, slice(0, None)))
+    assert ", 0 with words" in verdict(pack, key).stdout
+
+
+def _sent_to(app: AppContext) -> UUID:
+    enrol_one(app, 1)
+    assert tick(app)
+    (patient,) = rows(app, Patient)
+    return patient.id

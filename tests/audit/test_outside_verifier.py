@@ -241,6 +241,8 @@ BY_KEY_HOLDER: dict[str, Change] = {
         lambda all_: all_[0].update(salt=str(all_[0]["salt"]).upper())
     ),
     "a salt with spaces": in_line('"salt": "', '"salt": " '),
+    "words of no message": entries_of(lambda all_: all_[0].update(words="{}", words_salt="0" * 32)),
+    "words without their salt": entries_of(lambda all_: all_[0].update(words="{}")),
     "no salt": in_line('"salt"', '"pepper"'),
     "index twice": in_line('{"index"', '{"index": 7, "index"'),
     "event twice in a line": in_line('"event"', '"event": "{}", "event"'),

@@ -26,6 +26,7 @@ from followup.domain.file_shape import LONGEST_AHEAD
 from followup.domain.merging.undo import UNDO_WITHIN
 from followup.domain.protocols.protocol_file import StepShape
 from followup.domain.releases.review import EARLY, LATE, LONGEST_EXTENSION
+from followup.domain.retention.classes import DEFAULT_DAYS, YEAR, RecordClass
 from followup.domain.text.sms import SEGMENT_UNITS, SINGLE_UNITS
 from followup.domain.triage.tokens import ONE_SLIP, TWO_SLIPS
 from followup.enrolment.enrol import LONGEST_AGO
@@ -36,6 +37,7 @@ from followup.enrolment.number_verification import (
     NUMBER_AN_HOUR,
 )
 from followup.intake.uploaded_lists import KEPT, MOST_BYTES, MOST_ROWS
+from followup.intake.work_off import WORDS_KEPT_FOR
 from followup.jobs import JOBS, PeriodicJob
 from followup.messages.verification_code import HIDDEN_CODE
 from followup.monitoring.anomalies import REFUSED_SINCE, UNTOLD
@@ -103,6 +105,10 @@ def days(span: timedelta | float) -> float:
     return hours(span) / 24
 
 
+def years(record_class: RecordClass) -> float:
+    return DEFAULT_DAYS[record_class] / YEAR
+
+
 def default(setting: str) -> float:
     """Return the default of a setting, which stays whatever is in the environment."""
     value = Settings.model_fields[setting].default
@@ -146,8 +152,27 @@ FIGURES: dict[str, dict[str, Value]] = {
     },
     "docs/evidence.md": {
         "Refuse salts of another length than {} bytes": SALT_BYTES,
+        "ask for a new one {} minutes later": minutes(SIGN_AFTER),
+    },
+    "docs/data-map.md": {
+        "{} years after the patient was last seen": years(RecordClass.FOLLOW_UP),
+        "words are emptied {} days after": days(WORDS_KEPT_FOR),
+        "never enrolled after {} years": years(RecordClass.RAW_INTAKE),
+        "As staff accounts: {} years": years(RecordClass.STAFF),
+        "As sessions: {} days": days(DEFAULT_DAYS[RecordClass.SESSIONS]),
+        "As sandbox: {} days": days(DEFAULT_DAYS[RecordClass.SANDBOX]),
+        "As working copies: from minutes to {} day": days(KEPT),
+        "signs for {} day after a change": days(BOTH_SIGN),
+        "to undo it within {} day": days(UNDO_WITHIN),
+        "kept for {} day to undo a mistake": days(UNDO_WITHIN),
     },
     "docs/operations.md": {
+        "a patient's record | {} years": years(RecordClass.FOLLOW_UP),
+        "raw intake | {} years": years(RecordClass.RAW_INTAKE),
+        "replies that belong to no patient | {} years": years(RecordClass.REPLIES),
+        "a closed account | {} years": years(RecordClass.STAFF),
+        "sessions and invitations | {} days": days(DEFAULT_DAYS[RecordClass.SESSIONS]),
+        "sandbox messages | {} days": days(DEFAULT_DAYS[RecordClass.SANDBOX]),
         "It can be undone for {} hours": hours(UNDO_WITHIN),
         "has taken none for {} minutes, or answered": minutes(UNTOLD),
         "messages of feeds were refused within {} hour": hours(REFUSED_SINCE),
@@ -343,7 +368,11 @@ NOT_OURS: dict[str, dict[str, str]] = {
     "docs/glossary.md": {
         "So many messages of one content a minute, so many to one patient a day": "settings",
     },
+    "docs/dpia.md": {
+        "Expected patients a year": "no figure",
+    },
     "docs/operations.md": {
+        "keeps until a day": "no figure",
         "All tries together last 15 seconds": "Twilio's connection overrides",
         "(SIGTERM, up to a minute)": "as long as the slowest provider answers: docker-compose.yml",
         "Rotate them once a year": "advice",

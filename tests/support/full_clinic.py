@@ -61,6 +61,7 @@ from followup.store.models.feeds import EnrolmentDraft, FeedMessage
 from followup.store.models.messages import Message
 from followup.store.models.outbox import DeadLetter, EventSubscription
 from followup.store.models.patients import ErasureRequest, Patient
+from followup.store.models.retention import RetentionReview
 from followup.store.models.returned_mails import ReturnedMail
 from followup.store.models.staff import NumberCheck, Staff
 from followup.store.models.uploaded_lists import UploadedList
@@ -283,6 +284,7 @@ def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
         "list": [lists["checked"]],
         "line": [3, 5],
         "request": [it.id for it in rows(app, ErasureRequest)],
+        "review": _reviews(app),
         **_team(app),
         "clinic": [CLINIC],
         "release": [signed["waits"]],
@@ -483,6 +485,23 @@ def _returned_mails(app: AppContext) -> list[UUID]:
         mail = returned_mail(name, instead={"patient1@example.com": "ada@example.com"})
         receive_bounce(app, mail, source=MailSource.HOOK)
     return [one.id for one in rows(app, ReturnedMail)]
+
+
+def _reviews(app: AppContext) -> list[UUID]:
+    """Propose that something may end: one of each state that a review is in."""
+    at = app.clock.now()
+    facts = {"clinic": CLINIC, "upto": at, "records": 3, "proposed_at": at}
+    by = {"decided_by": "web:another@example.com", "decided_at": at}
+    kept = {**by, "decision": "keep", "ground": "claim", "keep_until": at + timedelta(days=400)}
+    made = [
+        {"record_class": "replies"},
+        {"record_class": "raw-intake", **by, "decision": "destroy"},
+        {"record_class": "sandbox", **kept},
+    ]
+    found = [RetentionReview(id=new_id(at), subject=CLINIC, **facts, **each) for each in made]
+    with app.store.write() as session:
+        session.add_all(found)
+    return [one.id for one in found]
 
 
 def _switches(app: AppContext) -> UUID:

@@ -43,9 +43,21 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "stop": Entry("patients.stop_start:stop", "Record that a patient wants no more messages."),
         "start": Entry("patients.stop_start:start", "Restart the messages of a patient."),
         "objections": Entry("patients.stop_start:objections", "List the opt-outs of patients."),
+        "export-patient": Entry(
+            "patients.export_patient:export_patient",
+            "Export all that is held on a patient, for them to have.",
+        ),
         "erasure": Entry(
             "patients.erasure:group",
             "Erase a patient's data: one proposes, another decides.",
+        ),
+        "retention": Entry(
+            "patients.retention:group",
+            "Decide what ends: one decides, another confirms.",
+        ),
+        "restriction": Entry(
+            "patients.restriction:group",
+            "Restrict a patient's data: kept, not shown, nothing sent.",
         ),
         "merge-patients": Entry(
             "patients.merge:merge_patients", "Merge two records of one patient."

@@ -18,12 +18,12 @@ from followup.cli.framework.boundary import Command, Group, WrongUse
 from followup.cli.framework.opening import actor, opened
 from followup.cli.framework.registry import new_app
 from followup.cli.framework.screen import note, say
-from followup.cli.framework.sheet_page import html_of
 from followup.cli.oversight.audit import verdict_json
 from followup.cli.oversight.incident_sheet import TITLE, incident_sheet
 from followup.cli.patients.timeline import about
 from followup.domain.errors import FollowupError
 from followup.safety_case.identity import program_identity
+from followup.sheets import html_of
 
 OWNER_ALONE = 0o600
 WARNING = (

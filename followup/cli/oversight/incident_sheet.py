@@ -10,7 +10,7 @@ from followup.audit.enrolment_evidence import EvidenceMessage
 from followup.audit.incident import Incident
 from followup.audit.verify import TrailVerdict
 from followup.cli.framework.timeline_table import step_title
-from followup.web.console.words.report_sheet import Entry, Facts, Section, Sheet
+from followup.sheets import Entry, Facts, Section, Sheet
 from followup.wording.audit_trail import WHAT_TO_DO_ABOUT_DAMAGE, damage_text
 from followup.wording.calls import call_text
 from followup.wording.channels import channel_text

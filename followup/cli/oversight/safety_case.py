@@ -12,11 +12,11 @@ from followup.catalogue.bank_holidays import bank_holidays
 from followup.cli.framework.opening import handbook
 from followup.cli.framework.options import AsJson
 from followup.cli.framework.screen import fields, note, say, say_json
-from followup.cli.framework.sheet_page import html_of
 from followup.cli.oversight.safety_sheet import TITLE, safety_sheet
 from followup.content.safety_check import safety_findings
 from followup.domain.errors import FollowupError
 from followup.safety_case.case import UNSIGNED, SafetyCase, compile_safety_case
+from followup.sheets import html_of
 
 
 def safety_case(

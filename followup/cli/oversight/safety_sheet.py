@@ -11,7 +11,7 @@ from followup.safety_case.case import UNSIGNED, SafetyCase
 from followup.safety_case.controls import run_apart
 from followup.safety_case.hazards import Hazard
 from followup.safety_case.risk import HARM, HIGHEST_TOLERABLE, LEVELS, MEANING, Severity
-from followup.web.console.words.report_sheet import Entry, Facts, Section, Sheet
+from followup.sheets import Entry, Facts, Section, Sheet
 
 TITLE = "Safety case of Followup"
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
+
+from followup.domain.retention.classes import RetentionPeriods
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +98,4 @@ class Clinic:
     unconfirmed: tuple[str, ...]
     reply_within: timedelta = timedelta(hours=1)
     replies_on_call: bool = True
+    retention: RetentionPeriods = field(default_factory=RetentionPeriods)

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, m
 from followup.domain.clinics.clinic import Clinic, OfficeHours, OpenPeriod, SendingHours
 from followup.domain.errors import ProtocolError
 from followup.domain.file_shape import Duration, Key, Line, Shape, TimeOfDay, complaints, read_shape
+from followup.domain.retention.classes import RetentionPeriods
 
 _WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -162,6 +163,18 @@ class RepliesShape(Shape):
     )
 
 
+class RetentionShape(Shape):
+    """How many years records are kept before a person is asked whether they end."""
+
+    follow_up: int = Field(
+        default=8, ge=1, le=100, description="a patient's record, from when they were last seen"
+    )
+    raw_intake: int = Field(
+        default=2, ge=1, le=100, description="what hospital systems said of people never enrolled"
+    )
+    replies: int = Field(default=8, ge=1, le=100, description="texts that belong to no patient")
+
+
 class ClinicShape(Shape):
     """The facts about one clinic that messages may state."""
 
@@ -197,6 +210,11 @@ class ClinicShape(Shape):
         description="how soon a person reads what patients reply",
         json_schema_extra={"default": {"within": "1h", "on_call": True}},
     )
+    retention: RetentionShape = Field(
+        default=RetentionShape(),
+        description="how many years records are kept before a person is asked whether they end",
+        json_schema_extra={"default": {}},
+    )
 
     def value(self) -> Clinic:
         number = phonenumbers.parse(self.phone, "GB")
@@ -222,6 +240,11 @@ class ClinicShape(Shape):
             unconfirmed=tuple(self.unconfirmed),
             reply_within=self.replies.within,
             replies_on_call=self.replies.on_call,
+            retention=RetentionPeriods(
+                follow_up=self.retention.follow_up,
+                raw_intake=self.retention.raw_intake,
+                replies=self.retention.replies,
+            ),
         )
 
 

@@ -28,7 +28,7 @@ from followup.enrolment.enrol import (
 )
 from followup.enrolment.reschedule import reopen_in, reschedule_in
 from followup.enrolment.withdraw import withdraw_in
-from followup.intake.feed.details import correct_details, known_contacts
+from followup.intake.feed.details import correct_details, known_contacts, patients_of
 from followup.intake.feed.drafts import (
     DraftContent,
     DraftState,
@@ -54,7 +54,7 @@ from followup.intake.feed.visits import (
     wanted,
 )
 from followup.intake.feed.vital_status import record_death, take_death_back
-from followup.patients.match import match_person
+from followup.patients.match import match_person, require_unrestricted
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.feeds import FeedPerson, FeedVisit
 from followup.worklist.items import NewItem, open_item
@@ -87,6 +87,8 @@ def apply_event(
         outcomes += record_death(unit, facts, visits)
     elif "died" in changed:
         take_death_back(unit, facts, visits)
+    for patient in patients_of(unit, visits):
+        require_unrestricted(patient)
     keep_facts(unit, person, facts)
     outcomes += correct_details(unit, facts, changed, visits)
     for visit in visits:

@@ -40,6 +40,7 @@ from sqlalchemy.types import TypeEngine
 
 from followup.store.engine.pg_arrays import ArrayOf
 from followup.store.engine.session import BYTES_OF_HEX
+from followup.store.engine.types import Json
 from followup.store.models.base import Base
 
 Rows = Sequence[Mapping[str, Any]]
@@ -84,6 +85,28 @@ def _in_json(element: is_among, compiler: SQLCompiler, **options: Any) -> str:  
 def _any(element: is_among, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
     key, values = (compiler.process(clause, **options) for clause in element.clauses)
     return f"({key} = ANY ({values}))"
+
+
+class member_of(FunctionElement[Any]):  # noqa: N801 - reads as the value that it is
+    """What a JSON document has under an id, written as 32 hexadecimal digits."""
+
+    inherit_cache = True
+    type = Json
+
+    def __init__(self, document: ColumnElement[Any], key: ColumnElement[UUID]) -> None:
+        super().__init__(document, key)
+
+
+@compiles(member_of)
+def _member(element: member_of, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    document, key = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"json_extract({document}, '$.\"' || {key} || '\"')"
+
+
+@compiles(member_of, "postgresql")
+def _member_of_jsonb(element: member_of, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    document, key = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"({document} -> replace({key}::text, '-', ''))"
 
 
 class _Values(TypeDecorator[Collection[Any]]):

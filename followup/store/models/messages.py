@@ -204,6 +204,9 @@ class Attempt(Base):
     subject_sealed: Mapped[bytes | None]
     body_sealed: Mapped[bytes | None]
     html_sealed: Mapped[bytes | None]
+    # What was hashed before the words for the digest in the audit trail: gone with an erasure, so
+    # that nobody can try out whose words they were.
+    words_salt_sealed: Mapped[bytes | None]
     content_version: Mapped[str] = mapped_column(ForeignKey("content_versions.id"))
     # The release by which two people approved its words; null where none was asked for.
     release_id: Mapped[UUID | None]

@@ -80,6 +80,8 @@ class Patient(Base):
     created_at: Mapped[datetime]
     deceased_at: Mapped[datetime | None]
     erased_at: Mapped[datetime | None]
+    # Since when the data is kept, but neither shown nor used (Article 18); null where it isn't.
+    restricted_at: Mapped[datetime | None]
     # Who this patient turned out to be: found by these indexes, that one is meant.
     # (No foreign key: SQLite can't add one without making the table anew.)
     merged_into: Mapped[UUID | None]
@@ -111,6 +113,31 @@ class ErasureRequest(Base):
     # erased or refused, and on which ground.
     decision: Mapped[str | None] = mapped_column(String(8))
     refusal: Mapped[str | None] = mapped_column(String(20))
+
+
+class Restriction(Base):
+    """A spell in which a patient's data was kept, but neither shown nor used (Article 18)."""
+
+    __tablename__ = "restrictions"
+    __table_args__ = (
+        Index(
+            "uq_restrictions_in_force",
+            "patient_id",
+            unique=True,
+            sqlite_where=text("lifted_at IS NULL"),
+            postgresql_where=text("lifted_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patients.id"), index=True)
+    clinic: Mapped[str] = mapped_column(String(80))
+    ground: Mapped[str] = mapped_column(String(20))
+    placed_at: Mapped[datetime]
+    placed_by: Mapped[str] = mapped_column(String(ACTOR_LENGTH))
+    lifted_at: Mapped[datetime | None]
+    lifted_by: Mapped[str | None] = mapped_column(String(ACTOR_LENGTH))
+    lift_ground: Mapped[str | None] = mapped_column(String(20))
 
 
 class Objection(Base):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from followup.domain.erasure.grounds import ErasureDecision, ErasureGround, RefusalGround
+from followup.domain.erasure.restriction import LiftGround, RestrictionGround
 
 ERASURE_GROUNDS: dict[ErasureGround, str] = {
     ErasureGround.ASKED: "The patient asked for it",
@@ -19,6 +20,17 @@ REFUSAL_GROUNDS: dict[RefusalGround, str] = {
 ERASURE_DECISIONS: dict[ErasureDecision, str] = {
     ErasureDecision.ERASED: "Erased",
     ErasureDecision.REFUSED: "Kept",
+}
+RESTRICTION_GROUNDS: dict[RestrictionGround, str] = {
+    RestrictionGround.ACCURACY: "The patient says that it is wrong",
+    RestrictionGround.UNLAWFUL: "It should not be used, and the patient wants it kept",
+    RestrictionGround.CLAIM: "The patient needs it for a claim",
+    RestrictionGround.OBJECTION: "The patient objected, and that is being looked into",
+}
+LIFT_GROUNDS: dict[LiftGround, str] = {
+    LiftGround.SETTLED: "What was in question is settled",
+    LiftGround.ASKED: "The patient asked for it",
+    LiftGround.MISTAKEN: "The restriction was a mistake",
 }
 
 

@@ -1,6 +1,7 @@
 // Verifies evidence packs as docs/evidence.md describes them, and nothing else of the product was
 // read to write it: RFC 6962, c2sp.org/signed-note, /tlog-checkpoint and /tlog-proof are the rest.
-// Reads {pack, key} a line, and answers each with {proved, unsigned} or {refused}.
+// Reads {pack, key} a line, and answers each with {proved, unsigned} or {refused}. Where `proved` is
+// 0, nothing was signed yet when the pack was made.
 import { createHash, createPublicKey, verify } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
@@ -9,7 +10,7 @@ import { inflateRawSync } from "node:zlib";
 const ED25519 = 0x01;
 const ED25519_SPKI = Buffer.from("302a300506032b6570032100", "hex"); // RFC 8410, before the 32 bytes
 const SALT = /^[0-9a-f]{32}$/;
-const KEYS = ["event index role salt", "actor actor_salt event index role salt"];
+const KEYS = /^(actor actor_salt )?event index role salt( words words_salt)?$/;
 const NUMBER = /^(?:0|[1-9][0-9]*)$/;
 
 class Refused extends Error {}
@@ -273,6 +274,16 @@ function checkActor(event) {
   demand(event.get("role") === actor.split(":")[0], "an event was not done in the named role");
 }
 
+// The exact words that were sent, where the pack holds them: what the event has is their digest.
+function checkWords(event) {
+  const words = event.get("words");
+  if (words === undefined) return;
+  demand(typeof words === "string", "events.jsonl: words are not a string");
+  const hidden = fromJson(event.get("event")).detail?.words;
+  const hash = sha256(salt(event, "words_salt"), words).toString("hex");
+  demand(hash === hidden, "an event tells of other words");
+}
+
 function verifyPack(file, writtenKey) {
   const key = readKey(writtenKey);
   const files = unzip(file);
@@ -288,13 +299,14 @@ function verifyPack(file, writtenKey) {
     const event = readEvent(line);
     const signed = event.get("event");
     const keys = [...event.keys()].sort().join(" ");
-    demand(KEYS.includes(keys), "events.jsonl: a line has other keys than it should");
+    demand(KEYS.test(keys), "events.jsonl: a line has other keys than it should");
     demand(typeof signed === "string", "events.jsonl: an event is not a string");
     const { id } = readSigned(signed);
     demand(id > lastId, "events.jsonl: events are out of order, or stand twice");
     lastId = id;
     const leafSalt = salt(event, "salt");
     checkActor(event);
+    checkWords(event);
     const index = event.get("index");
     if (index === null) {
       unsigned += 1;

@@ -111,6 +111,13 @@ ELSEWHERE = {
     "/enrol/list/{list}/updates",
     "/feeds/{message}/replay",
     "/erasures/{request}",
+    "/audit/patients/{patient}/data",
+    "/audit/patients/{patient}/restrict",
+    "/retention/{review}/acknowledge",
+    "/retention/{review}/confirm",
+    "/retention/{review}/decide",
+    "/retention/{review}/export",
+    "/retention/{review}/take-back",
     "/content/releases/{release}/approve",
     "/content/sign/{clinic}/{protocol}",
 }

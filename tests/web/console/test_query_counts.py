@@ -29,6 +29,7 @@ from followup.store.models.feeds import EnrolmentDraft, FeedMessage
 from followup.store.models.messages import Message
 from followup.store.models.outbox import DeadLetter, EventSubscription
 from followup.store.models.patients import ErasureRequest, Patient
+from followup.store.models.retention import RetentionReview
 from followup.store.models.returned_mails import ReturnedMail
 from followup.store.models.staff import Staff
 from followup.store.models.worklist import WorklistItem
@@ -73,6 +74,7 @@ def more(app: AppContext, name: str, people: int) -> None:
             ground = ErasureGround.ASKED
             with suppress(Conflict):
                 propose_erasure(app, enrolment.patient_id, ground=ground, actor="cli:test")
+            _propose_to_end(app, enrolment)
     for _ in range(people):
         for serial in (WRITING, 100):
             text = InboundText(
@@ -107,6 +109,16 @@ def more(app: AppContext, name: str, people: int) -> None:
         step = ("dressing", "flare", "moving", "sugar", "red-flags", "flare-over")[number]
         lifted = activate_switch(app, SwitchScope.STEP, step, reason="a test", actor="cli:test")
         deactivate_switch(app, lifted, actor="cli:test")
+
+
+def _propose_to_end(app: AppContext, enrolment: Enrolment) -> None:
+    at = app.clock.now()
+    review = RetentionReview(
+        id=new_id(at), record_class="follow-up", clinic=enrolment.clinic, upto=at, records=1,
+        subject=f"{enrolment.id}", patient_id=enrolment.patient_id, proposed_at=at,
+    )  # fmt: skip
+    with app.store.write() as session:
+        session.add(review)
 
 
 def give_up(app: AppContext, *, number: int) -> None:
@@ -149,6 +161,7 @@ def addresses(app: AppContext, visitor: Visitor) -> dict[str, str]:
             "member": session.scalars(select(Staff.id)).first(),
             "draft": session.scalars(select(EnrolmentDraft.id)).first(),
             "request": session.scalars(select(ErasureRequest.id)).first(),
+            "review": session.scalars(select(RetentionReview.id)).first(),
             "template": "flare",
             "language": "en",
             "protocol": "nerve-root-block",

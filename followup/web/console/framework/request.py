@@ -14,16 +14,20 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from followup.context import AppContext
-from followup.domain.errors import NotFound
+from followup.domain.errors import Conflict, NotFound
 from followup.domain.protocols.protocol import Protocol
 from followup.domain.roles import Role
+from followup.patients.records import Person, read_patient
 from followup.staff.members import Member
 from followup.staff.oidc import IdentityProvider
 from followup.staff.sessions import SignedInSession
 from followup.store.audit_log import AuditEntry, record_event
+from followup.store.models.patients import Patient
 from followup.web.console.framework.csp import content_policy
 from followup.web.console.framework.forms import EMPTY_FORM, Form
 from followup.web.console.framework.templates import environment
+
+RESTRICTED_NAME = "Restricted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +87,35 @@ class Here:
         """Raise `NotFound` for what belongs to a clinic that is not theirs: it does not exist."""
         if not self.member.may_see(clinic):
             raise NotFound("there is no such thing here")
+
+    def person(self, patient: Patient | None) -> Person | None:
+        """Return who a patient is; where their data is restricted, nothing but that it is.
+
+        None where there is no patient, or the data was erased.
+        """
+        if patient is None:
+            return None
+        if self.may_show(patient):
+            return read_patient(patient, self.app.keyring)
+        return Person(
+            name=RESTRICTED_NAME,
+            nhs_number=None,
+            date_of_birth=None,
+            mobile=None,
+            email=None,
+            language=patient.language,
+        )
+
+    def may_show(self, patient: Patient) -> bool:
+        """Say whether this member sees a patient's data: of a restricted one, who may lift that."""
+        return patient.restricted_at is None or self.member.may((Role.AUDIT,))
+
+    def require_shown(self, patient: Patient | None) -> None:
+        """Raise `Conflict` where a patient's data is restricted, and not by this member to lift."""
+        if patient is not None and not self.may_show(patient):
+            raise Conflict(
+                "this patient’s data is restricted: only auditors see it, and may lift that"
+            )
 
     def record(self, entry: AuditEntry) -> None:
         """Write what the member of staff did into the audit trail, in a transaction of its own."""

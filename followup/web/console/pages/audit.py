@@ -41,6 +41,7 @@ EXPORT_COLUMNS = (
 )
 LOOKS = (
     "patient.viewed", "patient.revealed", "patient.reported", "patient.report-exported",
+    "patient.data-exported",
     "patient.incident-exported", "patients.listed", "message.viewed", "messages.listed",
     "messages.exported", "audit.",
     "worklist.viewed", "worklist.listed", "list.viewed", "list.exported",

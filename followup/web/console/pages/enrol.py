@@ -325,7 +325,7 @@ def _known(here: Here, draft: Draft) -> dict[str, Any] | None:
     record_look(here, patient, "patient.viewed")
     return {
         "patient": patient,
-        "person": patients.read_patient(patient, here.app.keyring),
+        "person": here.person(patient),
         "enrolments": [row.Enrolment for row in rows],
     }
 

@@ -21,7 +21,6 @@ from followup.messages.outlook import outlooks
 from followup.messages.rendering import render_message
 from followup.messages.verification_code import veiled
 from followup.messages.view import YET_TO_GO, latest_attempts
-from followup.patients import records as patients
 from followup.routing.accounts import way_words
 from followup.store.audit_log import AuditEntry
 from followup.store.encryption.sealing import Sealer
@@ -64,7 +63,7 @@ def show(here: Here) -> Response:
         message=message,
         outlook=outlook,
         seen=seen(here.app, message, patient, _counting(history)),
-        person=patient and patients.read_patient(patient, here.app.keyring),
+        person=here.person(patient),
         receipts=_by_attempt(history),
         versions={version.id: version for version in history.versions},
         zone=here.zone_of(message.clinic),
@@ -100,7 +99,7 @@ def ask_again(here: Here) -> Response:
         message=message,
         again=again,
         words_now=_words_now(here.app, message, patient, again.channel),
-        person=patients.read_patient(patient, here.app.keyring) if patient else None,
+        person=here.person(patient),
         zone=here.zone_of(message.clinic),
     )
 
@@ -117,9 +116,12 @@ def find(here: Here) -> Message:
     """Return the message of the address; raise `NotFound` for one of another clinic."""
     with here.app.store.read() as session:
         message = find_message(session, here.id("message"))
+        of = message and message.patient_id
+        patient = session.get(Patient, of) if of else None
     if message is None:
         raise NotFound("there is no such message")
     here.require_clinic(message.clinic)
+    here.require_shown(patient)
     return message
 
 

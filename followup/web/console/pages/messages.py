@@ -100,7 +100,7 @@ def show(here: Here) -> Response:
             rows = message_page(session, wanted, limit=PAGE_SIZE + 1)
             found = patients_of(session, rows[:PAGE_SIZE])
             foreseen = outlooks(session, rows[:PAGE_SIZE], {one.id: one for one in found})
-        people = {one.id: patients.read_patient(one, here.app.keyring) for one in found}
+        people = {one.id: here.person(one) for one in found}
         _record(here, "messages.listed", {"shown": min(len(rows), PAGE_SIZE)})
     more = rows[PAGE_SIZE - 1] if len(rows) > PAGE_SIZE else None
     return here.page(

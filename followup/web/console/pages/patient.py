@@ -52,6 +52,8 @@ DONE_NOTICES = {
     "page-off": "The link to the patient’s page is switched off.",
     "merged": "The two records are one now. It can be undone for 24 hours.",
     "unmerged": "The merge is undone: these are two records again.",
+    "restricted": "Restricted. Nothing is sent, and only auditors see the data.",
+    "restriction-lifted": "The restriction is lifted. What is not yet too late will be sent.",
     "again": "The message will be sent again.",
 }
 ORDER_AT_ONE_MOMENT = ("action", "text", "call", "message")
@@ -95,6 +97,7 @@ def find(here: Here, name: str = "patient") -> Patient:
     if patient is None:
         raise NotFound("there is no such patient")
     here.require_clinic(patient.clinic)
+    here.require_shown(patient)
     return patient
 
 
@@ -102,15 +105,17 @@ def find_enrolment(here: Here) -> Enrolment:
     """Return the enrolment of the address; raise `NotFound` for one of another clinic."""
     with here.app.store.read() as session:
         enrolment = session.get(Enrolment, here.id("enrolment"))
-    if enrolment is None:
-        raise NotFound("there is no such enrolment")
+        if enrolment is None:
+            raise NotFound("there is no such enrolment")
+        patient = session.get(Patient, enrolment.patient_id)
     here.require_clinic(enrolment.clinic)
+    here.require_shown(patient)
     return enrolment
 
 
 def page(here: Here, patient: Patient, *, revealed: bool = False) -> Response:
     """Return the page of a patient."""
-    person = patients.read_patient(patient, here.app.keyring)
+    person = here.person(patient)
     zone = here.zone_of(patient.clinic)
     with here.app.store.read() as session:
         enrolments = history.enrolments_of(session, patient.id)

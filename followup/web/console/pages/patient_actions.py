@@ -28,7 +28,6 @@ from followup.enrolment.pause import pause_enrolment, resume_enrolment
 from followup.enrolment.queries import messages_of
 from followup.enrolment.withdraw import withdraw_enrolment
 from followup.messages.opt_out import StopForeseen, foresee_stop, stop_messages
-from followup.patients.records import read_patient
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
@@ -200,7 +199,7 @@ def stop(here: Here) -> Response:
 
 def _stop_page(here: Here, patient: Patient, form: Form, foreseen: StopForeseen) -> Response:
     """Show what will no longer arrive, before anything is stopped."""
-    person = read_patient(patient, here.app.keyring)
+    person = here.person(patient)
     address = person.email if person else None
     return here.page(
         "patients/stop-check.html",

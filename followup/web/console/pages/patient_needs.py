@@ -11,7 +11,6 @@ from followup.domain.needs import ReadingNeed
 from followup.enrolment.page_tokens import replace_page_token, revoke_page_token
 from followup.enrolment.reading_needs import change_needs
 from followup.patient_page import change_language
-from followup.patients import records as patients
 from followup.patients.history import enrolments_of
 from followup.store.models.patients import Patient
 from followup.web.console.framework.forms import Form
@@ -25,7 +24,7 @@ pages = Pages()
 @pages.get("/patients/{patient}/needs", may=CHANGE_PATIENTS)
 def ask_needs(here: Here) -> Response:
     patient = find(here)
-    person = patients.read_patient(patient, here.app.keyring)
+    person = here.person(patient)
     if person is None:
         raise NotFound("this patient's data was erased")
     values = {"needs": tuple(sorted(person.needs)), "language": (person.language,)}

@@ -13,7 +13,6 @@ from followup.domain.channel import ChannelKind
 from followup.domain.contact import parse_email, parse_mobile, parse_nhs_number
 from followup.domain.errors import InvalidInput, Problem
 from followup.domain.protocols.timing import instant_at
-from followup.patients import records as people
 from followup.patients.records import address_index, surname_of
 from followup.patients.search import SearchTerms, search_patients
 from followup.store.audit_log import AuditEntry
@@ -70,10 +69,7 @@ def _page(here: Here, form: Form, *, path: str) -> Response:
         "patients/list.html",
         form=form,
         searched=path != "/patients",
-        rows=[
-            (row.Enrolment, row.Patient, people.read_patient(row.Patient, here.app.keyring))
-            for row in shown
-        ],
+        rows=[(row.Enrolment, row.Patient, here.person(row.Patient)) for row in shown],
         next=f"{path}?before={last.procedure_at:%Y%m%dT%H%M%S%f}_{last.id}" if last else None,
         states=[("", "Any"), *((key.value, term.label) for key, term in ENROLMENT_STATES.items())],
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from followup.audit.patient_evidence import compile_patient_report
+from followup.sheets import Sheet
 from followup.store.models.patients import Patient
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import AUDIT, Pages
 from followup.web.console.pages.patient import find, record_look
-from followup.web.console.words.report_sheet import Sheet, sheet_of
+from followup.web.console.words.report_sheet import sheet_of
 from followup.wording.formats import moment
 
 TITLE = "Report on a patient"

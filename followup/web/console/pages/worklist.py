@@ -20,7 +20,7 @@ from followup.enrolment.same_person import find_alike
 from followup.intake.feed.drafts import draft_tally
 from followup.intake.feed.merge import twins_of
 from followup.messages.view import message_views
-from followup.patients.records import Person, read_patient
+from followup.patients.records import Person
 from followup.store.audit_log import AuditEntry
 from followup.store.encryption.columns import CALL_NOTE_COLUMN
 from followup.store.models.patients import Patient
@@ -165,7 +165,7 @@ def _records(here: Here, matter: Matter, alike: Patient | None) -> list[dict[str
     listed = [("New record", matter.patient), ("Record that was there", alike)]
     found = []
     for title, patient in listed if alike else ():
-        person = read_patient(patient, here.app.keyring) if patient else None
+        person = here.person(patient)
         if patient is not None and person is not None:
             number = mask_nhs_number(person.nhs_number) if person.nhs_number else None
             found.append({"title": title, "id": patient.id, "person": person, "nhs_number": number})

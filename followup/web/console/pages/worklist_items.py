@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from followup.domain.errors import NotFound
-from followup.patients import records as patients
 from followup.patients.records import Person
 from followup.replies.triage import sort_text
 from followup.store.models.messages import InboundMessage, Message
@@ -44,7 +43,9 @@ def find(here: Here) -> Matter:
     if found is None:
         raise NotFound("there is no such item")
     here.require_clinic(found.items[0].clinic)
-    return matter_of(here, found, found.items[0])
+    matter = matter_of(here, found, found.items[0])
+    here.require_shown(matter.patient)
+    return matter
 
 
 def with_patient(here: Here) -> Matter:
@@ -61,7 +62,7 @@ def matter_of(here: Here, found: WaitingItems, item: WorklistItem) -> Matter:
     return Matter(
         item=item,
         patient=patient,
-        person=patients.read_patient(patient, here.app.keyring) if patient else None,
+        person=here.person(patient),
         shared_by=[
             (UUID(each), _name(here, found.patients.get(UUID(each))))
             for each in item.detail.get("shared_by", ())
@@ -76,14 +77,14 @@ def matter_of(here: Here, found: WaitingItems, item: WorklistItem) -> Matter:
 
 
 def _name(here: Here, patient: Patient | None) -> str:
-    person = patients.read_patient(patient, here.app.keyring) if patient else None
+    person = here.person(patient)
     return (person.name or "Without a name") if person else "Erased"
 
 
 def _said(here: Here, text: InboundMessage, patient: Patient | None) -> str | None:
     sealer = here.app.keyring.system
     if text.patient_id is not None:
-        if patient is None or patient.id != text.patient_id:
+        if patient is None or patient.id != text.patient_id or not here.may_show(patient):
             return None
         found = here.app.keyring.patient(patient.data_key, patient.master_key_id)
         if found is None:

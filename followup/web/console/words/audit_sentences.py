@@ -50,10 +50,7 @@ class Sentence:
 def sentences(here: Here, events: Sequence[AuditEvent]) -> list[Sentence]:
     """Return events as sentences: two queries, however many there are."""
     with here.app.store.read() as session:
-        people = {
-            one.id: patients.read_patient(one, here.app.keyring)
-            for one in patients_in(session, events)
-        }
+        people = {one.id: here.person(one) for one in patients_in(session, events)}
         team = all_members(session)
     staff = {str(one.id): one.name for one in team}
     named = {f"web:{one.email}": one.name for one in team}

@@ -23,6 +23,7 @@ from followup.wording.patients import READING_NEEDS, confirmed_text, need_text
 from followup.wording.providers import attempt_text, provider_text, report_text
 from followup.wording.reasons import moved_text, reason_text
 from followup.wording.records.erasure import decision_text, ground_text
+from followup.wording.records.retention import class_text, review_text
 from followup.wording.replies import late_reply_text, possible_text
 from followup.wording.staff import actor_text, role_text
 from followup.wording.states import state_term
@@ -106,6 +107,8 @@ TEMPLATE_FILTERS: dict[str, Callable[..., Any]] = {
     "day": formats.day,
     "erasure_decision": lambda request: decision_text(request.decision, request.refusal),
     "erasure_ground": ground_text,
+    "record_class": class_text,
+    "review_state": lambda one: review_text(one.decision, one.ground, one.keep_until),
     "enrolment_tag": lambda state: tag_of(enrolment_term(state)),
     "item_label": item_label,
     "item_to_do": item_to_do,

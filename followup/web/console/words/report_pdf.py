@@ -11,7 +11,7 @@ from fpdf import FPDF
 from fpdf.enums import XPos, YPos
 from fpdf.fonts import TTFFont
 
-from followup.web.console.words.report_sheet import Entry, Facts, Section, Sheet
+from followup.sheets import Entry, Facts, Section, Sheet
 
 FONT = "DejaVu"
 FACE, BOLD = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -12,6 +11,7 @@ from followup.audit.patient_evidence import PatientReport
 from followup.audit.verify import TrailVerdict
 from followup.domain.channel import ChannelKind
 from followup.routing.accounts import way_words
+from followup.sheets import Entry, Section, Sheet
 from followup.web.console.framework.request import Here
 from followup.web.console.words.audit_sentences import sentences
 from followup.web.console.words.filters import cause
@@ -24,37 +24,6 @@ from followup.wording.providers import attempt_text, provider_text, report_text
 from followup.wording.staff import actor_text
 from followup.wording.states import state_term
 from followup.wording.worklist import item_term, outcome_text
-
-Facts = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One thing that happened: when, what, the facts about it, and exact words."""
-
-    when: str
-    what: str
-    facts: Facts = ()
-    words: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
-    """A heading and what stands under it; `empty` is said where that is nothing."""
-
-    heading: str
-    entries: tuple[Entry, ...]
-    empty: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sheet:
-    """The whole report. `verdict` says whether the trail is as it was written."""
-
-    facts: Facts
-    verdict: str
-    is_broken: bool
-    sections: tuple[Section, ...]
 
 
 def sheet_of(here: Here, report: PatientReport) -> Sheet:

@@ -49,6 +49,7 @@ OF_ONE_ROLE = {
     "audit": {Role.AUDIT},
     "audit.csv": {Role.AUDIT},
     "erasures": {Role.AUDIT},
+    "retention": {Role.AUDIT},
     "enrol": {Role.ENROL},
     "enrolments": {Role.ENROL},
 }

@@ -17,7 +17,6 @@ from followup.erasure.requests import (
     propose_erasure,
     require_decidable,
 )
-from followup.patients import records
 from followup.store.models.patients import ErasureRequest, Patient
 from followup.web.console.framework.enrolment_form import sentence
 from followup.web.console.framework.forms import EMPTY_FORM
@@ -145,7 +144,7 @@ def _shown(session: Session, here: Here, found: Sequence[ErasureRequest]) -> lis
     }
     shown: list[Shown] = []
     for request in found:
-        person = records.read_patient(patients[request.patient_id], here.app.keyring)
+        person = here.person(patients[request.patient_id])
         own = request.proposed_by == here.member.actor
         shown.append(
             Shown(request, person.name if person else None, own, here.zone_of(request.clinic))

@@ -12,7 +12,6 @@ from followup.domain.merging.facts import Question, Side
 from followup.merging.merge import MergeRequest, merge_patients
 from followup.merging.preview import preview_merge
 from followup.merging.undo import undo_merge
-from followup.patients.records import read_patient
 from followup.patients.search import SearchTerms, search_patients
 from followup.store.audit_log import AuditEntry
 from followup.store.models.merges import PatientMerge
@@ -97,11 +96,9 @@ def _search_page(
     return here.page(
         "patients/merge-search.html",
         patient=patient,
-        person=read_patient(patient, here.app.keyring),
+        person=here.person(patient),
         form=form,
-        found=None
-        if found is None
-        else [(each, read_patient(each, here.app.keyring)) for each in found],
+        found=None if found is None else [(each, here.person(each)) for each in found],
     )
 
 

@@ -1,0 +1,1 @@
+"""Retention: what may end is proposed by a job, decided by one person, confirmed by another."""

@@ -1,0 +1,183 @@
+"""Retention: nothing ends without a proposal, a decision, and a second person."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
+
+from followup.casework.phone_calls import record_call
+from followup.context import AppContext
+from followup.domain.call_outcome import CallOutcome
+from followup.domain.erasure.grounds import ErasureGround
+from followup.domain.errors import Conflict, InvalidInput
+from followup.domain.retention.classes import KeepGround, RetentionDecision, child_until
+from followup.domain.roles import Role
+from followup.erasure.requests import decide_erasure, propose_erasure
+from followup.erasure.shred_list import read_shred_list
+from followup.providers.twilio.inbound_text import InboundText
+from followup.replies.inbound import take_inbound
+from followup.retention.decide import (
+    Decision,
+    acknowledge,
+    confirm,
+    decide,
+    export_to_record,
+    reviews,
+    take_back,
+)
+from followup.retention.propose import propose_retention
+from followup.staff.members import MemberDetails, disable_member, insert_member
+from followup.store.models.audit import AuditEvent
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import InboundMessage
+from followup.store.models.patients import Patient
+from followup.store.models.retention import RetentionReview
+from followup.store.models.staff import Staff
+from tests.support.apps import clock_of, enrol_many, rows
+
+ONE, TWO = "web:one@clinic.example", "web:two@clinic.example"
+DESTROY = Decision(what=RetentionDecision.DESTROY)
+YEAR = timedelta(days=365, hours=6)
+
+
+@pytest.fixture
+def aged(sqlite_app: AppContext, tmp_path: Path) -> AppContext:
+    return grown_old(sqlite_app, tmp_path)
+
+
+def grown_old(app: AppContext, tmp_path: Path) -> AppContext:
+    """Nine years later: five patients, one of them seen since, one a child; a text of nobody."""
+    object.__setattr__(app, "shred_list", tmp_path / "erased.note")
+    ids = enrol_many(app, 4)
+    enrol_many(app, 1, first=5, date_of_birth=date(2015, 3, 1))
+    with app.store.write() as session:
+        session.execute(update(Enrolment).values(state="finished", finish_due_at=None))
+        gone, _ = (
+            insert_member(session, app.by(ONE), member, password_hash=None).id
+            for member in (_member("gone", Role.ENROL), _member("m", Role.MANAGE))
+        )
+    disable_member(app, gone, actor=ONE)
+    stranger = InboundText(provider_id="SM9", from_="+447700900999", to="", body="Who is this")
+    take_inbound(app, stranger)
+    clock_of(app).advance_service(9 * YEAR)
+    with app.store.read() as session:
+        seen = session.get_one(Enrolment, ids[3]).patient_id
+    record_call(app, seen, outcome=CallOutcome.SPOKE, note="", actor=ONE)
+    return app
+
+
+def _member(name: str, role: Role) -> MemberDetails:
+    return MemberDetails(email=f"{name}@x.example", name=name, roles=[role], clinics=None)
+
+
+def proposed(app: AppContext) -> list[RetentionReview]:
+    while propose_retention(app):
+        pass
+    with app.store.read() as session:
+        return list(reviews(session))
+
+
+def of_patients(app: AppContext) -> list[RetentionReview]:
+    return [it for it in proposed(app) if it.record_class == "follow-up"]
+
+
+def handed_over(app: AppContext, review: RetentionReview) -> None:
+    content = export_to_record(app, review.id, actor=ONE)
+    acknowledge(app, review.id, digest=sha256(content).hexdigest(), actor=ONE)
+
+
+def test_nine_years_later_the_right_ones_are_proposed_and_nothing_is_gone(aged: AppContext):
+    before = {model: len(rows(aged, model)) for model in (Patient, InboundMessage, Staff)}
+
+    found = proposed(aged)
+
+    kinds = sorted(it.record_class for it in found)
+    assert kinds == ["follow-up"] * 3 + ["replies", "staff"]
+    assert propose_retention(aged) == 0, "what waits is not proposed twice"
+    assert {model: len(rows(aged, model)) for model in before} == before
+    assert all(it.erased_at is None and it.data_key for it in rows(aged, Patient))
+    assert rows(aged, InboundMessage)[0].body_sealed is not None
+    assert {it.action for it in rows(aged, AuditEvent)} >= {"retention.proposed"}
+
+
+def test_two_people_destroy_what_the_hospital_has_and_a_certificate_stays(
+    app: AppContext, tmp_path: Path
+):
+    aged = grown_old(app, tmp_path)
+    review = of_patients(aged)[0]
+    with pytest.raises(Conflict, match="first the hospital's record has to have it"):
+        decide(aged, review.id, DESTROY, actor=ONE)
+    handed_over(aged, review)
+    with pytest.raises(InvalidInput, match="not the SHA-256"):
+        acknowledge(aged, review.id, digest="0" * 64, actor=ONE)
+    with pytest.raises(Conflict, match="nobody decided"):
+        confirm(aged, review.id, actor=TWO)
+    decide(aged, review.id, DESTROY, actor=ONE)
+    with pytest.raises(Conflict, match="ask somebody else"):
+        confirm(aged, review.id, actor=ONE)
+    with pytest.raises(IntegrityError), aged.store.write() as session:
+        session.execute(update(RetentionReview).values(decided_by=ONE, confirmed_by=ONE))
+    assert not [it for it in rows(aged, Patient) if it.erased_at]
+
+    assert confirm(aged, review.id, actor=TWO) == 1
+
+    (gone,) = [it for it in rows(aged, Patient) if it.erased_at]
+    assert gone.id == review.patient_id
+    assert read_shred_list(aged) == {gone.id}
+    certificate = [it for it in rows(aged, AuditEvent) if it.action == "retention.destroyed"]
+    assert [(it.actor, it.detail["review"], it.detail["class"]) for it in certificate] == [
+        (TWO, str(review.id), "follow-up")
+    ]
+    with pytest.raises(Conflict, match="has ended"):
+        confirm(aged, review.id, actor=TWO)
+
+
+def test_what_is_kept_longer_or_held_stays_and_a_hold_stops_erasure_too(aged: AppContext):
+    kept, held, seen = of_patients(aged)
+    until = (aged.clock.now() + timedelta(days=90)).date()
+    with pytest.raises(InvalidInput, match="say why"):
+        decide(aged, kept.id, Decision(what=RetentionDecision.KEEP, until=until), actor=ONE)
+    longer = Decision(what=RetentionDecision.KEEP, ground=KeepGround.RESEARCH, until=until)
+    decide(aged, kept.id, longer, actor=ONE)
+    on_hold = Decision(what=RetentionDecision.HOLD, ground=KeepGround.INQUEST)
+    decide(aged, held.id, on_hold, actor=ONE)
+    asked = propose_erasure(aged, held.patient_id, ground=ErasureGround.ASKED, actor=ONE)
+    with pytest.raises(Conflict, match="is on hold"):
+        decide_erasure(aged, asked, actor=TWO)
+    # Seen again after the decision: then it does not end.
+    handed_over(aged, seen)
+    decide(aged, seen.id, DESTROY, actor=ONE)
+    record_call(aged, seen.patient_id, outcome=CallOutcome.SPOKE, note="", actor=ONE)
+    with pytest.raises(Conflict, match="was seen again"):
+        confirm(aged, seen.id, actor=TWO)
+    assert not [it for it in rows(aged, Patient) if it.erased_at]
+
+    clock_of(aged).advance_service(timedelta(days=91))
+    again = of_patients(aged)
+    assert {it.patient_id for it in again} == {kept.patient_id, held.patient_id}
+    assert {it.id for it in again} & {kept.id, held.id} == {held.id}
+    take_back(aged, held.id, actor=ONE)
+    decide_erasure(aged, asked, actor=TWO)
+
+
+def test_texts_of_nobody_and_closed_accounts_end_by_two_people(aged: AppContext):
+    others = {it.record_class: it.id for it in proposed(aged)}
+    for record_class in ("replies", "staff"):
+        decide(aged, others[record_class], DESTROY, actor=ONE)
+        assert confirm(aged, others[record_class], actor=TWO) == 1
+
+    assert rows(aged, InboundMessage)[0].body_sealed is None
+    assert {it.email for it in rows(aged, Staff)} >= {"m@x.example"}
+    assert "gone@x.example" not in {it.email for it in rows(aged, Staff)}
+
+
+def test_children_are_kept_until_they_are_grown_up():
+    at = datetime(2026, 10, 19).astimezone()
+    assert child_until(date(2015, 3, 1), last_seen=at) == date(2040, 3, 1)
+    assert child_until(date(2009, 1, 5), last_seen=at) == date(2035, 1, 5)
+    assert child_until(date(2008, 1, 5), last_seen=at) is None

@@ -1,0 +1,1 @@
+"""Tests of access to what is held on a person."""

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from followup.consent.objections import lift_objection
 from followup.content.advice import Advice, Piece
+from followup.content.phrases import is_phrase
 from followup.context import AppContext, UnitOfWork
 from followup.domain import actors
 from followup.domain.channel import ChannelKind
@@ -210,7 +211,8 @@ def _rows(session: Session, enrolment: Enrolment) -> list[Message]:
         .where(Message.enrolment_id == enrolment.id, Message.fallback_of.is_(None))
         .order_by(Message.generation, Message.due_at, Message.id)
     ):
-        if message.reason not in UNSEEN:
+        # What staff wrote about a call is no advice.
+        if message.reason not in UNSEEN and not is_phrase(message.template):
             found[message.step, message.occurrence] = message
     return sorted(found.values(), key=lambda message: (message.due_at, message.id))
 

@@ -11,13 +11,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from followup.content.phrases import PHRASE_PREFIX
 from followup.domain.lifecycle import MAY_HAVE_ARRIVED
 from followup.domain.message_kind import MessageKind
 from followup.patients.history import calls_of, items_of
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import InboundMessage, Message
 from followup.store.models.staff import Call
-from followup.store.models.worklist import WorklistItem
+from followup.store.models.worklist import Escalation, WorklistItem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +26,7 @@ class Briefing:
     """What is known around an item. `day` is that of the patient's calendar, 0 the procedure's.
 
     `answer` is what was said automatically to the text that the item is about; `calls` are all with
-    the patient, and `others` their other open items.
+    the patient, and `others` their other open items. `told` is whom the escalation told, in order.
     """
 
     enrolment: Enrolment | None
@@ -34,6 +35,7 @@ class Briefing:
     last_advice: Message | None
     calls: Sequence[Call]
     others: Sequence[WorklistItem]
+    told: Sequence[Escalation]
 
 
 def read_briefing(session: Session, item: WorklistItem, *, now: datetime) -> Briefing:
@@ -46,6 +48,7 @@ def read_briefing(session: Session, item: WorklistItem, *, now: datetime) -> Bri
             last_advice=None,
             calls=(),
             others=(),
+            told=_told(session, item),
         )
     enrolment = _enrolment(session, item, item.patient_id)
     return Briefing(
@@ -55,7 +58,16 @@ def read_briefing(session: Session, item: WorklistItem, *, now: datetime) -> Bri
         last_advice=_last_advice(session, item.patient_id),
         calls=calls_of(session, item.patient_id),
         others=[one for one in items_of(session, item.patient_id) if one.id != item.id],
+        told=_told(session, item),
     )
+
+
+def _told(session: Session, item: WorklistItem) -> Sequence[Escalation]:
+    return session.scalars(
+        select(Escalation)
+        .where(Escalation.item_id == item.id)
+        .order_by(Escalation.time, Escalation.id)
+    ).all()
 
 
 def _enrolment(session: Session, item: WorklistItem, patient_id: UUID) -> Enrolment | None:
@@ -90,6 +102,7 @@ def _last_advice(session: Session, patient_id: UUID) -> Message | None:
         .where(
             Message.patient_id == patient_id,
             Message.kind == MessageKind.ADVICE.value,
+            ~Message.template.startswith(PHRASE_PREFIX),
             Message.state.in_([state.value for state in MAY_HAVE_ARRIVED]),
         )
         .order_by(Message.sent_at.desc(), Message.due_at.desc())

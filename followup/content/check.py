@@ -11,6 +11,7 @@ from followup.content.layout import visible_text, words
 from followup.content.library import EXAMPLE_ADDRESSES, Content, Form, Key, Rendered
 from followup.content.metadata import Meta
 from followup.content.page_words import PageWords
+from followup.content.phrases import SHIPPED_PHRASES, is_phrase
 from followup.content.sources import CARD
 from followup.content.version import SHIPPED_LANGUAGE, ApprovalStatus
 from followup.domain.channel import ChannelKind
@@ -60,7 +61,11 @@ def content_faults(
             found += _of_step(content, clinics, protocol, step)
     for key, variant in content.variants():
         for clinic in clinics:
-            for always in (*REPLY_TEMPLATES, NUMBER_CHECK) if key[0] in {None, clinic.key} else ():
+            for always in (
+                (*REPLY_TEMPLATES, *SHIPPED_PHRASES, NUMBER_CHECK)
+                if key[0] in {None, clinic.key}
+                else ()
+            ):
                 found += _unsendable(
                     variant, always, clinic.languages[0], ChannelKind.SMS, f"clinic {clinic.key}"
                 )
@@ -253,10 +258,10 @@ def _unwritten(content: Content, clinics: Sequence[Clinic]) -> Iterator[str]:
 def _unsent(content: Content, protocols: Sequence[Protocol]) -> Iterator[str]:
     """Say which messages of the clinic's own no step sends, and nothing else either."""
     sent = {step.template for protocol in protocols for step in protocol.steps}
-    always = {*REPLY_TEMPLATES, NUMBER_CHECK, PROCEDURE_MOVED}
+    always = {*REPLY_TEMPLATES, *SHIPPED_PHRASES, NUMBER_CHECK, PROCEDURE_MOVED}
     for _, variant in content.variants():
         for name in variant.cards.keys() - sent - always if protocols else ():
-            if (path := f"{name}/{CARD}") in variant.own:
+            if (path := f"{name}/{CARD}") in variant.own and not is_phrase(name):
                 hint = did_you_mean(name, dict.fromkeys(sorted(sent | always)))
                 yield f"{variant.files[path]}: no step of a protocol sends {name}; {hint}"
 

@@ -21,6 +21,7 @@ from followup.content.languages import direction
 from followup.content.layout import one_line, reflow, with_inlined_styles
 from followup.content.metadata import Meta
 from followup.content.page_words import PageWords
+from followup.content.phrases import names_time
 from followup.content.rules import ClinicFacts, environment
 from followup.content.sources import file_named, languages_of, read_sources
 from followup.content.version import ContentVersion
@@ -37,6 +38,9 @@ STOP_URL = "https://stop.invalid/"
 
 PAGE_TOKEN = 16
 """Characters of a token in a patient's own address."""
+
+SOME_TIME = "3:30pm on Monday 30 November"
+"""What a proof of a phrase shows for the time of a call."""
 
 CODE, SOME_CODE = "QZXQ", "1234"
 """What stands in for the code of a test text while it is rendered, and what a proof shows."""
@@ -59,12 +63,14 @@ Key = tuple[str | None, str | None]
 class Form:
     """What of a message depends on its patient and the hour.
 
-    Whether it asks for 1 or 2, and large print; of an answer, whether the office is open now.
+    Whether it asks for 1 or 2, and large print; of an answer, whether the office is open now; of a
+    phrase that names it, when staff will ring, in words.
     """
 
     asks_reply: bool = False
     large_print: bool = False
     office_open: bool = True
+    ring_at: str | None = None
 
 
 PLAIN = Form()
@@ -188,6 +194,8 @@ class Content:
                 f"{template}/{language}: the words for {channel} are {version.standing} and may "
                 "not be sent: have a clinician approve them, and say so in meta.toml"
             )
+        if form.ring_at is None and names_time(version):
+            raise TemplateError(f"{template}/{language}: names a time, and none was given")
         return mine.proof(
             version,
             clinic,
@@ -307,6 +315,7 @@ class Content:
             "occurrence": occurrence,
             "office_open": form.office_open,
             "page_url": None,
+            "ring_at": form.ring_at or SOME_TIME,
             "right_to_left": direction(version.language) == "rtl",
             "stop_url": None,
             **dict(urls),

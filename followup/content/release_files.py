@@ -13,10 +13,11 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from followup.catalogue.load import SOURCES, Catalogue, document_of
-from followup.content.check import NUMBER_CHECK, REPLY_TEMPLATES
+from followup.content.check import NUMBER_CHECK, PROCEDURE_MOVED, REPLY_TEMPLATES
 from followup.content.layers import CLINICS, PROTOCOLS, WORDS
 from followup.content.layers import PATIENT as PAGE
 from followup.content.library import Content, shipped_messages
+from followup.content.phrases import phrases_among
 from followup.content.sources import CARD
 from followup.data_files import data_folder
 from followup.domain.errors import NotFound
@@ -91,8 +92,9 @@ def _of_words(
     catalogue: Catalogue, content: Content, protocol: str, clinic: str
 ) -> Iterator[ReleaseFile]:
     steps = {step.template for step in catalogue.protocols[protocol].steps}
-    templates = steps.union(REPLY_TEMPLATES, {NUMBER_CHECK})
-    yield from words_of_templates(content.of(clinic, protocol), templates)
+    mine = content.of(clinic, protocol)
+    beside = (NUMBER_CHECK, PROCEDURE_MOVED, *phrases_among(mine.cards))
+    yield from words_of_templates(mine, steps.union(REPLY_TEMPLATES, beside))
 
 
 def _place_of_words(content: Content, path: str) -> Traversable:

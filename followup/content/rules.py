@@ -58,6 +58,7 @@ TEMPLATE_VARIABLES = dict.fromkeys(
         "occurrence",
         "office_open",
         "page_url",
+        "ring_at",
         "right_to_left",
         "stop_url",
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from followup.content.metadata import Meta
+from followup.content.phrases import RING_AT, is_phrase
 from followup.content.rules import complaints_about, references
 from followup.content.sources import CHANNEL_FILES, languages_of
 from followup.content.version import ContentVersion, version_id
@@ -14,8 +15,10 @@ from followup.content.version import ContentVersion, version_id
 def complaints(sources: Mapping[str, str], cards: Mapping[str, Meta]) -> list[str]:
     """Return all that is wrong with the messages before any is rendered, a line each."""
     found = [*_incomplete(sources, cards)]
-    for path in sources:
+    for path, source in sources.items():
         found += complaints_about(path, sources)
+        if RING_AT in source and not is_phrase(path):
+            found.append(f"{path}: {RING_AT} is given to phrases alone: take it out")
     return found or [*_loops(sources)]
 
 

@@ -48,7 +48,7 @@ def _propose(unit: UnitOfWork, patient_id: UUID, ground: ErasureGround) -> UUID:
             f"this record was merged into patient {patient.merged_into}: erase that one, and this "
             "one goes with it"
         )
-    if _waiting(unit.session, patient_id) is not None:
+    if waiting_request(unit.session, patient_id) is not None:
         raise Conflict(ALREADY_ASKED)
     request = ErasureRequest(
         id=new_id(unit.by.at),
@@ -122,7 +122,8 @@ def erasure_requests(
     return session.scalars(query).all()
 
 
-def _waiting(session: Session, patient_id: UUID) -> ErasureRequest | None:
+def waiting_request(session: Session, patient_id: UUID) -> ErasureRequest | None:
+    """Return the request to erase a patient that nobody has decided yet."""
     return session.scalar(
         select(ErasureRequest).where(
             ErasureRequest.patient_id == patient_id, ErasureRequest.decided_at.is_(None)

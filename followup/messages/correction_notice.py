@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from followup.content.check import PROCEDURE_MOVED
@@ -16,8 +16,8 @@ from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import MAY_HAVE_ARRIVED
 from followup.domain.protocols.repetition import GivenBefore
 from followup.domain.protocols.timeline import PlannedMessage
-from followup.messages.one_off_texts import one_off_advice
-from followup.store.models.enrolments import Enrolment, Generation
+from followup.messages.one_off_texts import one_off_advice, plan_beside_timeline
+from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 
 
@@ -50,11 +50,4 @@ def send_correction(
         may_fall_back=len(channels) > 1,
         not_after=min(planned.due_at for planned in wrong),
     )
-    unit.session.add(notice)
-    # The ledger of the generation counts all that was planned in it.
-    unit.session.execute(
-        update(Generation)
-        .where(Generation.enrolment_id == enrolment.id, Generation.number == enrolment.generation)
-        .values(planned=Generation.planned + 1)
-    )
-    unit.session.flush()
+    plan_beside_timeline(unit, enrolment, notice)

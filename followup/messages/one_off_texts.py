@@ -9,6 +9,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import update
+
+from followup.context import UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.lifecycle import State
@@ -17,7 +20,7 @@ from followup.domain.protocols.protocol import Missed
 from followup.store.audit_log import AuditContext
 from followup.store.encryption.sealing import Sealer
 from followup.store.engine.types import new_id
-from followup.store.models.enrolments import Enrolment
+from followup.store.models.enrolments import Enrolment, Generation
 from followup.store.models.messages import Message
 
 RECEIPT_WAIT = timedelta(hours=4)
@@ -85,6 +88,7 @@ def one_off_advice(
     channel: ChannelKind,
     may_fall_back: bool,
     not_after: datetime,
+    occurrence: int = 1,
 ) -> Message:
     """Return advice beside the timeline of an enrolment, to go at once, still to be written.
 
@@ -99,7 +103,7 @@ def one_off_advice(
         generation=enrolment.generation,
         protocol=enrolment.protocol,
         step=template,
-        occurrence=1,
+        occurrence=occurrence,
         template=template,
         channel=channel.value,
         priority=1,
@@ -118,3 +122,15 @@ def one_off_advice(
         attempt_count=0,
         created_at=by.at,
     )
+
+
+def plan_beside_timeline(unit: UnitOfWork, enrolment: Enrolment, message: Message) -> None:
+    """Write advice beside the timeline of an enrolment that is locked."""
+    unit.session.add(message)
+    # The ledger of the generation counts all that was planned in it.
+    unit.session.execute(
+        update(Generation)
+        .where(Generation.enrolment_id == enrolment.id, Generation.number == enrolment.generation)
+        .values(planned=Generation.planned + 1)
+    )
+    unit.session.flush()

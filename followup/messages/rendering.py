@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from followup.catalogue.bank_holidays import office_is_open
 from followup.content.library import PAGE_TOKEN, Form
+from followup.content.phrases import is_phrase, ring_at_text
 from followup.content.version import ContentVersion
 from followup.context import AppContext, ContentContext
 from followup.domain.channel import ChannelKind
@@ -67,6 +68,9 @@ class Renderable(Protocol):
     @property
     def answer_wait(self) -> int | None: ...
 
+    @property
+    def not_after(self) -> datetime: ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedMessage:
@@ -99,11 +103,12 @@ def render_message(
         raise TemplateError(message)
     channel, protocol = ChannelKind(row.channel), row.protocol or row.words_of
     stop_url = _stop_url(app, row.patient_id) if channel is ChannelKind.EMAIL else None
+    spoken = app.content.language_for(
+        row.template, wanted=language, channel=channel, clinic=clinic, protocol=protocol
+    )
     rendered = app.content.render(
         row.template,
-        language=app.content.language_for(
-            row.template, wanted=language, channel=channel, clinic=clinic, protocol=protocol
-        ),
+        language=spoken,
         channel=channel,
         clinic=clinic,
         protocol=protocol,
@@ -113,6 +118,7 @@ def render_message(
             asks_reply=row.answer_wait is not None,
             large_print=channel is ChannelKind.EMAIL and ReadingNeed.LARGE_PRINT in needs,
             office_open=_office_open(app, row, clinic),
+            ring_at=_ring_at(row, clinic, spoken),
         ),
         extra=_own(app, row, stop_url=stop_url, page_token=page_token),
     )
@@ -159,6 +165,13 @@ def occurrences_of(app: ContentContext, row: Occurring) -> int:
 def _office_open(app: AppContext, row: Renderable, clinic: Clinic) -> bool:
     # Advice does not depend on the hour; an answer names whom to ring now.
     return row.kind != MessageKind.REPLY or office_is_open(clinic, app.clock.now())
+
+
+def _ring_at(row: Renderable, clinic: Clinic, language: str) -> str | None:
+    # A phrase that names the time of a call is of use until then, and no longer.
+    if not is_phrase(row.template):
+        return None
+    return ring_at_text(row.not_after, zone=clinic.zone, language=language)
 
 
 def _own(

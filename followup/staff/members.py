@@ -33,6 +33,7 @@ class Member:
     name: str
     roles: frozenset[Role]
     clinics: frozenset[str] | None
+    alert_sound: bool = False
 
     @property
     def actor(self) -> str:
@@ -88,6 +89,7 @@ def member_of(staff: Staff) -> Member:
         name=staff.name,
         roles=frozenset(map(Role, staff.roles)),
         clinics=None if staff.clinics is None else frozenset(staff.clinics),
+        alert_sound=staff.alert_sound,
     )
 
 
@@ -191,6 +193,18 @@ def reset_second_factor(app: AppContext, staff_id: UUID, *, actor: str) -> None:
         staff = find_member(session, staff_id)
         staff.code_key_sealed, staff.code_step = None, None
         _record(session, app.by(actor), staff, "staff.code-removed")
+
+    app.store.transact(work)
+
+
+def set_alert_sound(app: AppContext, staff_id: UUID, *, wanted: bool, actor: str) -> None:
+    """Let somebody hear, or not, when something urgent comes in while they have a page open."""
+
+    def work(session: Session) -> None:
+        staff = find_member(session, staff_id)
+        if staff.alert_sound is not wanted:
+            staff.alert_sound = wanted
+            _record(session, app.by(actor), staff, "staff.sound", wanted=wanted)
 
     app.store.transact(work)
 

@@ -111,6 +111,8 @@ AUDIT_VERBS: dict[str, str] = {
     "staff.reset-link": "created a link by which {staff} sets a new password",
     "staff.password-changed": "set a new password: {staff}",
     "staff.code-set-up": "set up a second factor",
+    "message.phrase": "sent {patient} a text of the approved phrases",
+    "staff.sound": "changed whether they hear of what is urgent",
     "staff.code-removed": "removed the second factor of {staff}",
     "staff.linked": "signed in by the organisation’s account for the first time",
     "staff.signed-in": "signed in",

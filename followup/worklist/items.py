@@ -26,6 +26,7 @@ from followup.store.models.feeds import EnrolmentDraft
 from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
 from followup.store.models.worklist import Occurrence, WorklistItem
+from followup.worklist.queries import AT_ANY_HOUR
 
 TIME_LIMITS = {
     1: timedelta(minutes=15),
@@ -36,7 +37,6 @@ TIME_LIMITS = {
 
 The first passes by night as by day; the others only while the clinic's office is open.
 """
-AT_ANY_HOUR = 1
 WITH_CARE = 2
 """A reply that is not provably harmless: how soon it is read, the clinic says."""
 

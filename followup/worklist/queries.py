@@ -17,6 +17,8 @@ from followup.store.models.worklist import Occurrence, WorklistItem
 
 PAGE_SIZE = 40
 """So many items one page shows."""
+AT_ANY_HOUR = 1
+"""The urgency whose limit passes by night as by day: a red flag above all."""
 
 
 class WorklistItemView(StrEnum):
@@ -127,6 +129,21 @@ def next_item(
         .order_by(WorklistItem.urgency, WorklistItem.due_at, WorklistItem.id)
         .limit(1)
     )
+
+
+def urgent_items(session: Session, clinics: Collection[str] | None) -> Sequence[WorklistItem]:
+    """Return what is urgent at any hour and nobody's yet, the latest first, up to a page."""
+    return session.scalars(
+        select(WorklistItem)
+        .where(
+            is_open(),
+            *of_clinics(clinics),
+            WorklistItem.urgency == AT_ANY_HOUR,
+            WorklistItem.owner.is_(None),
+        )
+        .order_by(WorklistItem.id.desc())
+        .limit(PAGE_SIZE)
+    ).all()
 
 
 def one_item(session: Session, item_id: UUID) -> WaitingItems | None:

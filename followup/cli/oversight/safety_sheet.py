@@ -141,6 +141,10 @@ def _protocols(case: SafetyCase) -> Iterator[Entry]:
                     ("Beyond the source", f"{each.says} Rests on: {each.source} ({each.standing})")
                     for each in protocol.beyond
                 ),
+                *(
+                    ("Asked on the phone", f"{each.asks} If yes: {each.if_yes} ({each.standing})")
+                    for each in protocol.call_questions
+                ),
                 *(("Left out", f"{each.sentence} {each.reason}") for each in protocol.left_out),
             ),
         )

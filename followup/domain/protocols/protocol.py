@@ -123,6 +123,26 @@ class Beyond:
     on: date | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallQuestion:
+    """A question to ask on the phone, what to tell who says yes, and what it rests on.
+
+    `by_role` and `on` say who accepted or struck it.
+    """
+
+    asks: str
+    if_yes: str
+    source: str
+    standing: Standing
+    by_role: str | None = None
+    on: date | None = None
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether no clinician has accepted it yet."""
+        return self.standing is Standing.PROPOSED
+
+
 @dataclass(frozen=True, slots=True)
 class LeftOut:
     """A sentence of the document that no message says, and why."""
@@ -151,6 +171,7 @@ class Protocol:
     steps: tuple[Step, ...]
     left_out: tuple[LeftOut, ...] = ()
     beyond: tuple[Beyond, ...] = ()
+    call_questions: tuple[CallQuestion, ...] = ()
     red_flags_until_reason: str | None = None
     example: bool = False
 
@@ -165,6 +186,10 @@ class Protocol:
     def begins_before(self) -> bool:
         """Say whether something is sent before the procedure."""
         return any(comes_before(each) for step in self.steps for each in step.occurrences)
+
+    def questions_to_ask(self) -> tuple[CallQuestion, ...]:
+        """Return what staff ask on the phone, without what a clinician has struck."""
+        return tuple(one for one in self.call_questions if one.standing is not Standing.STRUCK)
 
     def needed_attributes(self) -> tuple[Attribute, ...]:
         """Return what must be answered at enrolment because a step depends on it."""

@@ -30,6 +30,7 @@ from followup.domain.protocols.protocol import Attribute, Missed, Predicate, Pro
 from followup.domain.protocols.protocol_rules import rule_problems
 from followup.domain.protocols.source_file import (
     BeyondShape,
+    CallQuestionShape,
     DocumentName,
     LeftOutShape,
     Sha256,
@@ -189,6 +190,9 @@ class ProtocolShape(Shape):
     beyond: list[BeyondShape] = Field(
         default=[], description="what messages say and the document does not"
     )
+    call_questions: list[CallQuestionShape] = Field(
+        default=[], description="what staff ask a patient whom they ring about a warning sign"
+    )
     red_flags_until_reason: Line | None = Field(
         default=None, description="why warning signs are not repeated until six weeks after it"
     )
@@ -205,6 +209,7 @@ class ProtocolShape(Shape):
             steps=tuple(step.value() for step in self.steps),
             left_out=tuple(each.value() for each in self.left_out),
             beyond=tuple(each.value() for each in self.beyond),
+            call_questions=tuple(each.value() for each in self.call_questions),
             red_flags_until_reason=self.red_flags_until_reason,
         )
 

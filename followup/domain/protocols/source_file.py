@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from followup.domain.file_shape import Line, Shape
-from followup.domain.protocols.protocol import Beyond, LeftOut, Standing
+from followup.domain.protocols.protocol import Beyond, CallQuestion, LeftOut, Standing
 
 DocumentName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*\.txt$")]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -24,12 +24,9 @@ class LeftOutShape(Shape):
         return LeftOut(self.sentence, self.reason)
 
 
-class BeyondShape(Shape):
-    """Something that messages say and the document does not."""
+class DecidedShape(Shape):
+    """Something that a clinician accepts or strikes."""
 
-    says: Line = Field(description="what is said, in a sentence")
-    words: Line = Field(description="the words by which it is found in messages")
-    source: Line = Field(description="what it rests on instead of the document")
     standing: Annotated[Standing, Field(strict=False)] = Field(
         description="`proposed` until a clinician has `accepted` it or `struck` it"
     )
@@ -45,5 +42,24 @@ class BeyondShape(Shape):
             raise ValueError("what is proposed has no by_role or on: leave them out, or decide")
         return self
 
+
+class BeyondShape(DecidedShape):
+    """Something that messages say and the document does not."""
+
+    says: Line = Field(description="what is said, in a sentence")
+    words: Line = Field(description="the words by which it is found in messages")
+    source: Line = Field(description="what it rests on instead of the document")
+
     def value(self) -> Beyond:
         return Beyond(**dict(self))
+
+
+class CallQuestionShape(DecidedShape):
+    """A question that staff ask a patient whom they ring about a warning sign."""
+
+    asks: Line = Field(description="the question, as it is said on the phone")
+    if_yes: Line = Field(description="what the patient is told when the answer is yes")
+    source: Line = Field(description="what it rests on: the document's sentence, or what else")
+
+    def value(self) -> CallQuestion:
+        return CallQuestion(**dict(self))

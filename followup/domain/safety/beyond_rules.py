@@ -21,6 +21,18 @@ def beyond_the_source(protocol: Protocol, said: Sequence[SaidText]) -> Iterator[
             )
 
 
+def call_questions(protocol: Protocol) -> Iterator[SafetyFinding]:
+    """Find the questions for calls that no clinician has decided on."""
+    for each in protocol.call_questions:
+        if each.is_draft:
+            asks = f'"{each.asks}": have a clinician accept or strike it'
+            yield SafetyFinding(
+                rule="call-question-proposed",
+                sentence=f"protocol {protocol.key}, call_questions: {asks}",
+                grave=False,
+            )
+
+
 def _finding(each: Beyond, where: str | None) -> tuple[str, str, bool] | None:
     if each.standing is Standing.STRUCK:
         struck = f'"{each.words}" was struck and stands in {where}: take it out'

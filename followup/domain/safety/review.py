@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 
 from followup.domain.protocols.protocol import Protocol
-from followup.domain.safety.beyond_rules import beyond_the_source
+from followup.domain.safety.beyond_rules import beyond_the_source, call_questions
 from followup.domain.safety.contradictions import contradictions
 from followup.domain.safety.finding import SafetyFinding
 from followup.domain.safety.help_rules import (
@@ -37,6 +37,7 @@ def review_protocol(
     yield from document_kept(protocol)
     yield from all_sentences_weighed(protocol)
     yield from beyond_the_source(protocol, said)
+    yield from call_questions(protocol)
     yield from red_flag_reach(protocol, said)
     yield from unreached(protocol, said)
     yield from contradictions(said)

@@ -9,7 +9,16 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, SmallInteger, String
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    SmallInteger,
+    String,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from followup.store.models.base import ACTOR_LENGTH, Base
@@ -40,6 +49,8 @@ class Staff(Base):
     created_by: Mapped[str] = mapped_column(String(ACTOR_LENGTH))
     disabled_at: Mapped[datetime | None]
     disabled_by: Mapped[str | None] = mapped_column(String(ACTOR_LENGTH))
+    # They want to hear it when something urgent comes in while a page of the console is open.
+    alert_sound: Mapped[bool] = mapped_column(Boolean, default=False, server_default=text("false"))
 
 
 class StaffSession(Base):

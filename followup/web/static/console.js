@@ -3,6 +3,7 @@
 
 const WARN_SECONDS = 120;
 const LOOK_EVERY = 15000;
+const NEWS_EVERY = 15000;
 
 const system = await import(document.body.dataset.designSystem);
 system.initAll();
@@ -14,6 +15,99 @@ document.body.addEventListener("htmx:afterSwap", (event) => {
 const warning = document.getElementById("idle-warning");
 if (warning) {
   watch(warning, Number(warning.dataset.idleSeconds));
+}
+
+const news = document.getElementById("news");
+if (news) {
+  listen(news);
+}
+
+// What is urgent and came in since the page was opened: in a live region, in the title, and as a
+// sound for those who chose one. The server answers 304 while there is nothing new.
+function listen(region) {
+  const title = document.title;
+  const known = new Set();
+  const fresh = new Map();
+  let tag = "";
+  let first = true;
+
+  async function ask() {
+    let answer;
+    try {
+      answer = await fetch(region.dataset.src, {
+        headers: { Accept: "application/json", ...(tag && { "If-None-Match": tag }) },
+        redirect: "error",
+      });
+    } catch {
+      // Offline, or signed out: the next look tells.
+      return;
+    }
+    if (answer.status === 200) {
+      tag = answer.headers.get("ETag") ?? "";
+      take(await answer.json());
+    }
+  }
+
+  function take({ waiting, urgent }) {
+    const open = new Set(urgent.map((one) => one.id));
+    const before = fresh.size;
+    for (const one of urgent) {
+      if (!known.has(one.id)) {
+        known.add(one.id);
+        if (!first) {
+          fresh.set(one.id, one.label);
+        }
+      }
+    }
+    const more = fresh.size > before;
+    for (const id of [...fresh.keys()].filter((each) => !open.has(each))) {
+      fresh.delete(id);
+    }
+    first = false;
+    count(waiting);
+    show();
+    if (more && region.dataset.sound === "yes") {
+      chime();
+    }
+  }
+
+  function count(waiting) {
+    const shown = document.querySelector(".fu-count");
+    if (shown && waiting) {
+      shown.textContent = waiting;
+    }
+  }
+
+  function show() {
+    document.title = fresh.size ? `(${fresh.size}) ${title}` : title;
+    region.replaceChildren(
+      ...[...fresh].slice(-3).map(([id, label]) => {
+        const line = document.createElement("p");
+        const link = document.createElement("a");
+        link.href = `/attention/${id}`;
+        link.textContent = label;
+        line.append("New, urgent: ", link);
+        return line;
+      }),
+    );
+  }
+
+  ask();
+  setInterval(ask, NEWS_EVERY);
+}
+
+// Two short tones, made here: no file to fetch. Browsers let a page sound once it was touched.
+function chime() {
+  const audio = new AudioContext();
+  for (const [pitch, at] of [[660, 0], [880, 0.25]]) {
+    const tone = audio.createOscillator();
+    const volume = audio.createGain();
+    tone.frequency.value = pitch;
+    volume.gain.value = 0.1;
+    tone.connect(volume).connect(audio.destination);
+    tone.start(audio.currentTime + at);
+    tone.stop(audio.currentTime + at + 0.2);
+  }
 }
 
 function watch(dialog, idleSeconds) {

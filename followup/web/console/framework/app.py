@@ -54,6 +54,8 @@ MODULES = (
     "email.returned_mails",
     "feeds.drafts",
     "feeds.ledger",
+    "attention.news",
+    "attention.texts",
     "worklist",
     "worklist_actions",
     "report",

@@ -61,6 +61,8 @@ def chrome_of(here: Here) -> dict[str, Any]:
         "member": presence.member if presence is not None and signed_in else None,
         "places": _places(here, attention=attention) if signed_in else [],
         "attention": attention,
+        # Those who may see patients hear of what is urgent while the page stays open.
+        "hears": signed_in and presence is not None and presence.member.may((ENROL, AUDIT)),
         "notices": _notices(here, switches) if signed_in else [],
         "idle_seconds": int(IDLE_LIMIT.total_seconds()) if presence is not None else 0,
         "now": here.app.clock.now(),

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from followup.context import AppContext
 from followup.domain.errors import Conflict, NotFound
-from followup.domain.protocols.protocol import Protocol
+from followup.domain.protocols.protocol import CallQuestion, Protocol
 from followup.domain.roles import Role
 from followup.patients.records import Person, read_patient
 from followup.staff.members import Member
@@ -147,6 +147,11 @@ class Here:
         """Return what a protocol is called, also where it is no longer configured."""
         protocol = self.app.catalogue.protocols.get(key or "")
         return protocol.name if protocol is not None else key or ""
+
+    def questions_to_ask(self, protocol: str) -> Sequence[CallQuestion]:
+        """Return what staff ask a patient whom they ring, by the protocol as it is now."""
+        found = self.app.catalogue.protocols.get(protocol)
+        return found.questions_to_ask() if found else ()
 
     def question_of(self, protocol: str, attribute: str) -> str:
         """Return the question whose answer an attribute is."""

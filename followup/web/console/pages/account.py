@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from followup.domain.errors import InvalidInput
+from followup.staff.members import set_alert_sound
 from followup.staff.sessions import open_sessions
 from followup.web.console.framework.request import Here
-from followup.web.console.framework.routes import SIGNED_IN, Pages
+from followup.web.console.framework.routes import SEE_PATIENTS, SIGNED_IN, Pages
 from followup.web.console.pages.sign_in import set_up_page, take_set_up
 
 SET_UP = "/account/code"
@@ -22,10 +24,20 @@ def show(here: Here) -> Response:
     return here.page(
         "account.html",
         presence=here.presence,
+        done="Saved." if here.query("done") == "sound" else None,
         sessions=found,
         clinic_names=[clinics[key].name for key in here.clinics],
         real_now=here.app.clock.real_now(),
     )
+
+
+@pages.post("/account/sound", may=SEE_PATIENTS)
+def choose_sound(here: Here) -> Response:
+    wanted = here.form.text("sound")
+    if wanted not in {"yes", "no"}:
+        raise InvalidInput.of("sound", "choose whether to play a sound")
+    set_alert_sound(here.app, here.member.id, wanted=wanted == "yes", actor=here.member.actor)
+    return here.go("/account?done=sound")
 
 
 @pages.get(SET_UP, may=SIGNED_IN)

@@ -15,6 +15,7 @@ from followup.domain.channel import ChannelKind
 from followup.domain.contact import mask_email, mask_mobile, mask_nhs_number
 from followup.domain.errors import NotFound
 from followup.domain.merging.undo import UNDO_WITHIN
+from followup.erasure.requests import waiting_request
 from followup.merging.queries import merges_of, reason_of
 from followup.messages.view import message_views
 from followup.patients import history
@@ -54,6 +55,7 @@ DONE_NOTICES = {
     "unmerged": "The merge is undone: these are two records again.",
     "restricted": "Restricted. Nothing is sent, and only auditors see the data.",
     "restriction-lifted": "The restriction is lifted. What is not yet too late will be sent.",
+    "texted": "The text is planned. The timeline below shows when it has arrived.",
     "again": "The message will be sent again.",
 }
 ORDER_AT_ONE_MOMENT = ("action", "text", "call", "message")
@@ -124,6 +126,7 @@ def page(here: Here, patient: Patient, *, revealed: bool = False) -> Response:
             "objections": history.objections_of(session, patient),
             "items": history.items_of(session, patient.id),
             "lines": lines_of(session, here, patient),
+            "erasure": waiting_request(session, patient.id),
             "merges": [
                 (one, reason_of(session, here.app, one), one.merged_at + UNDO_WITHIN)
                 for one in merges_of(session, patient.id)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from followup.casework.briefing import read_briefing
+from followup.casework.duty import Duty, read_duty
 from followup.casework.hand_over import may_reopen
 from followup.casework.resend import Resend, check_resend
 from followup.delivery.returned_mail_ledger import count_waiting
@@ -28,10 +29,12 @@ from followup.store.models.worklist import WorklistItem
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import CHANGE_PATIENTS, SEE_PATIENTS, Pages
 from followup.web.console.pages.worklist_items import Matter, find, matter_of
+from followup.wording.duty import on_call_text, signed_in_text
 from followup.worklist import items as worklist
 from followup.worklist.queries import WorklistItemView, belongs, next_item, views_of, waiting_items
 
 DONE_NOTICES = {
+    "texted": "The text is planned. The patient’s page shows when it has arrived.",
     "taken": "Assigned to you.",
     "rang": "The call is recorded.",
     "closed": "Closed.",
@@ -128,6 +131,7 @@ def reveal(here: Here) -> Response:
 def _page(here: Here, matter: Matter, *, revealed: bool = False) -> Response:
     with here.app.store.read() as session:
         briefing = read_briefing(session, matter.item, now=here.app.clock.now())
+        duty = read_duty(session, here.app, matter.item.clinic)
         told = [one for one in (briefing.answer, briefing.last_advice) if one is not None]
         views = {view.id: view for view in message_views(session, here.app, told)}
         following = next_item(
@@ -146,6 +150,8 @@ def _page(here: Here, matter: Matter, *, revealed: bool = False) -> Response:
         calls=[each for each in noted if each[0].item_id == matter.item.id],
         earlier=[each for each in noted if each[0].item_id != matter.item.id],
         briefing=briefing,
+        duty=_duty_words(duty),
+        questions=here.questions_to_ask(briefing.enrolment.protocol) if briefing.enrolment else (),
         views=views,
         following=following,
         may_undo=may_reopen(here.app, matter.item, actor=here.member.actor),
@@ -158,6 +164,15 @@ def _page(here: Here, matter: Matter, *, revealed: bool = False) -> Response:
         done=DONE_NOTICES.get(here.query("done")),
         may_change=here.member.may(CHANGE_PATIENTS) and matter.item.state != "closed",
     )
+
+
+def _duty_words(duty: Duty) -> list[str]:
+    on_call = duty.on_call
+    return [
+        *([] if duty.is_open is None else [f"Office {'open' if duty.is_open else 'closed'}"]),
+        signed_in_text([one.name for one in duty.signed_in]),
+        on_call_text(on_call.sms, on_call.email, webhook=on_call.webhook is not None),
+    ]
 
 
 def _records(here: Here, matter: Matter, alike: Patient | None) -> list[dict[str, object]]:

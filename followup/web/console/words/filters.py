@@ -14,6 +14,7 @@ from followup.wording import formats
 from followup.wording.approvals import approval_text
 from followup.wording.calls import CALL_OUTCOMES, call_text
 from followup.wording.channels import channel_text, covered_text
+from followup.wording.duty import told_text
 from followup.wording.enrolments import WITHDRAWAL_REASONS, enrolment_term
 from followup.wording.failure_reasons import failure_reason_of
 from followup.wording.feeds import feed_reason_text
@@ -109,6 +110,7 @@ TEMPLATE_FILTERS: dict[str, Callable[..., Any]] = {
     "erasure_ground": ground_text,
     "record_class": class_text,
     "review_state": lambda one: review_text(one.decision, one.ground, one.keep_until),
+    "told_word": told_text,
     "enrolment_tag": lambda state: tag_of(enrolment_term(state)),
     "item_label": item_label,
     "item_to_do": item_to_do,

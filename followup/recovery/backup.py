@@ -6,8 +6,9 @@ by whoever finds it, and by the clinic neither.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -56,12 +57,26 @@ def make_backup(database: Path, path: Path, *, at: datetime) -> Backup:
         make_whole(draft)
         check_sound(draft)
         publish_file(draft, path)
+        _noted_at(database).touch()
+        os.utime(_noted_at(database), (at.timestamp(), at.timestamp()))
     except BaseException:
         remove_file(draft)
         raise
     return Backup(
         path=path, taken_at=at, revision=revision, patients=patients, size=path.stat().st_size
     )
+
+
+def last_backup(database: Path) -> datetime | None:
+    """Return when (real time) the database at `database` was last backed up by this program."""
+    try:
+        return datetime.fromtimestamp(_noted_at(database).stat().st_mtime, UTC)
+    except OSError:
+        return None
+
+
+def _noted_at(database: Path) -> Path:
+    return database.with_name(f"{database.name}.last-backup")
 
 
 def inspect_backup(path: Path) -> str:

@@ -58,6 +58,7 @@ NEED_AN_ANSWER = {
     "/attention/{item}/contacts/{draft}",
     "/attention/{item}/done",
     "/attention/{item}/hand-over",
+    "/attention/{item}/text",
     "/content/releases/{release}/approve",
     "/content/releases/{release}/send-back",
     "/content/releases/{release}/withdraw",

@@ -30,6 +30,7 @@ SECRET = "four words are enough"
 ACTIONS: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("/attention/{item}/take", {}),
     ("/attention/{item}/reveal", {}),
+    ("/attention/{item}/text", {"phrase": "phrase-please-ring"}),
     ("/attention/{item}/call", {"outcome": "no-answer", "done": "no", "note": "Rang twice."}),
     ("/attention/{item}/done", {"outcome": "told", "note": "By her daughter."}),
     ("/attention/{item}/contacts/{draft}/again", {}),
@@ -48,6 +49,7 @@ ACTIONS: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("/enrolments/{enrolment}/page/new", {}),
     ("/enrolments/{enrolment}/page/off", {}),
     ("/enrolments/{enrolment}/time", MOVED),
+    ("/enrolments/{enrolment}/text", {"phrase": "phrase-please-ring"}),
     ("/enrolments/{enrolment}/pause", {}),
     ("/enrolments/{enrolment}/resume", {}),
     ("/enrolments/{enrolment}/end", {"why": "clinic"}),
@@ -67,6 +69,7 @@ ACTIONS: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("/patients/{patient}/merges/{merge}/undo", {}),
     ("/content/releases/{release}/send-back", {"remark": "Say how long it may hurt."}),
     ("/content/releases/{release}/withdraw", {"why": "It names the wrong number."}),
+    ("/account/sound", {"sound": "yes"}),
     ("/account/signing-key", {"passphrase": SECRET, "again": SECRET}),
     ("/system/stop", {"what": "all", "reason": "A drill"}),
     ("/system/switches/{switch}/lift", {}),

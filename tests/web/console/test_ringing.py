@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from followup.casework.escalation import escalate_overdue
+from followup.context import OnCall
 from followup.domain.contact import spoken_mobile
 from followup.domain.roles import Role
 from followup.store.models.audit import AuditEvent
@@ -60,6 +64,64 @@ def test_the_number_is_shown_on_one_recorded_tap_and_rings(sqlite_app, joined, i
 
     assert page.links()["07700 900001"] == "tel:+447700900001"
     assert len(audited(sqlite_app, "patient.revealed")) == 1
+
+
+def test_the_page_asks_the_protocols_questions_and_says_who_is_there(sqlite_app, joined, item):
+    on_call = OnCall(sms=("+447700900700",))
+    told = replace(sqlite_app, policy=replace(sqlite_app.policy, on_call=on_call))
+    clock_of(sqlite_app).advance(MINUTE * 16)
+    escalate_overdue(told)
+
+    text = joined(Role.ENROL).get(item).text
+
+    assert "Do you have new weakness in your leg, or in both?" in text
+    assert "No clinician has approved these questions yet" in text
+    assert re.search(r"Signed in now: \w", text)
+    assert "those on call were told by text" in text
+
+
+def test_news_of_a_red_flag_names_no_patient_and_is_cheap_while_nothing_changes(
+    sqlite_app, joined, item
+):
+    nurse = joined(Role.ENROL)
+    first = nurse.client.get("/attention/news")
+    assert first.json() == {
+        "waiting": 1,
+        "urgent": [{"id": item.rpartition("/")[2], "label": "Reply from a patient"}],
+    }
+    tag = {"If-None-Match": first.headers["ETag"]}
+    assert nurse.client.get("/attention/news", headers=tag).status_code == 304
+
+    nurse.post(f"{item}/take")
+
+    assert nurse.client.get("/attention/news", headers=tag).json()["urgent"] == []
+    assert joined(Role.ENROL, clinics=["elsewhere"]).client.get("/attention/news").json() == {
+        "waiting": 0,
+        "urgent": [],
+    }
+
+
+def test_a_text_in_approved_words_is_sent_from_the_item_and_nothing_else(sqlite_app, joined, item):
+    nurse = joined(Role.ENROL)
+    for sent, told in (
+        ({}, ["Choose a text to send"]),
+        ({"phrase": "Come in tomorrow"}, ["Choose a text to send"]),
+        (
+            {"phrase": "phrase-will-ring", "ring_on": "2031-01-01", "ring_at": "soon"},
+            ["Choose the day on which you will ring", "Enter a time, like 15:30 or 3:30pm"],
+        ),
+    ):
+        assert nurse.post(f"{item}/text", sent, status=422).errors == told
+    right = {"phrase": "phrase-will-ring", "ring_on": "2026-10-20", "ring_at": "3:30pm"}
+
+    page = nurse.post(f"{item}/text", right)
+
+    assert "The text is planned" in page.text
+    [event] = audited(sqlite_app, "message.phrase")
+    assert event.detail == {"phrase": "phrase-will-ring", "item": item.rpartition("/")[2]}
+    assert nurse.post(f"{item}/text", right, status=422).errors == [
+        "This text was sent a few minutes ago: see it on the patient’s page."
+    ]
 
 
 def test_a_foreign_number_is_read_out_with_its_country():

@@ -49,6 +49,7 @@ MODULES = (
     "team",
     "system",
     "events.webhooks",
+    "events.api_keys",
     "audit",
     # Before the items, any of which could be meant by its addresses.
     "email.returned_mails",

@@ -17,6 +17,7 @@ from followup.domain.protocols.timing import instant_at
 from followup.intake.feed.drafts import draft_tally
 from followup.monitoring.health import health_problems, last_sweeps
 from followup.monitoring.queries import heartbeats
+from followup.web.console.first_run import first_steps
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import SIGNED_IN, Pages
 from followup.web.console.overview import DayFigures, due_between, last_receipt, recent_days
@@ -68,11 +69,13 @@ def show(here: Here) -> Response:
         by_channel = recent_days(session, clinics, _bounds(now, zone))
         signs = _signs(session, here.app)
         drafts = draft_tally(session, clinics)
+        steps = first_steps(session, here.app, here.member.roles)
     return here.page(
         "home.html",
         waiting=waiting,
         due=due,
         drafts=drafts,
+        steps=steps,
         weeks=[Week(channel=channel, days=found) for channel, found in by_channel.items()],
         signs=signs,
         wrong=health_problems(here.app),

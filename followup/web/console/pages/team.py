@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from starlette.responses import Response
 
+from followup.casework.invitation_mail import mail_link
 from followup.domain.errors import Conflict, InvalidInput, NotFound, Problem
 from followup.domain.roles import Role
 from followup.staff import members
@@ -26,7 +28,7 @@ from followup.web.console.framework.enrolment_form import sentence
 from followup.web.console.framework.forms import EMPTY_FORM, Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import MANAGE, Pages
-from followup.wording.formats import count
+from followup.wording.formats import span
 from followup.wording.staff import ROLES
 
 PAGE_SIZE = 50
@@ -87,7 +89,7 @@ def send_invite(here: Here) -> Response:
         return _invite_page(here, form.refused(*map(_said, error.problems)))
     except Conflict as error:
         return _invite_page(here, form.refused(Problem("email", sentence(str(error)))))
-    return _link_page(here, token, title="Invitation", lasts=INVITATION_LIFETIME.days, unit="day")
+    return _link_page(here, token, "Invitation", to=form.text("email"), lasts=INVITATION_LIFETIME)
 
 
 @pages.post("/team/invitations/{invitation}/withdraw", may=MANAGE)
@@ -127,8 +129,8 @@ def change_access(here: Here) -> Response:
 def new_password(here: Here) -> Response:
     staff = _find(here)
     token = reset_link(here.app, staff.id, actor=here.member.actor)
-    hours = int(RESET_LASTS.total_seconds() // 3600)
-    return _link_page(here, token, title="Link for a new password", lasts=hours, unit="hour")
+    title = "Link for a new password"
+    return _link_page(here, token, title, to=staff.email, lasts=RESET_LASTS)
 
 
 @pages.post("/team/{member}/forget-code", may=MANAGE)
@@ -223,9 +225,13 @@ def _invite_page(here: Here, form: Form) -> Response:
     return here.page("team/invite.html", form=form, **_choices(here))
 
 
-def _link_page(here: Here, token: str, *, title: str, lasts: int, unit: str) -> Response:
-    link = here.app.links.join_url(token)
-    return here.page("team/link.html", heading=title, link=link, lasts=count(lasts, unit))
+def _link_page(here: Here, token: str, title: str, *, to: str, lasts: timedelta) -> Response:
+    """Mail the link where e-mail is set, and show it, this once, to be handed over otherwise."""
+    link, told = here.app.links.join_url(token), span(lasts)
+    mailed = mail_link(here.app, to=to, link=link, lasts=told, valid=lasts)
+    return here.page(
+        "team/link.html", heading=title, link=link, lasts=told, mailed_to=to if mailed else None
+    )
 
 
 def _member_page(here: Here, staff: Staff, *, form: Form = EMPTY_FORM) -> Response:

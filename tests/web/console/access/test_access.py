@@ -57,6 +57,7 @@ ABOUT_PATIENTS = {"patients", "attention", "feeds", "messages", "messages.csv"}
 READING = re.compile(
     r"GET /(attention|messages|patients)(/\{\w+\})?|GET /messages(\.csv|/\{message\}/mail)"
     r"|GET /attention/returned(/\{mail\})?"
+    r"|GET /attention/news"
     r"|GET /attention/enrolments(/\{draft\})?|GET /feeds(/\{message\})?"
     r"|(POST|GET) /patients(/found/\{draft\})?|POST /\w+/\{\w+\}/reveal"
     r"|(POST|GET) /patients/\{patient\}/erase"

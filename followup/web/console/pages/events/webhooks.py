@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from followup.domain.errors import InvalidInput, NotFound, Problem
+from followup.domain.errors import Conflict, InvalidInput, NotFound, Problem
+from followup.domain.event_kinds import EventContent, EventGroup
 from followup.outbox.subscriptions import (
+    NewSubscription,
     SubscriptionView,
+    add_subscription,
     dead_letters,
     pause_subscription,
     replay,
@@ -17,9 +20,11 @@ from followup.web.console.framework.enrolment_form import sentence
 from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import MANAGE, Pages
+from followup.wording.systems import EVENT_CONTENTS, EVENT_GROUPS
 
 PATH = "/system/webhooks"
 PAGE = 50
+ALL_CLINICS = "all"
 LONGEST_NUMBER = 15
 DONE = {
     "paused": "The webhook is paused. Events wait until it is resumed.",
@@ -31,7 +36,39 @@ pages = Pages()
 
 @pages.get(PATH, may=MANAGE)
 def show(here: Here) -> Response:
-    return here.page("system/webhooks.html", webhooks=_visible(here))
+    return _list_page(here, here.form)
+
+
+@pages.post(PATH, may=MANAGE)
+def add(here: Here) -> Response:
+    """Make a subscription and show its secret, this once."""
+    form = here.form
+    where, groups, content = form.text("clinic"), form.all("events"), form.text("content")
+    problems = []
+    if where not in dict(clinic_choices(here)):
+        problems.append(Problem("clinic", "Choose of which patients it is told"))
+    if not groups or not set(groups) <= set(EventGroup):
+        problems.append(Problem("events", "Choose of what it is told"))
+    if content not in set(EventContent):
+        problems.append(Problem("content", "Choose what an event carries"))
+    try:
+        if not problems:
+            wanted = NewSubscription(
+                name=form.text("name"),
+                url=form.text("url"),
+                clinic=None if where == ALL_CLINICS else where,
+                groups=[EventGroup(one) for one in groups],
+                content=EventContent(content),
+            )
+            secret = add_subscription(here.app, wanted, actor=here.member.actor)
+            return here.page(
+                "system/secret.html", what="Webhook", name=wanted.name, secret=secret, back=PATH
+            )
+    except InvalidInput as error:
+        problems = [Problem(each.field, sentence(each.message)) for each in error.problems]
+    except Conflict as error:
+        problems = [Problem("name", sentence(str(error)))]
+    return _list_page(here, form.refused(*problems))
 
 
 @pages.get(f"{PATH}/{{webhook}}", may=MANAGE)
@@ -65,6 +102,24 @@ def send_again(here: Here) -> Response:
         problem = Problem("number", sentence(error.problems[0].message))
         return _page(here, found, here.form.refused(problem))
     return here.go(f"{PATH}/{found.row.id}?done=replayed")
+
+
+def clinic_choices(here: Here) -> list[tuple[str, str]]:
+    """Return whose patients another system may know of, as this manager may say."""
+    known = here.app.catalogue.clinics
+    every = [(ALL_CLINICS, "All clinics")] if here.member.clinics is None else []
+    return [*every, *((key, known[key].name) for key in here.clinics)]
+
+
+def _list_page(here: Here, form: Form) -> Response:
+    return here.page(
+        "system/webhooks.html",
+        form=form,
+        webhooks=_visible(here),
+        clinics=clinic_choices(here),
+        groups=[(group.value, name) for group, name in EVENT_GROUPS.items()],
+        contents=[(one.value, term.label, term.meaning) for one, term in EVENT_CONTENTS.items()],
+    )
 
 
 def _visible(here: Here) -> list[SubscriptionView]:

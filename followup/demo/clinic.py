@@ -1,14 +1,14 @@
-"""A made-up clinic to look around in: ten days of it are played at once, then it lives on.
+"""Made-up clinics to look around in: twelve weeks are played at once, then they live on.
 
 Nobody in it exists: drama numbers, NHS numbers of the 999 range kept for tests, example.com.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import count
 
 import structlog
@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 from followup.clock import SteppingClock
 from followup.context import AppContext
 from followup.demo.cast import BOTH_CHANNELS, LONDON, TEXTS_ONLY
+from followup.demo.staff import Nurses, is_working
 from followup.domain import actors
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import FollowupError
@@ -33,14 +34,19 @@ from followup.store.message_state import oldest_claimable, state_is
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message, SandboxMessage
 
-DEMO_HISTORY = timedelta(days=10)
+DEMO_HISTORY = timedelta(weeks=12)
+IN_DETAIL = timedelta(days=3)
+"""The last days are played from one event to the next; before, each day has a few moments."""
 EVERY = timedelta(hours=5)
 """How often (service time) somebody new is enrolled while the clinic lives on."""
 A_WHILE = timedelta(seconds=15)
 """The sandbox reports within this time on what it took."""
 MOST_TICKS = 20
-OPENS, CLOSES, SATURDAY = 9, 17, 5
+MOMENTS = (time(8, 30), time(10), time(10, 30), time(11), time(14), time(18, 30), time(19))
+"""By the clinic's clock: when something of a patient's is due whose procedure ended at ten."""
+ENROLS_AT = time(10, 30)
 
+FIRST_CLINIC = "derriford-pain"
 FIRST = ("Ada", "Bernard", "Carys", "Dilip", "Edith", "Frank", "Grace", "Huw", "Ines", "Jowan")
 LAST = ("Larkin", "Oakes", "Penhaligon", "Rao", "Marsh", "Tregenza", "Nwosu", "Prosser", "Quick")
 TRICK_NUMBERS = {3: "111", 6: "888", 9: "777", 14: "222"}
@@ -57,9 +63,17 @@ CYCLE = 17
 log = structlog.get_logger()
 
 
+ALARMING = "My leg is weak since this morning and I can't feel down below"
+ALARM_AFTER, ALARM_EVERY = 60, 800
+"""Of the looks of half a second that a visitor is there: when a patient tells of a red flag."""
+URGENT_LEFT_FOR = timedelta(hours=5)
+"""While somebody looks around, the nurses leave a red flag to them for a real minute."""
+STAFF_EVERY = 8
+
+
 @dataclass(slots=True)
 class Clinic:
-    """The clinic's days: who is enrolled when, and who writes back. `serial` is who comes next."""
+    """The clinics' days: who is enrolled when, and who writes back. `serial` is who comes next."""
 
     app: AppContext
     serial: int = 1
@@ -68,7 +82,8 @@ class Clinic:
     def enrol_next(self, at: datetime) -> None:
         """Enrol the next patient, whose procedure ended half an hour ago."""
         serial, self.serial = self.serial, self.serial + 1
-        request = patient(serial, procedure_at=at - timedelta(minutes=30))
+        clinics = sorted(self.app.catalogue.clinics)
+        request = patient(serial, procedure_at=at - timedelta(minutes=30), clinics=clinics)
         try:
             # A number that comes round again may have been stopped: here is nobody to ask.
             made = enrol(self.app, request, actor=actors.DEMO, asks=False)
@@ -91,23 +106,67 @@ class Clinic:
             )
             take_inbound(self.app, text, provider="sandbox")
 
+    def alarm(self, now: datetime) -> None:
+        """Let the patient who came last, of those with a number of their own, tell of a sign."""
+        for serial in range(self.serial - 1, 0, -1):
+            mobile = patient(serial, procedure_at=now).person.mobile
+            if serial % CYCLE not in {*TRICK_NUMBERS, *SAID} and mobile is not None:
+                self.replies.append((now, mobile, ALARMING))
+                return
+
 
 def furnish(app: AppContext, clock: SteppingClock, *, until: datetime) -> None:
-    """Play the clinic's last days from where the clock stands, from one event to the next."""
-    clinic = Clinic(app)
-    moments = list(_working_hours(clock.now(), until))
+    """Play the clinics' last weeks from where the clock stands."""
+    clinic, nurses = Clinic(app), Nurses(app)
+    nurses.add()
     with ThreadPoolExecutor(4, thread_name_prefix="demo-provider") as executor:
-        while (moment := _next(app, clinic, moments)) is not None and moment <= until:
-            # What can't go yet must not hold the days up.
-            clock.advance_to(max(moment, clock.now() + A_WHILE))
-            while moments and moments[0] <= clock.now():
-                clinic.enrol_next(moments.pop(0))
-            clinic.write_back(clock.now())
-            _send_all(app, executor)
-            clock.advance_to(clock.now() + A_WHILE)
-            for job in JOBS:
-                job.until_empty(app)
+        _play_days(clinic, nurses, clock, until=until - IN_DETAIL, executor=executor)
+        _play_events(clinic, nurses, clock, until=until, executor=executor)
     clock.advance_to(until)
+
+
+def _play_days(
+    clinic: Clinic, nurses: Nurses, clock: SteppingClock, *, until: datetime, executor: ThreadPoolExecutor
+) -> None:
+    """Play whole days, at the few moments at which something is due, with the same code."""
+    sandbox = [job for job in JOBS if job.name == "sandbox"]
+    while clock.now() < until:
+        day = clock.now().astimezone(LONDON).date()
+        for wall in MOMENTS:
+            moment = datetime.combine(day, wall, tzinfo=LONDON)
+            if not clock.now() <= moment < until:
+                continue
+            clock.advance_to(moment.astimezone(UTC))
+            if wall == ENROLS_AT and is_working(moment):
+                clinic.enrol_next(clock.now())
+                clinic.enrol_next(clock.now())
+            clinic.write_back(clock.now())
+            _send_all(clinic.app, executor)
+            clock.advance_to(clock.now() + A_WHILE)
+            for job in JOBS if wall == MOMENTS[-1] else sandbox:
+                job.until_empty(clinic.app)
+            nurses.work_off(clock.now())
+        following = datetime.combine(day + timedelta(days=1), time.min, tzinfo=LONDON)
+        clock.advance_to(min(following.astimezone(UTC), until))
+
+
+def _play_events(
+    clinic: Clinic, nurses: Nurses, clock: SteppingClock, *, until: datetime, executor: ThreadPoolExecutor
+) -> None:
+    """Play from one event to the next."""
+    app = clinic.app
+    moments = list(_working_hours(clock.now(), until))
+    while (moment := _next(app, clinic, moments)) is not None and moment <= until:
+        # What can't go yet must not hold the days up.
+        clock.advance_to(max(moment, clock.now() + A_WHILE))
+        while moments and moments[0] <= clock.now():
+            clinic.enrol_next(moments.pop(0))
+        clinic.write_back(clock.now())
+        _send_all(app, executor)
+        clock.advance_to(clock.now() + A_WHILE)
+        for job in JOBS:
+            job.until_empty(app)
+        nurses.work_off(clock.now())
 
 
 def live_on(app: AppContext, *, wait: Callable[[float], bool]) -> None:
@@ -115,16 +174,27 @@ def live_on(app: AppContext, *, wait: Callable[[float], bool]) -> None:
     with app.store.read() as session:
         enrolled = session.scalar(select(func.count(Enrolment.id))) or 0
     clinic, following = Clinic(app, serial=enrolled + 1), app.clock.now()
-    while not wait(0.5):
+    nurses = Nurses(app, urgent_after=URGENT_LEFT_FOR)
+    nurses.add()
+    for look in count():
+        if wait(0.5):
+            return
         now = app.clock.now()
+        if look % ALARM_EVERY == ALARM_AFTER:
+            clinic.alarm(now)
+            nurses.come_in()
+        if look % STAFF_EVERY == 0:
+            nurses.work_off(now)
         local = now.astimezone(LONDON)
-        if now >= following and _is_working(local):
+        if now >= following and is_working(local):
             clinic.enrol_next(now)
             following = now + EVERY / 2
         clinic.write_back(now)
 
 
-def patient(serial: int, *, procedure_at: datetime) -> EnrolmentRequest:
+def patient(
+    serial: int, *, procedure_at: datetime, clinics: Sequence[str] = (FIRST_CLINIC,)
+) -> EnrolmentRequest:
     """Return the enrolment of a made-up patient: the same serial is the same one."""
     place = serial % CYCLE
     number = TRICK_NUMBERS.get(place) or f"{100 + serial * 7 % 880:03d}"
@@ -136,7 +206,7 @@ def patient(serial: int, *, procedure_at: datetime) -> EnrolmentRequest:
     )
     first, last = FIRST[serial % len(FIRST)], LAST[serial // 2 % len(LAST)]
     return EnrolmentRequest(
-        clinic="derriford-pain",
+        clinic=clinics[serial % len(clinics)],
         protocol="nerve-root-block",
         reference=f"DEMO-{serial:04d}",
         procedure_at=procedure_at,
@@ -168,12 +238,8 @@ def _working_hours(since: datetime, until: datetime) -> Iterator[datetime]:
         at = since + number * EVERY / 2
         if at >= until:
             return
-        if _is_working(at.astimezone(LONDON)):
+        if is_working(at.astimezone(LONDON)):
             yield at
-
-
-def _is_working(local: datetime) -> bool:
-    return local.weekday() < SATURDAY and OPENS <= local.hour < CLOSES
 
 
 def _next(app: AppContext, clinic: Clinic, moments: list[datetime]) -> datetime | None:

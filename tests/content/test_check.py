@@ -15,6 +15,7 @@ from followup.content.check import (
     content_reservations,
 )
 from followup.content.library import Content
+from followup.content.phrases import SHIPPED_PHRASES
 from followup.domain.protocols.protocol import Protocol
 from tests.content.conftest import CARD, PAGE, Folder
 
@@ -24,7 +25,7 @@ TODAY = date(2026, 11, 22)
 @pytest.fixture
 def folder(folder: Folder) -> Folder:
     """The sound folder, with the texts that every clinic needs."""
-    for reply in (*REPLY_TEMPLATES, NUMBER_CHECK):
+    for reply in (*REPLY_TEMPLATES, *SHIPPED_PHRASES, NUMBER_CHECK):
         folder.write(f"{reply}/meta.toml", CARD + 'channels = ["sms"]\n')
         folder.write(f"{reply}/en/sms.txt", "{{ clinic.short_name }}: hello.")
     for part in ("meta.toml", "en/sms.txt", "en/subject.txt", "en/email.txt", "en/email.html"):

@@ -13,7 +13,7 @@ import pytest
 from followup.content.check import REPLY_TEMPLATES
 from followup.content.layers import all_readings
 from followup.content.layout import visible_text, words
-from followup.content.library import Content, Form, Rendered
+from followup.content.library import SOME_TIME, Content, Form, Rendered
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from tests.support.apps import shipped_catalogue, shipped_content
@@ -48,6 +48,7 @@ class Case:
             protocol=self.protocol,
             occurrence=self.occurrence,
             occurrences=self.times,
+            form=Form(ring_at=SOME_TIME),
             extra={"stop_url": STOP_URL} if self.channel is EMAIL else {},
         )
 
@@ -208,6 +209,9 @@ ADVICE = {
     "reply-sugar": ("can change your blood sugar", "often for a couple of days", "GP or NHS 111"),
     "reply-pain-late": ("should be settling by now", "ring us on", *SIGNS),
     "reply-question": ("can't answer questions", "ring us now", "NHS 111", "999"),
+    "phrase-tried-to-ring": ("we tried to ring you", "try again at 3:30pm on Monday", "NHS 111"),
+    "phrase-will-ring": ("we have read your message", "ring you at 3:30pm on Monday", "NHS 111"),
+    "phrase-please-ring": ("please ring us on 01752 437706", "Mon to Fri", "NHS 111"),
     "reply-wrong-person": ("not for you", "anything else", "A&E", *SIGNS),
 }
 
@@ -318,7 +322,8 @@ def test_999_goes_beyond_the_leaflet_and_is_noted_on_the_cards(content: Content)
 
     assert naming == {
         "before-fasting", "before-injection", "dressing", "facet-going-home", "flare",
-        "flare-over", "going-home", "moving", "procedure-moved", "red-flags", "reply-calling",
+        "flare-over", "going-home", "moving", "phrase-please-ring", "phrase-tried-to-ring",
+        "phrase-will-ring", "procedure-moved", "red-flags", "reply-calling",
         "reply-crisis", "reply-emergency", "reply-pain-late", "reply-question", "reply-red-flag",
         "reply-red-flag-stopped", "reply-signs", "reply-sugar", "reply-sugar-emergency", "sugar",
     }  # fmt: skip

@@ -209,6 +209,7 @@ def test_a_version_is_pinned_to_everything_that_it_is_made_of(content: Content):
     version = content.version("going-home", language="en", channel=EMAIL)
 
     assert set(version.sources) == {
+        "_layout/email-dark.css",
         "_layout/email.css",
         "_layout/email.html",
         "_layout/en/email.html",

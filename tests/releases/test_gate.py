@@ -335,6 +335,7 @@ def test_a_signature_covers_every_file_that_the_messages_are_made_of(live: AppCo
         f"clinics/{CLINIC}.toml",
         "triage/en.toml",
         "words/_layout/en/sms-stop.txt",
+        "words/_layout/email-dark.css",
         "words/_layout/email.css",
         "words/dressing/ar/email.html",
         "words/reply-emergency/en/sms.txt",

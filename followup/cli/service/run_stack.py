@@ -21,6 +21,7 @@ from followup.clock import SteppingClock, TimeLapseClock, parse_clock
 from followup.context import AppContext
 from followup.demo.clinic import DEMO_HISTORY, furnish, live_on
 from followup.demo.member import add_demo_member, find_demo_member
+from followup.demo.second_clinic import write_second_clinic
 from followup.runtime.embedded import Threads, release_worker, start_tasks
 from followup.runtime.hl7 import start_hl7
 from followup.settings.logging import configure_logging
@@ -30,6 +31,8 @@ from followup.staff.invitations import entrance_link, first_link
 from followup.store.models.operations import Sweep
 from followup.web.listening import listen
 
+ON_CALL = "+447700900700"
+"""A number of Ofcom's for drama."""
 DEMO_SPEED = 300.0
 """Five minutes a second: a day takes about as long as a cup of tea."""
 
@@ -62,12 +65,14 @@ def _settings(*, port: int | None, timelapse: float | None, demo: bool) -> Setti
     given: dict[str, object] = {"broker_url": "memory://"}
     if demo:
         given |= {"sms_channel": "sandbox", "email_channel": "sandbox", "log_level": "warning"}
-        given |= {"reconcile_after": 5}
+        given |= {"reconcile_after": 5, "on_call_mobile": ON_CALL}
     if port is not None:
         given["port"] = port
     if timelapse is None:
         return load_settings(**given)
     apart = load_settings(**given).data_dir / ("demo" if demo else "timelapse")
+    if demo:
+        given |= {"config_dir": write_second_clinic(apart / "config")}
     now = parse_clock(None).real_now().isoformat()
     return load_settings(
         **given,
@@ -84,7 +89,7 @@ def _furnish(settings: Settings) -> None:
     with closing(build_app(settings, clock=clock)) as app:
         if find_demo_member(app) is not None:
             return
-        say = "Playing the last ten days of a made-up clinic: this takes a moment."
+        say = "Playing the last 12 weeks of two made-up clinics: this takes a moment."
         print(say, flush=True)
         furnish(app, clock, until=now)
         add_demo_member(app)
@@ -174,7 +179,7 @@ def _demo_greeting(settings: Settings, app: AppContext) -> str:
     local = f"http://{settings.host}:{settings.port}"
     return "\n".join(
         (
-            f"A made-up clinic lives at {local}: {clock.speed / 60:g} minutes pass each second.",
+            f"Two made-up clinics live at {local}: {clock.speed / 60:g} minutes pass each second.",
             "  Go in here (this link works once; each start prints a new one):",
             f"    {app.links.join_url(token)}",
             "  Nothing leaves this machine, and nobody in it exists: try whatever you like.",

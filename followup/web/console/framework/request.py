@@ -13,15 +13,19 @@ import redis
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from followup.content.phrases import is_phrase
 from followup.context import AppContext
 from followup.domain.errors import Conflict, NotFound
 from followup.domain.protocols.protocol import CallQuestion, Protocol
 from followup.domain.roles import Role
+from followup.messages.rendering import occurrences_of
 from followup.patients.records import Person, read_patient
 from followup.staff.members import Member
 from followup.staff.oidc import IdentityProvider
 from followup.staff.sessions import SignedInSession
 from followup.store.audit_log import AuditEntry, record_event
+from followup.store.models.enrolments import Enrolment
+from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
 from followup.web.console.framework.csp import content_policy
 from followup.web.console.framework.forms import EMPTY_FORM, Form
@@ -137,6 +141,22 @@ class Here:
             if template in variant.cards:
                 return variant.cards[template].title
         return template.replace("-", " ")
+
+    def title_of_message(self, message: Message) -> str:
+        """Return what a message is called, and which one of its kind: `Warning signs (2 of 4)`."""
+        title = self.title_of(message.template, message.protocol)
+        many = 0 if is_phrase(message.template) else occurrences_of(self.app, message)
+        return f"{title} ({message.occurrence} of {many})" if many > 1 else title
+
+    def tab_of(self, enrolment: Enrolment | None) -> str | None:
+        """Return what tells the tab of a patient from others, without a name: `REF-1, day 6`."""
+        if enrolment is None:
+            return None
+        zone = ZoneInfo(enrolment.zone)
+        local = self.app.clock.now().astimezone(zone).date()
+        days = (local - enrolment.procedure_at.astimezone(zone).date()).days
+        day = f"day {days}" if days >= 0 else f"{-days} before"
+        return ", ".join(filter(None, (enrolment.reference, day)))
 
     def titles(self, protocol: Protocol) -> Callable[[str], str]:
         """Return what gives a step of a protocol its title."""

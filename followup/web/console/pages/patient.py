@@ -172,7 +172,7 @@ def lines_of(session: Session, here: Here, patient: Patient) -> list[Line]:
             at=max(filter(None, (row.sent_at or row.due_at, asked.get(row.id)))),
             kind="message",
             view=view,
-            heading=here.title_of(row.template, row.protocol),
+            heading=here.title_of_message(row),
         )
         for row, view in zip(rows, message_views(session, here.app, rows), strict=True)
     ]

@@ -43,7 +43,9 @@ def add(here: Here) -> Response:
                 scopes=[ApiScope(one) for one in scopes],
                 actor=here.member.actor,
             )
-            return here.page("system/secret.html", what="API key", name=name, secret=key, back=PATH)
+            return here.page(
+                "system/secret.html", what="API key", label=name, secret=key, back=PATH
+            )
     except InvalidInput as error:
         problems = [Problem(each.field, sentence(each.message)) for each in error.problems]
     except Conflict as error:

@@ -62,7 +62,7 @@ def add(here: Here) -> Response:
             )
             secret = add_subscription(here.app, wanted, actor=here.member.actor)
             return here.page(
-                "system/secret.html", what="Webhook", name=wanted.name, secret=secret, back=PATH
+                "system/secret.html", what="Webhook", label=wanted.name, secret=secret, back=PATH
             )
     except InvalidInput as error:
         problems = [Problem(each.field, sentence(each.message)) for each in error.problems]

@@ -42,9 +42,11 @@ EVERY = timedelta(hours=5)
 A_WHILE = timedelta(seconds=15)
 """The sandbox reports within this time on what it took."""
 MOST_TICKS = 20
-MOMENTS = (time(8, 30), time(10), time(10, 30), time(11), time(14), time(18, 30), time(19))
+MOMENTS = (time(8, 30), time(10), time(10, 30), time(14), time(18, 30), time(19))
 """By the clinic's clock: when something of a patient's is due whose procedure ended at ten."""
-ENROLS_AT = time(10, 30)
+LIST_ENDS, LIST_DAYS, ON_A_LIST = time(10, 30), frozenset({1, 3}), 4
+"""A list on Tuesdays and Thursdays, of four patients in all."""
+BETWEEN_ROUNDS = timedelta(minutes=14)
 
 FIRST_CLINIC = "derriford-pain"
 FIRST = ("Ada", "Bernard", "Carys", "Dilip", "Edith", "Frank", "Grace", "Huw", "Ines", "Jowan")
@@ -96,6 +98,13 @@ class Clinic:
         if (said := SAID.get(serial % CYCLE)) and request.person.mobile:
             self.replies.append((at + timedelta(hours=21), request.person.mobile, said))
 
+    def is_due(self, moment: datetime) -> bool:
+        """Say whether something is to be sent by then, or a patient writes."""
+        with self.app.store.read() as session:
+            claimable = oldest_claimable(session)
+        ahead = [at for at, *_ in self.replies]
+        return min(filter(None, [claimable, *ahead]), default=moment + DEMO_HISTORY) <= moment
+
     def write_back(self, now: datetime) -> None:
         """Let patients write whose time has come."""
         for reply in [one for one in self.replies if one[0] <= now]:
@@ -126,32 +135,51 @@ def furnish(app: AppContext, clock: SteppingClock, *, until: datetime) -> None:
 
 
 def _play_days(
-    clinic: Clinic, nurses: Nurses, clock: SteppingClock, *, until: datetime, executor: ThreadPoolExecutor
+    clinic: Clinic,
+    nurses: Nurses,
+    clock: SteppingClock,
+    *,
+    until: datetime,
+    executor: ThreadPoolExecutor,
 ) -> None:
     """Play whole days, at the few moments at which something is due, with the same code."""
-    sandbox = [job for job in JOBS if job.name == "sandbox"]
     while clock.now() < until:
         day = clock.now().astimezone(LONDON).date()
         for wall in MOMENTS:
-            moment = datetime.combine(day, wall, tzinfo=LONDON)
-            if not clock.now() <= moment < until:
-                continue
-            clock.advance_to(moment.astimezone(UTC))
-            if wall == ENROLS_AT and is_working(moment):
-                clinic.enrol_next(clock.now())
-                clinic.enrol_next(clock.now())
-            clinic.write_back(clock.now())
-            _send_all(clinic.app, executor)
-            clock.advance_to(clock.now() + A_WHILE)
-            for job in JOBS if wall == MOMENTS[-1] else sandbox:
-                job.until_empty(clinic.app)
-            nurses.work_off(clock.now())
+            moment = datetime.combine(day, wall, tzinfo=LONDON).astimezone(UTC)
+            on_list = wall == LIST_ENDS and day.weekday() in LIST_DAYS
+            if clock.now() <= moment < until and (on_list or clinic.is_due(moment)):
+                clock.advance_to(moment)
+                for _ in range(ON_A_LIST if on_list else 0):
+                    clinic.enrol_next(moment)
+                _play_moment(clinic, nurses, clock, executor=executor)
+        for job in JOBS:
+            job.until_empty(clinic.app)
         following = datetime.combine(day + timedelta(days=1), time.min, tzinfo=LONDON)
         clock.advance_to(min(following.astimezone(UTC), until))
 
 
+def _play_moment(
+    clinic: Clinic, nurses: Nurses, clock: SteppingClock, *, executor: ThreadPoolExecutor
+) -> None:
+    clinic.write_back(clock.now())
+    _send_all(clinic.app, executor)
+    clock.advance_to(clock.now() + A_WHILE)
+    for job in JOBS:
+        if job.name == "sandbox":
+            job.until_empty(clinic.app)
+    for _ in range(2):
+        clock.advance_to(clock.now() + BETWEEN_ROUNDS)
+        nurses.work_off(clock.now())
+
+
 def _play_events(
-    clinic: Clinic, nurses: Nurses, clock: SteppingClock, *, until: datetime, executor: ThreadPoolExecutor
+    clinic: Clinic,
+    nurses: Nurses,
+    clock: SteppingClock,
+    *,
+    until: datetime,
+    executor: ThreadPoolExecutor,
 ) -> None:
     """Play from one event to the next."""
     app = clinic.app

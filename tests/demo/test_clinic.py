@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 
 from followup.clock import SteppingClock
-from followup.demo.clinic import DEMO_HISTORY, furnish, live_on, patient
+from followup.demo.clinic import furnish, live_on, patient
 from followup.demo.member import add_demo_member, find_demo_member
+from followup.demo.staff import NURSES
 from followup.domain.errors import Conflict, NotFound
 from followup.monitoring.message_balance import balance
 from followup.sending.claim import claim_due
@@ -24,11 +25,14 @@ from tests.support.people import ENROLLED_AT
 from tests.web.console.conftest import make_asgi
 from tests.web.console.visitors import Visitor
 
+HISTORY = timedelta(days=9)
+"""Some days of lists, and the last ones from event to event: the demonstration plays weeks."""
+
 
 @pytest.fixture
 def practice(sqlite_url):
     """An app context over the sandbox, with a clock that steps, and the clock."""
-    clock = SteppingClock(ENROLLED_AT - DEMO_HISTORY)
+    clock = SteppingClock(ENROLLED_AT - HISTORY)
     app = make_app(sqlite_url, clock=clock, sandbox=True)
     yield app, clock
     app.close()
@@ -43,14 +47,17 @@ def test_its_last_days_hold_what_a_visitor_wants_to_see(practice):
     assert clock.now() == ENROLLED_AT
     counts = count_by_state(rows(app, Message))
     assert {"planned", "delivered", "failed", "suppressed", "held", "cancelled"} <= set(counts)
-    assert {"failed", "reply"} <= {item.kind for item in rows(app, WorklistItem)}
+    items = rows(app, WorklistItem)
+    assert {"failed", "reply"} <= {item.kind for item in items}
+    assert {"open", "closed"} <= {item.state for item in items}
+    assert {item.closed_by for item in items} - {None} <= {f"web:{one.email}" for one in NURSES}
     assert balance(app).remainder == 0
 
 
 @pytest.mark.slow
 def test_seven_weeks_later_every_follow_up_has_finished_and_the_balance_is_even(practice):
     app, clock = practice
-    furnish(app, clock, until=ENROLLED_AT - DEMO_HISTORY / 2)
+    furnish(app, clock, until=ENROLLED_AT - HISTORY / 2)
     enrolled = len(rows(app, Enrolment))
     with ThreadPoolExecutor(4) as executor:
         while clock.now() < ENROLLED_AT + timedelta(weeks=7):

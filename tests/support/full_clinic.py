@@ -52,6 +52,7 @@ from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.inbound import take_inbound
 from followup.sending.kill_switches import activate_switch, deactivate_switch
 from followup.staff import sessions
+from followup.staff.api_keys import add_api_key, all_api_keys
 from followup.staff.invitations import invite_member, open_invitations, reset_link
 from followup.staff.members import MemberDetails, disable_member, insert_member
 from followup.staff.sessions import Stage
@@ -287,6 +288,7 @@ def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
         "review": _reviews(app),
         **_team(app),
         "clinic": [CLINIC],
+        "key": [_api_key(app)],
         "release": [signed["waits"]],
     }
     drafts: dict[str, Sequence[object]] = {"draft": [one.id for one in rows(app, EnrolmentDraft)]}
@@ -325,6 +327,13 @@ def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
         "/content/releases/{release}/withdraw": {"release": [signed["stands"]]},
         "/enrolments/{enrolment}/resume": {"enrolment": [made["paused"]]},
     }
+
+
+def _api_key(app: AppContext) -> UUID:
+    """Make a key of the API; return it."""
+    add_api_key(app, "theatre-list", actor=BY)
+    [key] = all_api_keys(app)
+    return key.id
 
 
 def _merge(clinic: FullClinic) -> UUID:

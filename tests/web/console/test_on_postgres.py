@@ -26,6 +26,10 @@ MERGED = {"reason": "Asked him", "nhs_number": "survivor", "date_of_birth": "sur
 INSIDE = [page for page in all_pages() if isinstance(page.may, tuple)]
 GETS = [page.path for page in INSIDE if page.method == "GET"]
 
+HOOK = {
+    "name": "another-engine", "url": "https://engine.example.com/", "clinic": "all",
+    "events": ["message"], "content": "ids",
+}  # fmt: skip
 SECRET = "four words are enough"
 ACTIONS: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("/attention/{item}/take", {}),
@@ -73,6 +77,9 @@ ACTIONS: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("/account/signing-key", {"passphrase": SECRET, "again": SECRET}),
     ("/system/stop", {"what": "all", "reason": "A drill"}),
     ("/system/switches/{switch}/lift", {}),
+    ("/system/api-keys", {"name": "lists", "clinic": "all", "scopes": ["enrolments"]}),
+    ("/system/api-keys/{key}/revoke", {}),
+    ("/system/webhooks", HOOK),
     ("/system/webhooks/{webhook}/pause", {}),
     ("/system/webhooks/{webhook}/resume", {}),
     ("/system/webhooks/{webhook}/replay", {"number": "1"}),
@@ -93,6 +100,8 @@ SHOWN_AT_ONCE = {
     "/patients/{patient}/reveal",
     "/patients/{patient}/merge",
     "/audit/patients/{patient}/seals",
+    "/system/api-keys",
+    "/system/webhooks",
     "/team/invite",
     "/team/{member}/password-link",
 }

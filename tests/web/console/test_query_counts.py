@@ -21,6 +21,7 @@ from followup.outbox.subscriptions import NewSubscription, add_subscription
 from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.inbound import take_inbound
 from followup.sending.kill_switches import activate_switch, deactivate_switch
+from followup.staff.api_keys import add_api_key
 from followup.staff.invitations import invite_member
 from followup.staff.members import MemberDetails, insert_member
 from followup.store.engine.types import new_id
@@ -48,7 +49,7 @@ from tests.web.console.visitors import Visitor, join
 ONE_THING = {
     *("/join/{token}", "/sign-in", "/sign-in/code", "/sign-in/organisation", "/session"),
     *("/sign-in/organisation/back", "/sign-in/set-up", "/accessibility", "/account/code"),
-    *("/account/signing-key", "/content/sign/{clinic}/{protocol}"),
+    *("/attention/news", "/account/signing-key", "/content/sign/{clinic}/{protocol}"),
 }
 """Pages about one account alone, or about nothing that is kept."""
 
@@ -94,6 +95,7 @@ def more(app: AppContext, name: str, people: int) -> None:
         feed(app, told)
         wanted = NewSubscription(name=f"{name}{number}", url="https://engine.example.com/")
         add_subscription(app, wanted, actor="cli:test")
+        add_api_key(app, f"{name}{number}", actor="cli:test")
         give_up(app, number=int.from_bytes(f"{name}{number}".encode()))
         mail = returned_mail("qmail", instead={"4711": f"{name}{number}"})
         receive_bounce(app, mail, source=MailSource.HOOK)

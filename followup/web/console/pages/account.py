@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from followup.domain.errors import InvalidInput
 from followup.staff.members import set_alert_sound
 from followup.staff.sessions import open_sessions
 from followup.web.console.framework.request import Here
@@ -33,10 +32,8 @@ def show(here: Here) -> Response:
 
 @pages.post("/account/sound", may=SEE_PATIENTS)
 def choose_sound(here: Here) -> Response:
-    wanted = here.form.text("sound")
-    if wanted not in {"yes", "no"}:
-        raise InvalidInput.of("sound", "choose whether to play a sound")
-    set_alert_sound(here.app, here.member.id, wanted=wanted == "yes", actor=here.member.actor)
+    wanted = here.form.text("sound") == "yes"
+    set_alert_sound(here.app, here.member.id, wanted=wanted, actor=here.member.actor)
     return here.go("/account?done=sound")
 
 

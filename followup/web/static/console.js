@@ -99,8 +99,9 @@ function listen(region) {
 // Two short tones, made here: no file to fetch. Browsers let a page sound once it was touched.
 function chime() {
   const audio = new AudioContext();
+  let tone;
   for (const [pitch, at] of [[660, 0], [880, 0.25]]) {
-    const tone = audio.createOscillator();
+    tone = audio.createOscillator();
     const volume = audio.createGain();
     tone.frequency.value = pitch;
     volume.gain.value = 0.1;
@@ -108,6 +109,7 @@ function chime() {
     tone.start(audio.currentTime + at);
     tone.stop(audio.currentTime + at + 0.2);
   }
+  tone.onended = () => audio.close();
 }
 
 function watch(dialog, idleSeconds) {

@@ -35,6 +35,8 @@ KEPT = re.compile(
     r"|nhsuk-button(?!--secondary)(?!__)|nhsuk-(card--care|footer--)|--reverse|--login"
 )
 """Selectors of what stands on a colour of its own."""
+YELLOWS = ("#ffeb3b", "#ffb81c")
+"""What dark text stands on, in the dark too."""
 ONLY_SCREENS = re.compile(r"@media (?!print)(?!\(forced)")
 
 
@@ -54,9 +56,11 @@ def _rules(source: str) -> Iterator[str]:
 
 
 def _rule(head: str, body: str) -> Iterator[str]:
-    if ":focus" in head and "color:" in body:
+    if ":focus" in head.replace(":not(:focus", "") and "color:" in body:
         # It comes after what is dark, as it does in the light.
         yield f"{head}{{{body}}}\n"
+        return
+    if any(yellow in body for yellow in YELLOWS):
         return
     selectors = [one for one in _selectors(head) if not KEPT.search(one)]
     told = [found for line in body.split(";") if (found := _dark(line))]

@@ -69,7 +69,7 @@ CYCLE = 17
 log = structlog.get_logger()
 
 
-ALARMING = "My leg is weak since this morning and I can't feel down below"
+ALARMING = "My leg has gone weak since this morning and I keep wetting myself"
 ALARM_AFTER, ALARM_EVERY = 60, 800
 """Of the looks of half a second that a visitor is there: when a patient tells of a red flag."""
 URGENT_LEFT_FOR = timedelta(hours=5)

@@ -26,6 +26,7 @@ MERGED = {"reason": "Asked him", "nhs_number": "survivor", "date_of_birth": "sur
 INSIDE = [page for page in all_pages() if isinstance(page.may, tuple)]
 GETS = [page.path for page in INSIDE if page.method == "GET"]
 
+LATER = {"phrase": "phrase-will-ring", "ring_on": "2026-10-20", "ring_at": "3:30pm"}
 HOOK = {
     "name": "another-engine", "url": "https://engine.example.com/", "clinic": "all",
     "events": ["message"], "content": "ids",
@@ -53,7 +54,7 @@ ACTIONS: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("/enrolments/{enrolment}/page/new", {}),
     ("/enrolments/{enrolment}/page/off", {}),
     ("/enrolments/{enrolment}/time", MOVED),
-    ("/enrolments/{enrolment}/text", {"phrase": "phrase-please-ring"}),
+    ("/enrolments/{enrolment}/text", LATER),
     ("/enrolments/{enrolment}/pause", {}),
     ("/enrolments/{enrolment}/resume", {}),
     ("/enrolments/{enrolment}/end", {"why": "clinic"}),

@@ -47,7 +47,7 @@ def dark_styles(source: str) -> str:
 
 def _rules(source: str) -> Iterator[str]:
     for head, body in _blocks(source):
-        if head.startswith("@media") and ONLY_SCREENS.match(head):
+        if head.startswith("@supports") or ONLY_SCREENS.match(head):
             inside = "".join(_rules(body))
             if inside:
                 yield f"{head}{{{inside}}}"

@@ -139,8 +139,8 @@ LOOKS_A_SECOND = 1 / seconds(WORDS_LOOK_EVERY)
 
 FIGURES: dict[str, dict[str, Value]] = {
     "README.md": {
-        "{} days of it are played first, then {} minutes pass there each second": (
-            days(DEMO_HISTORY),
+        "{} weeks of them are played first, then {} minutes pass there each second": (
+            days(DEMO_HISTORY) / 7,
             DEMO_SPEED / 60,
         ),
         "| {} bytes in base64": KEY_BYTES,

@@ -22,6 +22,7 @@ WHY = MappingProxyType(
         "source-left-out": "Advice that is dropped in silence was weighed by nobody.",
         "source-kept": "Without the document nobody can check that a message says what it says.",
         "beyond-struck": "A clinician has decided that this is not to be said.",
+        "call-question-proposed": "Staff ask it of patients: a clinician accepts it or strikes it.",
         "beyond-proposed": "It is not in the document: a clinician accepts it or strikes it.",
         "unreached": "A patient with e-mail alone, or a landline alone, needs the warning signs as "
         "much as one with a mobile.",

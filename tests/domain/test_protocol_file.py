@@ -184,7 +184,7 @@ MISTAKES = {
     "unknown key at the top": (
         ('name = "Knee injection"', 'name = "Knee injection"\nauthor = "A"'),
         [
-            'knee.toml: unknown key "author"; known here: key, name, example, source, attributes, steps, left_out, beyond, red_flags_until_reason'
+            'knee.toml: unknown key "author"; known here: key, name, example, source, attributes, steps, left_out, beyond, call_questions, red_flags_until_reason'
         ],
     ),
     "unknown key in the source": (

@@ -278,6 +278,7 @@ def _policy(settings: Settings) -> Policy:
         },
         version_per_minute=settings.version_per_minute,
         patient_per_day=settings.patient_per_day,
+        segment_pence=settings.sms_segment_pence,
         missed_texts_every=timedelta(seconds=settings.missed_texts_every),
         # Enough to keep the workers busy until the next tick but one.
         claim_ahead=timedelta(seconds=max(10.0, 2 * settings.tick)),

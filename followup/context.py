@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
@@ -86,6 +87,7 @@ class Policy:
     within a day (of service time); what is beyond is held. `alarming` is when the operator is told;
     `on_call` are told what nobody takes in time. `missed_texts_every` is how often the providers'
     lists are read for texts that never reached us; `webhooks` where events may be sent.
+    `segment_pence` is what a segment of a text costs, where that is known.
     `live` says that messages can reach patients: only what two people approved is sent then.
     """
 
@@ -98,6 +100,7 @@ class Policy:
     claim_ahead: timedelta = timedelta(seconds=10)
     version_per_minute: int = 600
     patient_per_day: int = 6
+    segment_pence: Decimal | None = None
     missed_texts_every: timedelta = timedelta(minutes=2)
     alarming: AlarmPolicy = AlarmPolicy()
     on_call: OnCall = OnCall()

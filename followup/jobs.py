@@ -18,6 +18,7 @@ from followup.delivery.sandbox_receipts import deliver_sandbox_receipts
 from followup.domain.lifecycle import State
 from followup.enrolment.finish import finish_enrolments
 from followup.erasure.shred_list import keep_shred_list
+from followup.figures.count_weeks import count_weeks
 from followup.intake.list_work import work_off_lists
 from followup.intake.uploaded_lists import forget_lists
 from followup.intake.work_off import forget_words, work_off_feeds
@@ -130,6 +131,7 @@ JOBS: tuple[PeriodicJob, ...] = (
     PeriodicJob(name="propose-retention", every=timedelta(hours=1), run=propose_retention),
     PeriodicJob(name="forget-merges", every=timedelta(hours=1), run=forget_merges),
     PeriodicJob(name="close-days", every=timedelta(minutes=1), run=close_days),
+    PeriodicJob(name="count-weeks", every=timedelta(minutes=1), run=count_weeks),
     PeriodicJob(name="sign-audit", every=timedelta(minutes=1), run=sign_trail),
     PeriodicJob(
         name="cancel-ended",

@@ -54,3 +54,15 @@ STAFF_OUTCOMES = frozenset(
     {*ADVISED, ItemOutcome.ELSEWHERE, ItemOutcome.NOT_REACHED, ItemOutcome.RANG}
 )
 """What staff close items with by a choice of theirs, and may take back."""
+
+SETTLED_OUTCOMES = frozenset(
+    {
+        ItemOutcome.APPROVED_AGAIN,
+        ItemOutcome.FOUND,
+        ItemOutcome.ARRIVED_AFTER_ALL,
+        ItemOutcome.ERASED,
+        ItemOutcome.ANSWERED,
+        ItemOutcome.RESTARTED,
+    }
+)
+"""What items are closed with that settled without anybody."""

@@ -10,10 +10,12 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, literal, select, tuple_, union_all
 from sqlalchemy.orm import Session
 
+from followup.domain.attempt_outcome import AttemptOutcome
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
+from followup.store.models.audit import AuditEvent
 from followup.store.models.enrolments import Enrolment
-from followup.store.models.messages import Message
+from followup.store.models.messages import Attempt, Message
 from followup.store.models.patients import Patient
 
 
@@ -94,8 +96,24 @@ def patients_of(session: Session, messages: Collection[Message]) -> Sequence[Pat
     return session.scalars(select(Patient).where(Patient.id.in_(ids))).all()
 
 
-def references_of(session: Session, messages: Collection[Message]) -> dict[UUID | None, str | None]:
-    """Return the clinic's reference of each enrolment that these messages belong to."""
+def references_of(
+    session: Session, messages: Collection[Message | AuditEvent]
+) -> dict[UUID | None, str | None]:
+    """Return the clinic's reference of each enrolment that these belong to."""
     ids = {message.enrolment_id for message in messages}
     found = session.execute(select(Enrolment.id, Enrolment.reference).where(Enrolment.id.in_(ids)))
     return {row[0]: row[1] for row in found}
+
+
+def segments_of(session: Session, messages: Collection[Message]) -> dict[UUID, int]:
+    """Return how many segments the provider took of each of these messages, of texts alone."""
+    found = session.execute(
+        select(Attempt.message_id, func.sum(Attempt.segments))
+        .where(
+            Attempt.message_id.in_([message.id for message in messages]),
+            Attempt.outcome == AttemptOutcome.ACCEPTED.value,
+            Attempt.segments.is_not(None),
+        )
+        .group_by(Attempt.message_id)
+    )
+    return {row[0]: int(row[1]) for row in found}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
@@ -153,6 +154,7 @@ def _lower(value: Any) -> Any:  # noqa: ANN401 - whatever the environment or a c
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 DaySeconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 PerSecond = Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)]
+Pence = Annotated[Decimal, Field(gt=0, le=1000, max_digits=8, allow_inf_nan=False)]
 Million = Annotated[int, Field(ge=1, le=1_000_000)]
 Thousand = Annotated[int, Field(ge=1, le=1000)]
 Lower = BeforeValidator(_lower)

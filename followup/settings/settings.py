@@ -29,6 +29,7 @@ from followup.settings.formats import (
     Million,
     Mobiles,
     Networks,
+    Pence,
     PerSecond,
     ReturnPath,
     Roles,
@@ -209,6 +210,9 @@ class Settings(BaseSettings):
     email_per_second: PerSecond = Field(50, description="a number above 0 and at most 10000")
     version_per_minute: Million = Field(600, description="a whole number from 1 to 1000000")
     patient_per_day: Thousand = Field(6, description="a whole number from 1 to 1000")
+    sms_segment_pence: Pence | None = Field(
+        None, description="what one segment costs in pence, as in 3.9"
+    )
     breaker_after: Million = Field(5, description="a whole number from 1 to 1000000")
     worker_concurrency: Thousand | None = Field(None, description="a whole number from 1 to 1000")
 

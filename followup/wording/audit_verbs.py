@@ -91,6 +91,7 @@ AUDIT_VERBS: dict[str, str] = {
     "worklist.gathered": "added a message to an item about {patient}",
     "worklist.viewed": "viewed an item about {patient}",
     "worklist.listed": "viewed what needs attention",
+    "worklist.exported": "downloaded a list of closed items as CSV",
     "worklist.taken": "took on an item about {patient}",
     "worklist.handed-over": "handed an item about {patient} over to {staff}",
     "worklist.put-off": "put off a call to {patient} until {to}",

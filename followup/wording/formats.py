@@ -12,6 +12,11 @@ def day(at: datetime | date, zone: ZoneInfo | None = None) -> str:
     return f"{local:%a} {local.day} {local:%b} {local.year}"
 
 
+def week_day(at: date) -> str:
+    """Return a date without its weekday, as of weeks that all begin on Monday: 19 Oct 2026."""
+    return f"{at.day} {at:%b %Y}"
+
+
 def clock(at: datetime, zone: ZoneInfo | None = None) -> str:
     """Return a time of day as people say it: 9am, 2:30pm, midday, midnight."""
     local = at.astimezone(zone) if zone else at

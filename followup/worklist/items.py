@@ -318,6 +318,7 @@ def take_over_item(
         if item.state == "taken" and item.owner not in {actor, instead_of}:
             raise Conflict(f"{item.owner} has taken this; speak to them first")
         item.state, item.owner = "taken", actor
+        item.looked_at = item.looked_at or app.clock.now()
         record_event(session, app.by(actor), entry_of(item, "worklist.taken"))
 
     app.store.transact(work)
@@ -351,6 +352,7 @@ def close_item_in(unit: UnitOfWork, item_id: UUID, *, outcome: str, note: str = 
         )
         raise Conflict(message)
     add_note(unit, item, note)
+    item.looked_at = item.looked_at or unit.by.at
     _close(unit.session, unit.by, item, outcome=outcome)
 
 

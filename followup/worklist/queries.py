@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, literal_column, or_, select, true
+from sqlalchemy import ColumnElement, func, literal_column, or_, select, true, tuple_
 from sqlalchemy.orm import Session, load_only
 
 from followup.store.models.messages import InboundMessage, Message
@@ -112,6 +112,45 @@ def waiting_items(
         .limit(PAGE_SIZE + 1)
     ).all()
     return _with_all(session, items[:PAGE_SIZE], more=len(items) > PAGE_SIZE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedFilter:
+    """Which closed items: every condition that is set must hold. The times are those of closing.
+
+    `before` is when the last item of the page before was closed, and its id.
+    """
+
+    clinics: Collection[str]
+    since: datetime
+    until: datetime
+    urgency: int | None = None
+    outcome: str | None = None
+    before: tuple[datetime, UUID] | None = None
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        """Yield the conditions on an item."""
+        yield WorklistItem.state == literal_column("'closed'")
+        yield WorklistItem.clinic.in_(self.clinics)
+        yield WorklistItem.closed_at >= self.since
+        yield WorklistItem.closed_at < self.until
+        if self.urgency is not None:
+            yield WorklistItem.urgency == self.urgency
+        if self.outcome is not None:
+            yield WorklistItem.outcome == self.outcome
+        if self.before is not None:
+            yield tuple_(WorklistItem.closed_at, WorklistItem.id) < tuple_(*self.before)
+
+
+def closed_items(session: Session, wanted: ClosedFilter, *, limit: int = PAGE_SIZE) -> WaitingItems:
+    """Return items that were closed, the last one first, with all that belongs to them."""
+    items = session.scalars(
+        select(WorklistItem)
+        .where(*wanted.conditions())
+        .order_by(WorklistItem.closed_at.desc(), WorklistItem.id.desc())
+        .limit(limit + 1)
+    ).all()
+    return _with_all(session, items[:limit], more=len(items) > limit)
 
 
 def next_item(

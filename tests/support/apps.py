@@ -22,7 +22,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Select, func, insert, select
+from sqlalchemy import Select, false, func, insert, select
 
 from followup.catalogue.load import Catalogue, load_catalogue
 from followup.clock import Clock
@@ -356,6 +356,8 @@ _WORKED_ON: dict[str, Select[Any]] = {
     "forget-feeds": select(FeedMessage.id),
     "work-off-lists": select(UploadedList.id),
     "forget-lists": select(UploadedList.id),
+    # It changes nothing that another job sees: the tests of figures run it by its name.
+    "count-weeks": select(Message.id).where(false()),
 }
 _WORK = select(*(found.exists() for found in _WORKED_ON.values()))
 

@@ -15,6 +15,7 @@ from followup.cli.framework.options import AsJson, Clinic, Protocol, Since, Unti
 from followup.cli.framework.screen import Column, note, say_json, table
 from followup.monitoring.message_balance import Balance, Scope, balance_by
 from followup.monitoring.message_balance import balance as taken
+from followup.wording.figures import BALANCE_MEANINGS
 from followup.wording.formats import count
 
 
@@ -24,18 +25,6 @@ class Grouping(StrEnum):
     DAY = "day"
     CLINIC = "clinic"
     PROTOCOL = "protocol"
-
-
-FIGURE_MEANINGS = {
-    "delivered": "the carrier confirmed that they arrived",
-    "sent": "the provider took them; no receipt yet",
-    "with_a_person": "a person was asked to look, ring or decide",
-    "suppressed": "held back: objection, no address",
-    "expired": "their window was over before they could go",
-    "cancelled": "no longer wanted: withdrawn, rescheduled",
-    "held": "paused by a person or a kill switch",
-    "in_progress": "on their way now",
-}
 
 
 def balance(
@@ -79,7 +68,7 @@ def balance(
 
 
 def _show_each(by: str, sheets: Mapping[str, Balance]) -> None:
-    names = ["due", *FIGURE_MEANINGS, "remainder"]
+    names = ["due", *BALANCE_MEANINGS, "remainder"]
     columns = [Column(by), *(Column(name.replace("_", " "), right=True) for name in names)]
     table(
         columns,
@@ -96,7 +85,7 @@ def _show(sheet: Balance) -> None:
     rows = [["due", str(sheet.due), "their time has come"]]
     rows += [
         [name.replace("_", " "), str(figures[name]), meaning]
-        for name, meaning in FIGURE_MEANINGS.items()
+        for name, meaning in BALANCE_MEANINGS.items()
     ]
     whole = "every message is accounted for"
     rows.append(

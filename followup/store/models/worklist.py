@@ -40,6 +40,12 @@ class WorklistItem(Base):
             sqlite_where=text("state = 'open' AND escalate_at IS NOT NULL"),
             postgresql_where=text("state = 'open' AND escalate_at IS NOT NULL"),
         ),
+        Index(
+            "ix_worklist_items_closed_at",
+            "closed_at",
+            sqlite_where=text("state = 'closed'"),
+            postgresql_where=text("state = 'closed'"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -58,6 +64,8 @@ class WorklistItem(Base):
     escalate_at: Mapped[datetime | None]
     escalations: Mapped[int] = mapped_column(SmallInteger, default=0, server_default=text("0"))
     state: Mapped[str] = mapped_column(String(8))
+    # When somebody first opened or took it; null in rows older than this column.
+    looked_at: Mapped[datetime | None]
     owner: Mapped[str | None] = mapped_column(String(ACTOR_LENGTH))
     closed_at: Mapped[datetime | None]
     closed_by: Mapped[str | None] = mapped_column(String(ACTOR_LENGTH))

@@ -51,8 +51,12 @@ MODULES = (
     "events.webhooks",
     "events.api_keys",
     "audit",
+    "figures.messages",
+    "figures.times",
+    "figures.balance",
     # Before the items, any of which could be meant by its addresses.
     "email.returned_mails",
+    "figures.closed_items",
     "feeds.drafts",
     "feeds.ledger",
     "attention.news",

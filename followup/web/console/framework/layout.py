@@ -42,6 +42,7 @@ PLACES = (
     Place("Patients", "/patients", (ENROL, AUDIT)),
     Place("Enrol", "/enrol", (ENROL,)),
     Place("Messages", "/messages", (ENROL, AUDIT)),
+    Place("Figures", "/figures", (ENROL, AUDIT, MANAGE)),
     Place("Content", "/content", (ENROL, AUDIT, MANAGE), also=("/protocols/",)),
     Place("Audit", "/audit", (AUDIT,)),
     Place("Team", "/team", (MANAGE,)),

@@ -9,18 +9,26 @@ from itertools import groupby
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from followup.audit.queries import AuditTrail, audit_trail
 from followup.domain.errors import Problem
 from followup.domain.protocols.timing import instant_at
+from followup.messages.queries import references_of
 from followup.staff.members import all_members
 from followup.store.audit_log import AuditEntry
+from followup.store.models.audit import AuditEvent
 from followup.store.models.staff import Staff
 from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import AUDIT, Pages
-from followup.web.console.framework.table_export import written
+from followup.web.console.framework.table_export import (
+    csv_answer,
+    file_name,
+    local_time,
+    utc_time,
+    written,
+)
 from followup.web.console.words.audit_sentences import Sentence, sentences
 
 PAGE_SIZE = 50
@@ -28,23 +36,17 @@ EXPORT_BATCH = 1000
 DATE_PARTS = ("", "-month", "-year")
 DATES = tuple(f"{name}{part}" for name in ("since", "until") for part in DATE_PARTS)
 FILTER_FIELDS = ("who", "what")
-EXPORT_COLUMNS = (
-    "event",
-    "at",
-    "who",
-    "what",
-    "patient",
-    "enrolment",
-    "message",
-    "clinic",
-    "action",
-)
+EXPORT_COLUMNS = ("Time", "Who", "What was done", "Reference", "Clinic")
+CODE_COLUMNS = (
+    "event", "at", "who", "action", "patient", "enrolment", "message", "clinic",
+)  # fmt: skip
+"""Ids, codes and the time in UTC, for programs: they follow where they are asked for."""
 LOOKS = (
     "patient.viewed", "patient.revealed", "patient.reported", "patient.report-exported",
     "patient.data-exported",
     "patient.incident-exported", "patients.listed", "message.viewed", "messages.listed",
     "messages.exported", "audit.",
-    "worklist.viewed", "worklist.listed", "list.viewed", "list.exported",
+    "worklist.viewed", "worklist.listed", "worklist.exported", "list.viewed", "list.exported",
 )  # fmt: skip
 WHAT_CHOICES: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "": ("All but the steps of messages", (), ("message.",)),
@@ -113,6 +115,7 @@ def show(here: Here) -> Response:
         what=[(key, text) for key, (text, _, _) in WHAT_CHOICES.items()],
         next=chosen.address("/audit", before=_mark(last.at, last.id)) if last else None,
         csv=chosen.address("/audit.csv"),
+        csv_with_ids=chosen.address("/audit.csv", **{"with": "ids"}),
     )
 
 
@@ -125,9 +128,8 @@ def download(here: Here) -> Response:
     _record(
         here, "audit.exported", {name: chosen.form.text(name) for name in (*FILTER_FIELDS, *DATES)}
     )
-    headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
-    lines = _lines(here, chosen.wanted)
-    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+    lines = _lines(here, chosen.wanted, with_ids=here.query("with") == "ids")
+    return csv_answer(lines, name=file_name(here, "audit", None))
 
 
 def read(here: Here, staff: Mapping[str, Staff]) -> Chosen:
@@ -197,24 +199,39 @@ def _zone(here: Here) -> ZoneInfo:
     return here.zone_of(next(iter(here.clinics), None))
 
 
-def _lines(here: Here, wanted: AuditTrail) -> Iterator[str]:
-    yield written([EXPORT_COLUMNS])
+def _lines(here: Here, wanted: AuditTrail, *, with_ids: bool) -> Iterator[str]:
+    yield written([EXPORT_COLUMNS + CODE_COLUMNS if with_ids else EXPORT_COLUMNS])
     while True:
         with here.app.store.read() as session:
             events = audit_trail(session, wanted, limit=EXPORT_BATCH)
+            references = references_of(session, events)
         if not events:
             return
-        yield written([_cells(here, one) for one in sentences(here, events)])
+        yield written(
+            [
+                _cells(here, one, references.get(one.event.enrolment_id))
+                + (_codes(one.event) if with_ids else [])
+                for one in sentences(here, events)
+            ]
+        )
         wanted = wanted.after(events[-1])
 
 
-def _cells(here: Here, told: Sentence) -> list[str]:
+def _cells(here: Here, told: Sentence, reference: str | None) -> list[str]:
     event = told.event
-    at = event.at.astimezone(here.zone_of(event.clinic)).isoformat(timespec="seconds")
+    clinic = here.app.catalogue.clinics.get(event.clinic or "")
+    what = told.text.removeprefix(told.who).lstrip()
+    return [
+        local_time(event.at, here.zone_of(event.clinic)), told.who, what, reference or "",
+        clinic.name if clinic else event.clinic or "",
+    ]  # fmt: skip
+
+
+def _codes(event: AuditEvent) -> list[str]:
     ids = (event.patient_id, event.enrolment_id, event.message_id)
     return [
-        str(event.id), at, event.actor, told.text, *(str(it or "") for it in ids),
-        event.clinic or "", event.action,
+        str(event.id), utc_time(event.at), event.actor, event.action,
+        *(str(it or "") for it in ids), event.clinic or "",
     ]  # fmt: skip
 
 

@@ -1,62 +1,30 @@
-"""Home page: what needs action, what is due, how the week went, service status."""
+"""Home page: what needs action, what is due, how this week goes, service status."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from followup.context import AppContext
-from followup.domain.channel import ChannelKind
-from followup.domain.protocols.timing import instant_at
+from followup.domain.figures.weeks import WEEK, week_of
+from followup.figures.read_figures import Chosen, WeekFigures, counted_at, read_weeks
 from followup.intake.feed.drafts import draft_tally
 from followup.monitoring.health import health_problems, last_sweeps
 from followup.monitoring.queries import heartbeats
 from followup.web.console.first_run import first_steps
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import SIGNED_IN, Pages
-from followup.web.console.overview import DayFigures, due_between, last_receipt, recent_days
+from followup.web.console.overview import due_between, last_receipt
 from followup.worklist.queries import worklist_tally
 
-DAYS = 7
 DUE_WITHIN = timedelta(hours=24)
 ALIVE = timedelta(minutes=2)
 """A process that was heard of within this time (real) is at work."""
 
 pages = Pages()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Week:
-    """How one channel fared in the last days. `most` is the most that went on one day."""
-
-    channel: ChannelKind
-    days: Sequence[DayFigures]
-
-    @property
-    def sent(self) -> int:
-        return sum(day.sent for day in self.days)
-
-    @property
-    def delivered(self) -> int:
-        return sum(day.delivered for day in self.days)
-
-    @property
-    def failed(self) -> int:
-        return sum(day.failed for day in self.days)
-
-    @property
-    def replies(self) -> int:
-        return sum(day.replies for day in self.days)
-
-    @property
-    def most(self) -> int:
-        return max(day.sent for day in self.days)
 
 
 @pages.get("/", may=SIGNED_IN)
@@ -66,7 +34,7 @@ def show(here: Here) -> Response:
     with here.app.store.read() as session:
         waiting = worklist_tally(session, clinics, now=now)
         due = due_between(session, clinics, since=now, until=now + DUE_WITHIN)
-        by_channel = recent_days(session, clinics, _bounds(now, zone))
+        weeks, at = _weeks(session, here, week_of(now, zone))
         signs = _signs(session, here.app)
         drafts = draft_tally(session, clinics)
         steps = first_steps(session, here.app, here.member.roles)
@@ -76,21 +44,25 @@ def show(here: Here) -> Response:
         due=due,
         drafts=drafts,
         steps=steps,
-        weeks=[Week(channel=channel, days=found) for channel, found in by_channel.items()],
+        weeks=weeks,
+        counted_at=at,
         signs=signs,
         wrong=health_problems(here.app),
         zone=zone,
     )
 
 
-def _bounds(now: datetime, zone: ZoneInfo) -> list[datetime]:
-    """Return the midnights by the clinic's clock at which the last days began, and the next."""
-    today = now.astimezone(zone).date()
-    first = today - timedelta(days=DAYS - 1)
-    return [
-        instant_at(first + timedelta(days=number), time.min, zone=zone)
-        for number in range(DAYS + 1)
-    ]
+def _weeks(
+    session: Session, here: Here, running: date
+) -> tuple[list[tuple[str, WeekFigures]], datetime | None]:
+    """Return the figures of this week and of the last one, and up to when they were counted."""
+    wanted = Chosen(clinics=here.clinics, since=running - WEEK)
+    counted = read_weeks(session, wanted)
+    named = (("This week so far", running), ("Last week", running - WEEK))
+    return (
+        [(text, counted.get(week, WeekFigures())) for text, week in named],
+        counted_at(session, here.clinics),
+    )
 
 
 def _signs(session: Session, app: AppContext) -> dict[str, Any]:

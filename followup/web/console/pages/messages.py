@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import Problem
@@ -24,6 +24,7 @@ from followup.messages.queries import (
     next_page,
     patients_of,
     references_of,
+    segments_of,
 )
 from followup.patients import records as patients
 from followup.store.audit_log import AuditEntry
@@ -31,11 +32,18 @@ from followup.store.models.messages import Message
 from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import SEE_PATIENTS, Pages
-from followup.web.console.framework.table_export import written
+from followup.web.console.framework.table_export import (
+    csv_answer,
+    file_name,
+    local_time,
+    utc_time,
+    written,
+)
+from followup.web.console.words.filters import cause
 from followup.web.paging import parse_cursor, write_cursor
-from followup.wording.channels import CHANNEL_NAMES
+from followup.wording.channels import CHANNEL_NAMES, channel_text
 from followup.wording.formats import moment
-from followup.wording.states import MESSAGE_STATES
+from followup.wording.states import MESSAGE_STATES, state_term
 
 PAGE_SIZE = 50
 EXPORT_BATCH = 1000
@@ -64,9 +72,14 @@ SPANS: Mapping[str, str] = {
 FILTER_FIELDS = ("state", "when", "channel", "step", "protocol")
 DATES = tuple(f"{name}{part}" for name in ("since", "until") for part in ("", "-month", "-year"))
 EXPORT_COLUMNS = (
-    "message", "patient", "reference", "clinic", "protocol", "step", "occurrence", "channel",
-    "state", "reason", "due_at", "not_after", "sent_at", "delivered_at", "attempts",
+    "Due", "Reference", "Clinic", "Follow-up", "Message", "Number", "By", "State", "Why", "Sent",
+    "Delivered", "Too late after", "Tries", "Segments",
 )  # fmt: skip
+CODE_COLUMNS = (
+    "message", "patient", "clinic", "protocol", "step", "channel", "state", "reason", "due_at",
+    "not_after", "sent_at", "delivered_at",
+)  # fmt: skip
+"""Ids, codes and times in UTC, for programs: they follow where they are asked for."""
 pages = Pages()
 
 
@@ -93,12 +106,14 @@ def show(here: Here) -> Response:
     rows: Sequence[Message] = ()
     people: Mapping[object, patients.Person | None] = {}
     foreseen: Mapping[UUID, Outlook] = {}
+    segments: Mapping[UUID, int] = {}
     if not chosen.problems:
         wanted = replace(chosen.wanted, after=parse_cursor(here.query("after") or None))
         with here.app.store.read() as session:
             counts = count_by_state(session, chosen.wanted, most=COUNTED + 1)
             rows = message_page(session, wanted, limit=PAGE_SIZE + 1)
             found = patients_of(session, rows[:PAGE_SIZE])
+            segments = segments_of(session, rows[:PAGE_SIZE])
             foreseen = outlooks(session, rows[:PAGE_SIZE], {one.id: one for one in found})
         people = {one.id: here.person(one) for one in found}
         _record(here, "messages.listed", {"shown": min(len(rows), PAGE_SIZE)})
@@ -113,6 +128,9 @@ def show(here: Here) -> Response:
         span=_span(here, chosen.wanted),
         next=_after(chosen, more) if more else None,
         csv=chosen.address("/messages.csv"),
+        csv_with_ids=chosen.address("/messages.csv", **{"with": "ids"}),
+        segments=segments,
+        pence=here.app.policy.segment_pence,
         choices=_choices(here),
     )
 
@@ -124,9 +142,8 @@ def download(here: Here) -> Response:
     if chosen.problems:
         return here.go(chosen.address("/messages"))
     _record(here, "messages.exported", {name: chosen.given[name] for name in chosen.given})
-    headers = {"Content-Disposition": 'attachment; filename="messages.csv"'}
-    lines = _lines(here, chosen.wanted)
-    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+    lines = _lines(here, chosen.wanted, with_ids=here.query("with") == "ids")
+    return csv_answer(lines, name=file_name(here, "messages", None))
 
 
 def read_filter(here: Here) -> Filter:
@@ -236,32 +253,44 @@ def _after(chosen: Filter, last: Message) -> str:
     return chosen.address("/messages", after=write_cursor((last.due_at, last.id)))
 
 
-def _lines(here: Here, wanted: MessageFilter) -> Iterator[str]:
+def _lines(here: Here, wanted: MessageFilter, *, with_ids: bool) -> Iterator[str]:
     """Yield the table a batch at a time: no more of it is ever in memory."""
-    yield written([EXPORT_COLUMNS])
+    yield written([EXPORT_COLUMNS + CODE_COLUMNS if with_ids else EXPORT_COLUMNS])
     while True:
         with here.app.store.read() as session:
             rows = message_page(session, wanted, limit=EXPORT_BATCH)
             references = references_of(session, rows)
+            segments = segments_of(session, rows)
         if not rows:
             return
-        yield written([_cells(here, row, references.get(row.enrolment_id)) for row in rows])
+        yield written(
+            [
+                _cells(here, row, references.get(row.enrolment_id), segments.get(row.id))
+                + (_codes(row) if with_ids else [])
+                for row in rows
+            ]
+        )
         wanted = next_page(wanted, rows[-1])
 
 
-def _cells(here: Here, row: Message, reference: str | None) -> list[str]:
-    zone = here.zone_of(row.clinic)
-    times = (row.due_at, row.not_after, row.sent_at, row.delivered_at)
-    due, until, sent, delivered = (_local(at, zone) for at in times)
+def _cells(here: Here, row: Message, reference: str | None, segments: int | None) -> list[str]:
+    zone, clinic = here.zone_of(row.clinic), here.app.catalogue.clinics.get(row.clinic)
+    times = (row.sent_at, row.delivered_at, row.not_after)
     return [
-        str(row.id), str(row.patient_id or ""), reference or "", row.clinic, row.protocol or "",
-        row.step, str(row.occurrence), row.channel, row.state, row.reason or "",
-        due, until, sent, delivered, str(row.attempt_count),
+        local_time(row.due_at, zone), reference or "", clinic.name if clinic else row.clinic,
+        here.protocol_name(row.protocol), here.title_of(row.template, row.protocol),
+        str(row.occurrence), channel_text(row.channel), state_term(row.state).label,
+        cause(row.reason, row.channel), *(local_time(at, zone) for at in times),
+        str(row.attempt_count), str(segments or ""),
     ]  # fmt: skip
 
 
-def _local(at: datetime | None, zone: ZoneInfo) -> str:
-    return at.astimezone(zone).isoformat(timespec="seconds") if at else ""
+def _codes(row: Message) -> list[str]:
+    times = (row.due_at, row.not_after, row.sent_at, row.delivered_at)
+    return [
+        str(row.id), str(row.patient_id or ""), row.clinic, row.protocol or "", row.step,
+        row.channel, row.state, row.reason or "", *(utc_time(at) for at in times),
+    ]  # fmt: skip
 
 
 def _record(here: Here, action: str, detail: dict[str, object]) -> None:

@@ -31,6 +31,7 @@ from followup.web.console.framework.routes import CHANGE_PATIENTS, SEE_PATIENTS,
 from followup.web.console.pages.worklist_items import Matter, find, matter_of
 from followup.wording.duty import on_call_text, signed_in_text
 from followup.worklist import items as worklist
+from followup.worklist.looks import note_look
 from followup.worklist.queries import WorklistItemView, belongs, next_item, views_of, waiting_items
 
 DONE_NOTICES = {
@@ -117,6 +118,9 @@ def _address(view: WorklistItemView, page: int = 1) -> str:
 def look(here: Here) -> Response:
     matter = find(here)
     _looked(here, matter, "worklist.viewed")
+    if here.member.may(CHANGE_PATIENTS) and matter.item.looked_at is None:
+        with here.app.store.write() as session:
+            note_look(session, matter.item.id, at=here.app.clock.now())
     return _page(here, matter)
 
 

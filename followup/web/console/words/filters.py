@@ -18,6 +18,7 @@ from followup.wording.duty import told_text
 from followup.wording.enrolments import WITHDRAWAL_REASONS, enrolment_term
 from followup.wording.failure_reasons import failure_reason_of
 from followup.wording.feeds import feed_reason_text
+from followup.wording.figures import cost_of, cost_text
 from followup.wording.lists import list_term
 from followup.wording.outlooks import outlook_reason, outlook_term
 from followup.wording.patients import READING_NEEDS, confirmed_text, need_text
@@ -103,6 +104,8 @@ TEMPLATE_FILTERS: dict[str, Callable[..., Any]] = {
     "channel_word": channel_text,
     "clock": formats.clock,
     "confirmed_word": confirmed_text,
+    "cost_of": cost_of,
+    "cost_text": cost_text,
     "count_of": formats.count,
     "covered": covered_text,
     "day": formats.day,
@@ -130,6 +133,7 @@ TEMPLATE_FILTERS: dict[str, Callable[..., Any]] = {
     "reason": reason_text,
     "role_word": role_text,
     "span": formats.span,
+    "week_day": formats.week_day,
     "state_label": lambda state: state_term(state).label,
     "as_tag": tag_of,
     "state_tag": lambda state: tag_of(state_term(state)),

@@ -28,10 +28,11 @@ from followup.store.engine.bulk import is_among
 from followup.store.models.enrolments import Enrolment
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import CHANGE_PATIENTS, Pages
+from followup.web.console.framework.table_export import csv_answer, file_name, written
 from followup.web.console.framework.templates import environment
 from followup.web.console.pages.lists.names import FieldNames
 from followup.web.console.pages.lists.timeline import read_lines
-from followup.web.console.pages.lists.upload import PATH, csv_answer
+from followup.web.console.pages.lists.upload import PATH
 from followup.wording.formats import capital
 
 PAGE = 50
@@ -125,7 +126,8 @@ def to_correct(here: Here) -> Response:
         ]
         for row in findings.refused
     ]
-    return csv_answer([[*findings.layout.titles, TO_CORRECT], *rows], name="rows-to-correct.csv")
+    name = file_name(here, "rows-to-correct", found.defaults.clinic)
+    return csv_answer([written([[*findings.layout.titles, TO_CORRECT], *rows])], name=name)
 
 
 def _find(here: Here) -> PatientList:

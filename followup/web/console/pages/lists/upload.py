@@ -17,7 +17,7 @@ from followup.web.console.framework.enrolment_form import sentence
 from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import CHANGE_PATIENTS, Pages
-from followup.web.console.framework.table_export import written
+from followup.web.console.framework.table_export import csv_answer, written
 from followup.wording.lists import COLUMNS
 
 PATH = "/enrol/list"
@@ -84,22 +84,13 @@ def template(here: Here) -> Response:
     questions = [each.question for each in protocol.needed_attributes()] if protocol else []
     headings = [*(COLUMNS[name].label for name in TEMPLATE), *questions]
     name = f"theatre-list-{protocol.key}.csv" if protocol else "theatre-list.csv"
-    return csv_answer([headings], name=name)
+    return csv_answer([written([headings])], name=name)
 
 
 @pages.post(f"{PATH}/{{list}}/remove", may=CHANGE_PATIENTS)
 def remove(here: Here) -> Response:
     remove_list(here.app, find_list(here.app, here.member.id, here.id("list")))
     return here.go(f"{PATH}?done=removed")
-
-
-def csv_answer(rows: list[list[str]], *, name: str) -> Response:
-    """Answer with a table that Excel opens as UTF-8, by the mark in front."""
-    return Response(
-        written(rows).encode("utf-8-sig"),
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
 
 
 def _clinic(here: Here) -> str | None:

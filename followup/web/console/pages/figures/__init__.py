@@ -1,0 +1,1 @@
+"""Pages of figures: messages by week, how long items took, and the balance."""

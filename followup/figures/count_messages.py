@@ -60,7 +60,7 @@ def count_messages(session: Session, wanted: ClinicWeek) -> Iterator[dict[str, A
             yield {"clinic": wanted.clinic, "week": wanted.week, **row._mapping}  # noqa: SLF001
 
 
-def _due(wanted: ClinicWeek) -> Select[Any]:
+def _due(wanted: ClinicWeek) -> Select[*tuple[Any, ...]]:
     fate = _fate()
     # Of what was delivered, an earlier try's reason says nothing any more.
     is_lost = fate == Counted.NOT_DELIVERED.value
@@ -97,7 +97,7 @@ def _fate() -> ColumnElement[str]:
     )
 
 
-def _replies(wanted: ClinicWeek) -> Select[Any]:
+def _replies(wanted: ClinicWeek) -> Select[*tuple[Any, ...]]:
     before = _last_before(
         InboundMessage,
         InboundMessage.received_at,
@@ -108,7 +108,7 @@ def _replies(wanted: ClinicWeek) -> Select[Any]:
     return _answers(before, Counted.REPLIES)
 
 
-def _stops(wanted: ClinicWeek) -> Select[Any]:
+def _stops(wanted: ClinicWeek) -> Select[*tuple[Any, ...]]:
     of_clinic = select(Patient.id).where(Patient.clinic == wanted.clinic)
     before = _last_before(
         Objection,
@@ -144,7 +144,7 @@ def _last_before(
     return select(of.patient_id, last.label("last")).where(*which).subquery()
 
 
-def _answers(rows: Subquery, what: Counted) -> Select[Any]:
+def _answers(rows: Subquery, what: Counted) -> Select[*tuple[Any, ...]]:
     return _grouped(
         select(
             *_by(Message),
@@ -158,7 +158,7 @@ def _answers(rows: Subquery, what: Counted) -> Select[Any]:
     )
 
 
-def _segments(wanted: ClinicWeek) -> Select[Any]:
+def _segments(wanted: ClinicWeek) -> Select[*tuple[Any, ...]]:
     return _grouped(
         select(
             *_by(Message),
@@ -192,5 +192,5 @@ def _number(of: ColumnElement[Any]) -> ColumnElement[int]:
     return of.label("number")
 
 
-def _grouped(query: Select[Any]) -> Select[Any]:
+def _grouped(query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     return query.group_by("protocol", "step", "channel", "language", "what", "cause")

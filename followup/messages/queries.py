@@ -116,4 +116,4 @@ def segments_of(session: Session, messages: Collection[Message]) -> dict[UUID, i
         )
         .group_by(Attempt.message_id)
     )
-    return {row[0]: int(row[1]) for row in found}
+    return {row[0]: int(row[1] or 0) for row in found}

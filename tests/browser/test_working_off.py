@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -198,7 +199,7 @@ def test_messages_are_narrowed_and_taken_away(window, busy, javascript):
     screen.look()
     with screen.page.expect_download() as taken:
         screen.click("Download CSV")
-    assert taken.value.suggested_filename == "messages.csv"
+    assert re.fullmatch(r"messages-[a-z-]+-\d{4}-\d\d-\d\d\.csv", taken.value.suggested_filename)
 
 
 def test_an_auditor_sees_everything_and_is_offered_nothing_to_change(window, busy):

@@ -12,7 +12,7 @@ class Counted(StrEnum):
     """
 
     IN_WINDOW = "in-window"
-    """A text that the carrier delivered in its window; an e-mail that went and did not come back."""
+    """A text that was delivered in its window, or an e-mail that did not come back."""
     LATE = "late"
     """Delivered after its window was over."""
     NOT_DELIVERED = "not-delivered"

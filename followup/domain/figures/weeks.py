@@ -17,9 +17,7 @@ def week_of(at: datetime, zone: ZoneInfo) -> date:
 
 
 def bounds_of(week: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """Return when a week begins and when it is over: an hour less or more than seven days apart
-    where the clocks change.
-    """
+    """Return when a week begins and when it is over: not always seven times 24 hours later."""
     begins, ends = (instant_at(day, time.min, zone=zone) for day in (week, week + WEEK))
     return begins, ends
 

@@ -14,6 +14,7 @@ import pytest
 from followup.domain.roles import Role
 from followup.store.models.audit import AuditEvent
 from followup.store.models.patients import Patient
+from followup.web.console.framework.table_export import MARK
 from followup.wording.audit_verbs import AUDIT_VERBS
 from tests.support.apps import enrol_many, enrol_one, rows, run_until
 from tests.support.people import ENROLLED_AT
@@ -148,14 +149,16 @@ def test_it_goes_on_page_by_page_without_a_gap_or_a_repeat(sqlite_app, auditor):
 def test_the_table_holds_all_of_the_choice_and_names_no_patient(sqlite_app, auditor):
     enrol_many(sqlite_app, 70)
 
-    answer = auditor.client.get("/audit.csv?what=patients")
+    answer = auditor.client.get("/audit.csv?what=patients&with=ids")
 
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-    found = list(csv.DictReader(io.StringIO(answer.text)))
+    found = list(csv.DictReader(io.StringIO(answer.text.removeprefix(MARK))))
     assert len(found) == 70
     assert "Patient-" not in answer.text
     assert {row["action"] for row in found} == {"enrolment.created"}
     assert {row["patient"] for row in found} == {str(p.id) for p in rows(sqlite_app, Patient)}
+    assert found[-1]["Time"] == "2026-10-19 15:00"
+    assert found[-1]["at"] == "2026-10-19T14:00:00+00:00"
     assert "audit.exported" in [e.action for e in rows(sqlite_app, AuditEvent)]
 
 

@@ -14,7 +14,6 @@ from followup.domain.lifecycle import State
 from followup.domain.roles import Role
 from followup.monitoring.heartbeats import record_heartbeat
 from followup.sending.kill_switches import activate_switch
-from followup.web.console.overview import recent_days
 from tests.support.apps import a_message, clock_of, enrol_one, make_app, run_until, sms_of, sweep
 from tests.support.people import ENROLLED_AT, SMS
 from tests.support.scripted_channel import refuse
@@ -28,14 +27,6 @@ SOON = ENROLLED_AT + timedelta(minutes=5)
 def cards(page):
     """Return the words of each card by its heading."""
     return {card.all("h2", "h3")[0].text: card.text for card in page.page.all("section")}
-
-
-def by_day(page, name):
-    """Return the rows of a channel's table."""
-    (table,) = [
-        each for each in page.page.all("table") if each.one("caption").text == f"{name} by day"
-    ]
-    return [[cell.text for cell in row.all("th", "td")] for row in table.all("tbody")[0].all("tr")]
 
 
 def test_where_nothing_waits_it_says_so(auditor):
@@ -68,47 +59,21 @@ def test_what_is_due_is_counted_by_message_and_channel(sqlite_app, admin):
     assert "Taking the dressing off" in card
 
 
-def test_the_week_is_told_in_figures_by_the_clinics_days(sqlite_app, auditor):
-    monday = ENROLLED_AT
-    midnight = monday.replace(hour=23, minute=0) - timedelta(days=1)
-    for due_at, state in (
-        (monday - timedelta(hours=1), State.DELIVERED),
-        (monday - timedelta(hours=1), State.FAILED),
-        (monday - timedelta(hours=1), State.SENT),
-        # By the clinic's clock (an hour ahead of UTC) this is Monday already ...
-        (midnight, State.DELIVERED),
-        # ... and this is Sunday still.
-        (midnight - timedelta(seconds=1), State.DELIVERED),
-        (monday - timedelta(days=8), State.DELIVERED),
-        (monday - timedelta(hours=1), State.CANCELLED),
-    ):
-        a_message(sqlite_app, state, due_at=due_at)
+def test_this_week_and_the_last_one_are_told_as_they_were_counted(sqlite_app, auditor):
+    assert "Nothing has been counted yet" in auditor.get("/").text
+    a_message(sqlite_app, State.DELIVERED, kind="advice", due_at=ENROLLED_AT - timedelta(hours=1))
+    a_message(sqlite_app, State.FAILED, kind="advice", due_at=ENROLLED_AT - timedelta(days=1))
+    write(sqlite_app, "Hello?")
+    sweep(sqlite_app, "count-weeks")
 
     page = auditor.get("/")
 
-    assert by_day(page, "Texts")[-2:] == [
-        ["Sun 18", "1", "1", "0", "0"],
-        ["Mon 19", "4", "2", "1", "0"],
+    (table,) = page.page.all("table")
+    assert [[cell.text for cell in row.all("th", "td")] for row in table.all("tr")[1:]] == [
+        ["This week so far", "1", "1", "0", "1"],
+        ["Last week", "1", "0", "1", "0"],
     ]
-    assert "5 sent" in cards(page)["Texts"]
-    assert len(page.page.all("svg")) == 1
-    assert "None sent" in cards(page)["E-mails"]
-
-
-def test_replies_count_on_the_day_they_came(sqlite_app, auditor):
-    write(sqlite_app, "Hello?")
-
-    assert by_day(auditor.get("/"), "Texts")[-1] == ["Mon 19", "0", "0", "0", "1"]
-
-
-def test_the_bars_add_up_to_what_was_sent(sqlite_app):
-    for state in (State.SENT, State.DELIVERED, State.DELIVERED, State.FAILED):
-        a_message(sqlite_app, state)
-    now = sqlite_app.clock.now()
-    with sqlite_app.store.read() as session:
-        (day,) = recent_days(session, None, [now, now + timedelta(days=1)])[SMS]
-
-    assert (day.sent, day.delivered, day.failed, day.unconfirmed) == (4, 2, 1, 1)
+    assert page.links()["Figures by week"] == "/figures"
 
 
 def test_signs_of_life_are_told(sqlite_app, joined):
@@ -128,10 +93,11 @@ def test_the_figures_are_of_my_clinics_alone(sqlite_app, joined):
     a_message(sqlite_app, State.DELIVERED, due_at=ENROLLED_AT - timedelta(hours=1))
     write(sqlite_app, "Hello?")
     enrol_one(sqlite_app, 1)
+    sweep(sqlite_app, "count-weeks")
 
     page = joined(clinics=["elsewhere"]).get("/")
 
-    assert "None sent" in cards(page)["Texts"]
+    assert "Nothing has been counted yet" in page.text
     assert "No message is planned" in cards(page)["Due in the next 24 hours"]
     assert "Nothing needs action" in cards(page)["Needs action"]
 

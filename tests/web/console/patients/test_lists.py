@@ -180,7 +180,8 @@ def test_the_rows_to_correct_are_downloaded_and_read_again_as_they_are(sqlite_ap
     page = checked(sqlite_app, admin, table(line(1), line(2, mobile="07", name="=Smith"), line(3)))
     answer = admin.client.get(f"{page.path}/to-correct.csv")
 
-    assert answer.headers["content-disposition"] == 'attachment; filename="rows-to-correct.csv"'
+    name = "rows-to-correct-derriford-pain-2026-10-19.csv"
+    assert answer.headers["content-disposition"] == f'attachment; filename="{name}"'
     text = answer.content.decode("utf-8-sig")
     assert len(text.splitlines()) == 2
     assert "'=Smith" in text

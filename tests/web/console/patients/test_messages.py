@@ -9,6 +9,7 @@ import pytest
 
 from followup.domain.lifecycle import State
 from followup.store.models.audit import AuditEvent
+from followup.web.console.framework.table_export import MARK
 from followup.web.console.pages import messages as listing
 from followup.web.console.pages.messages import STATE_FILTERS
 from tests.support.apps import a_message, clock_of, enrol_one, messages, rows, run_until, sms_of
@@ -130,11 +131,18 @@ def test_the_table_holds_the_same_choice_and_no_patient(week, auditor, monkeypat
     page = auditor.get("/messages")
     answer = auditor.client.get(HOME + page.links()["Download CSV"])
 
-    found = list(csv.DictReader(answer.text.splitlines()))
+    found = list(csv.DictReader(answer.text.removeprefix(MARK).splitlines()))
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-    assert "attachment" in answer.headers["content-disposition"]
-    assert [one["state"] for one in found] == ["sent", "failed"]
-    assert found[0]["due_at"] == "2026-10-19T15:05:00+01:00"
+    assert answer.headers["content-disposition"].endswith(
+        'filename="messages-derriford-pain-2026-10-19.csv"'
+    )
+    assert [one["State"] for one in found] == ["Sent", "Not delivered"]
+    assert found[0]["Due"] == "2026-10-19 15:05"
+    with_ids = auditor.client.get(HOME + page.links()["CSV with ids and UTC times"]).text
+    codes = list(csv.DictReader(with_ids.removeprefix(MARK).splitlines()))
+    assert codes[0].items() >= found[0].items()
+    assert codes[0]["due_at"] == "2026-10-19T14:05:00+00:00"
+    assert [one["state"] for one in codes] == ["sent", "failed"]
     assert "Test Patient" not in answer.text
     assert "07700" not in answer.text
 
@@ -142,8 +150,8 @@ def test_the_table_holds_the_same_choice_and_no_patient(week, auditor, monkeypat
 def test_no_cell_of_the_table_is_a_formula(week, auditor):
     answer = auditor.client.get(f"{HOME}/messages.csv?state=failed")
 
-    (one,) = csv.DictReader(answer.text.splitlines())
-    assert one["reference"] == "'=REF"
+    (one,) = csv.DictReader(answer.text.removeprefix(MARK).splitlines())
+    assert one["Reference"] == "'=REF"
 
 
 def test_the_table_of_dates_that_do_not_exist_is_asked_for_again(auditor):

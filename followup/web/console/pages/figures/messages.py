@@ -71,9 +71,6 @@ def show(here: Here) -> Response:
         pence=pence,
         segments=segments,
         csv=choice.address("/figures.csv"),
-        times=choice.address("/figures/times"),
-        balance=choice.address("/figures/balance"),
-        places_here="messages",
     )
 
 

@@ -37,7 +37,6 @@ def show(here: Here) -> Response:
         items=items,
         weeks=len(weeks),
         csv=choice.address("/figures/times.csv"),
-        places_here="times",
     )
 
 

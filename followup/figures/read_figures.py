@@ -51,8 +51,9 @@ class WeekFigures:
 
     @property
     def in_window_percent(self) -> float | None:
-        """The share of them that arrived in their window; None where none fell due."""
-        return 100 * self.number(Counted.IN_WINDOW) / self.due if self.due else None
+        """The share that arrived in their window, of those that are not under way any more."""
+        ended = self.due - self.number(Counted.UNDER_WAY)
+        return 100 * self.number(Counted.IN_WINDOW) / ended if ended else None
 
 
 def read_weeks(session: Session, chosen: Chosen) -> dict[date, WeekFigures]:

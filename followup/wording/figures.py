@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from math import ceil
 from typing import Protocol
 
 from followup.domain.figures.xmr import Signal
@@ -14,14 +15,14 @@ from followup.wording.formats import count
 SIGNALS: dict[Signal, str] = {
     Signal.ABOVE_LIMIT: "above the upper limit",
     Signal.BELOW_LIMIT: "below the lower limit",
-    Signal.RISING: "one of seven or more weeks that rise",
-    Signal.FALLING: "one of seven or more weeks that fall",
-    Signal.NEAR_UPPER: "one of two in three weeks near the upper limit",
-    Signal.NEAR_LOWER: "one of two in three weeks near the lower limit",
-    Signal.RUN_ABOVE: "one of seven or more weeks above the mean",
-    Signal.RUN_BELOW: "one of seven or more weeks below the mean",
+    Signal.RISING: "seven or more weeks that rise",
+    Signal.FALLING: "seven or more weeks that fall",
+    Signal.NEAR_UPPER: "two of three weeks near the upper limit",
+    Signal.NEAR_LOWER: "two of three weeks near the lower limit",
+    Signal.RUN_ABOVE: "seven or more weeks above the mean",
+    Signal.RUN_BELOW: "seven or more weeks below the mean",
 }
-"""What stands out about a week, after its date and a colon."""
+"""What stands out about a week, or about several, after the date and a colon."""
 
 BALANCE_MEANINGS: dict[str, str] = {
     "delivered": "the carrier confirmed that they arrived",
@@ -66,8 +67,8 @@ class Measure:
 IN_WINDOW = Measure(
     key="in-window",
     title="Delivered in the window",
-    meaning="Of the messages that fell due: texts that were delivered before it was too late, and "
-    "e-mails that were sent and did not come back.",
+    meaning="Of the messages that fell due and are not under way: texts that were delivered before "
+    "it was too late, and e-mails that were sent and did not come back.",
     unit="percent",
     better=1,
 )
@@ -133,6 +134,19 @@ def figure_text(value: float | None, unit: str) -> str:
     if unit == "count":
         return f"{value:,.1f}".removesuffix(".0")
     return minutes_text(value)
+
+
+def axis_text(value: float, unit: str) -> str:
+    """Return the end of an axis in few characters: 100%, 143, 3 h."""
+    return f"{value:.0f}%" if unit == "percent" else figure_text(value, unit)
+
+
+def axis_end(value: float, unit: str) -> float:
+    """Return where an axis ends that reaches a value: a whole number of what it is told in."""
+    if unit == "minutes":
+        per = next(each for each in (1440, 60, 1) if value > 2 * each or each == 1)
+        return float(ceil(value / per) * per)
+    return float(ceil(value))
 
 
 def minutes_text(minutes: float) -> str:

@@ -1,17 +1,18 @@
-"""XmR charts as the templates draw them: places in an SVG of 400 by 190, and what stands out."""
+"""XmR charts as the templates draw them: places in an SVG of 400 by 164, and what stands out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 
 from followup.domain.figures.xmr import LEAST_POINTS, Chart, Signal, chart_of
-from followup.wording.figures import SIGNALS, Measure, figure_text
+from followup.wording.figures import SIGNALS, Measure, axis_end, axis_text, figure_text
 from followup.wording.formats import count
 
-LEFT, RIGHT, TOP, BOTTOM = 12, 388, 26, 152
-"""Where values are drawn; above and below stand the words of the axes."""
+LEFT, RIGHT, TOP, BOTTOM = 56, 392, 12, 140
+"""Where values are drawn; on the left and below stand the words of the axes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,20 +51,34 @@ class Drawing:
     upper_y: float | None
 
     @property
-    def standing_out(self) -> Sequence[Point]:
-        return [point for point in self.points if point.signal]
+    def standing_out(self) -> Sequence[tuple[date, date, str, str]]:
+        """What stands out: first and last week, the figure of a single one, and the words."""
+        found = []
+        for signal, group in groupby(self.points, key=lambda point: point.signal):
+            weeks = list(group)
+            if signal is not None:
+                told = weeks[0].text if len(weeks) == 1 else ""
+                found.append((weeks[0].week, weeks[-1].week, told, SIGNALS[signal]))
+        return found
+
+    @property
+    def is_empty(self) -> bool:
+        """Say whether there is nothing to draw."""
+        return not any(point.value for point in self.points)
 
     @property
     def top_text(self) -> str:
-        return figure_text(self.top, self.measure.unit)
+        return axis_text(self.top, self.measure.unit)
 
     @property
     def floor_text(self) -> str:
-        return figure_text(self.floor, self.measure.unit)
+        return axis_text(self.floor, self.measure.unit)
 
     @property
     def summary(self) -> str:
         """What the chart says in a sentence or two."""
+        if self.is_empty:
+            return "None in these weeks."
         over = sum(not point.running and point.value is not None for point in self.points)
         if self.chart is None:
             return f"{count(over, 'week')} with a figure. Limits need {LEAST_POINTS}."
@@ -117,7 +132,7 @@ def _bounds(measure: Measure, values: Sequence[float], chart: Chart | None) -> t
     shown = [*values, *((chart.lower, chart.upper) if chart else ())]
     if measure.unit == "percent":
         return 100.0, max(0.0, min(shown, default=0.0) // 10 * 10 - 10)
-    return max([*shown, 1.0]), 0.0
+    return axis_end(max([*shown, 1.0]), measure.unit), 0.0
 
 
 def _height(value: float, top: float, floor: float) -> float:

@@ -155,6 +155,7 @@ def test_closed_items_are_found_by_outcome_and_date_and_the_first_look_is_noted(
     clock_of(sqlite_app).advance(timedelta(minutes=50))
     close_item(sqlite_app, item.id, outcome="told", actor="web:nurse@example.com")
 
+    admin = joined()
     page = admin.get("/attention/closed?outcome=told")
 
     assert "Test Patient-00001" in page.text

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import RowMapping, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -62,7 +62,7 @@ def count_week(session: Session, wanted: ClinicWeek, clinic: Clinic) -> bool:
     for table, rows in ((WeekCount, counted), (WeekTimes, times)):
         of_week = (table.clinic == wanted.clinic, table.week == wanted.week)
         names = [each.name for each in table.__table__.columns]
-        before = [row._mapping for row in session.execute(select(table.__table__).where(*of_week))]  # noqa: SLF001
+        before = session.execute(select(table.__table__).where(*of_week)).mappings().all()
         if _in_order(before, names) == _in_order(rows, names):
             continue
         changed = True
@@ -72,7 +72,7 @@ def count_week(session: Session, wanted: ClinicWeek, clinic: Clinic) -> bool:
     return changed
 
 
-def _in_order(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
+def _in_order(rows: Sequence[RowMapping | dict[str, Any]], names: Sequence[str]) -> list[str]:
     return sorted(repr([row[name] for name in names]) for row in rows)
 
 

@@ -261,7 +261,7 @@ def test_secrets_do_not_show_when_settings_are_printed(environment):
         ("SEND_CONCURRENCY", "0", "is '0': set it to a whole number from 1 to 1000"),
         ("BATCH_SIZE", "1.5", "is '1.5': set it to a whole number from 1 to 1000"),
         ("VERSION_PER_MINUTE", "0", "is '0': set it to a whole number from 1 to 1000000"),
-        ("SMS_SEGMENT_PENCE", "free", "is 'free': set it to what one segment costs in pence, as in 3.9"),
+        ("SMS_SEGMENT_PENCE", "x", "is 'x': set it to what one segment costs in pence, as in 3.9"),
         ("PATIENT_PER_DAY", "1001", "is '1001': set it to a whole number from 1 to 1000"),
         ("BREAKER_AFTER", "0", "is '0': set it to a whole number from 1 to 1000000"),
         ("IN_FLIGHT_LIMIT", "many", "is 'many': set it to a whole number from 1 to 100000"),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import time, timedelta
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -87,12 +87,18 @@ def _asked(here: Here) -> Asked:
     zone = here.zone_of(clinic or next(iter(here.clinics), None))
     today = here.app.clock.now().astimezone(zone).date()
     first = today - timedelta(days=SPANS[given.get("span", "")][1] - 1)
-    scope = Scope(
-        clinics=(clinic,) if clinic else here.clinics,
-        protocol=given.get("protocol"),
-        since=instant_at(first, time.min, zone=zone),
-    )
-    return Asked(given=given, sheet=balance(here.app, scope), zone=zone)
+    since = instant_at(first, time.min, zone=zone)
+    sheets = [
+        balance(here.app, Scope(clinic=key, protocol=given.get("protocol"), since=since))
+        for key in ((clinic,) if clinic else here.clinics)
+    ]
+    return Asked(given=given, sheet=_together(sheets), zone=zone)
+
+
+def _together(sheets: Sequence[Balance]) -> Balance:
+    """Return the sheet of several clinics: the sum of theirs."""
+    names = [field.name for field in fields(Balance)]
+    return Balance(**{name: sum(getattr(one, name) for one in sheets) for name in names})
 
 
 def _choices(here: Here) -> dict[str, list[tuple[str, str]]]:

@@ -168,6 +168,12 @@ class Settings(BaseSettings):
     hl7_tls_client_ca: ExistingFile | None = Field(
         None, description="a file with the certificates that vouch for those who may send"
     )
+    trusted_proxies: Networks | None = Field(
+        None, description="networks such as 172.30.0.0/24 with commas between them"
+    )
+    metrics_token: Annotated[SecretStr, Field(min_length=20)] | None = Field(
+        None, description="at least 20 characters, such as openssl rand -hex 24 prints"
+    )
     public_url: WebAddress = Field(
         default_factory=lambda data: f"http://127.0.0.1:{data['port']}",
         description="the https:// address at which providers and patients reach the web process",
@@ -279,6 +285,11 @@ class Settings(BaseSettings):
         """The networks besides the internet that events may be sent to."""
         named = self.webhook_networks.split(",") if self.webhook_networks else []
         return tuple(ip_network(name) for name in named)
+
+    @property
+    def trusted_proxies_named(self) -> tuple[str, ...]:
+        """The networks whose proxies are believed whom they pass on."""
+        return tuple(self.trusted_proxies.split(",")) if self.trusted_proxies else ()
 
     @property
     def twilio(self) -> TwilioAccount | None:

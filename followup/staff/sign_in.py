@@ -18,7 +18,12 @@ from followup.staff.members import find_member, find_member_by_email
 from followup.staff.oidc import Identity
 from followup.staff.passwords import is_password
 from followup.staff.sessions import SignedInSession, Stage
-from followup.staff.sign_in_throttle import SignInAttemptRecord, begin_attempt, record_success
+from followup.staff.sign_in_throttle import (
+    PER_ACCOUNT,
+    SignInAttemptRecord,
+    begin_attempt,
+    record_success,
+)
 from followup.store.audit_log import AuditEntry, record_event
 from followup.store.models.staff import Staff, StaffSession
 
@@ -99,26 +104,56 @@ def sign_in_by_identity(
 
 def give_code(app: AppContext, presence: SignedInSession, code: str, *, address: str) -> SignedIn:
     """Check the one-time code that is owed; raise `SignInRefused` or `TooManyTries`."""
-    attempt = begin_attempt(app, account=f"code {presence.member.id}", address=address)
-    if not attempt.allowed:
-        raise TooManyTries("there were too many wrong codes: wait 15 minutes")
+    attempt = _begin_code(app, presence, address=address)
 
     def work(session: Session) -> SignedIn | None:
-        staff = find_member(session, presence.member.id)
-        sealed = staff.code_key_sealed
-        if sealed is None:
+        if not _take_code(session, app, presence, code):
             return None
-        key = app.keyring.system.open(sealed, column=codes.KEY_COLUMN, row=presence.member.id)
-        step = codes.step_of(key, code, at=app.clock.real_now(), after=staff.code_step)
-        if step is None:
-            return None
-        staff.code_step = step
         return _move_on(session, app, presence, attempt)
 
     signed_in = app.store.transact(work)
     if signed_in is None:
         raise SignInRefused("this code is wrong or was used before: wait for the next one")
     return signed_in
+
+
+def prove_code(app: AppContext, presence: SignedInSession, code: str, *, address: str) -> None:
+    """Check the code of the second factor that is about to be replaced; raise as `give_code`."""
+    attempt = _begin_code(app, presence, address=address)
+
+    def work(session: Session) -> bool:
+        taken = _take_code(session, app, presence, code)
+        if taken:
+            record_success(session, attempt)
+        return taken
+
+    if not app.store.transact(work):
+        raise SignInRefused("this code is wrong or was used before: wait for the next one")
+
+
+def _begin_code(
+    app: AppContext, presence: SignedInSession, *, address: str
+) -> SignInAttemptRecord:
+    """Count a code before it is looked at. Who tries them has the password: from anywhere alike."""
+    attempt = begin_attempt(
+        app, account=f"code {presence.member.id}", address=address, from_everywhere=PER_ACCOUNT
+    )
+    if not attempt.allowed:
+        raise TooManyTries("there were too many wrong codes: wait 15 minutes")
+    return attempt
+
+
+def _take_code(session: Session, app: AppContext, presence: SignedInSession, code: str) -> bool:
+    staff = find_member(session, presence.member.id)
+    if staff.code_key_sealed is None:
+        return False
+    key = app.keyring.system.open(
+        staff.code_key_sealed, column=codes.KEY_COLUMN, row=presence.member.id
+    )
+    step = codes.step_of(key, code, at=app.clock.real_now(), after=staff.code_step)
+    if step is not None:
+        staff.code_step = step
+    return step is not None
 
 
 def code_key_to_set_up(app: AppContext, presence: SignedInSession) -> str:

@@ -29,11 +29,15 @@ from followup.web.envelope import Envelope
 from followup.web.fhir import routes as fhir
 from followup.web.fhir import write_routes as fhir_in
 from followup.web.forms import MOST_BYTES
+from followup.web.gate import Gate
+from followup.web.impatient import Impatient
 from followup.web.listening import listen
 from followup.web.metrics import Scrapes
 from followup.web.patient_page import routes as patient_page
 from followup.web.site import Site
 
+LOOPBACK = "127.0.0.0/8"
+"""A proxy on this machine is believed whom it passes on."""
 STOP_SECONDS = 20
 """How long requests under way may take to finish after a signal."""
 
@@ -71,6 +75,7 @@ def create_app(app: AppContext, settings: Settings) -> FastAPI:
         signatures=_signatures(settings),
         broker=broker,
         scrapes=Scrapes(app),
+        metrics_token=settings.metrics_token,
         version=version("followup"),
     )
     errors.install(asgi)
@@ -97,6 +102,7 @@ def create_app(app: AppContext, settings: Settings) -> FastAPI:
             broker=broker,
         ),
     )
+    asgi.add_middleware(Gate, public_url=settings.public_url)
     asgi.add_middleware(Envelope, is_https=settings.public_url.startswith("https:"))
     return asgi
 
@@ -146,6 +152,8 @@ def make_server(
             server_header=False,
             lifespan="off",
             timeout_graceful_shutdown=stop_seconds,
+            http=Impatient,
+            forwarded_allow_ips=[LOOPBACK, *settings.trusted_proxies_named],
         )
     )
 

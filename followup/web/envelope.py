@@ -13,10 +13,11 @@ from urllib.parse import parse_qsl
 
 import structlog
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from followup.providers.twilio.webhooks import STATUS_PATH, ids_of
-from followup.web.errors import BROKEN, answer_to_mistake
+from followup.web.errors import BROKEN, TOO_LARGE, answer_of
 
 log = structlog.get_logger()
 
@@ -53,9 +54,14 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         status: int | None = None
+        too_large = False
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status
+            nonlocal status, too_large
+            # The framework says so in words of its own, whatever a route would have answered.
+            too_large = too_large or _is_too_large(message)
+            if too_large:
+                return
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
@@ -67,12 +73,22 @@ class Envelope:
         try:
             await self._app(scope, receive, send_with_headers)
         except Exception as mistake:  # noqa: BLE001 - the edge of a request
-            _own_up(mistake)
-            if status is None:
-                answer = answer_to_mistake(scope["path"])
-                await answer(scope, receive, send_with_headers)
+            too_large = isinstance(mistake, HTTPException) and mistake.status_code == TOO_LARGE
+            if not too_large:
+                _own_up(mistake)
+            if not too_large and status is None:
+                await answer_of(scope, BROKEN)(scope, receive, send_with_headers)
         finally:
+            if too_large and status is None:
+                too_large = False
+                await answer_of(scope, TOO_LARGE)(scope, receive, send_with_headers)
             _tell(scope, status or BROKEN, seconds=time.perf_counter() - began)
+
+
+def _is_too_large(message: Message) -> bool:
+    if message["type"] != "http.response.start" or message["status"] != TOO_LARGE:
+        return False
+    return MutableHeaders(scope=message).get("content-type", "").startswith("text/plain")
 
 
 def _own_up(mistake: Exception) -> None:

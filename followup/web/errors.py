@@ -13,7 +13,9 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from followup.domain.errors import (
     Conflict,
@@ -34,12 +36,15 @@ log = structlog.get_logger()
 PAGES = ("/u/", "/p/")
 """Below these a person reads the answer."""
 
-BROKEN, AWAY = 500, 503
+BROKEN, AWAY, TOO_LARGE = 500, 503, 413
 
 SENTENCES = {
+    400: "this request can't be understood",
     404: "there is nothing at this address",
     405: "this address does not do that",
-    413: "this is too large",
+    408: "the rest of this request did not come in time: send it again",
+    TOO_LARGE: "this is too large: send less at once",
+    421: "this is the address of another site: open the service by FOLLOWUP_PUBLIC_URL",
     BROKEN: "something went wrong here, and it is not your doing; the log says what",
     AWAY: "the service can't reach its database at present: nothing was changed, try again",
 }
@@ -118,9 +123,11 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     return _answer(request.url.path, error.status_code, {"error": sentence}, headers=error.headers)
 
 
-def answer_to_mistake(path: str) -> Response:
-    """Return what is answered where the product itself is wrong: nothing of why."""
-    return _answer(path, BROKEN, {"error": SENTENCES[BROKEN]})
+def answer_of(scope: Scope, status: int) -> Response:
+    """Return the answer of this status to a request that got no further; nothing of why."""
+    if not scope["path"].startswith(PAGES) and "text/html" in Headers(scope=scope).get("accept", ""):
+        return page("public/refused.html", status=status, sentence=SENTENCES[status])
+    return _answer(scope["path"], status, {"error": SENTENCES[status]})
 
 
 def problem_list(error: InvalidInput) -> list[dict[str, str]]:

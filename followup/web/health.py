@@ -1,13 +1,18 @@
 """Health endpoints: liveness, readiness and metrics.
 
 `/healthz` is for whatever restarts or routes to this process. `/readyz` is for alarms: it tells of
-the whole service, so that a balancer which goes by it would also turn receipts away.
+the whole service, so that a balancer which goes by it would also turn receipts away. `/readyz` and
+`/metrics` are for this machine and the networks about it, or for whoever has the token.
 """
 
 from __future__ import annotations
 
+import hmac
+from ipaddress import ip_address
+from typing import Annotated
+
 import structlog
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from sqlalchemy.orm import Session
@@ -17,12 +22,39 @@ from followup.messages.kill_switch_queries import list_switches
 from followup.monitoring.anomalies import delayed_messages
 from followup.monitoring.broker_probe import broker_problems
 from followup.monitoring.health import HealthProblem, health_problems
+from followup.web.errors import Refused
+from followup.web.gate import FORWARDED
 from followup.web.site import Here, Site
 from followup.web.trouble import with_alarms
 
 log = structlog.get_logger()
 
 router = APIRouter(include_in_schema=False)
+
+
+def _watcher(request: Request, site: Here) -> None:
+    """Let in who watches the service; raise `Refused` for the rest of the world."""
+    token = site.metrics_token
+    if token is None:
+        if not _is_near(request):
+            raise Refused(403, "set FOLLOWUP_METRICS_TOKEN and send it to ask this from elsewhere")
+        return
+    sent = request.headers.get("authorization", "")
+    wanted = f"Bearer {token.get_secret_value()}"
+    if not hmac.compare_digest(sent.encode(), wanted.encode()):
+        raise Refused(401, "send FOLLOWUP_METRICS_TOKEN as: Authorization: Bearer …")
+
+
+def _is_near(request: Request) -> bool:
+    """Say whether it was asked from this machine or a private network, and by no proxy."""
+    try:
+        peer = ip_address(request.client.host if request.client else "")
+    except ValueError:
+        return True
+    return FORWARDED not in request.headers and not peer.is_global
+
+
+Watcher = Annotated[None, Depends(_watcher)]
 
 
 @router.api_route("/healthz", methods=["GET", "HEAD"])
@@ -32,7 +64,7 @@ async def healthz() -> Response:
 
 
 @router.api_route("/readyz", methods=["GET", "HEAD"])
-def readyz(site: Here) -> Response:
+def readyz(site: Here, _watcher: Watcher) -> Response:
     """Answer 200, or 503 and what is wrong; with either, what a person has stopped.
 
     A kill switch is somebody's decision, not a fault: it is told, and alarms nobody.
@@ -45,7 +77,7 @@ def readyz(site: Here) -> Response:
 
 
 @router.get("/metrics")
-def metrics(site: Here) -> Response:
+def metrics(site: Here, _watcher: Watcher) -> Response:
     """Answer with figures in Prometheus's text format."""
     return Response(site.scrapes.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 

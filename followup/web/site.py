@@ -8,6 +8,7 @@ from typing import Annotated
 
 import redis
 from fastapi import Depends, Request
+from pydantic import SecretStr
 
 from followup.context import AppContext
 from followup.providers.twilio.webhooks import Signatures
@@ -16,13 +17,17 @@ from followup.web.metrics import Scrapes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """`signatures` are those of each Twilio account, by its SID; `broker` is None if embedded."""
+    """`signatures` are those of each Twilio account, by its SID; `broker` is None if embedded.
+
+    `metrics_token` is what whoever watches the service from elsewhere shows.
+    """
 
     app: AppContext
     signatures: Mapping[str, Signatures]
     broker: redis.Redis | None
     scrapes: Scrapes
     version: str
+    metrics_token: SecretStr | None = None
 
 
 async def _site(request: Request) -> Site:

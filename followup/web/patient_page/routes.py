@@ -62,9 +62,6 @@ TheDesk = Annotated[Desk, Depends(_desk)]
 @router.api_route("/p/{token}", methods=["GET", "HEAD"])
 def show(request: Request, desk: TheDesk, token: str) -> Response:
     """Show the page; the same answer for a link that never was, is over, or was taken back."""
-    who = _address(request)
-    if desk.wrong_links.reached(who):
-        return gone(request, "too-many", status=TOO_MANY)
     try:
         found = read_page(desk.app, desk.advice, token)
         facts = _language(desk, found)
@@ -73,8 +70,7 @@ def show(request: Request, desk: TheDesk, token: str) -> Response:
                 desk.app, desk.advice, token, language=facts.language, drafts=facts.draft
             )
     except NotFound:
-        desk.wrong_links.count(who)
-        return gone(request, "gone", status=404)
+        return _no_page(request, desk)
     return shown(request, desk.app, found, facts)
 
 
@@ -88,8 +84,7 @@ async def change(request: Request, desk: TheDesk, token: str) -> Response:
 
 
 def _change(request: Request, desk: Desk, token: str, choice: str, key: str) -> Response:
-    who = _address(request)
-    if desk.wrong_links.reached(who) or desk.changes.reached(token):
+    if desk.changes.reached(token):
         return gone(request, "too-many", status=TOO_MANY)
     try:
         found = read_page(desk.app, desk.advice, token)
@@ -98,12 +93,20 @@ def _change(request: Request, desk: Desk, token: str, choice: str, key: str) -> 
         desk.changes.count(token)
         change_choice(desk.app, token, choice, languages=found.clinic.languages)
     except NotFound:
-        desk.wrong_links.count(who)
-        return gone(request, "gone", status=404)
+        return _no_page(request, desk)
     except InvalidInput:
         return gone(request, "stale", status=422)
     done = choice.partition("-")[0] if choice.startswith("language-") else choice
     return RedirectResponse(f"{request.url.path}?done={done}", status_code=303)
+
+
+def _no_page(request: Request, desk: Desk) -> Response:
+    """Answer a link that opens nothing; those that do are never held up by others' wrong ones."""
+    who = _address(request)
+    if desk.wrong_links.reached(who):
+        return gone(request, "too-many", status=TOO_MANY)
+    desk.wrong_links.count(who)
+    return gone(request, "gone", status=404)
 
 
 def _is_from_the_page(request: Request, app: AppContext, found: PatientPage, key: str) -> bool:

@@ -126,7 +126,10 @@ def make_app(console: Console) -> Starlette:
         page = Page(method=request.method, path="", may=PUBLIC, handler=say, quiet=True)
         return await run_in_threadpool(answer, console, page, request, body=b"")
 
-    return Starlette(routes=routes, exception_handlers={HTTPException: on_http_error})
+    made = Starlette(routes=routes, exception_handlers={HTTPException: on_http_error})
+    # It would lead to whatever host and scheme the request named.
+    made.router.redirect_slashes = False
+    return made
 
 
 def all_pages() -> Iterator[Page]:

@@ -61,6 +61,11 @@ NOT_OUR_OWN = Failure(
     "Nothing was changed. Open the page here again and send it from there.",
 )
 
+BUSY = Failure(
+    "Too many people are signing in at this moment",
+    "Nothing was changed. Wait a few seconds, go back and send it again.",
+)
+
 STATUSES: tuple[tuple[type[FollowupError], int], ...] = (
     (InvalidInput, 422),
     (NotFound, 404),

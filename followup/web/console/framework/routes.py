@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from functools import partial
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
 import structlog
@@ -21,6 +22,7 @@ from followup.staff.sessions import SignedInSession, Stage, find_presence
 from followup.store.schema.current import revision_of
 from followup.store.schema.revisions import newest_revision
 from followup.web.console.framework import error_pages as failures
+from followup.web.console.framework.costly import run_costly
 from followup.web.console.framework.csp import SAFE_METHODS, is_our_own
 from followup.web.console.framework.forms import EMPTY_FORM, Form
 from followup.web.console.framework.layout import chrome_of
@@ -53,7 +55,8 @@ class Page:
     """A route: `may` are the roles that open it, a stage of signing in, or None for anybody.
 
     A `quiet` one is asked for by the page itself, so that it does not keep a session alive. `takes`
-    is how many bytes of a file may be sent to it; what is more, it is told as a file without end.
+    is how many bytes of a file may be sent to it; what is more, it is told as a file without end. A
+    `costly` one checks or makes a password or passphrase.
     """
 
     method: str
@@ -62,6 +65,7 @@ class Page:
     handler: Handler
     quiet: bool = False
     takes: int = 0
+    costly: bool = False
 
 
 class Pages:
@@ -74,18 +78,17 @@ class Pages:
         """Register a page that shows something."""
         return self._register("GET", path, may, quiet=quiet)
 
-    def post(self, path: str, *, may: Access, takes: int = 0) -> Callable[[Handler], Handler]:
+    def post(
+        self, path: str, *, may: Access, takes: int = 0, costly: bool = False
+    ) -> Callable[[Handler], Handler]:
         """Register what a form is sent to."""
-        return self._register("POST", path, may, takes=takes)
+        return self._register("POST", path, may, takes=takes, costly=costly)
 
     def _register(
-        self, method: str, path: str, may: Access, *, quiet: bool = False, takes: int = 0
+        self, method: str, path: str, may: Access, **more: Any
     ) -> Callable[[Handler], Handler]:
         def keep(handler: Handler) -> Handler:
-            page = Page(
-                method=method, path=path, may=may, handler=handler, quiet=quiet, takes=takes
-            )
-            self.all.append(page)
+            self.all.append(Page(method=method, path=path, may=may, handler=handler, **more))
             return handler
 
         return keep
@@ -105,7 +108,10 @@ def _route(console: Console, path: str, pages: Sequence[Page]) -> Route:
     async def endpoint(request: Request) -> Response:
         page = by_method["GET" if request.method == "HEAD" else request.method]
         body = await _body(request, page)
-        return await run_in_threadpool(answer, console, page, request, body=body)
+        work = partial(answer, console, page, request, body=body)
+        if page.costly:
+            return await run_costly(work) or await run_in_threadpool(busy, console, request)
+        return await run_in_threadpool(work)
 
     takes_files = any(page.takes for page in pages)
     return Route(
@@ -155,6 +161,18 @@ def answer(console: Console, page: Page, request: Request, *, body: bytes) -> Re
         # The edge of a request: the reader gets a page, the log the kind of mistake.
         log.exception("web.failed", cause=type(error).__name__)
         return failures.page_of(here, 503 if _is_migrating(here, error) else 500)
+
+
+def busy(console: Console, request: Request) -> Response:
+    """Return the answer where too many sign in at this moment."""
+    page = Page(
+        method=request.method,
+        path="",
+        may=PUBLIC,
+        handler=lambda here: failures.page_of(here, 503, failures.BUSY),
+        quiet=True,
+    )
+    return answer(console, page, request, body=b"")
 
 
 def _is_migrating(here: Here, error: Exception) -> bool:

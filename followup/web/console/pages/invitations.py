@@ -22,7 +22,7 @@ def show(here: Here) -> Response:
     return _page(here, _offer(here))
 
 
-@pages.post("/join/{token}", may=PUBLIC)
+@pages.post("/join/{token}", may=PUBLIC, costly=True)
 def join(here: Here) -> Response:
     offer, form = _offer(here), here.form
     if offer.is_entrance:

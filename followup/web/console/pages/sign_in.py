@@ -16,10 +16,12 @@ from followup.staff.sign_in import (
     TooManyTries,
     code_key_to_set_up,
     give_code,
+    prove_code,
     set_up_code,
     sign_in,
     sign_out,
 )
+from followup.web.console.framework.enrolment_form import sentence
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import OWED, PUBLIC, SIGNED_IN, Pages
 
@@ -35,7 +37,7 @@ def ask(here: Here) -> Response:
     return _ask(here)
 
 
-@pages.post("/sign-in", may=PUBLIC)
+@pages.post("/sign-in", may=PUBLIC, costly=True)
 def enter(here: Here) -> Response:
     form = here.form
     if missing := [
@@ -127,20 +129,37 @@ def set_up_page(here: Here, action: str, *, problems: tuple[Problem, ...] = ()) 
     address = codes.address_of(key, email=here.member.email, issuer=ISSUER)
     return here.page(
         "sign-in/set-up-code.html",
-        form=here.form.without("code").refused(*problems),
+        form=here.form.without("code", "current").refused(*problems),
+        replaces=_replaces(here),
         action=action,
         picture=Markup(codes.picture_of(address)),  # noqa: S704 - drawn here, from a key
         key=" ".join(key[place : place + 4] for place in range(0, len(key), 4)),
     )
 
 
+def _replaces(here: Here) -> bool:
+    """Say whether a second factor is there already, whose code is owed before another takes over.
+
+    Else a browser left signed in for a minute would be enough to keep its owner out.
+    """
+    assert here.presence is not None  # noqa: S101 - the registry let nobody else in
+    return here.presence.has_code
+
+
 def take_set_up(here: Here, action: str, *, then: str) -> Response:
     """Take the first code of an authenticator app, and go on."""
     assert here.presence is not None  # noqa: S101 - the registry let nobody else in
     try:
+        if _replaces(here):
+            prove_code(
+                here.app, here.presence, here.form.text("current"), address=here.address
+            )
         signed_in = set_up_code(here.app, here.presence, here.form.text("code"))
     except InvalidInput as error:
         return set_up_page(here, action, problems=error.problems)
+    except (SignInRefused, TooManyTries) as error:
+        told = Problem("current", sentence(str(error)))
+        return set_up_page(here, action, problems=(told,))
     return here.remember(here.go(then), signed_in.token)
 
 

@@ -86,7 +86,7 @@ def read(here: Here) -> Response:
     )
 
 
-@pages.post(f"{PATH}/{{release}}/approve", may=SIGNED_IN)
+@pages.post(f"{PATH}/{{release}}/approve", may=SIGNED_IN, costly=True)
 def sign_too(here: Here) -> Response:
     def act(release: Release) -> None:
         with here.app.store.read() as session:

@@ -33,7 +33,7 @@ def show(here: Here) -> Response:
     return _page(here, here.form)
 
 
-@pages.post("/content/sign/{clinic}/{protocol}", may=SIGNED_IN)
+@pages.post("/content/sign/{clinic}/{protocol}", may=SIGNED_IN, costly=True)
 def sign_it(here: Here) -> Response:
     statement = _statement(here)
     try:
@@ -53,7 +53,7 @@ def show_key(here: Here) -> Response:
     return _key_page(here, here.form)
 
 
-@pages.post(KEY, may=SIGNED_IN)
+@pages.post(KEY, may=SIGNED_IN, costly=True)
 def make_key(here: Here) -> Response:
     typed, again = here.form.raw("passphrase"), here.form.raw("again")
     if typed != again:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import chain, islice
 
 from sqlalchemy import func, select
@@ -14,6 +15,7 @@ from followup.audit.leaf_proofs import LeafProofs
 from followup.audit.leaves import EVENT_COLUMNS, event_leaf
 from followup.audit.seals import check_seals
 from followup.audit.tree import (
+    SIGN_AFTER,
     TILE_WIDTH,
     TreeHead,
     newest_checkpoint,
@@ -29,6 +31,8 @@ from followup.store.engine.types import AnyRow
 from followup.store.models.audit import AuditCheckpoint, AuditEvent, AuditTile
 
 ROWS_AT_ONCE = 4096
+UNSIGNED_FOR = SIGN_AFTER + timedelta(hours=1)
+"""Signing runs every minute, and is alarmed about when it fails: none is left for so long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,6 +319,7 @@ def verify_trail(app: AppContext, *, kept: str | None = None) -> TrailVerdict:
             walk.damage.append(Damage(DamageKind.SEAL, *seals.broken))
         if kept and head is None and not seals.head_met:
             walk.damage.append(Damage(DamageKind.LOST_HEAD, 0, 0))
+        walk.damage += _long_unsigned(session, after=upto)
         unsigned = session.scalar(
             select(func.count()).select_from(AuditEvent).where(AuditEvent.id > upto)
         )
@@ -325,6 +330,23 @@ def verify_trail(app: AppContext, *, kept: str | None = None) -> TrailVerdict:
             damage=tuple(dict.fromkeys(walk.damage)),
             checkpoint=newest.note if newest else None,
         )
+
+
+def _long_unsigned(session: Session, *, after: int) -> Iterator[Damage]:
+    """Yield the events that were there for long when others were written, and are not signed.
+
+    By their own times: a service that is stopped signs nothing, and nothing is wrong with that.
+    """
+    newest = session.scalar(select(func.max(AuditEvent.real_at)).where(AuditEvent.id > after))
+    if newest is None:
+        return
+    first, last = session.execute(
+        select(func.min(AuditEvent.id), func.max(AuditEvent.id)).where(
+            AuditEvent.id > after, AuditEvent.real_at < newest - UNSIGNED_FOR
+        )
+    ).one()
+    if first is not None:
+        yield Damage(DamageKind.UNSIGNED, first, last)
 
 
 def verify_events(session: Session, app: AppContext, event_ids: Sequence[int]) -> TrailVerdict:

@@ -14,7 +14,6 @@ from importlib.resources.abc import Traversable
 from traceback import extract_tb
 from types import MappingProxyType
 
-import jinja2
 from markupsafe import Markup
 
 from followup.content.languages import direction
@@ -22,7 +21,7 @@ from followup.content.layout import one_line, reflow, with_inlined_styles
 from followup.content.metadata import Meta
 from followup.content.page_words import PageWords
 from followup.content.phrases import names_time
-from followup.content.rules import ClinicFacts, environment
+from followup.content.rules import WRONG_WORDS, ClinicFacts, environment
 from followup.content.sources import file_named, languages_of, read_sources
 from followup.content.version import ContentVersion
 from followup.content.versions_of_sources import complaints, versions
@@ -335,7 +334,7 @@ class Content:
     def _fill(self, path: str, variables: Mapping[str, object]) -> str:
         try:
             return self._sandbox.get_template(path).render(variables)
-        except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        except WRONG_WORDS as error:
             frames = [
                 frame for frame in extract_tb(error.__traceback__) if frame.filename in self.sources
             ]

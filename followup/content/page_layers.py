@@ -7,14 +7,13 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import jinja2
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, read_po
 
 from followup.content.metadata import read_card
 from followup.content.page_words import CARD, DOMAIN, PageMeta, PageWords
-from followup.content.rules import parsed
+from followup.content.rules import WRONG_WORDS, parsed
 from followup.content.sources import file_named, passed_over, read_text
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.errors import TemplateError
@@ -140,5 +139,5 @@ def _unfit(page: PageWords, which: tuple[str, str], file: str, clinic: Clinic) -
     except KeyError as error:
         needed = ", ".join(BLOCKS)
         yield f"{file}: has no block {error}: a leaflet has the blocks {needed}"
-    except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+    except WRONG_WORDS as error:
         yield f"{file}: {error}: correct the template"

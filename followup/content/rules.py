@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import PurePosixPath
 
-from jinja2 import FunctionLoader, StrictUndefined, TemplateSyntaxError, nodes
+from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateSyntaxError, nodes
 from jinja2.meta import find_referenced_templates, find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -67,9 +67,21 @@ TEMPLATE_VARIABLES = dict.fromkeys(
 
 FILTERS = frozenset({"capitalize", "lower", "replace", "title", "trim", "upper"})
 """The filters of a template: none that can make much of little."""
-WORKED_OUT = (nodes.Mul, nodes.Pow, nodes.Mod, nodes.Call)
-"""What words have no use for, and by which a short file could keep a process busy for ever."""
+WORDS = (
+    nodes.Template, nodes.TemplateData, nodes.Output, nodes.Const, nodes.Name, nodes.Getattr,
+    nodes.If, nodes.CondExpr, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not,
+    nodes.Block, nodes.Extends, nodes.Include, nodes.Filter,
+)  # fmt: skip
+"""What words are made of. The rest of the language computes, names what is not given, or lets HTML
+in unescaped; and by most of it a short file could keep a process busy for ever."""
+MOST_BLOCK_CALLS = 3
+MOST_FILES = 100
+"""How many files one message may be made of, each counted as often as it is included."""
 
+WRONG_WORDS = (
+    TemplateError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError
+)  # fmt: skip
+"""What goes wrong while words are filled in."""
 REACHES = {".txt": {".txt"}, ".html": {".html", ".css"}, ".css": set[str]()}
 """What a file may include, by suffix: plain text in HTML would go in unescaped."""
 
@@ -116,6 +128,8 @@ def parsed(path: str, source: str) -> Parsed:
         unknown = find_undeclared_variables(tree) - given
     except TemplateSyntaxError as error:
         return Parsed((f"{path}, line {error.lineno}: {error.message}: correct the template",), ())
+    except RecursionError:
+        return Parsed((f"{path}: nests too deeply: write it more simply",), ())
     complaints = (
         *_glued_lines(path, source),
         *_unknown_names(path, tree, unknown),
@@ -130,6 +144,18 @@ def complaints_about(path: str, sources: Mapping[str, str]) -> Iterator[str]:
     yield from found.complaints
     for part in found.parts:
         yield from _complaints_about_part(path, part, sources)
+    if _files(path, sources, {}) > MOST_FILES:
+        yield f"{path}: includes itself, or more than {MOST_FILES} files: include fewer"
+
+
+def _files(path: str, sources: Mapping[str, str], known: dict[str, int]) -> int:
+    """Return of how many files one is made; more than `MOST_FILES` where it includes itself."""
+    if path not in known:
+        # Until it is known: whatever comes back here goes round in circles.
+        known[path] = MOST_FILES + 1
+        parts = [part for part in parsed(path, sources[path]).parts if part in sources]
+        known[path] = 1 + sum(_files(part, sources, known) for part in parts if part)
+    return known[path]
 
 
 def _unknown_names(path: str, tree: nodes.Template, unknown: Container[str]) -> Iterator[str]:
@@ -145,14 +171,37 @@ def _unknown_names(path: str, tree: nodes.Template, unknown: Container[str]) -> 
 
 def _worked_out(path: str, tree: nodes.Template) -> Iterator[str]:
     """Find what computes: words are written, not worked out."""
-    for part in tree.find_all(WORKED_OUT):
-        of_block = isinstance(part, nodes.Call) and _is_block(part.node)
-        if not of_block:
+    calls = 0
+    for part in _parts(tree):
+        if isinstance(part, nodes.Call) and _is_block(part.node) and calls < MOST_BLOCK_CALLS:
+            calls += 1
+        elif not isinstance(part, WORDS):
             yield f"{path}, line {part.lineno}: words are not worked out: write what they say"
     for used in tree.find_all(nodes.Filter):
         if used.name not in FILTERS:
             hint = did_you_mean(used.name, dict.fromkeys(sorted(FILTERS)))
             yield f'{path}, line {used.lineno}: the filter "{used.name}" is not for words; {hint}'
+        elif used.name == "replace" and not _keeps_short(used):
+            yield (
+                f"{path}, line {used.lineno}: replace takes two texts in quotes, of which the "
+                "second is not the longer"
+            )
+
+
+def _parts(node: nodes.Node) -> Iterator[nodes.Node]:
+    """Yield a node and all below it, outermost first; of what is not for words only itself."""
+    yield node
+    if isinstance(node, WORDS):
+        for child in node.iter_child_nodes():
+            yield from _parts(child)
+
+
+def _keeps_short(replace: nodes.Filter) -> bool:
+    """Say whether a filter can only make less of a text: a few in a row would fill the memory."""
+    texts = [each.value for each in replace.args if isinstance(each, nodes.Const)]
+    if len(replace.args) != 2 or not all(isinstance(text, str) for text in texts):  # noqa: PLR2004
+        return False
+    return len(texts) == 2 and 0 < len(texts[0]) >= len(texts[1])  # noqa: PLR2004 - old and new
 
 
 def _is_block(called: nodes.Node) -> bool:

@@ -13,6 +13,8 @@ from followup.domain.errors import ConfigurationError
 from followup.settings.paths import make_data_dir
 
 KEY_BYTES = 32
+FEWEST_DIFFERENT = 16
+"""Of 32 random bytes fewer are different once in 10^12 keys; of zeros, or of typed letters, few."""
 
 
 def parse_master_keys(text: str) -> tuple[bytes, ...]:
@@ -35,6 +37,10 @@ def _parse_key(text: str, number: int) -> bytes:
     if len(key) != KEY_BYTES:
         raise ValueError(
             f"holds a key (number {number}) of {len(key)} bytes where {KEY_BYTES} are needed"
+        )
+    if len(set(key)) < FEWEST_DIFFERENT:
+        raise ValueError(
+            f"holds a key (number {number}) that is not random: make one with openssl rand"
         )
     return key
 

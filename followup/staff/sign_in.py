@@ -131,9 +131,7 @@ def prove_code(app: AppContext, presence: SignedInSession, code: str, *, address
         raise SignInRefused("this code is wrong or was used before: wait for the next one")
 
 
-def _begin_code(
-    app: AppContext, presence: SignedInSession, *, address: str
-) -> SignInAttemptRecord:
+def _begin_code(app: AppContext, presence: SignedInSession, *, address: str) -> SignInAttemptRecord:
     """Count a code before it is looked at. Who tries them has the password: from anywhere alike."""
     attempt = begin_attempt(
         app, account=f"code {presence.member.id}", address=address, from_everywhere=PER_ACCOUNT

@@ -1,7 +1,7 @@
 """Sign-in throttle: per account, whether it exists or not, and per network address.
 
-Whoever guesses from elsewhere keeps nobody out who signed in from where they are now within a month:
-there their own tries count alone.
+Whoever guesses from elsewhere keeps nobody out who signed in from where they are now within a
+month: there their own tries count alone.
 """
 
 from __future__ import annotations
@@ -72,9 +72,7 @@ def begin_attempt(
 def _forget(session: Session, now: datetime) -> None:
     wrong = SignInAttempt.succeeded.is_(False)
     old = and_(wrong, SignInAttempt.real_at < now - ATTEMPT_RETENTION)
-    session.execute(
-        delete(SignInAttempt).where(or_(old, SignInAttempt.real_at < now - KNOWN_FOR))
-    )
+    session.execute(delete(SignInAttempt).where(or_(old, SignInAttempt.real_at < now - KNOWN_FOR)))
 
 
 def _failed(session: Session, now: datetime, *which: ColumnElement[bool]) -> int:

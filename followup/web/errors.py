@@ -111,10 +111,27 @@ async def _on_invalid_parameters(request: Request, error: Exception) -> Response
     """Answer for query parameters alone: bodies and paths are read by the product itself."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for these
     told = [
-        {"field": str(detail["loc"][-1]), "message": "this can't be used: see the description"}
+        {"field": str(detail["loc"][-1]), "message": _parameter_text(detail)}
         for detail in error.errors()
     ]
     return _answer(request.url.path, 422, told)
+
+
+def _parameter_text(detail: Mapping[str, Any]) -> str:
+    """Return what to send instead."""
+    told = _OF_PARAMETERS.get(detail["type"], "this can't be used: see the API guide")
+    return told.format(**detail.get("ctx", {}))
+
+
+_OF_PARAMETERS = {
+    "missing": "this is missing: add it",
+    "greater_than_equal": "this is too small: use at least {ge}",
+    "less_than_equal": "this is too large: use at most {le}",
+    "int_parsing": "this is not a whole number: write it in digits",
+    "int_parsing_size": "this is too large",
+    "bool_parsing": "this is neither true nor false",
+    "string_too_long": "this is too long: use at most {max_length} characters",
+}
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
@@ -125,7 +142,9 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 
 def answer_of(scope: Scope, status: int) -> Response:
     """Return the answer of this status to a request that got no further; nothing of why."""
-    if not scope["path"].startswith(PAGES) and "text/html" in Headers(scope=scope).get("accept", ""):
+    if not scope["path"].startswith(PAGES) and "text/html" in Headers(scope=scope).get(
+        "accept", ""
+    ):
         return page("public/refused.html", status=status, sentence=SENTENCES[status])
     return _answer(scope["path"], status, {"error": SENTENCES[status]})
 

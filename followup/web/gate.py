@@ -31,7 +31,9 @@ class Gate:
     itself resolved to us under such a name (DNS rebinding), and proxies and probes call by them.
     """
 
-    def __init__(self, app: ASGIApp, *, public_url: str, part_seconds: float = PART_SECONDS) -> None:
+    def __init__(
+        self, app: ASGIApp, *, public_url: str, part_seconds: float = PART_SECONDS
+    ) -> None:
         self._app = app
         self._host = (urlsplit(public_url).hostname or "").lower()
         self._part_seconds = part_seconds

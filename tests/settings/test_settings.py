@@ -18,8 +18,8 @@ from followup.settings.rules import remarks
 from followup.settings.settings import Settings, load_settings
 from followup.settings.unknown_names import SETTING_PREFIX
 
-KEY = base64.b64encode(b"k" * 32).decode()
-OTHER_KEY = base64.b64encode(b"o" * 32).decode()
+KEY = base64.b64encode(bytes(range(32))).decode()
+OTHER_KEY = base64.b64encode(bytes(range(1, 33))).decode()
 CLOCK = "2026-10-23T09:00:00Z=2026-11-22T14:00:00Z@60"
 TWILIO = {
     "SMS_CHANNEL": "twilio",
@@ -107,7 +107,7 @@ def test_each_setting_is_read_from_its_variable(environment):
     assert settings.sms_per_second == 12.5
     assert settings.worker_concurrency == 4
     assert (settings.log_level, settings.log_format) == ("debug", "json")
-    assert settings.load_master_keys() == (b"k" * 32, b"o" * 32)
+    assert settings.load_master_keys() == (bytes(range(32)), bytes(range(1, 33)))
     assert settings.clock == CLOCK
 
 
@@ -220,6 +220,9 @@ def test_secrets_do_not_show_when_settings_are_printed(environment):
         ("MASTER_KEYS", "###", "a key (number 1) that is not base64: set it to keys of 32 bytes"),
         ("MASTER_KEYS", "é", "a key (number 1) that is not base64: set it to keys of 32 bytes"),
         ("MASTER_KEYS", f"{KEY},a2V5", "(number 2) of 3 bytes where 32 are needed: set it to keys"),
+        ("MASTER_KEYS", "A" * 43 + "=", "(number 1) that is not random: make one with openssl"),
+        ("TRUSTED_PROXIES", "my-proxy", "else than networks: set it to networks such as 172.30."),
+        ("METRICS_TOKEN", "short", "set it to at least 20 characters"),
         ("MASTER_KEYS", ",", "holds no key: set it to keys of 32 bytes in base64"),
         ("MODE", "test", "is 'test': set it to practice (nothing needs approval) or live"),
         ("SMS_CHANNEL", "vodafone", "is 'vodafone': set it to sandbox"),

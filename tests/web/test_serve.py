@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import signal
 import socket
@@ -113,7 +114,7 @@ def test_a_database_that_is_away_is_told_of(stack):
 def test_a_wrong_master_key_is_told_of(stack):
     # The first that uses a database makes its keys.
     stack.command("balance")
-    other = "A" * 43 + "="
+    other = base64.b64encode(bytes(range(64, 96))).decode()
 
     said = refused(stack, FOLLOWUP_MASTER_KEYS=other, FOLLOWUP_PORT=str(free_port()))
 

@@ -19,6 +19,8 @@ class DamageKind(StrEnum):
     """A seal of before there were checkpoints does not hold over these events."""
     LOST_HEAD = "lost-head"
     """The trail ends before what a checkpoint that was kept elsewhere covers, or is another."""
+    UNSIGNED = "unsigned"
+    """These events should have been signed long ago: checkpoints were removed, or not made."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -18,6 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from followup.domain.errors import StoreUnavailable
 from followup.store.engine.errors import database_error_text
+from followup.store.engine.sqlite_file import keep_to_ourselves
 
 Result = TypeVar("Result")
 
@@ -60,6 +62,7 @@ def make_engine(url: str, *, pool_size: int = 10) -> Engine:
 
 
 def _sqlite_engine(url: str) -> Engine:
+    file = Path(make_url(url).database or "")
     engine = create_engine(
         url,
         hide_parameters=True,
@@ -67,6 +70,10 @@ def _sqlite_engine(url: str) -> Engine:
         pool_timeout=SQLITE_BUSY_SECONDS,
         connect_args={"timeout": SQLITE_BUSY_SECONDS},
     )
+
+    @event.listens_for(engine, "do_connect")
+    def _keep_to_ourselves(*_: object) -> None:
+        keep_to_ourselves(file)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: ConnectionPoolEntry) -> None:

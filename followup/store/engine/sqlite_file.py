@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,20 @@ _OURS = "alembic_version"
 
 class Damaged(Conflict):
     """A file is no sound database of this product."""
+
+
+def keep_to_ourselves(database: Path) -> None:
+    """See to it that other accounts can't read a database; a new one is made so that they can't.
+
+    What SQLite puts beside it gets the same mode. A group that was let in stays.
+    """
+    with suppress(OSError):
+        os.close(os.open(database, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    for each in (database, *_beside(database)):
+        with suppress(OSError):
+            mode = stat.S_IMODE(each.stat().st_mode)
+            if mode & stat.S_IRWXO:
+                each.chmod(mode & ~stat.S_IRWXO)
 
 
 def copy_whole(database: Path, copy: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 AT_ONCE = 2
-"""Each takes 64 MiB for a password and 256 MiB for a passphrase, of which there is one at a time."""
+"""Each takes 64 MiB for a password, and 256 for a passphrase, of which one at a time is checked."""
 WAITING = 20
 """How many more may wait for these, some seconds at most."""
 

@@ -21,6 +21,7 @@ from followup.domain.protocols.protocol import Protocol
 from followup.enrolment.enrol import LONGEST_AGO, EnrolmentRequest
 from followup.intake.local_times import month_number, parse_procedure_time
 from followup.patients.records import Person
+from followup.web.console.framework.dates import real_day
 from followup.web.console.framework.forms import Form
 
 Value = TypeVar("Value")
@@ -234,7 +235,7 @@ class Reading:
             return None
         try:
             year, month, day = parts
-            return date(int(year), _month(month), int(day))
+            return real_day(year, _month(month), day)
         except ValueError:
             self._wrong(name, "Enter a real date")
             return None

@@ -136,6 +136,9 @@ def _unreadable() -> InvalidInput:
 def _gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     values: dict[str, tuple[str, ...]] = {}
     for name, value in pairs:
+        if "\0" in name or "\0" in value:
+            # PostgreSQL keeps no such text, and nobody types it.
+            raise _unreadable()
         values[name] = (*values.get(name, ()), value[:LONGEST_VALUE])
     return values
 

@@ -85,7 +85,11 @@ class Pages:
         return self._register("POST", path, may, takes=takes, costly=costly)
 
     def _register(
-        self, method: str, path: str, may: Access, **more: Any
+        self,
+        method: str,
+        path: str,
+        may: Access,
+        **more: Any,  # noqa: ANN401 - as `Page` has them
     ) -> Callable[[Handler], Handler]:
         def keep(handler: Handler) -> Handler:
             self.all.append(Page(method=method, path=path, may=may, handler=handler, **more))

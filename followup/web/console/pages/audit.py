@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -19,6 +20,7 @@ from followup.staff.members import all_members
 from followup.store.audit_log import AuditEntry
 from followup.store.models.audit import AuditEvent
 from followup.store.models.staff import Staff
+from followup.web.console.framework.dates import real_day
 from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import AUDIT, Pages
@@ -176,8 +178,8 @@ def _day(form: Form, name: str) -> date | None:
     parts = [form.text(f"{name}{part}") for part in reversed(DATE_PARTS)]
     if not any(parts):
         return None
-    year, month, day = (int(part) for part in parts)
-    return date(year, month, day)
+    year, month, day = parts
+    return real_day(year, month, day)
 
 
 def _by(who: str, staff: Mapping[str, Staff]) -> str | None:
@@ -240,11 +242,14 @@ def _mark(at: datetime, event_id: int) -> str:
 
 
 def _cursor(text: str) -> tuple[datetime, int] | None:
-    at, _, last = text.partition("_")
+    found = re.fullmatch("([0-9]{8}T[0-9]{12})_([0-9]{1,18})", text)
+    if found is None:
+        return None
     try:
-        return datetime.strptime(at, "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC), int(last)
+        at = datetime.strptime(found[1], "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
     except ValueError:
         return None
+    return at, int(found[2])
 
 
 def _record(here: Here, action: str, detail: dict[str, object]) -> None:

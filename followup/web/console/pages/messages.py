@@ -29,6 +29,7 @@ from followup.messages.queries import (
 from followup.patients import records as patients
 from followup.store.audit_log import AuditEntry
 from followup.store.models.messages import Message
+from followup.web.console.framework.dates import real_day
 from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import SEE_PATIENTS, Pages
@@ -196,8 +197,8 @@ def _day(given: Mapping[str, str], name: str) -> date | None:
     parts = [given.get(f"{name}{part}", "") for part in ("-year", "-month", "")]
     if not any(parts):
         return None
-    year, month, day = (int(part) for part in parts)
-    return date(year, month, day)
+    year, month, day = parts
+    return real_day(year, month, day)
 
 
 def _is_date(given: Mapping[str, str], name: str) -> bool:

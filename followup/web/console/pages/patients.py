@@ -18,6 +18,7 @@ from followup.patients.search import SearchTerms, search_patients
 from followup.store.audit_log import AuditEntry
 from followup.store.encryption.sealing import BlindIndexes
 from followup.store.engine.types import AnyRow
+from followup.web.console.framework.dates import real_day
 from followup.web.console.framework.drafts import begin_draft, find_draft
 from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
@@ -120,8 +121,8 @@ def _day(form: Form, name: str) -> date | None:
     parts = [form.text(part) for part in (f"{name}-year", f"{name}-month", name)]
     if not any(parts):
         return None
-    year, month, day = (int(part) for part in parts)
-    return date(year, month, day)
+    year, month, day = parts
+    return real_day(year, month, day)
 
 
 def _cursor(text: str) -> tuple[datetime, UUID] | None:

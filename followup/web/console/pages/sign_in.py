@@ -151,9 +151,7 @@ def take_set_up(here: Here, action: str, *, then: str) -> Response:
     assert here.presence is not None  # noqa: S101 - the registry let nobody else in
     try:
         if _replaces(here):
-            prove_code(
-                here.app, here.presence, here.form.text("current"), address=here.address
-            )
+            prove_code(here.app, here.presence, here.form.text("current"), address=here.address)
         signed_in = set_up_code(here.app, here.presence, here.form.text("code"))
     except InvalidInput as error:
         return set_up_page(here, action, problems=error.problems)

@@ -66,7 +66,6 @@ def create_app(app: AppContext, settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
-        max_body_size=MOST_BYTES,
         telemetry=NO_TELEMETRY,
     )
     broker = None if settings.is_embedded else broker_client(settings.broker_url)
@@ -89,7 +88,8 @@ def create_app(app: AppContext, settings: Settings) -> FastAPI:
         unsubscribe.router,
         patient_page.router,
     ):
-        asgi.include_router(router)
+        # Not of the whole app: its refusals would go out past the envelope.
+        asgi.include_router(router, max_body_size=MOST_BYTES)
     mount_console(
         asgi,
         make_console(
@@ -144,17 +144,21 @@ def make_server(
     """Return a server of the app; requests under way get so long to finish when it is stopped."""
     asgi = create_app(app, settings)
     leave_uncollected()
-    return uvicorn.Server(
-        uvicorn.Config(
-            asgi,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            lifespan="off",
-            timeout_graceful_shutdown=stop_seconds,
-            http=Impatient,
-            forwarded_allow_ips=[LOOPBACK, *settings.trusted_proxies_named],
-        )
+    config = server_config(asgi, settings)
+    config.timeout_graceful_shutdown = stop_seconds
+    return uvicorn.Server(config)
+
+
+def server_config(asgi: FastAPI, settings: Settings) -> uvicorn.Config:
+    """Return how the app is served."""
+    return uvicorn.Config(
+        asgi,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        http=Impatient,
+        forwarded_allow_ips=[LOOPBACK, *settings.trusted_proxies_named],
     )
 
 

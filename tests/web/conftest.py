@@ -22,7 +22,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from followup.context import AppContext
 from followup.settings.settings import Settings
 from followup.staff.api_keys import add_api_key
-from followup.web.app import create_app
+from followup.web.app import create_app, server_config
 from tests.support.apps import make_app, rows
 from tests.support.people import CLINIC, PROTOCOL
 from tests.support.servers import PostgresServer, free_port
@@ -93,17 +93,10 @@ class PromptServer(uvicorn.Server):
 def served(app: AppContext, *, port: int | None = None, **given: Any) -> Iterator[httpx.Client]:
     """Serve an app context in a thread, and yield a client of it."""
     port = port or free_port()
-    server = PromptServer(
-        uvicorn.Config(
-            create_app(app, settings_for(**given)),
-            host="127.0.0.1",
-            port=port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            lifespan="off",
-        )
-    )
+    settings = settings_for(**given)
+    config = server_config(create_app(app, settings), settings)
+    config.host, config.port = "127.0.0.1", port
+    server = PromptServer(config)
     thread = threading.Thread(target=server.run, name="web")
     thread.start()
     try:

@@ -23,6 +23,7 @@ from followup.web.console.framework import error_pages as failures
 from followup.web.console.framework.request import Console, Here
 from followup.web.console.framework.routes import PUBLIC, Page, Pages, answer, routes_of
 from followup.web.console.framework.static_files import serve_static
+from followup.web.forms import MOST_BYTES
 
 MODULES = (
     "sign_in",
@@ -126,7 +127,11 @@ def make_app(console: Console) -> Starlette:
         page = Page(method=request.method, path="", may=PUBLIC, handler=say, quiet=True)
         return await run_in_threadpool(answer, console, page, request, body=b"")
 
-    made = Starlette(routes=routes, exception_handlers={HTTPException: on_http_error})
+    made = Starlette(
+        routes=routes,
+        exception_handlers={HTTPException: on_http_error},
+        max_body_size=MOST_BYTES,
+    )
     # It would lead to whatever host and scheme the request named.
     made.router.redirect_slashes = False
     return made

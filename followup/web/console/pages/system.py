@@ -67,7 +67,12 @@ def show(here: Here) -> Response:
 def past_switches(here: Here) -> Response:
     return here.page(
         "system/switches.html",
-        switches=[one for one in view_switches(here.app, lifted=True) if one.lifted_at],
+        switches=[
+            one
+            for one in view_switches(here.app, lifted=True)
+            # Why another clinic stopped is told there; what stopped everybody is everybody's.
+            if one.lifted_at and (one.scope != SwitchScope.CLINIC or here.member.may_see(one.value))
+        ],
         stops=lambda switch: stops(here, switch.scope, switch.value),
         zone=here.zone_of(None),
     )

@@ -165,6 +165,14 @@ lock: setup ## Make the lock files again from pyproject.toml (UPGRADE=--upgrade 
 wheels: setup ## Check that every locked package has a wheel for each Python, into docs/supported-platforms.md
 	$(BIN)/python -m scripts.check_wheels
 
+.PHONY: sbom
+sbom: setup ## Write the bill of materials of what a clinic runs into dist/ (CycloneDX)
+	$(BIN)/python -m scripts.sbom $(ARGS)
+
+.PHONY: advisories
+advisories: setup ## Look for published advisories about what is locked (needs OSV, or ARGS= its files)
+	$(BIN)/python -m scripts.check_advisories $(ARGS)
+
 .PHONY: assets
 assets: setup ## Fetch the console's front-end files again from the npm registry (needs npm)
 	$(BIN)/python -m scripts.refresh_assets

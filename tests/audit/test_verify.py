@@ -389,6 +389,15 @@ def test_a_trail_that_was_signed_anew_is_found_by_what_was_kept(opened: AppConte
     assert damage(opened, kept=kept.note) == {("lost-head", kept.size, kept.size)}
 
 
+def test_a_trail_whose_checkpoints_are_gone_is_not_called_intact(opened: AppContext):
+    newest = rows(opened, AuditEvent)[-1]
+    clock_of(opened).advance(timedelta(hours=2))
+    do(opened, delete(AuditCheckpoint), delete(AuditTile))
+    record(opened, 1)
+
+    assert damage(opened) == {("unsigned", 1, newest.id)}
+
+
 def test_what_was_kept_of_another_trail_does_not_hold(opened: AppContext):
     for kept in ("nonsense", "00" * 32, other_note(opened, 5)):
         assert {kind for kind, *_ in damage(opened, kept=kept)} == {"lost-head"}

@@ -154,7 +154,7 @@ def test_an_error_that_only_one_occurrence_meets_is_found(folder: Folder, clinic
     thrice = replace(protocol, steps=(replace(step, occurrences=step.occurrences * 3),))
     folder.write(
         "hello/en/sms.txt",
-        "Hello.\n{% if last and occurrence == 3 %}\n{{ clinic['fone'] }}\n{% endif %}\n",
+        "Hello.\n{% if last and occurrence == 3 %}\n{{ language.fone }}\n{% endif %}\n",
     )
 
     assert check(folder, clinic, protocol) == ""

@@ -278,6 +278,18 @@ BROKEN = {
     "a loop": ("{% for a in range(9) %}\n{% endfor %}", ', line 1: "range" is nothing'),
     "a great many": ("{{ 'a' * 999999999 }}", ", line 1: words are not worked out: write"),
     "a filter that makes many": ("{{ 'a'|center(9999999) }}", ', line 1: the filter "center" is'),
+    "a loop over letters": ("{% for a in clinic.name %}x{% endfor %}", ", line 1: words are not"),
+    "a text that doubles": ("{% set a = clinic.name ~ clinic.name %}", ", line 1: words are not"),
+    "a text that grows": ("{{ 'a'|replace('a', 'aaaaaaaaa') }}", ", line 1: replace takes two"),
+    "HTML that is let in": ("{% autoescape false %}x{% endautoescape %}", ", line 1: words are"),
+    "a macro": ("{% macro a() %}x{% endmacro %}", ", line 1: words are not worked out"),
+    "a block without end": (
+        "{% block a %}{{ self.a() }}{% endblock %}",
+        ", line 1: maximum recursion depth",
+    ),
+    "blocks by the thousand": ("{{ self.a() }}" * 4, ", line 1: words are not worked out"),
+    "itself": ('{% include "dressing/en/sms.txt" %}', ": includes itself, or more than 100 files"),
+    "nesting without end": ("{% if " + "not " * 9000 + "last %}x{% endif %}", ": nests too deeply"),
     "a tag that is not closed": ("Hello\n{% if last %}", ", line 2: "),
     "not UTF-8": (b"caf\xe9", ": is not UTF-8 (byte 4): save it as UTF-8"),
 }

@@ -130,7 +130,7 @@ def test_a_template_that_reaches_further_than_its_facts_is_refused(folder: Folde
 
 
 def test_a_missing_value_is_named_when_only_rendering_can_find_it(folder: Folder, clinic):
-    folder.write("hello/en/sms.txt", "{{ clinic['fone'] }}")
+    folder.write("hello/en/sms.txt", "{{ language.fone }}")
     content = folder.load()
 
     with pytest.raises(TemplateError, match=r"hello/en/sms\.txt, line 1: .*fone"):

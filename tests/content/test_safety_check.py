@@ -114,7 +114,7 @@ def test_answers_are_looked_at_too(catalogue):
 
 def test_a_message_that_is_not_there_or_can_t_be_made_is_a_fault_of_its_own(catalogue):
     clinic = replace(catalogue.clinics["derriford-pain"], languages=("en", "cy"))
-    broken = with_words("moving/en/sms.txt", "{{ clinic['fone'] }}")
+    broken = with_words("moving/en/sms.txt", "{{ language.fone }}")
 
     assert grave(review(broken, catalogue, [clinic])) == set()
 

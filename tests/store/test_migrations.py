@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, delete, inspect, text, update
@@ -136,6 +138,35 @@ def test_the_audit_trail_refuses_to_be_changed(with_trail: AppContext, table, ch
             session.execute(each)
 
     assert len(rows(with_trail, table)) == before
+
+
+@pytest.mark.parametrize("table", ["audit_events", "audit_checkpoints"])
+def test_the_audit_trail_refuses_to_be_written_over(sqlite_app: AppContext, table):
+    enrol_one(sqlite_app)
+    clock_of(sqlite_app).advance(timedelta(hours=1))
+    assert sign_trail(sqlite_app) > 0
+
+    for over in ("INSERT OR REPLACE", "INSERT OR IGNORE", "REPLACE"):
+        with (
+            pytest.raises(DBAPIError, match="never replaced"),
+            sqlite_app.store.write() as session,
+        ):
+            session.execute(text(f"{over} INTO {table} SELECT * FROM {table} LIMIT 1"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_no_other_account_reads_a_database_of_ours(tmp_path: Path):
+    file = tmp_path / "followup.db"
+    tmp_path.chmod(0o755)
+    for _ in range(2):
+        engine = make_engine(f"sqlite:///{file}")
+        with engine.begin() as connection:
+            connection.execute(text("CREATE TABLE IF NOT EXISTS t (a)"))
+            modes = {each.name: each.stat().st_mode & 0o777 for each in tmp_path.iterdir()}
+        engine.dispose()
+        assert len(modes) == 3
+        assert not any(mode & 0o007 for mode in modes.values()), modes
+        file.chmod(0o644)
 
 
 @pytest.mark.parametrize("table", ["audit_events", "audit_tiles", "audit_checkpoints"])

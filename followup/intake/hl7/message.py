@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -12,6 +13,11 @@ from followup.intake.hl7.header import Unreadable
 EMPTY_QUOTES = '""'
 """What deletes: an empty field leaves alone."""
 MOST_SEGMENTS = 2000
+MOST_PARTS = 50_000
+"""Separators of one message: the largest that hospitals send have a few thousand."""
+
+# It logs the whole of what it can't unescape, such as a name with a stray backslash in it.
+logging.getLogger("hl7").setLevel(logging.CRITICAL + 1)
 
 
 class ParsedMessage:
@@ -24,6 +30,8 @@ class ParsedMessage:
         ]
         if len(lines) > MOST_SEGMENTS:
             raise Unreadable(f"the message has more than {MOST_SEGMENTS} segments")
+        if sum(text.count(each) for each in text[3:8]) > MOST_PARTS:
+            raise Unreadable(f"the message has more than {MOST_PARTS} fields and parts of fields")
         try:
             self._message: hl7.Message = hl7.parse("\r".join(lines))  # type: ignore[no-untyped-call]
         except (hl7.HL7Exception, IndexError, KeyError, ValueError) as error:

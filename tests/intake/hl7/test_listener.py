@@ -347,7 +347,7 @@ def test_a_database_that_can_not_be_written_is_not_able_now(sqlite_app):
         assert sender.ask(message())["MSA"][1] == "AA"
 
 
-def test_nothing_of_a_message_is_written_to_the_log(sqlite_app):
+def test_nothing_of_a_message_is_written_to_the_log(sqlite_app, caplog):
     object.__setattr__(sqlite_app, "catalogue", catalogue_with())
     with (
         capture_logs() as written,
@@ -356,9 +356,13 @@ def test_nothing_of_a_message_is_written_to_the_log(sqlite_app):
     ):
         sender.ask(message())
         sender.ask(message(pid="PID|1||1^^^M^MR||Secret^Name||19561332"))
+        # The library that takes messages apart would log what it can't unescape.
+        sender.ask(message(pid="PID|1||1^^^M^MR||Secret\\^Na\\Qme\\||19561332"))
+        assert sender.ask(message(pid="PID|1||1" + "^" * 60_000))["MSA"][1] == "AE"
         sender.send(b"Secret")
         assert sender.is_closed()
 
+    assert not any(word in caplog.text for word in ("Secret", "Qme"))
     assert "hl7.received" in {line["event"] for line in written}
     assert not any(word in str(written) for word in ("Secret", "Patient-", "0512"))
 

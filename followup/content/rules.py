@@ -172,11 +172,11 @@ def _unknown_names(path: str, tree: nodes.Template, unknown: Container[str]) -> 
 def _worked_out(path: str, tree: nodes.Template) -> Iterator[str]:
     """Find what computes: words are written, not worked out."""
     calls = 0
-    for part in _parts(tree):
+    for part, line in _parts(tree, 1):
         if isinstance(part, nodes.Call) and _is_block(part.node) and calls < MOST_BLOCK_CALLS:
             calls += 1
         elif not isinstance(part, WORDS):
-            yield f"{path}, line {part.lineno}: words are not worked out: write what they say"
+            yield f"{path}, line {line}: words are not worked out: write what they say"
     for used in tree.find_all(nodes.Filter):
         if used.name not in FILTERS:
             hint = did_you_mean(used.name, dict.fromkeys(sorted(FILTERS)))
@@ -188,12 +188,13 @@ def _worked_out(path: str, tree: nodes.Template) -> Iterator[str]:
             )
 
 
-def _parts(node: nodes.Node) -> Iterator[nodes.Node]:
-    """Yield a node and all below it, outermost first; of what is not for words only itself."""
-    yield node
+def _parts(node: nodes.Node, line: int) -> Iterator[tuple[nodes.Node, int]]:
+    """Yield a node and all below it with their lines; of what is not for words only itself."""
+    line = node.lineno or line
+    yield node, line
     if isinstance(node, WORDS):
         for child in node.iter_child_nodes():
-            yield from _parts(child)
+            yield from _parts(child, line)
 
 
 def _keeps_short(replace: nodes.Filter) -> bool:

@@ -286,3 +286,29 @@ def test_a_current_database_is_opened_without_alembic_celery_or_the_web(followup
 
     imported = {line.rpartition("|")[2].strip() for line in listed.stderr.splitlines()}
     assert imported.isdisjoint({"alembic", "celery", "fastapi", "twilio", "uvicorn"})
+
+
+def test_input_without_end_or_none_at_all_and_a_key_that_nobody_sees_are_refused(followup):
+    endless = followup("import", "/dev/zero", "--clinic", "derriford-pain")
+    closed = subprocess.run(
+        ["/bin/sh", "-c", f"exec {FOLLOWUP} enrol --json - <&-"],
+        env={**followup.environment},
+        capture_output=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    with Path("/dev/full").open("wb") as full:
+        lost = subprocess.run(
+            [str(FOLLOWUP), "api-key", "add", "unseen"],
+            env={**followup.environment},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=SECONDS,
+            check=False,
+        )
+
+    assert (endless.code, "is a device" in endless.err) == (2, True)
+    assert (closed.returncode, b"this is not JSON" in closed.stderr) == (1, True)
+    assert (lost.returncode, b"could not be shown, so it opens" in lost.stderr) == (1, True)
+    [key] = followup("api-key", "list", "--json").lines
+    assert key["revoked_at"] is not None

@@ -100,10 +100,10 @@ def main() -> NoReturn:
 
 def _prepare_streams() -> None:
     """See to it that printing can't fail for want of a letter, or of anywhere to print to."""
-    for name in ("stdout", "stderr"):
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             # Closed by whoever started the program.
-            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
+            nowhere = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - until the end
             setattr(sys, name, nowhere)
         with suppress(AttributeError):
             getattr(sys, name).reconfigure(errors="replace")

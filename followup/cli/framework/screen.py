@@ -8,7 +8,8 @@ import shutil
 import sys
 import textwrap
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -164,3 +165,14 @@ def _write(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> None:
 def _on_one_line(cell: Cell) -> str:
     whole = f"{cell.heading}: {cell.text}" if cell.heading else cell.text
     return " ".join(printable(whole).split())
+
+
+@contextmanager
+def shown_once(take_back: Callable[[], None]) -> Iterator[None]:
+    """Print a secret that can't be shown again; where it can't be printed, take it back."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError:
+        take_back()
+        raise

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import io
+import os
+import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +29,8 @@ from followup.wording.objections import objection_text
 CHUNK_BYTES = 1 << 16
 MOST_COMPLAINTS = 100
 """Complaints that a person is shown; JSON holds all."""
+
+LONGEST_STDIN = 256 * 1024 * 1024
 
 
 def import_patients(
@@ -115,14 +119,26 @@ def _opened_file(name: str) -> Iterator[BinaryIO]:
     """Give the file, or standard input, as one that can be read twice."""
     if name == "-":
         # Piece by piece, so that Ctrl-C is heeded in between.
-        yield io.BytesIO(b"".join(iter(lambda: sys.stdin.buffer.read(CHUNK_BYTES), b"")))
+        yield io.BytesIO(_all_of_stdin())
         return
     try:
         file = open(name, "rb")  # noqa: PTH123, SIM115 - closed below
     except OSError as error:
         raise WrongUse(f"{name} can't be read: {error.strerror}") from None
     with file:
+        if stat.S_ISCHR(os.fstat(file.fileno()).st_mode):
+            raise WrongUse(f"{name} is a device, which has no end: name a file, or - for a pipe")
         yield file
+
+
+def _all_of_stdin() -> bytes:
+    """Return standard input, piece by piece, so that Ctrl-C is heeded in between."""
+    content = bytearray()
+    while piece := sys.stdin.buffer.read(CHUNK_BYTES):
+        content += piece
+        if len(content) > LONGEST_STDIN:
+            raise WrongUse("standard input is too long for a list: import it in parts")
+    return bytes(content)
 
 
 def _size(source: BinaryIO) -> int:

@@ -10,7 +10,7 @@ from followup.cli.framework.boundary import Command, Group
 from followup.cli.framework.opening import actor, opened
 from followup.cli.framework.options import AsJson
 from followup.cli.framework.registry import new_app
-from followup.cli.framework.screen import Column, note, say, say_json, say_lines, table
+from followup.cli.framework.screen import Column, note, say, say_json, say_lines, shown_once, table
 from followup.domain.api_scope import ApiScope
 from followup.messages.view import utc_text
 from followup.staff import api_keys
@@ -39,10 +39,11 @@ def add(
     """Make a key and print it, this once."""
     with opened() as app:
         key = api_keys.add_api_key(app, name, clinic=clinic, scopes=scope, actor=actor())
-    if as_json:
-        say_json({"name": name, "clinic": clinic, "scopes": sorted(scope), "key": key})
-        return
-    say(key)
+    with shown_once(lambda: _take_back(name)):
+        if as_json:
+            say_json({"name": name, "clinic": clinic, "scopes": sorted(scope), "key": key})
+            return
+        say(key)
     note("Keep it now: it is not shown again. Send it as the header `Authorization: Bearer KEY`.")
 
 
@@ -79,6 +80,12 @@ def revoke(name: Name) -> None:
     with opened() as app:
         api_keys.revoke_api_key(app, name, actor=actor())
     say(f"The key {name} opens nothing any more.")
+
+
+def _take_back(name: str) -> None:
+    with opened() as app:
+        api_keys.revoke_api_key(app, name, actor=actor())
+    note(f"The key {name} could not be shown, so it opens nothing: make another, by another name.")
 
 
 def _as_json(key: ApiKey) -> dict[str, object]:

@@ -10,7 +10,7 @@ from followup.cli.framework.boundary import Command, Group
 from followup.cli.framework.opening import actor, opened
 from followup.cli.framework.options import AsJson
 from followup.cli.framework.registry import new_app
-from followup.cli.framework.screen import Column, note, say, say_json, say_lines, table
+from followup.cli.framework.screen import Column, note, say, say_json, say_lines, shown_once, table
 from followup.domain.event_kinds import EventContent, EventGroup
 from followup.messages.view import utc_text
 from followup.outbox import subscriptions
@@ -57,7 +57,8 @@ def add(
     )
     with opened() as app:
         secret = subscriptions.add_subscription(app, wanted, actor=actor())
-    _show_secret(name, secret, as_json=as_json)
+    with shown_once(lambda: _take_back(name)):
+        _show_secret(name, secret, as_json=as_json)
 
 
 @group.command(name="list", cls=Command)
@@ -163,6 +164,12 @@ def dead_letters(*, as_json: AsJson = False) -> None:
             for letter, of in found
         ),
     )
+
+
+def _take_back(name: str) -> None:
+    with opened() as app:
+        subscriptions.remove_subscription(app, name, actor=actor())
+    note(f"The secret of {name} could not be shown, so the webhook was removed: add it again.")
 
 
 def _show_secret(name: str, secret: str, *, as_json: bool) -> None:

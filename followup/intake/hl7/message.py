@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from collections.abc import Iterator
 
 import hl7
+from hl7 import containers, util
 
 from followup.intake.hl7.header import Unreadable
 
@@ -16,8 +16,9 @@ MOST_SEGMENTS = 2000
 MOST_PARTS = 50_000
 """Separators of one message: the largest that hospitals send have a few thousand."""
 
-# It logs the whole of what it can't unescape, such as a name with a stray backslash in it.
-logging.getLogger("hl7").setLevel(logging.CRITICAL + 1)
+# They log the whole of what can't be unescaped, such as a name with a stray backslash in it.
+for _library in (containers, util):
+    _library.logger.disabled = True
 
 
 class ParsedMessage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import mailbox
 from dataclasses import dataclass, replace
 from uuid import UUID
@@ -370,6 +371,24 @@ def test_a_damaged_mail_is_read_without_harm(name, place, junk):
     whole = returned_mail(name)
 
     read_returned_mail(whole[:place] + junk + whole[place:])
+
+
+def test_a_mail_with_what_no_database_keeps_holds_up_no_mailbox(postgres_app):
+    ids = (
+        (b"7bit; charset=utf-8", b"<a\0@x.example>"),
+        (b"base64; charset=utf-8", base64.b64encode(b"In-Reply-To: <a\0@x.example>\n")),
+        (b"8bit; charset=unicode_escape", rb"In-Reply-To: <\ud800\u0000@x.example>"),
+        (b"8bit; charset=undefined", b"Message-ID: <a@x.example>"),
+    )
+    for written, text in ids:
+        encoding, _, charset = written.partition(b"; ")
+        lines = (
+            b"From: MAILER-DAEMON@x.example", b"Subject: Undelivered\0",
+            b"In-Reply-To: <b\0@x.example>", b"Content-Type: text/plain; " + charset,
+            b"Content-Transfer-Encoding: " + encoding, b"", text,
+        )  # fmt: skip
+        mail = b"\r\n".join(lines)
+        assert receive_bounce(postgres_app, mail, source=MailSource.HOOK) in TakenMail
 
 
 def test_parts_within_parts_without_end_are_read_without_harm():

@@ -168,11 +168,15 @@ def _on_one_line(cell: Cell) -> str:
 
 
 @contextmanager
-def shown_once(take_back: Callable[[], None]) -> Iterator[None]:
-    """Print a secret that can't be shown again; where it can't be printed, take it back."""
+def shown_once(take_back: Callable[[], str]) -> Iterator[None]:
+    """Print a secret that can't be shown again; where it can't be printed, take it back.
+
+    `take_back` returns what it did, as a sentence.
+    """
     try:
         yield
         sys.stdout.flush()
     except OSError:
-        take_back()
+        # Not by `note`, which would flush the answer once more.
+        print(take_back(), file=sys.stderr, flush=True)
         raise

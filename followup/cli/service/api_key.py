@@ -82,10 +82,10 @@ def revoke(name: Name) -> None:
     say(f"The key {name} opens nothing any more.")
 
 
-def _take_back(name: str) -> None:
+def _take_back(name: str) -> str:
     with opened() as app:
         api_keys.revoke_api_key(app, name, actor=actor())
-    note(f"The key {name} could not be shown, so it opens nothing: make another, by another name.")
+    return f"The key {name} could not be shown, so it opens nothing: make another, by another name."
 
 
 def _as_json(key: ApiKey) -> dict[str, object]:

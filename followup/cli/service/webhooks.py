@@ -166,10 +166,10 @@ def dead_letters(*, as_json: AsJson = False) -> None:
     )
 
 
-def _take_back(name: str) -> None:
+def _take_back(name: str) -> str:
     with opened() as app:
         subscriptions.remove_subscription(app, name, actor=actor())
-    note(f"The secret of {name} could not be shown, so the webhook was removed: add it again.")
+    return f"The secret of {name} could not be shown, so the webhook was removed: add it again."
 
 
 def _show_secret(name: str, secret: str, *, as_json: bool) -> None:

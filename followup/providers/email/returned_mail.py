@@ -23,6 +23,8 @@ MOST_PARTS = 200
 MOST_IDS = 200
 LONGEST_TEXT = 50_000
 
+_UNKEPT = re.compile("[\0\ud800-\udfff]")
+"""What no database keeps in text; whoever writes to the mailbox may put it anywhere."""
 _ID = re.compile(r"<([^<>\s]{1,318})>")
 _BARE_ID = re.compile(r"[0-9A-Fa-f-]{32,36}")
 _ADDRESS = re.compile(r"[^\s<>()\[\]\",;:]{1,64}@[^\s<>()\[\]\",;:]{1,255}")
@@ -114,7 +116,7 @@ class _Found:
 def read_returned_mail(content: bytes) -> ReturnedMail:
     """Return what a mail is and what it may be about. Never raises, whatever the content."""
     try:
-        return _read(email.message_from_bytes(content[:LONGEST_MAIL]))
+        return _read(email.message_from_bytes(content[:LONGEST_MAIL].replace(b"\0", b"")))
     except (RecursionError, LookupError, UnicodeError):
         # Parts within parts without end, and the parser's own mistakes: nothing that a mail
         # system writes. It is put before a person like any mail that can't be understood.
@@ -286,9 +288,11 @@ def _readable(value: object) -> str:
 def _decoded(content: bytes, part: Mail) -> str:
     charset = part.get_content_charset() or "utf-8"
     try:
-        return content.decode(charset, "replace")
-    except LookupError:
-        return content.decode("utf-8", "replace")
+        text = content.decode(charset, "replace")
+    except (LookupError, ValueError):
+        # Some encodings can't put anything in the place of what is wrong.
+        text = content.decode("utf-8", "replace")
+    return _UNKEPT.sub("\ufffd", text)
 
 
 def _without_tags(html: str) -> str:

@@ -62,10 +62,16 @@ from followup.sending.kill_switch_check import LOOK_EVERY
 from followup.sending.provider_calls import COMMIT_EVERY, COMMIT_WITHIN
 from followup.sending.send_batch import BEGIN_TOGETHER
 from followup.settings.settings import Settings
+from followup.staff.sign_in_throttle import KNOWN_FOR
 from followup.store.closed_days import CLOSED_AFTER
 from followup.store.encryption.sealing import KEY_BYTES, KEYS_KEPT
 from followup.store.engine.session import LOCK_SECONDS, STATEMENT_SECONDS, make_engine
+from followup.web.console.framework.costly import AT_ONCE, WAITING
+from followup.web.forms import MOST_BYTES as BODY_BYTES
+from followup.web.gate import PART_SECONDS
+from followup.web.impatient import HEADER_SECONDS
 from followup.web.metrics import BALANCE_SECONDS
+from followup.web.patient_page.limits import CHANGES_A_WINDOW, LIMIT_WINDOW
 from followup.worklist.items import TIME_LIMITS
 from tasks.app import _transport, app
 from tests.bench.pages import CALLS, LIMIT_BYTES, LIMIT_MS
@@ -276,6 +282,15 @@ FIGURES: dict[str, dict[str, Value]] = {
         "outcomes in groups of {}, or after a {} of a second": (COMMIT_EVERY, COMMIT_WITHIN),
         "the in-memory broker is looked at {} times a second": 1 / POLLING,
         "with two worker processes of {} threads each": default("send_concurrency"),
+    },
+    "docs/security.md": {
+        "signed in within {} days": days(KNOWN_FOR),
+        "{} hashes at once on threads of their own; beyond {}, 503": (AT_ONCE, AT_ONCE + WAITING),
+        "{} seconds for headers, {} for each part of a body": (HEADER_SECONDS, PART_SECONDS),
+        "{} in ten minutes; all can be undone there": CHANGES_A_WINDOW,
+        "20 in {} minutes; all can be undone there": minutes(LIMIT_WINDOW),
+        "what is younger than {} minutes does not": minutes(SIGN_AFTER),
+        "| {} KiB |": BODY_BYTES / 1024,
     },
     "docs/decisions/0004-answers-are-messages.md": {
         "dies after {} hour": hours(USEFUL_FOR),

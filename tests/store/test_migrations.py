@@ -8,17 +8,21 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine, delete, inspect, text, update
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from followup.audit.tree import sign_trail
+from followup.audit.verify import verify_trail
 from followup.context import AppContext
 from followup.domain.errors import ConfigurationError, StoreUnavailable
 from followup.store.engine.session import make_engine
 from followup.store.models import staff as staff_tables
 from followup.store.models.audit import AuditCheckpoint, AuditEvent
+from followup.store.schema.app_role import let_in
 from followup.store.schema.current import migrate, require_current, revision_of
 from followup.store.schema.revisions import newest_revision
 from tests.support.apps import clock_of, enrol_one, make_app, rows, run_until
@@ -178,3 +182,36 @@ def test_the_audit_trail_refuses_to_be_emptied(postgres_app: AppContext, table):
         postgres_app.store.write() as session,
     ):
         session.execute(text(f"TRUNCATE {table}"))
+
+
+def test_a_role_that_owns_nothing_works_and_can_not_get_past_the_triggers(postgres_url: str):
+    role = f"app_{uuid4().hex[:12]}"
+    owner = make_engine(postgres_url)
+    migrate(owner)
+    with pytest.raises(ConfigurationError, match="there is no role"):
+        let_in(owner, role)
+    with owner.begin() as connection:
+        connection.execute(text(f"CREATE ROLE {role} LOGIN"))
+    try:
+        let_in(owner, role)
+        url = make_url(postgres_url).set(username=role).render_as_string(hide_password=False)
+        with closing(make_app(url, sandbox=True)) as app:
+            enrol_one(app)
+            run_until(app, ENROLLED_AT + timedelta(hours=30))
+            assert verify_trail(app).checkpoints > 0
+            for change in (
+                "ALTER TABLE audit_events DISABLE TRIGGER ALL",
+                "DROP TRIGGER audit_events_no_change ON audit_events",
+                "UPDATE audit_events SET actor = 'x'",
+                "DELETE FROM audit_checkpoints",
+            ):
+                with (
+                    pytest.raises(DBAPIError, match="must be owner|permission denied"),
+                    app.store.write() as session,
+                ):
+                    session.execute(text(change))
+    finally:
+        with owner.begin() as connection:
+            connection.execute(text(f"DROP OWNED BY {role}"))
+            connection.execute(text(f"DROP ROLE {role}"))
+        owner.dispose()

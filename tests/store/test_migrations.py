@@ -206,7 +206,7 @@ def test_a_role_that_owns_nothing_works_and_can_not_get_past_the_triggers(postgr
                 "DELETE FROM audit_checkpoints",
             ):
                 with (
-                    pytest.raises(DBAPIError, match="must be owner|permission denied"),
+                    pytest.raises(DBAPIError, match=r"must be owner|permission denied"),
                     app.store.write() as session,
                 ):
                     session.execute(text(change))

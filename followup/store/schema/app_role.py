@@ -20,17 +20,16 @@ def let_in(engine: Engine, role: str) -> None:
     with engine.begin() as connection:
         _require_other(connection, role)
         preparer = connection.dialect.identifier_preparer
-        who, [schema] = (
-            preparer.quote(role),
-            connection.execute(text("SELECT current_schema()")).one(),
-        )
-        connection.execute(text(f"GRANT USAGE ON SCHEMA {preparer.quote(schema)} TO {who}"))
+        who = preparer.quote(role)
+        schema = preparer.quote(connection.execute(text("SELECT current_schema()")).scalar_one())
+        connection.execute(text(f"GRANT USAGE ON SCHEMA {schema} TO {who}"))
         for table in inspect(connection).get_table_names():
             name = preparer.quote(table)
             connection.execute(text(f"REVOKE ALL ON {name} FROM {who}"))
             connection.execute(text(f"GRANT {_rights(table)} ON {name} TO {who}"))
-        sequences = f"ALL SEQUENCES IN SCHEMA {preparer.quote(schema)}"
-        connection.execute(text(f"GRANT USAGE, SELECT ON {sequences} TO {who}"))
+        connection.execute(
+            text(f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {who}")
+        )
 
 
 def _rights(table: str) -> str:

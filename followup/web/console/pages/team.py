@@ -113,6 +113,9 @@ def show_member(here: Here) -> Response:
 def change_access(here: Here) -> Response:
     staff, form = _find(here), here.form
     roles, clinics, problems = _access(here, form)
+    if staff.id == here.member.id and not set(roles) <= here.member.roles:
+        told = "You can’t give yourself more: somebody else who manages the team does that"
+        problems.append(Problem("roles", told))
     if not problems:
         try:
             members.change_access(

@@ -160,3 +160,16 @@ def test_a_manager_of_one_clinic_sees_and_gives_nothing_beyond_it(sqlite_app, as
         "/team/invite", {"email": "b@example.com", "roles": "manage", "where": "all"}, status=422
     )
     assert refused.errors == ["Choose where they work"]
+
+
+def test_nobody_gives_themselves_another_role(sqlite_app, manager):
+    path = account(sqlite_app, manager)
+
+    page = manager.post(
+        f"{path}/access", {"roles": ["audit", "manage"], "where": "all"}, status=422
+    )
+
+    assert page.errors == [
+        "You can’t give yourself more: somebody else who manages the team does that"
+    ]
+    assert done(sqlite_app, "staff.changed") == []

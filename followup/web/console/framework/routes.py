@@ -114,7 +114,8 @@ def _route(console: Console, path: str, pages: Sequence[Page]) -> Route:
         body = await _body(request, page)
         work = partial(answer, console, page, request, body=body)
         if page.costly:
-            return await run_costly(work) or await run_in_threadpool(busy, console, request)
+            made = await run_costly(work)
+            return await run_in_threadpool(busy, console, request) if made is None else made
         return await run_in_threadpool(work)
 
     takes_files = any(page.takes for page in pages)

@@ -16,7 +16,7 @@ from followup.web.errors import answer_of
 PART_SECONDS, BODY_SECONDS = 20, 120
 """How long the next part of a body, and all of it, may keep us waiting."""
 MACHINES = ("/api/", "/fhir/", "/hooks/")
-"""What they send is read field by field, and a signed receipt is never turned away for its query."""
+"""What they send is read field by field; no signed receipt is turned away for its query."""
 FORWARDED = "x-forwarded-for"
 
 log = structlog.get_logger()

@@ -51,7 +51,7 @@ def names_alike(one: str, other: str) -> bool:
     Accents, apostrophes or hyphens left out, the surname first without a comma, a middle name left
     out, or one letter off.
     """
-    first, second = _words(one), _words(other)
+    first, second = name_words(one), name_words(other)
     few, many = sorted((set(first), set(second)), key=len)
     if len(few) > 1 and few <= many:
         return True
@@ -63,11 +63,12 @@ def names_alike(one: str, other: str) -> bool:
 
 def may_be_renamed(one: str, other: str) -> bool:
     """Say whether one person may have had both names: surname or given name changed, not both."""
-    first, second = set(_words(one)) - TITLES, set(_words(other)) - TITLES
+    first, second = set(name_words(one)) - TITLES, set(name_words(other)) - TITLES
     return names_alike(one, other) or any(len(word) > 1 for word in first & second)
 
 
-def _words(name: str) -> list[str]:
+def name_words(name: str) -> list[str]:
+    """Return the words of a name in plain letters: no case, accent, apostrophe or hyphen."""
     apart = unicodedata.normalize("NFKD", fold_name(name))
     bare = "".join(letter for letter in apart if not unicodedata.combining(letter))
     return re.sub("[^\\w ]", "", bare.replace("-", " ")).translate(STROKES).split()

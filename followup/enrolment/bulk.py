@@ -31,6 +31,7 @@ from followup.enrolment.objections import heed_objections
 from followup.enrolment.reading_needs import ask_for_help
 from followup.patients import records as patients
 from followup.patients.match import PatientKey, lock_keys
+from followup.patients.search_keys import write_search_keys
 from followup.releases.reviews import require_enrollable
 from followup.store.audit_log import record_events
 from followup.store.engine.bulk import insert_objects
@@ -152,6 +153,12 @@ def _enrol_fresh(
         for each, patient in zip(all_checked, people, strict=True)
     ]
     insert_objects(session, Patient, people)
+    write_search_keys(
+        session,
+        app.keyring.indexes,
+        zip(people, (each.request.person for each in all_checked), strict=True),
+        are_new=True,
+    )
     insert_objects(session, Enrolment, enrolments)
     pairs = list(zip(enrolments, all_checked, strict=True))
     timelines = [timeline_of(*pair) for pair in pairs]

@@ -95,6 +95,7 @@ def _correct(
     if patient is None or person is None:
         raise NotFound("there is no such patient, or their data was erased")
     changed = patients.update_patient(
+        unit.session,
         patient,
         unit.app.keyring,
         replace(person, mobile=mobile or person.mobile, email=email or person.email),

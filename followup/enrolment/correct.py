@@ -118,7 +118,7 @@ def _correct_person(
 ) -> tuple[str, ...]:
     """Write what is new about the patient; return the names of the details that changed."""
     _must_be_nobody_else(unit, patient, corrected)
-    changed = patients.update_patient(patient, unit.app.keyring, corrected)
+    changed = patients.update_patient(unit.session, patient, unit.app.keyring, corrected)
     # How staff made sure of a number says nothing of one that stands there since.
     number = request.number if corrected.mobile == request.person.mobile else None
     keep_confirmed(unit, patient, number)

@@ -528,16 +528,13 @@ def _as_it_stands(enrolment: Enrolment, patient: Patient, in_force: ObjectionsIn
 def _write_patient(unit: UnitOfWork, match: Match, request: EnrolmentRequest) -> Patient:
     person, patient = match.person, match.patient
     if patient is None:
-        patient = patients.add_patient(
+        return patients.add_patient(
             unit.session, unit.app.keyring, person, clinic=request.clinic, at=unit.by.at
         )
-        # The rows that follow refer to it.
-        unit.session.flush()
-        return patient
     must_be_alive(patient)
     if LANGUAGE in request.assumed:
         person = replace(person, language=patient.language)
-    changed = patients.update_patient(patient, unit.app.keyring, person)
+    changed = patients.update_patient(unit.session, patient, unit.app.keyring, person)
     if changed:
         record_event(
             unit.session,

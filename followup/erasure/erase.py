@@ -30,7 +30,7 @@ from followup.store.models.feeds import (
 )
 from followup.store.models.merges import PatientMerge
 from followup.store.models.messages import Attempt, InboundMessage, Message, SandboxMessage
-from followup.store.models.patients import Patient
+from followup.store.models.patients import Patient, SearchKey
 from followup.store.models.returned_mails import ReturnedMail
 from followup.store.models.staff import Call, Draft
 from followup.store.models.worklist import WorklistItem
@@ -99,6 +99,7 @@ def _erase(unit: UnitOfWork, patient: Patient, *, request_id: UUID | None) -> No
     _empty_copies(session, patient, ids)
     for enrolment in enrolments:
         _empty_enrolment(unit, enrolment)
+    session.execute(delete(SearchKey).where(SearchKey.patient_id == patient.id))
     for column in Patient.__table__.columns:
         if column.key not in KEPT_OF_PATIENT:
             setattr(patient, column.key, None)

@@ -19,6 +19,7 @@ from followup.enrolment.received import marks_of, read_content
 from followup.merging.both_records import BothRecords, facts_of
 from followup.patients.merged import point_to
 from followup.patients.records import Person, update_patient, write_likeness
+from followup.patients.search_keys import write_search_keys
 from followup.store.audit_log import AuditEntry, record_event
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.patients import Patient
@@ -30,7 +31,9 @@ def point_to_survivor(unit: UnitOfWork, both: BothRecords, decisions: Decisions)
     By its identity the survivor alone is found, and not by a number that is somebody else's.
     """
     duplicate = both.duplicate
-    write_likeness(duplicate, unit.app.keyring.indexes, both.duplicate_person)
+    indexes = unit.app.keyring.indexes
+    write_likeness(duplicate, indexes, both.duplicate_person)
+    write_search_keys(unit.session, indexes, [(duplicate, both.duplicate_person)])
     followers = point_to(unit.session, duplicate.id, survivor_id=both.survivor.id)
     duplicate.identity_index, duplicate.merged_into = None, both.survivor.id
     if decisions.get(Question.NHS_NUMBER) is Side.SURVIVOR:
@@ -50,7 +53,7 @@ def write_facts(
         decisions=decisions,
         later_contacts=later_contacts,
     )
-    changed = update_patient(survivor, unit.app.keyring, _person(merged.facts))
+    changed = update_patient(unit.session, survivor, unit.app.keyring, _person(merged.facts))
     if "mobile" in merged.taken:
         _take(
             survivor, duplicate, "mobile", ("unusable", "confirmed", "confirmed_at", "confirmed_by")

@@ -31,7 +31,8 @@ from followup.merging.both_records import BothRecords, enrolments_of_both, lock_
 from followup.merging.merge import claim_back
 from followup.merging.move_rows import move_rows
 from followup.patients.merged import repoint
-from followup.patients.records import address_index
+from followup.patients.records import address_index, read_patient
+from followup.patients.search_keys import write_search_keys
 from followup.store.audit_log import AuditEntry, record_event
 from followup.store.message_state import move_messages
 from followup.store.models.audit import AuditEvent
@@ -95,7 +96,7 @@ def undo_merge_in(unit: UnitOfWork, merge_id: UUID) -> PatientMerge:
     move_rows(
         session, unit.app, _to_go_back(session, merge, before), of=both.survivor, to=both.duplicate
     )
-    _put_back_patients(session, both, before)
+    _put_back_patients(unit, both, before)
     _put_back_enrolments(session, both, before)
     _put_back_messages(unit, before)
     _put_back_items(session, before)
@@ -233,13 +234,16 @@ def _to_go_back(session: Session, merge: PatientMerge, before: Before) -> dict[s
     return ids
 
 
-def _put_back_patients(session: Session, both: BothRecords, before: Before) -> None:
+def _put_back_patients(unit: UnitOfWork, both: BothRecords, before: Before) -> None:
+    session, keyring = unit.session, unit.app.keyring
     # The identity that the survivor had taken is the duplicate's again.
     both.survivor.identity_index = None
     session.flush()
     put_back(both.survivor, before.survivor)
     put_back(both.duplicate, before.duplicate)
     session.flush()
+    people = [(each, read_patient(each, keyring)) for each in (both.survivor, both.duplicate)]
+    write_search_keys(session, keyring.indexes, [(each, who) for each, who in people if who])
     repoint(session, [UUID(id_) for id_ in before.followers], to=both.duplicate.id)
 
 

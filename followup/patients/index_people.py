@@ -1,4 +1,4 @@
-"""Indexing of patients who were there before names were compared as they are now.
+"""Indexing of patients who were there before names were compared and searched as they are now.
 
 A migration has no keys, and names are sealed: so a job reads each patient once and writes what they
 are found by.
@@ -6,15 +6,15 @@ are found by.
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from followup.context import AppContext
 from followup.patients.records import identity_of, read_patient, write_likeness
-from followup.store.models.patients import Patient
+from followup.patients.search_keys import write_search_keys
+from followup.store.models.patients import NOT_INDEXED, Patient
 
 INDEXING_BATCH = 200
-NOT_INDEXED = Patient.indexed_by == 0
 
 
 def index_people(app: AppContext, *, limit: int = INDEXING_BATCH) -> int:
@@ -23,7 +23,7 @@ def index_people(app: AppContext, *, limit: int = INDEXING_BATCH) -> int:
     def work(session: Session) -> int:
         found = session.scalars(
             select(Patient)
-            .where(NOT_INDEXED, Patient.data_key.is_not(None))
+            .where(text(NOT_INDEXED))
             .order_by(Patient.id)
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -40,6 +40,7 @@ def _index(session: Session, app: AppContext, patient: Patient) -> None:
     if person is None:
         return
     write_likeness(patient, app.keyring.indexes, person)
+    write_search_keys(session, app.keyring.indexes, [(patient, person)])
     identity = app.keyring.indexes.of("identity", identity_of(person))
     taken = session.scalar(
         select(Patient.id).where(

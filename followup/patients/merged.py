@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from followup.store.models.patients import Patient
+from followup.store.engine.bulk import is_among
+from followup.store.models.patients import Patient, SearchKey
 
 
 def survivor_of(session: Session, patient: Patient) -> Patient:
@@ -54,6 +55,18 @@ def is_known_by(
     known = aliased(Patient)
     of = getattr(known, column.key)
     return patient_id.in_(select(func.coalesce(known.merged_into, known.id)).where(of == key))
+
+
+def is_found_by(
+    patient_id: InstrumentedAttribute[UUID], keys: Collection[bytes]
+) -> ColumnElement[bool]:
+    """Return the condition that a patient, or a record merged into theirs, has a search key."""
+    known = aliased(Patient)
+    return patient_id.in_(
+        select(func.coalesce(known.merged_into, known.id))
+        .join(SearchKey, SearchKey.patient_id == known.id)
+        .where(is_among(SearchKey.key, list(keys)))
+    )
 
 
 def point_to(session: Session, duplicate_id: UUID, *, survivor_id: UUID) -> list[UUID]:

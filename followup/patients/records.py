@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -19,6 +18,7 @@ from followup.domain.needs import parse_needs as read_needs
 from followup.domain.needs import write_needs as needs_text
 from followup.domain.number_confirmation import ConfirmationMethod
 from followup.patients.merged import survivor_of, survivors_of
+from followup.patients.search_keys import write_search_keys
 from followup.store.encryption.sealing import BlindIndexes, Keyring, Sealer
 from followup.store.engine.types import new_id
 from followup.store.models.patients import Objection, Patient
@@ -44,9 +44,11 @@ class Person:
         return self.mobile if channel is ChannelKind.SMS else self.email
 
 
-INDEXED_BY = 1
-"""Which way to write names the indexes are made by; `followup.patients.index_people` looks after
-those that were made by another."""
+INDEXED_BY = 2
+"""Which way to write names the indexes and search keys are made by.
+
+`followup.patients.index_people` looks after those that were made by another.
+"""
 
 SEALED_FIELDS = ("name", "nhs_number", "date_of_birth", "mobile", "email")
 
@@ -54,13 +56,6 @@ SEALED_FIELDS = ("name", "nhs_number", "date_of_birth", "mobile", "email")
 def column(name: str) -> str:
     """Return the associated data under which a patient's column is sealed."""
     return f"patients.{name}"
-
-
-def surname_of(name: str) -> str:
-    """Return the last word of a name, without case or accents: what a search by surname matches."""
-    words = unicodedata.normalize("NFKD", fold_name(name)).split() or [""]
-    bare = "".join(letter for letter in words[-1] if not unicodedata.combining(letter))
-    return bare.casefold()
 
 
 def identity_of(person: Person) -> str:
@@ -166,6 +161,9 @@ def add_patient(
     """Add a patient with a data key of their own."""
     patient = new_patient(keyring, person, clinic=clinic, at=at)
     session.add(patient)
+    # The rows that follow refer to it.
+    session.flush()
+    write_search_keys(session, keyring.indexes, [(patient, person)], are_new=True)
     return patient
 
 
@@ -184,7 +182,9 @@ def new_patient(keyring: Keyring, person: Person, *, clinic: str, at: datetime) 
     return patient
 
 
-def update_patient(patient: Patient, keyring: Keyring, person: Person) -> tuple[str, ...]:
+def update_patient(
+    session: Session, patient: Patient, keyring: Keyring, person: Person
+) -> tuple[str, ...]:
     """Write what is new about a patient; return the names of the fields that changed.
 
     A contact detail that is absent in `person` is kept, and so are needs where none are given. A
@@ -216,6 +216,7 @@ def update_patient(patient: Patient, keyring: Keyring, person: Person) -> tuple[
     if changed:
         patient.language = merged.language
         _write(patient, sealer, keyring.indexes, merged)
+        write_search_keys(session, keyring.indexes, [(patient, merged)])
     return changed
 
 
@@ -284,9 +285,6 @@ def write_likeness(patient: Patient, indexes: BlindIndexes, person: Person) -> N
     """Write the indexes that depend on how names are compared, but for the identity itself."""
     patient.person_index = indexes.of_if("person", name_key(person))
     patient.likeness_index = indexes.of_if("likeness", likeness_key(person))
-    patient.surname_index = indexes.of_if(
-        "surname", surname_of(person.name) if person.name else None
-    )
     patient.indexed_by = INDEXED_BY
 
 

@@ -282,15 +282,6 @@ def test_a_patient_who_died_is_not_enrolled(app: AppContext):
     assert count_all(app) == before
 
 
-@pytest.mark.parametrize(
-    ("name", "surname"),
-    [("Ada Lovelace", "lovelace"), ("Zoë Müller", "muller"), ("Madonna", "madonna"), (" ", "")],
-    ids=["two words", "accents", "one word", "blank"],
-)
-def test_a_surname_is_the_last_word_without_case_or_accents(name, surname):
-    assert patients.surname_of(name) == surname
-
-
 # --------------------------------------------------------------------------------- refusals
 
 

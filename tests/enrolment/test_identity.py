@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from threading import Barrier
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from followup.consent.objections import lodge_objection
 from followup.domain.errors import Conflict, InvalidInput
@@ -21,7 +21,7 @@ from followup.merging.undo import undo_merge
 from followup.patients.index_people import index_people
 from followup.patients.records import read_patient
 from followup.store.models.enrolments import Enrolment
-from followup.store.models.patients import Objection, Patient
+from followup.store.models.patients import Objection, Patient, SearchKey
 from followup.store.models.worklist import WorklistItem
 from followup.worklist.items import close_item
 from tests.support.apps import actions, messages, rows, tick
@@ -355,10 +355,9 @@ def as_before(app, **indexes):
     """Make of all patients such as were written before names were folded."""
     with app.store.write() as session:
         session.execute(
-            update(Patient).values(
-                person_index=None, likeness_index=None, surname_index=None, indexed_by=0, **indexes
-            )
+            update(Patient).values(person_index=None, likeness_index=None, indexed_by=0, **indexes)
         )
+        session.execute(delete(SearchKey))
 
 
 def test_patients_of_before_are_indexed_by_a_job_and_found(app):

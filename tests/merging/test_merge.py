@@ -24,6 +24,7 @@ from followup.enrolment.withdraw import withdraw_enrolment
 from followup.merging.preview import preview_merge
 from followup.patients.records import find_by_address, read_patient
 from followup.patients.search import SearchTerms, search_patients
+from followup.patients.search_keys import word_key
 from followup.providers.interface import ProviderReport, ReportedStatus
 from followup.sending.claim import claim_due
 from followup.sending.send_batch import send_batch
@@ -339,7 +340,7 @@ def test_search_and_replies_find_the_survivor_by_what_the_duplicate_was_known_by
         by_number = find_by_address(session, indexes, ChannelKind.SMS, "+447700900222")
         by_name = search_patients(
             session,
-            SearchTerms(clinics=[CLINIC], surname=indexes.of("surname", "oneill")),
+            SearchTerms(clinics=[CLINIC], keys=[{word_key(indexes, "oneill", clinic=CLINIC)}]),
             limit=9,
         )
     assert [one.id for one in by_number] == [both.survivor]

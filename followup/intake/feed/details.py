@@ -99,7 +99,7 @@ def _correct(
 ) -> bool:
     wrote = False
     if news != before:
-        fields = patients.update_patient(patient, unit.app.keyring, news)
+        fields = patients.update_patient(unit.session, patient, unit.app.keyring, news)
         record_event(
             unit.session,
             unit.by,

@@ -18,6 +18,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from followup.store.models.base import ACTOR_LENGTH, Base
 
+NOT_INDEXED = "indexed_by < 2 AND data_key IS NOT NULL"
+"""Which patients `followup.patients.index_people` looks after, as its partial index has it."""
+
 
 class Patient(Base):
     """One person at one clinic. Without its data key (erasure) the sealed columns are noise."""
@@ -28,8 +31,8 @@ class Patient(Base):
         Index(
             "ix_patients_to_index",
             "id",
-            sqlite_where=text("indexed_by = 0"),
-            postgresql_where=text("indexed_by = 0"),
+            sqlite_where=text(NOT_INDEXED),
+            postgresql_where=text(NOT_INDEXED),
         ),
         Index(
             "ix_patients_erased_at",
@@ -54,10 +57,9 @@ class Patient(Base):
     # the NHS number, by the other people whose names are nearly alike (`followup.patients.match`).
     person_index: Mapped[bytes | None] = mapped_column(index=True)
     likeness_index: Mapped[bytes | None] = mapped_column(index=True)
-    # By which way to write names the indexes were made; 0 is the first one.
+    # By which way to write names the indexes and search keys were made; 0 is the first one.
     indexed_by: Mapped[int] = mapped_column(SmallInteger, default=0, server_default=text("0"))
     nhs_number_index: Mapped[bytes | None] = mapped_column(index=True)
-    surname_index: Mapped[bytes | None] = mapped_column(index=True)
     mobile_index: Mapped[bytes | None] = mapped_column(index=True)
     email_index: Mapped[bytes | None] = mapped_column(index=True)
     name_sealed: Mapped[bytes | None]
@@ -85,6 +87,17 @@ class Patient(Base):
     # Who this patient turned out to be: found by these indexes, that one is meant.
     # (No foreign key: SQLite can't add one without making the table anew.)
     merged_into: Mapped[UUID | None]
+
+
+class SearchKey(Base):
+    """What staff find a patient by: a keyed hash, which `followup.patients.search_keys` makes."""
+
+    __tablename__ = "patient_search_keys"
+
+    key: Mapped[bytes] = mapped_column(primary_key=True)
+    patient_id: Mapped[UUID] = mapped_column(
+        ForeignKey("patients.id"), primary_key=True, index=True
+    )
 
 
 class ErasureRequest(Base):

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 from starlette.responses import Response
 
-from followup.domain.channel import ChannelKind
-from followup.domain.contact import parse_email, parse_mobile, parse_nhs_number
 from followup.domain.errors import InvalidInput, Problem
 from followup.domain.protocols.timing import instant_at
-from followup.patients.records import address_index, surname_of
-from followup.patients.search import SearchTerms, search_patients
+from followup.patients.search import SearchedBy, SearchTerms, search_patients
+from followup.patients.search_limit import LISTED_EVENT, MOST_FOUND, require_search_allowed
+from followup.patients.typed_search import search_ways
 from followup.store.audit_log import AuditEntry
-from followup.store.encryption.sealing import BlindIndexes
 from followup.store.engine.types import AnyRow
 from followup.web.console.framework.dates import real_day
 from followup.web.console.framework.drafts import begin_draft, find_draft
+from followup.web.console.framework.enrolment_form import sentence
 from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import SEE_PATIENTS, Pages
@@ -29,7 +27,6 @@ DRAFT_KIND = "patient search"
 SEARCH_FIELDS = (
     "wanted", "state", "since", "since-month", "since-year", "until", "until-month", "until-year",
 )  # fmt: skip
-PAGE_SIZE = 50
 pages = Pages()
 
 
@@ -41,7 +38,7 @@ def latest(here: Here) -> Response:
 @pages.post("/patients", may=SEE_PATIENTS)
 def seek(here: Here) -> Response:
     form = here.form
-    if problems := _date_problems(form):
+    if problems := _date_problems(form) or _problems(here, form):
         return here.page("patients/list.html", form=form.refused(*problems), rows=None)
     answers = {name: form.values.get(name, ()) for name in SEARCH_FIELDS}
     draft_id = begin_draft(here.app, here.member.id, kind=DRAFT_KIND, answers=answers)
@@ -56,43 +53,57 @@ def found(here: Here) -> Response:
 
 
 def _page(here: Here, form: Form, *, path: str) -> Response:
-    rows: list[AnyRow] = []
     sought = replace(_filters(here, form), before=_cursor(here.query("before")))
-    with here.app.store.read() as session:
-        for way in search_ways(here.app.keyring.indexes, sought, form.text("wanted")):
-            rows = list(search_patients(session, way, limit=PAGE_SIZE + 1))
-            if rows:
-                break
-    shown = rows[:PAGE_SIZE]
-    _record(here, len(shown))
-    last = shown[-1].Enrolment if len(rows) > PAGE_SIZE else None
+    rows, way = find_people(here, sought, form.text("wanted"))
+    shown, more = rows[:MOST_FOUND], len(rows) > MOST_FOUND
+    # Whoever is looked for by name is among the first, or more of the name is known.
+    last = shown[-1].Enrolment if more and way.by is SearchedBy.LIST else None
     return here.page(
         "patients/list.html",
         form=form,
         searched=path != "/patients",
+        by=way.by.value,
+        cut=more and last is None,
         rows=[(row.Enrolment, row.Patient, here.person(row.Patient)) for row in shown],
         next=f"{path}?before={last.procedure_at:%Y%m%dT%H%M%S%f}_{last.id}" if last else None,
         states=[("", "Any"), *((key.value, term.label) for key, term in ENROLMENT_STATES.items())],
     )
 
 
-def _record(here: Here, count: int) -> None:
-    here.record(AuditEntry(action="patients.listed", detail={"shown": count}))
+def find_people(
+    here: Here, sought: SearchTerms, wanted: str, *, besides: UUID | None = None
+) -> tuple[list[AnyRow], SearchTerms]:
+    """Return who was found by what was typed, one more than is shown, and how; it is recorded.
+
+    A patient `besides` is not looked for.
+
+    Raises `InvalidInput` for a date that is none, and for whoever searches too often.
+    """
+    rows, way = list[AnyRow](), sought
+    with here.app.store.read() as session:
+        if wanted:
+            now = here.app.clock.now()
+            require_search_allowed(session, actor=here.member.actor, now=now)
+        for way in search_ways(here.app.keyring.indexes, sought, wanted):
+            found = search_patients(session, way, limit=MOST_FOUND + 1)
+            rows = [row for row in found if row.Patient.id != besides]
+            if rows:
+                break
+    detail = {"shown": min(len(rows), MOST_FOUND), "by": way.by.value}
+    here.record(AuditEntry(action=LISTED_EVENT, detail=detail))
+    return rows, way
 
 
-def search_ways(indexes: BlindIndexes, sought: SearchTerms, wanted: str) -> list[SearchTerms]:
-    """Return how to look for what was typed: the first way that finds something counts."""
-    if not wanted:
-        return [sought]
-    sms, email = ChannelKind.SMS, ChannelKind.EMAIL
-    with suppress(InvalidInput):
-        return [replace(sought, nhs_number=indexes.of("nhs number", parse_nhs_number(wanted)))]
-    with suppress(InvalidInput):
-        return [replace(sought, mobile=address_index(indexes, sms, parse_mobile(wanted)))]
-    with suppress(InvalidInput):
-        return [replace(sought, email=address_index(indexes, email, parse_email(wanted)))]
-    surname = indexes.of("surname", surname_of(wanted))
-    return [replace(sought, reference=wanted), replace(sought, surname=surname)]
+def _problems(here: Here, form: Form) -> list[Problem]:
+    """Return what keeps a search from being made."""
+    try:
+        with here.app.store.read() as session:
+            now = here.app.clock.now()
+            require_search_allowed(session, actor=here.member.actor, now=now)
+        search_ways(here.app.keyring.indexes, _filters(here, form), form.text("wanted"))
+    except InvalidInput as error:
+        return [Problem(each.field, sentence(each.message)) for each in error.problems]
+    return []
 
 
 def _filters(here: Here, form: Form) -> SearchTerms:

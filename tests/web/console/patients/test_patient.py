@@ -9,7 +9,9 @@ from sqlalchemy import event, update
 
 from followup.domain.channel import ChannelKind
 from followup.domain.roles import Role
+from followup.patients import search_limit
 from followup.patients.records import read_patient
+from followup.patients.search_limit import MOST_FOUND
 from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.inbound import take_inbound
 from followup.store.models.audit import AuditEvent
@@ -83,11 +85,30 @@ def test_a_patient_is_found_by_what_is_at_hand(sqlite_app, admin, wanted):
     assert wanted not in page.path
 
 
-def test_a_part_of_a_name_finds_nobody_and_says_what_to_do(sqlite_app, admin, enrolment):
-    page = admin.post("/patients", {"wanted": "Pat"})
+def test_three_letters_find_so_many_and_less_nobody_and_it_says_what_to_do(sqlite_app, admin):
+    enrol_many(sqlite_app, MOST_FOUND + 2)
 
-    assert "Nobody was found" in page.text
+    page = admin.post("/patients", {"wanted": "Pat"})
+    assert f"Only the latest {MOST_FOUND} are shown" in page.text
     assert page.values("/patients")["wanted"] == "Pat"
+    assert not [text for text in page.links() if "Next" in text]
+
+    page = admin.post("/patients", {"wanted": "Patricia Test"})
+    assert "Nobody has exactly that name" in page.text
+
+    assert "Nobody was found" in admin.post("/patients", {"wanted": "Pa"}).text
+
+
+def test_nobody_reads_the_patients_off_letter_by_letter(sqlite_app, admin, monkeypatch):
+    monkeypatch.setattr(search_limit, "MOST_LISTS", 2)
+    for wanted in ("Pat", "Tes"):
+        admin.post("/patients", {"wanted": wanted})
+
+    page = admin.post("/patients", {"wanted": "Ann"}, status=422)
+
+    assert page.errors == [
+        "You have searched 2 times in 10 minutes: wait a few minutes, and search again"
+    ]
 
 
 def test_the_list_goes_on_page_by_page(sqlite_app, admin):
@@ -136,7 +157,7 @@ def test_searching_is_recorded_without_what_was_searched_for(sqlite_app, auditor
     auditor.post("/patients", {"wanted": nhs_number(1)})
 
     (event,) = [each for each in rows(sqlite_app, AuditEvent) if each.action == "patients.listed"]
-    assert (event.actor, event.detail) == (f"web:{auditor.email}", {"shown": 1})
+    assert (event.actor, event.detail) == (f"web:{auditor.email}", {"shown": 1, "by": "nhs-number"})
 
 
 # ------------------------------------------------------------------------------- looking

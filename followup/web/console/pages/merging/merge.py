@@ -12,8 +12,7 @@ from followup.domain.merging.facts import Question, Side
 from followup.merging.merge import MergeRequest, merge_patients
 from followup.merging.preview import preview_merge
 from followup.merging.undo import undo_merge
-from followup.patients.search import SearchTerms, search_patients
-from followup.store.audit_log import AuditEntry
+from followup.patients.search import SearchTerms
 from followup.store.models.merges import PatientMerge
 from followup.store.models.patients import Patient
 from followup.store.models.worklist import WorklistItem
@@ -22,10 +21,9 @@ from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import CHANGE_PATIENTS, Pages
 from followup.web.console.pages.patient import find, record_look
-from followup.web.console.pages.patients import search_ways
+from followup.web.console.pages.patients import find_people
 from followup.web.console.words.merge_rows import asked_of, compared_rows
 
-MOST_FOUND = 20
 PATH = "/patients/{patient}/merge"
 pages = Pages()
 
@@ -40,14 +38,12 @@ def seek(here: Here) -> Response:
     """Look for the other record: what was typed stands in no address."""
     patient, wanted = find(here), here.form.text("wanted")
     sought = SearchTerms(clinics=[patient.clinic])
-    found: dict[UUID, Patient] = {}
-    with here.app.store.read() as session:
-        for way in search_ways(here.app.keyring.indexes, sought, wanted) if wanted else ():
-            rows = search_patients(session, way, limit=MOST_FOUND)
-            found = {row.Patient.id: row.Patient for row in rows if row.Patient.id != patient.id}
-            if found:
-                break
-    here.record(AuditEntry(action="patients.listed", detail={"shown": len(found)}))
+    try:
+        rows = find_people(here, sought, wanted, besides=patient.id)[0] if wanted else []
+    except InvalidInput as error:
+        told = (Problem(each.field, sentence(each.message)) for each in error.problems)
+        return _search_page(here, patient, here.form.refused(*told), found=None)
+    found = {row.Patient.id: row.Patient for row in rows}
     return _search_page(here, patient, here.form, found=list(found.values()))
 
 

@@ -20,6 +20,7 @@ LOCALE = ROOT / "templates" / "patient" / "locale"
 SOURCES = {
     "templates/patient/page.html": "jinja2.ext:babel_extract",
     "followup/web/patient_page/words.py": "python",
+    "followup/web/patient_page/card_words.py": "python",
 }
 
 

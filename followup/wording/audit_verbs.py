@@ -17,6 +17,8 @@ AUDIT_VERBS: dict[str, str] = {
     "patient.report-exported": "downloaded the audit report on {patient} as a PDF",
     "patient.incident-exported": "exported the record of an incident about {patient}",
     "patients.listed": "viewed a list of patients",
+    "patient.card-opened": "opened the card to hand over to {patient}",
+    "patient.card-downloaded": "downloaded the card to hand over to {patient} as a PDF",
     "patient.changed": "changed {fields} of {patient}",
     "patient.called": "recorded a call with {patient}",
     "patient.merged": "recorded that {patient} is a patient who was known here",

@@ -259,12 +259,19 @@ def was_dismissed(session: Session, visit_id: UUID) -> bool:
 
 
 def waiting_drafts(
-    session: Session, app: AppContext, clinics: Collection[str] | None, *, limit: int = 100
+    session: Session,
+    app: AppContext,
+    clinics: Collection[str] | None,
+    *,
+    between: tuple[datetime, datetime] | None = None,
+    limit: int = 100,
 ) -> list[WaitingDraft]:
-    """Return the drafts that wait, the next deadline first."""
+    """Return the drafts that wait, the next deadline first; those of procedures `between`."""
+    at = EnrolmentDraft.procedure_at
+    spans = [] if between is None else [at >= between[0], at < between[1]]
     rows = session.scalars(
         select(EnrolmentDraft)
-        .where(_waits(), *_of(clinics))
+        .where(_waits(), *_of(clinics), *spans)
         .order_by(EnrolmentDraft.deadline, EnrolmentDraft.id)
         .limit(limit)
     )

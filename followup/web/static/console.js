@@ -12,6 +12,19 @@ document.body.addEventListener("htmx:afterSwap", (event) => {
   system.initAll({ scope: event.target });
 });
 
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => window.print());
+}
+
+// Paper can't be clicked: what is folded is open on it. Newer browsers do so by the style sheet.
+let unfolded = [];
+addEventListener("beforeprint", () => {
+  unfolded = [...document.querySelectorAll("details:not([open])")];
+  unfolded.forEach((each) => (each.open = true));
+});
+addEventListener("afterprint", () => unfolded.forEach((each) => (each.open = false)));
+
 const warning = document.getElementById("idle-warning");
 if (warning) {
   watch(warning, Number(warning.dataset.idleSeconds));

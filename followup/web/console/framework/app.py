@@ -41,6 +41,8 @@ MODULES = (
     "patients",
     "patient",
     "patient_actions",
+    "cards.card",
+    "procedures.week",
     "patient_needs",
     "erasure.requests",
     "erasure.data_export",

@@ -40,6 +40,7 @@ PLACES = (
     Place("Home", "/", (ENROL, AUDIT, MANAGE)),
     Place("Needs attention", "/attention", (ENROL, AUDIT)),
     Place("Patients", "/patients", (ENROL, AUDIT)),
+    Place("Procedures", "/procedures", (ENROL, AUDIT)),
     Place("Enrol", "/enrol", (ENROL,)),
     Place("Messages", "/messages", (ENROL, AUDIT)),
     Place("Figures", "/figures", (ENROL, AUDIT, MANAGE)),

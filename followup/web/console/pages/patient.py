@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 from starlette.responses import Response
@@ -14,6 +15,7 @@ from followup.consent.in_force import objection_to_enrolment
 from followup.domain.channel import ChannelKind
 from followup.domain.contact import mask_email, mask_mobile, mask_nhs_number
 from followup.domain.errors import NotFound
+from followup.domain.lifecycle import ONGOING_STATES
 from followup.domain.merging.undo import UNDO_WITHIN
 from followup.erasure.requests import waiting_request
 from followup.merging.queries import merges_of, reason_of
@@ -138,6 +140,7 @@ def page(here: Here, patient: Patient, *, revealed: bool = False) -> Response:
     return here.page(
         "patients/patient.html",
         patient=patient,
+        hand_over=_just_enrolled(here, enrolments),
         person=person,
         contacts=_contacts(person, revealed=revealed) if person else {},
         revealed=revealed,
@@ -147,6 +150,13 @@ def page(here: Here, patient: Patient, *, revealed: bool = False) -> Response:
         may_change=here.member.may(CHANGE_PATIENTS),
         **facts,
     )
+
+
+def _just_enrolled(here: Here, enrolments: Sequence[Enrolment]) -> UUID | None:
+    """Return the enrolment that was made just now, where something is still to come of it."""
+    named = here.query("enrolment") if here.query("done") == "enrolled" else ""
+    ongoing = [one.id for one in enrolments if one.state in ONGOING_STATES]
+    return next((each for each in ongoing if str(each) == named), None)
 
 
 def _enrolled(session: Session, here: Here, enrolments: Sequence[Enrolment]) -> str | None:

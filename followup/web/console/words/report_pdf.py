@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import datetime
-from functools import cache
-from importlib.resources import as_file, files
 
 from fpdf import FPDF
 from fpdf.enums import XPos, YPos
-from fpdf.fonts import TTFFont
 
 from followup.sheets import Entry, Facts, Section, Sheet
+from followup.web.typeface import FONT, add_typeface, close_typeface, printable
 
-FONT = "DejaVu"
-FACE, BOLD = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf"
 MARGIN, KEY, LINE = 18.0, 50.0, 5.0
 GREY, INK = (76, 98, 114), (33, 43, 50)
-ALLOWED_CONTROLS = frozenset("\n\t")
 
 
 class _Paper(FPDF):
@@ -28,9 +22,7 @@ class _Paper(FPDF):
         self._foot = foot
         self.set_margin(MARGIN)
         self.set_auto_page_break(auto=True, margin=MARGIN + 6)
-        for style, name in (("", FACE), ("B", BOLD)):
-            with as_file(files("followup.web") / "fonts" / name) as path:
-                self.add_font(FONT, style, path)
+        add_typeface(self)
         self.set_title(title)
         self.set_lang("en-GB")
         self.set_creation_date(made_at)
@@ -94,42 +86,7 @@ def pdf_of(sheet: Sheet, *, title: str, foot: str, made_at: datetime) -> bytes:
     try:
         return bytes(paper.output())
     finally:
-        _close(paper)
-
-
-def printable(text: str) -> str:
-    """Return text in letters that the report has; any other is written out by its name."""
-    return "".join(letter if _has(letter) else _spelt(letter) for letter in text)
-
-
-def _spelt(letter: str) -> str:
-    return f"[{unicodedata.name(letter, f'U+{ord(letter):04X}').lower()}]"
-
-
-def _has(letter: str) -> bool:
-    return letter in ALLOWED_CONTROLS or ord(letter) in _letters()
-
-
-def _close(paper: FPDF) -> None:
-    """Close the files of the typefaces, which the library leaves open."""
-    for face in paper.fonts.values():
-        if isinstance(face, TTFFont):
-            face.ttfont.close()
-
-
-@cache
-def _letters() -> frozenset[int]:
-    """Return the letters that both faces have."""
-    paper = FPDF()
-    found = []
-    for name in (FACE, BOLD):
-        with as_file(files("followup.web") / "fonts" / name) as path:
-            paper.add_font(name, "", path)
-        face = paper.fonts[name.lower()]
-        assert isinstance(face, TTFFont)  # noqa: S101 - it was just added
-        found.append(frozenset(face.cmap))
-    _close(paper)
-    return found[0] & found[1]
+        close_typeface(paper)
 
 
 def _section(paper: _Paper, section: Section) -> None:

@@ -13,7 +13,7 @@ from followup.domain.roles import Role
 from followup.store.models.audit import AuditCheckpoint, AuditEvent
 from followup.store.models.messages import Attempt
 from followup.store.models.patients import Patient
-from followup.web.console.words.report_pdf import printable
+from followup.web.typeface import printable
 from tests.support.apps import clock_of, enrol_one, rows, run_until, sms_of
 from tests.support.people import ENROLLED_AT, nhs_number
 from tests.support.scripted_channel import refuse

@@ -36,7 +36,7 @@ def show(here: Here) -> Response:
     return here.page(
         "attention/drafts.html",
         drafts=found,
-        missing={draft.id: _missing(here, draft) for draft in found},
+        missing={draft.id: missing_texts(here, draft) for draft in found},
         done=DONE.get(here.query("done")),
     )
 
@@ -53,7 +53,7 @@ def look(here: Here) -> Response:
         "attention/draft.html",
         draft=draft,
         content=draft.content,
-        missing=_missing(here, draft),
+        missing=missing_texts(here, draft),
         answers={
             here.question_of(draft.content.protocol, key): given
             for key, given in draft.content.answers.items()
@@ -88,7 +88,8 @@ def _find(here: Here) -> WaitingDraft:
     return draft
 
 
-def _missing(here: Here, draft: WaitingDraft) -> list[str]:
+def missing_texts(here: Here, draft: WaitingDraft) -> list[str]:
+    """Return what of a draft is to be answered, as questions and names."""
     return [
         here.question_of(draft.content.protocol, each.removeprefix(ATTRIBUTES))
         if each.startswith(ATTRIBUTES)

@@ -1,0 +1,1 @@
+"""Page of the procedures of a day or a week."""

@@ -146,6 +146,9 @@ URGENCIES: dict[int, Term] = {
     3: Term("Soon", "within a working day", Colour.MUTED),
 }
 
+URGENCY_HEADINGS = {1: "Urgent", 2: "High priority", 3: "Routine"}
+"""What items stand under in their list: it goes by urgency first, and then by deadline."""
+
 NOW = 1
 NEAR_DAYS = ("Today", "Tomorrow")
 

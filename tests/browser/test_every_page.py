@@ -39,6 +39,7 @@ NOT_A_PAGE = {
     "/figures/times.csv",
     "/figures/balance.csv",
     "/audit/patients/{patient}/report.pdf",
+    "/enrolments/{enrolment}/card/card.pdf",
     "/enrol/list/template.csv",
     "/enrol/list/{list}/to-correct.csv",
     # A part of a page, which asks for it by itself.

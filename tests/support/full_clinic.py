@@ -120,6 +120,8 @@ QUERIES: Mapping[str, tuple[str, ...]] = {
     "/protocols/{protocol}": (
         "", "?on=23&on-month=10&on-year=2026&at=14:30", "?on=31&on-month=2&on-year=2026",
     ),
+    "/procedures": ("", "?view=week"),
+    "/enrolments/{enrolment}/card": ("", "?paper=a4&size=large"),
     "/enrol/quick": ("", "?protocol=facet-joint-injection"),
 }  # fmt: skip
 """What follows the path of a route, to show it in each of its states."""

@@ -106,7 +106,8 @@ class _Paragraphs(HTMLParser):
         super().__init__()
         self.found: list[tuple[bool, str]] = []
 
-    def handle_starttag(self, tag: str, attrs: object) -> None:
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        del attrs
         if tag in {"p", "li"}:
             self.found.append((tag == "li", ""))
 
@@ -123,15 +124,13 @@ def card_sheet(app: AppContext, card: PatientCard) -> CardSheet:
     leaflet = words.leaflet(card.protocol, card.language, card.clinic)
     clinic = ClinicFacts.of(card.clinic, card.language)
     title = say(TITLE_BEFORE) if card.is_before else leaflet.title if leaflet else say(PAGE_TITLE)
-    procedure = (
-        f"{_day(card.procedure_at, card.language)}, {_time(card.procedure_at, card.language)}"
-    )
+    ring = say("Ring the clinic: %(number)s") % {"number": clinic.phone}
     return CardSheet(
         language=card.language,
         direction=direction(card.language),
         clinic=clinic.name,
         title=title,
-        procedure=say(PROCEDURE) % {"when": procedure},
+        procedure=say(PROCEDURE) % {"when": _moment(card.procedure_at, card.language)},
         initials=card.initials,
         urgent=say("When to get help at once"),
         signs=leaflet.urgent
@@ -140,7 +139,7 @@ def card_sheet(app: AppContext, card: PatientCard) -> CardSheet:
         numbers=[
             (say("Emergency: ring 999"), ""),
             (say("Ring NHS 111"), say("Day and night")),
-            (say("Ring the clinic: %(number)s") % {"number": clinic.phone}, clinic.office_hours_text),
+            (ring, clinic.office_hours_text),
         ],
         help=[
             say("Or ring your GP, or go to %(department)s.")
@@ -162,7 +161,7 @@ def _lines(card: PatientCard, say: Say) -> Iterator[CardLine]:
     for each in card.messages:
         how = BY_CHANNEL[each.channel.value if each.channel else None]
         yield CardLine(
-            when=f"{_day(each.at, card.language)}, {_time(each.at, card.language)}",
+            when=_moment(each.at, card.language),
             what=each.heading,
             how=say(how),
             language=each.language,
@@ -181,15 +180,10 @@ def _stopping(card: PatientCard, clinic: ClinicFacts, say: Say) -> Iterator[str]
     yield say(STOP_HOLDS)
 
 
-def _day(local: datetime, language: str) -> str:
-    return format_date(local, "EEE d MMMM", locale=_locale(language))
-
-
-def _time(local: datetime, language: str) -> str:
+def _moment(local: datetime, language: str) -> str:
+    """Return a local date and time as the language has it; in English as all our messages do."""
     if language == "en":
-        return clock(local)
-    return format_time(local, "short", locale=_locale(language))
-
-
-def _locale(language: str) -> object:
-    return locale_of("en-GB" if language == "en" else language)
+        return f"{format_date(local, 'EEE d MMMM', locale='en_GB')}, {clock(local)}"
+    locale = locale_of(language)
+    day = format_date(local, "EEE d MMMM", locale=locale)
+    return f"{day}, {format_time(local, 'short', locale=locale)}"

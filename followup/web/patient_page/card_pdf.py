@@ -18,6 +18,8 @@ from followup.web.typeface import FONT, add_typeface, close_typeface
 RED, GREY, INK = (179, 38, 30), (66, 85, 99), (33, 43, 50)
 QR_SIDE = 34.0
 """Millimetres: a phone reads it from where one holds a card."""
+WHEN = 0.42
+"""How much of the width the time of a message has."""
 QUIET = 4
 """Modules of white around a QR code (ISO/IEC 18004)."""
 
@@ -32,6 +34,8 @@ class Paper(StrEnum):
 POINTS = {(Paper.A4, False): 11.0, (Paper.A5, False): 9.0}
 LARGE_POINTS = 18.0
 """Large print, as the RNIB asks for it."""
+SIZES = {Paper.A4: (210.0, 297.0), Paper.A5: (148.0, 210.0)}
+"""Width and height in millimetres (ISO 216)."""
 MARGINS = {Paper.A4: 16.0, Paper.A5: 10.0}
 
 
@@ -39,7 +43,7 @@ class _Card(FPDF):
     """A card that is being written, from the right where its language is."""
 
     def __init__(self, sheet: CardSheet, *, paper: Paper, large: bool) -> None:
-        super().__init__(format="A5" if paper is Paper.A5 else "A4")
+        super().__init__(format=SIZES[paper])
         self.points = POINTS.get((paper, large), LARGE_POINTS)
         self.is_rtl = sheet.direction == "rtl"
         self.side = MARGINS[paper]
@@ -82,6 +86,19 @@ class _Card(FPDF):
         self.ln(self.height(0.3))
         self.say(text, size=1.25, bold=True, colour=colour)
 
+    def row(self, when: str, what: str) -> None:
+        """Write a time, and what comes then beside it."""
+        if self.will_page_break(3 * self.height(1)):
+            self.add_page()
+        top, width = self.get_y(), self.w - self.l_margin - self.r_margin
+        first, rest = width * WHEN, width * (1 - WHEN)
+        self.set_x(self.l_margin + (rest if self.is_rtl else 0))
+        self.say(when, bold=True, gap=0, width=first)
+        bottom = self.get_y()
+        self.set_xy(self.l_margin + (0 if self.is_rtl else first), top)
+        self.say(what, gap=0, width=rest)
+        self.set_y(max(bottom, self.get_y()) + self.height(0.25))
+
     def line_across(self) -> None:
         """Draw a rule from margin to margin."""
         self.line(self.l_margin, self.get_y(), self.w - self.r_margin, self.get_y())
@@ -104,10 +121,7 @@ def card_pdf(sheet: CardSheet, *, paper: Paper, large: bool, made_at: datetime) 
         _own_page(card, sheet, sheet.page_url)
     card.head(sheet.messages)
     for each in sheet.lines:
-        if card.will_page_break(3 * card.height(1)):
-            card.add_page()
-        card.say(each.when, bold=True, gap=0)
-        card.say(f"{each.what} ({each.how})")
+        card.row(each.when, f"{each.what} ({each.how})")
     for note in sheet.notes:
         card.say(note)
     card.head(sheet.stop)

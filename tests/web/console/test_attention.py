@@ -89,7 +89,7 @@ def test_items_of_one_patient_stand_together(sqlite_app, joined, failed):
 
     page = joined().get("/attention")
 
-    assert [heading.text for heading in page.page.one("main").all("h2")] == [
+    assert [heading.text for heading in page.page.one("main").all("h3")] == [
         "Test Patient-00001",
         "Test Patient-00002",
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -30,6 +31,7 @@ from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import CHANGE_PATIENTS, SEE_PATIENTS, Pages
 from followup.web.console.pages.worklist_items import Matter, find, matter_of
 from followup.wording.duty import on_call_text, signed_in_text
+from followup.wording.worklist import URGENCY_HEADINGS
 from followup.worklist import items as worklist
 from followup.worklist.looks import note_look
 from followup.worklist.queries import WorklistItemView, belongs, next_item, views_of, waiting_items
@@ -78,7 +80,7 @@ def show(here: Here) -> Response:
     here.record(AuditEntry(action="worklist.listed", detail={"shown": len(matters)}))
     return here.page(
         "attention/list.html",
-        groups=_by_patient(matters),
+        bands=_by_urgency(_by_patient(matters)),
         returned=returned,
         drafts=drafts,
         feeds=bool(here.app.catalogue.sites),
@@ -246,6 +248,14 @@ def _by_patient(matters: Sequence[Matter]) -> list[list[list[Matter]]]:
         by_kind = groups.setdefault(item.patient_id or item.id, {})
         by_kind.setdefault(alike, []).append(matter)
     return [list(by_kind.values()) for by_kind in groups.values()]
+
+
+def _by_urgency(
+    groups: Sequence[list[list[Matter]]],
+) -> list[tuple[str, list[list[list[Matter]]]]]:
+    """Return the patients under what the most urgent of their items is: the order of the list."""
+    bands = groupby(groups, key=lambda group: group[0][0].item.urgency)
+    return [(URGENCY_HEADINGS[urgency], list(found)) for urgency, found in bands]
 
 
 def _clinics(here: Here) -> Sequence[str] | None:

@@ -53,10 +53,11 @@ OF_ONE_ROLE = {
     "enrol": {Role.ENROL},
     "enrolments": {Role.ENROL},
 }
-ABOUT_PATIENTS = {"patients", "attention", "feeds", "messages", "messages.csv"}
+ABOUT_PATIENTS = {"patients", "procedures", "attention", "feeds", "messages", "messages.csv"}
 READING = re.compile(
     r"GET /attention/closed(\.csv)?"
-    r"|GET /(attention|messages|patients)(/\{\w+\})?|GET /messages(\.csv|/\{message\}/mail)"
+    r"|GET /(attention|messages|patients|procedures)(/\{\w+\})?"
+    r"|GET /messages(\.csv|/\{message\}/mail)"
     r"|GET /attention/returned(/\{mail\})?"
     r"|GET /attention/news"
     r"|GET /attention/enrolments(/\{draft\})?|GET /feeds(/\{message\})?"

@@ -28,7 +28,14 @@ def test_a_patients_page_and_the_card_print_as_what_they_tell(window, site):
     _, text = printed(screen)
 
     assert "To stop, reply STOP" in text
-    for pressed in ("Message text", "Pause", "Sign out", "Needs attention", "Show in full", "http"):
+    for pressed in (
+        "Message text",
+        "Pause",
+        "Sign out",
+        "Needs attention",
+        "Show in full",
+        "(Link",
+    ):
         assert pressed not in text, pressed
 
     screen.go(f"/enrolments/{enrolment}/card?paper=a5")
@@ -39,3 +46,7 @@ def test_a_patients_page_and_the_card_print_as_what_they_tell(window, site):
     assert text.startswith("Derriford Pain Clinic (T P) After your nerve root block")
     assert "Mon 30 November, 10am" in text
     assert "Test Patient" not in text
+
+    screen.go("/procedures?view=week")
+    screen.look()
+    assert "Number not confirmed" in printed(screen)[1]

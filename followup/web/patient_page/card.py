@@ -86,7 +86,7 @@ class CardSheet:
         if self.page_url is None:
             return None
         made = segno.make(self.page_url, micro=False, error="m")
-        svg = made.svg_inline(scale=4, dark="black", light="white", svgclass=None, lineclass=None)
+        svg = made.svg_inline(omitsize=True, light="white", svgclass=None, lineclass=None)
         return Markup(svg)  # noqa: S704 - ours
 
     @property

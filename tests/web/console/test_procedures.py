@@ -14,7 +14,7 @@ def test_a_week_has_its_days_with_what_is_unanswered(sqlite_app, auditor):
     for serial, days in enumerate((0, 1, 6, 7), start=1):
         enrol_one(sqlite_app, serial, procedure_at=PROCEDURE_AT + timedelta(days=days))
     text = InboundText(
-        provider_id="SM1", from_="+447700900002", to="+447700900999", body="Can I drive?"
+        provider_id="SM1", from_="+447700900002", to="+447700900999", body="It itches a bit"
     )
     take_inbound(sqlite_app, text, provider="sandbox")
 

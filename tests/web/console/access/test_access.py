@@ -56,7 +56,7 @@ OF_ONE_ROLE = {
 ABOUT_PATIENTS = {"patients", "procedures", "attention", "feeds", "messages", "messages.csv"}
 READING = re.compile(
     r"GET /attention/closed(\.csv)?"
-    r"|GET /(attention|messages|patients|procedures)(/\{\w+\})?"
+    r"|GET /(attention|messages|patients)(/\{\w+\})?|GET /procedures"
     r"|GET /messages(\.csv|/\{message\}/mail)"
     r"|GET /attention/returned(/\{mail\})?"
     r"|GET /attention/news"

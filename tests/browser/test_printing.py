@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import replace
 from io import BytesIO
 
@@ -14,7 +15,8 @@ from tests.support.apps import enrol_one, rows
 
 def printed(screen, **how):
     reader = PdfReader(BytesIO(screen.page.pdf(prefer_css_page_size=True, **how)))
-    return reader, " ".join("\n".join(page.extract_text() for page in reader.pages).split())
+    text = unicodedata.normalize("NFKC", "\n".join(page.extract_text() for page in reader.pages))
+    return reader, " ".join(text.split())
 
 
 def test_a_patients_page_and_the_card_print_as_what_they_tell(window, site):

@@ -102,7 +102,7 @@ def _open_items(session: Session, patient_ids: Sequence[UUID]) -> Counter[UUID]:
         .where(is_open(), WorklistItem.patient_id.in_(patient_ids))
         .group_by(WorklistItem.patient_id)
     )
-    return Counter({row[0]: row[1] for row in rows})
+    return Counter({row[0]: row[1] for row in rows if row[0] is not None})
 
 
 def _of_drafts(drafts: Iterable[WaitingDraft], zone: ZoneInfo) -> list[ProcedureEntry]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from uuid import UUID
@@ -16,7 +16,7 @@ from followup.context import AppContext
 from followup.domain.lifecycle import EnrolmentState
 from followup.domain.protocols.timing import instant_at
 from followup.intake.feed.drafts import WaitingDraft, waiting_drafts
-from followup.patients.records import Person, read_patient
+from followup.patients.records import Person
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.patients import Patient
 from followup.store.models.worklist import WorklistItem
@@ -60,8 +60,12 @@ def procedures_between(
     days: tuple[date, date],
     *,
     zone: ZoneInfo,
+    person: Callable[[Patient], Person | None],
 ) -> tuple[list[ProcedureEntry], bool]:
-    """Return the procedures from the first day up to the last, and whether there are more."""
+    """Return the procedures from the first day up to the last, and whether there are more.
+
+    `person` says who a patient is, to whoever asks.
+    """
     first, last = days
     since = instant_at(first, time.min, zone=zone)
     until = instant_at(last + timedelta(days=1), time.min, zone=zone)
@@ -84,7 +88,7 @@ def procedures_between(
             at=row.Enrolment.procedure_at.astimezone(zone),
             clinic=row.Enrolment.clinic,
             protocol=row.Enrolment.protocol,
-            person=read_patient(row.Patient, app.keyring),
+            person=person(row.Patient),
             patient=row.Patient,
             enrolment=row.Enrolment,
             items=items[row.Patient.id],

@@ -14,7 +14,6 @@ from followup.content.languages import staff_name
 from followup.domain.errors import Conflict
 from followup.domain.needs import ReadingNeed
 from followup.patient_card import card_languages, read_card
-from followup.patients.records import read_patient
 from followup.store.audit_log import AuditEntry
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.patients import Patient
@@ -95,7 +94,7 @@ def _chosen(here: Here) -> _Chosen:
     with here.app.store.read() as session:
         card = read_card(session, here.app, enrolment, language=here.query("language") or None)
         patient = session.get_one(Patient, enrolment.patient_id)
-    person = read_patient(patient, here.app.keyring)
+    person = here.person(patient)
     is_large = person is not None and ReadingNeed.LARGE_PRINT in person.needs
     return _Chosen(
         enrolment=enrolment,

@@ -29,7 +29,7 @@ def show(here: Here) -> Response:
     last = first + timedelta(days=DAYS[view] - 1)
     with here.app.store.read() as session:
         entries, more = procedures_between(
-            session, here.app, here.clinics, (first, last), zone=zone
+            session, here.app, here.clinics, (first, last), zone=zone, person=here.person
         )
     here.record(AuditEntry(action=LISTED_EVENT, detail={"shown": len(entries), "by": view}))
     by_day = groupby(entries, key=lambda entry: entry.at.date())

@@ -157,8 +157,13 @@ def _ended(message: Candidate) -> Stop | None:
 
 
 def _restricted(message: Candidate) -> Stop | None:
-    """Return why nothing at all goes to this person for now, answers neither."""
-    return Stop(State.HELD, Reason.RESTRICTED) if message.is_restricted else None
+    """Return why nothing goes to this person for now, but an answer to what they write.
+
+    Whoever writes of a warning sign is told to ring 999, whatever is in dispute about the data.
+    """
+    if message.is_restricted and message.kind is not MessageKind.REPLY:
+        return Stop(State.HELD, Reason.RESTRICTED)
+    return None
 
 
 def _in_doubt(message: Candidate, restore: LastRestore | None) -> Stop | None:

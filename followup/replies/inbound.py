@@ -381,7 +381,7 @@ def _needs_nobody(text: _Text, *, starts: bool) -> bool:
     """Say whether nothing is left to do: a patient's request carried out, or all of it harmless.
 
     Who an unknown sender is who wants no more messages, a person finds out. So it is with a patient
-    whose data is restricted, who gets no answer.
+    whose data is restricted, as nothing else reaches them.
     """
     if any(patient.restricted_at for patient in text.of):
         return False

@@ -13,6 +13,7 @@ from jinja2.meta import find_referenced_templates, find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from followup.content.office_hours_text import hours_text
+from followup.content.template_limits import beyond_words
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.file_shape import did_you_mean
 
@@ -134,6 +135,7 @@ def parsed(path: str, source: str) -> Parsed:
         *_glued_lines(path, source),
         *_unknown_names(path, tree, unknown),
         *_worked_out(path, tree),
+        *beyond_words(path, source),
     )
     return Parsed(complaints, tuple(find_referenced_templates(tree)))
 

@@ -25,6 +25,7 @@ from followup.intake.work_off import forget_words, work_off_feeds
 from followup.merging.forget import forget_merges
 from followup.outbox import deliver
 from followup.patients.index_people import index_people
+from followup.releases.go_live import go_live
 from followup.releases.watch import check_words
 from followup.replies import missed_texts
 from followup.replies.check_in import chase_check_ins
@@ -98,6 +99,7 @@ JOBS: tuple[PeriodicJob, ...] = (
         run=settle_unknown_outcomes,
         watches=frozenset({State.UNKNOWN}),
     ),
+    PeriodicJob(name="words-go-live", every=timedelta(seconds=1), run=go_live),
     PeriodicJob(name="check-words", every=timedelta(seconds=5), run=check_words),
     PeriodicJob(name="apply-parked", every=timedelta(seconds=2), run=apply_parked_receipts),
     PeriodicJob(

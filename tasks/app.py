@@ -22,6 +22,7 @@ from followup.domain.errors import ConfigurationError
 from followup.jobs import JOBS, period_of
 from followup.monitoring.broker_probe import BROKER_QUEUES
 from followup.monitoring.heartbeats import HeartbeatThread, LivenessProbe, OwnHeartbeatStore
+from followup.releases.in_force import with_words_in_force
 from followup.settings.logging import configure_logging
 from followup.settings.settings import Settings, load_settings
 
@@ -54,11 +55,12 @@ class Resources:
             self.embedded, self._app = True, app
 
     def app(self) -> AppContext:
-        """Return this process's app context."""
+        """Return this process's app context, with the words that are in force now."""
         with self._lock:
             if self._app is None:
                 self._app = build_app(load_settings())
-            return self._app
+            found = self._app
+        return with_words_in_force(found)
 
     def executor(self) -> ThreadPoolExecutor:
         """Return the threads in which this process calls providers."""

@@ -118,6 +118,18 @@ def content_reservations(
     )
 
 
+def faults_of_message(content: Content, readings: Iterable[Reading]) -> tuple[str, ...]:
+    """Return a sentence for each thing that is wrong with, or hard to read in, these readings."""
+    readings = tuple(readings)
+    found = [
+        *_typed_facts(content, list({one.clinic.key: one.clinic for one in readings}.values()))
+    ]
+    for reading in readings:
+        found += _of_messages(reading)
+        found += _hard_to_send_or_read(reading)
+    return tuple(dict.fromkeys(found))
+
+
 def _typed_facts(content: Content, clinics: Sequence[Clinic]) -> Iterator[str]:
     names = {
         fact.casefold()

@@ -7,6 +7,7 @@ counts.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from html import escape
@@ -53,6 +54,8 @@ EXAMPLE_ADDRESSES = {
 """Stand for a patient's own addresses where words are checked."""
 
 NO_VALUES: Mapping[str, str] = MappingProxyType({})
+
+NO_SENTENCES: Mapping[tuple[str, str], str] = MappingProxyType({})
 
 Key = tuple[str | None, str | None]
 """Whose words they are: of a clinic, of a protocol; None is any."""
@@ -116,12 +119,13 @@ class Content:
         own: frozenset[str] = frozenset(),
         variants: Mapping[Key, Content] = MappingProxyType({}),
         pages: Mapping[str, PageWords] = MappingProxyType({}),
+        released: frozenset[str] = frozenset(),
     ) -> None:
         """Take sources by path and cards by message; raise `TemplateError` with all its faults.
 
         `files` names the file of each path, `own` are the paths whose files are a clinic's own,
         `variants` has the words of protocols and clinics, `pages` the patient page of clinics
-        that have their own.
+        that have their own; `released` are the paths whose words lie in the database.
         """
         if problems := complaints(sources, cards):
             raise TemplateError("\n".join(file_named(each, files) for each in problems))
@@ -129,6 +133,10 @@ class Content:
         self.sources = sources
         self.files = files
         self.own = own
+        self.released = released
+        self.broken: Mapping[tuple[str, str], str] = {}
+        self._released: Mapping[tuple[str, str], Content] = {}
+        self.of_files: Content = self
         self._variants = variants
         self._pages = pages
         self._clinics = {clinic for clinic, _ in variants}
@@ -148,8 +156,45 @@ class Content:
         """
         return cls(*read_sources(shipped_messages() if root is None else root))
 
+    def with_released(
+        self,
+        words: Mapping[tuple[str, str], Mapping[str, str]],
+        *,
+        broken: Mapping[tuple[str, str], str] = NO_SENTENCES,
+    ) -> Content:
+        """Return these messages with words, by path, that lie over them, by clinic and protocol.
+
+        What of them can't be used, and what is `broken` already, is said in `broken`, and the words
+        of the files stand in: whoever sends asks there first.
+        """
+        made, wrong = copy(self.of_files), dict(broken)
+        made._composed = lru_cache(maxsize=4096)(made._compose)  # noqa: SLF001 - a copy of this
+        released = {}
+        for pair, texts in words.items():
+            try:
+                released[pair] = self.of_files.of(*pair).over(texts)
+            except TemplateError as error:
+                wrong[pair] = str(error)
+        made._released, made.broken = released, wrong  # noqa: SLF001 - likewise
+        made.of_files = self.of_files
+        return made
+
+    def over(self, texts: Mapping[str, str]) -> Content:
+        """Return these messages with other texts by path; raise `TemplateError` for broken ones."""
+        if strange := sorted(texts.keys() - self.sources.keys()):
+            raise TemplateError(f"{', '.join(strange[:3])}: no message is made of it: take it out")
+        return Content(
+            {**self.sources, **texts},
+            self.cards,
+            files=self.files,
+            own=self.own,
+            released=self.released | texts.keys(),
+        )
+
     def of(self, clinic: str | None = None, protocol: str | None = None) -> Content:
         """Return the messages as patients of this clinic on this protocol get them."""
+        if clinic is not None and protocol is not None and (clinic, protocol) in self._released:
+            return self._released[clinic, protocol]
         key = (
             clinic if clinic in self._clinics else None,
             protocol if protocol in self._protocols else None,
@@ -160,6 +205,7 @@ class Content:
         """Yield the shared messages, and those of each protocol and clinic that has its own."""
         yield (None, None), self
         yield from self._variants.items()
+        yield from self._released.items()
 
     def page(self, clinic: str) -> PageWords:
         """Return the words of the patient page of a clinic."""

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Protocol
 
 from followup.catalogue.load import SOURCES, Catalogue, document_of
 from followup.content.check import NUMBER_CHECK, PROCEDURE_MOVED, REPLY_TEMPLATES
@@ -24,12 +25,29 @@ from followup.domain.errors import NotFound
 from followup.domain.releases.manifest import Manifest, bytes_digest
 
 
+class Place(Protocol):
+    """Where the content of a file lies: on disk, or in the database."""
+
+    def read_bytes(self) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedText:
+    """Words that lie in the database, as they were read from there."""
+
+    text: str
+
+    def read_bytes(self) -> bytes:
+        """Return them as their digest counts them."""
+        return self.text.encode()
+
+
 @dataclass(frozen=True, slots=True)
 class ReleaseFile:
     """A file of a release: its path there, where it lies, and its SHA-256 when it was read."""
 
     path: str
-    place: Traversable
+    place: Place
     digest: str
 
 
@@ -70,7 +88,12 @@ def words_of_templates(content: Content, templates: Collection[str]) -> Iterator
         if version.template in templates:
             paths |= version.sources.keys()
     for path in paths:
-        place, text = _place_of_words(content, path), content.sources.get(path)
+        text = content.sources.get(path)
+        place: Place = (
+            ReleasedText(text)
+            if text is not None and path in content.released
+            else _place_of_words(content, path)
+        )
         digest = bytes_digest(place.read_bytes() if text is None else text.encode())
         yield ReleaseFile(f"{WORDS}/{path}", place, digest)
 

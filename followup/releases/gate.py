@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from followup.catalogue.signers import load_signers, signers_stamp
 from followup.content.release_files import (
+    ReleasedText,
     ReleaseFile,
     files_of_release,
     manifest_of,
@@ -115,6 +116,9 @@ class _Disk:
         return [file.path for file in files if self._digest(file) != file.digest]
 
     def _digest(self, file: ReleaseFile) -> str:
+        if isinstance(file.place, ReleasedText):
+            # What changes in the database makes another text of it, which is loaded anew.
+            return file.digest
         key = str(file.place)
         try:
             stamp = _stamp(file)
@@ -228,7 +232,10 @@ class ReleaseGate:
                 for one in found
                 if (one.clinic, one.protocol, one.digest) == (*pair, loaded.digests[pair])
             ]
-            self._clearances[pair] = self._judge(pair, mine, signers, trouble)
+            told = app.content.broken.get(pair)
+            self._clearances[pair] = (
+                _broken(pair, told) if told else self._judge(pair, mine, signers, trouble)
+            )
         self._take_approved(session, stale, found, signers)
         for pair in pairs:
             self._clearances[pair] = self._explained(pair)
@@ -361,6 +368,15 @@ def _changed(paths: Sequence[str]) -> Clearance:
         Reason.WORDS_CHANGED,
         f"{', '.join(paths[:3])} on disk is not what two people approved: put it back, or have the "
         "new words signed and approved, and restart the service",
+    )
+
+
+def _broken(pair: tuple[str, str], told: str) -> Clearance:
+    return Clearance(
+        None,
+        Reason.WORDS_CHANGED,
+        f"the words of {pair[1]} at {pair[0]} that lie in the database can't be used: {told}: go "
+        "back to an earlier release",
     )
 
 

@@ -75,6 +75,18 @@ def newest_approved(session: Session, clinic: str, protocol: str) -> Release | N
     return next((one for one in found if one.protocol == protocol), None)
 
 
+def approved_since(session: Session, release: Release) -> Sequence[Release]:
+    """Return the releases of the same words that were approved after this one."""
+    return [
+        one
+        for one in approved_releases(session, [release.clinic])
+        if one.protocol == release.protocol
+        and one.approved_at is not None
+        and release.approved_at is not None
+        and one.approved_at > release.approved_at
+    ]
+
+
 def standing_release(session: Session, *, kind: str, clinic: str, digest: str) -> Release | None:
     """Return the release of these bytes that was neither sent back nor withdrawn, locked."""
     return session.scalars(

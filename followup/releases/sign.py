@@ -6,10 +6,11 @@ Publishing takes two people. Sending back and withdrawing take one, at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from followup.catalogue.signers import load_signers
@@ -19,6 +20,7 @@ from followup.domain.errors import BadSignature, Conflict, InvalidInput
 from followup.domain.releases.manifest import bytes_digest, text_digest
 from followup.domain.releases.signer import PublicKey, Signer, SigningRole, signer_of
 from followup.domain.releases.two_people import Signed, pair_refusal
+from followup.releases.in_force import kept_words, read_words
 from followup.releases.queries import WORDS, find_release, standing_release
 from followup.releases.verify import author_of, check_signature, key_text, trusted_comment
 from followup.signatures.minisign import SigningKey
@@ -27,6 +29,7 @@ from followup.store.engine.types import new_id
 from followup.store.engine.upsert import insert_new
 from followup.store.models.releases import REMARK_LENGTH, Release
 from followup.store.models.releases import ReleaseFile as KeptFile
+from followup.store.models.words import ReleasedWords, WordDraft
 
 MOST_AGE = timedelta(days=1)
 """How far the time of a signature may be from the time at which it arrives."""
@@ -43,13 +46,17 @@ class MadeSignature:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """What is to be signed: the manifest of a release, or an extension of a review date."""
+    """What is to be signed: the manifest of a release, or an extension of a review date.
+
+    `words` are those that lie in no file, by their path below the folder of messages.
+    """
 
     kind: str
     clinic: str
     protocol: str
     text: str
     files: tuple[ReleaseFile, ...] = ()
+    words: Mapping[str, str] | None = None
 
     @property
     def digest(self) -> str:
@@ -119,6 +126,9 @@ def sign(app: AppContext, statement: Statement, made: MadeSignature, *, actor: s
             signed_at=signed.at,
         )
         unit.session.add(release)
+        if statement.words is not None:
+            unit.session.flush()
+            _keep_words(unit.session, release, statement.words)
         _record(unit, release, "signed", by=signed.name)
         return release
 
@@ -151,13 +161,14 @@ def approve(app: AppContext, identifier: str, made: MadeSignature, *, actor: str
 
 def send_back(app: AppContext, identifier: str, *, remark: str, actor: str) -> Release:
     """Refuse a release that waits, with what its author should change."""
-    remark = _remark(remark)
+    remark = checked_reason(remark)
 
     def work(unit: UnitOfWork) -> Release:
         release = find_release(unit.session, identifier)
         _must_wait(release)
         release.sent_back_at, release.sent_back_by = unit.by.at, unit.by.actor
         release.remark = remark
+        _draft_again(unit, release)
         _record(unit, release, "sent-back")
         return release
 
@@ -166,18 +177,22 @@ def send_back(app: AppContext, identifier: str, *, remark: str, actor: str) -> R
 
 def withdraw(app: AppContext, identifier: str, *, reason: str, actor: str) -> Release:
     """Take an approval back: from the next look on nothing goes out by it. One person is enough."""
-    reason = _remark(reason)
 
     def work(unit: UnitOfWork) -> Release:
-        release = find_release(unit.session, identifier)
-        if release.withdrawn_at is not None or release.sent_back_at is not None:
-            raise Conflict("it is withdrawn or sent back already")
-        release.withdrawn_at, release.withdrawn_by = unit.by.at, unit.by.actor
-        release.remark = reason
-        _record(unit, release, "withdrawn")
-        return release
+        return withdraw_in(unit, find_release(unit.session, identifier), reason=reason)
 
     return app.transact(actor, work)
+
+
+def withdraw_in(unit: UnitOfWork, release: Release, *, reason: str) -> Release:
+    """Withdraw a release within a transaction, as `withdraw` does."""
+    reason = checked_reason(reason)
+    if release.withdrawn_at is not None or release.sent_back_at is not None:
+        raise Conflict("it is withdrawn or sent back already")
+    release.withdrawn_at, release.withdrawn_by = unit.by.at, unit.by.actor
+    release.remark = reason
+    _record(unit, release, "withdrawn")
+    return release
 
 
 def _checked(
@@ -209,7 +224,46 @@ def _keep(session: Session, file: ReleaseFile) -> None:
     insert_new(session, KeptFile, {"digest": file.digest, "content": content})
 
 
-def _remark(text: str) -> str:
+def forget_drafts(session: Session, clinic: str, protocol: str) -> None:
+    """Delete the drafts of a protocol at a clinic."""
+    session.execute(
+        delete(WordDraft).where(WordDraft.clinic == clinic, WordDraft.protocol == protocol)
+    )
+
+
+def _keep_words(session: Session, release: Release, words: Mapping[str, str]) -> None:
+    """Keep the words of a release that lie in no file, in place of their drafts."""
+    session.add(
+        ReleasedWords(
+            release_id=release.id,
+            clinic=release.clinic,
+            protocol=release.protocol,
+            words=kept_words(words),
+        )
+    )
+    forget_drafts(session, release.clinic, release.protocol)
+
+
+def _draft_again(unit: UnitOfWork, release: Release) -> None:
+    """Make drafts of the words of a release again, so that its author corrects them."""
+    kept = unit.session.get(ReleasedWords, release.id)
+    live = unit.app.content.of(release.clinic, release.protocol).sources
+    for path, content in read_words(kept.words).items() if kept else ():
+        if path in live and live[path] != content:
+            row = {
+                "clinic": release.clinic,
+                "protocol": release.protocol,
+                "path": path,
+                "content": content,
+                "based_on": text_digest(live[path]),
+                "changed_at": unit.by.at,
+                "changed_by": unit.by.actor,
+            }
+            insert_new(unit.session, WordDraft, row)
+
+
+def checked_reason(text: str) -> str:
+    """Return a reason; raise `InvalidInput` where there is none, or it is too long."""
     text = text.strip()
     if not text or len(text) > REMARK_LENGTH:
         raise InvalidInput.of("reason", f"say why, in at most {REMARK_LENGTH} characters")

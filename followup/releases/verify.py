@@ -61,19 +61,8 @@ def author_of(release: Release, signers: Sequence[Signer]) -> Signed:
     """Return who wrote it; raise `BadSignature` where that can't be believed."""
     if text_digest(release.statement) != release.digest:
         raise BadSignature("the list of its files was changed in the database")
-    return _as_stored(
-        check_signature(
-            release.statement,
-            release.author_signature,
-            SigningRole.AUTHOR,
-            signers=signers,
-            key=release.author_key,
-        ),
-        release.author,
-        release.signed_at,
-        signers,
-        SigningRole.AUTHOR,
-    )
+    kept = (release.author_signature, release.author_key, release.author, release.signed_at)
+    return _as_stored(release.statement, *kept, signers=signers, role=SigningRole.AUTHOR)
 
 
 def two_people_of(release: Release, signers: Sequence[Signer]) -> tuple[Signed, Signed]:
@@ -81,32 +70,25 @@ def two_people_of(release: Release, signers: Sequence[Signer]) -> tuple[Signed, 
     author = author_of(release, signers)
     if release.approver is None or not release.approver_key or not release.approver_signature:
         raise BadSignature("nobody has approved it yet")
-    approver = _as_stored(
-        check_signature(
-            release.statement,
-            release.approver_signature,
-            SigningRole.APPROVER,
-            signers=signers,
-            key=release.approver_key,
-        ),
-        release.approver,
-        release.approved_at,
-        signers,
-        SigningRole.APPROVER,
-    )
+    kept = (release.approver_signature, release.approver_key, release.approver, release.approved_at)
+    approver = _as_stored(release.statement, *kept, signers=signers, role=SigningRole.APPROVER)
     if (refusal := pair_refusal(author, approver)) is not None:
         raise BadSignature(refusal)
     return author, approver
 
 
 def _as_stored(
-    signed: Signed,
+    statement: str,
+    signature: str,
+    key: str,
     name: str,
     at: datetime | None,
+    *,
     signers: Sequence[Signer],
     role: SigningRole,
 ) -> Signed:
     """Hold what the database says of a signature against the signature itself."""
+    signed = check_signature(statement, signature, role, signers=signers, key=key)
     stored = Signed(name, signed.public_key, signed.at)
     if (refusal := signing_refusal(signers, stored, role)) is not None:
         raise BadSignature(refusal)

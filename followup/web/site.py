@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import redis
@@ -11,7 +12,9 @@ from fastapi import Depends, Request
 from pydantic import SecretStr
 
 from followup.context import AppContext
+from followup.domain.errors import StoreUnavailable
 from followup.providers.twilio.webhooks import Signatures
+from followup.releases.in_force import with_words_in_force
 from followup.web.metrics import Scrapes
 
 
@@ -30,9 +33,12 @@ class Site:
     metrics_token: SecretStr | None = None
 
 
-async def _site(request: Request) -> Site:
+def _site(request: Request) -> Site:
     site = request.app.state.site
     assert isinstance(site, Site)  # noqa: S101 - `create_app` put it there
+    # Without the database whoever needs it says so; health says that it is away.
+    with suppress(StoreUnavailable):
+        return replace(site, app=with_words_in_force(site.app))
     return site
 
 

@@ -32,6 +32,7 @@ from followup.store.models.messages import Message
 from tests.browser.screen import find_chromium
 from tests.browser.site import Site
 from tests.support.apps import run_until
+from tests.support.people import CLINIC, PROTOCOL
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
 MOMENT = datetime(2026, 10, 26, 11, 20, tzinfo=UTC)
@@ -122,6 +123,7 @@ def take_all(cast: Cast, page: Page, folder: Path) -> None:
         "patient": f"/patients/{cast.patient('A')}",
         "message": f"/messages/{cast.message('A', 'sugar')}",
         "report": f"/audit/patients/{cast.patient('A')}",
+        "words": f"/content/edit/{CLINIC}/{PROTOCOL}/dressing/en",
     }
     for name, path in wanted.items():
         answer = page.goto(cast.site.address + path)

@@ -47,6 +47,10 @@ NOT_A_PAGE = {
     # What a frame of a page shows: an e-mail as it was written.
     "/messages/{message}/mail",
     "/content/{template}/mail/{language}",
+    "/content/edit/{clinic}/{protocol}/{template}/{language}/mail",
+    "/content/edit/{clinic}/{protocol}/{template}/{language}/page",
+    # What a script asks for while somebody types: a part of the page that it is in.
+    "/content/edit/{clinic}/{protocol}/{template}/{language}/preview",
 }
 A_FILE = "/audit/patients/{patient}/data"
 """What its button gets is a download."""
@@ -58,6 +62,7 @@ PARTS = 4
 NEED_AN_ANSWER = {
     "/account/code",
     "/account/signing-key",
+    "/account/signing-key/browser",
     "/attention/{item}/call",
     "/audit/patients/{patient}/restrict",
     "/attention/{item}/contacts",
@@ -66,6 +71,9 @@ NEED_AN_ANSWER = {
     "/attention/{item}/hand-over",
     "/attention/{item}/text",
     "/content/releases/{release}/approve",
+    "/content/releases/{release}/call-off",
+    "/content/releases/{release}/go-back",
+    "/content/releases/{release}/go-live",
     "/content/releases/{release}/send-back",
     "/content/releases/{release}/withdraw",
     "/content/sign/{clinic}/{protocol}",

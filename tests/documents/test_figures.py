@@ -17,6 +17,7 @@ from followup.audit.tree import SIGN_AFTER, TILE_WIDTH
 from followup.casework.escalation import MOST_TIMES, NOTICE_TRIES, TOLD_AGAIN_AFTER
 from followup.cli.service.run_stack import DEMO_SPEED
 from followup.clock import SharedTime
+from followup.content.template_limits import LONGEST_SOURCE, LONGEST_WHOLE
 from followup.delivery.bounce_mailbox import LOOKS_BACK
 from followup.delivery.reconcile import ASK_AFTER
 from followup.delivery.returned_mail_ledger import MOST_KEPT
@@ -258,6 +259,8 @@ FIGURES: dict[str, dict[str, Value]] = {
     },
     "docs/writing-messages.md": {
         "{} characters alone, {} to a segment": (SINGLE_UNITS["GSM-7"], SEGMENT_UNITS["GSM-7"]),
+        "A file has at most {} characters": LONGEST_SOURCE,
+        "with all that it includes at most {}": LONGEST_WHOLE,
     },
     "docs/reliability.md": {
         "goes to a person after {} hour, or once": hours(ASK_AFTER),
@@ -314,8 +317,12 @@ FIGURES: dict[str, dict[str, Value]] = {
     "docs/signing-words.md": {
         "in the database with the keys, {} a second": LOOKS_A_SECOND,
         "go on by themselves within {} seconds": seconds(job("release-held").every),
+        "Within {} seconds every process": seconds(job("words-go-live").every + WORDS_LOOK_EVERY),
         "{} and {} days before it an item": (days(EARLY), days(LATE)),
         "move the date by {} year at most": days(LONGEST_EXTENSION) // 365,
+    },
+    "docs/decisions/0027-words-of-the-console-lie-over-the-files.md": {
+        "Each process looks {} a second": LOOKS_A_SECOND,
     },
     "docs/decisions/0017-events-are-read-from-the-audit-log.md": {
         "for {} days before the first event is given up": days(AWAY_FOR),

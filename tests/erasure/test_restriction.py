@@ -48,7 +48,9 @@ def test_nothing_is_sent_also_between_claim_and_call_and_all_goes_on_when_lifted
     held = {it.reason for it in rows(app, Message) if it.state == "held"}
     assert held == {"restricted"}
     assert [it.kind for it in tasks(app)] == ["reply"], "harmless as it is, a person reads it"
-    grave = InboundText(provider_id="SM2", from_="+447700900001", to="", body="I cannot feel my leg")
+    grave = InboundText(
+        provider_id="SM2", from_="+447700900001", to="", body="I cannot feel my leg"
+    )
     take_inbound(app, grave)
     tick(app)
     gone = [it.template for it in rows(app, Message) if it.state == "sent"]

@@ -327,6 +327,7 @@ def _fills(clinic: FullClinic) -> dict[str, dict[str, Sequence[object]]]:
         },
         "/content/releases/{release}/send-back": {"release": [signed["waits"]]},
         "/content/releases/{release}/withdraw": {"release": [signed["stands"]]},
+        **{path: {"template": ["dressing"]} for path in EDITOR},
         "/enrolments/{enrolment}/resume": {"enrolment": [made["paused"]]},
     }
 
@@ -336,6 +337,11 @@ def _api_key(app: AppContext) -> UUID:
     add_api_key(app, "theatre-list", actor=BY)
     [key] = all_api_keys(app)
     return key.id
+
+
+EDIT = "/content/edit/{clinic}/{protocol}/{template}/{language}"
+EDITOR = (EDIT, f"{EDIT}/preview", f"{EDIT}/mail", f"{EDIT}/page")
+"""Pages about a message of one protocol."""
 
 
 def _merge(clinic: FullClinic) -> UUID:

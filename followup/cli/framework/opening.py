@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from followup.bootstrap import build_app, read_content_context
 from followup.clock import Clock
 from followup.context import AppContext, ContentContext
+from followup.releases.in_force import with_words_in_force
 from followup.settings.logging import configure_logging
 from followup.settings.paths import noted_port
 from followup.settings.settings import Settings, load_settings
@@ -25,7 +26,7 @@ def opened(*, restoring: bool = False) -> Iterator[AppContext]:
     """
     app = build_app(_settings(), restoring=restoring)
     try:
-        yield app
+        yield app if restoring else with_words_in_force(app)
     finally:
         app.close()
 

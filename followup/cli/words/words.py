@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -25,10 +26,11 @@ from followup.releases import sign as signing
 from followup.releases.difference import differences, kept_files
 from followup.releases.export import export_parts, write_parts
 from followup.releases.gate import gate_of
+from followup.releases.go_live import go_back, leave_to_files, words_of_release
 from followup.releases.queries import (
     REVIEW,
     WORDS,
-    approved_releases,
+    approved_since,
     find_release,
     newest_approved,
     releases_of,
@@ -135,15 +137,12 @@ def sign(
 ) -> None:
     """Sign the words as the files have them now, as their author. Another person approves them."""
     with opened() as app:
-        own_folder(app.catalogue.folder)
-        where, what = clinic_key(app.catalogue, clinic), protocol_key(app.catalogue, protocol)
+        where, what = _to_sign(app, clinic, protocol)
         statement = signing.statement_of(app, clinic=where, protocol=what)
         made = _made(app, statement.text, key, passphrase_file, SigningRole.AUTHOR)
         release = signing.sign(app, statement, made, actor=actor())
     say(f"Signed by {release.author}: release {release.digest[:12]} of {what} at {where}.")
-    note(
-        f"Another person approves it, with: followup words approve {release.digest[:12]} --key FILE"
-    )
+    note(HOW_TO_APPROVE.format(release.digest[:12]))
 
 
 @group.command(cls=Command)
@@ -178,28 +177,42 @@ def withdraw(identifier: ReleaseId, *, reason: Reason) -> None:
 
 @group.command(cls=Command)
 def rollback(identifier: ReleaseId, *, reason: Reason) -> None:
-    """Put the files of an approved release back, and withdraw those that were approved since."""
+    """Go back to an approved release, and withdraw those that were approved since.
+
+    Words that were written in the console are in force at once; of others the files are put back.
+    """
     with opened() as app:
-        folder = own_folder(app.catalogue.folder)
         with app.store.read() as session:
             release = find_release(session, identifier, kind=WORDS)
-            if release.approver is None or release.withdrawn_at or release.sent_back_at:
-                raise Conflict("only what is approved, and was not withdrawn, can be gone back to")
-            contents = kept_files(session, release)
-            newer = [
-                one.digest
-                for one in approved_releases(session, [release.clinic])
-                if one.protocol == release.protocol
-                and one.approved_at is not None
-                and release.approved_at is not None
-                and one.approved_at > release.approved_at
-            ]
-        written = restore_files(app, release, contents, folder)
-        for digest in newer:
-            signing.withdraw(app, digest, reason=reason, actor=actor())
-    say(f"{len(written)} files are as release {release.digest[:12]} has them: {', '.join(written)}")
-    say(f"{len(newer)} later releases are withdrawn.")
-    note("Restart the service, so that it reads them.")
+            is_of_console = words_of_release(session, release) is not None
+        if is_of_console:
+            withdrawn = go_back(app, release, reason=reason, actor=actor())
+        else:
+            withdrawn, written = _put_files_back(app, release, reason=reason)
+    name = release.digest[:12]
+    if is_of_console:
+        say(f"The words of release {name} are in force again.")
+    else:
+        say(f"{len(written)} files are as release {name} has them: {', '.join(written)}")
+    say(f"{withdrawn} later releases are withdrawn.")
+    if not is_of_console:
+        note("Restart the service, so that it reads them.")
+
+
+def _put_files_back(app: AppContext, release: Release, *, reason: str) -> tuple[int, list[str]]:
+    """Put the files of a release back; return how many are withdrawn, and which were written."""
+    folder = own_folder(app.catalogue.folder)
+    with app.store.read() as session:
+        if release.approver is None or release.withdrawn_at or release.sent_back_at:
+            raise Conflict("only what is approved, and was not withdrawn, can be gone back to")
+        contents = kept_files(session, release)
+        newer = [one.digest for one in approved_since(session, release)]
+    of_files = replace(app, content=app.content.of_files)
+    written = restore_files(of_files, release, contents, folder)
+    leave_to_files(app, release, actor=actor())
+    for digest in newer:
+        signing.withdraw(app, digest, reason=reason, actor=actor())
+    return len(newer), written
 
 
 @group.command(name="export-release", cls=Command)
@@ -228,8 +241,7 @@ def extend(
 ) -> None:
     """Sign a later review date, with a reason; another person approves it with words approve."""
     with opened() as app:
-        own_folder(app.catalogue.folder)
-        where, what = clinic_key(app.catalogue, clinic), protocol_key(app.catalogue, protocol)
+        where, what = _to_sign(app, clinic, protocol)
         with app.store.read() as session:
             statement = extension_statement(
                 session, app, clinic=where, protocol=what, until=_day(until), reason=reason
@@ -237,9 +249,13 @@ def extend(
         made = _made(app, statement.text, key, passphrase_file, SigningRole.AUTHOR)
         release = signing.sign(app, statement, made, actor=actor())
     say(f"Signed by {release.author}: extension {release.digest[:12]} until {until}.")
-    note(
-        f"Another person approves it, with: followup words approve {release.digest[:12]} --key FILE"
-    )
+    note(HOW_TO_APPROVE.format(release.digest[:12]))
+
+
+def _to_sign(app: AppContext, clinic: str | None, protocol: str | None) -> tuple[str, str]:
+    """Return at which clinic and of which protocol words are signed, by signers of its own."""
+    own_folder(app.catalogue.folder)
+    return clinic_key(app.catalogue, clinic), protocol_key(app.catalogue, protocol)
 
 
 def _made(

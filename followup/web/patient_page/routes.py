@@ -7,7 +7,7 @@ page's own form: it holds a key that another site can't know.
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -53,6 +53,10 @@ async def _desk(request: Request, site: Here) -> Desk:
         state.patient_desk = Desk.of(site.app)
     desk = state.patient_desk
     assert isinstance(desk, Desk)  # noqa: S101 - put there above
+    if desk.app.content is not site.app.content:
+        # Other words are in force.
+        desk = replace(desk, app=site.app, advice=Advice(site.app.content))
+        state.patient_desk = desk
     return desk
 
 

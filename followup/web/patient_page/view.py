@@ -62,7 +62,7 @@ def shown(request: Request, app: AppContext, found: PatientPage, facts: Shown) -
         draft=facts.draft,
         large=ReadingNeed.LARGE_PRINT in found.needs,
         title=_title(found, leaflet, say),
-        styles=_styles(),
+        styles=page_styles(),
         clinic=clinic,
         hours=clinic.office_hours_text,
         closed=not office_is_open(found.clinic, app.clock.now()),
@@ -106,7 +106,7 @@ def gone(request: Request, why: str, *, status: int) -> HTMLResponse:
     """Return a page without anything of a patient: for a link that opens nothing, and the like."""
     title, told = GONE_PAGES[why]
     html = _environment(PageWords.load(), "en").get_template("gone.html").render(
-        title=title, told=told, styles=_styles()
+        title=title, told=told, styles=page_styles()
     )  # fmt: skip
     return _answer(request, html, status=status)
 
@@ -143,14 +143,14 @@ def _isolated(text: str) -> Markup:
 
 
 @cache
-def _styles() -> Markup:
+def page_styles() -> Markup:
     source = _environment(PageWords.load(), "en").get_template("page.css").render()
     return Markup(source)  # noqa: S704 - our own file
 
 
 @cache
 def _policy() -> str:
-    digest = base64.b64encode(hashlib.sha256(str(_styles()).encode()).digest()).decode()
+    digest = base64.b64encode(hashlib.sha256(str(page_styles()).encode()).digest()).decode()
     return (
         f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; form-action 'self'; "
         "base-uri 'none'; frame-ancestors 'none'"

@@ -16,6 +16,7 @@ from followup.staff.members import MemberDetails, add_member
 from followup.web.console.framework.app import all_pages
 from tests.support.apps import clock_of, make_app
 from tests.support.full_clinic import ANSWERS, FullClinic, begin_session, code_of_last_text, fill
+from tests.support.signing import ANN
 from tests.web.console.conftest import make_asgi
 from tests.web.console.visitors import Visitor
 
@@ -32,6 +33,7 @@ HOOK = {
     "events": ["message"], "content": "ids",
 }  # fmt: skip
 SECRET = "four words are enough"
+PUBLIC_KEY = ANN.public.line
 ACTIONS: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("/attention/{item}/take", {}),
     ("/attention/{item}/reveal", {}),
@@ -72,6 +74,8 @@ ACTIONS: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("/patients/{patient}/merge", {"wanted": "Patient-00009"}),
     ("/patients/{patient}/merge/{other}", MERGED),
     ("/patients/{patient}/merges/{merge}/undo", {}),
+    ("/content/sign/{clinic}/{protocol}/discard", {}),
+    ("/account/signing-key/browser", {"public_key": PUBLIC_KEY}),
     ("/content/releases/{release}/send-back", {"remark": "Say how long it may hurt."}),
     ("/content/releases/{release}/withdraw", {"why": "It names the wrong number."}),
     ("/account/sound", {"sound": "yes"}),
@@ -132,6 +136,11 @@ ELSEWHERE = {
     "/retention/{review}/export",
     "/retention/{review}/take-back",
     "/content/releases/{release}/approve",
+    "/content/releases/{release}/go-live",
+    "/content/releases/{release}/call-off",
+    "/content/releases/{release}/go-back",
+    "/content/edit/{clinic}/{protocol}/{template}/{language}",
+    "/content/edit/{clinic}/{protocol}/{template}/{language}/preview",
     "/content/sign/{clinic}/{protocol}",
 }
 """Need a file, or a state of their own: done in tests of what they are about."""

@@ -109,8 +109,8 @@ def test_a_change_is_shown_before_and_after(live: AppContext, folder: Path):
     try:
         ann = signer(other, folder, "Ann Console")
         page = ann.get(SIGN)
-        assert "01752 437706" in page.text
-        assert "01752 437707" in page.text
+        assert "taken out: 437706" in page.text
+        assert "put in: 437707" in page.text
     finally:
         other.close()
 

@@ -70,6 +70,8 @@ MODULES = (
     # Before the messages, any of which could be meant by its addresses.
     "words.releases",
     "words.signing",
+    "words.going_live",
+    "words.editor",
     "content",
     "protocol",
     "messages",

@@ -39,13 +39,16 @@ class Form:
     is_too_long: bool = False
 
     @classmethod
-    def parse(cls, body: bytes) -> Self:
-        """Return the form that a browser sent; raise `InvalidInput` for what no browser sends."""
+    def parse(cls, body: bytes, *, longest: int = LONGEST_VALUE) -> Self:
+        """Return the form that a browser sent; raise `InvalidInput` for what no browser sends.
+
+        Of a value that is longer than `longest` characters the rest is left out.
+        """
         try:
             pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
         except ValueError:
             raise _unreadable() from None
-        return cls(values=_gathered(pairs))
+        return cls(values=_gathered(pairs, longest=longest))
 
     @classmethod
     def parse_multipart(cls, body: bytes, content_type: str) -> Self:
@@ -133,13 +136,15 @@ def _unreadable() -> InvalidInput:
     return InvalidInput.of("form", "this form can't be read: open the page again")
 
 
-def _gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+def _gathered(
+    pairs: Iterable[tuple[str, str]], *, longest: int = LONGEST_VALUE
+) -> dict[str, tuple[str, ...]]:
     values: dict[str, tuple[str, ...]] = {}
     for name, value in pairs:
         if "\0" in name or "\0" in value:
             # PostgreSQL keeps no such text, and nobody types it.
             raise _unreadable()
-        values[name] = (*values.get(name, ()), value[:LONGEST_VALUE])
+        values[name] = (*values.get(name, ()), value[:longest])
     return values
 
 

@@ -18,13 +18,14 @@ from starlette.routing import Route
 
 from followup.domain.errors import FollowupError
 from followup.domain.roles import EVERY_ROLE, Role
+from followup.releases.in_force import with_words_in_force
 from followup.staff.sessions import SignedInSession, Stage, find_presence
 from followup.store.schema.current import revision_of
 from followup.store.schema.revisions import newest_revision
 from followup.web.console.framework import error_pages as failures
 from followup.web.console.framework.costly import run_costly
 from followup.web.console.framework.csp import SAFE_METHODS, is_our_own
-from followup.web.console.framework.forms import EMPTY_FORM, Form
+from followup.web.console.framework.forms import EMPTY_FORM, LONGEST_VALUE, Form
 from followup.web.console.framework.layout import chrome_of
 from followup.web.console.framework.request import Console, Here
 
@@ -56,7 +57,8 @@ class Page:
 
     A `quiet` one is asked for by the page itself, so that it does not keep a session alive. `takes`
     is how many bytes of a file may be sent to it; what is more, it is told as a file without end. A
-    `costly` one checks or makes a password or passphrase.
+    `costly` one checks or makes a password or passphrase. `longest` is how many characters one of
+    its fields takes.
     """
 
     method: str
@@ -66,6 +68,7 @@ class Page:
     quiet: bool = False
     takes: int = 0
     costly: bool = False
+    longest: int = LONGEST_VALUE
 
 
 class Pages:
@@ -79,10 +82,16 @@ class Pages:
         return self._register("GET", path, may, quiet=quiet)
 
     def post(
-        self, path: str, *, may: Access, takes: int = 0, costly: bool = False
+        self,
+        path: str,
+        *,
+        may: Access,
+        takes: int = 0,
+        costly: bool = False,
+        longest: int = LONGEST_VALUE,
     ) -> Callable[[Handler], Handler]:
         """Register what a form is sent to."""
-        return self._register("POST", path, may, takes=takes, costly=costly)
+        return self._register("POST", path, may, takes=takes, costly=costly, longest=longest)
 
     def _register(
         self,
@@ -157,7 +166,8 @@ def answer(console: Console, page: Page, request: Request, *, body: bytes) -> Re
             return failures.page_of(here, 403, failures.NOT_OUR_OWN)
         token = request.cookies.get(console.cookie)
         presence = find_presence(console.app, token, quietly=page.quiet)
-        here = _at(here, page, presence, body)
+        console = replace(console, app=with_words_in_force(console.app))
+        here = _at(replace(here, console=console), page, presence, body)
         elsewhere = _kept_out(here, page)
         return elsewhere or page.handler(here)
     except FollowupError as error:
@@ -193,7 +203,7 @@ def _is_migrating(here: Here, error: Exception) -> bool:
 def _form(request: Request, page: Page, body: bytes) -> Form:
     content_type = request.headers.get("content-type", "")
     if not page.takes or not content_type.startswith("multipart/form-data"):
-        return Form.parse(body) if body else EMPTY_FORM
+        return Form.parse(body, longest=page.longest) if body else EMPTY_FORM
     form = Form.parse_multipart(body, content_type)
     return replace(form, is_too_long=len(body) > page.takes + AROUND_A_FILE)
 

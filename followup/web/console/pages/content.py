@@ -8,6 +8,7 @@ from itertools import product
 
 from starlette.responses import HTMLResponse, Response
 
+from followup.content.check import NUMBER_CHECK, REPLY_TEMPLATES
 from followup.content.library import Content, Rendered
 from followup.content.metadata import Meta
 from followup.content.version import ApprovalStatus, ContentVersion
@@ -119,6 +120,11 @@ def show_message(here: Here) -> Response:
             for time in range(1, shown.occurrences + 1)
         ],
         proofs=list(_proofs(shown)),
+        edit_for=[
+            (key, one.name)
+            for key, one in here.app.catalogue.protocols.items()
+            if shown.protocol in {None, key} and template in sent_by(one)
+        ],
         steps=[
             (protocol, step, list(_samples(protocol, step)), when(step), send_between(step))
             for protocol, step in steps
@@ -137,6 +143,12 @@ def mail(here: Here) -> Response:
         raise NotFound("there is no such e-mail")
     headers = {"Content-Security-Policy": FRAMED_POLICY, "X-Frame-Options": "SAMEORIGIN"}
     return HTMLResponse(LINK_PATTERN.sub(r"\1 data-leads-to=", made.html or ""), headers=headers)
+
+
+def sent_by(protocol: Protocol) -> frozenset[str]:
+    """Return the messages whose words are signed for a protocol."""
+    steps = {step.template for step in protocol.steps}
+    return frozenset(steps.union(REPLY_TEMPLATES, {NUMBER_CHECK}))
 
 
 def audience(protocol: Protocol, step: Step) -> str:

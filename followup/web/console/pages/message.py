@@ -21,6 +21,7 @@ from followup.messages.outlook import outlooks
 from followup.messages.rendering import render_message
 from followup.messages.verification_code import veiled
 from followup.messages.view import YET_TO_GO, latest_attempts
+from followup.releases.queries import facts_of
 from followup.routing.accounts import way_words
 from followup.store.audit_log import AuditEntry
 from followup.store.encryption.sealing import Sealer
@@ -56,12 +57,16 @@ def show(here: Here) -> Response:
         patient = history.patient
         people = {patient.id: patient} if patient else {}
         outlook = outlooks(session, [message], people).get(message.id)
+        releases = facts_of(
+            session, {each.release_id for each in history.attempts if each.release_id}
+        )
     _record(here, message, "message.viewed")
     return here.page(
         "messages/message.html",
         history=history,
         message=message,
         outlook=outlook,
+        releases=releases,
         seen=seen(here.app, message, patient, _counting(history)),
         person=here.person(patient),
         receipts=_by_attempt(history),

@@ -9,8 +9,11 @@ from starlette.responses import Response
 
 from followup.domain.errors import Conflict, FollowupError, InvalidInput, NotFound, Problem
 from followup.domain.releases.signer import SigningRole
+from followup.domain.roles import Role
+from followup.domain.text.word_diff import word_runs
 from followup.releases.gate import gate_of
-from followup.releases.kept_keys import kept_public_key, open_kept_key
+from followup.releases.go_live import has_words_in_force, words_of_release
+from followup.releases.kept_keys import kept_public_key
 from followup.releases.queries import (
     REVIEW,
     WORDS,
@@ -20,19 +23,24 @@ from followup.releases.queries import (
 )
 from followup.releases.readings import Part, earlier, note_reading, parts_of, read_by
 from followup.releases.reviews import reviews
-from followup.releases.sign import approve, make_signature, send_back, withdraw
+from followup.releases.sign import approve, send_back, withdraw
 from followup.store.models.releases import Release
 from followup.web.console.framework.enrolment_form import sentence
 from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import SIGNED_IN, Pages
+from followup.web.console.pages.words.own_keys import made_here, signing_facts
 from followup.web.console.words.filters import tag_of
 from followup.wording.approvals import RELEASE_STATES, REVIEW_STAGES
 
 PATH = "/content/releases"
 DONE = {
     "signed": "You signed it. Another person approves it.",
-    "approved": "You approved it. It may be sent once the service runs with these files.",
+    "approved": "You approved it. It may be sent once it is in force.",
+    "planned": "It goes live at the time that you chose.",
+    "live": "It is live: the next message carries these words.",
+    "called-off": "It does not go live.",
+    "gone-back": "It is in force again. What was approved since is withdrawn.",
     "sent-back": "It was sent back to its author.",
     "withdrawn": "It was withdrawn. Nothing more goes out by it.",
 }
@@ -63,13 +71,13 @@ def show(here: Here) -> Response:
 
 @pages.get(f"{PATH}/{{release}}", may=SIGNED_IN)
 def look(here: Here) -> Response:
-    return _page(here, here.form)
+    return release_page(here, here.form)
 
 
 @pages.get(f"{PATH}/{{release}}/{{part}}", may=SIGNED_IN)
 def read(here: Here) -> Response:
     with here.app.store.read() as session:
-        release = _find(here, session)
+        release = find(here, session)
         parts, _ = _parts(session, release)
     wanted = str(here.request.path_params["part"])
     number = next((n for n, part in enumerate(parts) if address(part) == wanted), None)
@@ -81,6 +89,7 @@ def read(here: Here) -> Response:
         "words/part.html",
         release=release,
         part=part,
+        runs=word_runs,
         following=parts[number + 1] if number + 1 < len(parts) else None,
         address=address,
     )
@@ -96,11 +105,10 @@ def sign_too(here: Here) -> Response:
             raise Conflict(trouble)
         if left := [part.name for part in parts if part.digest not in opened]:
             raise InvalidInput.of("passphrase", f"Open each change first: {', '.join(left[:5])}")
-        key = open_kept_key(here.app, here.member.id, here.form.raw("passphrase"))
-        made = make_signature(here.app, release.statement, key, SigningRole.APPROVER, kept=True)
+        made = made_here(here, release.statement, SigningRole.APPROVER)
         approve(here.app, release.digest, made, actor=here.member.actor)
 
-    return _done(here, act, "approved", field="passphrase")
+    return done(here, act, "approved", field="passphrase")
 
 
 @pages.post(f"{PATH}/{{release}}/send-back", may=SIGNED_IN)
@@ -109,7 +117,7 @@ def return_it(here: Here) -> Response:
         remark = here.form.text("remark")
         send_back(here.app, release.digest, remark=remark, actor=here.member.actor)
 
-    return _done(here, act, "sent-back", field="remark")
+    return done(here, act, "sent-back", field="remark")
 
 
 @pages.post(f"{PATH}/{{release}}/withdraw", may=SIGNED_IN)
@@ -118,7 +126,7 @@ def take_back(here: Here) -> Response:
         reason = here.form.text("why")
         withdraw(here.app, release.digest, reason=reason, actor=here.member.actor)
 
-    return _done(here, act, "withdrawn", field="why")
+    return done(here, act, "withdrawn", field="why")
 
 
 def address(part: Part) -> str:
@@ -126,27 +134,30 @@ def address(part: Part) -> str:
     return part.digest[:LENGTH_OF_ADDRESS]
 
 
-def _done(here: Here, act: Callable[[Release], None], done: str, *, field: str) -> Response:
+def done(here: Here, act: Callable[[Release], None], what: str, *, field: str) -> Response:
     """Act on a release, and show it again with what stood in the way."""
     with here.app.store.read() as session:
-        release = _find(here, session)
+        release = find(here, session)
     try:
         act(release)
     except InvalidInput as error:
         told = Problem(field, sentence(error.problems[0].message))
-        return _page(here, here.form.refused(told))
+        return release_page(here, here.form.refused(told))
     except FollowupError as error:
-        return _page(here, here.form.refused(Problem(field, sentence(str(error)))))
-    return here.go(f"{PATH}/{release.id}?done={done}")
+        return release_page(here, here.form.refused(Problem(field, sentence(str(error)))))
+    return here.go(f"{PATH}/{release.id}?done={what}")
 
 
-def _page(here: Here, form: Form) -> Response:
+def release_page(here: Here, form: Form) -> Response:
     with here.app.store.read() as session:
-        release = _find(here, session)
+        release = find(here, session)
         parts, trouble = _parts(session, release)
         opened = read_by(session, release, here.member.actor)
         before = earlier(session, release)
         key = kept_public_key(session, here.member.id)
+        kept = words_of_release(session, release)
+        others = has_words_in_force(session, release)
+    is_live = kept is not None and kept.live_at is not None and kept.replaced_at is None
     return here.page(
         "words/release.html",
         form=form,
@@ -160,6 +171,11 @@ def _page(here: Here, form: Form) -> Response:
         is_open=lambda part: part.digest in opened,
         address=address,
         has_key=key is not None,
+        signing=signing_facts(here, release.statement, SigningRole.APPROVER),
+        kept=kept,
+        is_live=is_live,
+        was_live=not is_live and (kept.live_at is not None if kept else others),
+        may_publish=here.member.may((Role.MANAGE,)),
         zone=here.zone_of(release.clinic),
         done=DONE.get(here.query("done")),
     )
@@ -175,7 +191,7 @@ def _parts(session: Session, release: Release) -> tuple[tuple[Part, ...], str]:
         return (), sentence(str(error))
 
 
-def _find(here: Here, session: Session) -> Release:
+def find(here: Here, session: Session) -> Release:
     release = release_by_id(session, here.id("release"))
     here.require_clinic(release.clinic)
     return release

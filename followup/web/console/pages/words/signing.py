@@ -2,43 +2,45 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 
 from followup.domain.errors import FollowupError, InvalidInput, NotFound, Problem
-from followup.domain.releases.signer import SigningRole
+from followup.domain.releases.signer import SigningRole, read_public_key
 from followup.domain.releases.signer_file import signer_text
+from followup.domain.text.word_diff import word_runs
 from followup.releases.difference import differences, kept_files
-from followup.releases.kept_keys import (
-    kept_public_key,
-    make_kept_key,
-    open_kept_key,
-    signer_for,
-)
-from followup.releases.queries import newest_approved
+from followup.releases.drafts import contents, discard_drafts, draft_statement, drafts_of
+from followup.releases.kept_keys import kept_public_key, make_kept_key, signer_for
+from followup.releases.queries import newest_approved, releases_of
 from followup.releases.readings import Part, gathered
-from followup.releases.sign import Statement, make_signature, sign, statement_of
+from followup.releases.sign import Statement, sign, statement_of
 from followup.web.console.framework.enrolment_form import sentence
 from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
-from followup.web.console.framework.routes import SIGNED_IN, Pages
+from followup.web.console.framework.routes import MANAGE, SIGNED_IN, Pages
+from followup.web.console.pages.words.own_keys import made_here, signing_facts
 from followup.web.console.pages.words.releases import PATH
 
 KEY = "/account/signing-key"
 pages = Pages()
 
 
-@pages.get("/content/sign/{clinic}/{protocol}", may=SIGNED_IN)
+SIGN = "/content/sign/{clinic}/{protocol}"
+
+
+@pages.get(SIGN, may=SIGNED_IN)
 def show(here: Here) -> Response:
     return _page(here, here.form)
 
 
-@pages.post("/content/sign/{clinic}/{protocol}", may=SIGNED_IN, costly=True)
+@pages.post(SIGN, may=SIGNED_IN, costly=True)
 def sign_it(here: Here) -> Response:
-    statement = _statement(here)
     try:
-        key = open_kept_key(here.app, here.member.id, here.form.raw("passphrase"))
-        made = make_signature(here.app, statement.text, key, SigningRole.AUTHOR, kept=True)
+        statement = _statement(here)
+        made = made_here(here, statement.text, SigningRole.AUTHOR)
         release = sign(here.app, statement, made, actor=here.member.actor)
     except InvalidInput as error:
         told = Problem("passphrase", sentence(error.problems[0].message))
@@ -48,9 +50,27 @@ def sign_it(here: Here) -> Response:
     return here.go(f"{PATH}/{release.id}?done=signed")
 
 
+@pages.post(f"{SIGN}/discard", may=MANAGE)
+def discard(here: Here) -> Response:
+    pair = _pair(here)
+    discard_drafts(here.app, pair, actor=here.member.actor)
+    return here.go(f"/content/sign/{pair[0]}/{pair[1]}?done=discarded")
+
+
 @pages.get(KEY, may=SIGNED_IN)
 def show_key(here: Here) -> Response:
     return _key_page(here, here.form)
+
+
+@pages.post(f"{KEY}/browser", may=SIGNED_IN)
+def show_own_key(here: Here) -> Response:
+    """Show the file of a key that a browser made: its secret half stays there."""
+    try:
+        key = read_public_key(here.form.text("public_key"))
+    except InvalidInput as error:
+        problem = Problem("public_key", sentence(error.problems[0].message))
+        return _key_page(here, here.form.refused(problem))
+    return here.go(f"{KEY}?{urlencode({'public_key': key.line})}")
 
 
 @pages.post(KEY, may=SIGNED_IN, costly=True)
@@ -83,36 +103,88 @@ def _key_page(here: Here, form: Form) -> Response:
     return here.page(
         "words/key.html",
         form=form,
+        own=_own_file(here),
         text=None if signer is None else signer_text(signer),
         done="Your key is made." if here.query("done") == "made" else None,
     )
 
 
-def _statement(here: Here) -> Statement:
+def _own_file(here: Here) -> str | None:
+    """Return the signer's file of the key in this browser, as the address has its public half."""
+    given = here.query("public_key")
+    if not given:
+        return None
+    made_at = here.app.clock.now().replace(microsecond=0)
+    # A plus sign in an address is a space to whoever reads it.
+    key = read_public_key(given.replace(" ", "+"))
+    return signer_text(signer_for(key, name=here.member.name, made_at=made_at))
+
+
+def _pair(here: Here) -> tuple[str, str]:
     clinic, protocol = (str(here.request.path_params[name]) for name in ("clinic", "protocol"))
     here.require_clinic(clinic)
     known = here.app.catalogue
     if clinic not in known.clinics or protocol not in known.protocols:
         raise NotFound("there is no such clinic or protocol")
-    return statement_of(here.app, clinic=clinic, protocol=protocol)
+    return clinic, protocol
+
+
+def _statement(here: Here) -> Statement:
+    """Return what is to be signed: the draft, or the words in force where there is none."""
+    pair = _pair(here)
+    with here.app.store.read() as session:
+        drafts = drafts_of(session, pair)
+    if drafts:
+        return draft_statement(here.app, pair, drafts)
+    return statement_of(here.app, clinic=pair[0], protocol=pair[1])
 
 
 def _page(here: Here, form: Form) -> Response:
-    statement = _statement(here)
+    clinic, protocol = pair = _pair(here)
+    trouble, statement = "", None
+    parts: tuple[Part, ...] = ()
     with here.app.store.read() as session:
-        parts = _changes(session, statement)
+        drafts = drafts_of(session, pair)
         key = kept_public_key(session, here.member.id)
+    try:
+        statement = _statement(here)
+        with here.app.store.read() as session:
+            parts = _changes(session, here, statement)
+    except FollowupError as error:
+        trouble = sentence(str(error))
     return here.page(
         "words/sign.html",
         form=form,
+        pair=pair,
+        drafts=drafts,
+        trouble=trouble,
         statement=statement,
         parts=parts,
+        runs=word_runs,
+        remark=_remark(here, pair),
+        may_edit=here.member.may(MANAGE),
         has_key=key is not None,
+        signing=signing_facts(here, statement.text if statement else "", SigningRole.AUTHOR),
+        done="The draft is discarded." if here.query("done") == "discarded" else None,
+        clinic_name=here.app.catalogue.clinics[clinic].name,
+        protocol_name=here.protocol_name(protocol),
     )
 
 
-def _changes(session: Session, statement: Statement) -> tuple[Part, ...]:
-    """Return what differs on disk from what was approved last."""
+def _changes(session: Session, here: Here, statement: Statement) -> tuple[Part, ...]:
+    """Return what differs from what is in force, or of words as they are from the last approved."""
+    if statement.words is not None:
+        now = statement_of(here.app, clinic=statement.clinic, protocol=statement.protocol)
+        return gathered(differences(contents(now.files), contents(statement.files)))
     live = newest_approved(session, statement.clinic, statement.protocol)
-    after = {file.path: file.place.read_bytes() for file in statement.files}
-    return gathered(differences(kept_files(session, live) if live else {}, after))
+    return gathered(
+        differences(kept_files(session, live) if live else {}, contents(statement.files))
+    )
+
+
+def _remark(here: Here, pair: tuple[str, str]) -> str | None:
+    """Return with what the last release was sent back, if it is the newest."""
+    clinic, protocol = pair
+    with here.app.store.read() as session:
+        found = releases_of(session, clinic=clinic, protocol=protocol)
+    return found[0].remark if found and found[0].sent_back_at else None

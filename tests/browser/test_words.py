@@ -1,0 +1,139 @@
+"""A word is changed in the console by two people, from the editor to the next message."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from followup.domain.roles import Role
+from followup.releases.export import export_parts, write_parts
+from followup.releases.in_force import with_words_in_force
+from followup.releases.kept_keys import make_kept_key
+from followup.releases.queries import releases_of
+from followup.signatures.secret_key import Effort
+from followup.signed_links import SignedLinks
+from tests.browser.screen import PATIENCE, Screen
+from tests.browser.site import Site
+from tests.support.apps import HandClock, clock_of, enrol_one, message, sms_of, tick
+from tests.support.people import CLINIC, ENROLLED_AT, PROTOCOL, SMS
+from tests.support.signing import approved, live_app, live_folder
+
+SECRET = "four words are enough"
+EDIT = f"/content/edit/{CLINIC}/{PROTOCOL}/dressing/en"
+
+
+def live_site(site: Site, folder: Path) -> None:
+    """Let the site be that of a clinic in live use, whose words two people signed."""
+    site.app.close()
+    clock = HandClock(ENROLLED_AT, real=datetime.now(UTC))
+    app = live_app(site.database_url, folder, clock=clock)
+    site.app = replace(app, links=SignedLinks(site.address, app.keyring.links_key))
+    approved(site.app)
+    clock.advance(timedelta(minutes=5))
+
+
+def joins(screen: Screen, folder: Path, name: str, *, javascript: bool) -> None:
+    """Let somebody make a key, and the clinic add their file to its signers."""
+    screen.go("/account/signing-key")
+    screen.look()
+    if javascript:
+        screen.page.get_by_role("button", name="Make a key in this browser").click()
+    else:
+        screen.page.get_by_label("Passphrase", exact=True).fill(SECRET)
+        screen.page.get_by_label("The same again", exact=True).fill(SECRET)
+        screen.page.get_by_role("button", name="Make a key", exact=True).click()
+    file = screen.page.locator("pre").inner_text()
+    (folder / "signers" / f"{name}.toml").write_text(file, encoding="utf-8")
+
+
+def signs(screen: Screen, button: str, *, javascript: bool) -> None:
+    if javascript:
+        screen.page.get_by_role("button", name=f"{button} with the key in this browser").click()
+    else:
+        screen.page.get_by_label("Passphrase of your signing key").fill(SECRET)
+        screen.page.get_by_role("button", name=button, exact=True).click()
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without"])
+def test_a_word_is_changed_by_two_people(site, window, tmp_path, monkeypatch, javascript):
+    # A passphrase of a test is worth no second of work.
+    quick = partial(make_kept_key, effort=Effort(2**15, 2**20))
+    monkeypatch.setattr("followup.web.console.pages.words.signing.make_kept_key", quick)
+    folder = live_folder(tmp_path)
+    live_site(site, folder)
+    site.serve()
+    ann, bob = (
+        window(site, token=site.session(Role.MANAGE, name=name), javascript=javascript)
+        for name in ("Ann Writer", "Bob Reader")
+    )
+    joins(ann, folder, "ann", javascript=javascript)
+    joins(bob, folder, "bob", javascript=javascript)
+
+    ann.go(EDIT)
+    field = ann.page.get_by_label("The text message")
+    field.fill(field.input_value().replace("take the small", "peel the small"))
+    if not javascript:
+        ann.page.get_by_role("button", name="Save and preview").click()
+    # The rules are asked about the whole protocol each time that somebody stops typing.
+    shown = ann.page.locator("#preview .fu-bubble").first
+    expect(shown).to_contain_text("peel the small dressing", timeout=8 * PATIENCE)
+    ann.look()
+    ann.page.get_by_role("button", name="Compare and sign").click()
+    ann.look()
+    signs(ann, "Sign as the author", javascript=javascript)
+    expect(ann.page.locator("main")).to_contain_text("You signed it")
+
+    address = ann.page.url.partition("?")[0].removeprefix(site.address)
+    bob.go(address)
+    links = bob.page.locator(f"a[href^='{address}/']")
+    for part in [link.get_attribute("href") for link in links.all()]:
+        bob.go(part)
+        expect(bob.page.locator("del").first).to_contain_text("take")
+        expect(bob.page.locator("ins").first).to_contain_text("peel")
+        bob.look()
+    bob.go(address)
+    signs(bob, "Approve", javascript=javascript)
+    bob.page.get_by_label("Now", exact=True).check()
+    bob.look()
+    bob.page.get_by_role("button", name="Go live").click()
+    expect(bob.page.locator("main")).to_contain_text("It is live")
+    bob.look()
+
+    sent = next_message(site)
+    assert "peel the small dressing off" in sent
+    verified_by_debian(site, tmp_path / "pack", kept=not javascript)
+
+
+def next_message(site: Site) -> str:
+    app = site.app
+    enrolment = enrol_one(app, channels=(SMS,))
+    clock_of(app).advance_to(message(app, enrolment, "dressing").due_at)
+    tick(with_words_in_force(app))
+    return [*sms_of(app).taken.values()][-1].outgoing.text
+
+
+def verified_by_debian(site: Site, pack: Path, *, kept: bool) -> None:
+    with site.app.store.read() as session:
+        release = releases_of(session)[0]
+        assert (release.author_key_kept, release.approver_key_kept) == (kept, kept)
+        write_parts(pack, export_parts(session, site.app, release))
+    minisign = shutil.which("minisign")
+    assert minisign, "minisign is missing: .ci/run installs it"
+    for who in ("author", "approver"):
+        done = subprocess.run(
+            [minisign, "-V", "-p", f"{who}.pub", "-m", "release.txt",
+             "-x", f"release.txt.{who}.minisig"],
+            cwd=pack, check=False, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert f"role:{who}" in done.stdout
+    # The list holds exactly the bytes, those that lie in no file too.
+    subprocess.run(["sha256sum", "--check", "--quiet", "release.txt"], cwd=pack, check=True)
+    assert "peel the small" in (pack / "words/dressing/en/sms.txt").read_text("utf-8")

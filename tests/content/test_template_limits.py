@@ -1,0 +1,54 @@
+"""Templates hold against their authors: nothing runs, nothing grows, and each is told why."""
+
+from __future__ import annotations
+
+import pytest
+
+from followup.content.rules import complaints_about
+from followup.content.versions_of_sources import complaints
+
+PART = "x" * 500
+CASES = {
+    "reaches into Python": ("{{ clinic.__class__.__mro__ }}", "clinic.__class__"),
+    "by a text": ("{{ ''.__class__ }}", "take a fact as in"),
+    "by brackets": ("{{ clinic[last] }}", "take a fact as in"),
+    "formats": ("{{ '%s' % clinic }}", "not worked out"),
+    "calls": ("{{ clinic.name.format(clinic) }}", "not worked out"),
+    "loops": ("{% for a in 'ab' %}{% for b in 'ab' %}x{% endfor %}{% endfor %}", "no loops"),
+    "a macro that calls itself": ("{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}", "no loops"),
+    "doubles": ("{% set x = 'a' %}{{ x ~ x }}", "set no values"),
+    "a block in itself": ("{% block a %}{{ self.a() }}{% endblock %}", "can't stand in a block"),
+    "twice the block above": ("{% block a %}{{ super() }}{{ super() }}{% endblock %}", "once"),
+    "grows": ("{{ 'a'|replace('a', 'aa')|replace('a', 'aa') }}", "one filter after another"),
+    "fills": ("{{ clinic.name|replace('a', '" + "a" * 50 + "') }}", "at most 40 characters"),
+    "brackets": ("{{ " + "(" * 6000 + "1" + ")" * 6000 + " }}", "too many brackets"),
+    "conditions": ("{% if last %}" * 40 + "x" + "{% endif %}" * 40, "too many conditions"),
+    "is long": ("x" * 16_001, "make it 16000 at most"),
+    "includes much": ('{% include "_layout/en/part.txt" %}\n' * 250, "with all that it includes"),
+    "imports": ('{% import "_layout/en/part.txt" as a %}', "import nothing"),
+}
+
+
+@pytest.mark.parametrize(("text", "told"), CASES.values(), ids=CASES)
+def test_a_text_holds_words_alone(text: str, told: str):
+    sources = {"_hello/en/sms.txt": text, "_layout/en/part.txt": PART}
+    found = [*complaints_about("_hello/en/sms.txt", sources)] or complaints(sources, {})
+
+    assert any(told in one for one in found), found
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p><SCRIPT>alert(1)</SCRIPT>",
+        '<p onclick="x()">',
+        '<form action="/content">',
+        '<img src="https://example.com/who-reads.png">',
+        '<a href="javascript:x()">',
+        '<p style="background: url(https://example.com/a)">',
+    ],
+)
+def test_an_email_holds_nothing_that_runs_asks_or_loads(html: str):
+    (told,) = complaints_about("hello/en/email.html", {"hello/en/email.html": html})
+
+    assert "does not belong in a message" in told

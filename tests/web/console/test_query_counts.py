@@ -164,6 +164,7 @@ def addresses(app: AppContext, visitor: Visitor) -> dict[str, str]:
             "draft": session.scalars(select(EnrolmentDraft.id)).first(),
             "request": session.scalars(select(ErasureRequest.id)).first(),
             "review": session.scalars(select(RetentionReview.id)).first(),
+            "clinic": "derriford-pain",
             "template": "flare",
             "language": "en",
             "protocol": "nerve-root-block",

@@ -60,7 +60,7 @@ def plan_going_live(app: AppContext, release: Release, *, at: datetime, actor: s
     def work(unit: UnitOfWork) -> None:
         found = release_by_id(unit.session, release.id)
         kept = _console_words(unit.session, found)
-        _must_be_approved(found)
+        must_be_approved(found)
         if kept.live_at is not None and kept.replaced_at is None:
             raise Conflict("it is live already")
         kept.live_from, kept.live_from_by = max(at, unit.by.at), unit.by.actor
@@ -108,7 +108,7 @@ def go_back(app: AppContext, release: Release, *, reason: str, actor: str) -> in
 
     def work(unit: UnitOfWork) -> int:
         found = release_by_id(unit.session, release.id)
-        _must_be_approved(found)
+        must_be_approved(found)
         kept = words_of_release(unit.session, found)
         if told := _unfit(unit, found, kept):
             raise Conflict(told)
@@ -215,7 +215,8 @@ def _console_words(session: Session, release: Release) -> ReleasedWords:
     return found
 
 
-def _must_be_approved(release: Release) -> None:
+def must_be_approved(release: Release) -> None:
+    """Raise `Conflict` for a release that may not be in force."""
     if release.approver is None or release.withdrawn_at or release.sent_back_at:
         raise Conflict("only what two people signed, and nobody withdrew, can be in force")
 

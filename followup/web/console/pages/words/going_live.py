@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from followup.domain.errors import InvalidInput
 from followup.intake.local_times import parse_time
-from followup.releases.go_live import call_off, go_back, plan_going_live
+from followup.releases.go_live import call_off, go_back, must_be_approved, plan_going_live
 from followup.store.models.releases import Release
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import MANAGE, Pages
@@ -23,6 +23,7 @@ def publish(here: Here) -> Response:
     later = when == "later"
 
     def act(release: Release) -> None:
+        must_be_approved(release)
         if when not in {"now", "later"}:
             raise InvalidInput.of("when", "choose now, or a time")
         at = _chosen(here, release) if later else now
@@ -42,6 +43,7 @@ def stop(here: Here) -> Response:
 @pages.post(f"{PATH}/{{release}}/go-back", may=MANAGE)
 def put_back(here: Here) -> Response:
     def act(release: Release) -> None:
+        must_be_approved(release)
         go_back(here.app, release, reason=here.form.text("reason"), actor=here.member.actor)
 
     return done(here, act, "gone-back", field="reason")

@@ -144,7 +144,7 @@ def done(here: Here, act: Callable[[Release], None], what: str, *, field: str) -
         told = Problem(field, sentence(error.problems[0].message))
         return release_page(here, here.form.refused(told))
     except FollowupError as error:
-        return release_page(here, here.form.refused(Problem(field, sentence(str(error)))))
+        return release_page(here, here.form.refused(Problem("release", sentence(str(error)))))
     return here.go(f"{PATH}/{release.id}?done={what}")
 
 

@@ -307,7 +307,7 @@ FIGURES: dict[str, dict[str, Value]] = {
     "docs/decisions/0020-two-people-sign-the-exact-bytes.md": {
         "Each process looks {} a second": LOOKS_A_SECOND,
     },
-    "docs/decisions/0031-days-that-are-over-are-summed-once.md": {
+    "docs/decisions/0029-days-that-are-over-are-summed-once.md": {
         "once they are over for {} days": days(CLOSED_AFTER),
         "and the last {} days": days(CLOSED_AFTER),
     },

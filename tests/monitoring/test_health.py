@@ -14,10 +14,10 @@ from followup.monitoring.health import (
     health_problems,
     last_sweeps,
     oldest_overdue,
-    states_now,
     watched,
 )
 from followup.monitoring.heartbeats import record_heartbeat
+from followup.monitoring.message_balance import states_now
 from followup.sending.claim import claim_due
 from followup.store.models.messages import Message
 from followup.store.models.operations import Heartbeat, Sweep

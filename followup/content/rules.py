@@ -135,7 +135,7 @@ def parsed(path: str, source: str) -> Parsed:
         *_glued_lines(path, source),
         *_unknown_names(path, tree, unknown),
         *_worked_out(path, tree),
-        *beyond_words(path, source),
+        *beyond_words(path, source, tree),
     )
     return Parsed(complaints, tuple(find_referenced_templates(tree)))
 

@@ -285,7 +285,7 @@ BROKEN = {
     "a macro": ("{% macro a() %}x{% endmacro %}", ", line 1: words are not worked out"),
     "a block without end": (
         "{% block a %}{{ self.a() }}{% endblock %}",
-        ", line 1: maximum recursion depth",
+        ", line 1: a block can't stand in a block",
     ),
     "blocks by the thousand": ("{{ self.a() }}" * 4, ", line 1: words are not worked out"),
     "itself": ('{% include "dressing/en/sms.txt" %}', ": includes itself, or more than 100 files"),

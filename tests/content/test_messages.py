@@ -443,7 +443,9 @@ def test_the_html_is_accessible(content: Content, case: Case):
     assert all(later - earlier <= 1 for earlier, later in pairwise(headings))
     assert not page.low_contrast
     # Nothing to load, nothing to run, nothing to lay out by table: it reads with images off.
-    assert not {tag for tag, _ in page.tags} & {"img", "script", "style", "link", "table", "form"}
+    assert not {tag for tag, _ in page.tags} & {"img", "script", "link", "table", "form"}
+    # What the words need is written at each; the rest is for readers whose screen is dark.
+    assert re.findall(r"<style[^>]*>\s*(\S+ \S+)", html) == ["@media (prefers-color-scheme:"]
     assert "url(" not in html
 
 

@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[1]
 PRODUCT = ("followup", "tasks", "config", "templates")
 
 MOST_FILES = 25
+SERIES = ("docs/decisions", "migrations/versions")
+"""Folders that grow by a file for each decision or revision, and are read by number."""
 
 PATIENT_FIELDS = {
     "name", "mobile", "email", "nhs_number", "date_of_birth", "body", "text", "to", "subject",
@@ -452,7 +454,11 @@ def _crowded(*tops: Path) -> dict[str, int]:
         for each in folders
         if each.name != "__pycache__"
     }
-    return {folder: count for folder, count in counts.items() if count > MOST_FILES}
+    return {
+        folder: count
+        for folder, count in counts.items()
+        if count > MOST_FILES and not folder.endswith(SERIES)
+    }
 
 
 def test_no_folder_holds_more_files_than_one_can_take_in():

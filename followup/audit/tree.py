@@ -22,7 +22,7 @@ from followup.context import AppContext
 from followup.domain import actors
 from followup.domain.audit.merkle import HASH_BYTES, complete_root, root_of
 from followup.domain.errors import TrailDamaged
-from followup.signed_notes import NoteKey, NoteSigner
+from followup.signatures.signed_notes import NoteKey, NoteSigner
 from followup.store.audit_log import AuditEntry, record_event
 from followup.store.engine.types import AnyRow
 from followup.store.models.audit import AuditCheckpoint, AuditEvent, AuditSeal, AuditTile

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from followup.context import AppContext, UnitOfWork
 from followup.domain.errors import ConfigurationError
 from followup.erasure.erase import erase_patient
-from followup.signed_notes import NoteSigner
+from followup.signatures.signed_notes import NoteSigner
 from followup.store.models.patients import Patient
 
 FIRST_LINE = "followup shred list v1"

@@ -10,7 +10,7 @@ from followup.domain.channel import ChannelKind
 from followup.domain.item_kind import ItemKind
 from followup.domain.item_outcome import ADVISED, ItemOutcome
 from followup.wording.failure_reasons import failure_reason_of, is_known_reason
-from followup.wording.feeds import FEED_TO_DO
+from followup.wording.intake.feeds import FEED_TO_DO
 from followup.wording.replies import reply_to_do
 from followup.wording.terms import Colour, Term
 

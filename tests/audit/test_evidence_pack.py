@@ -21,7 +21,7 @@ from followup.context import AppContext
 from followup.domain.erasure.grounds import ErasureGround
 from followup.domain.errors import TrailDamaged
 from followup.erasure.requests import decide_erasure, propose_erasure
-from followup.signed_notes import NoteSigner
+from followup.signatures.signed_notes import NoteSigner
 from followup.store.models.audit import AuditEvent
 from followup.store.models.messages import Attempt
 from followup.store.models.patients import Patient

@@ -18,7 +18,7 @@ import pytest
 from followup.audit.evidence_pack import CHECKPOINT, CONTENTS, EVENTS, evidence_pack
 from followup.audit.tree import trail_signer
 from followup.context import AppContext
-from followup.signed_notes import NoteSigner
+from followup.signatures.signed_notes import NoteSigner
 from followup.store.audit_log import AuditEntry, record_events
 from followup.store.models.audit import AuditEvent
 from scripts.verify_evidence import L

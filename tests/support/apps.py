@@ -55,6 +55,7 @@ from followup.store.models.messages import Message, Receipt, SandboxMessage
 from followup.store.models.outbox import EventSubscription
 from followup.store.models.patients import Patient
 from followup.store.models.uploaded_lists import UploadedList
+from followup.store.models.words import ReleasedWords
 from followup.store.models.worklist import WorklistItem
 from followup.store.schema.current import migrate
 from tests.support.people import CLINIC, EMAIL, ENROLLED_AT, SMS, request
@@ -340,6 +341,7 @@ def idle_jobs(app: AppContext) -> frozenset[str]:
     return frozenset(name for name, has_work in zip(_WORKED_ON, row, strict=True) if not has_work)
 
 
+RUN_BY_NAME = frozenset({"close-days", "count-weeks", "propose-retention"})
 # Where each job finds all of its work, beside the states that it watches. One that is not named
 # here, and watches none, runs every time.
 _WORKED_ON: dict[str, Select[Any]] = {
@@ -356,8 +358,9 @@ _WORKED_ON: dict[str, Select[Any]] = {
     "forget-feeds": select(FeedMessage.id),
     "work-off-lists": select(UploadedList.id),
     "forget-lists": select(UploadedList.id),
-    # It changes nothing that another job sees: the tests of figures run it by its name.
-    "count-weeks": select(Message.id).where(false()),
+    "words-go-live": select(ReleasedWords.release_id),
+    # They change nothing that another job sees: the tests of each run it by its name.
+    **dict.fromkeys(RUN_BY_NAME, select(Message.id).where(false())),
 }
 _WORK = select(*(found.exists() for found in _WORKED_ON.values()))
 

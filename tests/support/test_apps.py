@@ -7,6 +7,7 @@ from datetime import timedelta
 from followup.context import AppContext
 from followup.jobs import JOBS
 from tests.support.apps import (
+    RUN_BY_NAME,
     clock_of,
     count_by_state,
     email_of,
@@ -52,7 +53,7 @@ def test_a_job_that_is_left_out_would_have_found_nothing(app: AppContext):
 
     for _ in range(30):
         run_jobs(app)
-        idle = idle_jobs(app)
+        idle = idle_jobs(app) - RUN_BY_NAME
         seen |= idle
         assert [job.until_empty(app) for job in JOBS if job.name in idle] == [0] * len(idle)
         clock_of(app).advance_to(next_event(app))

@@ -29,7 +29,7 @@ from followup.intake.hl7.framing import END, START
 from followup.intake.hl7.header import Header, Unreadable, read_header
 from followup.intake.hl7.receive import Readable, read_message
 from followup.store.models.enrolments import Enrolment
-from followup.wording.feeds import FEED_STATES, feed_reason_text
+from followup.wording.intake.feeds import FEED_STATES, feed_reason_text
 
 group = new_app(cls=Group, no_args_is_help=True, help="Try what a hospital's messages would do.")
 LONGEST_FILE = 16 * 1024 * 1024

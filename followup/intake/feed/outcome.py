@@ -11,7 +11,7 @@ from followup.intake.feed.inbox import FeedState
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """What came of an event. `code` is one of `followup.wording.feeds`.
+    """What came of an event. `code` is one of `followup.wording.intake.feeds`.
 
     `about` is what a person is asked about once, however many messages say it; `twins` are two
     patients who are one, the one that goes on first.

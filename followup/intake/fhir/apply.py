@@ -43,7 +43,7 @@ from followup.intake.fhir.resources import (
 from followup.intake.fhir.shapes import AppointmentSent, PatientSent, ProcedureSent
 from followup.intake.fhir.versions import TakenResource, Versions, remark, several
 from followup.store.models.feeds import FeedMessage, FeedPerson, FhirResource
-from followup.wording.feeds import FEED_STATES, feed_reason_text
+from followup.wording.intake.feeds import FEED_STATES, feed_reason_text
 
 REPLACED_BY, REPLACES = "replaced-by", "replaces"
 

@@ -25,7 +25,7 @@ from followup.intake.fhir.resources import (
 )
 from followup.store.engine.types import new_id
 from followup.store.models.feeds import FeedPerson, FhirResource
-from followup.wording.feeds import feed_reason_text
+from followup.wording.intake.feeds import feed_reason_text
 
 AHEAD = timedelta(days=1)
 """By how much the clock of a sender may be ahead before its versions are refused."""

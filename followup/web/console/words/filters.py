@@ -17,9 +17,9 @@ from followup.wording.channels import channel_text, covered_text
 from followup.wording.duty import told_text
 from followup.wording.enrolments import WITHDRAWAL_REASONS, enrolment_term
 from followup.wording.failure_reasons import failure_reason_of
-from followup.wording.feeds import feed_reason_text
 from followup.wording.figures import cost_of, cost_text
-from followup.wording.lists import list_term
+from followup.wording.intake.feeds import feed_reason_text
+from followup.wording.intake.lists import list_term
 from followup.wording.outlooks import outlook_reason, outlook_term
 from followup.wording.patients import READING_NEEDS, confirmed_text, need_text
 from followup.wording.providers import attempt_text, provider_text, report_text

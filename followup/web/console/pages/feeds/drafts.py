@@ -20,7 +20,7 @@ from followup.web.console.framework.enrolment_form import DATE_FIELD, attribute_
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import CHANGE_PATIENTS, SEE_PATIENTS, Pages
 from followup.web.console.pages.enrol import DRAFT_KIND, FEED_DRAFT
-from followup.wording.feeds import missing_text
+from followup.wording.intake.feeds import missing_text
 
 PATH = "/attention/enrolments"
 DONE = {"dismissed": "Closed. Nobody was enrolled."}

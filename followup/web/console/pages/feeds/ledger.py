@@ -20,7 +20,7 @@ from followup.store.models.feeds import FeedMessage
 from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import CHANGE_PATIENTS, SEE_PATIENTS, Pages
-from followup.wording.feeds import FEED_STATES, feed_reason_text
+from followup.wording.intake.feeds import FEED_STATES, feed_reason_text
 
 PATH = "/feeds"
 DONE = {"replayed": "The message is processed again within seconds."}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from followup.catalogue.load import Catalogue
-from followup.wording.lists import COLUMNS
+from followup.wording.intake.lists import COLUMNS
 
 
 class FieldNames:

@@ -18,7 +18,7 @@ from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import CHANGE_PATIENTS, Pages
 from followup.web.console.framework.table_export import csv_answer, written
-from followup.wording.lists import COLUMNS
+from followup.wording.intake.lists import COLUMNS
 
 PATH = "/enrol/list"
 TEMPLATE = (

@@ -6,7 +6,7 @@ from base64 import b64decode
 
 import pytest
 
-from followup.signed_notes import NoteKey, NoteSigner
+from followup.signatures.signed_notes import NoteKey, NoteSigner
 
 # github.com/C2SP/C2SP, signed-note.md and golang.org/x/mod/sumdb/note.
 PETER = NoteKey("PeterNeumann", b64decode("ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW")[1:])

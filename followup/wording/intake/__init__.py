@@ -1,0 +1,1 @@
+"""Words about what comes in: hospital feeds and uploaded lists."""

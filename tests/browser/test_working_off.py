@@ -97,22 +97,6 @@ def test_a_question_is_read_the_patient_rung_and_the_list_is_shorter(window, bus
     screen.look()
 
 
-def test_the_legend_keeps_its_shades_where_colours_are_forced(window, busy):
-    screen = window(busy, Role.ENROL)
-    screen.page.emulate_media(forced_colors="active")
-    screen.go("/")
-
-    shades = {
-        screen.page.locator(f".fu-key-{name}").first.evaluate(
-            "swatch => getComputedStyle(swatch).backgroundColor"
-        )
-        for name in ("delivered", "unconfirmed", "failed")
-    }
-
-    assert len(shades) == 3
-    screen.look()
-
-
 @with_and_without
 def test_an_item_is_handed_over_closed_and_taken_back(window, busy, javascript):
     window(busy, Role.ENROL)

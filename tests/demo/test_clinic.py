@@ -46,7 +46,7 @@ def test_its_last_days_hold_what_a_visitor_wants_to_see(practice):
 
     assert clock.now() == ENROLLED_AT
     counts = count_by_state(rows(app, Message))
-    assert {"planned", "delivered", "failed", "suppressed", "held", "cancelled"} <= set(counts)
+    assert {"planned", "delivered", "failed", "suppressed"} <= set(counts)
     items = rows(app, WorklistItem)
     assert {"failed", "reply"} <= {item.kind for item in items}
     assert {"open", "closed"} <= {item.state for item in items}

@@ -49,7 +49,7 @@ function listen(region) {
     try {
       answer = await fetch(region.dataset.src, {
         headers: { Accept: "application/json", ...(tag && { "If-None-Match": tag }) },
-        redirect: "error",
+        redirect: "manual",
       });
     } catch {
       // Offline, or signed out: the next look tells.

@@ -177,7 +177,7 @@ def test_contacts_are_masked_until_somebody_asks_and_that_is_recorded(sqlite_app
 
 
 def test_no_patient_stands_in_a_title(admin, patient):
-    assert admin.get(patient).page.one("title").text == "Patient – Follow-up"
+    assert admin.get(patient).page.one("title").text == "Patient – REF-1, day 0 – Follow-up"
 
 
 def test_what_was_sent_stands_before_now_and_the_rest_behind(sqlite_app, joined, patient):

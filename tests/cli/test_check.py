@@ -82,7 +82,7 @@ def test_a_fresh_installation_is_looked_at_without_making_anything(unset):
     [
         pytest.param({"FOLLOWUP_SMS_CHANNEL": "twilio"}, "settings", "ACCOUNT_SID", id="settings"),
         pytest.param(
-            {"FOLLOWUP_MASTER_KEYS": base64.b64encode(bytes(range(32))).decode()},
+            {"FOLLOWUP_MASTER_KEYS": base64.b64encode(bytes(range(1, 33))).decode()},
             "keys",
             "which is not among the configured ones",
             id="wrong-key",

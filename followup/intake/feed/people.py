@@ -33,7 +33,10 @@ def know_person(unit: UnitOfWork, site: Site, event: FeedEvent) -> FeedPerson:
     if event.nhs_key is None or event.nhs_key == event.person_key:
         return survivor_of(unit, named)
     numbered = find_row(unit, site, event.nhs_key)
-    if numbered.survivor_id != named.id and _is_new(named) and _is_meant(unit, numbered, event):
+    # A FHIR resource names the row itself, which may be that of the NHS number.
+    if numbered.id == named.id or numbered.survivor_id == named.id:
+        return survivor_of(unit, named)
+    if _is_new(named) and _is_meant(unit, numbered, event):
         _be_known_as(unit, named, survivor_of(unit, numbered))
     person = survivor_of(unit, named)
     if _is_new(numbered) or (numbered.is_alias and not _is_meant(unit, numbered, event)):

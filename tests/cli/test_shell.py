@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -210,7 +211,9 @@ def test_ctrl_c_ends_with_130_and_no_traceback(followup):
             id="database",
         ),
         pytest.param(
-            {"FOLLOWUP_MASTER_KEYS": "/" * 43 + "="}, "put that key back", id="master-key"
+            {"FOLLOWUP_MASTER_KEYS": base64.b64encode(bytes(range(1, 33))).decode()},
+            "put that key back",
+            id="master-key",
         ),
         pytest.param({"FOLLOWUP_CONFIG_DIR": "/usr"}, "/usr: holds none of", id="protocols"),
         pytest.param(

@@ -34,7 +34,7 @@ def know_person(unit: UnitOfWork, site: Site, event: FeedEvent) -> FeedPerson:
         return survivor_of(unit, named)
     numbered = find_row(unit, site, event.nhs_key)
     # A FHIR resource names the row itself, which may be that of the NHS number.
-    if numbered.id == named.id or numbered.survivor_id == named.id:
+    if named.id in {numbered.id, numbered.survivor_id}:
         return survivor_of(unit, named)
     if _is_new(named) and _is_meant(unit, numbered, event):
         _be_known_as(unit, named, survivor_of(unit, numbered))

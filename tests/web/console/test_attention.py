@@ -202,12 +202,15 @@ def test_a_text_of_nobody_is_read_and_closed_with_a_note(sqlite_app, joined):
 
 def test_more_items_ask_no_more_of_the_database(sqlite_app, joined, failed):
     failed(1)
+    write(sqlite_app, "Hello 1", serial=1)
     joined().get("/attention")
     visitor = joined()
     few = statements(sqlite_app, lambda: visitor.get("/attention"))
     for serial in range(2, 9):
         failed(serial)
         write(sqlite_app, f"Hello {serial}", serial=serial)
+    # Time has passed: whether other words went live is asked once a second.
+    joined().get("/attention")
     visitor = joined()
 
     assert statements(sqlite_app, lambda: visitor.get("/attention")) == few

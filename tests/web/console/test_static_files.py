@@ -17,7 +17,16 @@ FOLDERS = {
     "fonts": ROOT / "followup" / "web" / "fonts",
     "testing": ROOT / "tests" / "browser" / "assets",
 }
-OWN = {"console.css", "console.js", "early.js", "icon.svg", "LICENCES.txt", "manifest.json"}
+OWN = {
+    "signing.js",
+    "dark.css",
+    "console.css",
+    "console.js",
+    "early.js",
+    "icon.svg",
+    "LICENCES.txt",
+    "manifest.json",
+}
 ENTRIES = [
     (folder, entry)
     for folder in FOLDERS.values()

@@ -31,6 +31,8 @@ THEIRS = {
     "webhook",
     "release",
     "clinic",
+    "key",
+    "review",
 }
 """Gaps of a path that stand for what belongs to a clinic, or to somebody who works there."""
 NOBODYS = {"token", "protocol", "template", "language", "step", "line", "part"}

@@ -199,7 +199,9 @@ def test_a_link_that_we_never_made_is_a_page_that_says_what_to_do(app, client, m
 )
 @given(token=st.text(st.characters(codec="utf-8", exclude_characters="/?#."), min_size=1))
 def test_no_made_up_token_is_a_server_error(sqlite_client, token):
-    assert sqlite_client.get("/u/" + quote(token, safe="")).status_code == 404
+    # An address with NUL in it is no address: it is refused before anything is looked for.
+    expected = 400 if "\0" in token else 404
+    assert sqlite_client.get("/u/" + quote(token, safe="")).status_code == expected
 
 
 def test_while_the_database_is_away_the_page_says_so(postgres_outage):

@@ -28,7 +28,8 @@ TODAY = "since=19&since-month=10&since-year=2026"
 ACTION = re.compile(r"[a-z-]+\.[a-z-]+")
 RECORDERS = {"note", "record", "_record", "_looked", "_entry"}
 NO_ACTION = {
-    "restriction", "retention", "editor", "id", "address", "mobile", "email", "language", "code", "html", "css", "txt",
+    "id", "address", "mobile", "email", "language", "code", "html", "css", "txt",
+    "restriction", "retention", "editor",
     "answers", "identity", "reach", "ledger", "drafts", "json", "releases", "requests", "signing",
 }  # fmt: skip
 """What follows the dot in names of columns, fields, modules and files that begin as actions do."""

@@ -213,10 +213,10 @@ def test_what_is_no_text_is_not_signed_and_nobody_overwrites_another(
     typed = people.typed(sms="{% for a in 'ab' %}{{ clinic.__class__ }}{% endfor %}")
     seen = people.ann.client.post(f"{EDIT}/preview", data=typed, headers=SAME_ORIGIN)
     assert seen.status_code == 200
-    assert "words have no loops" in seen.text
+    assert "words are not worked out" in seen.text
     assert "clinic.__class__" in seen.text
     refused = people.ann.post(SIGN, {"passphrase": SECRET}, status=422)
-    assert "words have no loops" in refused.text
+    assert "words are not worked out" in refused.text
 
     # What somebody else wrote meanwhile is not overwritten.
     stale = people.typed(sms="Other words.")

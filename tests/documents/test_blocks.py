@@ -162,6 +162,7 @@ ON_POSTGRESQL = ("pg_dump", "createdb", "pg_restore", "followup after-restore --
 """How those commands begin that are about a PostgreSQL server."""
 
 ENDS_WITH_1 = {
+    "followup audit --verify": "nothing signs here, and that is what it finds",
     "followup watch --once": "nothing runs here, and that is what it finds",
     "followup check --live": "no clinic is ready before two people have signed",
 }

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
 
+import pytest
 from sqlalchemy import text
 
 from followup.store.audit_log import AuditEntry, record_event
@@ -46,6 +47,7 @@ class Sender:
                 self._process, self.kills = None, self.kills + 1
 
 
+@pytest.mark.timeout(300)
 def test_nothing_is_lost_or_out_of_order_when_the_sender_is_killed(telling, receiver, migrated_url):
     subscribe(telling, receiver)
     sender, taking = Sender(migrated_url), receiver.take

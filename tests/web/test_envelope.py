@@ -128,7 +128,7 @@ def test_a_receipts_line_carries_our_ids_and_no_others(sqlite_app, logged):
 
 def test_no_line_of_any_request_tells_of_a_patient(sqlite_app, logged):
     private = [
-        "Test Patient", "9990000018", "999 000 0018", "1956", "7700 900001", "7700900001",
+        "Test Patient", "9990000018", "999 000 0018", "1956-", "/1956", "7700 900001", "7700900001",
         "patient1", "legs", nhs_number(1),
     ]  # fmt: skip
     key = key_for(sqlite_app)

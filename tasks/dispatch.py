@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
@@ -12,22 +11,15 @@ from followup.sending.claim import claim_batches
 from followup.sending.send_batch import send_batch as deliver_batch
 from tasks.app import app, resources
 
-LONGEST_AHEAD = 1.0
-"""For so many seconds at most a tick keeps a worker waiting for what falls due next."""
-
 
 @app.task(name="tasks.dispatch.tick")
 def tick() -> None:
     """Claim what is due and hand it on, after the claim is committed."""
     context = resources.app()
 
-    # To the next tick and no further: else they would wait side by side.
-    every = app.conf.beat_schedule["dispatch"]["schedule"]
-    ahead = timedelta(seconds=min(every, LONGEST_AHEAD))
-
     def run() -> int:
         claimed = 0
-        for batch in claim_batches(context, ahead=ahead):
+        for batch in claim_batches(context):
             deliver.delay(str(batch.token), [str(message_id) for message_id in batch.message_ids])
             claimed += len(batch.message_ids)
         return claimed

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
-from time import sleep
 from uuid import UUID, uuid4
 
 from sqlalchemy.orm import Session
@@ -33,8 +32,7 @@ from followup.sending.eligibility import (
 from followup.sending.presumed_sent import presume_sent
 from followup.store.message_state import (
     PriorityQueue,
-    count_in_flight,
-    earliest_in_queues,
+    due_queues,
     lock_due,
     move_messages,
     postpone,
@@ -45,8 +43,6 @@ CLAIM_SIZE = 500
 
 MOST_CLAIMS = 200
 """How many such transactions one tick makes at most: what is left waits for the next."""
-
-SHORTEST_NAP = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +66,7 @@ def claim_due(app: AppContext) -> list[Batch]:
     return list(claim_batches(app))
 
 
-def claim_batches(
-    app: AppContext, *, ahead: timedelta = timedelta(), wait: Callable[[float], None] = sleep
-) -> Iterator[Batch]:
+def claim_batches(app: AppContext) -> Iterator[Batch]:
     """Claim what is due, most urgent first, and yield it in batches for the workers.
 
     Each batch comes as soon as its claim is committed: its sending need not wait for the others.
@@ -80,57 +74,22 @@ def claim_batches(
     never takes up returns when its lease is over. Claims no more than the workers can have in
     flight, or than their pace and the health of their providers let go, so that an urgent message
     never queues behind a backlog; two ticks at once may go over that limit by as much again.
-
-    While nothing is due, and nothing on its way, what falls due within `ahead` (real time) is
-    waited for: the first message of a burst need not wait for the next tick.
     """
-    lanes, room = _look(app)
-    if room is None and (nap := _until_next(app, lanes, ahead)):
-        wait(nap)
-        lanes, room = _look(app)
-    if room is None:
-        return
-    going = [*lanes]
+    with app.store.read() as session:
+        lanes = list(due_queues(session, now=app.clock.now()))
+        if not lanes:
+            return
+        room = SendCapacity.now(session, app)
     for _ in range(MOST_CLAIMS):
-        going = [lane for lane in going if room.of(lane) > 0]
-        if not going:
+        lanes = [lane for lane in lanes if room.of(lane) > 0]
+        if not lanes:
             break
-        lane, limit = going[0], min(room.of(going[0]), CLAIM_SIZE)
+        lane, limit = lanes[0], min(room.of(lanes[0]), CLAIM_SIZE)
         claimed = _claim(app, lane, limit=limit)
         yield from claimed.batches
         room.fill(lane, sum(len(batch.message_ids) for batch in claimed.batches))
         if claimed.looked_at < limit:
-            going.remove(lane)
-
-
-def _look(app: AppContext) -> tuple[dict[PriorityQueue, datetime], SendCapacity | None]:
-    """Return the lanes in which something is due, and the room for it; where nothing is, no room.
-
-    Then the lanes are all in which anything is planned. Each comes with its earliest time.
-    """
-    now = app.clock.now()
-    with app.store.read() as session:
-        planned = dict(earliest_in_queues(session))
-        due = {lane: earliest for lane, earliest in planned.items() if earliest <= now}
-        return (due, SendCapacity.now(session, app)) if due else (planned, None)
-
-
-def _until_next(
-    app: AppContext, planned: Mapping[PriorityQueue, datetime], ahead: timedelta
-) -> float:
-    """Return in how many seconds the next message falls due, if it is soon; else 0.
-
-    A worker that has something to send is not kept from it: 0 where anything is on its way.
-    """
-    if not planned or not ahead:
-        return 0
-    nap = app.clock.real_delay(min(planned.values()) - app.clock.now())
-    if nap > ahead:
-        return 0
-    with app.store.read() as session:
-        if count_in_flight(session, since=app.clock.real_now(), at_most=1).total:
-            return 0
-    return max(nap, SHORTEST_NAP).total_seconds()
+            lanes.remove(lane)
 
 
 def _claim(app: AppContext, lane: PriorityQueue, *, limit: int) -> _Claimed:

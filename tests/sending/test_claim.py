@@ -410,32 +410,3 @@ def test_a_clinic_that_is_no_longer_configured_holds_its_messages(sqlite_app: Ap
 
     assert claimed(without) == []
     assert message(sqlite_app, enrolment_id, "going-home").reason == "clinic-not-configured"
-
-
-def test_what_falls_due_before_the_next_tick_is_waited_for_while_nothing_is_on_its_way(
-    sqlite_app: AppContext,
-):
-    soon = timedelta(milliseconds=400)
-    enrol_one(sqlite_app)
-    with sqlite_app.store.write() as session:
-        session.execute(update(Message).values(claimable_at=sqlite_app.clock.now() + soon))
-    napped: list[float] = []
-
-    def wait(seconds: float) -> None:
-        napped.append(seconds)
-        clock_of(sqlite_app).advance(timedelta(seconds=seconds))
-
-    def claimed(ahead: timedelta) -> int:
-        batches = list(claim_batches(sqlite_app, ahead=ahead, wait=wait))
-        return sum(len(batch.message_ids) for batch in batches)
-
-    assert claimed(soon / 2) == claimed(timedelta()) == 0
-    assert napped == []
-    assert claimed(2 * soon) > 0
-    assert napped == [soon.total_seconds()]
-    enrol_one(sqlite_app, 2)
-    with sqlite_app.store.write() as session:
-        values = {"claimable_at": sqlite_app.clock.now() + soon}
-        session.execute(update(Message).where(Message.state == "planned").values(values))
-    assert claimed(2 * soon) == 0
-    assert len(napped) == 1

@@ -92,7 +92,13 @@ def checkout(index: PackageIndex, tmp_path: Path) -> Iterator[Checkout]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pip", [None, NEWEST_PIP], ids=["the-pip-of-python", "the-newest-pip"])
+@pytest.mark.parametrize(
+    "pip",
+    [
+        pytest.param(None, id="the-pip-of-python"),
+        pytest.param(NEWEST_PIP, id="the-newest-pip", marks=pytest.mark.long),
+    ],
+)
 def test_newer_releases_of_everything_change_nothing(checkout, pip):
     said = checkout.make("setup", *([f"PIP={pip}"] if pip else []))
 

@@ -84,7 +84,13 @@ def test_no_reply_about_a_symptom_is_harmless():
     assert [text for text in replies if sorted_harmless(text) and text not in fine] == []
 
 
-@pytest.mark.parametrize("frame", FRAMES)
+@pytest.mark.parametrize(
+    "frame",
+    [
+        *FRAMES[::3],
+        *(pytest.param(it, marks=pytest.mark.long) for it in FRAMES if it not in FRAMES[::3]),
+    ],
+)
 def test_no_grave_phrase_is_harmless_in_a_harmless_frame(frame):
     assert len(PHRASES) > 400
     assert [one for one in PHRASES if sorted_harmless(frame.format(one))] == []

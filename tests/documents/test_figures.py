@@ -17,7 +17,8 @@ from followup.audit.tree import SIGN_AFTER, TILE_WIDTH
 from followup.casework.escalation import MOST_TIMES, NOTICE_TRIES, TOLD_AGAIN_AFTER
 from followup.cli.service.run_stack import DEMO_SPEED
 from followup.clock import SharedTime
-from followup.content.template_limits import LONGEST_SOURCE, LONGEST_WHOLE
+from followup.content.rules import MOST_FILES
+from followup.content.template_limits import LONGEST_SOURCE
 from followup.delivery.bounce_mailbox import LOOKS_BACK
 from followup.delivery.reconcile import ASK_AFTER
 from followup.delivery.returned_mail_ledger import MOST_KEPT
@@ -260,7 +261,7 @@ FIGURES: dict[str, dict[str, Value]] = {
     "docs/writing-messages.md": {
         "{} characters alone, {} to a segment": (SINGLE_UNITS["GSM-7"], SEGMENT_UNITS["GSM-7"]),
         "A file has at most {} characters": LONGEST_SOURCE,
-        "with all that it includes at most {}": LONGEST_WHOLE,
+        "is made of at most {} files": MOST_FILES,
     },
     "docs/reliability.md": {
         "goes to a person after {} hour, or once": hours(ASK_AFTER),
@@ -374,6 +375,20 @@ MEASURED = ("docs/performance.md", "docs/reliability.md")
 """Their figures are of runs: each section with a table of them names the command that made it."""
 
 NOT_OURS: dict[str, dict[str, str]] = {
+    "docs/decisions/0025-weeks-are-counted-by-a-job.md": {
+        "A page shows half a year of messages by": "as tests/figures holds it",
+        "it, and a page has 150 ms. **Decision.**": "as tests/figures holds it",
+        "runs is counted every ten minutes, a week that is": "as tests/figures holds it",
+        "over each day for five weeks (receipts come": "as tests/figures holds it",
+        "Figures are up to ten minutes old, and the page": "as tests/figures holds it",
+    },
+    "docs/decisions/0024-people-are-found-by-keyed-beginnings-of-names.md": {
+        "name, of the first three letters of each word of": "tests/patients holds it",
+        "letters of each word of three letters or more, and of": "tests/patients holds it",
+        "has them, the first three letters, and the page": "tests/patients holds it",
+        "staff makes 100 in ten minutes, and the audit": "tests/patients holds it",
+        "beginning of a name (2 letters, 4, 5 and so on):": "tests/patients holds it",
+    },
     "README.md": {
         "take the dressing off after 24 hours": "the leaflet's",
         "(half a minute, the first time)": "as long as the machine and its index take",
@@ -388,6 +403,7 @@ NOT_OURS: dict[str, dict[str, str]] = {
         'after 24 hours" is elapsed time': "an example",
     },
     "docs/glossary.md": {
+        "name, of its first three letters, or of a date": "tests/patients holds it",
         "So many messages of one content a minute, so many to one patient a day": "settings",
     },
     "docs/dpia.md": {

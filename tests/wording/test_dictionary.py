@@ -32,7 +32,6 @@ from followup.wording import (
     channels,
     enrolments,
     formats,
-    lists,
     patients,
     providers,
     reasons,
@@ -42,6 +41,7 @@ from followup.wording import (
     terminal_styles,
     worklist,
 )
+from followup.wording.intake import lists
 from followup.wording.terms import Colour, Term
 from followup.worklist.items import TIME_LIMITS, URGENCY_OF_KIND
 from tests.wording.literals import literals

@@ -15,20 +15,20 @@ from tasks.app import app, resources
 @app.task(name="tasks.dispatch.tick")
 def tick() -> None:
     """Claim what is due and hand it on, after the claim is committed."""
-    context = resources.app()
+    app = resources.app()
 
     def run() -> int:
         claimed = 0
-        for batch in claim_batches(context):
+        for batch in claim_batches(app):
             deliver.delay(str(batch.token), [str(message_id) for message_id in batch.message_ids])
             claimed += len(batch.message_ids)
         return claimed
 
     def listen() -> int:
-        take = partial(missed_texts.take_missed_texts, context, newest_too=True)
-        return watched(context, missed_texts.MISSED_TEXTS_JOB, take)
+        take = partial(missed_texts.take_missed_texts, app, newest_too=True)
+        return watched(app, missed_texts.MISSED_TEXTS_JOB, take)
 
-    watched(context, "dispatch", lambda: missed_texts.send_once_heard(context, run, listen=listen))
+    watched(app, "dispatch", lambda: missed_texts.send_once_heard(app, run, listen=listen))
 
 
 @app.task(name="tasks.dispatch.deliver")

@@ -15,6 +15,7 @@ from followup.domain import actors
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import TemplateError
 from followup.domain.lifecycle import EnrolmentState, State
+from followup.domain.message_kind import MessageKind
 from followup.domain.reasons import FOR_WANT_OF_A_RELEASE, Reason
 from followup.messages.kill_switch_queries import covered, covers_in_force
 from followup.messages.rendering import occurrences_of
@@ -143,7 +144,7 @@ def _lock(
         .outerjoin(Patient, Patient.id == Message.patient_id)
         .where(state_is(State.HELD), Message.not_after > by.at, goes_on, *conditions)
         # Of a message that is nobody's there is no patient, and so no restriction.
-        .where(Patient.restricted_at.is_(None))
+        .where(or_(Patient.restricted_at.is_(None), Message.kind == MessageKind.REPLY.value))
         .order_by(Message.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True, key_share=True, of=Message)

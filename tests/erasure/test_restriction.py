@@ -7,12 +7,15 @@ import pytest
 from followup.context import AppContext
 from followup.domain.erasure.restriction import LiftGround, RestrictionGround
 from followup.domain.errors import Conflict, NotFound
+from followup.domain.kill_switch import SwitchScope
 from followup.enrolment.enrol import enrol
 from followup.enrolment.page_tokens import find_enrolment_by_token, token_of
 from followup.erasure.restriction import lift_restriction, restrict
 from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.inbound import take_inbound
+from followup.sending import kill_switches
 from followup.sending.claim import claim_due
+from followup.sending.kill_switches import activate_switch
 from followup.sending.send_batch import send_batch
 from followup.store.models.audit import AuditEvent
 from followup.store.models.enrolments import Enrolment
@@ -69,6 +72,24 @@ def test_nothing_is_sent_also_between_claim_and_call_and_all_goes_on_when_lifted
     assert told == [("restriction.placed", BY), ("restriction.lifted", LIFTER)]
     with pytest.raises(Conflict, match="is not restricted"):
         lift_restriction(app, patient_of(app).id, ground=LiftGround.ASKED, actor=BY)
+
+
+def test_an_answer_that_a_switch_held_is_let_go_all_the_same(sqlite_app: AppContext):
+    app = sqlite_app
+    enrol_one(app, 1)
+    restrict(app, patient_of(app).id, ground=RestrictionGround.ACCURACY, actor=BY)
+    switch = activate_switch(app, SwitchScope.ALL, None, reason="wrong words", actor=BY)
+    body = "I cannot feel my leg"
+    take_inbound(app, InboundText(provider_id="SM2", from_="+447700900001", to="", body=body))
+    tick(app)
+    assert rows(app, Attempt) == []
+
+    # An interruption: the switch is lifted, and the sweep lets go what it held.
+    app.store.transact(lambda session: kill_switches._lift(session, app.by(BY), switch))
+    sweep(app, "release-held")
+    tick(app)
+
+    assert [it.template for it in rows(app, Message) if it.state == "sent"] == ["reply-red-flag"]
 
 
 def test_nothing_comes_in_about_them_unseen_by_a_person(sqlite_app: AppContext):

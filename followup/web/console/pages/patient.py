@@ -55,7 +55,7 @@ DONE_NOTICES = {
     "page-off": "The link to the patient’s page is switched off.",
     "merged": "The two records are one now. It can be undone for 24 hours.",
     "unmerged": "The merge is undone: these are two records again.",
-    "restricted": "Restricted. Nothing is sent, and only auditors see the data.",
+    "restricted": "Restricted. Nothing is sent but answers, and only auditors see the data.",
     "restriction-lifted": "The restriction is lifted. What is not yet too late will be sent.",
     "texted": "The text is planned. The timeline below shows when it has arrived.",
     "again": "The message will be sent again.",

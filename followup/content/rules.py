@@ -66,16 +66,6 @@ TEMPLATE_VARIABLES = dict.fromkeys(
 )
 """All that a template is given. Nothing of the patient: a message may stand on a lock screen."""
 
-FILTERS = frozenset({"capitalize", "lower", "replace", "title", "trim", "upper"})
-"""The filters of a template: none that can make much of little."""
-WORDS = (
-    nodes.Template, nodes.TemplateData, nodes.Output, nodes.Const, nodes.Name, nodes.Getattr,
-    nodes.If, nodes.CondExpr, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not,
-    nodes.Block, nodes.Extends, nodes.Include, nodes.Filter,
-)  # fmt: skip
-"""What words are made of. The rest of the language computes, names what is not given, or lets HTML
-in unescaped; and by most of it a short file could keep a process busy for ever."""
-MOST_BLOCK_CALLS = 3
 MOST_FILES = 100
 """How many files one message may be made of, each counted as often as it is included."""
 
@@ -134,7 +124,6 @@ def parsed(path: str, source: str) -> Parsed:
     complaints = (
         *_glued_lines(path, source),
         *_unknown_names(path, tree, unknown),
-        *_worked_out(path, tree),
         *beyond_words(path, source, tree),
     )
     return Parsed(complaints, tuple(find_referenced_templates(tree)))
@@ -169,49 +158,6 @@ def _unknown_names(path: str, tree: nodes.Template, unknown: Container[str]) -> 
         if of_clinic and part.attr not in CLINIC_FACTS:
             known = {f"clinic.{fact}": None for fact in CLINIC_FACTS}
             yield _unknown(path, part.lineno, f"clinic.{part.attr}", known=known)
-
-
-def _worked_out(path: str, tree: nodes.Template) -> Iterator[str]:
-    """Find what computes: words are written, not worked out."""
-    calls = 0
-    for part, line in _parts(tree, 1):
-        if isinstance(part, nodes.Call) and _is_block(part.node) and calls < MOST_BLOCK_CALLS:
-            calls += 1
-        elif not isinstance(part, WORDS):
-            yield f"{path}, line {line}: words are not worked out: write what they say"
-    for used in tree.find_all(nodes.Filter):
-        if used.name not in FILTERS:
-            hint = did_you_mean(used.name, dict.fromkeys(sorted(FILTERS)))
-            yield f'{path}, line {used.lineno}: the filter "{used.name}" is not for words; {hint}'
-        elif used.name == "replace" and not _keeps_short(used):
-            yield (
-                f"{path}, line {used.lineno}: replace takes two texts in quotes, of which the "
-                "second is not the longer"
-            )
-
-
-def _parts(node: nodes.Node, line: int) -> Iterator[tuple[nodes.Node, int]]:
-    """Yield a node and all below it with their lines; of what is not for words only itself."""
-    line = node.lineno or line
-    yield node, line
-    if isinstance(node, WORDS):
-        for child in node.iter_child_nodes():
-            yield from _parts(child, line)
-
-
-def _keeps_short(replace: nodes.Filter) -> bool:
-    """Say whether a filter can only make less of a text: a few in a row would fill the memory."""
-    texts = [each.value for each in replace.args if isinstance(each, nodes.Const)]
-    if len(replace.args) != 2 or not all(isinstance(text, str) for text in texts):  # noqa: PLR2004
-        return False
-    return len(texts) == 2 and 0 < len(texts[0]) >= len(texts[1])  # noqa: PLR2004 - old and new
-
-
-def _is_block(called: nodes.Node) -> bool:
-    """Say whether a call is that of a block: `self.heading()` or `super()`."""
-    if isinstance(called, nodes.Getattr):
-        called = called.node
-    return isinstance(called, nodes.Name) and called.name in {"self", "super"}
 
 
 def _glued_lines(path: str, source: str) -> Iterator[str]:

@@ -1,4 +1,7 @@
-"""Template limits: how long a source may be, and what must not run in who reads or checks it."""
+"""Template limits: what a source may hold, so that no author reaches further or keeps us busy.
+
+Words are text with a few conditions: what may stand in them is listed, and all else is refused.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,19 @@ from collections.abc import Iterator
 
 from jinja2 import nodes
 
+from followup.domain.file_shape import did_you_mean
+
+FILTERS = frozenset({"capitalize", "lower", "replace", "title", "trim", "upper"})
+"""The filters of a template: none that can make much of little."""
+WORDS = (
+    nodes.Template, nodes.TemplateData, nodes.Output, nodes.Const, nodes.Name, nodes.Getattr,
+    nodes.If, nodes.CondExpr, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not,
+    nodes.Block, nodes.Extends, nodes.Include, nodes.Filter,
+)  # fmt: skip
+"""What words are made of. The rest of the language computes, names what is not given, or lets HTML
+in unescaped; and by most of it a short file could keep a process busy for ever."""
+MOST_BLOCK_CALLS = 3
+"""How often a file may have a block stand for another."""
 LONGEST_SOURCE = 16_000
 """Characters of one file of words: an e-mail of ours has at most three thousand."""
 DEEPEST = 24
@@ -25,6 +41,7 @@ def beyond_words(path: str, source: str, tree: nodes.Template) -> Iterator[str]:
     """Yield what in one source is more than words, each with the line and what to do."""
     if len(source) > LONGEST_SOURCE:
         yield f"{path}: has {len(source)} characters: make it {LONGEST_SOURCE} at most"
+    yield from _worked_out(path, tree)
     yield from _nested(path, tree)
     for fact in tree.find_all(nodes.Getattr):
         if not isinstance(fact.node, nodes.Name):
@@ -37,6 +54,49 @@ def beyond_words(path: str, source: str, tree: nodes.Template) -> Iterator[str]:
             f'{path}, line {line}: "{match.group().strip()}" does not belong in a message: it '
             "would run, ask, or load something"
         )
+
+
+def _worked_out(path: str, tree: nodes.Template) -> Iterator[str]:
+    """Find what computes: words are written, not worked out."""
+    calls = 0
+    for part, line in _parts(tree, 1):
+        if isinstance(part, nodes.Call) and _is_block(part.node) and calls < MOST_BLOCK_CALLS:
+            calls += 1
+        elif not isinstance(part, WORDS):
+            yield f"{path}, line {line}: words are not worked out: write what they say"
+    for used in tree.find_all(nodes.Filter):
+        if used.name not in FILTERS:
+            hint = did_you_mean(used.name, dict.fromkeys(sorted(FILTERS)))
+            yield f'{path}, line {used.lineno}: the filter "{used.name}" is not for words; {hint}'
+        elif used.name == "replace" and not _keeps_short(used):
+            yield (
+                f"{path}, line {used.lineno}: replace takes two texts in quotes, of which the "
+                "second is not the longer"
+            )
+
+
+def _parts(node: nodes.Node, line: int) -> Iterator[tuple[nodes.Node, int]]:
+    """Yield a node and all below it with their lines; of what is not for words only itself."""
+    line = node.lineno or line
+    yield node, line
+    if isinstance(node, WORDS):
+        for child in node.iter_child_nodes():
+            yield from _parts(child, line)
+
+
+def _keeps_short(replace: nodes.Filter) -> bool:
+    """Say whether a filter can only make less of a text: a few in a row would fill the memory."""
+    texts = [each.value for each in replace.args if isinstance(each, nodes.Const)]
+    if len(replace.args) != 2 or not all(isinstance(text, str) for text in texts):  # noqa: PLR2004
+        return False
+    return len(texts) == 2 and 0 < len(texts[0]) >= len(texts[1])  # noqa: PLR2004 - old and new
+
+
+def _is_block(called: nodes.Node) -> bool:
+    """Say whether a call is that of a block: `self.heading()` or `super()`."""
+    if isinstance(called, nodes.Getattr):
+        called = called.node
+    return isinstance(called, nodes.Name) and called.name in {"self", "super"}
 
 
 def _nested(path: str, tree: nodes.Template) -> Iterator[str]:

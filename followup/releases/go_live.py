@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from followup.catalogue.signers import load_signers
@@ -21,7 +21,7 @@ from followup.domain import actors
 from followup.domain.errors import Conflict, FollowupError, InvalidInput
 from followup.domain.item_kind import ItemKind
 from followup.domain.reasons import Reason
-from followup.releases.in_force import Row, laid_over, look_at_once, rows_in_force
+from followup.releases.in_force import IN_FORCE, Row, laid_over, look_at_once, rows_in_force
 from followup.releases.queries import APPROVED, approved_since, release_by_id
 from followup.releases.sign import checked_reason, withdraw_in
 from followup.releases.verify import two_people_of
@@ -40,13 +40,15 @@ def words_of_release(session: Session, release: Release) -> ReleasedWords | None
 
 def has_words_in_force(session: Session, release: Release) -> bool:
     """Say whether words of the console are in force for its protocol and clinic: any of them."""
-    query = select(ReleasedWords.release_id).where(
-        ReleasedWords.clinic == release.clinic,
-        ReleasedWords.protocol == release.protocol,
-        ReleasedWords.live_at.is_not(None),
-        ReleasedWords.replaced_at.is_(None),
+    return (
+        session.scalar(select(ReleasedWords.release_id).where(*_in_place_of(release))) is not None
     )
-    return session.scalar(query) is not None
+
+
+def _in_place_of(release: Release) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions of the words that are in force where a release would be."""
+    where = (ReleasedWords.clinic == release.clinic, ReleasedWords.protocol == release.protocol)
+    return (*where, *IN_FORCE)
 
 
 def plan_going_live(app: AppContext, release: Release, *, at: datetime, actor: str) -> None:
@@ -154,14 +156,7 @@ def _put_live(unit: UnitOfWork, release_id: UUID) -> None:
 def _enforce(unit: UnitOfWork, release: Release, kept: ReleasedWords | None) -> None:
     """Put words into force in place of those that are; of files, by taking these away."""
     unit.session.execute(
-        update(ReleasedWords)
-        .where(
-            ReleasedWords.clinic == release.clinic,
-            ReleasedWords.protocol == release.protocol,
-            ReleasedWords.live_at.is_not(None),
-            ReleasedWords.replaced_at.is_(None),
-        )
-        .values(replaced_at=unit.by.at)
+        update(ReleasedWords).where(*_in_place_of(release)).values(replaced_at=unit.by.at)
     )
     if kept is not None:
         kept.live_at, kept.replaced_at = unit.by.at, None

@@ -23,6 +23,7 @@ from followup.releases.gate import LOOK_EVERY
 from followup.store.engine.session import Store
 from followup.store.models.words import ReleasedWords
 
+IN_FORCE = (ReleasedWords.live_at.is_not(None), ReleasedWords.replaced_at.is_(None))
 Pair = tuple[str, str]
 Row = tuple[str, str, str]
 
@@ -67,7 +68,7 @@ def rows_in_force(session: Session) -> Sequence[Row]:
     """Return clinic, protocol and words as they are kept, of all that is in force."""
     one = ReleasedWords
     query = select(one.clinic, one.protocol, one.words)
-    query = query.where(one.live_at.is_not(None), one.replaced_at.is_(None))
+    query = query.where(*IN_FORCE)
     return [(clinic, protocol, words) for clinic, protocol, words in session.execute(query)]
 
 

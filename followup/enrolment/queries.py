@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from followup.context import AppContext
 from followup.domain.errors import Conflict, InvalidInput, NotFound
 from followup.store.engine.id_prefix import SHORTEST_PREFIX, id_range, is_id_like
 from followup.store.models.enrolments import Enrolment
@@ -15,6 +16,12 @@ from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
 
 MOST_FOUND = 5
+
+
+def patient_id_of(app: AppContext, wanted: str) -> UUID:
+    """Return whose an enrolment is that `find_enrolment` finds."""
+    with app.store.read() as session:
+        return find_enrolment(session, wanted).patient_id
 
 
 def find_enrolment(session: Session, wanted: str) -> Enrolment:

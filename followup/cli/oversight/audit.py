@@ -22,6 +22,7 @@ from followup.audit.evidence_pack import evidence_pack, without_names
 from followup.audit.tree import trail_signer
 from followup.audit.verify import TrailVerdict, verify_trail
 from followup.cli.framework.boundary import EXIT_REFUSED, WrongUse
+from followup.cli.framework.new_file import require_new_name, write_new_file
 from followup.cli.framework.opening import opened
 from followup.cli.framework.options import AsJson
 from followup.cli.framework.screen import bullet, fields, note, paragraph, say, say_json
@@ -88,22 +89,21 @@ def audit(
         return
     if named and pack is None:
         raise WrongUse("--named goes with --pack")
-    if pack is not None and pack.exists():
-        raise WrongUse(f"{pack}: is there already: give another name")
+    if pack is not None:
+        require_new_name(pack)
     with opened() as app, app.store.read() as session:
         dossier = compile_enrolment_evidence(session, app, find_enrolment(session, identifier))
         if pack is not None:
             content = {**about(dossier.enrolment), **evidence_json(dossier)}
             report = json.dumps(content if named else without_names(content), indent=1)
-            pack.write_bytes(
-                evidence_pack(
-                    session,
-                    app,
-                    dossier.events,
-                    report={"report.json": report.encode()},
-                    named=named,
-                )
+            proved = evidence_pack(
+                session,
+                app,
+                dossier.events,
+                report={"report.json": report.encode()},
+                named=named,
             )
+            write_new_file(pack, proved)
             say(f"Evidence of {len(dossier.events):,} events is in {pack}.")
             say(f"Public key, to be given by another way: {trail_signer(app).key}")
             return

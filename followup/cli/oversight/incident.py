@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import zipfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,17 +14,16 @@ import typer
 
 from followup.audit.incident import Incident, compile_incident, incident_json
 from followup.cli.framework.boundary import Command, Group, WrongUse
+from followup.cli.framework.new_file import write_new_file
 from followup.cli.framework.opening import actor, opened
 from followup.cli.framework.registry import new_app
 from followup.cli.framework.screen import note, say
 from followup.cli.oversight.audit import verdict_json
 from followup.cli.oversight.incident_sheet import TITLE, incident_sheet
 from followup.cli.patients.timeline import about
-from followup.domain.errors import FollowupError
 from followup.safety_case.identity import program_identity
 from followup.sheets import html_of
 
-OWNER_ALONE = 0o600
 WARNING = (
     "This is about a patient. Their name and addresses are masked, but the words that they wrote, "
     "and the notes of staff, are as they stand, and may name somebody."
@@ -83,7 +81,7 @@ def export(
         found = compile_incident(app, actor=actor(), enrolment=enrolment, message=message)
         content = _zip(found)
     path = to or Path(f"incident-{found.evidence.enrolment.id}.zip")
-    _write(path, content)
+    write_new_file(path, content)
     say(f"Written to {path}.")
     note(WARNING)
     if not found.verdict.intact:
@@ -117,14 +115,3 @@ def _zip(found: Incident) -> bytes:
         for name, content in sorted(files.items()):
             archive.writestr(name, content)
     return packed.getvalue()
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ALONE)
-    except FileExistsError as error:
-        raise FollowupError(f"{path}: is there already: name another file with --to") from error
-    except OSError as error:
-        raise FollowupError(f"{path}: can't be written: {error.strerror}") from error
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)

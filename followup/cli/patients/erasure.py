@@ -13,7 +13,7 @@ from followup.cli.framework.options import AsJson
 from followup.cli.framework.registry import new_app
 from followup.cli.framework.screen import Column, note, say, say_json, table
 from followup.domain.erasure.grounds import ErasureDecision, ErasureGround, RefusalGround
-from followup.enrolment.queries import find_enrolment
+from followup.enrolment.queries import patient_id_of
 from followup.erasure.requests import decide_erasure, erasure_requests, propose_erasure
 from followup.messages.view import utc_text
 from followup.store.models.patients import ErasureRequest
@@ -39,8 +39,7 @@ def propose(
 ) -> None:
     """Ask for the data of an enrolment's patient to be erased. Nothing is erased yet."""
     with opened() as app:
-        with app.store.read() as session:
-            patient = find_enrolment(session, identifier).patient_id
+        patient = patient_id_of(app, identifier)
         request = propose_erasure(app, patient, ground=ground, actor=actor())
     if as_json:
         say_json({"request": str(request)})

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from followup.cli.framework.boundary import WrongUse
+from followup.cli.framework.new_file import require_new_name, write_new_file
 from followup.cli.framework.opening import actor, opened
 from followup.cli.framework.screen import note, say
-from followup.enrolment.queries import find_enrolment
+from followup.enrolment.queries import patient_id_of
 from followup.subject_access.export import export_person
 
 
@@ -26,15 +26,9 @@ def export_patient(
     A zip with a page to read and JSON for machines. It names no other patient, and staff by their
     role. Who made it stands in the audit trail.
     """
-    if output.exists():
-        raise WrongUse(f"{output}: is there already: give another name")
-    if not output.parent.is_dir():
-        raise WrongUse(f"{output.parent}: there is no such folder")
+    require_new_name(output)
     with opened() as app:
-        with app.store.read() as session:
-            patient = find_enrolment(session, identifier).patient_id
-        made = export_person(app, patient, actor=actor())
-    output.touch(mode=0o600)
-    output.write_bytes(made.content)
+        made = export_person(app, patient_id_of(app, identifier), actor=actor())
+    write_new_file(output, made.content)
     say(f"Everything held on this patient ({made.rows:,} records) is in {output}.")
     note("It names them and tells of their health. Check who asks, and hand it over safely.")

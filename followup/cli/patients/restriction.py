@@ -11,7 +11,7 @@ from followup.cli.framework.opening import actor, opened
 from followup.cli.framework.registry import new_app
 from followup.cli.framework.screen import say
 from followup.domain.erasure.restriction import LiftGround, RestrictionGround
-from followup.enrolment.queries import find_enrolment
+from followup.enrolment.queries import patient_id_of
 from followup.erasure.restriction import lift_restriction, restrict
 
 HELP = """Restrict a patient's data: kept, not shown, nothing sent.
@@ -32,10 +32,8 @@ def place(
 ) -> None:
     """Restrict the data of an enrolment's patient. Messages are held, replies go to a person."""
     with opened() as app:
-        with app.store.read() as session:
-            patient = find_enrolment(session, identifier).patient_id
-        restrict(app, patient, ground=ground, actor=actor())
-    say("Restricted. Nothing is sent, and only auditors see the data.")
+        restrict(app, patient_id_of(app, identifier), ground=ground, actor=actor())
+    say("Restricted. Nothing is sent but answers, and only auditors see the data.")
 
 
 @group.command(cls=Command)
@@ -46,7 +44,5 @@ def lift(
 ) -> None:
     """Lift a restriction: what is still useful goes out."""
     with opened() as app:
-        with app.store.read() as session:
-            patient = find_enrolment(session, identifier).patient_id
-        lift_restriction(app, patient, ground=ground, actor=actor())
+        lift_restriction(app, patient_id_of(app, identifier), ground=ground, actor=actor())
     say("Lifted. What is not yet too late will be sent.")

@@ -11,6 +11,7 @@ from uuid import UUID
 import typer
 
 from followup.cli.framework.boundary import Command, Group, WrongUse
+from followup.cli.framework.new_file import require_new_name, write_new_file
 from followup.cli.framework.opening import actor, opened
 from followup.cli.framework.options import AsJson
 from followup.cli.framework.registry import new_app
@@ -76,12 +77,10 @@ def export(
     ],
 ) -> None:
     """Export a patient's record for the hospital's own, before anything is destroyed."""
-    if output.exists() or not output.parent.is_dir():
-        raise WrongUse(f"{output}: is there already, or its folder is not: give another name")
+    require_new_name(output)
     with opened() as app:
         content = deciding.export_to_record(app, review, actor=actor())
-    output.touch(mode=0o600)
-    output.write_bytes(content)
+    write_new_file(output, content)
     say(f"The record is in {output}.")
     say(f"SHA-256: {sha256(content).hexdigest()}")
     note("When the hospital's record has it: followup retention acknowledge REVIEW SHA-256")

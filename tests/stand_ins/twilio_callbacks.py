@@ -43,13 +43,31 @@ class Callbacks:
         self.failed = 0
         self.sorts_signed = self.sorts_sent = False
         self.under_way: set[asyncio.Task[int]] = set()
+        self._latest: dict[str, asyncio.Task[int]] = {}
         self._idle: defaultdict[tuple[str, str], list[_Stream]] = defaultdict(list)
         self._places = asyncio.Semaphore(CONCURRENT)
 
     def post_soon(self, url: str, params: Mapping[str, str]) -> None:
-        task = asyncio.get_running_loop().create_task(self.post(url, params))
+        """Post a form after those of the same message, however busy this machine is."""
+        sid = params["MessageSid"]
+        task = asyncio.get_running_loop().create_task(
+            self._post_after(self._latest.get(sid), url, params)
+        )
+        self._latest[sid] = task
         self.under_way.add(task)
         task.add_done_callback(self.under_way.discard)
+        task.add_done_callback(lambda done: self._forget(sid, done))
+
+    async def _post_after(
+        self, earlier: asyncio.Task[int] | None, url: str, params: Mapping[str, str]
+    ) -> int:
+        if earlier is not None:
+            await asyncio.wait([earlier])
+        return await self.post(url, params)
+
+    def _forget(self, sid: str, done: asyncio.Task[int]) -> None:
+        if self._latest.get(sid) is done:
+            del self._latest[sid]
 
     async def post(
         self, url: str, params: Mapping[str, str], *, signature: str | None = None

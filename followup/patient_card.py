@@ -74,7 +74,7 @@ def read_card(
 ) -> PatientCard:
     """Return the card of an enrolment, in `language` or the patient's; in English at worst.
 
-    Raises `Conflict` where nothing more will be sent.
+    Raises `Conflict` where nothing more will be sent, also while the patient's data is restricted.
     """
     patient = session.get_one(Patient, enrolment.patient_id)
     person = read_patient(patient, app.keyring)
@@ -83,6 +83,8 @@ def read_card(
         raise NotFound(f"the clinic {enrolment.clinic} is no longer configured")
     if person is None or patient.deceased_at or enrolment.state not in ONGOING_STATES:
         raise Conflict("this follow-up has ended: there is no card to hand over")
+    if patient.restricted_at:
+        raise Conflict("this patient’s data is restricted: no card is made until that is lifted")
     allowed = card_languages(app, clinic)
     wanted = language or person.language
     chosen = wanted if wanted in allowed else ENGLISH

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
+from itertools import permutations
 
 APOSTROPHES = re.compile(
     "[\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}"
@@ -22,6 +24,8 @@ STROKES = str.maketrans(
     {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "\N{LATIN SMALL LETTER DOTLESS I}": "i", "æ": "ae"}
 )
 
+MOST_WORDS = 5
+"""So many words of a name are tried in every order."""
 TITLES = frozenset({"mr", "mrs", "ms", "miss", "mx", "dr", "prof", "rev", "sir", "dame"})
 
 
@@ -72,6 +76,23 @@ def name_words(name: str) -> list[str]:
     apart = unicodedata.normalize("NFKD", fold_name(name))
     bare = "".join(letter for letter in apart if not unicodedata.combining(letter))
     return re.sub("[^\\w ]", "", bare.replace("-", " ")).translate(STROKES).split()
+
+
+def name_begins(name: str, beginnings: Sequence[str]) -> bool:
+    """Say whether words of a name begin so, in any order: `j smith`, or run together `smithj`.
+
+    The beginnings are in plain letters, as `name_words` returns them.
+    """
+    words = name_words(name)[:MOST_WORDS]
+    if len(beginnings) == 1:
+        orders = permutations(words)
+        return any(word.startswith(beginnings[0]) for word in words) or any(
+            "".join(order).startswith(beginnings[0]) for order in orders
+        )
+    return any(
+        all(map(str.startswith, order, beginnings))
+        for order in permutations(words, len(beginnings))
+    )
 
 
 def _is_one_letter_off(one: str, other: str) -> bool:

@@ -248,6 +248,12 @@ def read_patient(patient: Patient, keyring: Keyring) -> Person | None:
     return None if sealer is None else _read(patient, sealer)
 
 
+def read_name(patient: Patient, keyring: Keyring) -> str | None:
+    """Return a patient's name alone; None where there is none, or they were erased."""
+    sealer = keyring.patient(patient.data_key, patient.master_key_id)
+    return sealer and sealer.open_if(patient.name_sealed, column=column("name"))
+
+
 def open_objections(
     session: Session, *, patient_ids: Sequence[UUID], contact_indexes: Sequence[bytes]
 ) -> Sequence[Objection]:

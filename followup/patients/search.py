@@ -35,9 +35,10 @@ class SearchTerms:
     """Which enrolments: every condition that is set must hold.
 
     The hashes are those of `BlindIndexes`; `clinics` are those that may be seen. Of each of the
-    `keys`, which `followup.patients.search_keys` makes, the patient has one. `before` is the
-    procedure time and id of the last enrolment of the page before, and `by` says what the search
-    goes by.
+    `keys`, which `followup.patients.search_keys` makes, the patient has one. `begins` is how the
+    words of the name begin, in plain letters: no condition of the database, which has it sealed
+    (`find_patients`). `before` is the procedure time and id of the last enrolment of the page
+    before, and `by` says what the search goes by.
     """
 
     clinics: Collection[str]
@@ -45,7 +46,9 @@ class SearchTerms:
     mobile: bytes | None = None
     email: bytes | None = None
     keys: Sequence[Collection[bytes]] = ()
-    reference: str | None = None
+    begins: Sequence[str] = ()
+    references: Collection[str] = ()
+    besides: UUID | None = None
     states: Collection[str] = ()
     since: datetime | None = None
     until: datetime | None = None
@@ -65,8 +68,10 @@ class SearchTerms:
                 yield is_known_by(Patient.id, column, wanted)
         for alternatives in self.keys:
             yield is_found_by(Patient.id, alternatives)
-        if self.reference is not None:
-            yield Enrolment.reference == self.reference
+        if self.references:
+            yield Enrolment.reference.in_(list(self.references))
+        if self.besides is not None:
+            yield Enrolment.patient_id != self.besides
         if self.states:
             yield Enrolment.state.in_(list(self.states))
         if self.since is not None:

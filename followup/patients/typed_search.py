@@ -2,41 +2,41 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 
 from followup.domain.channel import ChannelKind
 from followup.domain.contact import parse_email, parse_mobile, parse_nhs_number
 from followup.domain.errors import InvalidInput
-from followup.domain.identity import name_words
+from followup.domain.identity import TITLES, name_words
 from followup.patients.records import address_index
 from followup.patients.search import SearchedBy, SearchTerms
 from followup.patients.search_keys import BEGINNING, beginning_key, birthday_key, word_key
+from followup.patients.typed_dates import take_date
 from followup.store.encryption.sealing import BlindIndexes
 
-DATE = re.compile(
-    r"(?<!\w)(\d{1,2})(?:st|nd|rd|th)?[ /.-]+(\d{1,2}|[a-z]{3,9})[ /.,-]+(\d{4})(?!\w)"
-    r"|(?<!\w)(\d{4})-(\d{1,2})-(\d{1,2})(?!\w)",
-    re.IGNORECASE,
-)
-"""A date as people write it, the day first: 17/5/1957, 17 May 1957; or 1957-05-17."""
+NOT_A_NAME = TITLES | {"born", "dob"}
+"""Words that people put beside a name or a date of birth."""
 
 
-def search_ways(indexes: BlindIndexes, sought: SearchTerms, wanted: str) -> list[SearchTerms]:
-    """Return how to look for what was typed: the first way that finds something counts.
+def search_ways(
+    indexes: BlindIndexes, sought: SearchTerms, wanted: str
+) -> list[Sequence[SearchTerms]]:
+    """Return how to look for what was typed: the first group of ways that finds somebody counts.
 
-    Raises `InvalidInput` for a date of birth that is none.
+    All ways of a group are gone, the likeliest first. Raises `InvalidInput` for a date of birth
+    that is none.
     """
     if not wanted:
-        return [sought]
+        return [[sought]]
     number = _as_number(indexes, sought, wanted)
     if number is not None:
-        return [number]
-    by_reference = replace(sought, reference=wanted, by=SearchedBy.REFERENCE)
-    return [by_reference, *_TypedName.read(wanted).ways(indexes, sought)]
+        return [[number]]
+    as_typed = (wanted, wanted.upper(), wanted.lower())
+    by_reference = replace(sought, references=as_typed, by=SearchedBy.REFERENCE)
+    return [[by_reference], *_TypedName.read(indexes, sought, wanted).ways()]
 
 
 def _as_number(indexes: BlindIndexes, sought: SearchTerms, wanted: str) -> SearchTerms | None:
@@ -57,44 +57,59 @@ def _as_number(indexes: BlindIndexes, sought: SearchTerms, wanted: str) -> Searc
 class _TypedName:
     """Words of a name in any order, and perhaps a date of birth among them."""
 
-    words: list[str]
-    born: date | None
+    indexes: BlindIndexes
+    sought: SearchTerms
+    words: tuple[str, ...]
+    born: frozenset[date]
 
     @classmethod
-    def read(cls, wanted: str) -> _TypedName:
-        found = DATE.search(wanted)
-        if found is None:
-            return cls(name_words(wanted), None)
-        rest = f"{wanted[: found.start()]} {wanted[found.end() :]}"
-        return cls(name_words(rest), _date(found))
+    def read(cls, indexes: BlindIndexes, sought: SearchTerms, wanted: str) -> _TypedName:
+        rest, born = take_date(wanted)
+        typed = name_words(rest)
+        words = tuple(word for word in typed if word not in NOT_A_NAME) or tuple(typed)
+        return cls(indexes, sought, words, born)
 
-    def ways(self, indexes: BlindIndexes, sought: SearchTerms) -> Iterator[SearchTerms]:
-        clinics = sought.clinics
-        born = [
-            {birthday_key(indexes, each, clinic=clinic) for clinic in clinics}
-            for each in (self.born,)
-            if each is not None
-        ]
-        if not (self.words or born):
+    def ways(self) -> Iterator[Sequence[SearchTerms]]:
+        """Yield whole names, then beginnings of names, then what may be mistyped."""
+        if not (self.words or self.born):
             return
-        whole = [_keys(indexes, word, clinics) for word in self.words]
-        yield replace(sought, keys=[*whole, *born], by=SearchedBy.NAME)
+        whole = self._named([self._keys(word_key, word) for word in self.words])
+        begun = self._beginning(*self.words)
+        # "Ann" may be all of a name or the first letters of one; "Annabel" is most likely all.
+        if any(len(word) <= BEGINNING for word in self.words):
+            yield [whole, *begun]
+        else:
+            yield [whole]
+            yield begun
+        if len(self.words) > 1:
+            # Parted where the name is not: mc donald.
+            yield self._beginning("".join(self.words))
+        for word in self.words[:1] if len(self.words) == 1 else ():
+            # An initial and a surname run together: jsmith.
+            yield self._beginning(word[:1], word[1:])
         if any(len(word) > BEGINNING for word in self.words):
-            begun = [_keys(indexes, word[:BEGINNING], clinics) for word in self.words]
-            yield replace(sought, keys=[*begun, *born], by=SearchedBy.BEGINNING)
+            keys = [self._keys(beginning_key, word) for word in self._long(self.words)]
+            yield [replace(self._named(keys), by=SearchedBy.BEGINNING)]
 
+    def _beginning(self, *words: str) -> list[SearchTerms]:
+        """Return how to find names that begin so: none where there is no key to look by.
 
-def _keys(indexes: BlindIndexes, word: str, clinics: Collection[str]) -> set[bytes]:
-    """Return what a word is found by: three letters are the beginning of a name."""
-    key = beginning_key if len(word) == BEGINNING else word_key
-    return {key(indexes, word, clinic=clinic) for clinic in clinics}
+        Fewer letters than a key has are compared with the names that the other keys find.
+        """
+        keys = [self._keys(beginning_key, word) for word in self._long(words)]
+        return [replace(self._named(keys), begins=words)] if words and (keys or self.born) else []
 
+    def _long(self, words: Sequence[str]) -> list[str]:
+        return [word for word in words if len(word) >= BEGINNING]
 
-def _date(found: re.Match[str]) -> date:
-    day, month, year, iso_year, iso_month, iso_day = found.groups()
-    if iso_year:
-        day, month, year = iso_day, iso_month, iso_year
-    for style in ("%d %m %Y", "%d %b %Y", "%d %B %Y"):
-        with suppress(ValueError):
-            return datetime.strptime(f"{day} {month} {year}", style).date()  # noqa: DTZ007 - a day
-    raise InvalidInput.of("wanted", "there is no such date: write the date of birth as 17/5/1957")
+    def _named(self, keys: Sequence[set[bytes]]) -> SearchTerms:
+        clinics = self.sought.clinics
+        born = {
+            birthday_key(self.indexes, each, clinic=clinic)
+            for each in self.born
+            for clinic in clinics
+        }
+        return replace(self.sought, keys=[*keys, *([born] if born else [])], by=SearchedBy.NAME)
+
+    def _keys(self, key: Callable[..., bytes], word: str) -> set[bytes]:
+        return {key(self.indexes, word, clinic=clinic) for clinic in self.sought.clinics}

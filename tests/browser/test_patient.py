@@ -129,6 +129,7 @@ def test_a_time_that_cannot_be_is_refused_on_the_page(window, site, path):
 def test_pausing_and_resuming(window, site, path):
     screen = window(site, Role.ENROL)
     screen.go(path)
+    screen.page.get_by_text("More about this follow-up").click()
     screen.page.get_by_role("button", name="Pause").click()
     screen.look()
     assert "held" in states(site)
@@ -140,6 +141,7 @@ def test_pausing_and_resuming(window, site, path):
 def test_ending_a_follow_up_asks_why(window, site, path):
     screen = window(site, Role.ENROL)
     screen.go(path)
+    screen.page.get_by_text("More about this follow-up").click()
     screen.click("End the follow-up")
     screen.look()
     screen.page.locator("form button").last.click()

@@ -16,8 +16,9 @@ from followup.domain.roles import Role
 from followup.recovery.backup import last_backup
 from followup.releases.gate import gate_of
 from followup.releases.reviews import reviews
-from followup.staff.members import FEWEST_MANAGERS, all_members
+from followup.staff.members import FEWEST_MANAGERS
 from followup.store.models.enrolments import Enrolment
+from followup.store.models.staff import Staff
 
 BACKUP_IS_OLD = timedelta(days=8)
 """A weekly backup with a day to spare, in real time."""
@@ -25,67 +26,71 @@ BACKUP_IS_OLD = timedelta(days=8)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstStep:
-    """Something to do once: where, who does it, and whether it is done."""
+    """Something to do once: where, and whether it is done."""
 
     text: str
     how: str
     path: str
-    may: tuple[Role, ...]
     done: bool
 
 
 def first_steps(session: Session, app: AppContext, roles: frozenset[Role]) -> list[FirstStep]:
     """Return what somebody with these roles has to do, in order; nothing once all is done."""
-    mine = [one for one in _all_steps(session, app) if not roles.isdisjoint(one.may)]
+    mine = list(_steps_of(session, app, roles))
     return [] if all(one.done for one in mine) else mine
 
 
-def _all_steps(session: Session, app: AppContext) -> Iterator[FirstStep]:
-    managers, words = (Role.MANAGE,), (Role.MANAGE, Role.AUDIT)
+def _steps_of(session: Session, app: AppContext, roles: frozenset[Role]) -> Iterator[FirstStep]:
+    # Home is opened more often than any page: what somebody is not asked to do is not looked up.
+    if not roles.isdisjoint((Role.MANAGE, Role.AUDIT)):
+        yield from _words(session, app)
+    if Role.MANAGE in roles:
+        yield from _set_up(session, app)
+    if Role.ENROL in roles:
+        yield FirstStep(
+            text="Enrol the first patient",
+            how="",
+            path="/enrol",
+            done=session.scalar(select(Enrolment.id).limit(1)) is not None,
+        )
+
+
+def _words(session: Session, app: AppContext) -> Iterator[FirstStep]:
     unsigned, overdue = _unsigned(session, app), _overdue(session, app)
     yield FirstStep(
         text="Have the words signed by two people",
         how=f"Not signed: {', '.join(unsigned)}" if unsigned else "",
         path="/content",
-        may=words,
         done=not unsigned,
     )
     yield FirstStep(
         text="Have the leaflets reviewed",
         how=f"Review overdue: {', '.join(overdue)}" if overdue else "",
         path="/content",
-        may=words,
         done=not overdue,
     )
+
+
+def _set_up(session: Session, app: AppContext) -> Iterator[FirstStep]:
     yield FirstStep(
         text="Invite a second manager",
         how="If the only one is away, nobody else can help",
         path="/team/invite",
-        may=managers,
         done=_managers(session) >= FEWEST_MANAGERS,
     )
     yield FirstStep(
         text="Say who is on call",
         how="Set FOLLOWUP_ON_CALL_MOBILE, FOLLOWUP_ON_CALL_EMAIL or FOLLOWUP_ON_CALL_WEBHOOK",
         path="/system",
-        may=managers,
         done=app.policy.on_call.anybody,
     )
     yield FirstStep(
         text="Connect the providers of texts and e-mails",
         how="Until then this is practice: nothing leaves this machine",
         path="/system",
-        may=managers,
         done=not any(channel.provider == "sandbox" for channel in app.channels.values()),
     )
     yield from _backup(app)
-    yield FirstStep(
-        text="Enrol the first patient",
-        how="",
-        path="/enrol",
-        may=(Role.ENROL,),
-        done=session.scalar(select(Enrolment.id).limit(1)) is not None,
-    )
 
 
 def _backup(app: AppContext) -> Iterator[FirstStep]:
@@ -97,7 +102,6 @@ def _backup(app: AppContext) -> Iterator[FirstStep]:
             text="Make backups",
             how="Run followup backup every day, and keep the master keys apart",
             path="/system",
-            may=(Role.MANAGE,),
             done=made is not None and app.clock.real_now() - made < BACKUP_IS_OLD,
         )
 
@@ -124,4 +128,5 @@ def _overdue(session: Session, app: AppContext) -> Sequence[str]:
 
 
 def _managers(session: Session) -> int:
-    return sum(Role.MANAGE in one.roles for one in all_members(session) if not one.disabled_at)
+    roles = session.scalars(select(Staff.roles).where(Staff.disabled_at.is_(None)))
+    return sum(Role.MANAGE in each for each in roles)

@@ -10,11 +10,11 @@ from starlette.responses import Response
 
 from followup.domain.errors import InvalidInput, Problem
 from followup.domain.protocols.timing import instant_at
-from followup.patients.search import SearchedBy, SearchTerms, search_patients
+from followup.patients.find import Found, find_patients
+from followup.patients.search import SearchedBy, SearchTerms
 from followup.patients.search_limit import LISTED_EVENT, MOST_FOUND, require_search_allowed
 from followup.patients.typed_search import search_ways
 from followup.store.audit_log import AuditEntry
-from followup.store.engine.types import AnyRow
 from followup.web.console.framework.dates import real_day
 from followup.web.console.framework.drafts import begin_draft, find_draft
 from followup.web.console.framework.enrolment_form import sentence
@@ -54,44 +54,35 @@ def found(here: Here) -> Response:
 
 def _page(here: Here, form: Form, *, path: str) -> Response:
     sought = replace(_filters(here, form), before=_cursor(here.query("before")))
-    rows, way = find_people(here, sought, form.text("wanted"))
-    shown, more = rows[:MOST_FOUND], len(rows) > MOST_FOUND
+    found = find_people(here, sought, form.text("wanted"))
     # Whoever is looked for by name is among the first, or more of the name is known.
-    last = shown[-1].Enrolment if more and way.by is SearchedBy.LIST else None
+    last = found.rows[-1].Enrolment if found.more and found.by is SearchedBy.LIST else None
     return here.page(
         "patients/list.html",
         form=form,
         searched=path != "/patients",
-        by=way.by.value,
-        cut=more and last is None,
-        rows=[(row.Enrolment, row.Patient, here.person(row.Patient)) for row in shown],
+        by=found.by.value,
+        cut=found.more and last is None,
+        most=MOST_FOUND,
+        rows=[(row.Enrolment, row.Patient, here.person(row.Patient)) for row in found.rows],
         next=f"{path}?before={last.procedure_at:%Y%m%dT%H%M%S%f}_{last.id}" if last else None,
         states=[("", "Any"), *((key.value, term.label) for key, term in ENROLMENT_STATES.items())],
     )
 
 
-def find_people(
-    here: Here, sought: SearchTerms, wanted: str, *, besides: UUID | None = None
-) -> tuple[list[AnyRow], SearchTerms]:
-    """Return who was found by what was typed, one more than is shown, and how; it is recorded.
-
-    A patient `besides` is not looked for.
+def find_people(here: Here, sought: SearchTerms, wanted: str) -> Found:
+    """Return who was found by what was typed; it is recorded.
 
     Raises `InvalidInput` for a date that is none, and for whoever searches too often.
     """
-    rows, way = list[AnyRow](), sought
     with here.app.store.read() as session:
         if wanted:
             now = here.app.clock.now()
             require_search_allowed(session, actor=here.member.actor, now=now)
-        for way in search_ways(here.app.keyring.indexes, sought, wanted):
-            found = search_patients(session, way, limit=MOST_FOUND + 1)
-            rows = [row for row in found if row.Patient.id != besides]
-            if rows:
-                break
-    detail = {"shown": min(len(rows), MOST_FOUND), "by": way.by.value}
+        found = find_patients(session, here.app.keyring, sought, wanted, limit=MOST_FOUND)
+    detail = {"shown": len(found.rows), "by": found.by.value}
     here.record(AuditEntry(action=LISTED_EVENT, detail=detail))
-    return rows, way
+    return found
 
 
 def _problems(here: Here, form: Form) -> list[Problem]:

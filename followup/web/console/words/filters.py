@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
@@ -52,6 +52,7 @@ TAG_COLOURS: dict[Colour, str] = {
     Colour.MUTED: "grey",
 }
 """The tag of the NHS design system for each meaning of a colour."""
+STATE_ICONS = {Colour.SUCCESS: "tick", Colour.DANGER: "cross"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class Tag:
     text: str
     colour: str
     meaning: str
+    icon: str = ""
 
 
 class DueItem(Protocol):
@@ -76,6 +78,12 @@ class DueItem(Protocol):
 def tag_of(term: Term) -> Tag:
     """Return a term on a colour of the design system."""
     return Tag(term.label, TAG_COLOURS[term.colour], term.meaning)
+
+
+def tag_of_state(state: str) -> Tag:
+    """Return the state of a message; whether it arrived is also told by an icon."""
+    term = state_term(state)
+    return replace(tag_of(term), icon=STATE_ICONS.get(term.colour, ""))
 
 
 def cause(code: str | None, channel: str | None = None) -> str:
@@ -136,7 +144,7 @@ TEMPLATE_FILTERS: dict[str, Callable[..., Any]] = {
     "week_day": formats.week_day,
     "state_label": lambda state: state_term(state).label,
     "as_tag": tag_of,
-    "state_tag": lambda state: tag_of(state_term(state)),
+    "state_tag": tag_of_state,
     "respond_tag": respond_tag,
 }
 

@@ -37,9 +37,9 @@ def ask(here: Here) -> Response:
 def seek(here: Here) -> Response:
     """Look for the other record: what was typed stands in no address."""
     patient, wanted = find(here), here.form.text("wanted")
-    sought = SearchTerms(clinics=[patient.clinic])
+    sought = SearchTerms(clinics=[patient.clinic], besides=patient.id)
     try:
-        rows = find_people(here, sought, wanted, besides=patient.id)[0] if wanted else []
+        rows = find_people(here, sought, wanted).rows if wanted else ()
     except InvalidInput as error:
         told = (Problem(each.field, sentence(each.message)) for each in error.problems)
         return _search_page(here, patient, here.form.refused(*told), found=None)

@@ -138,7 +138,7 @@ def _until(phrase: Phrase, ring_at: datetime | None, *, now: datetime) -> dateti
     if not phrase.names_time:
         return now + USEFUL_FOR
     if ring_at is None:
-        raise InvalidInput.of("ring_at", "enter when you will ring, like 15:30 or 3:30pm")
+        raise InvalidInput.of("ring_at", "enter when you will phone, like 15:30 or 3:30pm")
     if not now < ring_at <= now + FURTHEST:
         raise InvalidInput.of("ring_at", "choose a time within the next 7 days")
     return ring_at

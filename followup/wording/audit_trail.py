@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from followup.domain.audit.trail_damage import Damage, DamageKind
 
-WHAT_TO_DO_ABOUT_DAMAGE = "Keep the database as it is, and tell whoever answers for it."
+WHAT_TO_DO_ABOUT_DAMAGE = "Keep the database as it is, and tell the person who is responsible for it."
 
 
 def damage_text(damage: Damage) -> str:  # noqa: PLR0911 - one sentence a kind
@@ -37,5 +37,5 @@ def damage_text(damage: Damage) -> str:  # noqa: PLR0911 - one sentence a kind
         case DamageKind.LOST_HEAD:
             return (
                 "The trail does not hold what you kept of it: its end was cut off, an older backup "
-                "was restored since, or it was signed anew."
+                "was restored since, or it was signed again."
             )

@@ -27,7 +27,7 @@ SIGNALS: dict[Signal, str] = {
 BALANCE_MEANINGS: dict[str, str] = {
     "delivered": "the carrier confirmed that they arrived",
     "sent": "the provider took them; no receipt yet",
-    "with_a_person": "a person was asked to look, ring or decide",
+    "with_a_person": "a person was asked to look, phone or decide",
     "suppressed": "held back: objection, no address",
     "expired": "their window was over before they could go",
     "cancelled": "no longer wanted: withdrawn, rescheduled",

@@ -61,7 +61,7 @@ REASONS: dict[Reason, str] = {
     Reason.CORRECTED: "the timeline was updated: the enrolment was corrected",
     Reason.DELIVERED_AFTER_ALL: "the message that it replaces arrived after all",
     Reason.ERASED: "the patient’s data was erased",
-    Reason.MERGED: "the follow-up goes on under another record of the same person",
+    Reason.MERGED: "the follow-up continues under another record of the same person",
     Reason.NEWER_PROCEDURE: "the follow-up of a newer procedure takes over",
     Reason.PATIENT_DIED: "the patient has died",
     Reason.RECEIVED_ALREADY: "the patient has it already, by another record of theirs",

@@ -13,7 +13,7 @@ WANTS_NO_MORE = Term(
     "Paused",
     "the receiver answered that it wants no more (HTTP 410)",
     Colour.WARNING,
-    "Ask whoever runs the receiver. Then resume the webhook, or remove it.",
+    "Ask the people who run the receiver. Then resume the webhook, or remove it.",
 )
 
 
@@ -29,5 +29,5 @@ def subscription_status(
         f"Failing for {span(failing_for)}",
         problem or "the receiver does not take events",
         Colour.DANGER,
-        "Events wait and are tried again. Ask whoever runs the receiver.",
+        "Events wait and are tried again. Ask the people who run the receiver.",
     )

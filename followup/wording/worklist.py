@@ -63,12 +63,12 @@ ITEM_KINDS: dict[ItemKind, Term] = {
     ItemKind.SET_UP: Term(
         "Sending is not set up correctly",
         "messages like this one wait until it is fixed",
-        to_do="Tell whoever runs this service. Messages like this one wait until it is fixed.",
+        to_do="Tell the people who run this service. Messages like this one wait until it is fixed.",
     ),
     ItemKind.WORDS: Term(
         "Words not approved",
         "messages of this protocol wait until two people have approved their words",
-        to_do="Tell whoever approves the clinic’s words. Phone the patients who must know.",
+        to_do="Tell the people who approve the clinic’s words. Phone the patients who must know.",
     ),
     ItemKind.REVIEW: Term(
         "Source due for review",
@@ -159,7 +159,7 @@ ITEM_OUTCOMES: dict[ItemOutcome, str] = {
     ItemOutcome.NOT_NEEDED: "No action needed",
     ItemOutcome.ELSEWHERE: "Passed to someone else",
     ItemOutcome.NOT_REACHED: "Patient could not be contacted",
-    ItemOutcome.SAME_PERSON: "Same person: the follow-up goes on under the record that was there",
+    ItemOutcome.SAME_PERSON: "Same person: the follow-up continues under the record that was there",
     ItemOutcome.TWO_PEOPLE: "Two people: the new follow-up goes ahead",
     ItemOutcome.ERASED: "Closed because the patient’s data was erased",
     ItemOutcome.RANG: "Phoned the patient",

@@ -78,7 +78,7 @@ def test_the_same_phrase_goes_once_in_some_minutes_and_again_later(app):
     [
         ("reply-question", None, "choose a text"),
         ("anything at all", None, "choose a text"),
-        (TRIED, None, "enter when you will ring"),
+        (TRIED, None, "enter when you will phone"),
         (TRIED, -1, "within the next 7 days"),
         (TRIED, 24 * 8, "within the next 7 days"),
     ],

@@ -151,7 +151,7 @@ def _confession(error: Exception) -> str:
     return (
         f"Something went wrong that never should: {type(error).__name__} at "
         f"{Path(place.filename).name}:{place.lineno}. Nothing that you did wrong; "
-        "FOLLOWUP_LOG_LEVEL=debug shows the whole trace for whoever mends it."
+        "FOLLOWUP_LOG_LEVEL=debug shows the whole trace for the person who fixes it."
     )
 
 

@@ -1,4 +1,4 @@
-"""`followup incident`: everything about one event in one file, for whoever inquires into it."""
+"""`followup incident`: everything about one event in one file, for those who investigate it."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def close(
 
 @group.command(cls=Command)
 def same(item: Item) -> None:
-    """Say that the patient of an item is the one who was there: the follow-up goes on there."""
+    """Say that the patient of an item is the one who was there: the follow-up continues there."""
     with opened() as app:
         with app.store.read() as session:
             found = _find(session, item)

@@ -57,7 +57,7 @@ def reschedule(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Plan anew for another procedure time.
+    """Update the timeline for another procedure time.
 
     What is not sent yet is planned afresh. What was sent before the time that it belongs to now is
     sent again, and so is what was never confirmed as delivered; other advice that went out is not.

@@ -59,7 +59,7 @@ def merge_patients(
 ) -> None:
     """Merge two records of one patient.
 
-    What belongs to the DUPLICATE goes on under the SURVIVOR. No advice goes twice, objections of
+    What belongs to the DUPLICATE continues under the SURVIVOR. No advice goes twice, objections of
     both are kept, and references of both lead to the same follow-up. It can be undone for a day.
     """
     given = {

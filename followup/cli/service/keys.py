@@ -38,7 +38,7 @@ def new() -> None:
 
 @group.command(cls=Command)
 def rotate(*, as_json: AsJson = False) -> None:
-    """Wrap every data key anew under the first of the master keys.
+    """Wrap every data key again under the first of the master keys.
 
     Safe to interrupt and to run again. Sealed data itself is not touched, so it is quick.
     """

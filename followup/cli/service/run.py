@@ -37,6 +37,6 @@ def run(
     """Run everything in one process, on this machine.
 
     Web, worker and scheduler over SQLite (or the configured database), with the sandbox until real
-    providers are set. Ctrl-C or SIGTERM stops it cleanly; the next start goes on where it was.
+    providers are set. Ctrl-C or SIGTERM stops it cleanly; the next start continues where it was.
     """
     raise typer.Exit(main(port=port, timelapse=timelapse, demo=demo))

@@ -173,7 +173,7 @@ def _greeting(settings: Settings, app: AppContext) -> str:
         "    followup enrol --help",
         "    followup demo",
         "    followup run --demo   a made-up clinic to look around in",
-        "  Ctrl-C stops it; it goes on where it was at the next start.",
+        "  Ctrl-C stops it; the next start continues where it was.",
     )
     return "\n".join(lines)
 
@@ -190,8 +190,8 @@ def _demo_greeting(settings: Settings, app: AppContext) -> str:
             "  Go in here (this link works once; each start prints a new one):",
             f"    {app.links.join_url(token)}",
             "  Nothing leaves this machine, and nobody in it exists: try whatever you like.",
-            f"  data: {settings.data_dir} (remove it to begin anew)",
-            "  Ctrl-C stops it; it goes on where it was at the next start.",
+            f"  data: {settings.data_dir} (remove it to start again)",
+            "  Ctrl-C stops it; the next start continues where it was.",
         )
     )
 

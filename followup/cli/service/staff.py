@@ -58,7 +58,7 @@ def reset(email: Email, *, as_json: AsJson = False) -> None:
 
 @group.command(cls=Command)
 def disable(email: Email) -> None:
-    """Switch an account off: whoever has it is signed out and can't sign in."""
+    """Switch an account off: its owner is signed out and can't sign in."""
     with opened() as app:
         members.disable_member(app, _find(app, email).id, actor=actor())
     say(f"{email} can't sign in any more.")
@@ -113,7 +113,7 @@ def _tell(link: str, *, as_json: bool) -> None:
         say_json({"link": link})
         return
     say(link)
-    note("Give it to them and to nobody else: whoever opens it first sets the password.")
+    note("Give it to them and to nobody else: the first person to open it sets the password.")
 
 
 def _as_json(staff: Staff) -> dict[str, object]:

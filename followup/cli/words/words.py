@@ -50,7 +50,7 @@ author signs it and another person approves it; with a real provider nothing els
 ReleaseId = Annotated[
     str, typer.Argument(metavar="RELEASE", help="The first characters of it, as status shows them.")
 ]
-Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why: kept, and shown to whoever asks.")]
+Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why: kept, and shown to those who ask.")]
 
 HOW_TO_APPROVE = "Another person approves it, with: followup words approve {} --key FILE"
 

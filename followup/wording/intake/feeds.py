@@ -19,7 +19,7 @@ FEED_REASONS: dict[str, str] = {
     "enrolled": "the patient is followed up",
     "incomplete": "the feed does not say everything that is needed",
     "moved": "the procedure has another time",
-    "reopened": "the follow-up goes on",
+    "reopened": "the follow-up continues",
     "details": "details of the patient changed",
     "cancelled": "the appointment or visit was cancelled",
     "died": "the patient has died",

@@ -7,7 +7,7 @@ from followup.domain.merging.undo import Obstacle
 from followup.wording.terms import Term
 
 SIDES: dict[Side, str] = {
-    Side.SURVIVOR: "the record that goes on",
+    Side.SURVIVOR: "the record that is kept",
     Side.DUPLICATE: "the other record",
 }
 

@@ -108,7 +108,7 @@ def test_a_text_in_approved_words_is_sent_from_the_item_and_nothing_else(sqlite_
         ({"phrase": "Come in tomorrow"}, ["Choose a text to send"]),
         (
             {"phrase": "phrase-will-ring", "ring_on": "2031-01-01", "ring_at": "soon"},
-            ["Choose the day on which you will ring", "Enter a time, like 15:30 or 3:30pm"],
+            ["Choose the day on which you will phone", "Enter a time, like 15:30 or 3:30pm"],
         ),
     ):
         assert nurse.post(f"{item}/text", sent, status=422).errors == told

@@ -45,14 +45,14 @@ FAILURES = {
     422: Failure("This can’t be used", "Go back, correct what is wrong and send it again."),
     500: Failure(
         "Something went wrong here",
-        "It is not your doing, and the log says what. Try again in a minute. If it goes on, tell "
-        "whoever looks after this service, and ring patients who can’t wait.",
+        "It is not your doing, and the log says what. Try again in a minute. If it continues, tell "
+        "the people who run this service, and phone patients who can’t wait.",
     ),
     503: Failure(
         "The service is not available just now",
         "Its database is away or is being brought up to date. Nothing was changed, and messages "
-        "that fall due wait: try again in a minute. If it goes on, tell whoever looks after this "
-        "service, and ring patients who can’t wait.",
+        "that fall due wait: try again in a minute. If it continues, tell the people who run this "
+        "service, and phone patients who can’t wait.",
     ),
 }
 

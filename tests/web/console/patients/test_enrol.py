@@ -399,7 +399,7 @@ def test_an_older_follow_up_that_ends_is_said_before_the_patient_is_enrolled(sql
 
 @pytest.mark.parametrize(
     ("button", "told"),
-    [("same", "goes on under the record that was there"), ("two", "They are two people")],
+    [("same", "continues under the record that was there"), ("two", "They are two people")],
 )
 def test_whether_it_is_the_same_person_is_settled_in_needs_attention(
     sqlite_app, admin, button, told

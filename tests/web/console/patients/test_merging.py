@@ -51,7 +51,7 @@ def test_the_timeline_comes_before_the_records_and_says_what_falls_away(
 
     assert page.text.index("What the patient will be sent") < page.text.index("Date of birth")
     assert "will not be sent because of the merge" in page.text
-    assert "Not sent: the follow-up goes on under another record of the same person" in page.text
+    assert "Not sent: the follow-up continues under another record of the same person" in page.text
     assert "Will be sent" in page.text
     looks = [one for one in rows(sqlite_app, AuditEvent) if one.action == "patient.revealed"]
     assert {one.patient_id for one in looks} == {both.survivor, both.duplicate}

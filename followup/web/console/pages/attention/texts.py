@@ -121,7 +121,7 @@ def _ring_at(here: Here, enrolment: Enrolment, form: Form) -> tuple[datetime | N
     offered = {value for value, _ in _days(here, enrolment)}
     problems = []
     if form.text("ring_on") not in offered:
-        problems.append(Problem("ring_on", "Choose the day on which you will ring"))
+        problems.append(Problem("ring_on", "Choose the day on which you will phone"))
     if wall is None:
         problems.append(Problem("ring_at", "Enter a time, like 15:30 or 3:30pm"))
     if problems or wall is None:

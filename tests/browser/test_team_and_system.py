@@ -52,7 +52,7 @@ def test_sending_is_stopped_and_let_go_again(site, window, javascript):
 
     screen.click("Stop sending")
     screen.look()
-    screen.page.get_by_label("What is to stop?").select_option(label="All texts")
+    screen.page.get_by_label("What should stop?").select_option(label="All texts")
     screen.fill("Why?", "The words are wrong")
     screen.click("Stop sending", role="button")
     assert "The words are wrong" in screen.text

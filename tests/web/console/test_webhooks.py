@@ -34,7 +34,7 @@ def of(app, name: str = "engine") -> EventSubscription:
 
 
 def test_a_service_that_tells_nobody_says_so(manager):
-    assert "no other system is told of events" in manager.get(PATH).text
+    assert "no other system is sent events" in manager.get(PATH).text
     assert 'href="/system/webhooks"' in manager.client.get("/system").text
 
 

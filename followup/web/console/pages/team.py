@@ -34,7 +34,7 @@ from followup.wording.staff import ROLES
 PAGE_SIZE = 50
 EVERYWHERE, SOME = "all", "some"
 DONE_NOTICES = {
-    "changed": "What they may do was changed.",
+    "changed": "Permissions changed.",
     "disabled": "The account is switched off. Nobody signs in with it any more.",
     "enabled": "The account is switched on again.",
     "code": "The second factor was removed. They set up another one when they sign in.",

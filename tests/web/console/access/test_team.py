@@ -94,7 +94,7 @@ def test_roles_and_clinics_are_changed_and_that_is_recorded(sqlite_app, asgi, ma
         f"{path}/access", {"roles": "audit", "where": "some", "clinics": "derriford-pain"}
     )
 
-    assert "What they may do was changed" in page.page.text
+    assert "Permissions changed" in page.page.text
     nurse.get("/enrol", status=403)
     ((actor, detail),) = done(sqlite_app, "staff.changed")
     assert (actor, detail["roles"]) == (f"web:{manager.email}", ["audit"])

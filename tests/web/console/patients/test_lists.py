@@ -153,13 +153,13 @@ def test_what_a_list_says_of_one_who_is_enrolled_is_applied_where_that_is_chosen
         admin,
         table(line(1, mobile="07700 900771"), line(2, time="15:10"), line(3)),
     )
-    assert facts(page)["Different from what is there"] == "2 patients: none to update"
+    assert facts(page)["Different from the enrolment"] == "2 patients: none to update"
     assert "Line 2: Test Patient-00001 Mobile in the list: “07700 900771”" in page.text
     assert "in the list: “19/10/2026 15:10”" in page.text
 
     chosen = admin.post(f"{page.path}/updates", {"apply": "yes", "line": "2", "page": "1"})
 
-    assert facts(chosen)["Different from what is there"] == "2 patients: 1 to update"
+    assert facts(chosen)["Different from the enrolment"] == "2 patients: 1 to update"
     assert "Enrol 1 patient and update 1" in chosen.text
     done = enrolled(sqlite_app, admin, page)
     assert done.heading == "list.csv 1 patient enrolled, 1 updated"

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from followup.context import AppContext
 from followup.domain.channel import ChannelKind
-from followup.domain.errors import ChannelError
+from followup.domain.errors import ChannelError, ConfigurationError
 from followup.providers.interface import Outgoing
-from followup.routing.accounts import line_now
+from followup.routing.accounts import line_now, sender_of
 from followup.store.engine.types import new_id
 
 WORDS = """\
@@ -22,8 +22,11 @@ nobody. If you did not expect it, ignore this e-mail.
 
 
 def mail_link(app: AppContext, *, to: str, link: str, lasts: str, valid: timedelta) -> bool:
-    """Send a link to a member of staff; False where it could not go, so that it is copied."""
-    channel = line_now(app, ChannelKind.EMAIL)
+    """Send a link to a member of staff; False where it could not go, so that it is copied.
+
+    It comes from the first clinic: a team may be of several.
+    """
+    channel, clinic = line_now(app, ChannelKind.EMAIL), next(iter(sorted(app.catalogue.clinics)), "")
     if channel.provider == "sandbox":
         return False
     id_ = new_id(app.clock.real_now())
@@ -35,9 +38,11 @@ def mail_link(app: AppContext, *, to: str, link: str, lasts: str, valid: timedel
                 to=to,
                 text=WORDS.format(link=link, lasts=lasts),
                 subject="Your link to Follow-up",
+                sender=sender_of(app, channel, clinic) or None,
+                rfc_message_id=app.links.rfc_message_id(id_),
                 valid_for=valid,
             )
         )
-    except (OSError, ChannelError):
+    except (OSError, ChannelError, ConfigurationError):
         return False
     return True

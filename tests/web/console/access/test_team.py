@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import replace
+
 import pytest
 
+from followup.domain.channel import ChannelKind
 from followup.domain.roles import Role
+from followup.providers.email.channel import SmtpChannel
 from followup.store.models.audit import AuditEvent
 from followup.store.models.staff import Staff
+from tests.stand_ins.mail import MailServer
 from tests.support.apps import rows
+from tests.support.people import CLINIC
+from tests.web.console.conftest import make_asgi
 from tests.web.console.visitors import Visitor, join
 
 
@@ -51,6 +59,27 @@ def test_somebody_invited_joins_with_the_roles_that_were_chosen(sqlite_app, asgi
     (nia,) = [each for each in rows(sqlite_app, Staff) if each.email == "nia@example.com"]
     assert (nia.roles, nia.clinics) == (["audit"], None)
     assert "None: everybody who was invited has joined" in manager.get("/team").text
+
+
+def test_where_email_is_set_up_the_link_goes_by_it_and_is_shown_where_it_could_not(sqlite_app):
+    with MailServer() as server, closing(SmtpChannel(server.url)) as relay:
+        app = replace(sqlite_app, channels={**sqlite_app.channels, ChannelKind.EMAIL: relay})
+        manager = join(app, make_asgi(app), Role.MANAGE)
+        wanted = {"email": "nia@example.com", "roles": ["audit"], "where": "all"}
+
+        page = manager.post("/team/invite", wanted)
+
+        (letter,) = server.letters
+        link = page.page.one("code").text
+        assert letter.recipients == ("nia@example.com",)
+        assert letter.sender == app.catalogue.clinics[CLINIC].email_from
+        assert link in letter.message.get_content()
+        assert "We have sent the link to nia@example.com" in page.text
+        assert Visitor(make_asgi(app)).get(link.removeprefix(app.public_url)).heading
+
+        server.plan("RCPT", "550 5.1.1 no such user")
+        unsent = manager.post("/team/invite", {**wanted, "email": "nio@example.com"})
+        assert "Send this link to them" in unsent.text
 
 
 def test_an_address_that_has_an_account_is_not_invited(sqlite_app, manager):

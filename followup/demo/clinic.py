@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import count
+from itertools import count, islice
 
 import structlog
 from sqlalchemy import func, select
@@ -74,6 +74,13 @@ ALARM_AFTER, ALARM_EVERY = 60, 800
 """Of the looks of half a second that a visitor is there: when a patient tells of a red flag."""
 URGENT_LEFT_FOR = timedelta(hours=5)
 """While somebody looks around, the nurses leave a red flag to them for a real minute."""
+LEFT_TO_VISITORS = 3
+WROTE_LAST = {
+    timedelta(minutes=100): "Which of my tablets may I take again? Please ring me",
+    timedelta(minutes=50): "Is it normal that the leg feels warm and tingly?",
+    timedelta(minutes=15): "When may I drive again?",
+}
+"""What waits when a visitor comes: who wrote how long before."""
 STAFF_EVERY = 8
 
 
@@ -120,20 +127,40 @@ class Clinic:
             take_inbound(self.app, text, provider="sandbox")
 
     def alarm(self, now: datetime) -> None:
-        """Let the patient who came last, of those with a number of their own, tell of a sign."""
+        """Let the patient who came last tell of a sign."""
+        for mobile in islice(self._with_numbers(now), 1):
+            self.replies.append((now, mobile, ALARMING))
+
+    def leave_open(self, until: datetime) -> None:
+        """Let some of those who came last write shortly before a visitor comes."""
+        for mobile, (before, said) in zip(
+            self._with_numbers(until), WROTE_LAST.items(), strict=False
+        ):
+            self.replies.append((until - before, mobile, said))
+
+    def _with_numbers(self, at: datetime) -> Iterator[str]:
+        """Yield whose number is their own and who has said nothing yet, who came last first."""
         for serial in range(self.serial - 1, 0, -1):
-            mobile = patient(serial, procedure_at=now).person.mobile
+            mobile = patient(serial, procedure_at=at).person.mobile
             if serial % CYCLE not in {*TRICK_NUMBERS, *SAID} and mobile is not None:
-                self.replies.append((now, mobile, ALARMING))
-                return
+                yield mobile
 
 
-def furnish(app: AppContext, clock: SteppingClock, *, until: datetime) -> None:
-    """Play the clinics' last weeks from where the clock stands."""
+def furnish(
+    app: AppContext,
+    clock: SteppingClock,
+    *,
+    until: datetime,
+    played: Callable[[float], None] = lambda _share: None,
+) -> None:
+    """Play the clinics' last weeks from where the clock stands; `played` is told how far it is."""
     clinic, nurses = Clinic(app), Nurses(app)
     nurses.add()
     with ThreadPoolExecutor(4, thread_name_prefix="demo-provider") as executor:
-        _play_days(clinic, nurses, clock, until=until - IN_DETAIL, executor=executor)
+        _play_days(
+            clinic, nurses, clock, until=until - IN_DETAIL, executor=executor, played=played
+        )
+        clinic.leave_open(until)
         _play_events(clinic, nurses, clock, until=until, executor=executor)
     clock.advance_to(until)
 
@@ -145,9 +172,12 @@ def _play_days(
     *,
     until: datetime,
     executor: ThreadPoolExecutor,
+    played: Callable[[float], None],
 ) -> None:
     """Play whole days, at the few moments at which something is due, with the same code."""
+    since = clock.now()
     while clock.now() < until:
+        played((clock.now() - since) / (until - since))
         day = clock.now().astimezone(LONDON).date()
         for wall in MOMENTS:
             moment = datetime.combine(day, wall, tzinfo=LONDON).astimezone(UTC)
@@ -207,7 +237,7 @@ def live_on(app: AppContext, *, wait: Callable[[float], bool]) -> None:
     with app.store.read() as session:
         enrolled = session.scalar(select(func.count(Enrolment.id))) or 0
     clinic, following = Clinic(app, serial=enrolled + 1), app.clock.now()
-    nurses = Nurses(app, urgent_after=URGENT_LEFT_FOR)
+    nurses = Nurses(app, urgent_after=URGENT_LEFT_FOR, leave=LEFT_TO_VISITORS)
     nurses.add()
     for look in count():
         if wait(0.5):

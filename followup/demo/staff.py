@@ -51,10 +51,14 @@ NOTES = ("All is well.", "Went through the warning signs.", "Rings us again if i
 
 @dataclass(slots=True)
 class Nurses:
-    """Those who work the items off. `urgent_after` is how long they leave a red flag."""
+    """Those who work the items off. `urgent_after` is how long they leave a red flag.
+
+    They leave the latest `leave` items that are not urgent, for whoever looks around.
+    """
 
     app: AppContext
     urgent_after: timedelta = TAKEN_AFTER[1]
+    leave: int = 0
 
     def add(self) -> None:
         """Make their accounts; nobody can sign in to them with a password."""
@@ -75,16 +79,19 @@ class Nurses:
     def work_off(self, now: datetime) -> int:
         """Take what has waited long enough, ring, and close; return how much was done."""
         with self.app.store.read() as session:
-            waiting = session.scalars(
+            found = session.scalars(
                 select(WorklistItem).where(is_open()).order_by(WorklistItem.opened_at)
             ).all()
-        return sum(self._look(item, now) for item in waiting)
+        waiting = [item for item in found if item.kind not in LEFT_ALONE]
+        calm = [item for item in waiting if item.urgency != AT_ANY_HOUR]
+        left = {item.id for item in calm[len(calm) - min(self.leave, len(calm)) :]}
+        return sum(self._look(item, now) for item in waiting if item.id not in left)
 
     def _look(self, item: WorklistItem, now: datetime) -> bool:
         number = item.id.int
         waited = now - max(item.opened_at, item.due_at - timedelta(hours=4))
         is_urgent = item.urgency == AT_ANY_HOUR
-        if item.kind in LEFT_ALONE or not (is_urgent or is_working(now)):
+        if not (is_urgent or is_working(now)):
             return False
         if not is_urgent and number % ONE_IN == 0 and now - item.opened_at < LEFT_FOR:
             return False

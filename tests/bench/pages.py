@@ -8,6 +8,7 @@ hundred patients, and the kilobytes of its HTML. Exits with 1 where a page is be
     make bench-pages                                  # fills a store, measures, and forgets it
     make bench-pages ARGS="--keep /var/tmp/large"     # keeps it there, and uses it the next time
     make bench-pages ARGS="--only home --calls 200"
+    make bench-pages ARGS="--staff 20"                # so many at once instead, from a second process
 """
 
 from __future__ import annotations
@@ -40,10 +41,11 @@ from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 from followup.web.app import create_app, leave_uncollected
 from tests.bench.large_store import counted, enrol_originals, filled_until, multiply
+from tests.bench.staff import visit
 from tests.support.apps import HandClock, make_app
 from tests.support.people import nhs_number
 from tests.support.servers import PostgresServer
-from tests.web.conftest import settings_for
+from tests.web.conftest import served, settings_for
 from tests.web.console.visitors import HOME, Visitor
 
 SMALL, LARGE = "small", "large"
@@ -277,12 +279,39 @@ def _report(small: AppContext, large: AppContext, *, only: str, calls: int, pid:
     return bad
 
 
+def _report_staff(large: AppContext, *, staff: int, seconds: float) -> int:
+    """Print what staff wait for who are there at once; return whether that is beyond the limit."""
+    visitor = _join(large)
+    paths = _paths(large, visitor)
+    tokens = [_join(large).client.cookies["followup"] for _ in range(staff)]
+    # What was found by one is kept for one: the others do not see it.
+    paths = {name: path for name, path in paths.items() if name not in SEARCHES}
+    leave_uncollected()
+    with served(large, public_url=HOME, twilio_auth_token=None) as client:
+        took = visit(
+            client.base_url.port or 80,
+            tokens,
+            paths,
+            host=HOME.removeprefix("http://"),
+            seconds=seconds,
+        )
+    _say(f"{'page':24}{'asked':>7}{'p50 ms':>8}{'most ms':>8}")
+    for name, found in sorted(took.items(), key=lambda each: -max(each[1])):
+        _say(f"{name:24}{len(found):7}{sorted(found)[len(found) // 2]:8.1f}{max(found):8.1f}")
+    everything = [each for found in took.values() for each in found]
+    cuts = quantiles(everything, n=20)
+    _say(f"{'all':24}{len(everything):7}{cuts[9]:8.1f}   p95 {cuts[18]:.1f} ms, {staff} staff")
+    return cuts[18] > LIMIT_MS
+
+
 def main(arguments: Sequence[str]) -> int:
     """Measure every page on a large store; return 1 where one is beyond its limits."""
     parser = argparse.ArgumentParser(prog="make bench-pages", description=__doc__)
     parser.add_argument("--patients", type=int, default=PATIENTS)
     parser.add_argument("--calls", type=int, default=CALLS, help="of each page")
     parser.add_argument("--only", default="", help="pages whose name has this in it")
+    parser.add_argument("--staff", type=int, help="so many at once, instead of one page at a time")
+    parser.add_argument("--seconds", type=float, default=60, help="that they are there")
     parser.add_argument("--keep", type=Path, help="a folder that everybody can reach")
     chosen = parser.parse_args(arguments)
     quiet = structlog.make_filtering_bound_logger(logging.ERROR)
@@ -292,7 +321,12 @@ def main(arguments: Sequence[str]) -> int:
             with _filled(server, chosen.patients) as (small, large):
                 for name, rows in counted(large.store).items():
                     _say(f"  {name:16}{rows:>12,}")
-                bad = _report(small, large, only=chosen.only, calls=chosen.calls, pid=server.pid)
+                if chosen.staff:
+                    bad = _report_staff(large, staff=chosen.staff, seconds=chosen.seconds)
+                else:
+                    bad = _report(
+                        small, large, only=chosen.only, calls=chosen.calls, pid=server.pid
+                    )
         finally:
             # In good order: what is kept is to be there at once the next time.
             server.stop()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
@@ -23,6 +23,7 @@ from followup.context import AppContext
 from followup.demo.clinic import DEMO_HISTORY, furnish, live_on
 from followup.demo.member import add_demo_member, find_demo_member
 from followup.demo.second_clinic import write_second_clinic
+from followup.demo.waiting import waiting_page
 from followup.runtime.embedded import Threads, release_worker, start_tasks
 from followup.runtime.hl7 import start_hl7
 from followup.settings.logging import configure_logging
@@ -51,7 +52,8 @@ def main(*, port: int | None = None, timelapse: float | None = None, demo: bool 
     configure_logging(level=settings.log_level, log_format=settings.log_format)
     with closing(listen(settings.host, settings.port)) as listener:
         if demo:
-            _furnish(settings)
+            with waiting_page(listener) as played:
+                _furnish(settings, played)
         app = build_app(settings)
         if timelapse is not None:
             app = _going_on(app)
@@ -83,7 +85,7 @@ def _settings(*, port: int | None, timelapse: float | None, demo: bool) -> Setti
     )
 
 
-def _furnish(settings: Settings) -> None:
+def _furnish(settings: Settings, played: Callable[[float], None]) -> None:
     """Play the last weeks of the made-up clinics, unless they are there from an earlier run."""
     now = parse_clock(None).real_now()
     clock = SteppingClock(now - DEMO_HISTORY)
@@ -94,7 +96,7 @@ def _furnish(settings: Settings) -> None:
         print(say, flush=True)
         # Made-up data is not worth waiting for the disk: whoever pulls the plug begins anew.
         event.listen(app.store.engine, "checkout", _without_waiting)
-        furnish(app, clock, until=now)
+        furnish(app, clock, until=now, played=played)
         add_demo_member(app)
 
 

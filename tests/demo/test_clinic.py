@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import socket
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
+from http.client import HTTPConnection
 
 import pytest
 
 from followup.clock import SteppingClock
-from followup.demo.clinic import furnish, live_on, patient
+from followup.demo.clinic import WROTE_LAST, furnish, live_on, patient
 from followup.demo.member import add_demo_member, find_demo_member
 from followup.demo.staff import NURSES
+from followup.demo.waiting import waiting_page
 from followup.domain.errors import Conflict, NotFound
 from followup.monitoring.message_balance import balance
 from followup.sending.claim import claim_due
@@ -20,6 +24,7 @@ from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 from followup.store.models.staff import StaffSession
 from followup.store.models.worklist import WorklistItem
+from followup.web.listening import listen
 from tests.support.apps import count_by_state, make_app, rows, sweep
 from tests.support.people import ENROLLED_AT
 from tests.web.console.conftest import make_asgi
@@ -51,6 +56,8 @@ def test_its_last_days_hold_what_a_visitor_wants_to_see(practice):
     assert {"failed", "reply"} <= {item.kind for item in items}
     assert "closed" in {item.state for item in items}
     assert {item.closed_by for item in items} - {None} <= {f"web:{one.email}" for one in NURSES}
+    lately = [item for item in items if item.opened_at > ENROLLED_AT - 2 * max(WROTE_LAST)]
+    assert sum(item.state != "closed" for item in lately) >= len(WROTE_LAST)
     assert balance(app).remainder == 0
 
 
@@ -84,6 +91,20 @@ def test_it_lives_on_and_enrols_whoever_comes_next(practice):
     live_on(app, wait=wait)
 
     assert len(rows(app, Enrolment)) == 1
+
+
+def test_its_port_says_how_far_it_is_until_the_console_takes_it_over():
+    with closing(listen("127.0.0.1", 0)) as listener:
+        address = listener.getsockname()
+        with waiting_page(listener) as played:
+            played(0.42)
+            connection = HTTPConnection(*address, timeout=10)
+            connection.request("GET", "/patients")
+            answer = connection.getresponse()
+
+        assert answer.status == 503
+        assert "42 % done" in answer.read().decode()
+        socket.create_connection(address).close()
 
 
 def test_each_serial_is_another_made_up_person():

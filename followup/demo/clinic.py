@@ -5,7 +5,7 @@ Nobody in it exists: drama numbers, NHS numbers of the 999 range kept for tests,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -44,12 +44,14 @@ A_WHILE = timedelta(seconds=15)
 MOST_TICKS = 20
 MOMENTS = (time(8, 30), time(10), time(10, 30), time(14), time(18, 30), time(19))
 """By the clinic's clock: when something of a patient's is due whose procedure ended at ten."""
-LIST_ENDS, LIST_DAY, ON_A_LIST = time(10, 30), 1, 7
-"""A list on Tuesdays, of so many patients of both clinics."""
+LIST_ENDS, LIST_DAY, LIST_WEEKS, ON_A_LIST = time(10, 30), 1, 2, 7
+"""A list every other Tuesday, of so many patients of both clinics."""
 EACH_DAY = frozenset(
     {"expire", "settle-unknown", "chase-receipts", "escalate", "sandbox", "finish-enrolments"}
 )
-"""The jobs that the days of the past need; the others are run once a week."""
+"""The jobs that the days of the past need."""
+EACH_WEEK = EACH_DAY | {"chase-answers", "cancel-ended", "release-held"}
+"""Those that the weeks need. What counts, signs and forgets is run once, when all is played."""
 BETWEEN_ROUNDS = timedelta(minutes=14)
 
 FIRST_CLINIC = "derriford-pain"
@@ -77,8 +79,8 @@ URGENT_LEFT_FOR = timedelta(hours=5)
 LEFT_TO_VISITORS = 3
 WROTE_LAST = {
     timedelta(minutes=100): "Which of my tablets may I take again? Please ring me",
-    timedelta(minutes=50): "Is it normal that the leg feels warm and tingly?",
-    timedelta(minutes=15): "When may I drive again?",
+    timedelta(minutes=50): "Please ring me about my blood sugar, it is 14",
+    timedelta(minutes=15): "Could a nurse ring me today please? It is about my dressing",
 }
 """What waits when a visitor comes: who wrote how long before."""
 STAFF_EVERY = 8
@@ -163,6 +165,7 @@ def furnish(
         clinic.leave_open(until)
         _play_events(clinic, nurses, clock, until=until, executor=executor)
     clock.advance_to(until)
+    _run_jobs(app, {job.name for job in JOBS})
 
 
 def _play_days(
@@ -181,17 +184,25 @@ def _play_days(
         day = clock.now().astimezone(LONDON).date()
         for wall in MOMENTS:
             moment = datetime.combine(day, wall, tzinfo=LONDON).astimezone(UTC)
-            on_list = wall == LIST_ENDS and day.weekday() == LIST_DAY
+            on_list = wall == LIST_ENDS and _has_list(day)
             if clock.now() <= moment < until and (on_list or clinic.is_due(moment)):
                 clock.advance_to(moment)
                 for _ in range(ON_A_LIST if on_list else 0):
                     clinic.enrol_next(moment)
                 _play_moment(clinic, nurses, clock, executor=executor)
-        for job in JOBS:
-            if job.name in EACH_DAY or day.weekday() == LIST_DAY:
-                job.until_empty(clinic.app)
+        _run_jobs(clinic.app, EACH_WEEK if day.weekday() == LIST_DAY else EACH_DAY)
         following = datetime.combine(day + timedelta(days=1), time.min, tzinfo=LONDON)
         clock.advance_to(min(following.astimezone(UTC), until))
+
+
+def _has_list(day: date) -> bool:
+    return day.weekday() == LIST_DAY and day.isocalendar().week % LIST_WEEKS == 0
+
+
+def _run_jobs(app: AppContext, names: Collection[str]) -> None:
+    for job in JOBS:
+        if job.name in names:
+            job.until_empty(app)
 
 
 def _play_moment(
@@ -200,9 +211,7 @@ def _play_moment(
     clinic.write_back(clock.now())
     _send_all(clinic.app, executor)
     clock.advance_to(clock.now() + A_WHILE)
-    for job in JOBS:
-        if job.name == "sandbox":
-            job.until_empty(clinic.app)
+    _run_jobs(clinic.app, {"sandbox"})
     for _ in range(2):
         clock.advance_to(clock.now() + BETWEEN_ROUNDS)
         nurses.work_off(clock.now())
@@ -227,8 +236,7 @@ def _play_events(
         clinic.write_back(clock.now())
         _send_all(app, executor)
         clock.advance_to(clock.now() + A_WHILE)
-        for job in JOBS:
-            job.until_empty(app)
+        _run_jobs(app, EACH_WEEK)
         nurses.work_off(clock.now())
 
 

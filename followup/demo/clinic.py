@@ -1,4 +1,4 @@
-"""Made-up clinics to look around in: twelve weeks are played at once, then they live on.
+"""Made-up clinics to look around in: fourteen weeks are played at once, then they live on.
 
 Nobody in it exists: drama numbers, NHS numbers of the 999 range kept for tests, example.com.
 """
@@ -34,7 +34,8 @@ from followup.store.message_state import oldest_claimable, state_is
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message, SandboxMessage
 
-DEMO_HISTORY = timedelta(weeks=12)
+DEMO_HISTORY = timedelta(weeks=14)
+"""So that twelve weeks are over and whole, which is when charts have limits."""
 IN_DETAIL = timedelta(days=3)
 """The last days are played from one event to the next; before, each day has a few moments."""
 EVERY = timedelta(hours=5)
@@ -184,7 +185,7 @@ def _play_days(
         day = clock.now().astimezone(LONDON).date()
         for wall in MOMENTS:
             moment = datetime.combine(day, wall, tzinfo=LONDON).astimezone(UTC)
-            on_list = wall == LIST_ENDS and _has_list(day)
+            on_list = wall == LIST_ENDS and _has_list(day, since=since)
             if clock.now() <= moment < until and (on_list or clinic.is_due(moment)):
                 clock.advance_to(moment)
                 for _ in range(ON_A_LIST if on_list else 0):
@@ -195,8 +196,9 @@ def _play_days(
         clock.advance_to(min(following.astimezone(UTC), until))
 
 
-def _has_list(day: date) -> bool:
-    return day.weekday() == LIST_DAY and day.isocalendar().week % LIST_WEEKS == 0
+def _has_list(day: date, *, since: datetime) -> bool:
+    weeks = (day - since.astimezone(LONDON).date()).days // 7
+    return day.weekday() == LIST_DAY and weeks % LIST_WEEKS == 0
 
 
 def _run_jobs(app: AppContext, names: Collection[str]) -> None:

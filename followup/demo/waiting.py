@@ -23,7 +23,7 @@ PAGE = """<!DOCTYPE html>
 <body>
 <main>
 <h1>Getting the demonstration ready</h1>
-<p>The last 12 weeks of two made-up clinics are being played: {percent} % done.</p>
+<p>The last weeks of two made-up clinics are being played: {percent} % done.</p>
 <p>This page opens the console once they are. The terminal then shows the link to sign in by.</p>
 </main>
 </body>

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import FrameType
 
 from sqlalchemy import event, func, select
@@ -92,7 +92,8 @@ def _furnish(settings: Settings, played: Callable[[float], None]) -> None:
     with closing(build_app(settings, clock=clock)) as app:
         if find_demo_member(app) is not None:
             return
-        say = "Playing the last 12 weeks of two made-up clinics: this takes a moment."
+        weeks = DEMO_HISTORY // timedelta(weeks=1)
+        say = f"Playing the last {weeks} weeks of two made-up clinics: this takes a moment."
         print(say, flush=True)
         # Made-up data is not worth waiting for the disk: whoever pulls the plug begins anew.
         event.listen(app.store.engine, "checkout", _without_waiting)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,6 +35,7 @@ from followup.web.patient_page.words import PAGE_TITLE, TITLE_BEFORE
 from followup.wording.formats import clock
 
 Say = Callable[[str], str]
+GROUPS = re.compile(r"(?<=\d) (?=\d)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +126,7 @@ def card_sheet(app: AppContext, card: PatientCard) -> CardSheet:
     leaflet = words.leaflet(card.protocol, card.language, card.clinic)
     clinic = ClinicFacts.of(card.clinic, card.language)
     title = say(TITLE_BEFORE) if card.is_before else leaflet.title if leaflet else say(PAGE_TITLE)
-    ring = say("Ring the clinic: %(number)s") % {"number": clinic.phone}
+    ring = say("Ring the clinic: %(number)s") % {"number": _number(clinic.phone, card.language)}
     return CardSheet(
         language=card.language,
         direction=direction(card.language),
@@ -157,6 +159,15 @@ def card_sheet(app: AppContext, card: PatientCard) -> CardSheet:
     )  # fmt: skip
 
 
+def _number(number: str, language: str) -> str:
+    """Return a phone number as it is to be read: from the right, its groups would change places.
+
+    A no-break space between digits is a part of the number (Unicode UAX 9, rule W4).
+    """
+    is_rtl = direction(language) == "rtl"
+    return GROUPS.sub("\N{NO-BREAK SPACE}", number) if is_rtl else number
+
+
 def _lines(card: PatientCard, say: Say) -> Iterator[CardLine]:
     for each in card.messages:
         how = BY_CHANNEL[each.channel.value if each.channel else None]
@@ -174,7 +185,8 @@ def _stopping(card: PatientCard, clinic: ClinicFacts, say: Say) -> Iterator[str]
     if ChannelKind.SMS in channels and clinic.two_way:
         yield say(STOP_TEXTS)
     elif ChannelKind.SMS in channels:
-        yield say(STOP_TEXTS_ELSEWHERE) % {"contact": clinic.stop_contact or clinic.phone}
+        contact = clinic.stop_contact or clinic.phone
+        yield say(STOP_TEXTS_ELSEWHERE) % {"contact": _number(contact, card.language)}
     if ChannelKind.EMAIL in channels:
         yield say(STOP_EMAILS)
     yield say(STOP_HOLDS)

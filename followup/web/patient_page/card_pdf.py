@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 from itertools import groupby
@@ -86,6 +86,15 @@ class _Card(FPDF):
         self.ln(self.height(0.3))
         self.say(text, size=1.25, bold=True, colour=colour)
 
+    def keep_together(self, rows: Sequence[tuple[str, str]]) -> None:
+        """Begin a page where a heading and these rows do not fit on this one, but do on a whole."""
+        width = (self.w - self.l_margin - self.r_margin) * (1 - WHEN)
+        self.set_font(FONT, "", self.points)
+        lines = sum(1.25 + self.get_string_width(what) // width for _, what in rows)
+        needed = self.height(1) * (lines + 3)
+        if self.will_page_break(needed) and needed < self.eph:
+            self.add_page()
+
     def row(self, when: str, what: str) -> None:
         """Write a time, and what comes then beside it."""
         if self.will_page_break(3 * self.height(1)):
@@ -119,9 +128,11 @@ def card_pdf(sheet: CardSheet, *, paper: Paper, large: bool, made_at: datetime) 
     _help(card, sheet)
     if sheet.page_url:
         _own_page(card, sheet, sheet.page_url)
+    rows = [(each.when, f"{each.what} ({each.how})") for each in sheet.lines]
+    card.keep_together(rows)
     card.head(sheet.messages)
-    for each in sheet.lines:
-        card.row(each.when, f"{each.what} ({each.how})")
+    for when, what in rows:
+        card.row(when, what)
     for note in sheet.notes:
         card.say(note)
     card.head(sheet.stop)

@@ -160,9 +160,7 @@ def furnish(
     clinic, nurses = Clinic(app), Nurses(app)
     nurses.add()
     with ThreadPoolExecutor(4, thread_name_prefix="demo-provider") as executor:
-        _play_days(
-            clinic, nurses, clock, until=until - IN_DETAIL, executor=executor, played=played
-        )
+        _play_days(clinic, nurses, clock, until=until - IN_DETAIL, executor=executor, played=played)
         clinic.leave_open(until)
         _play_events(clinic, nurses, clock, until=until, executor=executor)
     clock.advance_to(until)

@@ -41,7 +41,7 @@ class _Answer(BaseHTTPRequestHandler):
     server_version, sys_version = "followup", ""
     timeout = 5
 
-    def do_GET(self) -> None:  # noqa: N802 - as the library calls it
+    def do_GET(self) -> None:
         page = PAGE.format(again=LOOK_AGAIN, percent=int(self.server.share * 100)).encode()
         self.send_response(HTTPStatus.SERVICE_UNAVAILABLE)
         for name, value in (

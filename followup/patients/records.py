@@ -251,7 +251,9 @@ def read_patient(patient: Patient, keyring: Keyring) -> Person | None:
 def read_name(patient: Patient, keyring: Keyring) -> str | None:
     """Return a patient's name alone; None where there is none, or they were erased."""
     sealer = keyring.patient(patient.data_key, patient.master_key_id)
-    return sealer and sealer.open_if(patient.name_sealed, column=column("name"))
+    if sealer is None:
+        return None
+    return sealer.open_if(patient.name_sealed, column=column("name"))
 
 
 def open_objections(

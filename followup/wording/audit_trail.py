@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from followup.domain.audit.trail_damage import Damage, DamageKind
 
-WHAT_TO_DO_ABOUT_DAMAGE = "Keep the database as it is, and tell the person who is responsible for it."
+WHAT_TO_DO_ABOUT_DAMAGE = (
+    "Keep the database as it is, and tell the person who is responsible for it."
+)
 
 
 def damage_text(damage: Damage) -> str:  # noqa: PLR0911 - one sentence a kind

@@ -35,7 +35,9 @@ PHONE = (
 TELL = "Phone the patient and tell them what it says."
 OPTED_OUT = "Send no more texts to this number. Phone the patient if they must know what it says."
 SIGN = "Tell the people who approve the clinic’s words. followup check --live says what is missing."
-SET_UP = "Tell the people who run this service. Phone the patients who must know what it says meanwhile."
+SET_UP = (
+    "Tell the people who run this service. Phone the patients who must know what it says meanwhile."
+)
 ASK = "Phone the patient and ask whether it arrived: the provider could not say."
 WAIT = "Nothing: it is tried again automatically. Phone the patient if they must know at once."
 LIMIT = "Find out why there are so many. Release them, or stop them."

@@ -63,7 +63,7 @@ ITEM_KINDS: dict[ItemKind, Term] = {
     ItemKind.SET_UP: Term(
         "Sending is not set up correctly",
         "messages like this one wait until it is fixed",
-        to_do="Tell the people who run this service. Messages like this one wait until it is fixed.",
+        to_do="Tell the people who run this service. Messages like this wait until it is fixed.",
     ),
     ItemKind.WORDS: Term(
         "Words not approved",

@@ -8,7 +8,7 @@ hundred patients, and the kilobytes of its HTML. Exits with 1 where a page is be
     make bench-pages                                  # fills a store, measures, and forgets it
     make bench-pages ARGS="--keep /var/tmp/large"     # keeps it there, and uses it the next time
     make bench-pages ARGS="--only home --calls 200"
-    make bench-pages ARGS="--staff 20"                # so many at once instead, from a second process
+    make bench-pages ARGS="--staff 20"                # so many at once, from a second process
 """
 
 from __future__ import annotations

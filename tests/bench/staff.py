@@ -1,9 +1,9 @@
-"""Staff who are at the console at once, in a process of their own: `make bench-pages ARGS=--staff=20`.
+"""Staff who are at the console at once, in a process of their own.
 
 Each has a connection of their own, opens a page, reads for a while, and opens another. What they
-wait for is measured where they sit: with the network of this machine, and with the others' requests.
+wait for is measured where they sit: with this machine's network, and with the others' requests.
 
-    python -m tests.bench.staff ADDRESS    # reads {"tokens": […], "paths": {…}, …} from standard input
+    python -m tests.bench.staff PORT    # reads what they are to do from standard input, as JSON
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ READS = 5.0
 def visit(
     port: int, tokens: Sequence[str], paths: Mapping[str, str], *, host: str, seconds: float
 ) -> dict[str, list[float]]:
-    """Let everybody with one of the tokens look around from another process; return milliseconds."""
+    """Let everybody with a token look around from another process; return milliseconds."""
     told = {"tokens": tokens, "paths": paths, "host": host, "seconds": seconds}
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench.staff", str(port)],

@@ -16,8 +16,8 @@ from followup.enrolment.bulk import enrol_all
 from followup.enrolment.enrol import enrol
 from followup.enrolment.enrol_or_update import enrol_or_update
 from followup.erasure.erase import erase_patient
-from followup.patients.index_people import index_people
 from followup.patients.find import find_patients
+from followup.patients.index_people import index_people
 from followup.patients.search import SearchTerms
 from followup.store.models.patients import Patient, SearchKey
 from tests.support.apps import rows
@@ -52,7 +52,9 @@ def found(app: AppContext, wanted: str, *, clinics: Iterable[str] = (CLINIC,)) -
 
 
 WANTED = {
-    **dict.fromkeys(("Sian", "SIÂN", "o'neill", "ONE", "price 3.8.1949", "o neill", "S Price"), "S"),
+    **dict.fromkeys(
+        ("Sian", "SIÂN", "o'neill", "ONE", "price 3.8.1949", "o neill", "S Price"), "S"
+    ),
     **dict.fromkeys(("annabel price", "Price, Annabel", "pri ann", "annab"), "A"),
     **dict.fromkeys(("17/5/1957", "17 May 1957", "1957-05-17", "REF-2", "ref-2", "17/5/57"), "A"),
     **dict.fromkeys(("170557", "17051957", "May 17th, 1957", "17may57", "pri 17 5 57"), "A"),

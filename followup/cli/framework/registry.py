@@ -32,7 +32,9 @@ COMMANDS: dict[str, dict[str, Entry]] = {
         "timeline": Entry(
             "patients.timeline:timeline", "Show what one patient gets and got, and when."
         ),
-        "reschedule": Entry("patients.change:reschedule", "Update the timeline for another procedure time."),
+        "reschedule": Entry(
+            "patients.change:reschedule", "Update the timeline for another procedure time."
+        ),
         "pause": Entry("patients.change:pause", "Hold what one patient has not been sent yet."),
         "resume": Entry(
             "patients.change:resume", "Let the messages of a paused enrolment go again."

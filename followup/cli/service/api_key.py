@@ -17,7 +17,8 @@ from followup.staff import api_keys
 from followup.store.models.operations import ApiKey
 
 Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="What the audit trail calls the system that uses the key.")
+    str,
+    typer.Argument(metavar="NAME", help="What the audit trail calls the system that uses the key."),
 ]
 
 group = new_app(cls=Group, no_args_is_help=True, help="Add, list and revoke keys of the API.")

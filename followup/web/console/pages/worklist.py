@@ -45,8 +45,8 @@ DONE_NOTICES = {
     "late": "The contact details were changed. It is too late to send this message: phone the "
     "patient and tell them what it says.",
     "unchanged": "The contact details were right already.",
-    "same": "The follow-up continues under the record that was there. For a day, this can be undone "
-    "on the patient’s page.",
+    "same": "The follow-up continues under the record that was there. For a day, this can be "
+    "undone on the patient’s page.",
     "two": "They are two people. The new follow-up goes ahead.",
     "mailed": "The message goes out by e-mail.",
     "handed-over": "Handed over. It stays open until they accept it.",

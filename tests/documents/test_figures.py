@@ -385,7 +385,8 @@ NOT_OURS: dict[str, dict[str, str]] = {
     "docs/decisions/0024-people-are-found-by-keyed-beginnings-of-names.md": {
         "name, of the first three letters of each word of": "tests/patients holds it",
         "letters of each word of three letters or more, and of": "tests/patients holds it",
-        "has them, the first three letters, and the page": "tests/patients holds it",
+        "Then names that the first three letters find are": "tests/patients holds it",
+        "A date with a year of two digits is looked for": "tests/patients holds it",
         "staff makes 100 in ten minutes, and the audit": "tests/patients holds it",
         "beginning of a name (2 letters, 4, 5 and so on):": "tests/patients holds it",
     },

@@ -42,8 +42,8 @@ def watch(
     """Watch the service, and tell the operator of trouble.
 
     Runs until it is stopped. Each web process does the same; this one continues where those end,
-    best on another machine. Whom it tells is set by FOLLOWUP_ALERT_EMAIL and FOLLOWUP_ALERT_WEBHOOK.
-    With --once, ends with 1 where something is wrong.
+    best on another machine. Whom it tells is set by FOLLOWUP_ALERT_EMAIL and
+    FOLLOWUP_ALERT_WEBHOOK. With --once, ends with 1 where something is wrong.
     """
     if once and test:
         raise WrongUse("choose one of --once and --test")

@@ -491,7 +491,7 @@ def test_a_list_that_nobody_begins_with_says_so(sqlite_app, admin):
     path = admin.post(page.path).path
     clock_of(sqlite_app).advance_real(timedelta(minutes=1))
 
-    assert "It has not begun yet" in admin.get(path).text
+    assert "It has not started yet" in admin.get(path).text
 
 
 def test_a_name_that_browsers_send_with_its_folder_is_shortened(admin):

@@ -86,7 +86,7 @@ def test_what_is_wrong_is_said_with_what_to_do(sqlite_app, manager):
     record_heartbeat(sqlite_app, "web", "clinic:1")
 
     page = manager.get("/system")
-    assert "All is well" in page.text
+    assert "OK: messages are sent on time" in page.text
     assert "clinic:1" in page.text
 
 

@@ -26,12 +26,10 @@ def mail_link(app: AppContext, *, to: str, link: str, lasts: str, valid: timedel
 
     It comes from the first clinic: a team may be of several.
     """
-    channel, clinic = (
-        line_now(app, ChannelKind.EMAIL),
-        next(iter(sorted(app.catalogue.clinics)), ""),
-    )
+    channel = line_now(app, ChannelKind.EMAIL)
     if channel.provider == "sandbox":
         return False
+    clinic = min(app.catalogue.clinics, default="")
     id_ = new_id(app.clock.real_now())
     try:
         channel.send(

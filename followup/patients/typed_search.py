@@ -84,8 +84,9 @@ class _TypedName:
         if len(self.words) > 1:
             # Parted where the name is not: mc donald.
             yield self._beginning("".join(self.words))
-        for word in self.words[:1] if len(self.words) == 1 else ():
+        elif self.words:
             # An initial and a surname run together: jsmith.
+            (word,) = self.words
             yield self._beginning(word[:1], word[1:])
         if any(len(word) > BEGINNING for word in self.words):
             keys = [self._keys(beginning_key, word) for word in self._long(self.words)]

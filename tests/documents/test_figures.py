@@ -47,6 +47,10 @@ from followup.monitoring.health import STUCK_AFTER
 from followup.monitoring.watchdog import LOOKS_BEFORE_ALARM
 from followup.outbox.deliver import ANSWER_SECONDS, AWAY_FOR, PAUSES, REFUSED_FOR
 from followup.outbox.subscriptions import BOTH_SIGN
+from followup.patients.find import MOST_OPENED
+from followup.patients.search_keys import BEGINNING
+from followup.patients.search_limit import LIMIT_WINDOW as SEARCH_WINDOW
+from followup.patients.search_limit import MOST_FOUND, MOST_LISTS
 from followup.providers.resilience.circuit_breaker import LONGEST_OPEN, SHORTEST_OPEN
 from followup.providers.twilio.client import _quoted
 from followup.releases.gate import LOOK_EVERY as WORDS_LOOK_EVERY
@@ -308,6 +312,15 @@ FIGURES: dict[str, dict[str, Value]] = {
     "docs/decisions/0020-two-people-sign-the-exact-bytes.md": {
         "Each process looks {} a second": LOOKS_A_SECOND,
     },
+    "docs/decisions/0024-people-are-found-by-keyed-beginnings-of-names.md": {
+        "of the first {} letters of each word of {} letters or more": (BEGINNING, BEGINNING),
+        "names that the first {} letters find are opened, the {} latest at most": (
+            BEGINNING,
+            MOST_OPENED,
+        ),
+        "A search shows {} people and no further page": MOST_FOUND,
+        "one member of staff makes {} in {} minutes": (MOST_LISTS, minutes(SEARCH_WINDOW)),
+    },
     "docs/decisions/0029-days-that-are-over-are-summed-once.md": {
         "once they are over for {} days": days(CLOSED_AFTER),
         "and the last {} days": days(CLOSED_AFTER),
@@ -383,12 +396,8 @@ NOT_OURS: dict[str, dict[str, str]] = {
         "Figures are up to ten minutes old, and the page": "as tests/figures holds it",
     },
     "docs/decisions/0024-people-are-found-by-keyed-beginnings-of-names.md": {
-        "name, of the first three letters of each word of": "tests/patients holds it",
-        "letters of each word of three letters or more, and of": "tests/patients holds it",
-        "Then names that the first three letters find are": "tests/patients holds it",
         "A date with a year of two digits is looked for": "tests/patients holds it",
-        "staff makes 100 in ten minutes, and the audit": "tests/patients holds it",
-        "beginning of a name (2 letters, 4, 5 and so on):": "tests/patients holds it",
+        "beginning of a name (2 letters, 4, 5 and so on):": "what was not taken",
     },
     "README.md": {
         "take the dressing off after 24 hours": "the leaflet's",

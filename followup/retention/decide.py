@@ -124,6 +124,11 @@ def decide(app: AppContext, review_id: UUID, decision: Decision, *, actor: str) 
 def _checked(review: RetentionReview, decision: Decision, *, now: datetime) -> datetime | None:
     """Return until when it is kept, if until a day; raise what is wrong with a decision."""
     if decision.what is RetentionDecision.DESTROY:
+        if review.record_class == RecordClass.AUDIT:
+            raise Conflict(
+                "the audit trail can't be shortened, as each event proves the others: keep it or "
+                "hold it; it ends with the service, when its database and its keys are destroyed"
+            )
         if review.record_class == RecordClass.FOLLOW_UP and review.acknowledged_at is None:
             raise Conflict(
                 "first the hospital's record has to have it: export it, and acknowledge its digest"

@@ -227,6 +227,24 @@ def test_texts_of_nobody_and_closed_accounts_end_by_two_people(aged: AppContext)
     assert "gone@x.example" not in {it.email for it in rows(aged, Staff)}
 
 
+def test_the_trail_is_proposed_too_and_kept_with_a_reason(aged: AppContext):
+    assert "audit" not in {it.record_class for it in proposed(aged)}
+    clock_of(aged).advance_service(12 * YEAR)
+    before = {it.id for it in rows(aged, AuditEvent)}
+
+    [review] = [it for it in proposed(aged) if it.record_class == "audit"]
+
+    assert 0 < review.records < len(before)
+    with pytest.raises(Conflict, match="can't be shortened"):
+        decide(aged, review.id, DESTROY, actor=ONE)
+    until = (aged.clock.now() + 5 * YEAR).date()
+    longer = Decision(what=RetentionDecision.KEEP, ground=KeepGround.LONG_TERM, until=until)
+    decide(aged, review.id, longer, actor=ONE)
+    assert before <= {it.id for it in rows(aged, AuditEvent)}
+    clock_of(aged).advance_service(6 * YEAR)
+    assert [it.record_class for it in proposed(aged)].count("audit") == 1
+
+
 def test_children_are_kept_until_they_are_grown_up():
     at = datetime(2026, 10, 19).astimezone()
     assert child_until(date(2015, 3, 1), last_seen=at) == date(2040, 3, 1)

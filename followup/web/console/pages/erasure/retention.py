@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from starlette.responses import Response
 
 from followup.domain.errors import Conflict, InvalidInput, NotFound, Problem
-from followup.domain.retention.classes import KeepGround, RetentionDecision
+from followup.domain.retention.classes import KeepGround, RecordClass, RetentionDecision
 from followup.retention import decide as deciding
 from followup.retention.decide import Decision, reviews
 from followup.store.models.retention import RetentionReview
@@ -150,7 +150,8 @@ def _page(here: Here, review: RetentionReview, *problems: Problem) -> Response:
         "retention/review.html",
         review=review,
         zone=here.zone_of(review.clinic) if review.clinic else ZoneInfo("Europe/London"),
-        choices=CHOICES,
+        # The trail can't be shortened.
+        choices=CHOICES[review.record_class == RecordClass.AUDIT :],
         grounds=[(ground.value, text) for ground, text in KEEP_GROUNDS.items()],
         own=review.decided_by == here.member.actor,
         done=DONE_NOTICES.get(here.query("done") or ""),

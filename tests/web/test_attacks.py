@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from followup.domain.roles import Role
+from followup.staff.api_keys import add_api_key
 from followup.staff.sign_in_throttle import (
     FROM_EVERYWHERE,
     PER_ACCOUNT,
@@ -20,6 +21,7 @@ from followup.staff.sign_in_throttle import (
     begin_attempt,
     record_success,
 )
+from followup.web.caller import WRONG_KEYS
 from followup.web.console.framework import costly
 from followup.web.console.framework.app import all_pages
 from followup.web.console.framework.dates import real_day
@@ -144,7 +146,7 @@ def test_wrong_keys_are_counted_and_a_right_one_is_never_refused_for_them(sqlite
         elsewhere = {**wrong, "X-Forwarded-For": ELSEWHERE}
         assert client.get("/api/v1/balance", headers=elsewhere).status_code == 401
         assert client.get("/api/v1/balance", headers=right).status_code == 200
-        fhir = client.get("/fhir/Patient", headers=wrong)
+        fhir = client.get("/fhir/R4/Patient", headers=wrong)
         assert (fhir.status_code, fhir.json()["issue"][0]["code"]) == (429, "transient")
         clock_of(sqlite_app).advance(timedelta(minutes=11))
         assert client.get("/api/v1/balance", headers=wrong).status_code == 401

@@ -67,7 +67,7 @@ def test_all_who_manage_are_told_what_one_of_them_did_to_an_account(sqlite_app, 
     told = [it.text for it in mails if it.to == other.email]
     assert len(told) == 3
     assert all(nurse.email in it and it.startswith(manager.email) for it in told)
-    assert "See audit" in told[0] or "Audit" in told[0]
+    assert "may do, to: Read and audit" in told[0]
     assert "a link for a new password" in told[1]
     assert "/join/" not in "".join(it.text for it in mails), "never the link itself"
     assert "removed the second factor" in told[2]

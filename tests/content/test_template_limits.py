@@ -82,8 +82,8 @@ def test_an_email_holds_nothing_that_runs_asks_or_loads_however_it_is_put_togeth
     whole = (
         '<!doctype html><html lang="en"{% if last %} dir="rtl"{% endif %}>\n'
         '<p class="a{% if last %} b{% endif %}">{{ clinic.name }} &lt;\n'
-        '<a href="tel:{{ clinic.phone_link }}">x</a>{% if last %}<b>y</b>{% endif %}\n<img>'
+        '<a href="tel:{{ clinic.phone_link }}">x</a>{% if last %}<b>y</b>{% endif %} z\n<img>'
     )
     [told] = complaints_about("hello/en/email.html", {"hello/en/email.html": whole})
-    assert "line 3" in told
+    assert "line 4" in told
     assert "<img" in told

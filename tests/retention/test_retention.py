@@ -24,6 +24,7 @@ from followup.domain.retention.classes import KeepGround, RetentionDecision, chi
 from followup.domain.roles import Role
 from followup.erasure.requests import decide_erasure, propose_erasure
 from followup.erasure.shred_list import read_shred_list
+from followup.patients import records
 from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.inbound import take_inbound
 from followup.retention.decide import (
@@ -151,7 +152,9 @@ def test_two_people_destroy_what_the_hospital_has_and_a_certificate_stays(
 
 
 def test_the_record_is_handed_over_as_fhir_or_pdf_and_each_is_whole(aged: AppContext):
-    review, other = of_patients(aged)[:2]
+    found = {review.patient_id: review for review in of_patients(aged)}
+    people = {records.read_patient(it, aged.keyring).name: it.id for it in rows(aged, Patient)}
+    review, other = (found[people[f"Test Patient-{serial:05}"]] for serial in (1, 2))
     text = InboundText(provider_id="SM77", from_="+447700900001", to="", body="my leg is weak")
     take_inbound(aged, text)
     record_call(aged, review.patient_id, outcome=CallOutcome.SPOKE, note="Rang twice", actor=ONE)

@@ -23,7 +23,6 @@ default_tsa = own
 serial = {folder}/serial
 signer_cert = {folder}/signer.pem
 signer_key = {folder}/signer.key
-certs = {folder}/root.pem
 signer_digest = sha256
 default_policy = 1.2.3.4.1
 digests = sha256, sha512

@@ -122,9 +122,7 @@ def _newest_hourly(session: Session) -> AuditEvent | None:
 
 
 def _mailed_since(session: Session, event: AuditEvent) -> bool:
-    query = select(AuditEvent.id).where(
-        AuditEvent.id > event.id, AuditEvent.action == MAILED_EVENT
-    )
+    query = select(AuditEvent.id).where(AuditEvent.id > event.id, AuditEvent.action == MAILED_EVENT)
     return session.scalar(query.limit(1)) is not None
 
 

@@ -90,7 +90,9 @@ def collect(
 
     Raises `Conflict` where their data is restricted: FHIR shows none of that.
     """
-    restricted = select(Patient.id).where(Patient.id.in_(patients), Patient.restricted_at.is_not(None))
+    restricted = select(Patient.id).where(
+        Patient.id.in_(patients), Patient.restricted_at.is_not(None)
+    )
     if session.scalar(restricted.limit(1)) is not None:
         raise Conflict(
             "this patient's data is restricted, and a FHIR bundle would leave it out: export a PDF "
@@ -121,9 +123,7 @@ def _all_of(
         after = page.found[-1][0]
 
 
-def _document(
-    id_: UUID, *, subject: UUID, document: bytes, made_at: datetime
-) -> dict[str, Any]:
+def _document(id_: UUID, *, subject: UUID, document: bytes, made_at: datetime) -> dict[str, Any]:
     at = instant(made_at)
     attached = Attachment(data=b64encode(document).decode(), creation=at)
     return DocumentReference(

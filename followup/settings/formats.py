@@ -77,7 +77,11 @@ def _alert_webhook(url: SecretStr) -> SecretStr:
 def _time_stamp_url(url: str) -> str:
     """Accept http as well, by which most authorities are reached: what they sign is verified."""
     parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or not re.fullmatch("[!-~]+", url):
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or not re.fullmatch("[!-~]+", url)
+    ):
         raise ValueError("is not a web address")
     if parts.username is not None or parts.password is not None:
         raise ValueError("holds a user or a password, which an authority is not given")

@@ -76,7 +76,9 @@ def test_each_hour_one_goes_by_every_way_and_what_is_there_is_never_written_over
     assert keep_elsewhere(kept) == 0
 
     notes = notes_of(kept)
-    written = [it.detail["note"] for it in rows(kept, AuditEvent) if it.action == "audit.checkpoint"]
+    written = [
+        it.detail["note"] for it in rows(kept, AuditEvent) if it.action == "audit.checkpoint"
+    ]
     assert [it.read_text() for it in notes] == written
     assert [it.name[-17:-5] for it in notes] == ["000000000300", "000000000322"]
     assert {it: it.read_bytes() for it in first} == first

@@ -130,9 +130,7 @@ def change_access(here: Here) -> Response:
     if problems:
         return _member_page(here, staff, form=form.refused(*problems))
     page = _back(here, staff, "changed")
-    return _telling(
-        here, page, AccessChange.ROLES, whom=staff.email, roles=roles, clinics=clinics
-    )
+    return _telling(here, page, AccessChange.ROLES, whom=staff.email, roles=roles, clinics=clinics)
 
 
 @pages.post("/team/{member}/password-link", may=MANAGE)
@@ -186,9 +184,7 @@ def _by(here: Here, do: Callable[..., None], done: str) -> Response:
 
 
 def _telling_of(here: Here, page: Response, change: AccessChange, staff: Staff) -> Response:
-    return _telling(
-        here, page, change, whom=staff.email, roles=staff.roles, clinics=staff.clinics
-    )
+    return _telling(here, page, change, whom=staff.email, roles=staff.roles, clinics=staff.clinics)
 
 
 def _telling(

@@ -83,9 +83,7 @@ def newest_kept(app: AppContext) -> str | None:
     if folder is None:
         return None
     begin = _origin(trail_signer(app).key.name)
-    names = sorted(
-        name for name in os.listdir(folder) if name.startswith(f"{begin}-") and name.endswith(NOTE)
-    )
+    names = sorted(it.name for it in folder.iterdir() if it.match(f"{begin}-*{NOTE}"))
     return (folder / names[-1]).read_text(encoding="utf-8") if names else None
 
 
@@ -176,7 +174,7 @@ def _mail(app: AppContext, head: TreeHead, note: str) -> bool:
         title=f"followup: audit checkpoint {head.size}",
         lines=[
             f"The signed head of the audit trail over its first {head.size:,} events is attached.",
-            "Keep it where whoever runs this service can't change it. It holds no patient's data. "
+            "Keep it where whoever runs this service can't change it: it holds no patient's data.",
             "To check that it still holds: followup audit --verify --head FILE",
         ],
         files={name_of(head): note.encode()},

@@ -21,7 +21,7 @@ SUBJECT = "Access to Follow-up was changed"
 WORDS = """\
 {who} {what}.
 
-If you did not expect this, ask them. What was changed stands in the audit trail, and whoever manages
+If you did not expect this, ask them. What was changed stands in the audit trail. Whoever manages
 the team can switch an account off under Team.
 """
 

@@ -24,16 +24,17 @@ CLOSES = {
     "comment_begin": "comment_end",
 }
 
-ELEMENTS = frozenset(
+_ELEMENTS = (
     "a abbr address article aside b bdi bdo blockquote body br caption center code dd div dl dt em "
     "footer h1 h2 h3 h4 h5 h6 head header hr html i li main meta nav ol p pre section small span "
-    "strong style sub sup table tbody td tfoot th thead time title tr u ul wbr".split()
+    "strong style sub sup table tbody td tfoot th thead time title tr u ul wbr"
 )
-ATTRIBUTES = frozenset(
+_ATTRIBUTES = (
     "align bgcolor border cellpadding cellspacing charset class colspan content data-css-inline "
     "datetime dir height href http-equiv id lang name rel role rowspan scope start style target "
-    "title type valign value width".split()
+    "title type valign value width"
 )
+ELEMENTS, ATTRIBUTES = frozenset(_ELEMENTS.split()), frozenset(_ATTRIBUTES.split())
 ADDRESS = re.compile(rf"(?:https?://|tel:|mailto:|#)[^{STATEMENT}-{END}]*|{VALUE}", re.IGNORECASE)
 """How an address begins; one that is a fact altogether is ours."""
 LOADS = re.compile(r"url|image|expression|element|src|[\\@<]", re.IGNORECASE)

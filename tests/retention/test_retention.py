@@ -180,8 +180,8 @@ def test_the_record_is_handed_over_as_fhir_or_pdf_and_each_is_whole(aged: AppCon
     assert str(other.patient_id) not in whole
     assert "Test Patient-00002" not in whole
     # The last one counts: what was downloaded before is not what was handed over.
+    digest = sha256(json.dumps(bundle).encode()).hexdigest()
     with pytest.raises(InvalidInput, match="not the SHA-256"):
-        digest = sha256(json.dumps(bundle).encode()).hexdigest()
         acknowledge(aged, review.id, digest=digest, actor=ONE)
     acknowledge(aged, review.id, digest=sha256(pdf).hexdigest(), actor=ONE)
     with aged.store.write() as session:

@@ -66,10 +66,9 @@ class TimeStampAuthority:
 
     def verify(self, stamp: Path, content: Path) -> str:
         """Return what `openssl ts -verify` says of a stamp over a file."""
-        command = ["openssl", "ts", "-verify", "-in", stamp, "-data", content]
-        done = subprocess.run(
-            [*command, "-CAfile", self.roots], capture_output=True, text=True, check=False
-        )
+        files = ["-in", stamp, "-data", content, "-CAfile", self.roots]
+        command = ["openssl", "ts", "-verify", *map(str, files)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         return done.stdout.strip()
 
     def _certify(self) -> None:

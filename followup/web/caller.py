@@ -69,7 +69,7 @@ def _count_wrong_key(request: Request, site: Site) -> None:
         )
     state.wrong_keys.count(who)
     if state.wrong_keys.reached(who):
-        log.warning("web.wrong_keys", address=who)
+        log.warning("web.wrong_keys", client=who)
 
 
 Caller = Annotated[ApiClient, Depends(require_scope(ApiScope.ENROLMENTS))]

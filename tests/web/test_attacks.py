@@ -136,7 +136,7 @@ def test_figures_are_for_the_house_or_for_whoever_has_the_token(sqlite_app):
 
 
 def test_wrong_keys_are_counted_and_a_right_one_is_never_refused_for_them(sqlite_app):
-    secret, _ = add_api_key(sqlite_app, "theatre", actor="cli:test")
+    secret = add_api_key(sqlite_app, "theatre", actor="cli:test")
     wrong = {"Authorization": f"Bearer fu_{'A' * 43}"}
     right = {"Authorization": f"Bearer {secret}"}
     with served(sqlite_app) as client:

@@ -15,7 +15,15 @@ from sqlalchemy import Engine
 from followup.catalogue.load import Catalogue, load_catalogue
 from followup.clock import Clock, SharedTime, parse_clock
 from followup.content.layers import load_content, words_of
-from followup.context import AlarmPolicy, AppContext, ContentContext, OnCall, Policy, WebhookPolicy
+from followup.context import (
+    AlarmPolicy,
+    AppContext,
+    CheckpointKeepers,
+    ContentContext,
+    OnCall,
+    Policy,
+    WebhookPolicy,
+)
 from followup.delivery.sandbox_outbox import StoredOutbox
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import ConfigurationError, StoreUnavailable
@@ -36,6 +44,7 @@ from followup.providers.resilience.rate_limiter import (
     RedisRateLimiter,
 )
 from followup.providers.sandbox import SandboxChannel
+from followup.providers.time_stamps import TimeStamper
 from followup.recovery.restore import require_no_pending_restore
 from followup.settings.paths import is_loopback
 from followup.settings.settings import Settings, TwilioAccount
@@ -82,6 +91,7 @@ def build_app(
         policy=_policy(settings),
         bounce_mailbox=_bounce_mailbox(settings),
         shred_list=settings.shred_list,
+        keepers=_keepers(settings),
     )
 
 
@@ -245,6 +255,19 @@ def messengers(settings: Settings) -> list[Messenger]:
     if settings.alert_webhook is not None:
         ways.append(WebhookMessenger(settings.alert_webhook.get_secret_value()))
     return ways
+
+
+def _keepers(settings: Settings) -> CheckpointKeepers:
+    """Return where checkpoints of the audit trail go."""
+    relay, email = settings.alert_relay, settings.checkpoint_email
+    mail = stamper = None
+    if email is not None and relay is not None:
+        to = email.split(",")
+        sender = settings.alert_from or to[0]
+        mail = EmailMessenger(relay.get_secret_value(), sender=sender, to=to)
+    if settings.time_stamp_url is not None and settings.time_stamp_roots is not None:
+        stamper = TimeStamper(settings.time_stamp_url, roots=settings.time_stamp_roots)
+    return CheckpointKeepers(folder=settings.checkpoint_folder, mail=mail, stamper=stamper)
 
 
 def _alarming(settings: Settings) -> AlarmPolicy:

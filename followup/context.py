@@ -17,8 +17,10 @@ from followup.content.library import Content
 from followup.domain.channel import ChannelKind
 from followup.providers.email.imap import ImapMailbox
 from followup.providers.interface import Channel
+from followup.providers.operator_alerts import EmailMessenger
 from followup.providers.resilience.circuit_breaker import CircuitBreaker
 from followup.providers.resilience.rate_limiter import RateLimiter
+from followup.providers.time_stamps import TimeStamper
 from followup.signed_links import SignedLinks
 from followup.store.audit_log import AuditContext
 from followup.store.encryption.sealing import Keyring
@@ -75,6 +77,23 @@ class WebhookPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointKeepers:
+    """Where checkpoints of the audit trail go: a folder elsewhere, a mailbox, under a time stamp.
+
+    `stamper` is used with a folder alone, which keeps the stamps.
+    """
+
+    folder: Path | None = None
+    mail: EmailMessenger | None = None
+    stamper: TimeStamper | None = None
+
+    @property
+    def anybody(self) -> bool:
+        """Say whether any way is set."""
+        return self.folder is not None or self.mail is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """The operator's choices that the use cases go by. All spans are real time.
 
@@ -128,7 +147,7 @@ class AppContext(ContentContext):
 
     `standby` is what stands in for a channel whose provider is away: a second account, if any.
     `bounce_mailbox` is where e-mails come back to, if that is fetched by IMAP. `shred_list` is the
-    file that names who was erased, outside of the database.
+    file that names who was erased, outside of the database; `keepers` keep the trail's checkpoints.
     """
 
     store: Store
@@ -141,6 +160,7 @@ class AppContext(ContentContext):
     policy: Policy
     bounce_mailbox: ImapMailbox | None = None
     shred_list: Path | None = None
+    keepers: CheckpointKeepers = CheckpointKeepers()
 
     def by(self, actor: str) -> AuditContext:
         """Return who acts, and when: now."""

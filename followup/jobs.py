@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from followup.audit.kept_elsewhere import keep_elsewhere
 from followup.audit.tree import sign_trail
 from followup.balance.days import close_days
 from followup.casework.escalation import escalate_overdue
@@ -135,6 +136,8 @@ JOBS: tuple[PeriodicJob, ...] = (
     PeriodicJob(name="close-days", every=timedelta(minutes=1), run=close_days),
     PeriodicJob(name="count-weeks", every=timedelta(minutes=1), run=count_weeks),
     PeriodicJob(name="sign-audit", every=timedelta(minutes=1), run=sign_trail),
+    # A period of its own: an authority or a disk that answers slowly holds up nothing else.
+    PeriodicJob(name="keep-checkpoints", every=timedelta(minutes=5), run=keep_elsewhere),
     PeriodicJob(
         name="cancel-ended",
         every=timedelta(minutes=1),

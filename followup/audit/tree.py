@@ -37,6 +37,7 @@ TILE_LEVELS = 8
 """Levels of the tree that one tile spans: 2**8 hashes."""
 
 CHECKPOINT_EVENT = "audit.checkpoint"
+MAILED_EVENT = "audit.checkpoint-mailed"
 BEGUN_EVENT = "audit.checkpoints-begun"
 
 MISSING_TILE = "of the audit tree a tile is missing"
@@ -107,7 +108,11 @@ class AuditTree:
 
     def root(self) -> bytes:
         """Return the root over all leaves."""
-        return root_of(self.size, self.node)
+        return self.root_at(self.size)
+
+    def root_at(self, size: int) -> bytes:
+        """Return the root over the first leaves, which is what an older checkpoint signs."""
+        return root_of(size, self.node)
 
     def grow(
         self, leaves: Sequence[tuple[int, bytes]], *, before: Sequence[int]
@@ -286,9 +291,9 @@ def _tell_of_seals(app: AppContext, session: Session) -> None:
 def _is_first_of_hour(session: Session, before: int, rows: Sequence[AnyRow]) -> bool:
     """Say whether an hour began between the last checkpoint and this one, and something was done.
 
-    A checkpoint that only covers the note of the one before it is no news.
+    A checkpoint that only covers the note of the one before it, and that it was mailed, is no news.
     """
-    if all(row.action == CHECKPOINT_EVENT for row in rows):
+    if all(row.action in {CHECKPOINT_EVENT, MAILED_EVENT} for row in rows):
         return False
     previous = session.scalar(select(AuditEvent.real_at).where(AuditEvent.id == before))
     hour = rows[-1].real_at.replace(minute=0, second=0, microsecond=0)

@@ -5,11 +5,11 @@ Words are text with a few conditions: what may stand in them is listed, and all 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from jinja2 import nodes
 
+from followup.content.html_limits import beyond_html
 from followup.domain.file_shape import did_you_mean
 
 FILTERS = frozenset({"capitalize", "lower", "replace", "title", "trim", "upper"})
@@ -28,14 +28,6 @@ LONGEST_SOURCE = 16_000
 DEEPEST = 24
 """Conditions within conditions, and signs within signs."""
 
-_ACTIVE = re.compile(
-    r"<\s*(?:script|iframe|frame|form|input|button|select|textarea|object|embed|applet|link|base|"
-    r"img|svg|video|audio)\b|\son[a-z]+\s*=|javascript:|\burl\(|@import",
-    re.IGNORECASE,
-)
-"""What an e-mail, a patient's page or a preview must not hold: scripts, forms, and things from
-elsewhere, which tell somebody who read it."""
-
 
 def beyond_words(path: str, source: str, tree: nodes.Template) -> Iterator[str]:
     """Yield what in one source is more than words, each with the line and what to do."""
@@ -48,11 +40,11 @@ def beyond_words(path: str, source: str, tree: nodes.Template) -> Iterator[str]:
             yield f"{path}, line {fact.lineno}: take a fact as in {{{{ clinic.phone }}}}"
     if path.endswith(".txt"):
         return
-    for match in _ACTIVE.finditer(source):
-        line = source.count("\n", 0, match.start()) + 1
+    assert tree.environment is not None  # noqa: S101 - it was parsed by one
+    for line, what in beyond_html(path, source, tree.environment):
         yield (
-            f'{path}, line {line}: "{match.group().strip()}" does not belong in a message: it '
-            "would run, ask, or load something"
+            f'{path}, line {line}: "{what}" does not belong in a message: it would run, ask, or '
+            "load something, or is no tag that is written whole"
         )
 
 

@@ -12,6 +12,8 @@ class EventGroup(StrEnum):
     MESSAGE = "message"
     WORKLIST = "worklist"
     PATIENT = "patient"
+    AUDIT = "audit"
+    """Signed heads of the audit trail, to be kept elsewhere."""
 
 
 class EventContent(StrEnum):

@@ -21,6 +21,7 @@ CODES: dict[int, IssueType] = {
     413: "too-long",
     415: "not-supported",
     422: "processing",
+    429: "transient",
     503: "transient",
 }
 

@@ -22,6 +22,7 @@ from followup.store.models.audit import AuditEvent
 from followup.store.models.outbox import EventSubscription
 
 RECEIVED = "message.received"
+CHECKPOINT = "audit.checkpoint"
 
 _SAME = (
     "enrolment.created",
@@ -43,6 +44,7 @@ _SAME = (
     "worklist.taken",
     "worklist.escalated",
     "worklist.closed",
+    CHECKPOINT,
 )
 _TOLD_STATES = (
     State.HELD,
@@ -79,6 +81,13 @@ _DETAILS = (
 """What of an entry's detail is told: codes and ids, never what somebody wrote or answered."""
 
 
+_SIGNED_HEAD = ("size", "note")
+
+
+def _told(action: str) -> tuple[str, ...]:
+    return _SIGNED_HEAD if action == CHECKPOINT else _DETAILS
+
+
 def actions_of(groups: Iterable[str]) -> list[str]:
     """Return the actions of the audit trail that these groups are about."""
     wanted = {EventGroup(group).value for group in groups}
@@ -113,7 +122,7 @@ def payload_of(
         "patient_id": _text(event.patient_id),
         "enrolment_id": _text(event.enrolment_id),
         "message_id": _text(event.message_id),
-        **{name: detail[name] for name in _DETAILS if name in detail},
+        **{name: detail[name] for name in _told(event.action) if name in detail},
     }
     if content is EventContent.FHIR and (resource := _resource(session, app, event)) is not None:
         data["resource"] = resource

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
@@ -26,11 +26,15 @@ _IN_TARGETS = "/?:@!$&'()*+,;=%-._~"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorAlert:
-    """What an operator is told: sentences without any patient in them."""
+    """What an operator is told: sentences without any patient in them.
+
+    `files` go with it by e-mail, as they are.
+    """
 
     title: str
     lines: Sequence[str]
     details: Sequence[dict[str, Any]] = field(default_factory=tuple)
+    files: Mapping[str, bytes] = field(default_factory=dict)
     at: datetime
 
 
@@ -60,6 +64,10 @@ class EmailMessenger:
         message["Message-ID"] = make_msgid(domain=self._sender.rpartition("@")[2])
         message["Auto-Submitted"] = "auto-generated"
         message.set_content("\n\n".join(alert.lines) + "\n")
+        for name, content in alert.files.items():
+            message.add_attachment(
+                content, maintype="application", subtype="octet-stream", filename=name
+            )
         left = bounded.after(ALERT_SECONDS)
         # Its errors of every kind are OSErrors.
         with RelayConnection(self._relay, left, tls=ssl.create_default_context()) as session:

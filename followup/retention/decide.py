@@ -25,7 +25,7 @@ from followup.retention.due import destroy_batch, empty_staff, is_due
 from followup.retention.propose import entry_of
 from followup.store.audit_log import record_event
 from followup.store.models.retention import RetentionReview
-from followup.subject_access.export import export_person
+from followup.subject_access.record import Draw, RecordForm, export_record
 
 EXPORTED, ACKNOWLEDGED = "retention.exported", "retention.acknowledged"
 DECIDED, TAKEN_BACK = "retention.decided", "retention.taken-back"
@@ -54,23 +54,27 @@ def reviews(
     return session.scalars(query).all()
 
 
-def export_to_record(app: AppContext, review_id: UUID, *, actor: str) -> bytes:
+def export_to_record(
+    app: AppContext, review_id: UUID, *, form: RecordForm, draw: Draw, actor: str
+) -> bytes:
     """Return a patient's whole record for the hospital's, and note its digest.
 
-    Raises `Conflict` for a review that is about no one patient: there is nothing to hand over.
+    Raises `Conflict` for a review that is about no one patient: there is nothing to hand over; and
+    where restricted data is asked for as FHIR.
     """
     with app.store.read() as session:
         patient_id = _open(session, review_id).patient_id
     if patient_id is None:
         raise Conflict("this is about no one patient: there is nothing to export")
-    content = export_person(app, patient_id, actor=actor).content
+    content = export_record(app, patient_id, form=form, draw=draw, actor=actor)
 
     def note(unit: UnitOfWork) -> None:
         review = _open(unit.session, review_id, lock=True)
         review.export_digest = sha256(content).hexdigest()
         review.exported_at, review.exported_by = unit.by.at, unit.by.actor
         review.acknowledged_at = review.acknowledged_by = None
-        record_event(unit.session, unit.by, entry_of(review, EXPORTED, digest=review.export_digest))
+        told = {"form": form.value, "digest": review.export_digest}
+        record_event(unit.session, unit.by, entry_of(review, EXPORTED, **told))
 
     app.transact(actor, note)
     return content
@@ -120,6 +124,11 @@ def decide(app: AppContext, review_id: UUID, decision: Decision, *, actor: str) 
 def _checked(review: RetentionReview, decision: Decision, *, now: datetime) -> datetime | None:
     """Return until when it is kept, if until a day; raise what is wrong with a decision."""
     if decision.what is RetentionDecision.DESTROY:
+        if review.record_class == RecordClass.AUDIT:
+            raise Conflict(
+                "the audit trail can't be shortened, as each event proves the others: keep it or "
+                "hold it; it ends with the service, when its database and its keys are destroyed"
+            )
         if review.record_class == RecordClass.FOLLOW_UP and review.acknowledged_at is None:
             raise Conflict(
                 "first the hospital's record has to have it: export it, and acknowledge its digest"

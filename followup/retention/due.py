@@ -19,6 +19,7 @@ from followup.context import AppContext
 from followup.domain.lifecycle import EnrolmentState
 from followup.domain.retention.classes import RecordClass, child_until
 from followup.patients.records import read_patient
+from followup.store.models.audit import AuditEvent
 from followup.store.models.base import Base
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.feeds import FeedMessage, FeedPerson, FeedVisit
@@ -173,6 +174,14 @@ def destroy_batch(
         change = change.execution_options(synchronize_session=False)
         done += len(session.execute(change.returning(key)).all())
     return done
+
+
+def audit_due(session: Session, *, before: datetime) -> int:
+    """Return how many events of the trail are from before then."""
+    return (
+        session.scalar(select(func.count()).select_from(AuditEvent).where(AuditEvent.at < before))
+        or 0
+    )
 
 
 def staff_due(session: Session, *, before: datetime) -> Iterator[UUID]:

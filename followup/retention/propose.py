@@ -17,6 +17,7 @@ from followup.retention.due import (
     BATCHES,
     OF_A_CLINIC,
     SERVICE,
+    audit_due,
     count_batch,
     patients_due,
     staff_due,
@@ -88,6 +89,9 @@ def _due(session: Session, app: AppContext, *, now: datetime) -> Iterator[_Found
             yield from _batch(session, each, key, before=now - clinic.retention.of(each))
     for member in staff_due(session, before=now - DEFAULT_DAYS[RecordClass.STAFF]):
         yield _Found(record_class=RecordClass.STAFF, subject=str(member), upto=now)
+    old = now - DEFAULT_DAYS[RecordClass.AUDIT]
+    if events := audit_due(session, before=old):
+        yield _Found(record_class=RecordClass.AUDIT, subject=SERVICE, upto=old, records=events)
     for each in BATCHES.keys() - set(OF_A_CLINIC):
         # Sessions count in real time, whatever the service's clock does.
         at = app.clock.real_now() if each is RecordClass.SESSIONS else now

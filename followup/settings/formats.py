@@ -74,6 +74,20 @@ def _alert_webhook(url: SecretStr) -> SecretStr:
     return url
 
 
+def _time_stamp_url(url: str) -> str:
+    """Accept http as well, by which most authorities are reached: what they sign is verified."""
+    parts = urlsplit(url)
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or not re.fullmatch("[!-~]+", url)
+    ):
+        raise ValueError("is not a web address")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("holds a user or a password, which an authority is not given")
+    return url
+
+
 def _addresses(text: str) -> str:
     """Accept e-mail addresses with commas between them."""
     addresses = [one.strip() for one in text.split(",")]
@@ -166,6 +180,7 @@ BrokerUrl = Annotated[str, AfterValidator(_broker_url)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 SmtpUrl = Annotated[SecretStr, AfterValidator(_smtp_url)]
 ImapUrl = Annotated[SecretStr, AfterValidator(_imap_url)]
+TimeStampUrl = Annotated[str, AfterValidator(_time_stamp_url)]
 WebhookUrl = Annotated[SecretStr, AfterValidator(_alert_webhook)]
 Addresses = Annotated[str, AfterValidator(_addresses)]
 ReturnPath = Annotated[str, AfterValidator(_return_path)]

@@ -23,6 +23,7 @@ def contradictions(settings: Settings) -> Iterator[str]:
     yield from _unsafe_practice(settings)
     yield from _homeless_keys(settings)
     yield from _voiceless(settings)
+    yield from _incomplete_checkpoints(settings)
     yield from _cramped(settings)
 
 
@@ -195,6 +196,15 @@ def _impatience(settings: Settings) -> Iterator[str]:
 def _voiceless(settings: Settings) -> Iterator[str]:
     if settings.alert_email is not None and settings.alert_relay is None:
         yield _needs("FOLLOWUP_ALERT_EMAIL is set", settings, "alert_smtp_url")
+
+
+def _incomplete_checkpoints(settings: Settings) -> Iterator[str]:
+    if settings.checkpoint_email is not None and settings.alert_relay is None:
+        yield _needs("FOLLOWUP_CHECKPOINT_EMAIL is set", settings, "alert_smtp_url")
+    if settings.time_stamp_url is not None:
+        for name in ("checkpoint_folder", "time_stamp_roots"):
+            if getattr(settings, name) is None:
+                yield _needs("FOLLOWUP_TIME_STAMP_URL is set", settings, name)
 
 
 def _cramped(settings: Settings) -> Iterator[str]:

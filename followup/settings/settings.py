@@ -37,6 +37,7 @@ from followup.settings.formats import (
     Sender,
     SmtpUrl,
     Thousand,
+    TimeStampUrl,
     WebAddress,
     WebhookUrl,
 )
@@ -249,6 +250,19 @@ class Settings(BaseSettings):
     alert_failing: float = Field(25, gt=0, le=100, description="per cent, above 0 and at most 100")
     alert_unmatched: Million = Field(5, description="a whole number from 1 to 1000000")
     alert_refused: Million = Field(5, description="a whole number from 1 to 1000000")
+
+    checkpoint_folder: Path | None = Field(
+        None, description="a folder on another machine's disk, which this account may write to"
+    )
+    checkpoint_email: Addresses | None = Field(
+        None, description="e-mail addresses with commas between them"
+    )
+    time_stamp_url: TimeStampUrl | None = Field(
+        None, description="the http:// or https:// address of a time-stamping authority (RFC 3161)"
+    )
+    time_stamp_roots: ExistingFile | None = Field(
+        None, description="a file with the authority's root certificates, in PEM"
+    )
 
     webhook_networks: Networks | None = Field(
         None, description="networks such as 10.20.0.0/16 with commas between them"

@@ -51,15 +51,7 @@ def export_person(app: AppContext, patient_id: UUID, *, actor: str) -> PersonExp
 
 
 def _export(unit: UnitOfWork, patient_id: UUID) -> PersonExport:
-    patient = _found(unit.session, patient_id)
-    record_event(
-        unit.session,
-        unit.by,
-        AuditEntry(action=EXPORTED_EVENT, clinic=patient.clinic, patient_id=patient.id),
-    )
-    unit.session.flush()
-    found = rows_of_person(unit.session, unit.app.keyring, patient.id)
-    told = _told(unit, patient, found)
+    told = gather(unit, patient_id)
     title = "What we hold about you"
     files = {
         PAGE: html_of(page_of(told), title=title).encode(),
@@ -68,6 +60,21 @@ def _export(unit: UnitOfWork, patient_id: UUID) -> PersonExport:
     return PersonExport(
         content=_zipped(files), rows=sum(len(rows) for rows in told.tables.values())
     )
+
+
+def gather(unit: UnitOfWork, patient_id: UUID) -> Told:
+    """Return all that is held on a patient, and note in the trail that it was read out.
+
+    Raises as `export_person` does.
+    """
+    patient = _found(unit.session, patient_id)
+    record_event(
+        unit.session,
+        unit.by,
+        AuditEntry(action=EXPORTED_EVENT, clinic=patient.clinic, patient_id=patient.id),
+    )
+    unit.session.flush()
+    return _told(unit, patient, rows_of_person(unit.session, unit.app.keyring, patient.id))
 
 
 def _found(session: Session, patient_id: UUID) -> Patient:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
+import structlog
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, Field, ValidationError
@@ -15,7 +16,12 @@ from followup.intake.json_shapes import EnrolmentShape, JsonShape, Moment, probl
 from followup.staff.api_keys import ApiClient, check_api_key
 from followup.web.errors import Refused
 from followup.web.forms import read_json
-from followup.web.site import Here
+from followup.web.patient_page.limits import LIMIT_WINDOW, Limit
+from followup.web.site import Here, Site
+
+WRONG_KEYS = 30
+"""From one network address within ten minutes."""
+log = structlog.get_logger()
 
 BEARER = HTTPBearer(
     auto_error=False, description="A key made by `followup api-key add`.", scheme_name="key"
@@ -26,10 +32,14 @@ def require_scope(scope: ApiScope) -> Callable[..., ApiClient]:
     """Return what finds the caller of a route; a key without that scope is refused."""
 
     def caller(
-        site: Here, given: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)]
+        request: Request,
+        site: Here,
+        given: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)],
     ) -> ApiClient:
         client = check_api_key(site.app, given.credentials) if given else None
         if client is None:
+            if given:
+                _count_wrong_key(request, site)
             raise Refused(
                 401,
                 "send a key that is in force, as: Authorization: Bearer fu_…",
@@ -40,6 +50,26 @@ def require_scope(scope: ApiScope) -> Callable[..., ApiClient]:
         return client
 
     return caller
+
+
+def _count_wrong_key(request: Request, site: Site) -> None:
+    """Count a wrong key, and refuse one too many; a right one is never refused for others'.
+
+    A key is too long to be guessed: this keeps the noise down, and tells of a system gone wrong.
+    """
+    state = request.app.state
+    if not hasattr(state, "wrong_keys"):
+        state.wrong_keys = Limit(WRONG_KEYS, now=site.app.clock.real_now)
+    who = request.client.host if request.client else ""
+    if state.wrong_keys.reached(who):
+        raise Refused(
+            429,
+            "too many wrong keys came from this address: wait, and send a key that is in force",
+            headers={"Retry-After": str(int(LIMIT_WINDOW.total_seconds()))},
+        )
+    state.wrong_keys.count(who)
+    if state.wrong_keys.reached(who):
+        log.warning("web.wrong_keys", client=who)
 
 
 Caller = Annotated[ApiClient, Depends(require_scope(ApiScope.ENROLMENTS))]

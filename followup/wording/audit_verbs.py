@@ -52,6 +52,7 @@ AUDIT_VERBS: dict[str, str] = {
     "erasure.refused": "decided to keep the data of {patient}",
     "patient.erased": "erased the data of {patient}",
     "audit.checkpoint": "signed a checkpoint of the audit trail",
+    "audit.checkpoint-mailed": "sent a checkpoint of the audit trail by e-mail",
     "audit.checkpoints-begun": "began to sign checkpoints of the audit trail in place of seals",
     "blast-radius.let-go": "released messages that were on hold beyond the volume limit",
     "enrolment.created": "enrolled {patient}: {protocol}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 import pytest
+from pymerkle import InmemoryTree  # type: ignore[import-untyped]
 
 from followup.domain.audit.merkle import (
     CompactRange,
@@ -62,6 +63,15 @@ def test_roots_are_the_published_ones(size: int):
 
     assert growing.root().hex() == ROOTS[size - 1]
     assert root_of(size, nodes_of(LEAVES)).hex() == ROOTS[size - 1]
+
+
+def test_another_implementation_gives_the_same_roots():
+    other, growing = InmemoryTree(algorithm="sha256"), CompactRange()
+    for number in range(300):
+        entry = number.to_bytes(2, "big") * 9
+        other.append_entry(entry)
+        growing.append(leaf_hash(entry))
+        assert other.get_root() == growing.root()
 
 
 def test_an_empty_tree_has_the_hash_of_nothing():

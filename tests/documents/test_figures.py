@@ -72,6 +72,7 @@ from followup.staff.sign_in_throttle import KNOWN_FOR
 from followup.store.closed_days import CLOSED_AFTER
 from followup.store.encryption.sealing import KEY_BYTES, KEYS_KEPT
 from followup.store.engine.session import LOCK_SECONDS, STATEMENT_SECONDS, make_engine
+from followup.web.caller import WRONG_KEYS
 from followup.web.console.framework.costly import AT_ONCE, WAITING
 from followup.web.forms import MOST_BYTES as BODY_BYTES
 from followup.web.gate import PART_SECONDS
@@ -165,6 +166,7 @@ FIGURES: dict[str, dict[str, Value]] = {
     "docs/evidence.md": {
         "Refuse salts of another length than {} bytes": SALT_BYTES,
         "ask for a new one {} minutes later": minutes(SIGN_AFTER),
+        "a job compares every {} minutes": minutes(job("keep-checkpoints").every),
     },
     "docs/data-map.md": {
         "{} years after the patient was last seen": years(RecordClass.FOLLOW_UP),
@@ -185,6 +187,11 @@ FIGURES: dict[str, dict[str, Value]] = {
         "a closed account | {} years": years(RecordClass.STAFF),
         "sessions and invitations | {} days": days(DEFAULT_DAYS[RecordClass.SESSIONS]),
         "sandbox messages | {} days": days(DEFAULT_DAYS[RecordClass.SANDBOX]),
+        "the audit trail | {} years": years(RecordClass.AUDIT),
+        "it is tried again every {} minutes, and `sweeps-late`": minutes(
+            job("keep-checkpoints").every
+        ),
+        "sent {} wrong API keys within {} minutes": (WRONG_KEYS, minutes(LIMIT_WINDOW)),
         "It can be undone for {} hours": hours(UNDO_WITHIN),
         "has taken none for {} minutes, or answered": minutes(UNTOLD),
         "messages of feeds were refused within {} hour": hours(REFUSED_SINCE),
@@ -296,6 +303,7 @@ FIGURES: dict[str, dict[str, Value]] = {
         "{} hashes at once on threads of their own; beyond {}, 503": (AT_ONCE, AT_ONCE + WAITING),
         "{} seconds for headers, {} for each part of a body": (HEADER_SECONDS, PART_SECONDS),
         "{} in ten minutes; all can be undone there": CHANGES_A_WINDOW,
+        "{} wrong ones from an address in {} minutes, then": (WRONG_KEYS, minutes(LIMIT_WINDOW)),
         "20 in {} minutes; all can be undone there": minutes(LIMIT_WINDOW),
         "what is younger than {} minutes does not": minutes(SIGN_AFTER),
         "| {} KiB |": BODY_BYTES / 1024,
@@ -363,6 +371,10 @@ FIGURES: dict[str, dict[str, Value]] = {
         "Full tiles of {} hashes": TILE_WIDTH,
         "{} bytes of salt": SALT_BYTES,
     },
+    "docs/decisions/0033-what-proves-the-trail-lies-elsewhere.md": {
+        "for retention after {} years": years(RecordClass.AUDIT),
+        "anew is found within {} minutes": minutes(job("keep-checkpoints").every),
+    },
     "docs/decisions/README.md": {
         "sealed in a chain, {} minutes in arrears": minutes(SIGN_AFTER),
     },
@@ -421,6 +433,7 @@ NOT_OURS: dict[str, dict[str, str]] = {
     },
     "docs/operations.md": {
         "keeps until a day": "no figure",
+        "up to 20 years in all": "of the Code",
         "All tries together last 15 seconds": "Twilio's connection overrides",
         "(SIGTERM, up to a minute)": "as long as the slowest provider answers: docker-compose.yml",
         "Rotate them once a year": "advice",
@@ -428,7 +441,11 @@ NOT_OURS: dict[str, dict[str, str]] = {
         "a few hundred messages a minute": "an estimate",
         "lasts for an hour in the daytime": "advice",
     },
+    "docs/decisions/0033-what-proves-the-trail-lies-elsewhere.md": {
+        "by hand every hour": "no figure",
+    },
     "docs/webhooks.md": {
+        "once an hour in which": "as tests/audit holds it",
         "more than five minutes off": "the tolerance of Standard Webhooks' libraries",
     },
     "docs/replies.md": {

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64decode
 from datetime import date, datetime, timedelta
+from functools import partial
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+from pypdf import PdfReader
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
@@ -19,6 +24,7 @@ from followup.domain.retention.classes import KeepGround, RetentionDecision, chi
 from followup.domain.roles import Role
 from followup.erasure.requests import decide_erasure, propose_erasure
 from followup.erasure.shred_list import read_shred_list
+from followup.patients import records
 from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.inbound import take_inbound
 from followup.retention.decide import (
@@ -34,11 +40,14 @@ from followup.retention.propose import propose_retention
 from followup.staff.members import MemberDetails, disable_member, insert_member
 from followup.store.models.audit import AuditEvent
 from followup.store.models.enrolments import Enrolment
-from followup.store.models.messages import InboundMessage
+from followup.store.models.messages import InboundMessage, Message
 from followup.store.models.patients import Patient
 from followup.store.models.retention import RetentionReview
 from followup.store.models.staff import Staff
+from followup.subject_access.record import RecordForm
+from followup.web.console.words.record_paper import draw_record
 from tests.support.apps import clock_of, enrol_many, rows
+from tests.support.outside_judges import fhir_validator
 
 ONE, TWO = "web:one@clinic.example", "web:two@clinic.example"
 DESTROY = Decision(what=RetentionDecision.DESTROY)
@@ -87,8 +96,13 @@ def of_patients(app: AppContext) -> list[RetentionReview]:
 
 
 def handed_over(app: AppContext, review: RetentionReview) -> None:
-    content = export_to_record(app, review.id, actor=ONE)
+    content = exported(app, review, RecordForm.ZIP)
     acknowledge(app, review.id, digest=sha256(content).hexdigest(), actor=ONE)
+
+
+def exported(app: AppContext, review: RetentionReview, form: RecordForm) -> bytes:
+    draw = partial(draw_record, at=app.clock.real_now())
+    return export_to_record(app, review.id, form=form, draw=draw, actor=ONE)
 
 
 def test_nine_years_later_the_right_ones_are_proposed_and_nothing_is_gone(aged: AppContext):
@@ -137,6 +151,46 @@ def test_two_people_destroy_what_the_hospital_has_and_a_certificate_stays(
         confirm(aged, review.id, actor=TWO)
 
 
+def test_the_record_is_handed_over_as_fhir_or_pdf_and_each_is_whole(aged: AppContext):
+    found = {review.patient_id: review for review in of_patients(aged)}
+    people = {records.read_patient(it, aged.keyring).name: it.id for it in rows(aged, Patient)}
+    review, other = (found[people[f"Test Patient-{serial:05}"]] for serial in (1, 2))
+    text = InboundText(provider_id="SM77", from_="+447700900001", to="", body="my leg is weak")
+    take_inbound(aged, text)
+    record_call(aged, review.patient_id, outcome=CallOutcome.SPOKE, note="Rang twice", actor=ONE)
+
+    bundle = json.loads(exported(aged, review, RecordForm.FHIR))
+    pdf = exported(aged, review, RecordForm.PDF)
+
+    with fhir_validator() as validator:
+        assert validator.problems(bundle) == []
+    kinds = [it["resource"]["resourceType"] for it in bundle["entry"]]
+    assert (kinds[0], kinds[-1]) == ("Patient", "DocumentReference")
+    messages = [it for it in rows(aged, Message) if it.patient_id == review.patient_id]
+    assert kinds.count("CommunicationRequest") == len(messages) > 0
+    [document] = [it["resource"] for it in bundle["entry"]][-1]["content"]
+    inside = b64decode(document["attachment"]["data"])
+    for paper in (inside, pdf):
+        words = "\n".join(page.extract_text() for page in PdfReader(BytesIO(paper)).pages)
+        assert "Test Patient-00001" in words
+        assert "Rang twice" in words
+        assert "my leg is weak" in words
+        assert "Test Patient-00002" not in words
+    whole = json.dumps(bundle)
+    assert str(other.patient_id) not in whole
+    assert "Test Patient-00002" not in whole
+    # The last one counts: what was downloaded before is not what was handed over.
+    digest = sha256(json.dumps(bundle).encode()).hexdigest()
+    with pytest.raises(InvalidInput, match="not the SHA-256"):
+        acknowledge(aged, review.id, digest=digest, actor=ONE)
+    acknowledge(aged, review.id, digest=sha256(pdf).hexdigest(), actor=ONE)
+    with aged.store.write() as session:
+        session.execute(update(Patient).values(restricted_at=aged.clock.now()))
+    with pytest.raises(Conflict, match="is restricted"):
+        exported(aged, review, RecordForm.FHIR)
+    assert exported(aged, review, RecordForm.PDF)
+
+
 def test_what_is_kept_longer_or_held_stays_and_a_hold_stops_erasure_too(aged: AppContext):
     kept, held, seen = of_patients(aged)
     until = (aged.clock.now() + timedelta(days=90)).date()
@@ -174,6 +228,24 @@ def test_texts_of_nobody_and_closed_accounts_end_by_two_people(aged: AppContext)
     assert rows(aged, InboundMessage)[0].body_sealed is None
     assert {it.email for it in rows(aged, Staff)} >= {"m@x.example"}
     assert "gone@x.example" not in {it.email for it in rows(aged, Staff)}
+
+
+def test_the_trail_is_proposed_too_and_kept_with_a_reason(aged: AppContext):
+    assert "audit" not in {it.record_class for it in proposed(aged)}
+    clock_of(aged).advance_service(12 * YEAR)
+    before = {it.id for it in rows(aged, AuditEvent)}
+
+    [review] = [it for it in proposed(aged) if it.record_class == "audit"]
+
+    assert 0 < review.records < len(before)
+    with pytest.raises(Conflict, match="can't be shortened"):
+        decide(aged, review.id, DESTROY, actor=ONE)
+    until = (aged.clock.now() + 5 * YEAR).date()
+    longer = Decision(what=RetentionDecision.KEEP, ground=KeepGround.LONG_TERM, until=until)
+    decide(aged, review.id, longer, actor=ONE)
+    assert before <= {it.id for it in rows(aged, AuditEvent)}
+    clock_of(aged).advance_service(6 * YEAR)
+    assert [it.record_class for it in proposed(aged)].count("audit") == 1
 
 
 def test_children_are_kept_until_they_are_grown_up():

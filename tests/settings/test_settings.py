@@ -285,6 +285,9 @@ def test_secrets_do_not_show_when_settings_are_printed(environment):
         ("ALERT_UNKNOWN", "0", "is '0': set it to seconds"),
         ("ALERT_FAILING", "101", "is '101': set it to per cent"),
         ("ALERT_UNMATCHED", "0", "is '0': set it to a whole number from 1 to 1000000"),
+        ("CHECKPOINT_EMAIL", "auditor", "something else than e-mail addresses: set it to e-mail"),
+        ("TIME_STAMP_URL", "tsa.example", "is not a web address: set it to the http:// or https://"),
+        ("TIME_STAMP_ROOTS", "/nowhere.pem", "set it to a file with the authority's root"),
         ("ALERT_REFUSED", "0", "is '0': set it to a whole number from 1 to 1000000"),
         ("WEBHOOK_NETWORKS", "10.20.0.1/16", "something else than networks: set it to networks"),
         ("LOG_LEVEL", "loud", "is 'loud': set it to debug, info, warning or error"),
@@ -307,8 +310,17 @@ def test_every_setting_that_can_be_wrong_is_tried_above():
     (mark,) = test_a_wrong_value_is_refused_with_what_to_set_instead.pytestmark
     tried = {case[0].lower() for case in mark.args[1]}
 
-    # Any text may be a token, a name or a file's, and any name a network address.
-    free = {"shred_list", "host", "hl7_host", "oidc_client_id", "oidc_client_secret", "oidc_name"}
+    # Any text may be a token, a name or a file's, and any name a network address. A folder of
+    # another machine's may be away when we start.
+    free = {
+        "checkpoint_folder",
+        "shred_list",
+        "host",
+        "hl7_host",
+        "oidc_client_id",
+        "oidc_client_secret",
+        "oidc_name",
+    }
     tokens = {"twilio_auth_token", "twilio_fallback_auth_token"}
     assert set(Settings.model_fields) - tried == free | tokens
 
@@ -599,6 +611,23 @@ def test_alarms_by_e_mail_need_a_mail_server(environment):
 
     environment(ALERT_SMTP_URL="smtp://127.0.0.1:1025")
     assert load_settings().alert_email == "a@example.com,b@example.com"
+
+
+def test_checkpoints_by_e_mail_need_a_mail_server_and_time_stamps_a_folder(environment, tmp_path):
+    environment(CHECKPOINT_EMAIL="auditor@example.com", TIME_STAMP_URL="http://tsa.example/tsr")
+    said = refusal()
+    assert "FOLLOWUP_CHECKPOINT_EMAIL is set, which needs FOLLOWUP_ALERT_SMTP_URL" in said
+    assert "FOLLOWUP_TIME_STAMP_URL is set, which needs FOLLOWUP_CHECKPOINT_FOLDER" in said
+    assert "FOLLOWUP_TIME_STAMP_URL is set, which needs FOLLOWUP_TIME_STAMP_ROOTS" in said
+
+    roots = tmp_path / "roots.pem"
+    roots.touch()
+    environment(
+        CHECKPOINT_FOLDER="/mnt/elsewhere",
+        TIME_STAMP_ROOTS=str(roots),
+        ALERT_SMTP_URL="smtp://[::1]",
+    )
+    assert load_settings().checkpoint_folder == Path("/mnt/elsewhere")
 
 
 def test_networks_that_webhooks_may_go_to_are_named_with_commas_between(environment):

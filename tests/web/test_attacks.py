@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from followup.domain.roles import Role
+from followup.staff.api_keys import add_api_key
 from followup.staff.sign_in_throttle import (
     FROM_EVERYWHERE,
     PER_ACCOUNT,
@@ -20,6 +21,7 @@ from followup.staff.sign_in_throttle import (
     begin_attempt,
     record_success,
 )
+from followup.web.caller import WRONG_KEYS
 from followup.web.console.framework import costly
 from followup.web.console.framework.app import all_pages
 from followup.web.console.framework.dates import real_day
@@ -131,6 +133,23 @@ def test_figures_are_for_the_house_or_for_whoever_has_the_token(sqlite_app):
         shown = {**forwarded, "Authorization": f"Bearer {token}"}
         assert client.get("/metrics", headers=shown).status_code == 200
         assert client.get("/metrics").status_code == 401
+
+
+def test_wrong_keys_are_counted_and_a_right_one_is_never_refused_for_them(sqlite_app):
+    secret = add_api_key(sqlite_app, "theatre", actor="cli:test")
+    wrong = {"Authorization": f"Bearer fu_{'A' * 43}"}
+    right = {"Authorization": f"Bearer {secret}"}
+    with served(sqlite_app) as client:
+        told = [client.get("/api/v1/balance", headers=wrong) for _ in range(WRONG_KEYS + 2)]
+        assert [it.status_code for it in told] == [401] * WRONG_KEYS + [429] * 2
+        assert told[-1].headers["retry-after"] == "600"
+        elsewhere = {**wrong, "X-Forwarded-For": ELSEWHERE}
+        assert client.get("/api/v1/balance", headers=elsewhere).status_code == 401
+        assert client.get("/api/v1/balance", headers=right).status_code == 200
+        fhir = client.get("/fhir/R4/Patient", headers=wrong)
+        assert (fhir.status_code, fhir.json()["issue"][0]["code"]) == (429, "transient")
+        clock_of(sqlite_app).advance(timedelta(minutes=11))
+        assert client.get("/api/v1/balance", headers=wrong).status_code == 401
 
 
 def test_a_half_sent_request_is_cut_off(sqlite_app, monkeypatch):

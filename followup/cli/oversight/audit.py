@@ -19,6 +19,7 @@ from followup.audit.enrolment_evidence import (
     evidence_json,
 )
 from followup.audit.evidence_pack import evidence_pack, without_names
+from followup.audit.kept_elsewhere import newest_kept
 from followup.audit.tree import trail_signer
 from followup.audit.verify import TrailVerdict, verify_trail
 from followup.cli.framework.boundary import EXIT_REFUSED, WrongUse
@@ -28,6 +29,8 @@ from followup.cli.framework.options import AsJson
 from followup.cli.framework.screen import bullet, fields, note, paragraph, say, say_json
 from followup.cli.framework.timeline_table import step_title
 from followup.cli.patients.timeline import about, print_enrolment
+from followup.context import AppContext
+from followup.domain.errors import FollowupError
 from followup.enrolment.queries import find_enrolment
 from followup.store.models.audit import AuditEvent
 from followup.wording.audit_trail import WHAT_TO_DO_ABOUT_DAMAGE, damage_text
@@ -58,7 +61,8 @@ def audit(
         typer.Option(
             metavar="FILE",
             help="With --verify: a file with the checkpoint that an earlier check printed (or the "
-            "old seal itself). It must still hold, or the latest part of the trail was cut off.",
+            "old seal itself). It must still hold, or the latest part of the trail was cut off. "
+            "Left out, the newest one in FOLLOWUP_CHECKPOINT_FOLDER.",
         ),
     ] = None,
     everything: Annotated[
@@ -115,7 +119,7 @@ def audit(
 
 def _verify(head: str | None, *, as_json: bool) -> None:
     with opened() as app:
-        verdict = verify_trail(app, kept=_kept(head) if head else None)
+        verdict = verify_trail(app, kept=_kept(head) if head else _kept_by_itself(app))
         public_key = str(trail_signer(app).key)
     if as_json:
         say_json(verdict_json(verdict, public_key=public_key))
@@ -167,6 +171,16 @@ def _kept(head: str) -> str:
         raise WrongUse(
             f"{head}: can't be read ({error}): give the file that holds the checkpoint, or the "
             "64 letters and digits of an old seal"
+        ) from error
+
+
+def _kept_by_itself(app: AppContext) -> str | None:
+    try:
+        return newest_kept(app)
+    except OSError as error:
+        raise FollowupError(
+            f"the folder of kept checkpoints can't be read ({error}): see to "
+            "FOLLOWUP_CHECKPOINT_FOLDER, or give a checkpoint with --head"
         ) from error
 
 

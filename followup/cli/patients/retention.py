@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
@@ -21,9 +22,12 @@ from followup.messages.view import utc_text
 from followup.retention import decide as deciding
 from followup.retention.decide import Decision, reviews
 from followup.store.models.retention import RetentionReview
+from followup.subject_access.record import RecordForm
+from followup.web.console.words.record_paper import draw_record
 from followup.wording.formats import day
 from followup.wording.records.retention import class_text, review_text
 
+FORMS = {".json": RecordForm.FHIR, ".pdf": RecordForm.PDF, ".zip": RecordForm.ZIP}
 HELP = """Decide what ends: one decides, another confirms.
 
 A job proposes what was kept for long enough (8 years for a patient's record, unless the clinic says
@@ -73,13 +77,23 @@ def export(
     review: Review,
     *,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="The zip to write; a new name.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="A new name: .json for a FHIR bundle, .pdf, or .zip for all data.",
+        ),
     ],
 ) -> None:
     """Export a patient's record for the hospital's own, before anything is destroyed."""
+    form = FORMS.get(output.suffix.lower())
+    if form is None:
+        raise WrongUse(f"{output}: name it .json (a FHIR bundle), .pdf, or .zip (all data)")
     require_new_name(output)
     with opened() as app:
-        content = deciding.export_to_record(app, review, actor=actor())
+        draw = partial(draw_record, at=app.clock.real_now())
+        content = deciding.export_to_record(app, review, form=form, draw=draw, actor=actor())
     write_new_file(output, content)
     say(f"The record is in {output}.")
     say(f"SHA-256: {sha256(content).hexdigest()}")

@@ -1,10 +1,11 @@
 """Classes of records, and how long each is kept at least.
 
-The defaults are those of the NHS Records Management Code of Practice (NHS England, 2021, updated
-August 2023), Appendix II: adult health records 8 years from when the patient was last seen;
-children's until the 25th birthday, or the 26th if they were 17 when treatment ended; referrals that
-were not accepted 2 years; staff records 6 years after leaving where a summary is kept. Section 5.2
-asks for an appraisal before anything is destroyed: nothing ends by itself.
+The defaults for patients' records are those of the NHS Records Management Code of Practice (NHS
+England, 2021, updated August 2023), Appendix II: adult health records 8 years from when the patient
+was last seen; children's until the 25th birthday, or the 26th if they were 17 when treatment ended.
+They are minimum periods. The other periods are ours, by likeness with entries of that schedule, and
+a clinic's information governance confirms them: docs/operations.md says which. Section 5.2 asks for
+an appraisal before anything is destroyed: nothing ends by itself.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ class RecordClass(StrEnum):
     """Sign-ins and invitations that are over."""
     SANDBOX = "sandbox"
     """What the sandbox carrier holds: never of real patients."""
+    AUDIT = "audit"
+    """The audit trail. It can be kept and held, not shortened: each event proves the others."""
 
 
 YEAR = timedelta(days=365, hours=6)
@@ -40,6 +43,7 @@ DEFAULT_DAYS: dict[RecordClass, timedelta] = {
     RecordClass.STAFF: 6 * YEAR,
     RecordClass.SESSIONS: timedelta(days=30),
     RecordClass.SANDBOX: timedelta(days=30),
+    RecordClass.AUDIT: 20 * YEAR,
 }
 CHILD_UNTIL, LAST_CHILD_YEAR = 25, 17
 

@@ -46,8 +46,13 @@ class Answer:
 
     status: int
     headers: Headers
-    text: str
+    body: bytes
     keeps: bool
+
+    @property
+    def text(self) -> str:
+        """Return the body as text, with a mark for what is none."""
+        return self.body.decode(errors="replace")
 
 
 def read_answer(receive: Receive) -> Answer:
@@ -63,7 +68,7 @@ def read_answer(receive: Receive) -> Answer:
     return Answer(
         status,
         headers,
-        body.decode(errors="replace"),
+        body,
         keeps=delimited and minor == 1 and not asked_to_close and not incoming.left_over,
     )
 

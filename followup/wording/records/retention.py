@@ -14,6 +14,7 @@ RECORD_CLASSES: dict[RecordClass, str] = {
     RecordClass.STAFF: "A closed account",
     RecordClass.SESSIONS: "Old sign-ins",
     RecordClass.SANDBOX: "Sandbox messages",
+    RecordClass.AUDIT: "The audit trail",
 }
 KEEP_GROUNDS: dict[KeepGround, str] = {
     KeepGround.IN_CARE: "The patient is still under care",

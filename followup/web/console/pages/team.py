@@ -7,8 +7,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from starlette.background import BackgroundTask
 from starlette.responses import Response
 
+from followup.casework.access_notice import AccessChange, tell_of_access
 from followup.casework.invitation_mail import mail_link
 from followup.domain.errors import Conflict, InvalidInput, NotFound, Problem
 from followup.domain.roles import Role
@@ -89,7 +91,9 @@ def send_invite(here: Here) -> Response:
         return _invite_page(here, form.refused(*map(_said, error.problems)))
     except Conflict as error:
         return _invite_page(here, form.refused(Problem("email", sentence(str(error)))))
-    return _link_page(here, token, "Invitation", to=form.text("email"), lasts=INVITATION_LIFETIME)
+    to = form.text("email")
+    page = _link_page(here, token, "Invitation", to=to, lasts=INVITATION_LIFETIME)
+    return _telling(here, page, AccessChange.INVITED, whom=to, roles=roles, clinics=clinics)
 
 
 @pages.post("/team/invitations/{invitation}/withdraw", may=MANAGE)
@@ -125,7 +129,8 @@ def change_access(here: Here) -> Response:
             problems = [Problem("roles", sentence(str(error)))]
     if problems:
         return _member_page(here, staff, form=form.refused(*problems))
-    return _back(here, staff, "changed")
+    page = _back(here, staff, "changed")
+    return _telling(here, page, AccessChange.ROLES, whom=staff.email, roles=roles, clinics=clinics)
 
 
 @pages.post("/team/{member}/password-link", may=MANAGE)
@@ -133,12 +138,14 @@ def new_password(here: Here) -> Response:
     staff = _find(here)
     token = reset_link(here.app, staff.id, actor=here.member.actor)
     title = "Link for a new password"
-    return _link_page(here, token, title, to=staff.email, lasts=RESET_LASTS)
+    page = _link_page(here, token, title, to=staff.email, lasts=RESET_LASTS)
+    return _telling_of(here, page, AccessChange.PASSWORD, staff)
 
 
 @pages.post("/team/{member}/forget-code", may=MANAGE)
 def forget_code(here: Here) -> Response:
-    return _by(here, members.reset_second_factor, "code")
+    page = _by(here, members.reset_second_factor, "code")
+    return _telling_of(here, page, AccessChange.CODE, _find(here))
 
 
 @pages.post("/team/{member}/sign-out", may=MANAGE)
@@ -148,7 +155,8 @@ def sign_out(here: Here) -> Response:
 
 @pages.post("/team/{member}/enable", may=MANAGE)
 def enable(here: Here) -> Response:
-    return _by(here, members.enable_member, "enabled")
+    page = _by(here, members.enable_member, "enabled")
+    return _telling_of(here, page, AccessChange.ENABLED, _find(here))
 
 
 @pages.post("/team/{member}/disable", may=MANAGE)
@@ -173,6 +181,32 @@ def _by(here: Here, do: Callable[..., None], done: str) -> Response:
     staff = _find(here)
     do(here.app, staff.id, actor=here.member.actor)
     return _back(here, staff, done)
+
+
+def _telling_of(here: Here, page: Response, change: AccessChange, staff: Staff) -> Response:
+    return _telling(here, page, change, whom=staff.email, roles=staff.roles, clinics=staff.clinics)
+
+
+def _telling(
+    here: Here,
+    page: Response,
+    change: AccessChange,
+    *,
+    whom: str,
+    roles: Sequence[str],
+    clinics: Sequence[str] | None,
+) -> Response:
+    """Tell the others who manage the team, once the page is answered: a mail server may be slow."""
+    page.background = BackgroundTask(
+        tell_of_access,
+        here.app,
+        change,
+        whom=whom.strip().lower(),
+        actor=here.member.actor,
+        roles=roles,
+        clinics=clinics,
+    )
+    return page
 
 
 def _is_ours(here: Here, clinics: Sequence[str] | None) -> bool:

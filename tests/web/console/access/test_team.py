@@ -13,7 +13,7 @@ from followup.providers.email.channel import SmtpChannel
 from followup.store.models.audit import AuditEvent
 from followup.store.models.staff import Staff
 from tests.stand_ins.mail import MailServer
-from tests.support.apps import rows
+from tests.support.apps import email_of, rows
 from tests.support.people import CLINIC
 from tests.web.console.conftest import make_asgi
 from tests.web.console.visitors import Visitor, join
@@ -80,6 +80,26 @@ def test_where_email_is_set_up_the_link_goes_by_it_and_is_shown_where_it_could_n
         server.plan("RCPT", "550 5.1.1 no such user")
         unsent = manager.post("/team/invite", {**wanted, "email": "nio@example.com"})
         assert "Send this link to them" in unsent.text
+
+
+def test_all_who_manage_are_told_what_one_of_them_did_to_an_account(sqlite_app, asgi, manager):
+    other, nurse = join(sqlite_app, asgi, Role.MANAGE), join(sqlite_app, asgi, Role.ENROL)
+    elsewhere = join(sqlite_app, asgi, Role.MANAGE, clinics=("elsewhere",))
+
+    manager.post(f"{account(sqlite_app, nurse)}/access", {"roles": "audit", "where": "all"})
+    manager.post(f"{account(sqlite_app, nurse)}/password-link", {})
+    manager.post(f"{account(sqlite_app, nurse)}/forget-code", {})
+
+    mails = [it for it in email_of(sqlite_app).calls if "Access to" in (it.subject or "")]
+    assert {it.to for it in mails} == {manager.email, other.email, nurse.email}
+    assert elsewhere.email not in {it.to for it in email_of(sqlite_app).calls}
+    told = [it.text for it in mails if it.to == other.email]
+    assert len(told) == 3
+    assert all(nurse.email in it and it.startswith(manager.email) for it in told)
+    assert "may do, to: Read and audit" in told[0]
+    assert "a link for a new password" in told[1]
+    assert "/join/" not in "".join(it.text for it in mails), "never the link itself"
+    assert "removed the second factor" in told[2]
 
 
 def test_an_address_that_has_an_account_is_not_invited(sqlite_app, manager):

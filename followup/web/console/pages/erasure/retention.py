@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
 from followup.domain.errors import Conflict, InvalidInput, NotFound, Problem
-from followup.domain.retention.classes import KeepGround, RetentionDecision
+from followup.domain.retention.classes import KeepGround, RecordClass, RetentionDecision
 from followup.retention import decide as deciding
 from followup.retention.decide import Decision, reviews
 from followup.store.models.retention import RetentionReview
+from followup.subject_access.record import RecordForm
 from followup.web.console.framework.enrolment_form import sentence
 from followup.web.console.framework.forms import EMPTY_FORM
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import AUDIT, Pages
+from followup.web.console.words.record_paper import draw_record
 from followup.wording.records.retention import KEEP_GROUNDS
 
 KEPT_YEARS = (1, 2, 5, 10, 20)
@@ -24,6 +27,11 @@ CHOICES = (
     *((f"keep-{years}", f"Keep for {years} more year{'s' * (years > 1)}") for years in KEPT_YEARS),
     ("hold", "Hold: keep until the hold is lifted"),
 )
+FILES = {
+    RecordForm.FHIR: ("patient-record.fhir.json", "application/fhir+json"),
+    RecordForm.PDF: ("patient-record.pdf", "application/pdf"),
+    RecordForm.ZIP: ("patient-record.zip", "application/zip"),
+}
 DONE_NOTICES = {
     "acknowledged": "Recorded. Somebody may decide now.",
     "destroy": "Decided. Nothing is destroyed until somebody else confirms it.",
@@ -54,9 +62,20 @@ def ask(here: Here) -> Response:
 
 @pages.post("/retention/{review}/export", may=AUDIT)
 def export(here: Here) -> Response:
-    content = deciding.export_to_record(here.app, _find(here).id, actor=here.member.actor)
-    headers = {"Content-Disposition": 'attachment; filename="patient-record.zip"'}
-    return Response(content, media_type="application/zip", headers=headers)
+    form = here.query("as") or RecordForm.FHIR
+    if form not in set(RecordForm):
+        raise NotFound("there is no such form of a record")
+    name, kind = FILES[RecordForm(form)]
+    content = deciding.export_to_record(
+        here.app,
+        _find(here).id,
+        form=RecordForm(form),
+        draw=partial(draw_record, at=here.app.clock.real_now()),
+        actor=here.member.actor,
+    )
+    # The name of the file tells nothing of the patient.
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type=kind, headers=headers)
 
 
 @pages.post("/retention/{review}/acknowledge", may=AUDIT)
@@ -131,7 +150,8 @@ def _page(here: Here, review: RetentionReview, *problems: Problem) -> Response:
         "retention/review.html",
         review=review,
         zone=here.zone_of(review.clinic) if review.clinic else ZoneInfo("Europe/London"),
-        choices=CHOICES,
+        # The trail can't be shortened.
+        choices=CHOICES[review.record_class == RecordClass.AUDIT :],
         grounds=[(ground.value, text) for ground, text in KEEP_GROUNDS.items()],
         own=review.decided_by == here.member.actor,
         done=DONE_NOTICES.get(here.query("done") or ""),

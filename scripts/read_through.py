@@ -25,7 +25,7 @@ def read_through_text(
 ) -> str:
     """Return all messages of these protocols, and the answers to incoming texts, one after another.
 
-    Each stands with its audience, its size and the id of its version, as an approval names it.
+    Each stands with its audience, its size and the id of its version.
     Drafts are shown too.
     """
     channels, protocols = tuple(channels), tuple(protocols)

@@ -15,6 +15,7 @@ from followup.audit.leaf_proofs import LeafProofs
 from followup.audit.leaves import EVENT_COLUMNS, event_leaf
 from followup.audit.seals import check_seals
 from followup.audit.tree import (
+    CHECKPOINT_EVENT,
     SIGN_AFTER,
     TILE_WIDTH,
     TreeHead,
@@ -39,8 +40,9 @@ UNSIGNED_FOR = SIGN_AFTER + timedelta(hours=1)
 class TrailVerdict:
     """Whether the signed part of the trail is as it was written.
 
-    `unsigned` says how many of the latest events no checkpoint covers yet. `checkpoint` is the
-    newest one, for people to keep elsewhere.
+    `unsigned` says how many of the latest events no checkpoint covers yet, `overdue` from which to
+    which of them should have been covered long ago. `checkpoint` is the newest one, for people to
+    keep elsewhere.
     """
 
     events: int
@@ -48,11 +50,12 @@ class TrailVerdict:
     unsigned: int
     damage: tuple[Damage, ...] = ()
     checkpoint: str | None = None
+    overdue: tuple[int, int] | None = None
 
     @property
-    def intact(self) -> bool:
-        """Whether nothing was edited, removed or slipped in."""
-        return not self.damage
+    def intact(self) -> bool | None:
+        """Whether nothing was edited, removed or slipped in; None where nobody has signed it."""
+        return None if self.overdue and not self.damage else not self.damage
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +322,9 @@ def verify_trail(app: AppContext, *, kept: str | None = None) -> TrailVerdict:
             walk.damage.append(Damage(DamageKind.SEAL, *seals.broken))
         if kept and head is None and not seals.head_met:
             walk.damage.append(Damage(DamageKind.LOST_HEAD, 0, 0))
-        walk.damage += _long_unsigned(session, after=upto)
+        overdue = _long_unsigned(session, after=upto)
+        if overdue and _was_signed(session, after=upto, size=newest.size if newest else 0):
+            walk.damage.append(Damage(DamageKind.UNSIGNED, *overdue))
         unsigned = session.scalar(
             select(func.count()).select_from(AuditEvent).where(AuditEvent.id > upto)
         )
@@ -329,24 +334,34 @@ def verify_trail(app: AppContext, *, kept: str | None = None) -> TrailVerdict:
             unsigned=unsigned or 0,
             damage=tuple(dict.fromkeys(walk.damage)),
             checkpoint=newest.note if newest else None,
+            overdue=overdue,
         )
 
 
-def _long_unsigned(session: Session, *, after: int) -> Iterator[Damage]:
-    """Yield the events that were there for long when others were written, and are not signed.
+def _long_unsigned(session: Session, *, after: int) -> tuple[int, int] | None:
+    """Return the events that were there for long when others were written, and are not signed.
 
     By their own times: a service that is stopped signs nothing, and nothing is wrong with that.
     """
     newest = session.scalar(select(func.max(AuditEvent.real_at)).where(AuditEvent.id > after))
     if newest is None:
-        return
+        return None
     first, last = session.execute(
         select(func.min(AuditEvent.id), func.max(AuditEvent.id)).where(
             AuditEvent.id > after, AuditEvent.real_at < newest - UNSIGNED_FOR
         )
     ).one()
-    if first is not None:
-        yield Damage(DamageKind.UNSIGNED, first, last)
+    return None if first is None else (first, last)
+
+
+def _was_signed(session: Session, *, after: int, size: int) -> bool:
+    """Say whether the trail tells of a checkpoint over more than `size` events: it was removed."""
+    told = session.scalars(
+        select(AuditEvent.detail).where(
+            AuditEvent.id > after, AuditEvent.action == CHECKPOINT_EVENT
+        )
+    )
+    return any(int(detail.get("size", 0)) > size for detail in told)
 
 
 def verify_events(session: Session, app: AppContext, event_ids: Sequence[int]) -> TrailVerdict:

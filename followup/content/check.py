@@ -150,10 +150,12 @@ def _typed_facts(content: Content, clinics: Sequence[Clinic]) -> Iterator[str]:
 
 
 def _files(content: Content) -> dict[str, str]:
-    """Return the text of every file that a message is made of."""
+    """Return the text of every file that a message is made of, by its name."""
     return {
-        variant.files.get(path, path): source
-        for _, variant in content.variants()
+        f"{path}, written in the console{_whose(key)}"
+        if path in variant.released
+        else variant.files.get(path, path): source
+        for key, variant in content.variants()
         for path, source in variant.sources.items()
     }
 
@@ -240,22 +242,17 @@ def _hard_words(message: Rendered) -> Iterator[str]:
 
 def _unapproved(content: Content) -> Iterator[str]:
     shared = {version.id for version in content.versions()}
-    for standing in (ApprovalStatus.DRAFT, ApprovalStatus.CHANGED):
-        versions = [
-            (version, _whose(key))
-            for key, variant in content.variants()
-            for version in variant.versions()
-            if version.standing is standing and (key == (None, None) or version.id not in shared)
-        ]
-        for language in sorted({version.language for version, _ in versions}):
-            mine = [(one, whose) for one, whose in versions if one.language == language]
-            names = ", ".join(dict.fromkeys(f"{one.template}{whose}" for one, whose in mine))
-            why = (
-                "no clinician has approved"
-                if standing is ApprovalStatus.DRAFT
-                else "someone has changed since approval"
-            )
-            yield f"messages in {language}: {why} the words of {names}"
+    versions = [
+        (version, _whose(key))
+        for key, variant in content.variants()
+        for version in variant.versions()
+        if version.standing is ApprovalStatus.DRAFT
+        and (key == (None, None) or version.id not in shared)
+    ]
+    for language in sorted({version.language for version, _ in versions}):
+        mine = [(one, whose) for one, whose in versions if one.language == language]
+        names = ", ".join(dict.fromkeys(f"{one.template}{whose}" for one, whose in mine))
+        yield f"messages in {language}: no clinician has approved the words of {names}"
 
 
 def _unwritten(content: Content, clinics: Sequence[Clinic]) -> Iterator[str]:

@@ -1,68 +1,42 @@
-"""Message metadata (meta.toml): limits, sources, and who approved the words."""
+"""Message metadata (meta.toml): limits, sources, and in which languages words may be sent."""
 
 from __future__ import annotations
 
 import tomllib
 from datetime import date
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from followup.content.version import Approval, ApprovalStatus
+from followup.content.version import ApprovalStatus
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import TemplateError
 from followup.domain.file_shape import Line, Shape, complaints, read_shape
 
-VersionId = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-
 
 class ApprovalShape(Shape):
-    """Where the words in one language stand: a draft, or approved as the exact versions named."""
+    """Where the words in one language stand: who approved which bytes, their release says."""
 
     language: Line = Field(description="the language whose words this is about, as in `en`")
-    status: Literal["draft", "approved"] = Field(description="`draft` or `approved`")
-    by_role: Line | None = Field(default=None, description="the role of whoever approved them")
-    on: date | None = Field(default=None, description="the day of the approval")
-    versions: list[VersionId] = Field(
-        default=[],
-        description="what was approved: ids, as `python -m scripts.read_messages` prints them",
+    status: Annotated[ApprovalStatus, Field(strict=False)] = Field(
+        description="`draft` or `approved`"
     )
 
-    @model_validator(mode="after")
-    def _is_whole(self) -> Self:
-        signed = [self.by_role is not None, self.on is not None, bool(self.versions)]
-        if self.status == "approved" and not all(signed):
-            raise ValueError(
-                "an approval needs all of by_role, on and versions: add what is missing"
-            )
-        if self.status == "draft" and any(signed):
-            raise ValueError(
-                "a draft has no by_role, on or versions: leave them out, or change the status to "
-                '"approved"'
-            )
-        return self
 
-
-class Signed(Shape):
+class Languages(Shape):
     """A card that says where words stand in each language."""
 
     approval: list[ApprovalShape] = Field(
         default=[], description="where the words stand, once for each language"
     )
 
-    def standing(self, language: str, version: str) -> tuple[ApprovalStatus, Approval | None]:
-        """Say whether the version of that id is approved in that language, and by whom."""
-        standing = ApprovalStatus.DRAFT
-        for entry in self.approval:
-            if entry.language != language or entry.by_role is None or entry.on is None:
-                continue
-            if version in entry.versions:
-                return ApprovalStatus.APPROVED, Approval(entry.by_role, entry.on)
-            standing = ApprovalStatus.CHANGED
-        return standing, None
+    def standing(self, language: str) -> ApprovalStatus:
+        """Say whether the words in a language are approved: a draft, unless the card says so."""
+        found = [one.status for one in self.approval if one.language == language]
+        return found[0] if found else ApprovalStatus.DRAFT
 
 
-class Meta(Signed):
+class Meta(Languages):
     """The card of one message."""
 
     title: Line = Field(description="what the message is, for people")

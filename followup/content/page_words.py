@@ -1,14 +1,12 @@
 """Patient-page words: leaflets, catalogues, and who approved them.
 
 English is what the page is written in, and may be shown as a draft. Any other language is shown to
-patients once a clinician has approved its exact words; `meta.toml` says so.
+patients once a clinician has approved its words; `meta.toml` says so.
 """
 
 from __future__ import annotations
 
 import gettext
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -18,7 +16,7 @@ from importlib.resources.abc import Traversable
 from markupsafe import Markup
 from pydantic import Field
 
-from followup.content.metadata import Signed, read_card
+from followup.content.metadata import Languages, read_card
 from followup.content.rules import ClinicFacts, environment
 from followup.content.version import SHIPPED_LANGUAGE, ApprovalStatus
 from followup.data_files import data_folder
@@ -29,7 +27,7 @@ DOMAIN = "patient"
 CARD, PAGE = "meta.toml", "page.html"
 
 
-class PageMeta(Signed):
+class PageMeta(Languages):
     """The card of the page: what it rests on, and in which languages its words are approved."""
 
     title: Line = Field(description="what it is, for people")
@@ -61,10 +59,6 @@ class PageWords:
         """Take leaflets by protocol and language, compiled catalogues, and the page's template."""
         self.card = card
         self.languages = (SHIPPED_LANGUAGE, *sorted(catalogues))
-        self.versions = {
-            language: _version(language, leaflets, catalogues.get(language, b""), template)
-            for language in self.languages
-        }
         self._leaflets, self._compiled, self._template = leaflets, catalogues, template
         self._sandbox = environment(
             {f"{protocol}/{language}.html": text for (protocol, language), text in leaflets.items()}
@@ -112,15 +106,13 @@ class PageWords:
 
     def standing(self, language: str) -> ApprovalStatus:
         """Return how far the words of a language may be trusted."""
-        return self.card.standing(language, self.versions[language])[0]
+        return self.card.standing(language)
 
     def shows(self, language: str) -> bool:
         """Say whether patients may see the page in a language."""
-        if language not in self.versions:
+        if language not in self.languages:
             return False
-        if language == SHIPPED_LANGUAGE:
-            return self.standing(language) is not ApprovalStatus.CHANGED
-        return self.standing(language) is ApprovalStatus.APPROVED
+        return language == SHIPPED_LANGUAGE or self.standing(language) is ApprovalStatus.APPROVED
 
     def translations(self, language: str) -> gettext.NullTranslations:
         """Return the catalogue of a language; English has none."""
@@ -147,17 +139,6 @@ class _Bytes:
 
     def read(self) -> bytes:
         return self._content
-
-
-def _version(
-    language: str,
-    leaflets: Mapping[tuple[str, str], str],
-    catalogue: bytes,
-    template: str,
-) -> str:
-    mine = sorted((protocol, text) for (protocol, its), text in leaflets.items() if its == language)
-    canonical = json.dumps([language, mine, hashlib.sha256(catalogue).hexdigest(), template])
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _leaflets(folder: Traversable) -> dict[tuple[str, str], str]:

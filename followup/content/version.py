@@ -6,13 +6,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from enum import StrEnum
 
 from followup.domain.channel import ChannelKind
 
 SHIPPED_LANGUAGE = "en"
-"""May be sent as a draft: it comes with the product, for a clinician to sign off."""
+"""May be sent as a draft: the product comes with it, and two people sign it before it is live."""
 
 
 class ApprovalStatus(StrEnum):
@@ -20,17 +19,7 @@ class ApprovalStatus(StrEnum):
 
     APPROVED = "approved"
     DRAFT = "draft"
-    """Nobody has signed it off yet."""
-    CHANGED = "changed"
-    """It was signed off, and has been edited since."""
-
-
-@dataclass(frozen=True, slots=True)
-class Approval:
-    """A clinician's signature to exact words: by which role, and on which day."""
-
-    by_role: str
-    on: date
+    """No clinician who reads the language has approved it yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +36,14 @@ class ContentVersion:
     channel: ChannelKind
     sources: Mapping[str, str] = field(hash=False)
     standing: ApprovalStatus
-    approved: Approval | None
 
     @property
     def sendable(self) -> bool:
-        """Whether patients may get it: approved words, or the shipped English as a draft."""
-        if self.standing is ApprovalStatus.DRAFT:
-            return self.language == SHIPPED_LANGUAGE
-        return self.standing is ApprovalStatus.APPROVED
+        """Whether patients may get it: approved words, or English as a draft.
+
+        In live use two people sign either (`followup.releases`).
+        """
+        return self.language == SHIPPED_LANGUAGE or self.standing is ApprovalStatus.APPROVED
 
 
 def version_id(

@@ -66,13 +66,11 @@ def versions(sources: Mapping[str, str], cards: Mapping[str, Meta]) -> Iterator[
                 paths = paths.union(*(reached[path] for path in paths))
                 used = {path: sources[path] for path in sorted(paths)}
                 id_ = version_id(name, language=language, channel=channel, sources=used)
-                standing, approved = card.standing(language, id_)
                 yield ContentVersion(
                     id=id_,
                     template=name,
                     language=language,
                     channel=channel,
                     sources=MappingProxyType(used),
-                    standing=standing,
-                    approved=approved,
+                    standing=card.standing(language),
                 )

@@ -205,7 +205,6 @@ def remember_versions(
 
 
 def _remember(session: Session, version: ContentVersion, *, at: datetime) -> None:
-    approved = version.approved
     insert_new(
         session,
         StoredVersion,
@@ -215,11 +214,7 @@ def _remember(session: Session, version: ContentVersion, *, at: datetime) -> Non
             "language": version.language,
             "channel": version.channel.value,
             "sources": dict(version.sources),
-            "approval": {
-                "standing": version.standing.value,
-                "by_role": approved.by_role if approved else None,
-                "on": approved.on.isoformat() if approved else None,
-            },
+            "approval": {"standing": version.standing.value},
             "first_used_at": at,
         },
     )

@@ -139,6 +139,7 @@ def draft_statement(app: AppContext, pair: Pair, drafts: Sequence[WordDraft]) ->
         text=manifest_of(protocol, clinic, files, app.catalogue).text(),
         files=files,
         words=released,
+        is_draft=True,
     )
 
 

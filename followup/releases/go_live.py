@@ -126,10 +126,24 @@ def go_back(app: AppContext, release: Release, *, reason: str, actor: str) -> in
     return withdrawn
 
 
-def leave_to_files(app: AppContext, release: Release, *, actor: str) -> None:
-    """Take words of the console for this protocol and clinic out of force: the files count."""
-    app.transact(actor, lambda unit: _enforce(unit, release, None))
+def leave_to_files(app: AppContext, release: Release, *, reason: str, actor: str) -> int:
+    """Take words of the console out of force: the files count, which are those of this release.
+
+    What was approved since is withdrawn; returns how many that was.
+    """
+    reason = checked_reason(reason)
+
+    def work(unit: UnitOfWork) -> int:
+        newer = approved_since(unit.session, release)
+        _enforce(unit, release, None)
+        for one in newer:
+            withdraw_in(unit, one, reason=reason)
+        _record(unit, release, "rolled-back", reason=reason)
+        return len(newer)
+
+    withdrawn = app.transact(actor, work)
     look_at_once(app)
+    return withdrawn
 
 
 def _due(session: Session, now: datetime) -> Sequence[UUID]:
@@ -180,8 +194,8 @@ def _unfit(unit: UnitOfWork, release: Release, kept: ReleasedWords | None) -> st
     made = manifest_of(release.protocol, release.clinic, files, app.catalogue)
     if made.digest != release.digest:
         return (
-            "the files on this server are not those that it was signed with: sign the words anew, "
-            "or put these back with followup words rollback"
+            "the files on this server are not those that it was signed with: put those back "
+            "(followup words export-release writes them), or sign the words anew"
         )
     return ""
 

@@ -9,15 +9,18 @@ from functools import lru_cache
 
 from followup.catalogue.bank_holidays import bank_holidays
 from followup.content.check import faults_of_message
-from followup.content.layers import Reading
+from followup.content.layers import Reading, all_readings
 from followup.content.library import EXAMPLE_ADDRESSES, Content, Form, Rendered
 from followup.content.safety_check import safety_findings
 from followup.content.version import ContentVersion
 from followup.context import AppContext
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
+from followup.domain.errors import TemplateError
 from followup.domain.protocols.protocol import Protocol, Step
 from followup.domain.text.plain_language import reading_grade
+from followup.releases.in_force import read_words
+from followup.store.models.words import ReleasedWords
 
 USUAL = "usual"
 FORMS = {
@@ -131,23 +134,45 @@ class Message:
         return (step for step in self.protocol.steps if step.template == self.template)
 
 
-def new_findings(app: AppContext, message: Message, *, before: Content) -> tuple[str, ...]:
-    """Return what the safety rules say of the protocol with these words, and not of those before.
+def new_findings(
+    app: AppContext, pair: tuple[str, str], content: Content, *, before: Content
+) -> tuple[str, ...]:
+    """Return what is wrong with any message of a protocol in these words, and not in those before.
 
-    `before` are the words that are in force.
+    A part that messages share is in many: what is too long, hard to read or against a safety rule
+    is told of each. `before` are the words that are in force.
     """
+    clinic, protocol = app.catalogue.clinics[pair[0]], app.catalogue.protocols[pair[1]]
     today = app.clock.now().date()
-    known = set(_findings(before, message.clinic, message.protocol, today))
-    found = _findings(message.content, message.clinic, message.protocol, today)
-    return tuple(one for one in found if one not in known)
+    known = set(_findings(before, clinic, protocol, today))
+    return tuple(one for one in _findings(content, clinic, protocol, today) if one not in known)
+
+
+def findings_of_words(app: AppContext, kept: ReleasedWords) -> tuple[str, ...]:
+    """Return what is wrong with words that wait for approval, and not with those in force."""
+    pair = (kept.clinic, kept.protocol)
+    if pair[0] not in app.catalogue.clinics or pair[1] not in app.catalogue.protocols:
+        return ()
+    try:
+        content = _laid_over(app.content.of_files.of(*pair), kept.words)
+    except (TemplateError, ValueError) as error:
+        return (str(error),)
+    return new_findings(app, pair, content, before=app.content.of(*pair))
+
+
+@lru_cache(maxsize=4)
+def _laid_over(files: Content, words: str) -> Content:
+    return files.over(read_words(words))
 
 
 @lru_cache(maxsize=8)
 def _findings(content: Content, clinic: Clinic, protocol: Protocol, today: date) -> tuple[str, ...]:
+    readings = all_readings(content, clinics=[clinic], protocols=[protocol])
+    ours = (one for one in readings if one.version.language in clinic.languages)
     found = safety_findings(
         content, clinics=[clinic], protocols=[protocol], today=today, holidays=bank_holidays
     )
-    return tuple(dict.fromkeys(str(one) for one in found))
+    return tuple(dict.fromkeys([*faults_of_message(content, ours), *map(str, found)]))
 
 
 def about(path: str, template: str, language: str) -> str:

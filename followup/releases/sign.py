@@ -48,7 +48,8 @@ class MadeSignature:
 class Statement:
     """What is to be signed: the manifest of a release, or an extension of a review date.
 
-    `words` are those that lie in no file, by their path below the folder of messages.
+    `words` are those that lie in no file, by their path below the folder of messages; where they
+    are an author's draft, signing ends the draft.
     """
 
     kind: str
@@ -57,6 +58,7 @@ class Statement:
     text: str
     files: tuple[ReleaseFile, ...] = ()
     words: Mapping[str, str] | None = None
+    is_draft: bool = False
 
     @property
     def digest(self) -> str:
@@ -68,8 +70,15 @@ def statement_of(app: AppContext, *, clinic: str, protocol: str) -> Statement:
     """Return what an author of the words as they are signs."""
     files = files_of_release(protocol, clinic, app.content, app.catalogue)
     manifest = manifest_of(protocol, clinic, files, app.catalogue)
+    mine = app.content.of(clinic, protocol)
+    words = {path: mine.sources[path] for path in mine.released}
     return Statement(
-        kind=WORDS, clinic=clinic, protocol=protocol, text=manifest.text(), files=files
+        kind=WORDS,
+        clinic=clinic,
+        protocol=protocol,
+        text=manifest.text(),
+        files=files,
+        words=words or None,
     )
 
 
@@ -129,6 +138,8 @@ def sign(app: AppContext, statement: Statement, made: MadeSignature, *, actor: s
         if statement.words is not None:
             unit.session.flush()
             _keep_words(unit.session, release, statement.words)
+        if statement.is_draft:
+            forget_drafts(unit.session, release.clinic, release.protocol)
         _record(unit, release, "signed", by=signed.name)
         return release
 
@@ -232,7 +243,7 @@ def forget_drafts(session: Session, clinic: str, protocol: str) -> None:
 
 
 def _keep_words(session: Session, release: Release, words: Mapping[str, str]) -> None:
-    """Keep the words of a release that lie in no file, in place of their drafts."""
+    """Keep the words of a release that lie in no file."""
     session.add(
         ReleasedWords(
             release_id=release.id,
@@ -241,7 +252,6 @@ def _keep_words(session: Session, release: Release, words: Mapping[str, str]) ->
             words=kept_words(words),
         )
     )
-    forget_drafts(session, release.clinic, release.protocol)
 
 
 def _draft_again(unit: UnitOfWork, release: Release) -> None:

@@ -15,14 +15,14 @@ from followup.wording.terms import Colour, Term
 APPROVALS: dict[ApprovalStatus, Term] = {
     ApprovalStatus.APPROVED: Term("Approved", "a clinician approved this text", Colour.SUCCESS),
     ApprovalStatus.DRAFT: Term("Draft", "no clinician has approved this text", Colour.CAUTION),
-    ApprovalStatus.CHANGED: Term(
-        "Changed", "it was changed after a clinician approved it: it is not sent", Colour.DANGER
-    ),
 }
 
 
 def approval_text(approval: Mapping[str, Any] | None) -> str:
-    """Return who approved a text, and when, as it stood when it was first used."""
+    """Return where a text stood when it was first used; one of old says who approved it, and when.
+
+    Since then its release says that.
+    """
     if not approval:
         return "Approval not recorded"
     term = APPROVALS[ApprovalStatus(approval["standing"])]

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import delete, insert, text, update
 
 from followup.audit import tree
-from followup.audit.tree import TreeHead, sign_trail, trail_signer
+from followup.audit.tree import CHECKPOINT_EVENT, TreeHead, sign_trail, trail_signer
 from followup.audit.verify import verify_events, verify_trail
 from followup.context import AppContext
 from followup.domain.audit.trail_damage import Damage, DamageKind
@@ -396,6 +396,11 @@ def test_a_trail_whose_checkpoints_are_gone_is_not_called_intact(opened: AppCont
     record(opened, 1)
 
     assert damage(opened) == {("unsigned", 1, newest.id)}
+
+    # Nor where the events that tell of them are gone too: then nothing can be said.
+    do(opened, delete(AuditEvent).where(AuditEvent.action == CHECKPOINT_EVENT))
+    assert damage(opened) == set()
+    assert verify_trail(opened).intact is None
 
 
 def test_what_was_kept_of_another_trail_does_not_hold(opened: AppContext):

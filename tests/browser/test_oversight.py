@@ -55,7 +55,7 @@ def test_the_words_are_read_and_a_timeline_is_drawn(site, window):
     screen.page.locator("a[href='/content/sugar?protocol=nerve-root-block']").last.click()
     screen.page.get_by_label("Which time").select_option("4")
     screen.click("Show")
-    assert "last reminder: the steroid" in screen.text
+    assert "last reminder: your injection" in screen.text
     screen.look()
 
     screen.go("/protocols/nerve-root-block")

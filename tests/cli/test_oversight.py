@@ -216,6 +216,11 @@ def test_the_trail_is_found_intact_or_not(on_both, tmp_path):
     enrolled(on_both)
     assert "Public key: followup-audit/" in on_both("audit", "--verify").out
     play(on_both, hours=1)
+    # Long after other events, and no service runs that signs: nothing was edited for that.
+    waiting = on_both("audit", "--verify")
+    assert (waiting.code, "NOT INTACT" in waiting.err) == (1, False)
+    assert "NOT SIGNED: Events " in waiting.err
+    assert on_both("audit", "--verify", "--json").json["intact"] is None
     with on_both.app() as app:
         # The command itself wrote at the real time.
         ahead = datetime.now(UTC) - app.clock.real_now() + 2 * SIGN_AFTER

@@ -219,19 +219,3 @@ def test_words_that_were_to_be_read_again_should_be_settled(folder: Folder, clin
 
     assert "message hello: its words were to be read again by 30 November 2027" in "".join(overdue)
     assert "to be read again" not in "".join(due)
-
-
-def test_words_changed_after_approval_should_be_settled_and_are_a_fault(
-    folder: Folder, clinic, protocol
-):
-    folder.write(
-        "hello/meta.toml",
-        f'{CARD}[[approval]]\nlanguage = "en"\nstatus = "approved"\nby_role = "Consultant"\n'
-        f'on = 2026-11-20\nversions = ["{"0" * 64}"]\n',
-    )
-
-    assert "the words of hello in en for sms are changed" in check(folder, clinic, protocol)
-    assert any(
-        "messages in en: someone has changed since approval the words of hello" in sentence
-        for sentence in content_reservations(folder.load(), clinics=[clinic], today=TODAY)
-    )

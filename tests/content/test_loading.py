@@ -122,15 +122,10 @@ BROKEN = {
         CARD + 'channels = ["fax"]\n',
         "hello/meta.toml, channels 1: 'fax' is not known",
     ),
-    "an approval by nobody": (
+    "an approval that is none": (
         "hello/meta.toml",
-        CARD + '[[approval]]\nlanguage = "en"\nstatus = "approved"\n',
-        "hello/meta.toml, approval 1: an approval needs all of by_role, on and versions",
-    ),
-    "a signed draft": (
-        "hello/meta.toml",
-        CARD + '[[approval]]\nlanguage = "en"\nstatus = "draft"\non = 2026-11-22\n',
-        "hello/meta.toml, approval 1: a draft has no by_role, on or versions",
+        CARD + '[[approval]]\nlanguage = "en"\nstatus = "signed"\n',
+        "hello/meta.toml, approval 1, status: 'signed' is not known",
     ),
     "an approval of a language that is not there": (
         "hello/meta.toml",

@@ -100,7 +100,7 @@ def test_a_text_stays_within_its_segments_in_gsm_7(content: Content, case: Case)
     assert size.segments <= content.of(protocol=case.protocol).cards[case.template].max_segments
     longer = {
         *("red-flags", "reply-red-flag-stopped", "reply-signs", "reply-pain-late", "reply-crisis"),
-        *("reply-sugar", "reply-sugar-emergency", "reply-wrong-person"),
+        *("reply-sugar", "reply-sugar-emergency", "reply-wrong-person", "reply-red-flag"),
     }
     assert content.of(protocol=case.protocol).cards[case.template].max_segments <= (
         3 if case.template in longer else 2
@@ -176,7 +176,7 @@ ADVICE = {
     "before-fasting": ("do not eat or drink before it, unless we told you otherwise", "drive"),
     "going-home": ("not drive yourself home", "24 hours", "numb or heavy", "bruised"),
     "facet-going-home": ("not drive yourself home", "24 hours", "bruised", " pain "),
-    "sugar": ("steroid in your injection can", "raise blood sugar", "regularly", "your own plan"),
+    "sugar": ("your injection can", "raise blood sugar", "regularly", "your own plan"),
     "dressing": ("can take the small dressing off now", "Do not worry if it has already come off"),
     "flare": ("common", "settle", "a week or so", "keep taking your usual painkillers"),
     "flare-over": (
@@ -267,6 +267,7 @@ def test_nothing_is_said_that_a_lock_screen_should_not_show(content: Content, ca
     shown = f"{rendered.subject or ''} {rendered.text}".lower()
 
     assert not re.search(r"diabet|insulin|nerve|root block|facet|\bdear\b|patient", shown)
+    assert case.channel is EMAIL or "steroid" not in shown
     assert not re.search(
         r"sugar|steroid|bladder|fever|pain(?! clinic| in the)", rendered.subject or ""
     )

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
 from html import unescape
 
 import pytest
 
 from followup.content.library import Content
-from followup.content.version import Approval
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import TemplateError
 from tests.content.conftest import CARD, PAGE, Folder
@@ -266,27 +264,14 @@ def test_a_version_does_not_change_with_files_that_change_later(folder: Folder, 
 
 
 def approve(folder: Folder, language: str) -> None:
-    ids = [v.id for v in folder.load().versions() if v.language == language]
-    folder.write(
-        "hello/meta.toml",
-        f'{CARD}[[approval]]\nlanguage = "{language}"\nstatus = "approved"\n'
-        f'by_role = "Consultant in pain medicine"\non = 2026-11-20\nversions = {ids}\n',
-    )
-
-
-def test_an_approved_version_says_by_which_role_and_when(folder: Folder):
-    approve(folder, "en")
-
-    version = folder.load().version("hello", language="en", channel=SMS)
-
-    assert version.approved == Approval("Consultant in pain medicine", date(2026, 11, 20))
-    assert version.standing == "approved"
+    approval = f'[[approval]]\nlanguage = "{language}"\nstatus = "approved"\n'
+    folder.write("hello/meta.toml", f"{CARD}{approval}")
 
 
 def test_english_words_may_go_out_as_a_draft(folder: Folder, clinic):
     content = folder.load()
 
-    assert content.version("hello", language="en", channel=SMS).approved is None
+    assert content.version("hello", language="en", channel=SMS).standing == "draft"
     assert content.languages("hello") == ("en",)
     assert text_of(content, clinic)
 
@@ -304,18 +289,6 @@ def test_other_languages_wait_for_an_approval(folder: Folder, clinic):
 
     assert content.languages("hello") == ("cy", "en")
     assert text_of(content, clinic, language="cy")
-
-
-def test_words_that_were_changed_after_their_approval_are_not_sent(folder: Folder, clinic):
-    approve(folder, "en")
-    folder.write("hello/en/sms.txt", "Hello, hello from {{ clinic.short_name }}.")
-    content = folder.load()
-
-    assert content.version("hello", language="en", channel=SMS).standing == "changed"
-    assert content.version("hello", language="en", channel=EMAIL).standing == "approved"
-    assert content.languages("hello") == ()
-    with pytest.raises(TemplateError, match="hello/en: the words for sms are changed"):
-        text_of(content, clinic)
 
 
 # --------------------------------------------------------------------------------------------- pace

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, time
+from typing import Any
 
 import pytest
 
 from followup.catalogue.bank_holidays import bank_holidays
 from followup.content.check import REPLY_TEMPLATES
 from followup.content.library import Content, shipped_messages
+from followup.content.page_words import PageWords
 from followup.content.safety_check import safety_findings
 from followup.content.sources import read_sources
 from followup.domain.channel import ChannelKind
-from followup.domain.protocols.protocol import Standing
+from followup.domain.protocols.protocol import Missed, Standing
+from followup.domain.safety.finding import WHY
+from tests.support.people import CLINIC
 
 TODAY = date(2026, 11, 29)
 
@@ -28,11 +32,11 @@ def review(content, catalogue, clinics=None):
     )
 
 
-def with_words(path: str, text: str) -> Content:
+def with_words(path: str, text: str, **more: Any) -> Content:
     """Return the shipped messages with one file as it is given."""
     sources, cards = read_sources(shipped_messages())
     assert path in sources
-    return Content({**sources, path: text}, cards)
+    return Content({**sources, path: text}, cards, **more)
 
 
 def grave(findings):
@@ -151,3 +155,60 @@ def test_the_evening_is_worked_out_from_each_clinics_own_hours(content, catalogu
 
     assert any("01632 960123 reaches nobody" in each.sentence for each in found)
     assert time(20) == late.sending_hours.closes
+
+
+def test_every_rule_has_a_protocol_that_breaks_it(catalogue):
+    sound = catalogue.protocols["nerve-root-block"]
+    source, first = sound.source, sound.steps[0]
+    struck = replace(sound.beyond[0], standing=Standing.STRUCK)
+    dropped = [replace(step, missed=Missed.DROP) for step in sound.steps]
+    broken = {
+        "a": replace(sound, source=replace(source, document=None, text=None)),
+        "b": replace(sound, source=replace(source, text=f"{source.text} ")),
+        "c": replace(sound, left_out=sound.left_out[1:]),
+        "d": replace(sound, steps=(replace(first, source="It is nothing."), *sound.steps[1:])),
+        "e": replace(sound, beyond=(struck, *sound.beyond[1:])),
+        "f": replace(sound, steps=tuple(dropped[:-1])),
+    }
+    protocols = {name: replace(one, key=name) for name, one in broken.items()}
+    long = "Unwell? NHS 111. " + "a" * 148
+    texts = {
+        "closed-office": ("moving/en/sms.txt", "{{ clinic.short_name }}: ring {{ clinic.phone }}."),
+        "few-characters-too-many": ("sugar/en/sms.txt", long),
+        "numbers-and-links": ("dressing/en/sms.txt", "Ring 01752 999999, or NHS 111."),
+        **{
+            rule: (path, text) for path, text, rule in BEFORE.values() if path != "sugar/en/sms.txt"
+        },
+    }
+    sources, cards = read_sources(shipped_messages())
+
+    found = safety_findings(
+        Content({**sources, **dict(texts.values())}, cards),
+        clinics=[catalogue.clinics[CLINIC]],
+        protocols=protocols.values(),
+        today=TODAY,
+        holidays=bank_holidays,
+    )
+
+    assert {each.rule for each in found} == set(WHY)
+
+
+def test_a_protocols_own_answers_and_the_patients_page_are_looked_at(content, catalogue):
+    own = {"reply-question/en/sms.txt": "{{ clinic.short_name }}: ring us."}
+    released = content.with_released({(CLINIC, "shoulder-injection"): own})
+    page = PageWords.load().under(
+        card=None,
+        leaflets={
+            ("nerve-root-block", "en"): "{% block title %}After it{% endblock %}"
+            "{% block urgent %}<p>New back pain or bladder trouble: at once.</p>{% endblock %}"
+            "{% block leaflet %}<p>Your pain may be worse. This is common.</p>{% endblock %}"
+        },
+        catalogues={},
+    )
+    soothing = with_words("moving/en/sms.txt", "NHS 111", pages={CLINIC: page})
+
+    [answer] = [each for each in review(released, catalogue) if each.grave]
+    [leaflet] = [each for each in review(soothing, catalogue) if each.rule == "contradiction"]
+
+    assert "protocol shoulder-injection, reply-question" in answer.sentence
+    assert "protocol nerve-root-block, the patient's own page in en" in leaflet.sentence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -16,6 +16,7 @@ from followup.content.library import Content, shipped_messages
 from followup.content.metadata import ApprovalShape
 from followup.content.page_words import PageWords
 from followup.content.sources import read_sources
+from followup.content.version import ApprovalStatus
 from followup.context import AppContext, UnitOfWork
 from followup.domain.errors import InvalidInput
 from followup.domain.needs import ReadingNeed
@@ -47,30 +48,11 @@ DAY = timedelta(days=1)
 def approved_in_arabic() -> Content:
     """Return the shipped messages as if a clinician had approved the Arabic ones."""
     sources, cards = read_sources(shipped_messages())
-    drafts = Content(sources, cards)
+    approved = ApprovalShape(language="ar", status=ApprovalStatus.APPROVED)
     signed = {
-        name: card.model_copy(
-            update={
-                "approval": [
-                    *card.approval,
-                    ApprovalShape(
-                        language="ar",
-                        status="approved",
-                        by_role="pain consultant",
-                        on=date(2026, 10, 1),
-                        versions=[
-                            version.id
-                            for version in drafts.versions()
-                            if (version.template, version.language) == (name, "ar")
-                        ],
-                    ),
-                ]
-            }
-        )
+        name: card.model_copy(update={"approval": [approved]})
         for name, card in cards.items()
-        if any(
-            version.template == name and version.language == "ar" for version in drafts.versions()
-        )
+        if any(one.language == "ar" for one in card.approval)
     }
     return Content(sources, {**cards, **signed})
 

@@ -18,6 +18,7 @@ from followup.context import AppContext, OnCall
 from followup.domain.errors import BadSignature, Conflict
 from followup.domain.lifecycle import State
 from followup.domain.reasons import Reason
+from followup.enrolment.bulk import enrol_all
 from followup.releases.difference import texts
 from followup.releases.sign import (
     approve,
@@ -32,8 +33,16 @@ from followup.sending.kill_switch_check import KillSwitchCheck
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Attempt, Message
 from followup.store.models.releases import Release
-from tests.support.apps import a_message, clock_of, enrol_one, sms_of, sweep, tick
-from tests.support.people import CLINIC, PROTOCOL
+from tests.support.apps import (
+    a_message,
+    clock_of,
+    enrol_one,
+    sms_of,
+    sweep,
+    tasks,
+    tick,
+)
+from tests.support.people import CLINIC, PROTOCOL, SMS, request
 from tests.support.signing import (
     ANN,
     APPROVER,
@@ -377,6 +386,28 @@ def test_a_clinics_own_words_are_what_is_signed_and_watched(migrated_url: str, f
         enrol_one(app, 2)
         assert look(app) == 0
         assert held(app) == {Reason.WORDS_CHANGED.value}
+    finally:
+        app.close()
+
+
+def test_a_wrong_text_that_two_people_approved_stops_at_600(migrated_sqlite_url: str, folder: Path):
+    wrong = folder / "words" / "messages" / "going-home" / "en" / "sms.txt"
+    wrong.parent.mkdir(parents=True)
+    wrong.write_text("{{ clinic.short_name }}: you may drive home. Unwell? NHS 111.\n", "utf-8")
+    app = live_app(migrated_sqlite_url, folder)
+    try:
+        approved(app)
+        everybody = [request(serial, channels=(SMS,)) for serial in range(1, 611)]
+        enrol_all(app, everybody, actor="cli:test")
+        while tick(app):
+            pass
+
+        texts = sms_of(app).texts
+        assert set(texts) == {"Derriford Pain Clinic: you may drive home. Unwell? NHS 111."}
+        assert len(texts) == app.policy.version_per_minute == 600
+        assert held(app) == {Reason.VOLUME_LIMIT.value}
+        (item,) = [one for one in tasks(app) if one.kind == "blast-radius"]
+        assert (item.detail["template"], item.detail["limit"]) == ("going-home", 600)
     finally:
         app.close()
 

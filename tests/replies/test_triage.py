@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from followup.catalogue.bank_holidays import bank_holidays, office_is_open
-from followup.cli.service.check_parts import _holidays_running_out
+from followup.cli.service.check_words import holidays_running_out
 from followup.context import OnCall
 from followup.domain.clinics.office_time import after_office_time
 from followup.domain.triage.triage import Known, sort_reply
@@ -258,8 +258,8 @@ def test_office_time_passes_only_while_the_office_is_open(start, hours, end):
 def test_an_operator_hears_when_the_known_bank_holidays_run_out():
     catalogue = shipped_catalogue()
 
-    assert _holidays_running_out(catalogue, today=date(2026, 11, 22)) == []
-    [said] = _holidays_running_out(catalogue, today=date(2035, 1, 1))
+    assert holidays_running_out(catalogue, today=date(2026, 11, 22)) == []
+    [said] = holidays_running_out(catalogue, today=date(2035, 1, 1))
     assert "england-and-wales are known until" in said
 
 

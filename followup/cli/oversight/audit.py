@@ -33,7 +33,12 @@ from followup.context import AppContext
 from followup.domain.errors import FollowupError
 from followup.enrolment.queries import find_enrolment
 from followup.store.models.audit import AuditEvent
-from followup.wording.audit_trail import WHAT_TO_DO_ABOUT_DAMAGE, damage_text
+from followup.wording.audit_trail import (
+    WHAT_TO_DO_ABOUT_DAMAGE,
+    WHAT_TO_DO_ABOUT_THE_UNSIGNED,
+    damage_text,
+    unsigned_text,
+)
 from followup.wording.channels import channel_text
 from followup.wording.failure_reasons import failure_reason_of
 from followup.wording.formats import day_and_time, small
@@ -123,7 +128,7 @@ def _verify(head: str | None, *, as_json: bool) -> None:
         public_key = str(trail_signer(app).key)
     if as_json:
         say_json(verdict_json(verdict, public_key=public_key))
-    elif verdict.intact:
+    elif not verdict.damage:
         say(
             f"Intact: {verdict.events:,} events under {verdict.checkpoints:,} checkpoints are as "
             "they were written."
@@ -135,7 +140,7 @@ def _verify(head: str | None, *, as_json: bool) -> None:
             say()
             say(verdict.checkpoint)
             say("Keep it somewhere else, and check with --head next time that it still holds.")
-    if not verdict.intact:
+    if verdict.damage:
         found = "\n".join(map(damage_text, verdict.damage[:MOST_DAMAGE_SHOWN]))
         more = len(verdict.damage) - MOST_DAMAGE_SHOWN
         note(
@@ -143,16 +148,20 @@ def _verify(head: str | None, *, as_json: bool) -> None:
             + (f"And {more:,} more: see them with --json.\n" if more > 0 else "")
             + WHAT_TO_DO_ABOUT_DAMAGE
         )
+    elif verdict.overdue:
+        note(f"NOT SIGNED: {unsigned_text(*verdict.overdue)} {WHAT_TO_DO_ABOUT_THE_UNSIGNED}")
+    if not verdict.intact:
         raise typer.Exit(EXIT_REFUSED)
 
 
 def verdict_json(verdict: TrailVerdict, *, public_key: str) -> dict[str, object]:
-    """Return what a check of the trail found, as JSON values."""
+    """Return what a check of the trail found, as JSON values; `intact` is null if nobody signed."""
     return {
         "intact": verdict.intact,
         "events": verdict.events,
         "checkpoints": verdict.checkpoints,
         "unsigned": verdict.unsigned,
+        "overdue": verdict.overdue and {"first": verdict.overdue[0], "last": verdict.overdue[1]},
         "damage": [
             {"kind": it.kind.value, "first": it.first, "last": it.last} for it in verdict.damage
         ],

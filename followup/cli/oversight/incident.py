@@ -84,7 +84,7 @@ def export(
     write_new_file(path, content)
     say(f"Written to {path}.")
     note(WARNING)
-    if not found.verdict.intact:
+    if found.verdict.damage:
         note("The audit trail is NOT INTACT: see verifier.json, and followup audit --verify.")
 
 

@@ -11,7 +11,7 @@ from followup.audit.incident import Incident
 from followup.audit.verify import TrailVerdict
 from followup.cli.framework.timeline_table import step_title
 from followup.sheets import Entry, Facts, Section, Sheet
-from followup.wording.audit_trail import WHAT_TO_DO_ABOUT_DAMAGE, damage_text
+from followup.wording.audit_trail import WHAT_TO_DO_ABOUT_DAMAGE, damage_text, unsigned_text
 from followup.wording.calls import call_text
 from followup.wording.channels import channel_text
 from followup.wording.enrolments import enrolment_term
@@ -32,7 +32,7 @@ def incident_sheet(incident: Incident) -> Sheet:
     return Sheet(
         facts=tuple(_about(incident, zone)),
         verdict=_verdict(incident.verdict),
-        is_broken=not incident.verdict.intact,
+        is_broken=bool(incident.verdict.damage),
         sections=(
             *(
                 [
@@ -98,11 +98,14 @@ def _about(incident: Incident, zone: ZoneInfo) -> Iterator[tuple[str, str]]:
 
 
 def _verdict(verdict: TrailVerdict) -> str:
-    if not verdict.intact:
+    if verdict.damage:
         return " ".join(map(damage_text, verdict.damage)) + f" {WHAT_TO_DO_ABOUT_DAMAGE}"
+    waiting = f"{verdict.unsigned:,} of the latest are not signed yet."
+    if verdict.overdue:
+        waiting = unsigned_text(*verdict.overdue)
     return (
         f"Intact: {verdict.events:,} events under {verdict.checkpoints:,} checkpoints, of all "
-        f"patients, are as they were written. {verdict.unsigned:,} of the latest are unsigned yet."
+        f"patients, are as they were written. {waiting}"
     )
 
 

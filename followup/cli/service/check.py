@@ -11,7 +11,8 @@ from followup.cli.framework.boundary import EXIT_REFUSED
 from followup.cli.framework.options import AsJson
 from followup.cli.framework.screen import bullet, fields, say, say_json
 from followup.cli.service.check_live import check_live
-from followup.cli.service.check_parts import Finding, Findings, look_at_everything
+from followup.cli.service.check_parts import look_at_everything
+from followup.cli.service.findings import Finding, Findings
 
 
 def check(

@@ -8,10 +8,13 @@ from dataclasses import replace
 import typer
 from sqlalchemy.orm import Session
 
+from followup.catalogue.bank_holidays import bank_holidays
 from followup.catalogue.signers import load_signers
 from followup.cli.framework.boundary import EXIT_REFUSED
 from followup.cli.framework.opening import opened
 from followup.cli.framework.screen import say, say_json
+from followup.content.check import content_faults
+from followup.content.safety_check import safety_findings
 from followup.context import AppContext
 from followup.domain.releases.readiness import unready
 from followup.domain.releases.review import ReviewStage
@@ -24,7 +27,8 @@ from followup.settings.settings import Settings, load_settings
 Missing = tuple[str, str]
 """Who can settle it, and what it is."""
 
-OPERATOR, CLINIC, SIGNERS = "operator", "clinic", "author and approver"
+OPERATOR, CLINIC, AUTHOR = "operator", "clinic", "author"
+SIGNERS = "author and approver"
 
 
 def check_live(*, as_json: bool) -> None:
@@ -63,6 +67,7 @@ def _missing(session: Session, app: AppContext, settings: Settings) -> Iterator[
     yield from _of_signers(app)
     yield from _of_facts(app)
     yield from _of_reviews(session, app)
+    yield from _of_rules(app)
     yield from _of_words(session, app)
 
 
@@ -82,6 +87,21 @@ def _of_reviews(session: Session, app: AppContext) -> Iterator[Missing]:
                 "extend)"
             )
             yield CLINIC, sentence
+
+
+def _of_rules(app: AppContext) -> Iterator[Missing]:
+    """Say what must be mended in the words as they are sent, those of the console too."""
+    known = app.catalogue
+    protocols = [one for one in known.protocols.values() if not one.example]
+    clinics = known.clinics.values()
+    for fault in content_faults(app.content, clinics=clinics, protocols=protocols):
+        yield AUTHOR, fault
+    today = app.clock.now().date()
+    for breach in safety_findings(
+        app.content, clinics=clinics, protocols=protocols, today=today, holidays=bank_holidays
+    ):
+        if breach.grave:
+            yield AUTHOR, str(breach)
 
 
 def _of_words(session: Session, app: AppContext) -> Iterator[Missing]:

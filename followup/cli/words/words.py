@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.orm import Session
 
+from followup.catalogue.signers import load_signers
 from followup.cli.framework.boundary import Command, Group, WrongUse
 from followup.cli.framework.choices import clinic_key, protocol_key
 from followup.cli.framework.opening import actor, opened
@@ -19,18 +20,22 @@ from followup.cli.framework.screen import Column, note, say, say_json, say_lines
 from followup.cli.framework.signing import KeyFile, PassphraseFile, own_folder, signing_key
 from followup.cli.words.export import export
 from followup.context import AppContext
-from followup.domain.errors import Conflict, NotFound
+from followup.domain.errors import NotFound
 from followup.domain.releases.signer import SigningRole
 from followup.messages.view import utc_text
 from followup.releases import sign as signing
 from followup.releases.difference import differences, kept_files
 from followup.releases.export import export_parts, write_parts
 from followup.releases.gate import gate_of
-from followup.releases.go_live import go_back, leave_to_files, words_of_release
+from followup.releases.go_live import (
+    go_back,
+    leave_to_files,
+    must_be_approved,
+    words_of_release,
+)
 from followup.releases.queries import (
     REVIEW,
     WORDS,
-    approved_since,
     find_release,
     newest_approved,
     releases_of,
@@ -38,6 +43,7 @@ from followup.releases.queries import (
 )
 from followup.releases.reviews import extension_statement, reviews
 from followup.releases.rollback import restore_files
+from followup.releases.verify import two_people_of
 from followup.store.models.releases import Release
 from followup.wording.approvals import RELEASE_STATES
 
@@ -192,27 +198,26 @@ def rollback(identifier: ReleaseId, *, reason: Reason) -> None:
     name = release.digest[:12]
     if is_of_console:
         say(f"The words of release {name} are in force again.")
+    elif written:
+        say(f"As release {name} has them again: {', '.join(written)}")
     else:
-        say(f"{len(written)} files are as release {name} has them: {', '.join(written)}")
-    say(f"{withdrawn} later releases are withdrawn.")
-    if not is_of_console:
+        say(f"The files are as release {name} has them.")
+    say(f"Later releases withdrawn: {withdrawn}.")
+    if not is_of_console and written:
         note("Restart the service, so that it reads them.")
 
 
 def _put_files_back(app: AppContext, release: Release, *, reason: str) -> tuple[int, list[str]]:
     """Put the files of a release back; return how many are withdrawn, and which were written."""
     folder = own_folder(app.catalogue.folder)
+    reason = signing.checked_reason(reason)
+    must_be_approved(release)
+    two_people_of(release, load_signers(folder))
     with app.store.read() as session:
-        if release.approver is None or release.withdrawn_at or release.sent_back_at:
-            raise Conflict("only what is approved, and was not withdrawn, can be gone back to")
         contents = kept_files(session, release)
-        newer = [one.digest for one in approved_since(session, release)]
     of_files = replace(app, content=app.content.of_files)
     written = restore_files(of_files, release, contents, folder)
-    leave_to_files(app, release, actor=actor())
-    for digest in newer:
-        signing.withdraw(app, digest, reason=reason, actor=actor())
-    return len(newer), written
+    return leave_to_files(app, release, reason=reason, actor=actor()), written
 
 
 @group.command(name="export-release", cls=Command)

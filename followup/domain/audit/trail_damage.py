@@ -20,7 +20,7 @@ class DamageKind(StrEnum):
     LOST_HEAD = "lost-head"
     """The trail ends before what a checkpoint that was kept elsewhere covers, or is another."""
     UNSIGNED = "unsigned"
-    """These events should have been signed long ago: checkpoints were removed, or not made."""
+    """Among these events stands that they were signed, and the checkpoint over them is gone."""
 
 
 @dataclass(frozen=True, slots=True)

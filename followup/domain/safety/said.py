@@ -33,15 +33,18 @@ DEPARTMENT = re.compile(r"\bA&E\b|emergency department|إلى الطوارئ", r
 class SaidText:
     """One message as one clinic sends it: what is read is `subject` and `text`.
 
-    `step` and `protocol` are None for an answer to a patient's own text. `sendable` says whether
-    patients may get these words yet. `links` are the addresses behind the words of an e-mail.
+    `step` is None for what no step sends, such as an answer to a patient's own text, `protocol` for
+    what all protocols share, `channel` for the patient's page. `version` is the id of the words.
+    `sendable` says whether patients may get them yet. `links` are the addresses behind the words of
+    an e-mail.
     """
 
     template: str
     language: str
-    channel: ChannelKind
+    channel: ChannelKind | None
     clinic: Clinic
     text: str
+    version: str = ""
     subject: str | None = None
     links: tuple[str, ...] = ()
     size: SmsSize | None = None
@@ -55,10 +58,8 @@ class SaidText:
         """Which message it is, for a person."""
         name = self.template if self.step is None else f'step "{self.step.key}"'
         name = name if self.protocol is None else f"protocol {self.protocol}, {name}"
-        return (
-            f"clinic {self.clinic.key}, {name}, occurrence {self.occurrence}, by {self.channel} "
-            f"in {self.language}"
-        )
+        by = f", occurrence {self.occurrence}, by {self.channel}" if self.channel else ""
+        return f"clinic {self.clinic.key}, {name}{by} in {self.language}"
 
     @property
     def day(self) -> int:

@@ -24,7 +24,7 @@ DRUGS = (
 )
 PRIVATE = re.compile(
     rf"\b(?:{'|'.join(DRUGS)})\b|\b\d+ ?m[cg]g?\b|\bdiabet\w*|\bcancer\b|\bHIV\b|\bdepress\w*"
-    r"|\barthritis\b|\bsciatica\b|\bpatient\b",
+    r"|\barthritis\b|\bsciatica\b|\bsteroids?\b|\bpatient\b",
     re.IGNORECASE,
 )
 NATIONAL_NUMBERS = frozenset({"116123"})

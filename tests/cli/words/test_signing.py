@@ -11,9 +11,26 @@ from pathlib import Path
 
 import pytest
 
+from followup.context import AppContext
+from followup.domain.releases.manifest import text_digest
+from followup.releases.drafts import draft_statement, drafts_of, save_drafts
+from followup.releases.go_live import plan_going_live
+from followup.releases.in_force import with_words_in_force
+from followup.releases.sign import approve, make_signature, sign
 from followup.signatures.secret_key import Effort, locked
 from tests.cli.conftest import CommandLine
-from tests.support.signing import CLINIC, PROTOCOL, live_folder
+from tests.support.apps import clock_of
+from tests.support.signing import (
+    ANN,
+    APPROVER,
+    AUTHOR,
+    BOB,
+    CLINIC,
+    PROTOCOL,
+    approved,
+    live_app,
+    live_folder,
+)
 
 PASSPHRASE = "four words are enough"
 
@@ -202,3 +219,81 @@ def test_what_is_shipped_can_hold_nobodys_signature(followup: CommandLine, tmp_p
 
     assert answer.code == 1
     assert "FOLLOWUP_CONFIG_DIR is unset" in answer.err
+
+
+def test_one_person_with_both_roles_is_no_two(people: People):
+    options = ("--role", "author", "--role", "approver", "--to", people.key("Cat"))
+    assert people.cli("keys", "sign", "new", "Cat", *options, *people.passphrase).code == 0
+    release = release_in(people.words("sign", *WHICH, key="Cat").out)
+
+    refused = people.words("approve", release, key="Cat")
+
+    assert refused.code == 1
+    assert "two people are needed" in refused.err
+    assert "not approved" in people.words("status").out
+
+
+PEEL = """\
+{{ clinic.short_name }}: you can peel the small dressing off now. Unwell? Ring NHS 111.
+{% include "_layout/en/sms-stop-short.txt" %}
+"""
+
+
+def test_words_of_the_console_are_checked_withdrawn_and_gone_back_to(
+    followup: CommandLine, tmp_path: Path
+):
+    folder = live_folder(tmp_path)
+    followup.more["FOLLOWUP_CONFIG_DIR"] = str(folder)
+    followup("migrate")
+    app = live_app(followup.database_url, folder)
+    files = approved(app).digest[:12]
+    good = published(app, PEEL)
+    clock_of(app).advance(timedelta(minutes=1))
+    wrong = published(app, PEEL.replace(" Unwell? Ring NHS 111.", ""))
+    app.close()
+    followup.now += timedelta(minutes=2)
+
+    for example in {*(folder / "protocols").glob("*.toml")} - {
+        folder / f"protocols/{PROTOCOL}.toml"
+    }:
+        example.unlink()
+    checked = followup("check", "--json")
+    missing = followup("check", "--live", "--json").json["missing"]
+    assert checked.code == 1
+    (told,) = [one["message"] for one in checked.json["errors"]]
+    assert 'protocol nerve-root-block, step "dressing"' in told
+    assert "names no help that is open then" in told
+    assert {"who": "author", "message": told} in missing
+    assert f"approved as {wrong}" in followup("words", "status").out
+
+    back = followup("words", "rollback", good, "--reason", "It names no help.")
+    assert f"The words of release {good} are in force again." in back.out, back.err
+    assert "Later releases withdrawn: 1." in back.out
+    assert followup("words", "withdraw", good, "--reason", "The leaflet was recalled.").code == 0
+    assert "were withdrawn" in followup("words", "status").out
+    refused = followup("words", "rollback", wrong, "--reason", "Nobody knows.")
+    assert (refused.code, "nobody withdrew" in refused.err) == (1, True)
+
+    last = followup("words", "rollback", files, "--reason", "As before.")
+    assert f"The files are as release {files} has them." in last.out, last.err
+    assert f"approved as {files}" in followup("words", "status").out
+    states = {
+        one["release"][:12]: one["state"] for one in followup("words", "status", "--json").lines
+    }
+    assert states == {files: "approved", good: "withdrawn", wrong: "withdrawn"}
+
+
+def published(app: AppContext, text: str) -> str:
+    """Let two people put words of the console into force; return the release."""
+    pair = (CLINIC, PROTOCOL)
+    app = with_words_in_force(app)
+    path = "dressing/en/sms.txt"
+    seen = {path: text_digest(app.content.of(*pair).sources[path])}
+    save_drafts(app, pair, {path: text}, seen=seen, actor="web:ann")
+    with app.store.read() as session:
+        statement = draft_statement(app, pair, drafts_of(session, pair))
+    sign(app, statement, make_signature(app, statement.text, ANN, AUTHOR), actor="web:ann")
+    made = make_signature(app, statement.text, BOB, APPROVER)
+    release = approve(app, statement.digest, made, actor="web:bob")
+    plan_going_live(app, release, at=app.clock.now(), actor="web:bob")
+    return statement.digest[:12]

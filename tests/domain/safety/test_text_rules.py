@@ -24,6 +24,7 @@ HOSTS = frozenset({"followup.example.com"})
         ("You have diabetes.", "diabetes"),
         ("Take paracetamol.", "paracetamol"),
         ("Take 500 mg.", "500 mg"),
+        ("The steroid can raise it.", "steroid"),
         ("Dear Sian, rest.", "Dear Sian"),
         ("After your nerve root block, rest.", "Nerve root block"),
     ],

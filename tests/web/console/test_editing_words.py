@@ -225,6 +225,20 @@ def test_what_is_no_text_is_not_signed_and_nobody_overwrites_another(
     assert "since you opened it" in late.errors[0]
     assert "discarded" in people.ann.post(f"{SIGN}/discard").text
 
+    # A part that others share is told of in each of them, to the author and to the approver.
+    shared = people.typed()
+    [stop] = [n[5:] for n, path in shared.items() if path == "_layout/en/sms-stop-short.txt"]
+    shared[f"text-{stop}"] = (
+        "To stop these texts at any time, whenever you like, please reply STOP."
+    )
+    too_long = "flare-over/en by sms at occurrence 1: takes 3 segments, where 2 are meant"
+    assert too_long in people.ann.post(EDIT, shared).text
+    assert too_long in people.ann.get(SIGN).text
+    waits = people.ann.post(SIGN, {"passphrase": SECRET})
+    assert too_long in waits.text
+    remark = {"remark": "It is too long."}
+    people.bob.post(f"{waits.path.partition('?')[0]}/send-back", remark)
+
 
 def _ids(app: AppContext) -> list[UUID]:
     with app.store.read() as session:

@@ -183,14 +183,7 @@ def _proofs(shown: Shown) -> Iterator[Proof]:
 
 
 def _approval(version: ContentVersion) -> str:
-    approved = version.approved
-    return approval_text(
-        {
-            "standing": version.standing.value,
-            "by_role": approved.by_role if approved else None,
-            "on": approved.on.isoformat() if approved else None,
-        }
-    )
+    return approval_text({"standing": version.standing.value})
 
 
 def _standing(here: Here, protocol: str | None, template: str) -> list[tuple[str, Tag]]:

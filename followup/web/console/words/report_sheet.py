@@ -32,7 +32,7 @@ def sheet_of(here: Here, report: PatientReport) -> Sheet:
     return Sheet(
         facts=tuple(_about(here, report, zone)),
         verdict=_verdict(report.verdict),
-        is_broken=not report.verdict.intact,
+        is_broken=bool(report.verdict.damage),
         sections=(
             Section(
                 heading="Follow-up",
@@ -199,7 +199,7 @@ def _is_step(action: str) -> bool:
 
 
 def _verdict(verdict: TrailVerdict) -> str:
-    if not verdict.intact:
+    if verdict.damage:
         return " ".join(map(damage_text, verdict.damage)) + f" {WHAT_TO_DO_ABOUT_DAMAGE}"
     waiting = f" {verdict.unsigned:,} of the latest are not signed yet." if verdict.unsigned else ""
     if not verdict.checkpoints:

@@ -221,7 +221,8 @@ def _shown(edited: Edited, problems: list[str]) -> dict[str, Any]:
         shown["limit"] = message.content.cards[facts.template].limit(facts.language)
         problems += message.faults()
         if facts.drafts:
-            shown["brought"] = new_findings(facts.here.app, message, before=facts.live)
+            brought = new_findings(facts.here.app, facts.pair, message.content, before=facts.live)
+            shown["brought"] = [one for one in brought if one not in problems]
     except TemplateError as error:
         problems += str(error).splitlines()
     shown["wrong"] = problems

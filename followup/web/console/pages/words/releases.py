@@ -14,6 +14,7 @@ from followup.domain.text.word_diff import word_runs
 from followup.releases.gate import gate_of
 from followup.releases.go_live import has_words_in_force, words_of_release
 from followup.releases.kept_keys import kept_public_key
+from followup.releases.preview import findings_of_words
 from followup.releases.queries import (
     REVIEW,
     WORDS,
@@ -157,6 +158,7 @@ def release_page(here: Here, form: Form) -> Response:
         key = kept_public_key(session, here.member.id)
         kept = words_of_release(session, release)
         others = has_words_in_force(session, release)
+    waits = release.approver is None and not (release.sent_back_at or release.withdrawn_at)
     is_live = kept is not None and kept.live_at is not None and kept.replaced_at is None
     return here.page(
         "words/release.html",
@@ -167,6 +169,7 @@ def release_page(here: Here, form: Form) -> Response:
         before=before,
         parts=parts,
         trouble=trouble,
+        wrong=findings_of_words(here.app, kept) if kept and waits else (),
         left=sum(part.digest not in opened for part in parts),
         is_open=lambda part: part.digest in opened,
         address=address,

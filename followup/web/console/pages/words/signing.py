@@ -12,8 +12,16 @@ from followup.domain.releases.signer import SigningRole, read_public_key
 from followup.domain.releases.signer_file import signer_text
 from followup.domain.text.word_diff import word_runs
 from followup.releases.difference import differences, kept_files
-from followup.releases.drafts import contents, discard_drafts, draft_statement, drafts_of
+from followup.releases.drafts import (
+    contents,
+    discard_drafts,
+    draft_statement,
+    drafts_of,
+    texts_of,
+    with_drafts,
+)
 from followup.releases.kept_keys import kept_public_key, make_kept_key, signer_for
+from followup.releases.preview import new_findings
 from followup.releases.queries import newest_approved, releases_of
 from followup.releases.readings import Part, gathered
 from followup.releases.sign import Statement, sign, statement_of
@@ -142,6 +150,7 @@ def _statement(here: Here) -> Statement:
 def _page(here: Here, form: Form) -> Response:
     clinic, protocol = pair = _pair(here)
     trouble, statement = "", None
+    wrong: tuple[str, ...] = ()
     parts: tuple[Part, ...] = ()
     with here.app.store.read() as session:
         drafts = drafts_of(session, pair)
@@ -150,6 +159,9 @@ def _page(here: Here, form: Form) -> Response:
         statement = _statement(here)
         with here.app.store.read() as session:
             parts = _changes(session, here, statement)
+        if drafts:
+            changed = with_drafts(here.app, pair, texts_of(drafts))
+            wrong = new_findings(here.app, pair, changed, before=here.app.content.of(*pair))
     except FollowupError as error:
         trouble = sentence(str(error))
     return here.page(
@@ -158,6 +170,7 @@ def _page(here: Here, form: Form) -> Response:
         pair=pair,
         drafts=drafts,
         trouble=trouble,
+        wrong=wrong,
         statement=statement,
         parts=parts,
         runs=word_runs,
@@ -173,7 +186,7 @@ def _page(here: Here, form: Form) -> Response:
 
 def _changes(session: Session, here: Here, statement: Statement) -> tuple[Part, ...]:
     """Return what differs from what is in force, or of words as they are from the last approved."""
-    if statement.words is not None:
+    if statement.is_draft:
         now = statement_of(here.app, clinic=statement.clinic, protocol=statement.protocol)
         return gathered(differences(contents(now.files), contents(statement.files)))
     live = newest_approved(session, statement.clinic, statement.protocol)

@@ -21,12 +21,18 @@ from followup.domain.triage.second_net import features_of
 ROOT = Path(__file__).resolve().parent.parent
 CORPORA = ROOT / "tests" / "triage"
 TABLE = Path(str(data_folder("config"))) / "triage" / "second-net" / "en.toml"
-VERSION = "2026.3"
+VERSION = "2026.4"
 """Raised with every training."""
+GRAVE = frozenset({"red-flag", "emergency", "crisis", "sugar-emergency"})
 TABLES = {
-    "grave": (frozenset({"red-flag", "emergency", "crisis", "sugar-emergency"}), -10),
+    "grave": (GRAVE, -10),
     "emergency": (frozenset({"emergency"}), -20),
     "crisis": (frozenset({"crisis"}), 0),
+    "doubt": (
+        GRAVE
+        | {"symptom", "wound", "sugar", "pain", "help", "deceased", "wrong-person", "unclear"},
+        40,
+    ),
 }
 """What each table tells apart, and the points from which on it does (chosen on `half-*.tsv`)."""
 

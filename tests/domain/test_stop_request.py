@@ -107,3 +107,21 @@ def test_a_request_in_a_sentence_of_another_language_is_heard_and_read_by_a_pers
 )  # fmt: skip
 def test_a_complaint_a_question_or_a_denial_in_another_language_is_no_request(text):
     assert not asks_elsewhere(text)
+
+
+def test_a_wish_among_words_that_are_about_texts_alone_is_a_request():
+    asked = [
+        "You can stop now, I'm better", "how do i turn this off", "done with this tbh",
+        "Lovely service but I would like to stop now please", "dont want any more",
+        "Please end my participation in the follow up", "I am withdrawing permission for these",
+    ]  # fmt: skip
+    others = [
+        "take me off the waiting list for surgery? no way, keep me on it", "oh stop, you are too kind",
+        "not interested in surgery, this jab worked", "I opted out of the op and had this instead",
+        "I dont want to be here anymore", "I read to the end of your message", "no text came today",
+        "I know I can text stop but these are useful so carry on", "get off the phone",
+        "I've swallowed the lot. Tell them not to bother.", "I just want it all to stop I cant cope",
+    ]  # fmt: skip
+
+    assert [text for text in asked if stop_request(text) is StopRequest.NONE] == []
+    assert [text for text in others if stop_request(text) is not StopRequest.NONE] == []

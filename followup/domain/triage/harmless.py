@@ -14,6 +14,10 @@ vocabulary, in any order and with signs between. A vocabulary holds no word for 
 a complaint, a loss, a contrast or a negation, so whatever its words say together is harmless. A
 frame takes nothing back, but for rules that only name a thing ("walked"): it counts only where no
 other phrase was found.
+
+Everyday talk is looser still: words that join (`Everyday.joins`) and at least one topic of daily life
+("the dog", "parking", "Leeds") in each sentence, in any order, beside clauses and frames. It counts
+where frames do, and only if a second net finds nothing to doubt either (decision 0030).
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
 from followup.domain.triage.phrases import Groups, Lexicon, Places, Span, Wordings
 from followup.domain.triage.tokens import Word
@@ -31,6 +36,8 @@ _ENDS = re.compile(r"[.!?;\n…]")
 _LIST_SIGNS = re.compile(r"[,/&+]?")
 _FRAME_SIGNS = re.compile(r"""[-,/&+:()*'"‘’“”–—=~]*""")
 NAME_GROUP = "@name"
+_NUMBERS_TO_CALL = frozenset({"999", "111", "112", "911", "116", "85258"})
+"""Whoever names one of these may be in need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,26 @@ class Numbered:
     pauses: bool
     asks: bool
     is_frame: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Everyday:
+    """Words of daily life: those that join, those that ask, and the topics, one in each sentence."""
+
+    joins: Wordings = frozenset()
+    asks: Wordings = frozenset()
+    topics: Wordings = frozenset()
+
+
+NO_EVERYDAY = Everyday()
+
+
+class Looseness(IntEnum):
+    """How loosely a sentence may be covered: each lets in what those before it do."""
+
+    CLAUSES = 0
+    FRAMES = 1
+    EVERYDAY = 2
 
 
 ByPlace = Mapping[int, Mapping[int, Sequence[Span]]]
@@ -102,6 +129,7 @@ class Harmless:
         questions: Collection[Clause],
         frames: Collection[Clause] = (),
         asking_frames: Collection[Clause] = (),
+        everyday: Everyday = NO_EVERYDAY,
         courtesies: Collection[str],
         names: Collection[str],
     ) -> None:
@@ -114,8 +142,15 @@ class Harmless:
             *((one, False, True) for one in frames),
             *((one, True, True) for one in asking_frames),
         ]
+        loose = (everyday.joins, everyday.asks, everyday.topics)
         self._lexicon = Lexicon(
-            part.wordings for clause, *_ in every for part in clause.parts if part.wordings
+            [
+                *(part.wordings for clause, *_ in every for part in clause.parts if part.wordings),
+                *(wordings for wordings in loose if wordings),
+            ]
+        )
+        self._joins, self._asks, self._topics = (
+            self._lexicon.number(wordings) if wordings else None for wordings in loose
         )
         self._by_first: dict[int, list[Numbered]] = {}
         for clause, asks, is_frame in every:
@@ -139,28 +174,50 @@ class Harmless:
         number = self._lexicon.number(part.wordings) if part.wordings else None
         return number, part.optional, part.repeats
 
+    def places(self, words: Sequence[Word]) -> ByPlace:
+        """Return where the parts of clauses stand in a sentence."""
+        return _by_place(self._lexicon.places(words)) if len(words) <= MOST_WORDS else {}
+
     def covers(
-        self, words: Sequence[Word], *, questions: bool = True, frames: bool = False
+        self,
+        words: Sequence[Word],
+        *,
+        at: ByPlace | None = None,
+        questions: bool = True,
+        looseness: Looseness = Looseness.CLAUSES,
     ) -> bool:
         """Say whether a sentence is nothing but harmless clauses and courtesies.
 
-        Where not even `questions` may be there, it asks for nothing. `frames` count only where
-        nothing else was found in the text.
+        Where not even `questions` may be there, it asks for nothing. Frames and everyday talk
+        count only where nothing else was found in the text: see `Looseness`. `at` is what `places`
+        says of them, for whoever asks several times.
         """
         if not words or len(words) > MOST_WORDS:
             return False
-        at = _by_place(self._lexicon.places(words))
+        at = self.places(words) if at is None else at
+        everyday = looseness is Looseness.EVERYDAY and self._has_topic(at)
+        joining = {self._joins, self._topics} | ({self._asks} if questions else set())
         reached = {0}
-        for place in range(len(words)):
+        for place, word in enumerate(words):
             if place not in reached:
                 continue
-            if words[place].readings & self._courtesies:
+            if word.readings & self._courtesies or (everyday and self._is_known(word)):
                 reached.add(place + 1)
-            for number in at.get(place, {}):
+            for number, spans in at.get(place, {}).items():
+                if everyday and number in joining:
+                    reached.update(span.end for span in spans)
                 for clause in self._by_first.get(number, ()):
-                    if (questions or not clause.asks) and (frames or not clause.is_frame):
+                    if clause.asks <= questions and clause.is_frame <= (looseness > 0):
                         reached |= self._ends(clause, words, place, at)
         return len(words) in reached
+
+    def _has_topic(self, at: ByPlace) -> bool:
+        return any(self._topics in parts for parts in at.values())
+
+    def _is_known(self, word: Word) -> bool:
+        """Say whether a word is a number or a name: neither says anything by itself."""
+        is_number = word.number is not None and word.written not in _NUMBERS_TO_CALL
+        return is_number or word.written in self._names
 
     def _ends(self, clause: Numbered, words: Sequence[Word], place: int, at: ByPlace) -> set[int]:
         """Return where the clause may end that begins here."""

@@ -66,6 +66,10 @@ class PointsTable:
     threshold: int
     points: Mapping[str, int]
 
+    def total(self, features: Features) -> int:
+        """Return the points of a text: its words and pairs, and what any text has."""
+        return self.base + sum(self.points.get(feature, 0) for feature in features)
+
     def raised_by(self, features: Features) -> tuple[str, ...]:
         """Return the words that weighed most, in their order, of a text that is raised; else ()."""
         if sum(" " not in feature for feature in features) < FEWEST_WORDS:
@@ -75,7 +79,7 @@ class PointsTable:
             for feature, written in features.items()
             if feature in self.points
         }
-        if self.base + sum(points for points, _ in weighed.values()) < self.threshold:
+        if self.total(features) < self.threshold:
             return ()
         most = sorted(weighed, key=lambda feature: -weighed[feature][0])[:MOST_SHOWN]
         return tuple(weighed[feature][1] for feature in weighed if feature in most) or ("",)
@@ -90,6 +94,12 @@ class SecondNet:
     grave: PointsTable
     kinds: Mapping[str, PointsTable]
     """By the class that each raises a grave reply to."""
+    doubt: PointsTable | None = None
+    """What a person should read: without such a table everyday words prove nothing."""
+
+    def doubts(self, text: str) -> bool:
+        """Say whether a text is too like those that a person should read, however short it is."""
+        return self.doubt is None or self.doubt.total(features_of(text)) >= self.doubt.threshold
 
 
 _LINE = re.compile(r"(-?\d+) (\S+(?: \S+)?)")
@@ -145,6 +155,9 @@ class SecondNetShape(Shape):
     crisis: PointsShape | None = Field(
         default=None, description="what raises a grave reply to a crisis"
     )
+    doubt: PointsShape | None = Field(
+        default=None, description="what everyday words alone don't prove harmless"
+    )
 
 
 def parse_second_net(data: Mapping[str, object], *, file: str) -> SecondNet:
@@ -158,4 +171,5 @@ def parse_second_net(data: Mapping[str, object], *, file: str) -> SecondNet:
         version=shape.version,
         grave=shape.grave.value(),
         kinds={kind: table.value() for kind, table in kinds.items() if table},
+        doubt=shape.doubt.value() if shape.doubt else None,
     )

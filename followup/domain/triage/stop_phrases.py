@@ -201,7 +201,7 @@ _WORDINGS = (
     rf"(?:dont|do not|no longer) (?:want|need) {SMALL}(?:of )?(?:these|them)"
     r"(?: (?:any ?more|no more|any longer|now|please|thanks|thank you))*$",
     rf"(?:(?:rather|sooner) not|prefer not to|prefer to not) {SMALL}(?:{TEXTS}|these|them)",
-    r"\bnot interested\b",
+    r"\bnot interested\b(?! in (?!(?:these|this|your|the|any|getting|receiving|more)\b))",
     r"(?:dont|do not|dinnae|dunt|no longer|dont really|didnt) (?:want|need) "
     rf"(?:(?:any|of|more|all|to|get|have|be|getting|having) )*(?:these|them|em|those|thae|this|it)"
     rf"(?: (?:things?|ones?|stuff|carry on|lot))?{_TAIL}",
@@ -271,7 +271,7 @@ _WORDINGS = (
     r"(?:piss|bugger|sod|fuck|bog|clear|naff|jog|eff) (?:off|on)\b",
     r"^(?:(?:please|pls|just|oh|do) )*(?:get lost|go away|knock it off|cut it out|leave off)"
     r"(?: (?:please|now|thanks|will you|you lot))*$",
-    r"(?:opt|opting|opted)(?: me| us)? out\b(?! of (?:surgery|the (?:injection|procedure)))",
+    r"(?:opt|opting|opted)(?: me| us)? out\b(?! of (?:surgery|an? |the (?:injection|procedure|op\b|operation|surgery|trial)))",
     r"\b(?:unsubscribe|unsub|unsuscribe|unsubcribe|optout|stopall)\b(?! me from anything)",
     r"(?:be|get|me|us|want|like) unsubscribed\b|^unsubscribed$",
     r"leave (?:me|us) (?:alone|be|in peace)\b|let (?:me|us) be$",

@@ -14,6 +14,7 @@ from followup.domain.consent import is_stop
 from followup.domain.triage.stop_elsewhere import asks_elsewhere
 from followup.domain.triage.stop_phrases import SMALL, STOP, TEXTS, requests
 from followup.domain.triage.stop_sentence import asks_in_kinds, wants_them_otherwise
+from followup.domain.triage.stop_talk import asks_in_closed_talk
 from followup.domain.triage.stop_words import POLITE_ELSEWHERE, STOPPING_ELSEWHERE, plain_of
 
 
@@ -58,13 +59,13 @@ _OPENING = (
 )
 _REQUEST = re.compile(
     _OPENING + r"(?:can|could|cud|will|would|wud|can i ask|may i ask|please can|is it possible|"
-    r"any chance|how do|how can|how|where do|why dont|why wont|why cant|cant|wont|do you mind|"
+    r"any chance|is there (?:any|a|some|no) way (?:for|that)?|any way|how do|how can|how|where do|why dont|why wont|why cant|cant|wont|do you mind|"
     r"would you mind) (?:you|u|ye|yous|yas|i|we|someone|somebody|anyone|anybody|it|to|one|me)\b"
 )
 _QUESTION = re.compile(
     _OPENING
     + r"(?:(?:just )?wondering )?(?:how|did|didnt|have|has|hav|had(?! (?:quite |more than )*(?:enough|my fill|plenty))|havent|hasnt|when|why|are|r|is|"
-    r"was|were|does|(?:and )?what (?:means|mean|is)|(?!do (?:one|go away|stop|please|leave|shut|give|quit|not)\b)do|should|shall|if|what|whats|wen|who|which|"
+    r"was|were|does|(?:and )?what (?:means|mean|is)|(?!do (?:one|go away|stop|please|leave|shut|give|quit|not|cancel|end|remove|delete|discontinue|cease)\b)do|should|shall|if|what|whats|wen|who|which|"
     r"will (?:the|these|this|they|it|i|my)|can the|would it|could it|am i)\b"
     r"(?! (?:dont|wont|cant) (?:you|u)\b)(?! not (?:text|send|contact|message)\b)"
 )
@@ -75,9 +76,18 @@ _NEGATED = re.compile(
     rf"(?: \w+){{0,5}} (?:{STOP}(?:ped|s|ing)?|unsubscribed?|opt(?:ed)? out|cancel\w*|turned off|"
     r"remove me|take me off|leave me|(?:be )?removed|lose (?:these|the)|come to an end)\b"
 )
+_PLAIN_WISH = re.compile(
+    r"(?=\w+ \w)(?:(?:please|pls|plz|yes|ok|kindly|just) )*"
+    r"(?:(?:you|u|ye|yous) (?:can|may|could) |(?:can|could|will|would) (?:you|u|ye|yous|we) |"
+    r"i(?:d| would| should|ll)? (?:like|want|wish|prefer)(?: you)? to |id (?:like|rather) )?"
+    r"(?:please |just |now )*"
+    r"(?:stop|cancel|unsubscribe|unsub|opt out|turn off|switch off|finish with (?:these|them)|stop (?:these|them|sending|texting))"
+    r"(?: (?:now|please|pls|plz|thanks|thank you|ta|here|today|completely|altogether|x+))*"
+)
+"""A plain wish as a part of a sentence by itself, before or after a comma, or a "but"."""
 _REALLY_WANTS = re.compile(
     r"\b(?:why )?(?:dont|wont|cant) (?:you|u)\b|\bi want (?:\w+ ){0,2}(?:texts|messages) (?:to be )?(?:stopped|cancelled)\b|\bdont (?:forget|fail) to\b|\bnot interested\b|\bnever (?:gave|signed|asked for|consented|agreed)\b|"
-    r"\bif (?:you|u|yous|ye) dont (?:stop|cease|quit)\b|\bblock\w* unless (?:you|u|ye|yous) stop\b"
+    r"\bif (?:you|u|yous|ye) dont (?:stop|cease|quit)\b|\bblock\w* (?:\w+ ){0,3}unless (?:you|u|ye|yous) stop\b"
 )
 _PAST_OR_IF = re.compile(
     r"\b(?:(?<!glad )(?<!grateful )(?<!obliged )(?<!appreciate it )(?<!pleased )(?<!kind )if(?! (?:(?:you|u) (?:can|could|would|wud|cud|will|please|wouldnt|dont)|(?:youd|ud) |(?:they|these) (?:could|would|might) |(?:the |these |your )?(?:texts|messages) ))|unless|when|"
@@ -91,6 +101,10 @@ _WANTS_THEM = re.compile(
     r"\b(?:dont|do not|didnt|never|wouldnt|dinnae)(?: really)? (?:want|wish|mean|like|need) "
     r"(?:to|them to|it to|you to|these to|the texts to|the messages to) (?:stop|opt out|unsubscribe|cancel|end)\b"
     r"(?! (?:being|living|it all))|"
+    r"\b(?:too kind|too good to me|making me blush|stop press|keep me on)\b|"
+    r"\b(?:these|they|texts|messages)(?: are|re)? (?:\w+ )?(?:useful|helpful|handy|a comfort|a help)\b|"
+    r"\bi (?:do )?(?:like|love|enjoy) (?:them|these|getting|hearing)\b(?! but)|"
+    r"\b(?:continue|carry on|keep on) (?:having|getting|receiving) (?:them|these)\b|"
     r"\bstart (?:and )?stop\b|\bstop (?:and )?start(?:s|ing)?\b|"
     r"\b(?:resubscribe|re subscribe|reinstate|un ?stop|opt(?:ed)? (?:back )?in|restart)\b|"
     rf"(?:start|resume|restart) {SMALL}{TEXTS} (?:again|back)\b|"
@@ -157,6 +171,9 @@ def _asks(sentence: str, written: str) -> bool:
     if wants_them_otherwise(sentence):
         return False
     if requests().search(sentence) or asks_in_kinds(sentence):
+        return True
+    parts = [_plain(part) for part in re.split(r",|\bbut\b|\bso\b", written)]
+    if any(map(asks_in_closed_talk, [sentence, *parts])) or any(map(_PLAIN_WISH.fullmatch, parts)):
         return True
     is_bare = _BARE.search(sentence) and not _IT_TO_STOP.search(sentence)
     return bool(is_bare) and len(sentence.split()) <= _SHORT and not _rest(sentence)

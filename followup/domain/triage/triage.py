@@ -17,7 +17,14 @@ from functools import cached_property
 from operator import itemgetter
 from types import MappingProxyType
 
-from followup.domain.triage.harmless import Clause, Harmless, sentences
+from followup.domain.triage.harmless import (
+    ByPlace,
+    Clause,
+    Everyday,
+    Harmless,
+    Looseness,
+    sentences,
+)
 from followup.domain.triage.intent import ReplyIntent, reply_intent
 from followup.domain.triage.other_language import is_unreadable
 from followup.domain.triage.own_words import NO_TEXTS, OurTexts, Own, own_words
@@ -59,6 +66,8 @@ HARMLESS_CLASSES = frozenset({ReplyClass.QUESTION, ReplyClass.THANKS, ReplyClass
 REQUEST_CLASSES = frozenset({ReplyClass.STOP, ReplyClass.START})
 AT_ONCE, WITH_CARE = 1, 2
 """Urgencies; what they mean in time is the clinic's to set."""
+Placed = tuple[Sequence[Word], ByPlace]
+"""A sentence, and where the parts of harmless clauses stand in it."""
 BARRIER = tuple(Word("", frozenset(), "") for _ in range(8))
 """Stands for a sentence that is harmless: no phrase reaches across."""
 
@@ -152,6 +161,7 @@ class Clauses:
     questions: tuple[Clause, ...]
     frames: tuple[Clause, ...]
     asking_frames: tuple[Clause, ...]
+    everyday: Everyday
     courtesies: frozenset[str]
     thanks: frozenset[str]
     depends: frozenset[str]
@@ -172,6 +182,7 @@ class Clauses:
             questions=self.questions,
             frames=self.frames,
             asking_frames=self.asking_frames,
+            everyday=self.everyday,
             courtesies=self.courtesies | self.thanks,
             names=self.names,
         )
@@ -213,7 +224,9 @@ class Triage:
             for clause in (*clauses.plain, *clauses.questions)
             for part in clause.parts
         )
-        right = {*ordinary, *courteous, *in_clauses}
+        everyday = clauses.everyday
+        in_everyday = words_of((everyday.joins, everyday.asks, everyday.topics))
+        right = {*ordinary, *courteous, *in_clauses, *in_everyday}
         self._words = frozenset(known | right)
         self._lexicon = Lexicon([*parts, affirming])
         self._unless = {
@@ -362,17 +375,33 @@ class Triage:
             # A reaction, our words in quotes, or cheerful pictures: nothing of their own is said.
             is_silent = bool(own.quoted) and not text.strip()
             return {ReplyClass.BENIGN} if pictures or is_silent else set()
-        return self._listed_as(words, known=known)
-
-    def _listed_as(self, words: Sequence[Word], *, known: Known) -> set[ReplyClass]:
         if any(word.written in self._clauses.refuses for word in words):
             return set()
-        each = [words[start:end] for start, end in sentences(words)]
-        if not all(self._listed.covers(sentence, frames=True) for sentence in each):
+        sentence_words = [words[start:end] for start, end in sentences(words)]
+        each = [(sentence, self._listed.places(sentence)) for sentence in sentence_words]
+        if self._is_covered(each, Looseness.FRAMES):
+            return self._listed_as(words, each, known=known, looseness=Looseness.FRAMES)
+        if self._net is None or self._net.doubts(text):
             return set()
+        if self._is_covered(each, Looseness.EVERYDAY):
+            return self._listed_as(words, each, known=known, looseness=Looseness.EVERYDAY)
+        return set()
+
+    def _is_covered(
+        self, each: Iterable[Placed], looseness: Looseness, *, questions: bool = True
+    ) -> bool:
+        return all(
+            self._listed.covers(sentence, at=at, questions=questions, looseness=looseness)
+            for sentence, at in each
+        )
+
+    def _listed_as(
+        self, words: Sequence[Word], each: Iterable[Placed], *, known: Known, looseness: Looseness
+    ) -> set[ReplyClass]:
+        """Return what a text is of which every sentence is harmless."""
         if self._is_answer(words) and (known.asked or known.step in self._clauses.asking_steps):
             return set()
-        if not all(self._listed.covers(one, questions=False, frames=True) for one in each):
+        if not self._is_covered(each, looseness, questions=False):
             return {ReplyClass.QUESTION}
         said = {reading for word in words for reading in word.readings}
         return {ReplyClass.THANKS if said & self._clauses.thanks else ReplyClass.BENIGN}

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
+from itertools import chain
 from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import Field, PrivateAttr, StringConstraints, model_validator
 
 from followup.domain.errors import ProtocolError
 from followup.domain.file_shape import Key, Line, Shape, complaints, read_shape
-from followup.domain.triage.harmless import Clause, parse_clause
-from followup.domain.triage.phrases import Groups, Phrase, parse_phrase
+from followup.domain.triage.harmless import Clause, Everyday, parse_clause
+from followup.domain.triage.phrases import Groups, Phrase, Wordings, parse_phrase
 from followup.domain.triage.readings import Numbers, Sugar, Temperature
 from followup.domain.triage.stop_words import plain_of
 from followup.domain.triage.tokens import Forms, Homophone
@@ -34,9 +35,8 @@ PhraseText = Annotated[
     str,
     StringConstraints(pattern=r"^(\{[a-z-]+\}|[a-z0-9.]+~?)( (& )?(\{[a-z-]+\}|[a-z0-9.]+~?))*$"),
 ]
-GroupText = Annotated[
-    str, StringConstraints(pattern=rf"^(\{{[a-z-]+\}}|{LETTER}+~?)( (\{{[a-z-]+\}}|{LETTER}+~?))*$")
-]
+_GROUPED = rf"(\{{[a-z-]+\}}|{LETTER}+~?|[0-9]+\.[0-9]+)"
+GroupText = Annotated[str, StringConstraints(pattern=rf"^{_GROUPED}( {_GROUPED})*$")]
 ClauseText = Annotated[
     str,
     StringConstraints(
@@ -96,6 +96,14 @@ class FormsShape(Shape):
         )
 
 
+class EverydayShape(Shape):
+    """Everyday talk; see `followup.domain.triage.harmless.Everyday`."""
+
+    joins: list[GroupText] = Field(default=[], description="words that join topics")
+    asks: list[GroupText] = Field(default=[], description="words that ask about them")
+    topics: list[GroupText] = Field(default=[], description="one of these stands in each sentence")
+
+
 class HarmlessShape(Shape):
     """The closed list of what is harmless; see `followup.domain.triage.harmless`."""
 
@@ -111,6 +119,9 @@ class HarmlessShape(Shape):
     )
     asking_frames: list[ClauseText] = Field(
         default=[], description="such frames of questions about the practical side"
+    )
+    everyday: EverydayShape = Field(
+        default=EverydayShape(), description="words of daily life, for whole sentences in any order"
     )
     names: list[Word] = Field(default=[], description="names that people sign with, as `@name`")
     refuses: list[Word] = Field(
@@ -298,11 +309,19 @@ def _clauses(harmless: str, groups: str) -> Clauses:
     def parsed(texts: list[str]) -> tuple[Clause, ...]:
         return _all(texts, lambda text: parse_clause(text, groups=made))
 
+    def worded(texts: list[str]) -> Wordings:
+        return frozenset(chain.from_iterable(_run(text, groups=made) for text in texts))
+
     return Clauses(
         plain=parsed(said.clauses),
         questions=parsed(said.questions),
         frames=parsed(said.frames),
         asking_frames=parsed(said.asking_frames),
+        everyday=Everyday(
+            joins=worded(said.everyday.joins),
+            asks=worded(said.everyday.asks),
+            topics=worded(said.everyday.topics),
+        ),
         courtesies=frozenset(said.courtesies),
         thanks=frozenset(said.thanks),
         depends=frozenset(said.depends),

@@ -23,6 +23,7 @@ from followup.sending.eligibility import (
     clearances_of,
     load_leased_for_sending,
 )
+from followup.sending.last_calls import LastCalls
 from followup.sending.provider_calls import ProviderCalls
 from followup.sending.throttle import Chunk, paced_chunks
 from followup.sending.volume_limits import within_limits
@@ -36,20 +37,33 @@ BEGIN_TOGETHER = 100
 
 
 def send_batch(
-    app: AppContext, token: UUID, message_ids: Sequence[UUID], *, executor: ThreadPoolExecutor
+    app: AppContext,
+    token: UUID,
+    message_ids: Sequence[UUID],
+    *,
+    executor: ThreadPoolExecutor,
+    last_calls: LastCalls | None = None,
 ) -> int:
-    """Send the messages of a lease; return how many provider calls were made.
+    """Send the messages of a lease; return how many provider calls were made and settled.
 
     What is no longer under this lease is left alone. Safe to run again with the same arguments: a
-    message that has left `claimed` is not called for a second time.
+    message that has left `claimed` is not called for a second time. With `last_calls` it returns as
+    soon as every attempt is begun, and the rest is settled aside.
     """
     return sum(
-        _deliver(app, token, portion, executor=executor)
+        _deliver(app, token, portion, executor=executor, last_calls=last_calls)
         for portion in paced_chunks(app, token, message_ids)
     )
 
 
-def _deliver(app: AppContext, token: UUID, portion: Chunk, *, executor: ThreadPoolExecutor) -> int:
+def _deliver(
+    app: AppContext,
+    token: UUID,
+    portion: Chunk,
+    *,
+    executor: ThreadPoolExecutor,
+    last_calls: LastCalls | None = None,
+) -> int:
     calls = ProviderCalls(app, executor)
 
     def begin(some: Sequence[UUID]) -> None:
@@ -63,8 +77,11 @@ def _deliver(app: AppContext, token: UUID, portion: Chunk, *, executor: ThreadPo
             begin(portion.message_ids[start : start + BEGIN_TOGETHER])
             calls.settle_group()
     finally:
-        made = calls.finish()
-    return made
+        if last_calls is None:
+            calls.finish()
+        else:
+            last_calls.settle(calls.finish)
+    return calls.made
 
 
 def _start(unit: UnitOfWork, token: UUID, portion: Chunk) -> list[StartedAttempt]:

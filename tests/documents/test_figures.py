@@ -60,7 +60,9 @@ from followup.replies.missed_texts import (
     ON_ITS_WAY,
 )
 from followup.sending.capacity import MEASURED_OVER, OF_A_LEASE
+from followup.sending.claim import ROOM_AGAIN
 from followup.sending.kill_switch_check import LOOK_EVERY
+from followup.sending.last_calls import MOST as MOST_ASIDE
 from followup.sending.provider_calls import COMMIT_EVERY, COMMIT_WITHIN
 from followup.sending.send_batch import BEGIN_TOGETHER
 from followup.settings.settings import Settings
@@ -76,6 +78,7 @@ from followup.web.metrics import BALANCE_SECONDS
 from followup.web.patient_page.limits import CHANGES_A_WINDOW, LIMIT_WINDOW
 from followup.worklist.items import TIME_LIMITS
 from tasks.app import _transport, app
+from tasks.dispatch import APART, MOST_LOOKS
 from tests.bench.pages import CALLS, LIMIT_BYTES, LIMIT_MS
 from tests.documents import NAMES, prose_of, read
 
@@ -312,6 +315,11 @@ FIGURES: dict[str, dict[str, Value]] = {
         "once they are over for {} days": days(CLOSED_AFTER),
         "and the last {} days": days(CLOSED_AFTER),
     },
+    "docs/decisions/0034-a-worker-waits-for-no-last-call.md": {
+        "of {} batches at most": MOST_ASIDE,
+        "has one after {} s": seconds(ROOM_AGAIN),
+        "At most {} such looks follow a tick of beat, {} s apart": (MOST_LOOKS, APART),
+    },
     "docs/glossary.md": {
         "What decides, {} a second, whether words may go out": LOOKS_A_SECOND,
     },
@@ -458,6 +466,10 @@ NOT_OURS: dict[str, dict[str, str]] = {
         "all headers (7 pairs of 3,000) | 1.18 ms | 1.43 ms": "measured as this was decided",
         "httpx: 0.7 to 0.8 ms a call, where ours took 0.1": "measured as this was decided",
         "0.25 to 0.28 ms a call, a message some 9 % dearer": "measured as this was decided",
+    },
+    "docs/decisions/0034-a-worker-waits-for-no-last-call.md": {
+        "half a second on average": "half of a tick",
+        "140 MB each": "of a run of make bench",
     },
     "docs/decisions/0012-a-released-revision-is-frozen.md": {
         "rewritten 17 times under one id": "of the history",

@@ -23,7 +23,6 @@ from followup.jobs import JOBS, period_of
 from followup.monitoring.broker_probe import BROKER_QUEUES
 from followup.monitoring.heartbeats import HeartbeatThread, LivenessProbe, OwnHeartbeatStore
 from followup.releases.in_force import with_words_in_force
-from followup.sending.last_calls import LastCalls
 from followup.settings.logging import configure_logging
 from followup.settings.settings import Settings, load_settings
 
@@ -49,7 +48,6 @@ class Resources:
         self._lock = Lock()
         self._app: AppContext | None = None
         self._executor: ThreadPoolExecutor | None = None
-        self._last_calls: LastCalls | None = None
 
     def use(self, app: AppContext) -> None:
         """Work with the app context of the embedded stack, in whose process the worker runs."""
@@ -74,23 +72,14 @@ class Resources:
                 )
             return self._executor
 
-    def last_calls(self) -> LastCalls:
-        """Return where this process settles a batch while it begins the next."""
-        with self._lock:
-            if self._last_calls is None:
-                self._last_calls = LastCalls()
-            return self._last_calls
-
     def close(self) -> None:
-        """Give back threads and connections, once what was begun is settled."""
+        """Give back threads and connections."""
         with self._lock:
-            if self._last_calls is not None:
-                self._last_calls.close()
             if self._executor is not None:
                 self._executor.shutdown(wait=True)
             if self._app is not None:
                 self._app.close()
-            self._executor = self._app = self._last_calls = None
+            self._executor = self._app = None
 
 
 resources = Resources()

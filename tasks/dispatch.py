@@ -70,5 +70,4 @@ def deliver(token: str, message_ids: list[str]) -> None:
         UUID(token),
         [UUID(message_id) for message_id in message_ids],
         executor=resources.executor(),
-        last_calls=resources.last_calls(),
     )

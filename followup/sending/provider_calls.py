@@ -37,9 +37,8 @@ log = structlog.get_logger()
 class ProviderCalls:
     """The provider calls of one portion: begun here, made by the executor, and settled here.
 
-    One thread at a time uses it, and may write the next attempts ahead while calls are under way.
-    Whatever happens it must `finish`: what came of the calls is known here alone. `made` says how
-    many calls were made and settled so far.
+    One thread uses it, and may write the next attempts ahead while calls are under way. Whatever
+    happens it must `finish`: what came of the calls is known here alone.
     """
 
     def __init__(self, app: AppContext, executor: ThreadPoolExecutor) -> None:
@@ -48,7 +47,7 @@ class ProviderCalls:
         self._turns = WorkerPool(executor, self._work, most=app.policy.send_concurrency)
         self._unsettled: list[tuple[StartedAttempt, CompletedCall]] = []
         self._waiting_since = 0.0
-        self.made = 0
+        self._made = 0
 
     def begin(self, started: Sequence[StartedAttempt]) -> None:
         """Let attempts that are committed be called."""
@@ -71,12 +70,13 @@ class ProviderCalls:
         if len(self._unsettled) >= COMMIT_EVERY or (self._unsettled and waited >= COMMIT_WITHIN):
             self._settle()
 
-    def finish(self) -> None:
-        """Wait for every call and commit its outcome."""
+    def finish(self) -> int:
+        """Wait for every call and commit its outcome; return how many calls were made."""
         while self._turns.under_way:
             self._take_in(max(COMMIT_EVERY - len(self._unsettled), 1))
             self.settle_group()
         self._settle()
+        return self._made
 
     def _take_in(self, enough: int) -> None:
         """Take in outcomes: that many, or what is there after a while."""
@@ -91,7 +91,7 @@ class ProviderCalls:
             record_outcomes(self._app, ended)
             settle_attempt(self._app, [called for _, called in ended], actor=actors.WORKER)
             end_failover(self._app, ended)
-            self.made += sum(called.result is not NOT_CALLED for _, called in ended)
+            self._made += sum(called.result is not NOT_CALLED for _, called in ended)
 
     def _work(self, started: StartedAttempt) -> tuple[StartedAttempt, CompletedCall]:
         outgoing = started.outgoing

@@ -23,7 +23,6 @@ from followup.sending.eligibility import (
     clearances_of,
     load_leased_for_sending,
 )
-from followup.sending.last_calls import LastCalls
 from followup.sending.provider_calls import ProviderCalls
 from followup.sending.throttle import Chunk, paced_chunks
 from followup.sending.volume_limits import within_limits
@@ -37,33 +36,20 @@ BEGIN_TOGETHER = 100
 
 
 def send_batch(
-    app: AppContext,
-    token: UUID,
-    message_ids: Sequence[UUID],
-    *,
-    executor: ThreadPoolExecutor,
-    last_calls: LastCalls | None = None,
+    app: AppContext, token: UUID, message_ids: Sequence[UUID], *, executor: ThreadPoolExecutor
 ) -> int:
-    """Send the messages of a lease; return how many provider calls were made and settled.
+    """Send the messages of a lease; return how many provider calls were made.
 
     What is no longer under this lease is left alone. Safe to run again with the same arguments: a
-    message that has left `claimed` is not called for a second time. With `last_calls` it returns as
-    soon as every attempt is begun, and the rest is settled aside.
+    message that has left `claimed` is not called for a second time.
     """
     return sum(
-        _deliver(app, token, portion, executor=executor, last_calls=last_calls)
+        _deliver(app, token, portion, executor=executor)
         for portion in paced_chunks(app, token, message_ids)
     )
 
 
-def _deliver(
-    app: AppContext,
-    token: UUID,
-    portion: Chunk,
-    *,
-    executor: ThreadPoolExecutor,
-    last_calls: LastCalls | None = None,
-) -> int:
+def _deliver(app: AppContext, token: UUID, portion: Chunk, *, executor: ThreadPoolExecutor) -> int:
     calls = ProviderCalls(app, executor)
 
     def begin(some: Sequence[UUID]) -> None:
@@ -77,11 +63,8 @@ def _deliver(
             begin(portion.message_ids[start : start + BEGIN_TOGETHER])
             calls.settle_group()
     finally:
-        if last_calls is None:
-            calls.finish()
-        else:
-            last_calls.settle(calls.finish)
-    return calls.made
+        made = calls.finish()
+    return made
 
 
 def _start(unit: UnitOfWork, token: UUID, portion: Chunk) -> list[StartedAttempt]:

@@ -22,7 +22,7 @@ from typing import Any
 def without_write_ahead(send: Any) -> None:
     """Call the provider before the attempt is committed, in the transaction that is open."""
 
-    def deliver(app: Any, token: Any, portion: Any, *, executor: Any, **_: Any) -> int:
+    def deliver(app: Any, token: Any, portion: Any, *, executor: Any) -> int:
         calls = send.ProviderCalls(app, executor)
         with app.store.write() as session:
             unit = send.UnitOfWork(session, app, app.by("worker"))
@@ -30,8 +30,7 @@ def without_write_ahead(send: Any) -> None:
             calls.begin(started)
             while len(calls._turns._done) < len(started):
                 time.sleep(0.005)
-        calls.finish()
-        made: int = calls.made
+        made: int = calls.finish()
         return made
 
     send._deliver = deliver

@@ -16,7 +16,6 @@ from followup.sending.claim import claim_batches
 from followup.sending.send_batch import send_batch as deliver_batch
 from tasks.app import app, resources
 
-
 MOST_LOOKS = 3
 """How many looks of its own may follow a tick before beat's next."""
 APART = 0.25

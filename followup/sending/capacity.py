@@ -20,8 +20,8 @@ class SendCapacity:
     """The room for claims at one tick, by channel: it shrinks as claims are made.
 
     What is not claimed costs nothing: a backlog behind a slow sender, or a provider that is away,
-    stays where it is, in its order, and nothing is written about it. `is_used` says that anything is
-    on its way.
+    stays where it is, in its order, and nothing is written about it. `is_used` says that anything
+    is on its way.
     """
 
     def __init__(self, app: AppContext, in_flight: InFlight) -> None:

@@ -20,7 +20,8 @@ class SendCapacity:
     """The room for claims at one tick, by channel: it shrinks as claims are made.
 
     What is not claimed costs nothing: a backlog behind a slow sender, or a provider that is away,
-    stays where it is, in its order, and nothing is written about it.
+    stays where it is, in its order, and nothing is written about it. `is_used` says that anything
+    is on its way.
     """
 
     def __init__(self, app: AppContext, in_flight: InFlight) -> None:
@@ -28,6 +29,7 @@ class SendCapacity:
         self._in_flight = in_flight.by_channel
         limit = min(app.policy.in_flight_limit, _soon_taken_up(app, in_flight))
         self._left = limit - in_flight.total
+        self.is_used = in_flight.total > 0
         self._left_of: dict[str, int] = {}
 
     @classmethod
@@ -47,6 +49,7 @@ class SendCapacity:
 
     def fill(self, lane: PriorityQueue, claimed: int) -> None:
         """Take account of what was claimed."""
+        self.is_used |= claimed > 0
         self._left -= claimed
         self._left_of[lane[1]] -= claimed
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
 from uuid import UUID, uuid4
@@ -32,17 +32,23 @@ from followup.sending.eligibility import (
 from followup.sending.presumed_sent import presume_sent
 from followup.store.message_state import (
     PriorityQueue,
-    due_queues,
+    earliest_in_queues,
     lock_due,
     move_messages,
     postpone,
 )
 
-CLAIM_SIZE = 500
-"""How many rows one transaction claims: large enough to be quick, small enough to be short."""
+FIRST_CLAIM, CLAIM_SIZE = 125, 500
+"""How many rows one transaction claims: large enough to be quick, small enough to be short.
+
+A tick's first claims are smaller, so that workers have something to do meanwhile.
+"""
 
 MOST_CLAIMS = 200
 """How many such transactions one tick makes at most: what is left waits for the next."""
+
+ROOM_AGAIN = timedelta(milliseconds=250)
+"""After so long (real time) workers that had as much as they may have can take more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +72,9 @@ def claim_due(app: AppContext) -> list[Batch]:
     return list(claim_batches(app))
 
 
-def claim_batches(app: AppContext) -> Iterator[Batch]:
+def claim_batches(
+    app: AppContext, *, look_again: Callable[[timedelta], None] = lambda _: None
+) -> Iterator[Batch]:
     """Claim what is due, most urgent first, and yield it in batches for the workers.
 
     Each batch comes as soon as its claim is committed: its sending need not wait for the others.
@@ -74,22 +82,33 @@ def claim_batches(app: AppContext) -> Iterator[Batch]:
     never takes up returns when its lease is over. Claims no more than the workers can have in
     flight, or than their pace and the health of their providers let go, so that an urgent message
     never queues behind a backlog; two ticks at once may go over that limit by as much again.
+
+    `look_again` is told in how long (real time) the next look is worth while: when the next message
+    falls due, or soon, while what is on its way leaves no room for what is due.
     """
+    now = app.clock.now()
     with app.store.read() as session:
-        lanes = list(due_queues(session, now=app.clock.now()))
-        if not lanes:
-            return
-        room = SendCapacity.now(session, app)
+        earliest = dict(earliest_in_queues(session))
+        lanes = [lane for lane, at in earliest.items() if at <= now]
+        room = SendCapacity.now(session, app) if lanes else None
+    if room is None:
+        if earliest:
+            look_again(app.clock.real_delay(min(earliest.values()) - now))
+        return
+    size = FIRST_CLAIM
     for _ in range(MOST_CLAIMS):
-        lanes = [lane for lane in lanes if room.of(lane) > 0]
-        if not lanes:
+        going = [lane for lane in lanes if room.of(lane) > 0]
+        if not going:
             break
-        lane, limit = lanes[0], min(room.of(lanes[0]), CLAIM_SIZE)
+        lane, limit = going[0], min(room.of(going[0]), size)
         claimed = _claim(app, lane, limit=limit)
         yield from claimed.batches
         room.fill(lane, sum(len(batch.message_ids) for batch in claimed.batches))
         if claimed.looked_at < limit:
             lanes.remove(lane)
+        size = min(2 * size, CLAIM_SIZE)
+    if lanes and room.is_used:
+        look_again(ROOM_AGAIN)
 
 
 def _claim(app: AppContext, lane: PriorityQueue, *, limit: int) -> _Claimed:

@@ -212,11 +212,6 @@ def lock_in(
     return found
 
 
-def due_queues(session: Session, *, now: datetime) -> Sequence[PriorityQueue]:
-    """Return the lanes in which something is due, the most urgent first."""
-    return [lane for lane, earliest in earliest_in_queues(session) if earliest <= now]
-
-
 def earliest_in_queues(session: Session) -> Sequence[tuple[PriorityQueue, datetime]]:
     """Return the lanes in which anything is planned, and from when its first may be claimed.
 

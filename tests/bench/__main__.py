@@ -27,7 +27,12 @@ Section = Callable[[Machinery, Figures, argparse.Namespace], None]
 
 SECTIONS: dict[str, Section] = {
     "throughput": lambda machinery, figures, given: throughput.measure(
-        machinery, figures, messages=given.messages, rounds=given.rounds
+        machinery,
+        figures,
+        messages=given.messages,
+        rounds=given.rounds,
+        beside=given.beside,
+        timeline=given.timeline,
     ),
     "provider-http": lambda _, figures, given: provider_http.measure(figures, rounds=given.rounds),
     "claims": lambda machinery, figures, given: claims.measure(
@@ -73,6 +78,14 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--ten-million", action="store_true", help="claim among so many as well")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each contestant")
     parser.add_argument("--messages", type=int, default=4000, help="how many are sent in a turn")
+    parser.add_argument(
+        "--beside",
+        nargs="*",
+        choices=throughput.CONTESTANTS,
+        default=throughput.CONTESTANTS,
+        help="whom sending is compared with: all, unless told",
+    )
+    parser.add_argument("--timeline", action="store_true", help="show a turn of ours slot by slot")
     parser.add_argument("--seconds", type=int, default=20, help="of lateness to measure")
     parser.add_argument("--patients", type=int, default=200, help="enrolled one by one")
     parser.add_argument("--import-rows", type=int, default=2000, help="rows of the imported file")

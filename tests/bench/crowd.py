@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import insert
 
 from followup.context import AppContext
-from followup.patients.records import column
+from followup.patients.records import INDEXED_BY, column
 from followup.store.encryption.sealing import Sealer
 from followup.store.engine.types import new_id
 from followup.store.models.enrolments import Enrolment
@@ -55,6 +55,8 @@ def _patient(app: AppContext, serial: int) -> dict[str, Any]:
         "mobile_index": app.keyring.indexes.of("sms", mobile(serial)),
         "mobile_sealed": Sealer(key).seal(mobile(serial), column=column("mobile")),
         "language": "en",
+        # As enrolling leaves them: else a job indexes them while a worker's sending is measured.
+        "indexed_by": INDEXED_BY,
         "created_at": app.clock.now(),
     }
 

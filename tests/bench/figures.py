@@ -42,8 +42,12 @@ class Figures:
             self._say(f"{name:<66}{figure.text:>10} {unit}{aim}")
 
     def title(self, words: str) -> None:
+        self.say(f"\n{words}")
+
+    def say(self, line: str) -> None:
+        """Show a line that is no figure."""
         if not self.as_json:
-            self._say(f"\n{words}")
+            self._say(line)
 
     def finish(self) -> None:
         """Print everything as JSON, if that is what is wanted."""

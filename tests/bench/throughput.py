@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +21,7 @@ import psycopg
 from tests.bench.crowd import add_crowd
 from tests.bench.figures import Figures
 from tests.bench.machinery import Machinery, spent, stack_of, wait_until_sent
+from tests.bench.timeline import BusyCores, show
 from tests.support.fork_server import ROOT
 from tests.support.stacks import Running
 
@@ -29,6 +30,14 @@ WARM_UP = 300
 LONGEST = 180.0
 USUAL = {"prefork": 300, "threads": 1000}
 """How many messages the usual design sends, by the pool of its workers."""
+CONTESTANTS = ("bare", *USUAL)
+NAMES = {
+    "ours": "followup, PostgreSQL + Redis, two workers",
+    "bare": "(a) bare calls of Twilio's client, two processes",
+    "prefork": "(b) a Celery ETA task each, two workers",
+    "threads": f"(b) with pools of {THREADS} threads",
+}
+WANTED = {"bare": "1.0 of 4,000, 1.2 of 20,000", "prefork": "25", "threads": ""}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,29 +48,41 @@ class Run:
     cost: float
 
 
-def measure(machinery: Machinery, figures: Figures, *, messages: int, rounds: int) -> None:
+def measure(
+    machinery: Machinery,
+    figures: Figures,
+    *,
+    messages: int,
+    rounds: int,
+    beside: Collection[str] = CONTESTANTS,
+    timeline: bool = False,
+) -> None:
+    """Let contestants take turns; show one turn of ours on a time line, if asked to."""
     figures.title(f"From due to accepted, {messages:,} messages, medians of {rounds} turns each")
-    turns: dict[str, list[Run]] = {name: [] for name in ("ours", "bare", *USUAL)}
-    for _ in range(rounds):
-        turns["bare"].append(_bare(machinery, messages))
-        turns["ours"].append(_ours(machinery, messages))
+    turns: dict[str, list[Run]] = {name: [] for name in ("ours", *beside)}
+    for turn in range(1, rounds + 1):
+        if "bare" in beside:
+            turns["bare"].append(_bare(machinery, messages))
+        shown = figures if timeline and turn == rounds else None
+        turns["ours"].append(_ours(machinery, messages, shown))
         for pool, count in USUAL.items():
-            turns[pool].append(_usual(machinery, pool, count))
+            if pool in beside:
+                turns[pool].append(_usual(machinery, pool, count))
     rates = {name: median(run.rate for run in runs) for name, runs in turns.items()}
     costs = {name: median(run.cost for run in runs) for name, runs in turns.items()}
-    figures.add("followup, PostgreSQL + Redis, two workers", rates["ours"], "a second")
-    figures.add("(a) bare calls of Twilio's client, two processes", rates["bare"], "a second")
-    figures.add("(b) a Celery ETA task each, two workers", rates["prefork"], "a second")
-    figures.add(f"(b) with pools of {THREADS} threads", rates["threads"], "a second")
-    figures.add("followup : (a)", rates["ours"] / rates["bare"], wanted="1.5")
-    figures.add("followup : (b)", rates["ours"] / rates["prefork"], wanted="10")
-    figures.add("followup : (b) with threads", rates["ours"] / rates["threads"])
+    for name, words in NAMES.items():
+        if name in rates:
+            figures.add(words, rates[name], "a second")
+    for name, wanted in WANTED.items():
+        if name in rates:
+            figures.add(f"followup : {NAMES[name]}", rates["ours"] / rates[name], wanted=wanted)
     figures.add("processor time of followup with its servers", costs["ours"], "ms a message")
-    figures.add("processor time of (a)", costs["bare"], "ms a message")
-    figures.add("processor time, (a) : followup", costs["bare"] / costs["ours"])
+    if "bare" in beside:
+        figures.add("processor time of (a)", costs["bare"], "ms a message")
+        figures.add("processor time, followup : (a)", costs["ours"] / costs["bare"], wanted="0.6")
 
 
-def _ours(machinery: Machinery, count: int) -> Run:
+def _ours(machinery: Machinery, count: int, shown: Figures | None = None) -> Run:
     with stack_of(machinery, FOLLOWUP_SEND_CONCURRENCY=str(THREADS)) as (stack, app):
         running = [stack.worker(), stack.worker(), stack.beat()]
         add_crowd(app, WARM_UP, due=lambda _: app.clock.now())
@@ -69,14 +90,17 @@ def _ours(machinery: Machinery, count: int) -> Run:
         due = app.clock.now() + timedelta(seconds=4 + count / 1000)
         add_crowd(app, count, due=lambda _: due)
         time.sleep(max((due - app.clock.now()).total_seconds(), 0))
-        late = (app.clock.now() - due).total_seconds()
-        began = time.perf_counter() - late
+        late = app.clock.now() - due
+        due_real, began = app.clock.real_now() - late, time.perf_counter() - late.total_seconds()
         pids = [one.process.pid for one in running]
         pids += [machinery.postgres.pid, machinery.redis.pid, machinery.twilio.pid]
         before = {pid: spent(pid) for pid in pids}
-        wait_until_sent(app, seconds=LONGEST)
+        with BusyCores() as busy:
+            wait_until_sent(app, seconds=LONGEST)
         seconds = time.perf_counter() - began
         cost = sum(spent(pid) - before[pid] for pid in pids)
+        if shown:
+            show(shown, app, busy, due=due_real)
     return Run(rate=count / seconds, cost=1000 * cost / count)
 
 

@@ -64,6 +64,7 @@ from followup.replies.missed_texts import (
     ON_ITS_WAY,
 )
 from followup.sending.capacity import MEASURED_OVER, OF_A_LEASE
+from followup.sending.claim import ROOM_AGAIN
 from followup.sending.kill_switch_check import LOOK_EVERY
 from followup.sending.provider_calls import COMMIT_EVERY, COMMIT_WITHIN
 from followup.sending.send_batch import BEGIN_TOGETHER
@@ -81,6 +82,7 @@ from followup.web.metrics import BALANCE_SECONDS
 from followup.web.patient_page.limits import CHANGES_A_WINDOW, LIMIT_WINDOW
 from followup.worklist.items import TIME_LIMITS
 from tasks.app import _transport, app
+from tasks.dispatch import APART, MOST_LOOKS
 from tests.bench.pages import CALLS, LIMIT_BYTES, LIMIT_MS
 from tests.documents import NAMES, prose_of, read
 
@@ -88,7 +90,7 @@ NUMBERS = {
     "a": 1, "an": 1, "one": 1, "once": 1, "two": 2, "twice": 2, "three": 3, "four": 4, "five": 5,
     "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12,
     "fifteen": 15, "twenty": 20, "thirty": 30, "sixty": 60, "hundred": 100, "a hundred": 100,
-    "third": 1 / 3, "half": 1 / 2, "quarter": 1 / 4,
+    "fifth": 1 / 5, "third": 1 / 3, "half": 1 / 2, "quarter": 1 / 4,
 }  # fmt: skip
 NUMBER = r"\d[\d,]*(?:\.\d+)?|" + "|".join(sorted(NUMBERS, key=len, reverse=True))
 UNIT = (
@@ -333,6 +335,11 @@ FIGURES: dict[str, dict[str, Value]] = {
         "once they are over for {} days": days(CLOSED_AFTER),
         "and the last {} days": days(CLOSED_AFTER),
     },
+    "docs/decisions/0034-no-worker-waits-for-the-next-message.md": {
+        "has one after {} s": seconds(ROOM_AGAIN),
+        "At most {} such looks follow a tick of beat, {} s apart": (MOST_LOOKS, APART),
+        "looked at every {} of a second, which": POLLING,
+    },
     "docs/glossary.md": {
         "What decides, {} a second, whether words may go out": LOOKS_A_SECOND,
     },
@@ -485,6 +492,9 @@ NOT_OURS: dict[str, dict[str, str]] = {
         "all headers (7 pairs of 3,000) | 1.18 ms | 1.43 ms": "measured as this was decided",
         "httpx: 0.7 to 0.8 ms a call, where ours took 0.1": "measured as this was decided",
         "0.25 to 0.28 ms a call, a message some 9 % dearer": "measured as this was decided",
+    },
+    "docs/decisions/0034-no-worker-waits-for-the-next-message.md": {
+        "half a second on average": "half of a tick",
     },
     "docs/decisions/0012-a-released-revision-is-frozen.md": {
         "rewritten 17 times under one id": "of the history",

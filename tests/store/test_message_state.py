@@ -19,7 +19,7 @@ from followup.domain.lifecycle import LEASED_STATES, LEGAL_MOVES, State
 from followup.store.message_state import (
     InFlight,
     count_in_flight,
-    due_queues,
+    earliest_in_queues,
     lock_due,
     lock_in,
     move_messages,
@@ -163,7 +163,7 @@ def test_due_messages_come_longest_due_first_within_one_lane(app: AppContext):
     with app.store.write() as session:
         found = lock_due(session, (5, "sms"), now=ENROLLED_AT, limit=10)
         only_one = lock_due(session, (5, "sms"), now=ENROLLED_AT, limit=1)
-        urgent_first = due_queues(session, now=ENROLLED_AT)
+        urgent_first = [lane for lane, _ in earliest_in_queues(session)]
 
     assert list(found) == [first, second]
     assert list(only_one) == [first]

@@ -36,8 +36,8 @@ from followup.store.models.audit import AuditEvent
 NOTE, STAMP = ".note", ".tsr"
 STARTED_ANEW = (
     "if a backup was restored, move the newer notes out of the folder and keep them; else somebody "
-    "changed the trail: run followup audit --verify, keep the database as it is, and tell whoever "
-    "answers for it"
+    "changed the trail: run followup audit --verify, keep the database as it is, and tell the "
+    "person who is responsible for it"
 )
 
 log = structlog.get_logger()

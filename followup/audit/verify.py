@@ -346,12 +346,12 @@ def _long_unsigned(session: Session, *, after: int) -> tuple[int, int] | None:
     newest = session.scalar(select(func.max(AuditEvent.real_at)).where(AuditEvent.id > after))
     if newest is None:
         return None
-    first, last = session.execute(
-        select(func.min(AuditEvent.id), func.max(AuditEvent.id)).where(
+    count, first, last = session.execute(
+        select(func.count(), func.min(AuditEvent.id), func.max(AuditEvent.id)).where(
             AuditEvent.id > after, AuditEvent.real_at < newest - UNSIGNED_FOR
         )
     ).one()
-    return None if first is None else (first, last)
+    return (first, last) if count else None
 
 
 def _was_signed(session: Session, *, after: int, size: int) -> bool:

@@ -8,7 +8,9 @@ WHAT_TO_DO_ABOUT_THE_UNSIGNED = (
     "The service signs while it runs: start it, and check again in five minutes. Where it has run "
     "all the time, checkpoints may have been removed: check with one that was kept elsewhere."
 )
-WHAT_TO_DO_ABOUT_DAMAGE = "Keep the database as it is, and tell the person who is responsible for it."
+WHAT_TO_DO_ABOUT_DAMAGE = (
+    "Keep the database as it is, and tell the person who is responsible for it."
+)
 
 
 def unsigned_text(first: int, last: int) -> str:

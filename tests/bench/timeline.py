@@ -74,9 +74,7 @@ def _slots(app: AppContext, due: datetime) -> Counter[tuple[str, int]]:
 
 
 def _first(app: AppContext, action: str, due: datetime) -> float:
-    query = select(AuditEvent.real_at).where(
-        AuditEvent.real_at >= due, AuditEvent.action == action
-    )
+    query = select(AuditEvent.real_at).where(AuditEvent.real_at >= due, AuditEvent.action == action)
     with app.store.read() as session:
         first = session.scalar(query.order_by(AuditEvent.real_at).limit(1))
     return (first - due).total_seconds() if first else float("nan")

@@ -335,7 +335,7 @@ FIGURES: dict[str, dict[str, Value]] = {
         "once they are over for {} days": days(CLOSED_AFTER),
         "and the last {} days": days(CLOSED_AFTER),
     },
-    "docs/decisions/0034-no-worker-waits-for-the-next-message.md": {
+    "docs/decisions/0032-no-worker-waits-for-the-next-message.md": {
         "has one after {} s": seconds(ROOM_AGAIN),
         "At most {} such looks follow a tick of beat, {} s apart": (MOST_LOOKS, APART),
         "looked at every {} of a second, which": POLLING,
@@ -378,7 +378,7 @@ FIGURES: dict[str, dict[str, Value]] = {
         "Full tiles of {} hashes": TILE_WIDTH,
         "{} bytes of salt": SALT_BYTES,
     },
-    "docs/decisions/0033-what-proves-the-trail-lies-elsewhere.md": {
+    "docs/decisions/0031-what-proves-the-trail-lies-elsewhere.md": {
         "for retention after {} years": years(RecordClass.AUDIT),
         "anew is found within {} minutes": minutes(job("keep-checkpoints").every),
     },
@@ -448,7 +448,7 @@ NOT_OURS: dict[str, dict[str, str]] = {
         "a few hundred messages a minute": "an estimate",
         "lasts for an hour in the daytime": "advice",
     },
-    "docs/decisions/0033-what-proves-the-trail-lies-elsewhere.md": {
+    "docs/decisions/0031-what-proves-the-trail-lies-elsewhere.md": {
         "by hand every hour": "no figure",
     },
     "docs/webhooks.md": {
@@ -493,7 +493,7 @@ NOT_OURS: dict[str, dict[str, str]] = {
         "httpx: 0.7 to 0.8 ms a call, where ours took 0.1": "measured as this was decided",
         "0.25 to 0.28 ms a call, a message some 9 % dearer": "measured as this was decided",
     },
-    "docs/decisions/0034-no-worker-waits-for-the-next-message.md": {
+    "docs/decisions/0032-no-worker-waits-for-the-next-message.md": {
         "half a second on average": "half of a tick",
     },
     "docs/decisions/0012-a-released-revision-is-frozen.md": {

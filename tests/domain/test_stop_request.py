@@ -116,11 +116,13 @@ def test_a_wish_among_words_that_are_about_texts_alone_is_a_request():
         "Please end my participation in the follow up", "I am withdrawing permission for these",
     ]  # fmt: skip
     others = [
-        "take me off the waiting list for surgery? no way, keep me on it", "oh stop, you are too kind",
+        "take me off the waiting list for surgery? no way, keep me on it",
+        "oh stop, you are too kind",
         "not interested in surgery, this jab worked", "I opted out of the op and had this instead",
         "I dont want to be here anymore", "I read to the end of your message", "no text came today",
         "I know I can text stop but these are useful so carry on", "get off the phone",
-        "I've swallowed the lot. Tell them not to bother.", "I just want it all to stop I cant cope",
+        "I've swallowed the lot. Tell them not to bother.",
+        "I just want it all to stop I cant cope",
     ]  # fmt: skip
 
     assert [text for text in asked if stop_request(text) is StopRequest.NONE] == []

@@ -167,7 +167,8 @@ def test_a_frame_takes_no_phrase_back(text, wanted):
 
 def test_everyday_talk_is_left_in_peace_only_beside_a_second_net():
     talk = [
-        "Is there a friends of the hospital tin I can donate to", "weeds winning but im back out there",
+        "Is there a friends of the hospital tin I can donate to",
+        "weeds winning but im back out there",
         "brought you lot some biscuits, left at desk, enjoy",
     ]  # fmt: skip
     alone = [each.backed_by(None) for each in TRIAGE]
@@ -183,7 +184,8 @@ def test_everyday_words_that_may_mean_more_go_to_a_person():
         "standing at the top of the multi storey car park", "note for the family by the kettle",
         "I can do it now, the kids are at school", "going to switzerland in march with my daughter",
         "Dad will be with mum and so will I", "husband has my phone and my bank card",
-        "The telly is talking to me", "where am I, is this my house", "my husband got me to the car",
+        "The telly is talking to me", "where am I, is this my house",
+        "my husband got me to the car",
         "I was on the kitchen table for an hour", "had some with a pint in the garden",
         "I am in the garden in my coat in summer", "going for a run every ten minutes",
         "a year since my son", "letters for the kids are in the kitchen", "the telly is double",

@@ -15,9 +15,9 @@ a complaint, a loss, a contrast or a negation, so whatever its words say togethe
 frame takes nothing back, but for rules that only name a thing ("walked"): it counts only where no
 other phrase was found.
 
-Everyday talk is looser still: words that join (`Everyday.joins`) and at least one topic of daily life
-("the dog", "parking", "Leeds") in each sentence, in any order, beside clauses and frames. It counts
-where frames do, and only if a second net finds nothing to doubt either (decision 0030).
+Everyday talk is looser still: words that join (`Everyday.joins`) and at least one topic of daily
+life ("the dog", "parking", "Leeds") in each sentence, in any order, beside clauses and frames. It
+counts where frames do, and only if a second net finds nothing to doubt either (decision 0030).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Numbered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Everyday:
-    """Words of daily life: those that join, those that ask, and the topics, one in each sentence."""
+    """Words of daily life: that join, that ask, and the topics, of which each sentence has one."""
 
     joins: Wordings = frozenset()
     asks: Wordings = frozenset()

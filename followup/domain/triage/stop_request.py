@@ -159,7 +159,7 @@ def _is_all(text: str) -> bool:
     return plain.strip() in STOPPING_ELSEWHERE
 
 
-def _asks(sentence: str, written: str) -> bool:
+def _asks(sentence: str, written: str) -> bool:  # noqa: PLR0911 - one reason each
     """Say whether one sentence asks for it."""
     if _is_all(written):
         return True

@@ -365,7 +365,9 @@ class Triage:
             if not any(one.find(places) for one in self._unless.get(rule, ()))
         }
 
-    def _harmless(self, text: str, own: Own, *, known: Known) -> set[ReplyClass]:
+    def _harmless(  # noqa: PLR0911 - one reason each
+        self, text: str, own: Own, *, known: Known
+    ) -> set[ReplyClass]:
         """Return what a harmless text is, and nothing where it is not provably harmless."""
         pictures = set(_PICTURES.findall(text))
         if pictures - self._clauses.pictures:

@@ -38,11 +38,8 @@ from followup.store.message_state import (
     postpone,
 )
 
-FIRST_CLAIM, CLAIM_SIZE = 125, 500
-"""How many rows one transaction claims: large enough to be quick, small enough to be short.
-
-A tick's first claims are smaller, so that workers have something to do meanwhile.
-"""
+CLAIM_SIZE = 500
+"""How many rows one transaction claims: large enough to be quick, small enough to be short."""
 
 MOST_CLAIMS = 200
 """How many such transactions one tick makes at most: what is left waits for the next."""
@@ -95,18 +92,16 @@ def claim_batches(
         if earliest:
             look_again(app.clock.real_delay(min(earliest.values()) - now))
         return
-    size = FIRST_CLAIM
     for _ in range(MOST_CLAIMS):
         going = [lane for lane in lanes if room.of(lane) > 0]
         if not going:
             break
-        lane, limit = going[0], min(room.of(going[0]), size)
+        lane, limit = going[0], min(room.of(going[0]), CLAIM_SIZE)
         claimed = _claim(app, lane, limit=limit)
         yield from claimed.batches
         room.fill(lane, sum(len(batch.message_ids) for batch in claimed.batches))
         if claimed.looked_at < limit:
             lanes.remove(lane)
-        size = min(2 * size, CLAIM_SIZE)
     if lanes and room.is_used:
         look_again(ROOM_AGAIN)
 

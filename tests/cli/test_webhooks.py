@@ -17,7 +17,7 @@ def test_a_webhook_is_set_up_with_a_secret_that_is_shown_once(followup):
     assert (made["name"], made["secret"][:6]) == ("record", "whsec_")
     listed = followup("webhooks", "list", "--json").lines
     assert [one["name"] for one in listed] == ["engine", "record"]
-    assert listed[0]["events"] == ["enrolment", "message", "patient", "worklist"]
+    assert listed[0]["events"] == ["audit", "enrolment", "message", "patient", "worklist"]
     assert (listed[1]["events"], listed[1]["content"]) == (["message"], "fhir")
     assert plain.out.strip() not in followup("webhooks", "list", "--json").out
     assert "engine.example.com" in followup("webhooks", "list").out

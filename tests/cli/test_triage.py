@@ -14,7 +14,10 @@ def test_a_reply_is_sorted_into_classes_with_the_words_that_were_found(followup)
 
 
 def test_for_people_it_is_put_in_words(followup):
-    assert "Not recognised: staff must read it" in followup("triage", "the cat sat on my thingummy").out
+    assert (
+        "Not recognised: staff must read it"
+        in followup("triage", "the cat sat on my thingummy").out
+    )
     assert "Harmless" in followup("triage", "no weakness").out
 
 

@@ -71,6 +71,19 @@ def may_be_renamed(one: str, other: str) -> bool:
     return names_alike(one, other) or any(len(word) > 1 for word in first & second)
 
 
+def may_be_written_so(one: str, other: str) -> bool:
+    """Say whether two names of one birthday and mobile may be one person's.
+
+    Alike, or one word is the same and the given names begin with the same letter: cut short, an
+    initial, another surname. Twins' given names rarely do, and then a person is asked.
+    """
+    first, second = (
+        [word for word in name_words(name) if word not in TITLES] for name in (one, other)
+    )
+    is_begun_alike = bool(first and second) and first[0][0] == second[0][0]
+    return names_alike(one, other) or (is_begun_alike and may_be_renamed(one, other))
+
+
 def name_words(name: str) -> list[str]:
     """Return the words of a name in plain letters: no case, accent, apostrophe or hyphen."""
     apart = unicodedata.normalize("NFKD", fold_name(name))

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, or_, select, text
 from sqlalchemy.orm import Session
 
 from followup.domain.errors import Conflict
-from followup.domain.identity import names_alike
+from followup.domain.identity import may_be_written_so
 from followup.patients.merged import survivor_of
 from followup.patients.records import (
     Person,
@@ -168,7 +168,7 @@ def _nearly(session: Session, keyring: Keyring, person: Person, near: Sequence[P
         if known.nhs_number and person.nhs_number:
             # Two numbers are two people, as of twins with one telephone.
             continue
-        if names_alike(known.name, person.name):
+        if may_be_written_so(known.name, person.name):
             return Match(person, alike=survivor_of(session, each))
     return Match(person)
 

@@ -122,12 +122,14 @@ class CsvImport:
         for batch in _read_ahead(_batches(self._rows())):
             wanted = [(row.line, row.request) for row in batch if row.request is not None]
             forecasts = dict(examiner.examine(wanted))
-            judged = [(row, self._judge(row, forecasts.get(row.line))) for row in batch]
-            self.lines.extend(row.line for row in batch)
-            self._accepted.extend(good for _, good in judged)
-            self._kept.keep(
-                [(row.line, row.request) for row, good in judged if good and row.request is not None]
-            )
+            good: list[LinedRequest] = []
+            for row in batch:
+                accepted = self._judge(row, forecasts.get(row.line))
+                self.lines.append(row.line)
+                self._accepted.append(accepted)
+                if accepted and row.request is not None:
+                    good.append((row.line, row.request))
+            self._kept.keep(good)
             advance(self._source.tell())
         return self.tally
 

@@ -239,7 +239,8 @@ def test_a_row_is_enrolled_as_it_was_checked_whether_it_is_kept_or_read_again(
     monkeypatch.setattr(
         csv_import, "read_rows", lambda *a, **given: times_read.append(1) or read_rows(*a, **given)
     )
-    rows = [line(1), line(2, mobile="07"), line(3, diabetic="no"), line(4, email="", channels="sms"), line(5)]
+    by_text = line(4, email="", channels="sms")
+    rows = [line(1), line(2, mobile="07"), line(3, diabetic="no"), by_text, line(5)]
 
     answer = followup("import", file_of(followup, *rows), "--partial", "--json")
 

@@ -110,6 +110,7 @@ def enrol_prepared(
     on_conflict: OnConflict = OnConflict.REFUSE,
 ) -> list[Enrolled]:
     """Do what `enrol_all` does; raises `Conflict` alone."""
+
     def work(unit: UnitOfWork) -> list[Enrolled]:
         keys = {key for each in prepared for key in each.keys}
         lock_keys(unit.session, keys)

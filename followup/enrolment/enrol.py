@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -306,7 +306,7 @@ def objections_to(
     session: Session,
     app: AppContext,
     requests: Iterable[EnrolmentRequest],
-    keys: Iterable[PatientKey] | None = None,
+    keys: Collection[PatientKey] | None = None,
 ) -> ObjectionsInForce:
     """Return the objections in force that bear on requests: one query, however many they are.
 

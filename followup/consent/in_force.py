@@ -112,7 +112,7 @@ def objections_of_people(
 _KINDS = {IDENTITY: "identities", NUMBER: "numbers", PERSON: "names"}
 
 
-def _of_people() -> Select[tuple[Objection]]:
+def _of_people() -> Select[Objection]:
     """Return the query of `objections_of_people`: to make it takes longer than to run it."""
     known = (is_among(COLUMNS[kind], bindparam(name)) for kind, name in _KINDS.items())
     theirs = (

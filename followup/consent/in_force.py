@@ -10,13 +10,13 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from uuid import UUID
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import Select, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from followup.domain.channel import ChannelKind
 from followup.domain.eligibility import Objections
 from followup.domain.enrolment_objection import EnrolmentObjection
-from followup.patients.match import IDENTITY, NUMBER, PERSON, PatientKey, have_keys, keys_of
+from followup.patients.match import COLUMNS, IDENTITY, NUMBER, PERSON, PatientKey, keys_of
 from followup.patients.records import Person, address_index, open_objections
 from followup.store.encryption.sealing import BlindIndexes
 from followup.store.engine.bulk import is_among
@@ -90,7 +90,7 @@ def objections_of_people(
     session: Session,
     indexes: BlindIndexes,
     people: Iterable[tuple[str, Person]],
-    keys: Iterable[PatientKey] | None = None,
+    keys: Collection[PatientKey] | None = None,
 ) -> ObjectionsInForce:
     """Return the objections of people, each with their clinic, known there or not: one query.
 
@@ -105,26 +105,36 @@ def objections_of_people(
         for address in addresses_given(indexes, person).values()
         if address is not None
     }
+    values = {name: [value for kind, _, value in keys if kind == of] for of, name in _KINDS.items()}
+    return ObjectionsInForce(session.scalars(_OF_PEOPLE, {**values, "given": given}))
+
+
+_KINDS = {IDENTITY: "identities", NUMBER: "numbers", PERSON: "names"}
+
+
+def _of_people() -> Select[Objection]:
+    """Return the query of `objections_of_people`: to make it takes longer than to run it."""
+    known = (is_among(COLUMNS[kind], bindparam(name)) for kind, name in _KINDS.items())
     theirs = (
         select(Patient.id, Patient.merged_into, Patient.mobile_index, Patient.email_index)
-        .where(have_keys(keys, (IDENTITY, NUMBER, PERSON)))
+        .where(or_(*known))
         .cte("theirs")
         .c
     )
-    found = session.scalars(
-        select(Objection).where(
-            Objection.lifted_at.is_(None),
-            or_(
-                is_among(Objection.contact_index, given),
-                Objection.patient_id.in_(select(theirs.id)),
-                Objection.patient_id.in_(select(theirs.merged_into)),
-                # An address that was left out now is kept from before.
-                Objection.contact_index.in_(select(theirs.mobile_index)),
-                Objection.contact_index.in_(select(theirs.email_index)),
-            ),
-        )
+    return select(Objection).where(
+        Objection.lifted_at.is_(None),
+        or_(
+            is_among(Objection.contact_index, bindparam("given")),
+            Objection.patient_id.in_(select(theirs.id)),
+            Objection.patient_id.in_(select(theirs.merged_into)),
+            # An address that was left out now is kept from before.
+            Objection.contact_index.in_(select(theirs.mobile_index)),
+            Objection.contact_index.in_(select(theirs.email_index)),
+        ),
     )
-    return ObjectionsInForce(found)
+
+
+_OF_PEOPLE = _of_people()
 
 
 def objection_to_enrolment(session: Session, enrolment: Enrolment) -> EnrolmentObjection | None:

@@ -25,15 +25,20 @@ from followup.enrolment.enrol import (
 )
 from followup.enrolment.enrol_or_update import enrol_or_update, enrol_or_update_in
 from followup.enrolment.existing import known_patients, patient_keys
-from followup.enrolment.message_rows import add_generations
+from followup.enrolment.message_rows import (
+    MessageRow,
+    MessageRows,
+    TimelineRows,
+    add_generations,
+)
 from followup.enrolment.missed_steps import ask_to_call
 from followup.enrolment.objections import heed_objections
 from followup.enrolment.reading_needs import ask_for_help
 from followup.patients import records as patients
 from followup.patients.match import PatientKey, lock_keys
-from followup.patients.search_keys import write_search_keys
+from followup.patients.search_keys import SearchRow, insert_search_rows, search_rows
 from followup.releases.reviews import require_enrollable
-from followup.store.audit_log import record_events
+from followup.store.audit_log import AuditContext, record_events
 from followup.store.engine.bulk import insert_objects
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.patients import Patient
@@ -41,25 +46,44 @@ from followup.store.models.patients import Patient
 ENROLMENT_BATCH = 200
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedEnrolment:
-    """A request that can be carried out, and by what its patient may be known."""
+    """A request that can be carried out, and by what its patient may be known.
+
+    The rows are those of somebody new: where the patient is there, they are not used.
+    """
 
     checked: CheckedEnrolment
     keys: frozenset[PatientKey]
+    patient: Patient
+    search_rows: list[SearchRow]
+    enrolment: Enrolment
+    messages: list[MessageRow]
+
+    @property
+    def timeline(self) -> TimelineRows:
+        return timeline_of(self.enrolment, self.checked)
 
 
-def prepare_enrolment(app: AppContext, request: EnrolmentRequest) -> PreparedEnrolment:
+def prepare_enrolment(
+    app: AppContext, request: EnrolmentRequest, *, by: AuditContext, make: MessageRows
+) -> PreparedEnrolment:
     """Do all of an enrolment that takes no database; raise `InvalidInput` as `check_request` does.
 
     Whoever enrols many does this for some while the database is busy with others.
     """
     checked = check_request(app, request)
-    # Worked out here, and kept.
-    _ = checked.timeline
-    indexes = app.keyring.indexes
-    keys = patient_keys(indexes, request.person, clinic=request.clinic, reference=request.reference)
-    return PreparedEnrolment(checked, keys)
+    indexes, person = app.keyring.indexes, request.person
+    patient = patients.new_patient(app.keyring, person, clinic=request.clinic, at=by.at)
+    enrolment = new_enrolment(app, checked, patient, by=by)
+    return PreparedEnrolment(
+        checked=checked,
+        keys=patient_keys(indexes, person, clinic=request.clinic, reference=request.reference),
+        patient=patient,
+        search_rows=search_rows(indexes, patient, person),
+        enrolment=enrolment,
+        messages=make.of(timeline_of(enrolment, checked), by=by),
+    )
 
 
 def enrol_all(
@@ -73,7 +97,8 @@ def enrol_all(
 
     Raises `InvalidInput` or `Conflict` as it does.
     """
-    prepared = [prepare_enrolment(app, request) for request in requests]
+    by, make = app.by(actor), MessageRows(app)
+    prepared = [prepare_enrolment(app, request, by=by, make=make) for request in requests]
     return enrol_prepared(app, prepared, actor=actor, on_conflict=on_conflict)
 
 
@@ -85,20 +110,20 @@ def enrol_prepared(
     on_conflict: OnConflict = OnConflict.REFUSE,
 ) -> list[Enrolled]:
     """Do what `enrol_all` does; raises `Conflict` alone."""
-    checked = [each.checked for each in prepared]
-    known_by = [each.keys for each in prepared]
 
     def work(unit: UnitOfWork) -> list[Enrolled]:
-        keys = {key for each in known_by for key in each}
+        keys = {key for each in prepared for key in each.keys}
         lock_keys(unit.session, keys)
-        in_force = objections_to(unit.session, app, [each.request for each in checked], keys)
-        fresh = _fresh(checked, known_by, known_patients(unit.session, keys))
-        enrolled = _enrol_fresh(unit, fresh, in_force)
+        in_force = objections_to(
+            unit.session, app, [each.checked.request for each in prepared], keys
+        )
+        fresh = _fresh(prepared, known_patients(unit.session, keys))
+        enrolled = _enrol_fresh(unit, list(fresh.values()), in_force)
         done = dict(zip(fresh, enrolled, strict=True))
         return [
             done.get(place)
-            or enrol_or_update_in(unit, each, on_conflict=on_conflict, in_force=in_force)
-            for place, each in enumerate(checked)
+            or enrol_or_update_in(unit, each.checked, on_conflict=on_conflict, in_force=in_force)
+            for place, each in enumerate(prepared)
         ]
 
     return app.transact(actor, work)
@@ -121,59 +146,40 @@ def enrol_all_again(
 
 
 def _fresh(
-    checked: Sequence[CheckedEnrolment],
-    known_by: Sequence[frozenset[PatientKey]],
-    known: Iterable[PatientKey],
-) -> Mapping[int, CheckedEnrolment]:
+    prepared: Sequence[PreparedEnrolment], known: Iterable[PatientKey]
+) -> Mapping[int, PreparedEnrolment]:
     """Return, by their places, those that nothing that is known or before them clashes with."""
     met = set(known)
-    fresh: dict[int, CheckedEnrolment] = {}
-    for place, (each, own) in enumerate(zip(checked, known_by, strict=True)):
-        if met.isdisjoint(own):
+    fresh: dict[int, PreparedEnrolment] = {}
+    for place, each in enumerate(prepared):
+        if met.isdisjoint(each.keys):
             fresh[place] = each
-        met |= own
+        met |= each.keys
     return fresh
 
 
 def _enrol_fresh(
-    unit: UnitOfWork,
-    fresh: Mapping[int, CheckedEnrolment],
-    in_force: ObjectionsInForce,
+    unit: UnitOfWork, fresh: Sequence[PreparedEnrolment], in_force: ObjectionsInForce
 ) -> list[Enrolled]:
-    session, app, by = unit.session, unit.app, unit.by
-    all_checked = list(fresh.values())
-    for clinic, protocol in {(one.request.clinic, one.request.protocol) for one in all_checked}:
+    session, app = unit.session, unit.app
+    requests = [each.checked.request for each in fresh]
+    for clinic, protocol in {(one.clinic, one.protocol) for one in requests}:
         require_enrollable(session, app, clinic, protocol)
-    people = [
-        patients.new_patient(app.keyring, each.request.person, clinic=each.request.clinic, at=by.at)
-        for each in all_checked
-    ]
-    enrolments = [
-        new_enrolment(app, each, patient, by=by)
-        for each, patient in zip(all_checked, people, strict=True)
-    ]
-    insert_objects(session, Patient, people)
-    write_search_keys(
-        session,
-        app.keyring.indexes,
-        zip(people, (each.request.person for each in all_checked), strict=True),
-        are_new=True,
-    )
-    insert_objects(session, Enrolment, enrolments)
-    pairs = list(zip(enrolments, all_checked, strict=True))
-    timelines = [timeline_of(*pair) for pair in pairs]
-    add_generations(unit, timelines)
-    record_events(session, by, (new_enrolments(*pair) for pair in pairs))
+    insert_objects(session, Patient, [each.patient for each in fresh])
+    insert_search_rows(session, [row for each in fresh for row in each.search_rows])
+    insert_objects(session, Enrolment, [each.enrolment for each in fresh])
+    timelines = [each.timeline for each in fresh]
+    add_generations(unit, timelines, [row for each in fresh for row in each.messages])
+    record_events(session, unit.by, (new_enrolments(one.enrolment, one.checked) for one in fresh))
     ask_to_call(unit, timelines)
-    for enrolment, patient, each in zip(enrolments, people, all_checked, strict=True):
-        needs = each.request.person.needs
-        if needs:
-            ask_for_help(unit, patient, needs, enrolment_id=enrolment.id)
+    for each in fresh:
+        if needs := each.checked.request.person.needs:
+            ask_for_help(unit, each.patient, needs, enrolment_id=each.enrolment.id)
     return [
         Enrolled(
-            enrolment_id=enrolment.id,
+            enrolment_id=each.enrolment.id,
             created=True,
-            objection=heed_objections(unit, enrolment, patient, in_force),
+            objection=heed_objections(unit, each.enrolment, each.patient, in_force),
         )
-        for enrolment, patient in zip(enrolments, people, strict=True)
+        for each in fresh
     ]

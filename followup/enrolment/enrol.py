@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -306,7 +306,7 @@ def objections_to(
     session: Session,
     app: AppContext,
     requests: Iterable[EnrolmentRequest],
-    keys: Iterable[PatientKey] | None = None,
+    keys: Collection[PatientKey] | None = None,
 ) -> ObjectionsInForce:
     """Return the objections in force that bear on requests: one query, however many they are.
 
@@ -337,7 +337,9 @@ def enrol_in(
     require_enrollable(session, app, request.clinic, request.protocol)
     patient = _write_patient(unit, match, request)
     keep_confirmed(unit, patient, request.number)
-    checked = _until_next_procedure(session, checked, patient)
+    # Of somebody who is new there is no other procedure, and nothing that is asked.
+    known = match.patient is not None
+    checked = _until_next_procedure(session, checked, match.patient)
     enrolment = new_enrolment(app, checked, patient, by=unit.by)
     session.add(enrolment)
     session.flush()
@@ -348,13 +350,15 @@ def enrol_in(
     needs = request.person.needs
     ask_for_help(unit, patient, needs, enrolment_id=enrolment.id)
     objection = heed_objections(unit, enrolment, patient, in_force, asks=asks)
-    held = hold_if_asked(unit, enrolment, patient, alike=match.alike)
+    held = (known or match.alike is not None) and hold_if_asked(
+        unit, enrolment, patient, alike=match.alike
+    )
     return Enrolled(
         enrolment_id=enrolment.id,
         created=True,
         objection=objection,
         held=held,
-        joined=end_older_follow_ups(unit, enrolment),
+        joined=end_older_follow_ups(unit, enrolment) if known else (),
     )
 
 

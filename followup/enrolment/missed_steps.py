@@ -105,4 +105,4 @@ def newly_missed(unit: UnitOfWork, enrolment: Enrolment) -> Sequence[Message]:
 
 
 def _is_missed(planned: PlannedMessage) -> bool:
-    return STATE_OF_FATE[planned.fate] is State.EXPIRED and planned.step.missed is Missed.PERSON
+    return planned.step.missed is Missed.PERSON and STATE_OF_FATE[planned.fate] is State.EXPIRED

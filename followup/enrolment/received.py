@@ -54,7 +54,8 @@ def read_content(
 
 def marks_of(app: AppContext, enrolment_id: UUID, sent: Received) -> dict[str, str]:
     """Return what is remembered of a request that made, or changed, this enrolment."""
-    return {name: _mark(app, enrolment_id, name, value) for name, value in sent.fields.items()}
+    of = str(enrolment_id)
+    return {name: _mark(app, of, name, value) for name, value in sent.fields.items()}
 
 
 def differences(
@@ -82,7 +83,7 @@ def differences(
         for name, value in sent.fields.items()
         if held.get(name) != value
         and not any(
-            (each.received or {}).get(name) == _mark(app, each.id, name, value)
+            (each.received or {}).get(name) == _mark(app, str(each.id), name, value)
             for each in (enrolment, *merged)
         )
     ]
@@ -132,6 +133,6 @@ def _personal(person: Person) -> dict[str, str]:
     return {f"{PATIENT}{name}": value for name, value in told.items() if value is not None}
 
 
-def _mark(app: AppContext, enrolment_id: UUID, name: str, value: str) -> str:
+def _mark(app: AppContext, enrolment_id: str, name: str, value: str) -> str:
     # Of this enrolment alone, so that nobody sees whether two patients have something in common.
     return app.keyring.indexes.of("received", f"{enrolment_id}\0{name}\0{value}").hex()

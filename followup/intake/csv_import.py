@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import BinaryIO, TypeVar
@@ -23,10 +24,12 @@ from followup.enrolment.bulk import (
     prepare_enrolment,
 )
 from followup.enrolment.enrol import Enrolled, EnrolmentRequest
+from followup.enrolment.message_rows import MessageRows
 from followup.intake.csv_columns import Layout
 from followup.intake.csv_document import Defaults
 from followup.intake.csv_rows import Row, in_columns, read_rows
 from followup.intake.dry_run import DryRun, DryRunResult
+from followup.intake.kept_rows import KeptRows, LinedRequest
 
 Item = TypeVar("Item")
 ImportProgress = Callable[[int], None]
@@ -110,6 +113,8 @@ class CsvImport:
         self._approved = approved
         # A byte for each row: whether it is to be enrolled.
         self._accepted = bytearray()
+        self._kept = KeptRows()
+        self._make = MessageRows(app)
 
     def examine(self, advance: ImportProgress) -> ImportTally:
         """Look at every row, and write nothing."""
@@ -117,10 +122,14 @@ class CsvImport:
         for batch in _read_ahead(_batches(self._rows())):
             wanted = [(row.line, row.request) for row in batch if row.request is not None]
             forecasts = dict(examiner.examine(wanted))
+            good: list[LinedRequest] = []
             for row in batch:
-                forecast = forecasts.get(row.line)
+                accepted = self._judge(row, forecasts.get(row.line))
                 self.lines.append(row.line)
-                self._accepted.append(self._judge(row, forecast))
+                self._accepted.append(accepted)
+                if accepted and row.request is not None:
+                    good.append((row.line, row.request))
+            self._kept.keep(good)
             advance(self._source.tell())
         return self.tally
 
@@ -133,11 +142,7 @@ class CsvImport:
 
         With `partial` that one is refused, and the others are enrolled.
         """
-        wanted = (
-            _prepared(self._app, row)
-            for row, good in zip(self._rows(), self._accepted, strict=False)
-            if good and row.request is not None
-        )
+        wanted = self._prepared(self._kept.rows() or self._read_again(), actor=actor)
         for batch in _read_ahead(_batches(wanted)):
             self._write_batch(batch, actor=actor, partial=partial)
             advance(
@@ -153,6 +158,22 @@ class CsvImport:
             layout=self._layout,
             lines=self._only,
         )
+
+    def _read_again(self) -> Iterator[LinedRequest]:
+        for row, good in zip(self._rows(), self._accepted, strict=False):
+            if good and row.request is not None:
+                yield row.line, row.request
+
+    def _prepared(self, rows: Iterable[LinedRequest], *, actor: str) -> Iterator[_ToWrite]:
+        for line, request in rows:
+            prepared = None
+            with suppress(InvalidInput):
+                prepared = self._prepare(request, actor)
+            yield _ToWrite(line, request, prepared)
+
+    def _prepare(self, request: EnrolmentRequest, actor: str) -> PreparedEnrolment:
+        by = self._app.by(actor)
+        return prepare_enrolment(self._app, request, by=by, make=self._make)
 
     def _judge(self, row: Row, forecast: DryRunResult | None) -> bool:
         self.tally.rows += 1
@@ -184,7 +205,7 @@ class CsvImport:
         try:
             results = enrol_prepared(
                 self._app,
-                [row.prepared or prepare_enrolment(self._app, row.request) for row in batch],
+                [row.prepared or self._prepare(row.request, actor) for row in batch],
                 actor=actor,
                 on_conflict=self._on_conflict,
             )
@@ -246,15 +267,6 @@ class _ToWrite:
     line: int
     request: EnrolmentRequest
     prepared: PreparedEnrolment | None
-
-
-def _prepared(app: AppContext, row: Row) -> _ToWrite:
-    assert row.request is not None  # noqa: S101 - the caller has looked
-    try:
-        prepared = prepare_enrolment(app, row.request)
-    except InvalidInput:
-        prepared = None
-    return _ToWrite(row.line, row.request, prepared)
 
 
 def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:

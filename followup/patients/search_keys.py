@@ -6,18 +6,22 @@ that a patient of one clinic has the name of another's (decision 0024).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from typing import Protocol
+from itertools import chain
+from typing import Protocol, TypeAlias
+from uuid import UUID
 
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from followup.domain.identity import name_words
 from followup.store.encryption.sealing import BlindIndexes
-from followup.store.engine.bulk import insert_many, is_among
+from followup.store.engine.bulk import insert_tuples, is_among
 from followup.store.models.patients import Patient, SearchKey
 
+SearchRow: TypeAlias = tuple[bytes, UUID]
+"""A key, and the patient whom it finds."""
 BEGINNING = 3
 """So many letters of a word find a patient."""
 
@@ -62,12 +66,19 @@ def write_search_keys(
     if not are_new:
         ids = [patient.id for patient, _ in listed]
         session.execute(delete(SearchKey).where(is_among(SearchKey.patient_id, ids)))
-    rows = [
-        {"key": key, "patient_id": patient.id}
-        for patient, person in listed
-        for key in sorted(set(_keys_of(indexes, person, clinic=patient.clinic)))
-    ]
-    insert_many(session, SearchKey, rows)
+    for_each = (search_rows(indexes, patient, person) for patient, person in listed)
+    insert_search_rows(session, list(chain.from_iterable(for_each)))
+
+
+def search_rows(indexes: BlindIndexes, patient: Patient, person: Named) -> list[SearchRow]:
+    """Return the keys by which a patient is found, as `insert_search_rows` takes them."""
+    keys = set(_keys_of(indexes, person, clinic=patient.clinic))
+    return [(key, patient.id) for key in sorted(keys)]
+
+
+def insert_search_rows(session: Session, rows: Sequence[SearchRow]) -> None:
+    """Write the keys of patients who have none."""
+    insert_tuples(session, SearchKey, ("key", "patient_id"), rows)
 
 
 def _keys_of(indexes: BlindIndexes, person: Named, *, clinic: str) -> Iterator[bytes]:

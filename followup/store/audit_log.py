@@ -51,9 +51,6 @@ def record_events(session: Session, by: AuditContext, entries: Iterable[AuditEnt
     """Write many audit events in one statement."""
     rows = [
         {
-            "at": by.at,
-            "real_at": by.real_at,
-            "actor": by.actor,
             "action": entry.action,
             "clinic": entry.clinic,
             "patient_id": entry.patient_id,
@@ -63,7 +60,8 @@ def record_events(session: Session, by: AuditContext, entries: Iterable[AuditEnt
         }
         for entry in entries
     ]
-    insert_many(session, AuditEvent, rows)
+    alike = {"at": by.at, "real_at": by.real_at, "actor": by.actor}
+    insert_many(session, AuditEvent, rows, alike=alike)
 
 
 OF_CONTEXT = ("at", "real_at", "actor", "action", "detail")

@@ -11,13 +11,19 @@ from pathlib import Path
 from followup.enrolment.enrol import enrol
 from tests.bench.figures import Figures
 from tests.bench.machinery import MORNING, Machinery, stack_of
+from tests.bench.single_enrolments import enrol_from_processes
 from tests.support.people import CLINIC, PROTOCOL, nhs_number, request
+from tests.support.stacks import Stack
 
 COLUMNS = (
     *("reference", "name", "nhs_number", "date_of_birth", "mobile", "procedure_at"),
     *("clinic", "protocol", "diabetic", "steroid"),
 )
 YOUNGEST_BORN = date(1990, 2, 28)
+PROCESSES, THREADS = 2, 4
+"""What a web server of the product runs for two cores, and requests that come in at once."""
+RESERVED = 100_000
+"""Serials below are those of patients who are enrolled one by one."""
 
 
 def measure(machinery: Machinery, figures: Figures, *, patients: int, rows: int) -> None:
@@ -30,7 +36,8 @@ def measure(machinery: Machinery, figures: Figures, *, patients: int, rows: int)
         singly = 1000 * (time.process_time() - used) / patients
         figures.add("enrolments one by one", rate, "a second")
         figures.add("processor time of one", singly, "ms")
-        file = _file(stack.folder, first=patients + 1, rows=rows)
+        _side_by_side(figures, stack, first=patients + 1, patients=patients)
+        file = _file(stack.folder, first=RESERVED, rows=rows)
         before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         stack.followup("import", str(file), seconds=3600)
         seconds = time.perf_counter() - started
@@ -41,6 +48,15 @@ def measure(machinery: Machinery, figures: Figures, *, patients: int, rows: int)
     figures.add("processor time of a row, with the start of the command", row, "ms", wanted="1.2")
     figures.add("one by one : a row of an import", singly / row)
     figures.add("its memory at most", after.ru_maxrss / 1000, "MB")
+
+
+def _side_by_side(figures: Figures, stack: Stack, *, first: int, patients: int) -> None:
+    seconds, spent = enrol_from_processes(
+        stack, first=first, patients=patients, processes=PROCESSES, threads=THREADS
+    )
+    how = f"from {PROCESSES} processes of {THREADS} threads"
+    figures.add(f"enrolments, {how}", patients / seconds, "a second", wanted="250")
+    figures.add("processor time of one, without PostgreSQL", 1000 * spent / patients, "ms")
 
 
 def _processor(used: resource.struct_rusage) -> float:

@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from followup.enrolment import bulk
-from followup.intake import csv_import
+from followup.intake import csv_import, kept_rows
 from tests.cli.conftest import FOLLOWUP, enrolled
 from tests.support.people import nhs_number
 
@@ -226,6 +226,28 @@ def test_more_than_a_batch_is_written_in_steps(on_both, monkeypatch):
 
     assert answer.json["enrolled"] == 9
     assert len(enrolments(on_both)) == 9
+
+
+@pytest.mark.parametrize("bears", [kept_rows.MOST_BYTES, 0], ids=["kept", "too-many"])
+def test_a_row_is_enrolled_as_it_was_checked_whether_it_is_kept_or_read_again(
+    followup, monkeypatch, bears
+):
+    monkeypatch.setattr(csv_import, "ENROLMENT_BATCH", 2)
+    monkeypatch.setattr(kept_rows, "MOST_BYTES", bears)
+    times_read = []
+    read_rows = csv_import.read_rows
+    monkeypatch.setattr(
+        csv_import, "read_rows", lambda *a, **given: times_read.append(1) or read_rows(*a, **given)
+    )
+    by_text = line(4, email="", channels="sms")
+    rows = [line(1), line(2, mobile="07"), line(3, diabetic="no"), by_text, line(5)]
+
+    answer = followup("import", file_of(followup, *rows), "--partial", "--json")
+
+    assert (answer.json["enrolled"], answer.json["refused"]) == (4, 1)
+    assert len(times_read) == (1 if bears else 2)
+    again = followup("import", file_of(followup, *rows), "--partial", "--json")
+    assert (again.json["already_enrolled"], again.json["refused"]) == (4, 1)
 
 
 def test_rows_are_told_apart_across_batches(followup, monkeypatch):

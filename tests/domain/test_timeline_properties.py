@@ -17,7 +17,13 @@ from hypothesis import strategies as st
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import SendingHours
 from followup.domain.protocols.protocol import Missed, Protocol, Source, Step
-from followup.domain.protocols.timeline import Fate, Moved, PlannedMessage, plan_timeline
+from followup.domain.protocols.timeline import (
+    Fate,
+    Moved,
+    PlannedMessage,
+    plan_step,
+    plan_timeline,
+)
 from followup.domain.protocols.timing import (
     After,
     FromProcedure,
@@ -227,6 +233,19 @@ def test_every_occurrence_is_planned_once_and_in_order(case):
     ]
     assert sorted((message.step.key, message.occurrence) for message in messages) == expected
     assert [m.due_at for m in messages] == sorted(m.due_at for m in messages)
+
+
+@given(cases())
+def test_what_patients_share_is_what_each_would_have_alone(case):
+    protocol, procedure, enrolled_at, hours = case
+
+    alone = [
+        plan_step(step, number, procedure=procedure, enrolled_at=enrolled_at, hours=hours)
+        for step in protocol.steps
+        for number in range(1, len(step.occurrences) + 1)
+    ]
+
+    assert planned(case) == sorted(alone, key=lambda message: message.due_at)
 
 
 @given(cases(), st.sampled_from([-12, 0, 5.5, 14]))

@@ -113,6 +113,17 @@ def test_a_batch_takes_about_as_many_statements_as_one_patient(app):
     assert statements(50, 100) <= statements(1, 1) + 2
 
 
+def test_somebody_new_is_enrolled_in_few_statements(sqlite_app):
+    enrol(sqlite_app, request(1), actor=ACTOR)
+    seen = []
+    event.listen(sqlite_app.store.engine, "before_cursor_execute", lambda *it: seen.append(it[2]))
+
+    enrol(sqlite_app, request(2), actor=ACTOR)
+
+    # With the beginning of the transaction; PostgreSQL locks in one more.
+    assert len(seen) <= 11
+
+
 def test_without_a_reference_the_enrolment_of_the_procedure_is_taken(app):
     there = enrol(app, request(1), actor=ACTOR)
 

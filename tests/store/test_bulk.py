@@ -10,7 +10,13 @@ from sqlalchemy import event, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from followup.context import AppContext
-from followup.store.engine.bulk import insert_many, insert_objects, is_among, update_many
+from followup.store.engine.bulk import (
+    insert_many,
+    insert_objects,
+    insert_tuples,
+    is_among,
+    update_many,
+)
 from followup.store.models.messages import Receipt
 from followup.store.models.operations import Heartbeat
 from followup.store.models.patients import Patient
@@ -59,6 +65,20 @@ def test_rows_are_inserted_with_all_their_values(app: AppContext):
 
     found = kept(app)
     assert [{name: getattr(found[key], name) for name in given[0]} for key in ("a", "b")] == given
+
+
+def test_what_rows_have_alike_is_given_once(app: AppContext):
+    names, alike = ("id", "provider_id"), receipt("")
+    given = [(uuid4(), f"text {number}") for number in range(3)]
+    for name in names:
+        del alike[name]
+
+    app.store.transact(lambda session: insert_tuples(session, Receipt, names, given, alike=alike))
+
+    found = {(one.id, key): one for key, one in kept(app).items()}
+    assert set(found) == set(given)
+    for one in found.values():
+        assert {name: getattr(one, name) for name in alike} == alike
 
 
 def test_rows_are_changed_each_to_its_own_values_where_the_condition_holds(app: AppContext):

@@ -11,7 +11,6 @@ that rotating the master key changes neither the indexes nor the sealed columns.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import os
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +18,8 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
 from followup.domain.errors import WrongMasterKey
 
@@ -121,12 +122,14 @@ class BlindIndexes:
     """Keyed hashes for exact look-up of values that are sealed."""
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
+        # A copy of it costs a third of a fresh start, and keeps other threads waiting less.
+        self._begun = HMAC(key, SHA256())
 
     def of(self, kind: str, value: str) -> bytes:
         """Return the 16-byte index of a value; `kind` keeps equal values of two kinds apart."""
-        text = f"{kind}\0{value}".encode()
-        return hmac.digest(self._key, text, "sha256")[:16]
+        begun = self._begun.copy()
+        begun.update(f"{kind}\0{value}".encode())
+        return begun.finalize()[:16]
 
     def of_if(self, kind: str, value: str | None) -> bytes | None:
         """Index a value that may be absent."""

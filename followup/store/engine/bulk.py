@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -44,6 +45,7 @@ from followup.store.engine.types import Json
 from followup.store.models.base import Base
 
 Rows = Sequence[Mapping[str, Any]]
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 KINDS: Mapping[type[TypeEngine[Any]], Callable[[Any], str]] = {
     LargeBinary: bytes.hex,
@@ -130,22 +132,41 @@ class _Values(TypeDecorator[Collection[Any]]):
         return json.dumps(list(map(KINDS[self.kind], value)))
 
 
-def insert_many(session: Session, model: type[Base], rows: Rows) -> None:
-    """Insert rows that all have the same columns."""
+def insert_many(
+    session: Session, model: type[Base], rows: Rows, *, alike: Mapping[str, Any] = NOTHING
+) -> None:
+    """Insert rows that all have the same columns; `alike` are those that all have alike."""
+    if rows:
+        names = tuple(rows[0])
+        insert_tuples(session, model, names, [tuple(row.values()) for row in rows], alike=alike)
+
+
+def insert_tuples(
+    session: Session,
+    model: type[Base],
+    names: tuple[str, ...],
+    rows: Sequence[tuple[Any, ...]],
+    *,
+    alike: Mapping[str, Any] = NOTHING,
+) -> None:
+    """Insert rows that are the values of these columns; `alike` is what all have besides."""
     if not rows:
         return
     connection = session.connection()
     if connection.dialect.name == "postgresql":
-        connection.execute(_insertion(model, tuple(rows[0])), _arrays(rows))
+        once = {f"every_{name}": value for name, value in alike.items()}
+        columns = dict(zip(_all_of(names), zip(*rows, strict=True), strict=True))
+        connection.execute(_insertion(model, names, tuple(alike)), {**once, **columns})
     else:
-        connection.execute(insert(model), list(rows))
+        full = [{**alike, **dict(zip(names, row, strict=True))} for row in rows]
+        connection.execute(insert(model), full)
 
 
 def insert_objects(session: Session, model: type[Base], objects: Sequence[Base]) -> None:
     """Insert objects of one class that the session is not told of; what they lack is null."""
     names = tuple(model.__table__.c.keys())
-    rows = [{name: values.get(name) for name in names} for values in map(vars, objects)]
-    insert_many(session, model, rows)
+    rows = [tuple(map(vars(each).get, names)) for each in objects]
+    insert_tuples(session, model, names, rows)
 
 
 def update_many(
@@ -167,9 +188,10 @@ def update_many(
 
 
 @cache
-def _insertion(model: type[Base], names: tuple[str, ...]) -> Insert:
-    given = _given(model, names)
-    return insert(model).from_select(names, select(*given.c))
+def _insertion(model: type[Base], names: tuple[str, ...], alike: tuple[str, ...]) -> Insert:
+    given, types = _given(model, names), model.__table__.c
+    every = [bindparam(f"every_{name}", type_=types[name].type) for name in alike]
+    return insert(model).from_select((*names, *alike), select(*given.c, *every))
 
 
 @cache
@@ -199,3 +221,9 @@ def _given(model: type[Base], names: tuple[str, ...]) -> TableValuedAlias:
 
 def _arrays(rows: Rows) -> dict[str, list[Any]]:
     return {f"all_{name}": [row[name] for row in rows] for name in rows[0]}
+
+
+@cache
+def _all_of(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what `_given` calls the arrays of these columns."""
+    return tuple(f"all_{name}" for name in names)

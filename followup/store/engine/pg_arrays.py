@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -54,6 +55,7 @@ def _quoted(text: str) -> str:
     return f'"{text}"'
 
 
+@lru_cache(maxsize=4096)
 def _moment(value: datetime) -> str:
     if value.tzinfo is None:
         message = f"a time without an offset can't be stored: {value!r}"

@@ -54,9 +54,17 @@ def first_id(at: datetime) -> UUID:
 
 def new_id(at: datetime) -> UUID:
     """Return a UUID of version 7 (RFC 9562): it begins with `at`, so that new rows lie together."""
+    return new_ids(at, 1)[0]
+
+
+def new_ids(at: datetime, count: int) -> list[UUID]:
+    """Return so many of `new_id`."""
     milliseconds = int(at.timestamp() * 1000)
-    random = int.from_bytes(os.urandom(10), "big")
-    value = (milliseconds & ((1 << 48) - 1)) << 80 | random
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return UUID(int=value)
+    begins = (milliseconds & ((1 << 48) - 1)) << 80 | 0x7 << 76 | 0x2 << 62
+    # What is left beside the time, the version and the variant.
+    free = (1 << 76) - 1 & ~(0x3 << 62)
+    random = os.urandom(10 * count)
+    return [
+        UUID(int=begins | int.from_bytes(random[place : place + 10], "big") & free)
+        for place in range(0, 10 * count, 10)
+    ]

@@ -112,7 +112,8 @@ _OTHERS = re.compile(
     r"girlfriend|neighbour|boss|bank|council)) (?:\w+ ){0,2}?(?:texts|texting|messages|messaging|sends|"
     r"sending|rings|ringing|writes|writing|contacts|contacting)\b|"
     r"\b(?:stop|make|get) (?:him|her|my (?!phone|mobile|number)\w+|people|everyone) (?:from |to )?(?:\w+ )?(?:send|text|messag|"
-    r"contact|call|ring|writ)\w*"
+    r"contact|call|ring|writ)\w*|"
+    r"\b(?:newsletters?|catalogues?|magazines?)\b|\banother (?:one )?of (?:these|those)\b|\bnot (?:me|mine)$"
 )
 _PRONOUN = re.compile(r"\b(?:these|them|em|those|thae|this|it|that)\b")
 _NAMED = re.compile(rf"\b(?:{_TEXTS}|unsub\w*|opt|number|list|phone|mobile)")

@@ -21,7 +21,7 @@ from followup.domain.triage.second_net import features_of
 ROOT = Path(__file__).resolve().parent.parent
 CORPORA = ROOT / "tests" / "triage"
 TABLE = Path(str(data_folder("config"))) / "triage" / "second-net" / "en.toml"
-VERSION = "2026.4"
+VERSION = "2026.5"
 """Raised with every training."""
 GRAVE = frozenset({"red-flag", "emergency", "crisis", "sugar-emergency"})
 TABLES = {

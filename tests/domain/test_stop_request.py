@@ -127,3 +127,20 @@ def test_a_wish_among_words_that_are_about_texts_alone_is_a_request():
 
     assert [text for text in asked if stop_request(text) is StopRequest.NONE] == []
     assert [text for text in others if stop_request(text) is not StopRequest.NONE] == []
+
+
+def test_what_may_be_tablets_or_somebody_elses_texts_is_no_request():
+    asked = [
+        "No more of these please", "I've had far too many of these messages", "take me off this list",
+        "Stop! My husband is sick of you sending these", "please take these off my phone",
+    ]  # fmt: skip
+    others = [
+        "take me off these, they make me sick", "I took far too many of these",
+        "please make them stop", "I don't see the point of it all these days",
+        "he keeps texting me and I want it to stop", "stop my daughter from texting me",
+        "the jab did not help so no more of these please", "I don't want them to phone me about it",
+        "The exercises are hard. I've had enough of them", "I want to come off these now",
+    ]  # fmt: skip
+
+    assert [text for text in asked if stop_request(text) is StopRequest.NONE] == []
+    assert [text for text in others if stop_request(text) is not StopRequest.NONE] == []

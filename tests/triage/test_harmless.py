@@ -194,6 +194,22 @@ def test_everyday_words_that_may_mean_more_go_to_a_person():
     assert [text for text in worst if sorted_harmless(text)] == []
 
 
+def test_everyday_words_for_too_much_for_the_wheel_for_others_and_for_leaving_go_to_a_person():
+    worst = [
+        "had the whole box with my tea", "I have a jar of them by the kettle",
+        "drove home from the clinic after the injection", "what day is it, is it Tuesday",
+        "who is this man in my kitchen", "the radio says my name every morning",
+        "ironing at four in the morning, so much to do", "booked ten holidays in an hour",
+        "my husband reads my messages", "text when he is at work",
+        "I had to have my daughter do the house for me", "can the doctor come to see me today",
+        "is it normal to be on the sofa all week", "in two jumpers and a coat in the sunshine",
+        "neighbours have my keys now", "the lads can have my golf clubs",
+        "sold the car and the caravan this week", "my mind is made up, the house is clean",
+    ]  # fmt: skip
+
+    assert [text for text in worst if sorted_harmless(text)] == []
+
+
 FORBIDDEN = {
     "although", "arm", "back", "before", "bladder", "blood", "bowel", "bowels", "breathe", "but",
     "cannot", "cant", "chest", "cold", "collapsed", "dead", "die", "dizzy", "dont", "end",

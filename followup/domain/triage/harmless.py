@@ -67,7 +67,6 @@ class Numbered:
 
     parts: tuple[NumberedPart, ...]
     pauses: bool
-    asks: bool
     is_frame: bool
 
 
@@ -152,7 +151,10 @@ class Harmless:
         self._joins, self._asks, self._topics = (
             self._lexicon.number(wordings) if wordings else None for wordings in loose
         )
-        self._by_first: dict[int, list[Numbered]] = {}
+        # By what may be there, questions and frames, so that no clause is looked at in vain.
+        self._by_first: dict[tuple[bool, bool], dict[int, list[Numbered]]] = {
+            (questions, loose): {} for questions in (False, True) for loose in (False, True)
+        }
         for clause, asks, is_frame in every:
             self._add(clause, asks=asks, is_frame=is_frame)
 
@@ -167,8 +169,10 @@ class Harmless:
         ]
         for place, number, repeats in beginnings:
             begun = ((number, False, repeats), *parts[place + 1 :])
-            one = Numbered(parts=begun, pauses=clause.pauses, asks=asks, is_frame=is_frame)
-            self._by_first.setdefault(number, []).append(one)
+            one = Numbered(parts=begun, pauses=clause.pauses, is_frame=is_frame)
+            for (questions, loose), by_first in self._by_first.items():
+                if asks <= questions and is_frame <= loose:
+                    by_first.setdefault(number, []).append(one)
 
     def _numbered(self, part: Part) -> NumberedPart:
         number = self._lexicon.number(part.wordings) if part.wordings else None
@@ -182,7 +186,7 @@ class Harmless:
         self,
         words: Sequence[Word],
         *,
-        at: ByPlace | None = None,
+        at: ByPlace,
         questions: bool = True,
         looseness: Looseness = Looseness.CLAUSES,
     ) -> bool:
@@ -190,13 +194,13 @@ class Harmless:
 
         Where not even `questions` may be there, it asks for nothing. Frames and everyday talk
         count only where nothing else was found in the text: see `Looseness`. `at` is what `places`
-        says of them, for whoever asks several times.
+        says of them.
         """
         if not words or len(words) > MOST_WORDS:
             return False
-        at = self.places(words) if at is None else at
         everyday = looseness is Looseness.EVERYDAY and self._has_topic(at)
         joining = {self._joins, self._topics} | ({self._asks} if questions else set())
+        by_first = self._by_first[questions, looseness > Looseness.CLAUSES]
         reached = {0}
         for place, word in enumerate(words):
             if place not in reached:
@@ -206,9 +210,8 @@ class Harmless:
             for number, spans in at.get(place, {}).items():
                 if everyday and number in joining:
                     reached.update(span.end for span in spans)
-                for clause in self._by_first.get(number, ()):
-                    if clause.asks <= questions and clause.is_frame <= (looseness > 0):
-                        reached |= self._ends(clause, words, place, at)
+                for clause in by_first.get(number, ()):
+                    reached |= self._ends(clause, words, place, at)
         return len(words) in reached
 
     def _has_topic(self, at: ByPlace) -> bool:

@@ -74,7 +74,7 @@ _WORDINGS = (
     rf"^(?:(?:please|pls|just|can you|could you) )*(?:turn|switch) (?:them|these|it|this|those|em) off{_TAIL}",
     r"\b(?:strike|take|tek|tak|taking|remove|removing|cross|scrub|score|wipe) (?:me|us|my name|my number|"
     r"this number) (?:off|from|out)\b"
-    r"(?! (?:the|my|your) (?!(?:\w+ )?(?:lists?|systems?|database|records?|books|texts|messages|service|"
+    r"(?! (?:the|my|your|these|those|them|em) (?!(?:\w+ )?(?:lists?|systems?|database|records?|books|texts|messages|service|"
     r"scheme|computer|programme|thing)\b))"
     r"(?! (?:my )?(?:\w+(?:ntin|alin|olol|amol|adol|line|ine|ofen|statin|pril|fen|xetine|zole)|tablets|"
     r"meds|medication|drugs|steroids|work|sick)\b)",

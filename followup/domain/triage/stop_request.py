@@ -13,7 +13,11 @@ from enum import StrEnum
 from followup.domain.consent import is_stop
 from followup.domain.triage.stop_elsewhere import asks_elsewhere
 from followup.domain.triage.stop_phrases import SMALL, STOP, TEXTS, requests
-from followup.domain.triage.stop_sentence import asks_in_kinds, wants_them_otherwise
+from followup.domain.triage.stop_sentence import (
+    asks_in_kinds,
+    is_about_others,
+    wants_them_otherwise,
+)
 from followup.domain.triage.stop_talk import asks_in_closed_talk
 from followup.domain.triage.stop_words import POLITE_ELSEWHERE, STOPPING_ELSEWHERE, plain_of
 
@@ -127,7 +131,8 @@ def stop_request(text: str) -> StopRequest:
     text = text.replace("🛑", " stop ")
     if _is_all(text):
         return StopRequest.ONLY
-    if _WANTS_THEM.search(_plain(text)):
+    plain = _plain(text)
+    if _WANTS_THEM.search(plain):
         return StopRequest.NONE
     if asks_elsewhere(text):
         # Nobody knows what else it says.
@@ -137,7 +142,7 @@ def stop_request(text: str) -> StopRequest:
         sentence = _plain(written)
         if not sentence:
             continue
-        if _asks(sentence, written):
+        if _asks(sentence, written, reply=plain):
             asked = True
             said_more |= bool(_rest(sentence))
         elif _leads(written) and not _NEGATED.search(sentence):
@@ -159,8 +164,8 @@ def _is_all(text: str) -> bool:
     return plain.strip() in STOPPING_ELSEWHERE
 
 
-def _asks(sentence: str, written: str) -> bool:  # noqa: PLR0911 - one reason each
-    """Say whether one sentence asks for it."""
+def _asks(sentence: str, written: str, *, reply: str) -> bool:  # noqa: PLR0911 - one reason each
+    """Say whether one sentence of a reply asks for it."""
     if _is_all(written):
         return True
     if _NEGATED.search(sentence) and not _REALLY_WANTS.search(sentence):
@@ -168,7 +173,7 @@ def _asks(sentence: str, written: str) -> bool:  # noqa: PLR0911 - one reason ea
     is_question = _QUESTION.match(sentence) and not _REQUEST.match(sentence)
     if is_question or (_PAST_OR_IF.search(sentence) and not _REALLY_WANTS.search(sentence)):
         return False
-    if wants_them_otherwise(sentence):
+    if wants_them_otherwise(sentence) or is_about_others(sentence, reply=reply):
         return False
     if requests().search(sentence) or asks_in_kinds(sentence):
         return True

@@ -106,10 +106,40 @@ _WANTS_THEM = re.compile(
     r"at (?:night|work)|(?:mon|tues|wednes|thurs|fri|satur|sun)day|"
     r"weekends?|last (?:text|message)|came|arrived?|ignore|disregard|ears?)\b"
 )
+_OTHERS = re.compile(
+    # somebody else sends, or is to be stopped
+    r"\b(?:he|she|hes|shes|(?:my|the) (?:ex|husband|wife|son|daughter|brother|sister|partner|boyfriend|"
+    r"girlfriend|neighbour|boss|bank|council)) (?:\w+ ){0,2}?(?:texts|texting|messages|messaging|sends|"
+    r"sending|rings|ringing|writes|writing|contacts|contacting)\b|"
+    r"\b(?:stop|make|get) (?:him|her|my (?!phone|mobile|number)\w+|people|everyone) (?:from |to )?(?:\w+ )?(?:send|text|messag|"
+    r"contact|call|ring|writ)\w*|"
+    r"\b(?:newsletters?|catalogues?|magazines?)\b|\banother (?:one )?of (?:these|those)\b|\bnot (?:me|mine)$"
+)
+_PRONOUN = re.compile(r"\b(?:these|them|em|those|thae|this|it|that)\b")
+_NAMED = re.compile(rf"\b(?:{_TEXTS}|unsub\w*|opt|number|list|phone|mobile)")
+_MAY_BE_MEANT = re.compile(
+    r"\b(?:tablets?|pills?|capsules?|meds|medicines?|medication|painkillers?|pain killers?|steroids?|"
+    r"antibiotics?|\w+(?:ntin|alin|amol|adol|profen|statin|triptyline|xen)|codeine|morphine|patch|patches|"
+    r"injections?|jabs?|jags?|needles?|blocks?|drips?|dressings?|plasters?|stitches|exercises?|stretches|"
+    r"physio|crutch(?:es)?|sticks?|stockings|pads|tests?|scans?|x ?rays?|appointments?|visits?|"
+    r"phone calls?|calls|letters?|cramps?|spasms?|twinges?|headaches?|shocks|pins and needles|"
+    r"fags|cigarettes|operation|surgery)\b"
+)
 _POLITE_QUESTION = re.compile(
     r"^(?:(?:please|and|so|ok|just|hi|hello|sorry) )*"
     r"(?:can|could|will|would|may|might|how (?:do|can) (?:i|you)|is it possible)\b"
 )
+
+
+def is_about_others(sentence: str, *, reply: str) -> bool:
+    """Say whether a plain sentence is about what others send, or "these" may be no texts at all.
+
+    "No more of these" is a request, unless the reply, plain as well, names tablets or exercises.
+    """
+    if _OTHERS.search(sentence):
+        return True
+    says_these = _PRONOUN.search(sentence) and not _NAMED.search(sentence)
+    return bool(says_these and _MAY_BE_MEANT.search(reply))
 
 
 def wants_them_otherwise(sentence: str) -> bool:

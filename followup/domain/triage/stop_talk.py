@@ -19,6 +19,7 @@ _TEXTS = (
     r"check ?ins?|questionnaires?|surveys?|pings?|pinging|beeps?|beeping|buzz\w*|spam\w*|subscription|"
     r"correspondence|emails?|contacts?|contacting|contacted)"
 )
+_TEXT = re.compile(_TEXTS)
 _THING = rf"(?:{_TEXTS}|these|them|em|those|thae|this|it|that)"
 _PLACE = r"(?:list|lists|system|systems|database|service|programme|program|scheme|study|computer|records?|books)"
 _DENY = (
@@ -82,11 +83,19 @@ _KINDS = re.compile(
     )
 )
 _ABOUT = re.compile(
-    rf"\b(?:{_TEXTS}|these|them|em|those|thae|{_PLACE}|number|mobile|phone|details|sending|send|writing|write|"
+    rf"\b(?:{_TEXTS}|{_PLACE}|sending|send|writing|write|"
+    r"(?:remove|delete|erase|forget|lose|wipe|block|drop|take|leave|off|from|out of) (?:\w+ ){0,3}?"
+    r"(?:number|mobile|phone|details)|(?:number|mobile|phone|details) (?:\w+ ){0,3}?(?:off|out|removed)|"
     r"(?:turn|switch|shut) (?:this|it|them|these) off|done with (?:this|these)|participation|"
     r"(?:want|need|wish|receive|get|require)(?: to receive| to get)? (?:any more|anymore)|opt|unsubscribe|unsub|me off|us off|me out|us out|myself off|me alone|me be|us be|take part|taking part)\b"
 )
 """What the wish is about: without it, it may be about anything."""
+_OR_THESE = re.compile(
+    r"\b(?:these|them|em|those|thae)\b(?! (?:days?|nights?|mornings?|hours|minutes|weeks|months|years|"
+    r"people|lads|kids|friends|doctors|nurses|hospitals|tests|calls|letters|meetings|shifts|eyes|ears|"
+    r"nerves|jobs|numbers|times|to (?!stop sending))\b)"
+)
+"""What it may be about, if nothing else that could be meant is named."""
 
 _WORDS = frozenset(
     """
@@ -140,7 +149,17 @@ _WORDS = frozenset(
     you youd your youre yours yourself yous youve yus zero
     """.split()  # noqa: SIM905 - a list that is read, and added to
 )  # fmt: skip
+_TAKEN = (
+    # tablets are taken, and too many of them: so is whoever comes off them
+    r"\b(?:take|takes|took|taken|taking|use|used|using|give|gave|given|giving) (?:\w+ ){0,3}?"
+    r"(?:them|these|those|em|it|this)\b(?! (?:off|out|away)\b)|"
+    rf"\b(?:had|took|taken|have) (?:\w+ ){{0,2}}?(?:too many|so many|plenty)\b(?! (?:\w+ ){{0,3}}?{_TEXTS})|"
+    rf"\boff (?:of )?(?:these|them|those|em|it|this)\b(?! (?:\w+ )?(?:{_TEXTS}|{_PLACE}|thing|phone|please))|"
+    # cramps are made to stop
+    rf"\b(?:make|making|get|getting|want|wish) (?:them|these|those|em) (?:to )?(?:stop|end)\b"
+)
 _NOT_SO = re.compile(
+    rf"{_TAKEN}|"
     r"\b(?:reply|answer|respond) to (?:this|these|it)\b|\b(?:do|should|must) i$|\bif i ever\b|\blater on\b|"
     r"\bnot for me\b|\bappointment\b|\bcalls?\b(?! it)|"
     r"\b(?:using|use this|text me on|text this|new number|waiting list|useful|handy|a comfort|carry on|"
@@ -163,8 +182,8 @@ def _asks(sentence: str) -> bool:
     words = sentence.split()
     if len(words) not in _LENGTH:
         return False
-    if not all(word in _WORDS or word.isdecimal() or re.fullmatch(_TEXTS, word) for word in words):
+    if not all(word in _WORDS or word.isdecimal() or _TEXT.fullmatch(word) for word in words):
         return False
-    if _NOT_SO.search(sentence) or not _ABOUT.search(sentence):
+    if _NOT_SO.search(sentence) or not (_ABOUT.search(sentence) or _OR_THESE.search(sentence)):
         return False
     return bool(_KINDS.search(sentence))

@@ -234,6 +234,9 @@ class Triage:
             for place, rule in enumerate(self.rules)
             if rule.unless
         }
+        self._meant = {
+            rule.code: frozenset(word for wanted in rule.whole for word in wanted) for rule in rules
+        }
         self._sought: dict[int, list[tuple[int, int, Sought]]] = {}
         for place, rule in enumerate(self.rules):
             for number, phrase in enumerate(rule.phrases):
@@ -276,13 +279,13 @@ class Triage:
         """
         found: dict[str, tuple[Rule | ReplyClass, str]] = {}
         text = self._speller.pictured(own.words)
-        for reading in readings_of(text):
-            words = self._speller.words(reading)
-            for code, what, phrase in self._look(words, known=known):
+        readings = [self._placed(reading) for reading in readings_of(text)]
+        for placed in readings:
+            for code, what, phrase in self._look(placed, known=known):
                 found.setdefault(code, (what, phrase))
         if self._says_high(own.words, known):
             found.setdefault("meter-hi", (ReplyClass.SUGAR_EMERGENCY, own.words.strip()))
-        if own.quoted and self._affirms(text) and self._is_grave(own.quoted):
+        if own.quoted and self._affirms(readings[0]) and self._is_grave(own.quoted):
             found.setdefault("quoted", (ReplyClass.RED_FLAG, own.words.strip()))
         classes = {
             each
@@ -290,7 +293,7 @@ class Triage:
             for each in (what.classes if isinstance(what, Rule) else (what,))
         }
         if found.keys() <= self._clauses.naming and (
-            harmless := self._harmless(text, own, known=known)
+            harmless := self._harmless(text, own, placed=readings[0], known=known)
         ):
             classes, found = harmless, {}
         if not classes and meaning is ReplyIntent.OTHER:
@@ -307,10 +310,17 @@ class Triage:
             + (f"+net-{self._net.version}" if self._net else ""),
         )
 
+    def _placed(self, reading: str) -> list[Placed]:
+        """Return the sentences of one reading, and where the parts of clauses stand in each."""
+        words = self._speller.words(reading)
+        each = [words[start:end] for start, end in sentences(words)]
+        return [(sentence, self._listed.places(sentence)) for sentence in each]
+
     def _look(
-        self, words: Sequence[Word], *, known: Known
+        self, placed: Sequence[Placed], *, known: Known
     ) -> Iterator[tuple[str, Rule | ReplyClass, str]]:
-        said = self._not_harmless(words)
+        words = _words_of(placed)
+        said = self._not_harmless(placed)
         found = self._phrases(self._lexicon.places(said))
         taken: set[int] = set()
         for number, rule in enumerate(self.rules):
@@ -326,19 +336,18 @@ class Triage:
             grave = ReplyClass.SUGAR_EMERGENCY if is_grave else ReplyClass.SUGAR
             yield f"reading-{grave.value}", grave, said[place].written
 
-    def _not_harmless(self, words: Sequence[Word]) -> list[Word]:
+    def _not_harmless(self, placed: Sequence[Placed]) -> list[Word]:
         """Return the words with each harmless sentence replaced by what nothing reaches across."""
         said: list[Word] = []
-        for start, end in sentences(words):
-            sentence = words[start:end]
-            said += BARRIER if self._listed.covers(sentence) else sentence
+        for sentence, at in placed:
+            said += BARRIER if self._listed.covers(sentence, at=at) else sentence
         return said
 
     def _whole(self, rule: Rule, words: Sequence[Word]) -> tuple[Span, ...]:
         """Return the span of a text that is nothing but a phrase of the rule, and courtesies."""
         if not rule.whole:
             return ()
-        meant = {word for wanted in rule.whole for word in wanted}
+        meant = self._meant[rule.code]
         places = [
             place
             for place, word in enumerate(words)
@@ -366,21 +375,20 @@ class Triage:
         }
 
     def _harmless(  # noqa: PLR0911 - one reason each
-        self, text: str, own: Own, *, known: Known
+        self, text: str, own: Own, *, placed: list[Placed], known: Known
     ) -> set[ReplyClass]:
         """Return what a harmless text is, and nothing where it is not provably harmless."""
         pictures = set(_PICTURES.findall(text))
         if pictures - self._clauses.pictures:
             return set()
-        words = self._speller.words(readings_of(_PICTURES.sub(" ", text))[0])
+        each = self._placed(readings_of(_PICTURES.sub(" ", text))[0]) if pictures else placed
+        words = _words_of(each)
         if not words:
             # A reaction, our words in quotes, or cheerful pictures: nothing of their own is said.
             is_silent = bool(own.quoted) and not text.strip()
             return {ReplyClass.BENIGN} if pictures or is_silent else set()
         if any(word.written in self._clauses.refuses for word in words):
             return set()
-        sentence_words = [words[start:end] for start, end in sentences(words)]
-        each = [(sentence, self._listed.places(sentence)) for sentence in sentence_words]
         if self._is_covered(each, Looseness.FRAMES):
             return self._listed_as(words, each, known=known, looseness=Looseness.FRAMES)
         if self._net is None or self._net.doubts(text):
@@ -422,8 +430,8 @@ class Triage:
             letters = letters.upper()
         return letters in {"HI", "LO"}
 
-    def _affirms(self, text: str) -> bool:
-        said = self._not_harmless(self._speller.words(readings_of(text)[0]))
+    def _affirms(self, placed: Sequence[Placed]) -> bool:
+        said = self._not_harmless(placed)
         return self._lexicon.number(self._affirming) in self._lexicon.places(said)
 
     def _is_grave(self, quoted: str) -> bool:
@@ -435,6 +443,10 @@ class Triage:
         if is_unreadable(text, understood=self._words):
             return ReplyClass.OTHER_LANGUAGE
         return ReplyClass.UNCLEAR
+
+
+def _words_of(placed: Sequence[Placed]) -> list[Word]:
+    return [word for sentence, _ in placed for word in sentence]
 
 
 def _first(found: Sequence[tuple[Span, ...]], *, taken: set[int], yields: bool) -> tuple[Span, ...]:

@@ -131,8 +131,9 @@ def test_a_wish_among_words_that_are_about_texts_alone_is_a_request():
 
 def test_what_may_be_tablets_or_somebody_elses_texts_is_no_request():
     asked = [
-        "No more of these please", "I've had far too many of these messages", "take me off this list",
-        "Stop! My husband is sick of you sending these", "please take these off my phone",
+        "No more of these please", "I've had far too many of these messages",
+        "take me off this list", "Stop! My husband is sick of you sending these",
+        "please take these off my phone",
     ]  # fmt: skip
     others = [
         "take me off these, they make me sick", "I took far too many of these",

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from importlib.metadata import version
 
 from sqlalchemy import Engine
 
@@ -54,17 +55,23 @@ from followup.store.encryption.sealing import Keyring, MasterKeys
 from followup.store.engine.server_time import server_time
 from followup.store.engine.session import Store, make_engine
 from followup.store.schema.current import migrate, require_current
+from followup.tracing.traces import OFF, Traces
 
 
 def build_app(
-    settings: Settings, *, clock: Clock | None = None, restoring: bool = False
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    restoring: bool = False,
+    traced_as: str | None = None,
 ) -> AppContext:
     """Return everything that the use cases work with.
 
     A SQLite database is made and brought up to date; any other must be current (`followup
     migrate`). Where machines share a server, it tells all of them the real time. Raises
     `ConfigurationError` or `StoreUnavailable` with what to do; also for a backup that was put in
-    place by hand, unless `restoring`.
+    place by hand, unless `restoring`. `traced_as` is what traces call this process, where they are
+    on; one without a name keeps none.
     """
     handbook = read_content_context(settings, clock=clock)
     require_answerable(settings, handbook.catalogue)
@@ -92,6 +99,7 @@ def build_app(
         bounce_mailbox=_bounce_mailbox(settings),
         shred_list=settings.shred_list,
         keepers=_keepers(settings),
+        traces=_traces(settings, traced_as),
     )
 
 
@@ -268,6 +276,22 @@ def _keepers(settings: Settings) -> CheckpointKeepers:
     if settings.time_stamp_url is not None and settings.time_stamp_roots is not None:
         stamper = TimeStamper(settings.time_stamp_url, roots=settings.time_stamp_roots)
     return CheckpointKeepers(folder=settings.checkpoint_folder, mail=mail, stamper=stamper)
+
+
+def _traces(settings: Settings, traced_as: str | None) -> Traces:
+    if settings.otlp_endpoint is None or traced_as is None:
+        return OFF
+    from followup.tracing.otlp import OtlpWriter  # noqa: PLC0415 - slow to import, and seldom on
+
+    resource = {
+        "service.name": f"followup-{traced_as}",
+        "service.version": version("followup"),
+        "service.instance.id": instance_name(),
+    }
+    writer = OtlpWriter(
+        settings.otlp_endpoint, headers=settings.otlp_headers_named, resource=resource
+    )
+    return Traces(writer, ratio=settings.trace_ratio)
 
 
 def _alarming(settings: Settings) -> AlarmPolicy:

@@ -25,6 +25,7 @@ from followup.signed_links import SignedLinks
 from followup.store.audit_log import AuditContext
 from followup.store.encryption.sealing import Keyring
 from followup.store.engine.session import Result, Store
+from followup.tracing.traces import OFF, Traces
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +149,7 @@ class AppContext(ContentContext):
     `standby` is what stands in for a channel whose provider is away: a second account, if any.
     `bounce_mailbox` is where e-mails come back to, if that is fetched by IMAP. `shred_list` is the
     file that names who was erased, outside of the database; `keepers` keep the trail's checkpoints.
+    `traces` are off where no collector is set.
     """
 
     store: Store
@@ -161,6 +163,7 @@ class AppContext(ContentContext):
     bounce_mailbox: ImapMailbox | None = None
     shred_list: Path | None = None
     keepers: CheckpointKeepers = CheckpointKeepers()
+    traces: Traces = OFF
 
     def by(self, actor: str) -> AuditContext:
         """Return who acts, and when: now."""
@@ -190,6 +193,7 @@ class AppContext(ContentContext):
         for channel in (*self.channels.values(), *self.standby.values()):
             channel.close()
         self.store.close()
+        self.traces.close()
 
 
 @dataclass(frozen=True, slots=True)

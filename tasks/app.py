@@ -58,7 +58,7 @@ class Resources:
         """Return this process's app context, with the words that are in force now."""
         with self._lock:
             if self._app is None:
-                self._app = build_app(load_settings())
+                self._app = build_app(load_settings(), traced_as="worker")
             found = self._app
         return with_words_in_force(found)
 

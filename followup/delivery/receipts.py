@@ -18,6 +18,8 @@ from followup.providers.interface import ProviderReport, ReportedStatus
 from followup.store.engine.types import new_id
 from followup.store.engine.upsert import insert_new
 from followup.store.models.messages import Attempt, Receipt
+from followup.tracing.spans import Field, Span, SpanRef, attempt_ref, current_span
+from followup.tracing.traces import new_span
 
 MAX_PROVIDER_ID, MAX_CODE, MAX_REASON = 320, 40, 300
 
@@ -58,7 +60,8 @@ def take_receipt(
     parked, and applied when it is. Never raises for what a receipt says.
     """
     told = _cut_to_size(report)
-    return app.transact(
+    began = app.traces.time(message_id) if message_id else 0
+    taken = app.transact(
         actors.PROVIDER,
         lambda unit: _take(
             unit,
@@ -69,6 +72,9 @@ def take_receipt(
             attempt_id=attempt_id,
         ),
     )
+    if began and attempt_id is not None and taken is not TakenReceipt.MISDIRECTED:
+        _trace(app, attempt_ref(message_id, attempt_id), told, taken, began=began)
+    return taken
 
 
 def apply_parked_receipts(app: AppContext, *, limit: int = 200) -> int:
@@ -122,6 +128,29 @@ _PARKED = union_all(
 _KNOWN_BY_NOW = select(_PARKED.c.receipt_id, _PARKED.c.attempt_id).order_by(
     _PARKED.c.receipt_id, _PARKED.c.place
 )
+
+
+def _trace(
+    app: AppContext, attempt: SpanRef, told: ProviderReport, taken: TakenReceipt, *, began: int
+) -> None:
+    """Tell the trace of its message that a receipt came: it ends there, in whatever process."""
+    request = current_span()
+    app.traces.keep(
+        Span(
+            name="receipt",
+            at=SpanRef(attempt.trace, new_span()),
+            parent=attempt.span,
+            began=began,
+            ended=app.traces.time(attempt.trace),
+            failed=told.status is ReportedStatus.FAILED,
+            fields={
+                Field.MESSAGE: attempt.trace,
+                Field.OUTCOME: f"{told.status}.{taken}",
+                Field.CODE: told.code,
+            },
+            links=(request,) if request else (),
+        )
+    )
 
 
 def _apply_one(app: AppContext, receipt_id: UUID, attempt_id: UUID) -> None:

@@ -62,11 +62,15 @@ CallResult = ProviderReport | ChannelError | NotCalled
 
 @dataclass(frozen=True, slots=True)
 class CompletedCall:
-    """One attempt, and what the call of the provider came to."""
+    """One attempt, and what the call of the provider came to.
+
+    `lasted` is when the call began and ended, as a trace has it; zeros where it is not traced.
+    """
 
     message_id: UUID
     attempt_id: UUID
     result: CallResult
+    lasted: tuple[int, int] = (0, 0)
 
 
 def settle_attempt(app: AppContext, outcomes: Sequence[CompletedCall], *, actor: str) -> None:
@@ -203,14 +207,11 @@ def _note(called: CompletedCall, by: AuditContext) -> dict[str, Any]:
         "provider_id": None,
         "code": None,
         "reason": None,
+        "outcome": outcome_of(result).value,
     }
     if isinstance(result, ProviderReport):
-        noted["outcome"] = _outcome_of(result).value
         noted |= {"provider_id": result.provider_id, "code": result.code}
-    elif isinstance(result, NotCalled):
-        noted["outcome"] = result.value
-    else:
-        noted["outcome"] = _outcome_of(result).value
+    elif isinstance(result, ChannelError):
         noted |= {"code": code_of(result), "reason": result.reason[:MAX_REASON]}
     return noted
 
@@ -220,7 +221,10 @@ def code_of(error: ChannelError) -> str:
     return error.code[:MAX_CODE]
 
 
-def _outcome_of(result: ProviderReport | ChannelError) -> AttemptOutcome:
+def outcome_of(result: CallResult) -> AttemptOutcome:
+    """Return what an attempt's row says of the result of its call."""
+    if isinstance(result, NotCalled):
+        return AttemptOutcome(result.value)
     if isinstance(result, ProviderReport):
         failed = result.status is ReportedStatus.FAILED
         return AttemptOutcome.REFUSED if failed else AttemptOutcome.ACCEPTED

@@ -24,6 +24,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 from threading import Lock
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
@@ -64,6 +65,8 @@ from followup.store.engine.upsert import insert_new
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import InboundMessage
 from followup.store.models.patients import Objection, Patient
+from followup.tracing.spans import Field, Span, SpanRef, current_span
+from followup.tracing.traces import new_span
 from followup.worklist.items import NewItem, open_item
 
 CHANNEL_PREFIX = re.compile(r"^(?:rcs|whatsapp|sms|tel):", re.IGNORECASE)
@@ -89,13 +92,25 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenInbound:
-    """What became of a text. `answer` is the template that its sender gets, if any."""
+    """What became of a text. `answer` is the template that its sender gets, if any.
+
+    `answer_id` is the message in it, and `question` the one that the text answers.
+    """
 
     inbound_id: UUID
     meaning: ReplyIntent
     classes: tuple[str, ...]
     repeated: bool
     answer: str | None
+    answer_id: UUID | None = None
+    question: UUID | None = None
+
+
+class _Answer(NamedTuple):
+    """The message that answers a text, and its template; of neither where nothing does."""
+
+    template: str | None = None
+    id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +151,7 @@ def take_inbound(
     provider = provider or app.channels[ChannelKind.SMS].provider
     inbound = replace(inbound, body=_sayable(inbound.body)[:MOST_KEPT])
     prepare_triage(app)
+    began = app.traces.time()
     with _IN_TURN if app.store.is_sqlite else nullcontext():
         taken = app.transact(
             actors.PATIENT,
@@ -148,7 +164,26 @@ def take_inbound(
         repeated=taken.repeated,
         answer=taken.answer,
     )
+    if began:
+        trace_reply(app, taken, began=began)
     return taken
+
+
+def trace_reply(app: AppContext, taken: TakenInbound, *, began: int) -> None:
+    """Tell of a text, in the trace of its answer if it has one, and in that of what it answers."""
+    ended, request = app.traces.time(), current_span()
+    at = SpanRef(taken.answer_id or taken.inbound_id, new_span())
+    fields = {Field.INBOUND: taken.inbound_id}
+    links = (request,) if request else ()
+    app.traces.keep(
+        Span(name="take reply", at=at, began=began, ended=ended, fields=fields, links=links)
+    )
+    if taken.question is not None:
+        there = SpanRef(taken.question, new_span())
+        links = (at,) if app.traces.covers(at.trace) else ()
+        app.traces.keep(
+            Span(name="reply", at=there, began=began, ended=ended, fields=fields, links=links)
+        )
 
 
 def _take(unit: UnitOfWork, inbound: InboundText, *, provider: str, answered: bool) -> TakenInbound:
@@ -166,7 +201,7 @@ def _take(unit: UnitOfWork, inbound: InboundText, *, provider: str, answered: bo
         )
         calling = CALLING_REPLY if text.chosen is CheckInAnswer.CALL and not answered else None
         thanks = _answer(session, by, text, calling)
-        _record(session, by, text, thanks, late=_late(text, calling, by=by))
+        _record(session, by, text, thanks.template, late=_late(text, calling, by=by))
         return _taken(text, thanks)
     overtaken = _is_overtaken(session, text, by=by)
     changed = 0 if overtaken else _obey(unit, text)
@@ -180,17 +215,19 @@ def _take(unit: UnitOfWork, inbound: InboundText, *, provider: str, answered: bo
     if overtaken or not _needs_nobody(text, starts=bool(starts)):
         _ask_a_person(unit, text, starts=bool(starts), late=late)
     answer = _answer(session, by, text, wanted)
-    _record(session, by, text, answer, late=late)
+    _record(session, by, text, answer.template, late=late)
     return _taken(text, answer)
 
 
-def _taken(text: _Text, answer: str | None) -> TakenInbound:
+def _taken(text: _Text, answer: _Answer) -> TakenInbound:
     return TakenInbound(
         inbound_id=text.id,
         meaning=text.meaning,
         classes=_classes(text),
         repeated=False,
-        answer=answer,
+        answer=answer.template,
+        answer_id=answer.id,
+        question=text.question,
     )
 
 
@@ -470,17 +507,17 @@ def _choose(text: _Text, *, changed: int, starts: bool) -> str | None:
     )
 
 
-def _answer(session: Session, by: AuditContext, text: _Text, template: str | None) -> str | None:
+def _answer(session: Session, by: AuditContext, text: _Text, template: str | None) -> _Answer:
     if template is None or text.clinic is None or not text.can_be_answered:
-        return None
+        return _Answer()
     if _is_past_answering(text, template, by=by):
-        return None
+        return _Answer()
     due_at = by.at
     if template not in FOR_SAFETY and by.at - text.written_at > CONVERSATION_LASTS:
         hours, zone = text.clinic.sending_hours, text.clinic.zone
         due_at = next_sending_moment(by.at, hours=hours, zone=zone)
     if not may_answer(session, template, index=text.index, now=by.at):
-        return None
+        return _Answer()
     answer_id = write_answer(
         session,
         by,
@@ -496,7 +533,7 @@ def _answer(session: Session, by: AuditContext, text: _Text, template: str | Non
     session.execute(
         update(InboundMessage).where(InboundMessage.id == text.id).values(answer_id=answer_id)
     )
-    return template
+    return _Answer(template, answer_id)
 
 
 def _is_past_answering(text: _Text, template: str | None, *, by: AuditContext) -> bool:

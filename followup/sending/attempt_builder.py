@@ -41,7 +41,8 @@ class StartedAttempt:
     """An attempt (a row of `attempts`) that may be called, once committed, until `call_before`.
 
     `channel` is the account that it is for, and no other may be called for it. `digest` binds its
-    words to the event that it is sent.
+    words to the event that it is sent. `rendered` is when its words were begun and done, as a trace
+    has it; zeros where it is not traced.
     """
 
     attempt: dict[str, object]
@@ -52,6 +53,7 @@ class StartedAttempt:
     sender: str
     version: ContentVersion
     call_before: datetime
+    rendered: tuple[int, int]
 
 
 def prepare_attempt(
@@ -65,6 +67,7 @@ def prepare_attempt(
     One that can't be rendered or opened is held, and the operator told: a broken template must not
     stop the others.
     """
+    began = unit.app.traces.time(row.id)
     sealer = unit.app.keyring.system
     try:
         sealer = unit.app.keyring.patient(row.data_key, row.master_key_id) or sealer
@@ -101,6 +104,7 @@ def prepare_attempt(
         sender=sender,
         version=words.version,
         call_before=call_before,
+        rendered=(began, unit.app.traces.time(row.id)),
     )
 
 

@@ -30,6 +30,7 @@ from followup.sending.eligibility import (
     load_for_sending,
 )
 from followup.sending.presumed_sent import presume_sent
+from followup.sending.spans import trace_claim
 from followup.store.message_state import (
     PriorityQueue,
     earliest_in_queues,
@@ -97,8 +98,12 @@ def claim_batches(
         if not going:
             break
         lane, limit = going[0], min(room.of(going[0]), CLAIM_SIZE)
+        began = app.traces.time()
         claimed = _claim(app, lane, limit=limit)
-        yield from claimed.batches
+        ended = app.traces.time()
+        for batch in claimed.batches:
+            yield batch
+            trace_claim(app, batch.token, batch.message_ids, began=began, ended=ended)
         room.fill(lane, sum(len(batch.message_ids) for batch in claimed.batches))
         if claimed.looked_at < limit:
             lanes.remove(lane)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
+from uuid import UUID
 
 import structlog
 
@@ -24,7 +25,9 @@ from followup.routing.accounts import account_of
 from followup.sending.attempt_builder import StartedAttempt
 from followup.sending.kill_switch_check import KillSwitchCheck
 from followup.sending.provider_feedback import apply_backpressure, end_failover, record_outcomes
+from followup.sending.spans import trace_attempts
 from followup.sending.thread_pool import WorkerPool
+from followup.tracing.spans import attempt_ref
 
 COMMIT_EVERY = 100
 """Outcomes are committed in groups of this many ..."""
@@ -41,8 +44,9 @@ class ProviderCalls:
     happens it must `finish`: what came of the calls is known here alone.
     """
 
-    def __init__(self, app: AppContext, executor: ThreadPoolExecutor) -> None:
+    def __init__(self, app: AppContext, executor: ThreadPoolExecutor, *, token: UUID) -> None:
         self._app = app
+        self._token = token
         self._brake = KillSwitchCheck(app)
         self._turns = WorkerPool(executor, self._work, most=app.policy.send_concurrency)
         self._unsettled: list[tuple[StartedAttempt, CompletedCall]] = []
@@ -89,14 +93,20 @@ class ProviderCalls:
         ended, self._unsettled = self._unsettled, []
         if ended:
             record_outcomes(self._app, ended)
+            began = self._app.traces.time()
             settle_attempt(self._app, [called for _, called in ended], actor=actors.WORKER)
+            settled = began, self._app.traces.time()
+            trace_attempts(self._app, self._token, ended, settled=settled)
             end_failover(self._app, ended)
             self._made += sum(called.result is not NOT_CALLED for _, called in ended)
 
     def _work(self, started: StartedAttempt) -> tuple[StartedAttempt, CompletedCall]:
         outgoing = started.outgoing
         try:
-            return started, self._call(started)
+            if not started.rendered[0]:
+                return started, self._call(started)
+            with self._app.traces.within(attempt_ref(outgoing.message_id, outgoing.attempt_id)):
+                return started, self._call(started)
         except BaseException as error:
             # Whoever waits for it would wait for ever.
             log.exception("call.ended_without_outcome", attempt_id=str(outgoing.attempt_id))
@@ -117,6 +127,7 @@ class ProviderCalls:
             or app.clock.real_now() >= started.call_before
         ):
             return CompletedCall(outgoing.message_id, outgoing.attempt_id, NOT_CALLED)
+        began = app.traces.time(outgoing.message_id)
         try:
             result = started.channel.send(outgoing)
         except ChannelBusy as error:
@@ -129,4 +140,5 @@ class ProviderCalls:
             # keep the outcomes of the other messages from being committed.
             log.exception("channel.bug", attempt_id=str(outgoing.attempt_id))
             result = OutcomeUnknown(Reason.BUG.value, type(error).__name__)
-        return CompletedCall(outgoing.message_id, outgoing.attempt_id, result)
+        lasted = began, app.traces.time(outgoing.message_id)
+        return CompletedCall(outgoing.message_id, outgoing.attempt_id, result, lasted)

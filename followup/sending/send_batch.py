@@ -50,7 +50,7 @@ def send_batch(
 
 
 def _deliver(app: AppContext, token: UUID, portion: Chunk, *, executor: ThreadPoolExecutor) -> int:
-    calls = ProviderCalls(app, executor)
+    calls = ProviderCalls(app, executor, token=token)
 
     def begin(some: Sequence[UUID]) -> None:
         part = Chunk(message_ids=some, by_standby=portion.by_standby)

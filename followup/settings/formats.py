@@ -88,6 +88,30 @@ def _time_stamp_url(url: str) -> str:
     return url
 
 
+def _collector_url(url: str) -> str:
+    """Accept http as well: a collector stands beside the service, and is told of no patient."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("is not a web address")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("holds a user or a password: FOLLOWUP_OTLP_HEADERS is for those")
+    return url if parts.path.strip("/") else f"{url.rstrip('/')}/v1/traces"
+
+
+def headers_of(text: SecretStr) -> dict[str, str]:
+    """Return the headers that are written as NAME=VALUE with commas between them."""
+    pairs = [one.partition("=") for one in text.get_secret_value().split(",")]
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _headers(text: SecretStr) -> SecretStr:
+    headers = headers_of(text)
+    for name, value in headers.items():
+        if not re.fullmatch(r"[\w-]+", name, re.ASCII) or not re.fullmatch(r"[ -~]+", value):
+            raise ValueError("holds something else than headers")
+    return text
+
+
 def _addresses(text: str) -> str:
     """Accept e-mail addresses with commas between them."""
     addresses = [one.strip() for one in text.split(",")]
@@ -180,6 +204,8 @@ BrokerUrl = Annotated[str, AfterValidator(_broker_url)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 SmtpUrl = Annotated[SecretStr, AfterValidator(_smtp_url)]
 ImapUrl = Annotated[SecretStr, AfterValidator(_imap_url)]
+CollectorUrl = Annotated[str, AfterValidator(_collector_url)]
+HeadersText = Annotated[SecretStr, AfterValidator(_headers)]
 TimeStampUrl = Annotated[str, AfterValidator(_time_stamp_url)]
 WebhookUrl = Annotated[SecretStr, AfterValidator(_alert_webhook)]
 Addresses = Annotated[str, AfterValidator(_addresses)]

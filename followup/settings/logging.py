@@ -16,6 +16,8 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from followup.tracing.spans import current_span
+
 PRIVATE_FIELDS = frozenset(
     {
         "address", "birth_date", "body", "contact", "date_of_birth", "dob", "email", "family_name",
@@ -37,7 +39,7 @@ PHONE_OR_NHS_NUMBER = re.compile(r"(?<![\w.:-])\+?\d(?:[ ()-]{0,2}\d){9,14}(?![\
 # Their talkative levels show what is sent, and to whom: only their warnings are let through.
 QUIET_LOGGERS = (
     "aiosmtpd", "httpcore2", "httpx2", "kombu", "sqlalchemy", "twilio", "urllib3",
-    "alembic", "uvicorn",
+    "alembic", "opentelemetry", "uvicorn",
     # A line for each tick, every second, says nothing.
     "celery.app.trace", "celery.beat", "celery.worker.consumer", "celery.worker.strategy",
 )  # fmt: skip
@@ -104,10 +106,18 @@ class _Lines(logging.Handler):
 def _shared() -> list[Processor]:
     return [
         structlog.contextvars.merge_contextvars,
+        add_span,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+
+
+def add_span(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Say to which span of which trace a line belongs, where one is kept."""
+    if (at := current_span()) is not None:
+        event.update(trace_id=at.trace.hex, span_id=f"{at.span:016x}")
+    return event
 
 
 def _scrubbed() -> list[Processor]:

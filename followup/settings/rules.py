@@ -25,6 +25,8 @@ def contradictions(settings: Settings) -> Iterator[str]:
     yield from _voiceless(settings)
     yield from _incomplete_checkpoints(settings)
     yield from _cramped(settings)
+    if settings.otlp_headers is not None and settings.otlp_endpoint is None:
+        yield _needs("FOLLOWUP_OTLP_HEADERS is set", settings, "otlp_endpoint")
 
 
 def remarks(settings: Settings) -> Iterator[str]:

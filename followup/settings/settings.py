@@ -18,11 +18,13 @@ from followup.settings.formats import (
     Addresses,
     BrokerUrl,
     ClockText,
+    CollectorUrl,
     DatabaseUrl,
     DaySeconds,
     ExistingFile,
     ExistingFolder,
     Folder,
+    HeadersText,
     ImapUrl,
     Lower,
     MasterKeysText,
@@ -40,6 +42,7 @@ from followup.settings.formats import (
     TimeStampUrl,
     WebAddress,
     WebhookUrl,
+    headers_of,
 )
 from followup.settings.master_keys import own_master_keys, parse_master_keys
 from followup.settings.paths import default_data_dir, env_files, make_data_dir
@@ -268,6 +271,14 @@ class Settings(BaseSettings):
         None, description="networks such as 10.20.0.0/16 with commas between them"
     )
 
+    otlp_endpoint: CollectorUrl | None = Field(
+        None, description="the http:// or https:// address of a collector, as http://HOST:4318"
+    )
+    otlp_headers: HeadersText | None = Field(
+        None, description="NAME=VALUE with commas between several, as a collector asks for"
+    )
+    trace_ratio: float = Field(1.0, gt=0, le=1, description="a number above 0 and at most 1")
+
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Lower] = Field(
         "info", description="debug, info, warning or error"
     )
@@ -326,6 +337,11 @@ class Settings(BaseSettings):
         }
         sid, from_ = getattr(self, f"{prefix}_account_sid"), getattr(self, f"{prefix}_from")
         return TwilioAccount(sid=sid, from_=from_, **part)
+
+    @property
+    def otlp_headers_named(self) -> dict[str, str]:
+        """The headers that a collector asks for, by name."""
+        return {} if self.otlp_headers is None else headers_of(self.otlp_headers)
 
     @property
     def heart_every(self) -> timedelta:

@@ -35,6 +35,7 @@ from followup.web.listening import listen
 from followup.web.metrics import Scrapes
 from followup.web.patient_page import routes as patient_page
 from followup.web.site import Site
+from followup.web.traced import Traced
 
 LOOPBACK = "127.0.0.0/8"
 """A proxy on this machine is believed whom it passes on."""
@@ -104,6 +105,8 @@ def create_app(app: AppContext, settings: Settings) -> FastAPI:
     )
     asgi.add_middleware(Gate, public_url=settings.public_url)
     asgi.add_middleware(Envelope, is_https=settings.public_url.startswith("https:"))
+    if app.traces.on:
+        asgi.add_middleware(Traced, traces=app.traces)
     return asgi
 
 
@@ -115,7 +118,7 @@ def serve(settings: Settings) -> None:
     configure_logging(level=settings.log_level, log_format=settings.log_format)
     with (
         closing(listen(settings.host, settings.port)) as listener,
-        closing(build_app(settings)) as app,
+        closing(build_app(settings, traced_as="web")) as app,
         closing(
             HeartbeatThread(
                 lambda: app,

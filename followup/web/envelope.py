@@ -100,11 +100,11 @@ def _own_up(mistake: Exception) -> None:
 
 def _tell(scope: Scope, status: int, *, seconds: float) -> None:
     """Log the route, not the address: that may hold a token, and a query whatever was sent."""
-    route = str(getattr(scope.get("route"), "path", "-"))
+    route = route_of(scope) or "-"
     log.log(
         _level(status, route),
         "web.request",
-        method=_method(scope),
+        method=method_of(scope),
         route=route,
         status=status,
         milliseconds=round(seconds * 1000, 1),
@@ -120,7 +120,14 @@ def _level(status: int, route: str) -> int:
     return logging.DEBUG if route in FREQUENT else logging.INFO
 
 
-def _method(scope: MutableMapping[str, Any]) -> str:
+def route_of(scope: Scope) -> str | None:
+    """Return the template of the route that answered a request, such as /p/{token}."""
+    path = getattr(scope.get("route"), "path", None)
+    return None if path is None else str(path)
+
+
+def method_of(scope: MutableMapping[str, Any]) -> str:
+    """Return the method of a request, or a dash for one that nobody made up for HTTP."""
     method = str(scope["method"])
     return method if method in METHODS else "-"
 

@@ -54,7 +54,7 @@ def main(*, port: int | None = None, timelapse: float | None = None, demo: bool 
         if demo:
             with waiting_page(listener) as played:
                 _furnish(settings, played)
-        app = build_app(settings)
+        app = build_app(settings, traced_as="run")
         if timelapse is not None:
             app = _going_on(app)
         note_port(settings.data_dir, port)

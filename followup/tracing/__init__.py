@@ -1,0 +1,1 @@
+"""Traces: what became of one message, step by step and across processes, for a collector."""

@@ -290,6 +290,10 @@ def test_secrets_do_not_show_when_settings_are_printed(environment):
         ("TIME_STAMP_ROOTS", "/nowhere.pem", "set it to a file with the authority's root"),
         ("ALERT_REFUSED", "0", "is '0': set it to a whole number from 1 to 1000000"),
         ("WEBHOOK_NETWORKS", "10.20.0.1/16", "something else than networks: set it to networks"),
+        ("OTLP_ENDPOINT", "collector:4318", "is not a web address: set it to the http:// or https"),
+        ("OTLP_ENDPOINT", "http://a:b@collector", "FOLLOWUP_OTLP_HEADERS is for those"),
+        ("OTLP_HEADERS", "Authorization", "something else than headers: set it to NAME=VALUE"),
+        ("TRACE_RATIO", "0", "is '0': set it to a number above 0 and at most 1"),
         ("LOG_LEVEL", "loud", "is 'loud': set it to debug, info, warning or error"),
         ("LOG_FORMAT", "xml", "is 'xml': set it to console or json"),
     ],
@@ -670,3 +674,16 @@ def test_the_example_sets_nothing_until_it_is_edited():
 
 def test_every_setting_can_tell_what_to_set_it_to():
     assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_traces_go_to_a_collector_that_is_named_by_its_address_or_its_path(environment):
+    environment(OTLP_HEADERS="Authorization=Bearer a=b, X-Scope=1")
+    assert "FOLLOWUP_OTLP_HEADERS is set, which needs FOLLOWUP_OTLP_ENDPOINT" in refusal()
+
+    environment(OTLP_ENDPOINT="http://otel-collector:4318")
+
+    settings = load_settings()
+    assert settings.otlp_endpoint == "http://otel-collector:4318/v1/traces"
+    assert settings.otlp_headers_named == {"Authorization": "Bearer a=b", "X-Scope": "1"}
+    environment(OTLP_ENDPOINT="https://otlp.example.org/otlp/v1/traces")
+    assert load_settings().otlp_endpoint == "https://otlp.example.org/otlp/v1/traces"

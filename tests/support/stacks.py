@@ -109,14 +109,21 @@ class Stack:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def worker(
-        self, *, concurrency: int = 1, queues: str | None = None, **environment: str
+        self,
+        *,
+        concurrency: int = 1,
+        queues: str | None = None,
+        most_tasks: int | None = None,
+        **environment: str,
     ) -> Running:
-        """Start a Celery worker with so many processes."""
+        """Start a Celery worker with so many processes, each replaced after so many tasks."""
         name = f"worker-{len(self.running)}"
         options = ["worker", "-c", str(concurrency), "-n", f"{name}@%h", "-l", "warning"]
         options += ["--without-gossip", "--without-mingle"]
         if queues:
             options += ["-Q", queues]
+        if most_tasks:
+            options += ["--max-tasks-per-child", str(most_tasks)]
         return self._start(name, "celery", "-A", "tasks", *options, **environment)
 
     def beat(self) -> Running:

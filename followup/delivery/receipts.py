@@ -72,7 +72,7 @@ def take_receipt(
             attempt_id=attempt_id,
         ),
     )
-    if began and attempt_id is not None and taken is not TakenReceipt.MISDIRECTED:
+    if message_id and attempt_id and began and taken is not TakenReceipt.MISDIRECTED:
         _trace(app, attempt_ref(message_id, attempt_id), told, taken, began=began)
     return taken
 

@@ -68,7 +68,9 @@ def _spans_of(
     yield _step("record outcome", whole, settled)
 
 
-def _fields_of(started: StartedAttempt, called: CompletedCall) -> dict[Field, UUID | str | int | None]:
+def _fields_of(
+    started: StartedAttempt, called: CompletedCall
+) -> dict[Field, UUID | str | int | None]:
     row, result = started.row, called.result
     code = result.code if isinstance(result, ProviderReport) else None
     return {

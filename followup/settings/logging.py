@@ -39,7 +39,7 @@ PHONE_OR_NHS_NUMBER = re.compile(r"(?<![\w.:-])\+?\d(?:[ ()-]{0,2}\d){9,14}(?![\
 # Their talkative levels show what is sent, and to whom: only their warnings are let through.
 QUIET_LOGGERS = (
     "aiosmtpd", "httpcore2", "httpx2", "kombu", "sqlalchemy", "twilio", "urllib3",
-    "alembic", "opentelemetry", "uvicorn",
+    "alembic", "uvicorn",
     # A line for each tick, every second, says nothing.
     "celery.app.trace", "celery.beat", "celery.worker.consumer", "celery.worker.strategy",
 )  # fmt: skip

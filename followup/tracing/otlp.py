@@ -6,15 +6,17 @@ trace by itself (addresses, queries) has nowhere to go.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from threading import Thread, local
 
+import structlog
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import (
@@ -37,6 +39,11 @@ EXPORT_SECONDS = 5.0
 CLOSE_SECONDS = 3.0
 """How long the end of a process may be held up by a collector that is away."""
 
+log = structlog.get_logger()
+
+# It has a line for each try; `_Exporter` tells when that begins and ends.
+logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
+
 FLAGS = TraceFlags(TraceFlags.SAMPLED | TraceFlags.RANDOM_TRACE_ID)
 
 
@@ -55,7 +62,7 @@ class OtlpWriter:
             # It would wait for half a minute.
             shutdown_on_exit=False,
         )
-        exporter = OTLPSpanExporter(
+        exporter = _Exporter(
             endpoint=endpoint,
             headers={**headers},
             timeout=EXPORT_SECONDS,
@@ -92,6 +99,20 @@ class OtlpWriter:
         ending = Thread(target=self._provider.shutdown, name="last-spans", daemon=True)
         ending.start()
         ending.join(CLOSE_SECONDS)
+
+
+class _Exporter(OTLPSpanExporter):
+    """Tells once of a collector that takes nothing, and once that it does again."""
+
+    _taken = True
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        result = super().export(spans)
+        taken = result is SpanExportResult.SUCCESS
+        if taken != self._taken:
+            self._taken = taken
+            log.warning("traces.taken" if taken else "traces.not_taken")
+        return result
 
 
 class _GivenIds(IdGenerator):

@@ -51,7 +51,7 @@ class Collector:
         return [one for one in self.spans if one.name == name]
 
     def take(self, headers: Mapping[str, str], body: bytes) -> None:
-        whole = gzip.decompress(body) if headers.get("Content-Encoding") == "gzip" else body
+        whole = gzip.decompress(body) if headers.get("content-encoding") == "gzip" else body
         if not self.answers:
             self._over.wait()
         request = ExportTraceServiceRequest.FromString(whole)
@@ -87,9 +87,7 @@ def _span(one: Any, *, service: str) -> CollectedSpan:
 
 
 def _attributes(pairs: Any) -> dict[str, Any]:
-    return {
-        pair.key: getattr(pair.value, pair.value.WhichOneof("value")) for pair in pairs
-    }
+    return {pair.key: getattr(pair.value, pair.value.WhichOneof("value")) for pair in pairs}
 
 
 def _handler(collector: Collector) -> type[BaseHTTPRequestHandler]:
@@ -100,7 +98,7 @@ def _handler(collector: Collector) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             assert self.path == "/v1/traces"
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            collector.take(dict(self.headers.items()), body)
+            collector.take({name.lower(): value for name, value in self.headers.items()}, body)
             answer = ExportTraceServiceResponse().SerializeToString()
             self.send_response(200)
             self.send_header("Content-Type", "application/x-protobuf")

@@ -86,7 +86,9 @@ def scene() -> Iterator[Scene]:
             )
         )
         stack.migrate()
-        app = opened.enter_context(closing(make_app(database_url, clock=HandClock(real=datetime.now(UTC)))))
+        app = opened.enter_context(
+            closing(make_app(database_url, clock=HandClock(real=datetime.now(UTC))))
+        )
         stack.worker(queues="dispatch,sweeps")
         stack.worker(queues="send", most_tasks=1)
         stack.beat()
@@ -150,13 +152,11 @@ def test_one_trace_from_claim_to_receipt_and_no_patient_in_any_span(scene: Scene
     ]  # fmt: skip
     assert [part for part in private if part.lower().encode() in whole] == []
     assert [one for one in map(str, scene.collector.spans) if "?" in one or "@" in one] == []
-    assert {one["X-Scope"] for one in scene.collector.headers} == {"planted"}
+    assert {one["x-scope"] for one in scene.collector.headers} == {"planted"}
 
 
 def session_of(app: AppContext) -> str:
-    who = MemberDetails(
-        email="sam@example.com", name="Sam Staff", roles=tuple(Role), clinics=None
-    )
+    who = MemberDetails(email="sam@example.com", name="Sam Staff", roles=tuple(Role), clinics=None)
     with app.store.write() as session:
         staff = insert_member(session, app.by("cli:test"), who, password_hash=None)
         return sessions.begin_session(

@@ -111,7 +111,10 @@ class _Exporter(OTLPSpanExporter):
         taken = result is SpanExportResult.SUCCESS
         if taken != self._taken:
             self._taken = taken
-            log.warning("traces.taken" if taken else "traces.not_taken")
+            if taken:
+                log.warning("traces.taken")
+            else:
+                log.warning("traces.not_taken")
         return result
 
 

@@ -73,6 +73,7 @@ from followup.staff.sign_in_throttle import KNOWN_FOR
 from followup.store.closed_days import CLOSED_AFTER
 from followup.store.encryption.sealing import KEY_BYTES, KEYS_KEPT
 from followup.store.engine.session import LOCK_SECONDS, STATEMENT_SECONDS, make_engine
+from followup.tracing.otlp import CLOSE_SECONDS, MOST_WAITING
 from followup.web.caller import WRONG_KEYS
 from followup.web.console.framework.costly import AT_ONCE, WAITING
 from followup.web.forms import MOST_BYTES as BODY_BYTES
@@ -195,6 +196,8 @@ FIGURES: dict[str, dict[str, Value]] = {
         ),
         "sent {} wrong API keys within {} minutes": (WRONG_KEYS, minutes(LIMIT_WINDOW)),
         "It can be undone for {} hours": hours(UNDO_WITHIN),
+        "up to {} spans of a process wait": MOST_WAITING,
+        "that holds it up for {} seconds at most": CLOSE_SECONDS,
         "has taken none for {} minutes, or answered": minutes(UNTOLD),
         "messages of feeds were refused within {} hour": hours(REFUSED_SINCE),
         "(`finish-enrolments`, every {} seconds)": seconds(job("finish-enrolments").every),
@@ -495,6 +498,9 @@ NOT_OURS: dict[str, dict[str, str]] = {
     },
     "docs/decisions/0032-no-worker-waits-for-the-next-message.md": {
         "half a second on average": "half of a tick",
+    },
+    "docs/decisions/0033-a-message-s-id-is-its-trace.md": {
+        "some 2.5 MB and up to a tenth of a second": "measured as this was decided",
     },
     "docs/decisions/0012-a-released-revision-is-frozen.md": {
         "rewritten 17 times under one id": "of the history",

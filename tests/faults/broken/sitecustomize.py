@@ -23,7 +23,7 @@ def without_write_ahead(send: Any) -> None:
     """Call the provider before the attempt is committed, in the transaction that is open."""
 
     def deliver(app: Any, token: Any, portion: Any, *, executor: Any) -> int:
-        calls = send.ProviderCalls(app, executor)
+        calls = send.ProviderCalls(app, executor, token=token)
         with app.store.write() as session:
             unit = send.UnitOfWork(session, app, app.by("worker"))
             started = send._start(unit, token, portion)

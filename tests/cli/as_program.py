@@ -1,4 +1,4 @@
-"""The program on standard streams of its own: python -m tests.cli.as_program IN OUT ERR WORD…
+"""The program on standard streams of its own: `python -m tests.cli.as_program IN OUT ERR WORD…`.
 
 Forked, it has the streams of the process that forked it, and those of nobody else's terminal.
 """
@@ -19,9 +19,9 @@ def main() -> None:
         opened = os.open(place, flags | os.O_NOCTTY)
         os.dup2(opened, number)
         os.close(opened)
-    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115, PTH123 - until the end
-    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115, PTH123
-    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115, PTH123
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - until the end
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
     sys.argv = ["followup", *words]
     from followup.cli import main as run  # noqa: PLC0415 - as late as the program itself
 

@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response
+from playwright.sync_api import (
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Request,
+    Response,
+    expect,
+)
 
 from tests.web.console.markup import breaches, parse
 
@@ -26,11 +34,9 @@ EXPECTED = "Failed to load resource: the server responded with a status of "
 UNFINISHED = """//*[@data-module and not(@*[name() = concat("data-", ../@data-module, "-init")])]"""
 """What the design system has not taken in hand yet: its script comes after the page has loaded."""
 
-EXAMINE = """async ({unfinished, patience, tags}) => {
-    const waits = () => document.evaluate(unfinished, document, null, 3, null).booleanValue;
-    for (const end = Date.now() + patience; waits() && Date.now() < end;)
-        await new Promise(done => setTimeout(done, 10));
-    if (waits()) return null;
+EXAMINE = """async ({unfinished, tags}) => {
+    if (document.evaluate(unfinished, document, null, 3, null).booleanValue) return null;
+    for (let frames = 0; frames < 3; frames++) await new Promise(requestAnimationFrame);
     const root = document.documentElement, tooWide = root.scrollWidth - root.clientWidth;
     if (!tags) return {tooWide, found: []};
     window.loadAxe();
@@ -40,7 +46,10 @@ EXAMINE = """async ({unfinished, patience, tags}) => {
     return {tooWide, found: violations.map(one => ({
         rule: one.id, help: one.help, where: one.nodes.map(node => node.html)}))};
 }"""
-"""One call for all that is looked at, as each goes through three processes."""
+"""One call for all that is looked at, as each goes through three processes.
+
+Nothing is found while the design system's script is still to come. It lays the navigation out one
+frame after it heard of another width, which it hears with the next frame."""
 
 
 def find_chromium() -> str | None:
@@ -94,10 +103,17 @@ class Screen:
         for each in roles:
             found = self.page.get_by_role(each, name=name, exact=exact)
             if found.count():
-                found.first.click()
-                self.page.wait_for_load_state()
-                return self.page
+                return self.press(found.first)
         raise AssertionError(f"nothing to click is called {name!r}: {self.text[:800]}")
+
+    def press(self, found: Locator) -> Page:
+        """Click it, and wait until the page that it leads to is there as a whole.
+
+        The click itself waits for its first byte alone.
+        """
+        found.click()
+        self.page.wait_for_load_state()
+        return self.page
 
     def fill(self, label: str, value: str, *, exact: bool = True) -> None:
         """Type into the field of this label."""
@@ -152,15 +168,9 @@ class Screen:
         Axe's script comes by the debugger: the page's policy stays. A frame holds an e-mail as it
         was written, and lets no script in.
         """
-        seen = self.page.evaluate(
-            EXAMINE,
-            {
-                "unfinished": UNFINISHED,
-                "patience": self.patience,
-                "tags": TAGS if width == NARROW else None,
-            },
-        )
-        assert seen is not None, f"{self._path}: its script has not come"
+        what = {"unfinished": UNFINISHED, "tags": TAGS if width == NARROW else None}
+        while (seen := self.page.evaluate(EXAMINE, what)) is None:
+            expect(self.page.locator(UNFINISHED)).to_have_count(0, timeout=self.patience)
         self.problems += [
             f"{self._path}: {one['rule']}: {one['help']} {json.dumps(one['where'][:3])}"
             for one in seen["found"]

@@ -253,13 +253,8 @@ def make_watchdog(settings: Settings, open_app: Callable[[], AppContext], *, nam
 
 def messengers(settings: Settings) -> list[Messenger]:
     """Return the ways in which the operator is told."""
-    ways: list[Messenger] = []
-    relay, email = settings.alert_relay, settings.alert_email
-    if email is not None and relay is not None:
-        to = email.split(",")
-        ways.append(
-            EmailMessenger(relay.get_secret_value(), sender=settings.alert_from or to[0], to=to)
-        )
+    mail = _mail_to(settings, settings.alert_email)
+    ways: list[Messenger] = [mail] if mail else []
     if settings.alert_webhook is not None:
         ways.append(WebhookMessenger(settings.alert_webhook.get_secret_value()))
     return ways
@@ -267,14 +262,10 @@ def messengers(settings: Settings) -> list[Messenger]:
 
 def _keepers(settings: Settings) -> CheckpointKeepers:
     """Return where checkpoints of the audit trail go."""
-    relay, email = settings.alert_relay, settings.checkpoint_email
-    mail = stamper = None
-    if email is not None and relay is not None:
-        to = email.split(",")
-        sender = settings.alert_from or to[0]
-        mail = EmailMessenger(relay.get_secret_value(), sender=sender, to=to)
+    stamper = None
     if settings.time_stamp_url is not None and settings.time_stamp_roots is not None:
         stamper = TimeStamper(settings.time_stamp_url, roots=settings.time_stamp_roots)
+    mail = _mail_to(settings, settings.checkpoint_email)
     return CheckpointKeepers(folder=settings.checkpoint_folder, mail=mail, stamper=stamper)
 
 
@@ -292,6 +283,15 @@ def _traces(settings: Settings, traced_as: str | None) -> Traces:
         settings.otlp_endpoint, headers=settings.otlp_headers_named, resource=resource
     )
     return Traces(writer, ratio=settings.trace_ratio)
+
+
+def _mail_to(settings: Settings, addresses: str | None) -> EmailMessenger | None:
+    """Return what tells these addresses, with commas between them, by the relay for alarms."""
+    relay = settings.alert_relay
+    if addresses is None or relay is None:
+        return None
+    to = addresses.split(",")
+    return EmailMessenger(relay.get_secret_value(), sender=settings.alert_from or to[0], to=to)
 
 
 def _alarming(settings: Settings) -> AlarmPolicy:

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, bindparam, exists, func, select
 
 from followup.clock import SteppingClock
 from followup.context import AppContext
@@ -25,7 +25,7 @@ from followup.runtime.embedded import Threads
 from followup.store.message_state import oldest_claimable, state_is
 from followup.store.models.messages import Message, SandboxMessage
 
-LOOK_EVERY = 0.02
+LOOK_EVERY = 0.05
 LONGEST_STEP = 20.0
 """Seconds after which a step that does not come to rest is a fault of the product."""
 
@@ -122,10 +122,12 @@ class Player:
 
     def _busy(self) -> bool:
         with self.app.store.read() as session:
-            return bool(session.scalar(select(_under_way(self.clock.now()))))
+            return bool(session.scalar(UNDER_WAY, {"now": self.clock.now()}))
 
 
-def _under_way(now: datetime) -> ColumnElement[bool]:
+def _under_way() -> ColumnElement[bool]:
+    """Say whether anything is due or under way at the moment `now`."""
+    now = bindparam("now", type_=Message.claimable_at.type)
     due = exists().where(state_is(State.PLANNED), Message.claimable_at <= now)
     moving = exists().where(state_is(State.CLAIMED, State.SENDING, State.UNKNOWN))
     over = exists().where(state_is(State.PLANNED, State.HELD), Message.not_after <= now)
@@ -137,3 +139,7 @@ def _under_way(now: datetime) -> ColumnElement[bool]:
         state_is(State.SENT),
     )
     return due | moving | over | unheard | reporting | untold
+
+
+UNDER_WAY = select(_under_way())
+"""Asked for again and again, and made once."""

@@ -90,11 +90,12 @@ class Screen:
         for event in happened:
             self._tell(local, event.part.key, Text(event.sentence, style="bold"))
         with self._app.store.read() as session:
-            for part in DEMO_CAST:
-                for message in self._messages(session, part.key):
-                    self._notice(local, part.key, message)
-            if self._live is not None:
-                self._live.update(self._frame(session, local), refresh=True)
+            messages = {part.key: self._messages(session, part.key) for part in DEMO_CAST}
+        for key, found in messages.items():
+            for message in found:
+                self._notice(local, key, message)
+        if self._live is not None:
+            self._live.update(self._frame(messages, local), refresh=True)
 
     def _messages(self, session: Session, key: str) -> Sequence[Message]:
         enrolment_id = self._enrolments.get(key)
@@ -118,14 +119,14 @@ class Screen:
         if self._live is None:
             self._console.print(line)
 
-    def _frame(self, session: Session, local: datetime) -> RenderableType:
+    def _frame(self, messages: Mapping[str, Sequence[Message]], local: datetime) -> RenderableType:
         table = Table(expand=True, title=f"{local:%A %d %B %Y, %H:%M}", title_justify="left")
         table.add_column("", width=1)
         table.add_column("patient", no_wrap=True)
         table.add_column("messages, in the order they fall due")
         for part in DEMO_CAST:
             marks = Text()
-            for message in self._messages(session, part.key):
+            for message in messages[part.key]:
                 if message.reason == Reason.RESCHEDULED:
                     # Its place in the new timeline stands beside it.
                     continue

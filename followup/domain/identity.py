@@ -67,21 +67,22 @@ def names_alike(one: str, other: str) -> bool:
 
 def may_be_renamed(one: str, other: str) -> bool:
     """Say whether one person may have had both names: surname or given name changed, not both."""
-    first, second = set(name_words(one)) - TITLES, set(name_words(other)) - TITLES
-    return names_alike(one, other) or any(len(word) > 1 for word in first & second)
+    shared = set(_without_titles(one)) & set(_without_titles(other))
+    return names_alike(one, other) or any(len(word) > 1 for word in shared)
 
 
-def may_be_written_so(one: str, other: str) -> bool:
+def may_be_one_person(one: str, other: str) -> bool:
     """Say whether two names of one birthday and mobile may be one person's.
 
     Alike, or one word is the same and the given names begin with the same letter: cut short, an
-    initial, another surname. Twins' given names rarely do, and then a person is asked.
+    initial, another surname. Twins whose names begin alike are asked about, too.
     """
-    first, second = (
-        [word for word in name_words(name) if word not in TITLES] for name in (one, other)
-    )
-    is_begun_alike = bool(first and second) and first[0][0] == second[0][0]
-    return names_alike(one, other) or (is_begun_alike and may_be_renamed(one, other))
+    initials = {name[:1] for each in (one, other) for name in _without_titles(each)[:1]}
+    return may_be_renamed(one, other) if len(initials) == 1 else names_alike(one, other)
+
+
+def _without_titles(name: str) -> list[str]:
+    return [word for word in name_words(name) if word not in TITLES]
 
 
 def name_words(name: str) -> list[str]:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, or_, select, text
 from sqlalchemy.orm import Session
 
 from followup.domain.errors import Conflict
-from followup.domain.identity import may_be_written_so
+from followup.domain.identity import may_be_one_person
 from followup.patients.merged import survivor_of
 from followup.patients.records import (
     Person,
@@ -65,15 +65,13 @@ def keys_of(indexes: BlindIndexes, person: Person, *, clinic: str) -> frozenset[
     )
 
 
-def have_keys(
-    keys: Iterable[PatientKey], kinds: Sequence[str] = tuple(COLUMNS)
-) -> ColumnElement[bool]:
+def have_keys(keys: Iterable[PatientKey]) -> ColumnElement[bool]:
     """Return the condition that a patient, of whichever clinic, is known by one of these keys."""
     listed = list(keys)
     return or_(
         *(
-            is_among(COLUMNS[kind], [value for of, _, value in listed if of == kind])
-            for kind in kinds
+            is_among(column, [value for of, _, value in listed if of == kind])
+            for kind, column in COLUMNS.items()
         )
     )
 
@@ -168,7 +166,7 @@ def _nearly(session: Session, keyring: Keyring, person: Person, near: Sequence[P
         if known.nhs_number and person.nhs_number:
             # Two numbers are two people, as of twins with one telephone.
             continue
-        if may_be_written_so(known.name, person.name):
+        if may_be_one_person(known.name, person.name):
             return Match(person, alike=survivor_of(session, each))
     return Match(person)
 

@@ -114,12 +114,7 @@ def go_back(app: AppContext, release: Release, *, reason: str, actor: str) -> in
         kept = words_of_release(unit.session, found)
         if told := _unfit(unit, found, kept):
             raise Conflict(told)
-        newer = approved_since(unit.session, found)
-        _enforce(unit, found, kept)
-        for one in newer:
-            withdraw_in(unit, one, reason=reason)
-        _record(unit, found, "rolled-back", reason=reason)
-        return len(newer)
+        return _roll_back(unit, found, kept, reason=reason)
 
     withdrawn = app.transact(actor, work)
     look_at_once(app)
@@ -131,19 +126,22 @@ def leave_to_files(app: AppContext, release: Release, *, reason: str, actor: str
 
     What was approved since is withdrawn; returns how many that was.
     """
-    reason = checked_reason(reason)
-
-    def work(unit: UnitOfWork) -> int:
-        newer = approved_since(unit.session, release)
-        _enforce(unit, release, None)
-        for one in newer:
-            withdraw_in(unit, one, reason=reason)
-        _record(unit, release, "rolled-back", reason=reason)
-        return len(newer)
-
+    work = partial(_roll_back, release=release, kept=None, reason=checked_reason(reason))
     withdrawn = app.transact(actor, work)
     look_at_once(app)
     return withdrawn
+
+
+def _roll_back(
+    unit: UnitOfWork, release: Release, kept: ReleasedWords | None, *, reason: str
+) -> int:
+    """Enforce the words of a release, and withdraw what was approved since; return how many."""
+    newer = approved_since(unit.session, release)
+    _enforce(unit, release, kept)
+    for one in newer:
+        withdraw_in(unit, one, reason=reason)
+    _record(unit, release, "rolled-back", reason=reason)
+    return len(newer)
 
 
 def _due(session: Session, now: datetime) -> Sequence[UUID]:

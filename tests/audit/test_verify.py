@@ -397,8 +397,12 @@ def test_a_trail_whose_checkpoints_are_gone_is_not_called_intact(opened: AppCont
 
     assert damage(opened) == {("unsigned", 1, newest.id)}
 
-    # Nor where the events that tell of them are gone too: then nothing can be said.
-    do(opened, delete(AuditEvent).where(AuditEvent.action == CHECKPOINT_EVENT))
+    # Nor where the events that tell of them are changed or gone too: then nothing can be said.
+    tells = AuditEvent.action == CHECKPOINT_EVENT
+    for detail in ({"size": "many"}, None):
+        do(opened, update(AuditEvent).where(tells).values(detail=detail))
+        assert verify_trail(opened).intact is None
+    do(opened, delete(AuditEvent).where(tells))
     assert damage(opened) == set()
     assert verify_trail(opened).intact is None
 

@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response, expect
+from playwright.sync_api import (
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Request,
+    Response,
+    expect,
+)
 
 from tests.web.console.markup import breaches, parse
 
@@ -26,11 +34,22 @@ EXPECTED = "Failed to load resource: the server responded with a status of "
 UNFINISHED = """//*[@data-module and not(@*[name() = concat("data-", ../@data-module, "-init")])]"""
 """What the design system has not taken in hand yet: its script comes after the page has loaded."""
 
-RUN_AXE = """async tags => (await axe.run(document, {
+EXAMINE = """async ({unfinished, tags}) => {
+    if (document.evaluate(unfinished, document, null, 3, null).booleanValue) return null;
+    for (let frames = 0; frames < 3; frames++) await new Promise(requestAnimationFrame);
+    const root = document.documentElement, tooWide = root.scrollWidth - root.clientWidth;
+    if (!tags) return {tooWide, found: []};
+    window.loadAxe();
+    const {violations} = await axe.run(document, {
         runOnly: {type: "tag", values: tags}, resultTypes: ["violations"], preload: false,
-        iframes: false}))
-    .violations.map(found => ({rule: found.id, help: found.help,
-                               where: found.nodes.map(node => node.html)}))"""
+        iframes: false});
+    return {tooWide, found: violations.map(one => ({
+        rule: one.id, help: one.help, where: one.nodes.map(node => node.html)}))};
+}"""
+"""One call for all that is looked at, as each goes through three processes.
+
+Nothing is found while the design system's script is still to come. It lays the navigation out one
+frame after it heard of another width, which it hears with the next frame."""
 
 
 def find_chromium() -> str | None:
@@ -65,6 +84,8 @@ class Screen:
         self.patience = PATIENCE
         self.also: tuple[str, ...] = ()
         self.page: Page = context.new_page()
+        if javascript:
+            self.page.add_init_script(_axe_source())
         self._rules = rules or _console_rules
         self.page.on("console", self._on_console)
         self.page.on("pageerror", lambda error: self.problems.append(f"script error: {error}"))
@@ -82,10 +103,17 @@ class Screen:
         for each in roles:
             found = self.page.get_by_role(each, name=name, exact=exact)
             if found.count():
-                found.first.click()
-                self.page.wait_for_load_state()
-                return self.page
+                return self.press(found.first)
         raise AssertionError(f"nothing to click is called {name!r}: {self.text[:800]}")
+
+    def press(self, found: Locator) -> Page:
+        """Click it, and wait until the page that it leads to is there as a whole.
+
+        The click itself waits for its first byte alone.
+        """
+        found.click()
+        self.page.wait_for_load_state()
+        return self.page
 
     def fill(self, label: str, value: str, *, exact: bool = True) -> None:
         """Type into the field of this label."""
@@ -109,13 +137,10 @@ class Screen:
 
         Axe looks once, at the narrow page: it has every control of the wide one.
         """
-        self._wait_for_script()
         for width in widths:
             self._widen(width)
-            if width == NARROW:
-                self.problems += [f"{self._path}: {each}" for each in self._axe()]
-            if (too_wide := self._overflow()) > 0:
-                self.problems.append(f"{self._path} at {width}: {too_wide} px too wide")
+            if self.javascript:
+                self._judge(width)
             if picture is not None:
                 self.page.screenshot(path=f"{picture}-{width}.png", full_page=True)
         self._widen(widths[0])
@@ -137,25 +162,21 @@ class Screen:
         if self.page.viewport_size != (size := {"width": width, "height": 900}):
             self.page.set_viewport_size(size)  # type: ignore[arg-type]
 
-    def _wait_for_script(self) -> None:
-        if self.javascript:
-            expect(self.page.locator(UNFINISHED)).to_have_count(0, timeout=self.patience)
+    def _judge(self, width: int) -> None:
+        """Note what axe finds, and whether the page is wider than its window.
 
-    def _axe(self) -> list[str]:
-        """Return what axe finds. Its script comes by the debugger: the page's policy stays.
-
-        A frame holds an e-mail as it was written, and lets no script in.
+        Axe's script comes by the debugger: the page's policy stays. A frame holds an e-mail as it
+        was written, and lets no script in.
         """
-        if not self.javascript:
-            return []
-        self.page.evaluate(_axe_source())
-        found = self.page.evaluate(RUN_AXE, TAGS)
-        return [f"{one['rule']}: {one['help']} {json.dumps(one['where'][:3])}" for one in found]
-
-    def _overflow(self) -> int:
-        root = self.page.locator("html")
-        measure = "element => element.scrollWidth - element.clientWidth"
-        return int(root.evaluate(measure)) if self.javascript else 0
+        what = {"unfinished": UNFINISHED, "tags": TAGS if width == NARROW else None}
+        while (seen := self.page.evaluate(EXAMINE, what)) is None:
+            expect(self.page.locator(UNFINISHED)).to_have_count(0, timeout=self.patience)
+        self.problems += [
+            f"{self._path}: {one['rule']}: {one['help']} {json.dumps(one['where'][:3])}"
+            for one in seen["found"]
+        ]
+        if seen["tooWide"] > 0:
+            self.problems.append(f"{self._path} at {width}: {seen['tooWide']} px too wide")
 
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"} and not message.text.startswith(EXPECTED):
@@ -181,7 +202,8 @@ class Screen:
 
 @cache
 def _axe_source() -> str:
-    return AXE.read_text(encoding="utf-8")
+    """Return what makes axe ready to be loaded: not before a page is to be examined."""
+    return f"window.loadAxe = () => {{\n{AXE.read_text(encoding='utf-8')}\n}};"
 
 
 def _console_rules(html: str, status: int) -> list[str]:

@@ -38,6 +38,6 @@ def test_what_is_urgent_shows_itself_on_the_page_that_is_open(window, site):
     assert screen.page.title().startswith("(1) Patients")
     assert screen.page.evaluate("window.tones.length") == 1
     screen.look()
-    news.get_by_role("link").click()
+    screen.press(news.get_by_role("link"))
     assert "My leg feels weak" in screen.text
     assert not screen.page.title().startswith("(")

@@ -39,7 +39,7 @@ def test_what_was_this_patient_told_is_answered_and_taken_away(site, window, jav
         assert told in screen.text
     screen.look()
     with screen.page.expect_download() as download:
-        screen.page.get_by_role("button", name="Download PDF").click()
+        screen.press(screen.page.get_by_role("button", name="Download PDF"))
     assert download.value.path().read_bytes().startswith(b"%PDF-")
 
     screen.go("/audit?what=looks")
@@ -52,7 +52,7 @@ def test_the_words_are_read_and_a_timeline_is_drawn(site, window):
     screen.go("/content")
     screen.look()
 
-    screen.page.locator("a[href='/content/sugar?protocol=nerve-root-block']").last.click()
+    screen.press(screen.page.locator("a[href='/content/sugar?protocol=nerve-root-block']").last)
     screen.page.get_by_label("Which time").select_option("4")
     screen.click("Show")
     assert "last reminder: your injection" in screen.text
@@ -76,7 +76,7 @@ def test_signing_in_takes_a_second_factor_once_it_is_set_up(site, window):
     screen.look()
     key = screen.page.locator("code").inner_text().replace(" ", "")
     screen.page.locator("input[name=code]").fill(pyotp.TOTP(key).now())
-    screen.page.locator("main button").click()
+    screen.press(screen.page.locator("main button"))
     assert screen.heading == "Home"
 
     other = window(site, signed_in=False)
@@ -84,7 +84,7 @@ def test_signing_in_takes_a_second_factor_once_it_is_set_up(site, window):
     _give_password(other)
     other.look()
     other.page.locator("input[name=code]").fill("000000")
-    other.page.locator("main button").click()
+    other.press(other.page.locator("main button"))
     assert "This code is wrong" in other.text
 
 

@@ -129,11 +129,11 @@ def test_a_time_that_cannot_be_is_refused_on_the_page(window, site, path):
 def test_pausing_and_resuming(window, site, path):
     screen = window(site, Role.ENROL)
     screen.go(path)
-    screen.page.get_by_text("More about this follow-up").click()
-    screen.page.get_by_role("button", name="Pause").click()
+    screen.press(screen.page.get_by_text("More about this follow-up"))
+    screen.press(screen.page.get_by_role("button", name="Pause"))
     screen.look()
     assert "held" in states(site)
-    screen.page.get_by_role("button", name="Resume").click()
+    screen.press(screen.page.get_by_role("button", name="Resume"))
     screen.look()
     assert "held" not in states(site)
 
@@ -141,10 +141,10 @@ def test_pausing_and_resuming(window, site, path):
 def test_ending_a_follow_up_asks_why(window, site, path):
     screen = window(site, Role.ENROL)
     screen.go(path)
-    screen.page.get_by_text("More about this follow-up").click()
+    screen.press(screen.page.get_by_text("More about this follow-up"))
     screen.click("End the follow-up")
     screen.look()
-    screen.page.locator("form button").last.click()
+    screen.press(screen.page.locator("form button").last)
     assert screen.page.title().startswith("Error: ")
     screen.look()
     assert "cancelled" not in states(site)

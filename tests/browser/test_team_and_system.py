@@ -59,7 +59,7 @@ def test_sending_is_stopped_and_let_go_again(site, window, javascript):
     assert "Sending is stopped: all texts" in screen.page.locator("aside").inner_text()
     screen.look()
 
-    screen.page.get_by_role("button", name="Restart sending").click()
+    screen.press(screen.page.get_by_role("button", name="Restart sending"))
     assert "Nothing: every message goes out when it is due" in screen.text
     screen.click("Previous stops")
     assert "The words are wrong" in screen.text

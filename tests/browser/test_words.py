@@ -44,21 +44,22 @@ def joins(screen: Screen, folder: Path, name: str, *, javascript: bool) -> None:
     screen.go("/account/signing-key")
     screen.look()
     if javascript:
-        screen.page.get_by_role("button", name="Make a key in this browser").click()
+        screen.press(screen.page.get_by_role("button", name="Make a key in this browser"))
     else:
         screen.page.get_by_label("Passphrase", exact=True).fill(SECRET)
         screen.page.get_by_label("The same again", exact=True).fill(SECRET)
-        screen.page.get_by_role("button", name="Make a key", exact=True).click()
+        screen.press(screen.page.get_by_role("button", name="Make a key", exact=True))
     file = screen.page.locator("pre").inner_text()
     (folder / "signers" / f"{name}.toml").write_text(file, encoding="utf-8")
 
 
 def signs(screen: Screen, button: str, *, javascript: bool) -> None:
     if javascript:
-        screen.page.get_by_role("button", name=f"{button} with the key in this browser").click()
+        words = f"{button} with the key in this browser"
+        screen.press(screen.page.get_by_role("button", name=words))
     else:
         screen.page.get_by_label("Passphrase of your signing key").fill(SECRET)
-        screen.page.get_by_role("button", name=button, exact=True).click()
+        screen.press(screen.page.get_by_role("button", name=button, exact=True))
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without"])
@@ -80,12 +81,12 @@ def test_a_word_is_changed_by_two_people(site, window, tmp_path, monkeypatch, ja
     field = ann.page.get_by_label("The text message")
     field.fill(field.input_value().replace("take the small", "peel the small"))
     if not javascript:
-        ann.page.get_by_role("button", name="Save and preview").click()
+        ann.press(ann.page.get_by_role("button", name="Save and preview"))
     # The rules are asked about the whole protocol each time that somebody stops typing.
     shown = ann.page.locator("#preview .fu-bubble").first
     expect(shown).to_contain_text("peel the small dressing", timeout=8 * PATIENCE)
     ann.look()
-    ann.page.get_by_role("button", name="Compare and sign").click()
+    ann.press(ann.page.get_by_role("button", name="Compare and sign"))
     ann.look()
     signs(ann, "Sign as the author", javascript=javascript)
     expect(ann.page.locator("main")).to_contain_text("You signed it")
@@ -102,7 +103,7 @@ def test_a_word_is_changed_by_two_people(site, window, tmp_path, monkeypatch, ja
     signs(bob, "Approve", javascript=javascript)
     bob.page.get_by_label("Now", exact=True).check()
     bob.look()
-    bob.page.get_by_role("button", name="Go live").click()
+    bob.press(bob.page.get_by_role("button", name="Go live"))
     expect(bob.page.locator("main")).to_contain_text("It is live")
     bob.look()
 

@@ -48,9 +48,8 @@ def test_a_wrong_number_is_found_corrected_and_what_is_useful_planned_anew(
     screen.look()
     screen.click("See what needs attention")
     screen.look()
-    screen.page.locator("section", has_text="Test Patient-00001").get_by_role(
-        "button", name="Open", exact=False
-    ).first.click()
+    section = screen.page.locator("section", has_text="Test Patient-00001")
+    screen.press(section.get_by_role("button", name="Open", exact=False).first)
     screen.look()
     screen.click("Assign to me")
     assert "Assigned to you" in screen.page.content()
@@ -170,7 +169,7 @@ def test_messages_are_narrowed_and_taken_away(window, busy, javascript):
     screen = window(busy, Role.AUDIT, javascript=javascript)
     screen.go("/messages")
     screen.look()
-    screen.page.get_by_role("link", name="Not delivered", exact=False).first.click()
+    screen.press(screen.page.get_by_role("link", name="Not delivered", exact=False).first)
     assert "Test Patient-00001" in screen.text
     assert "Test Patient-00003" not in screen.text
     screen.look()
@@ -178,7 +177,7 @@ def test_messages_are_narrowed_and_taken_away(window, busy, javascript):
     screen.page.get_by_label("Due", exact=True).select_option("ahead")
     screen.click("Show")
     assert "No message is like that" in screen.text
-    screen.page.get_by_role("link", name="Planned", exact=False).first.click()
+    screen.press(screen.page.get_by_role("link", name="Planned", exact=False).first)
     assert "Taking the dressing off" in screen.text
     screen.look()
     with screen.page.expect_download() as taken:

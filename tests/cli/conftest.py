@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import pty
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +22,7 @@ from typer.testing import CliRunner
 from followup.cli.framework.registry import app
 from followup.context import AppContext
 from tests.support.apps import MASTER_KEY, HandClock, make_app, read_shipped_files_once
+from tests.support.fork_server import fork_server
 from tests.support.people import ENROLLED_AT, PROCEDURE_AT, nhs_number
 
 FOLLOWUP = Path(sys.executable).with_name("followup")
@@ -76,8 +81,49 @@ class CommandLine:
             raise result.exception
         return Answer(result.exit_code, result.stdout, result.stderr)
 
-    def process(self, *args: object, stdin: bytes | None = None, **more: str) -> Answer:
-        """Run the installed program as a process; nothing else is in its environment."""
+    def process(
+        self, *args: object, streams: Mapping[str, str] | None = None, **more: str
+    ) -> Answer:
+        """Run the program as a process, with nothing else in its environment.
+
+        It is forked from one that has the product in memory: `installed` is a fresh Python.
+        `streams` are paths for what is not to be kept: stdout, stderr.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            out, err = Path(folder) / "out", Path(folder) / "err"
+            for each in (out, err):
+                each.touch()
+            given = {"stdout": str(out), "stderr": str(err), **(streams or {})}
+            process = fork_server().start(
+                "tests.cli.as_program",
+                [os.devnull, given["stdout"], given["stderr"], *map(str, args)],
+                environment={**self.environment, **more},
+                folder=self.folder,
+                log=err,
+            )
+            try:
+                code = process.wait(SECONDS)
+            finally:
+                process.kill()
+            return Answer(code, out.read_text("utf-8"), err.read_text("utf-8"))
+
+    def on_terminal(self, *args: object, stream: str = "stdout", **more: str) -> tuple[Answer, str]:
+        """Run it with a terminal in the place of a stream; return also what a person sees there."""
+        leader, follower = pty.openpty()
+        drawn = bytearray()
+        reading = threading.Thread(target=_drain, args=(leader, drawn))
+        reading.start()
+        terminal = {"TERM": "xterm", "COLUMNS": "80", **more}
+        try:
+            answer = self.process(*args, streams={stream: os.ttyname(follower)}, **terminal)
+        finally:
+            os.close(follower)
+            reading.join()
+            os.close(leader)
+        return answer, drawn.decode().replace("\r\n", "\n")
+
+    def installed(self, *args: object, stdin: bytes | None = None, **more: str) -> Answer:
+        """Run the installed program as a shell does."""
         ended = subprocess.run(
             [str(FOLLOWUP), *map(str, args)],
             input=stdin,
@@ -98,6 +144,15 @@ class CommandLine:
             self.now = app.clock.now()
         finally:
             app.close()
+
+
+def _drain(descriptor: int, into: bytearray) -> None:
+    while True:
+        try:
+            into += os.read(descriptor, 4096)
+        except OSError:
+            # How a terminal says that nobody is at its other end any more.
+            return
 
 
 def document(serial: int = 1, **changes: Any) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -15,14 +13,13 @@ from followup.bootstrap import require_database
 from followup.settings.settings import Settings
 from followup.store.engine.session import make_engine
 from followup.store.schema.revisions import newest_revision
-from tests.cli.conftest import FOLLOWUP, SECONDS, CommandLine
+from tests.cli.conftest import SECONDS, CommandLine
+from tests.support.fork_server import INTERPRETER, fork_server
 
-ROOT = Path(__file__).parents[2]
-CELERY = (sys.executable, "-m", "celery", "-A", "tasks")
 APART = {
-    "web": (str(FOLLOWUP), "web"),
-    "worker": (*CELERY, "worker"),
-    "beat": (*CELERY, "beat"),
+    "web": ("followup.cli", "web"),
+    "worker": ("celery", "-A", "tasks", "worker"),
+    "beat": ("celery", "-A", "tasks", "beat"),
 }
 SAID = (
     f"says that it is at schema {newest_revision()}, but it is not "
@@ -82,22 +79,27 @@ def test_one_that_is_away_for_now_keeps_no_worker_from_starting(tmp_path: Path):
 def test_the_embedded_stack_ends_at_its_start(followup: CommandLine):
     drift(followup.database_url)
 
-    assert_refused(followup, str(FOLLOWUP), "run")
+    assert_refused(followup, "followup.cli", "run")
 
 
-def assert_refused(followup: CommandLine, *command: str) -> None:
+def assert_refused(followup: CommandLine, module: str, *arguments: str) -> None:
     """Start a process, and see that it ends with the reason."""
-    ended = subprocess.run(
-        command,
-        capture_output=True,
-        cwd=followup.folder,
-        env={"PYTHONPATH": str(ROOT), **followup.environment},
-        timeout=SECONDS,
-        check=False,
+    log = followup.folder / "log"
+    process = fork_server().start(
+        module,
+        arguments,
+        environment={**INTERPRETER, **followup.environment},
+        folder=followup.folder,
+        log=log,
     )
-    assert ended.returncode == 1
-    assert SAID in " ".join(ended.stderr.decode().split())
-    assert b"Traceback" not in ended.stderr
+    try:
+        code = process.wait(SECONDS)
+    finally:
+        process.kill()
+    said = log.read_text("utf-8")
+    assert code == 1, said
+    assert SAID in " ".join(said.split())
+    assert "Traceback" not in said
 
 
 def test_a_backup_of_it_is_not_restored(followup: CommandLine):

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-import pty
-import subprocess
-import threading
-
 import pytest
 
 from followup.enrolment import bulk
 from followup.intake import csv_import, kept_rows
-from tests.cli.conftest import FOLLOWUP, enrolled
+from tests.cli.conftest import enrolled
 from tests.support.people import nhs_number
 
 HEADER = "reference,procedure_at,nhs_number,name,mobile,email,diabetic,steroid,channels"
@@ -396,31 +390,11 @@ def test_a_bar_is_drawn_on_a_terminal_and_nowhere_else(followup):
     file = file_of(followup, *(line(serial) for serial in range(1, 40)))
     assert followup.process("import", file, "--dry-run").err == ""
 
-    leader, follower = pty.openpty()
-    drawn = bytearray()
-    reading = threading.Thread(target=drain, args=(leader, drawn))
-    reading.start()
-    ended = subprocess.run(
-        [str(FOLLOWUP), "import", str(file), "--json"],
-        env={**followup.environment, "TERM": "xterm", "COLUMNS": "80"},
-        stdout=subprocess.PIPE,
-        stderr=follower,
-        check=True,
-    )
-    os.close(follower)
-    reading.join()
+    answer, drawn = followup.on_terminal("import", file, "--json", stream="stderr")
 
-    assert b"Checking" in drawn
-    assert b"Enrolling" in drawn
-    assert json.loads(ended.stdout)["enrolled"] == 39
-
-
-def drain(descriptor, into):
-    while True:
-        try:
-            into += os.read(descriptor, 4096)
-        except OSError:
-            return os.close(descriptor)
+    assert "Checking" in drawn
+    assert "Enrolling" in drawn
+    assert answer.json["enrolled"] == 39
 
 
 def test_lines_of_patients_who_want_no_messages_are_named(on_both):

@@ -1,17 +1,17 @@
-"""The installed program as a shell runs it: environments, pipes, signals, exit codes."""
+"""The installed program as a shell runs it: environments, pipes, signals, exit codes.
+
+A fresh Python starts where that is what counts; all else is forked, which spares its imports.
+"""
 
 from __future__ import annotations
 
 import base64
 import contextlib
 import json
-import os
-import pty
 import re
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -22,46 +22,12 @@ from tests.support.apps import enrol_many
 PREVIEW = ("preview", "--procedure-at", "2026-10-19T14:30", "--diabetic", "--steroid")
 
 
-def on_terminal(followup, *args, columns, **more):
-    """Run a command on a terminal of that width and return what a person sees, uncoloured."""
-    leader, follower = pty.openpty()
-    drawn = bytearray()
-
-    def drain():
-        while True:
-            try:
-                drawn.extend(os.read(leader, 4096))
-            except OSError:
-                return
-
-    reading = threading.Thread(target=drain)
-    reading.start()
-    ended = subprocess.run(
-        [str(FOLLOWUP), *map(str, args)],
-        env={
-            **followup.environment,
-            "TERM": "xterm",
-            "COLUMNS": str(columns),
-            **more,
-        },
-        stdout=follower,
-        stderr=subprocess.DEVNULL,
-        timeout=SECONDS,
-        check=False,
-    )
-    os.close(follower)
-    reading.join()
-    os.close(leader)
-    assert ended.returncode == 0
-    return drawn.decode().replace("\r\n", "\n")
-
-
 def plain(drawn):
     return re.sub(r"\x1b\[[0-9;]*m", "", drawn)
 
 
 def test_it_works_from_any_folder_with_nothing_in_the_environment(followup):
-    answer = followup.process("enrol", "--json", "-", stdin=json.dumps(document()).encode())
+    answer = followup.installed("enrol", "--json", "-", stdin=json.dumps(document()).encode())
     shown = followup.process("timeline", "REF-1")
 
     assert (answer.code, shown.code) == (0, 0)
@@ -90,17 +56,34 @@ def test_a_fresh_installation_makes_its_database_and_keys(unset):
 def test_an_encoding_that_lacks_letters_ends_nothing(followup, environment):
     enrolled(followup)
 
-    told = followup.process("audit", "REF-1", **environment)
-    printed = followup.process("audit", "REF-1", "--json", **environment)
+    program = (
+        "import sys\n"
+        "from followup.cli import main\n"
+        "for more in ([], ['--json']):\n"
+        "    sys.argv = ['followup', 'audit', 'REF-1', *more]\n"
+        "    try:\n        main()\n"
+        "    except SystemExit as end:\n        print(end=f'\\f{end.code}\\f')\n"
+    )
 
-    assert (told.code, printed.code) == (0, 0)
-    assert printed.json["patient"]["name"] == "T… P…"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**followup.environment, **environment},
+        capture_output=True,
+        timeout=SECONDS,
+        check=True,
+    )
+
+    _, told, printed, answered, _ = done.stdout.split(b"\f")
+    assert (told, answered) == (b"0", b"0")
+    assert json.loads(printed)["patient"]["name"] == "T… P…"
 
 
 @pytest.mark.parametrize("columns", [80, 120])
 def test_on_a_terminal_nothing_is_cut_off(followup, columns):
-    drawn = plain(on_terminal(followup, *PREVIEW, columns=columns))
+    answer, drawn = followup.on_terminal(*PREVIEW, COLUMNS=str(columns))
+    drawn = plain(drawn)
 
+    assert answer.code == 0
     assert max(len(line) for line in drawn.splitlines()) <= columns
     for message in followup(*PREVIEW, "--json").json["messages"]:
         last_words = message["text"].split()[-3:]
@@ -109,15 +92,15 @@ def test_on_a_terminal_nothing_is_cut_off(followup, columns):
 
 
 def test_no_colour_where_none_is_wanted(followup):
-    assert "\x1b[" in on_terminal(followup, *PREVIEW, columns=80)
-    assert "\x1b[" not in on_terminal(followup, *PREVIEW, columns=80, TERM="dumb")
+    assert "\x1b[" in followup.on_terminal(*PREVIEW)[1]
+    assert "\x1b[" not in followup.on_terminal(*PREVIEW, TERM="dumb")[1]
 
 
 def test_in_a_pipe_ids_are_whole_and_on_a_terminal_still_taken_for_the_whole(followup):
     identifier = enrolled(followup)["enrolment_id"]
 
     piped = followup.process("messages", "--limit", "1").out
-    drawn = plain(on_terminal(followup, "messages", "--limit", "1", columns=80))
+    drawn = plain(followup.on_terminal("messages", "--limit", "1")[1])
 
     assert identifier in piped
     (short,) = re.findall(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}(?![0-9a-f-])", drawn)
@@ -300,18 +283,10 @@ def test_input_without_end_or_none_at_all_and_a_key_that_nobody_sees_are_refused
         timeout=SECONDS,
         check=False,
     )
-    with Path("/dev/full").open("wb") as full:
-        lost = subprocess.run(
-            [str(FOLLOWUP), "api-key", "add", "unseen"],
-            env={**followup.environment},
-            stdout=full,
-            stderr=subprocess.PIPE,
-            timeout=SECONDS,
-            check=False,
-        )
+    lost = followup.process("api-key", "add", "unseen", streams={"stdout": "/dev/full"})
 
     assert (endless.code, "is a device" in endless.err) == (2, True)
     assert (closed.returncode, b"this is not JSON" in closed.stderr) == (1, True)
-    assert (lost.returncode, b"could not be shown, so it opens" in lost.stderr) == (1, True)
+    assert (lost.code, "could not be shown, so it opens" in lost.err) == (1, True)
     [key] = followup("api-key", "list", "--json").lines
     assert key["revoked_at"] is not None

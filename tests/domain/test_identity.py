@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from followup.domain.identity import fold_name, names_alike
+from followup.domain.identity import fold_name, may_be_one_person, names_alike
 from followup.domain.intake.on_conflict import OnConflict
 
 
@@ -77,3 +77,22 @@ def test_each_choice_asks_for_what_those_before_it_do():
     assert not OnConflict.UPDATE.allows(OnConflict.REOPEN)
     assert not OnConflict.REFUSE.allows(OnConflict.UPDATE)
     assert not OnConflict.REOPEN.allows(None)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "wanted"),
+    [
+        ("Mr T Hale", "Thomas Hale", True),
+        ("Adam Hale", "Adele Hale", True),
+        ("Lucy Hale", "Lucy Fenn", True),
+        ("Siân Hale", "Sian Hale", True),
+        ("Ann Hale", "Mary Hale", False),
+        ("Ann Hale", "Amy Fenn", False),
+        ("Mr Hale", "Mrs Fenn", False),
+    ],
+)
+def test_names_of_one_birthday_and_mobile_are_asked_about_unless_they_are_of_two(
+    one, other, wanted
+):
+    assert may_be_one_person(one, other) is wanted
+    assert may_be_one_person(other, one) is wanted

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +14,7 @@ from followup.store.audit_log import AuditEntry, record_event
 from followup.store.models.audit import AuditEvent
 from tests.outbox.conftest import subscribe
 from tests.support.apps import rows
+from tests.support.fork_server import INTERPRETER, Forked, fork_server
 from tests.support.people import CLINIC
 
 ROOT = Path(__file__).parents[2]
@@ -27,17 +26,24 @@ EVERY = 13
 class Sender:
     """The process, started anew whenever it was killed."""
 
-    def __init__(self, database_url: str) -> None:
-        self._command = [sys.executable, "-m", "tests.outbox.telling_process", database_url]
-        self._process: subprocess.Popen[bytes] | None = None
+    def __init__(self, database_url: str, *, log: Path) -> None:
+        self._database_url = database_url
+        self._log = log
+        self._process: Forked | None = None
         self._lock = Lock()
         self.kills = 0
 
     def keep_running(self) -> None:
         with self._lock:
             if self._process is None:
-                self._process = subprocess.Popen(self._command, cwd=ROOT)
-            assert self._process.poll() is None, "it ended by itself"
+                self._process = fork_server().start(
+                    "tests.outbox.telling_process",
+                    [self._database_url],
+                    environment=INTERPRETER,
+                    folder=ROOT,
+                    log=self._log,
+                )
+            assert self._process.poll() is None, self._log.read_text("utf-8")
 
     def kill(self) -> None:
         with self._lock:
@@ -48,9 +54,11 @@ class Sender:
 
 
 @pytest.mark.timeout(300)
-def test_nothing_is_lost_or_out_of_order_when_the_sender_is_killed(telling, receiver, migrated_url):
+def test_nothing_is_lost_or_out_of_order_when_the_sender_is_killed(
+    telling, receiver, migrated_url, tmp_path
+):
     subscribe(telling, receiver)
-    sender, taking = Sender(migrated_url), receiver.take
+    sender, taking = Sender(migrated_url, log=tmp_path / "log"), receiver.take
 
     def take(path, headers, body):
         answer = taking(path, headers, body)

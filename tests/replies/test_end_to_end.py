@@ -25,6 +25,7 @@ from followup.store.models.messages import InboundMessage, Message, SandboxMessa
 from followup.store.models.worklist import WorklistItem
 from followup.worklist.items import open_items
 from tests.cli.conftest import document
+from tests.support.people import PROCEDURE_AT, nhs_number
 from tests.support.servers import PostgresServer, RedisServer, free_port
 from tests.support.stacks import Stack
 from tests.web.conftest import AUTH_TOKEN, sid, twilio_post
@@ -209,13 +210,22 @@ def became(scene: Scene) -> list[Expected]:
         ]
 
 
+def list_of(scene: Scene, numbers: list[str]) -> Path:
+    """Write a list of patients with these numbers."""
+    file = scene.stack.folder / "patients.csv"
+    rows = [
+        f"{PROCEDURE_AT:%Y-%m-%dT%H:%M},{nhs_number(place)},Test Patient,{number},yes,yes,sms"
+        for place, number in enumerate(numbers, start=1)
+    ]
+    head = "procedure_at,nhs_number,name,mobile,diabetic,steroid,channels"
+    file.write_text("\n".join([head, *rows]), encoding="utf-8")
+    return file
+
+
 @pytest.mark.timeout(240)
 def test_each_reply_of_the_table_ends_as_it_should_through_the_real_processes(scene):
     numbers = [f"+4477009003{place:02}" for place in range(len(EXPECTED))]
-    for place, number in enumerate(numbers, start=1):
-        patient = {**document(place)["patient"], "mobile": number}
-        whole = json.dumps(document(place, patient=patient, channels=["sms"]))
-        scene.stack.command("enrol", "--json", "-", given=whole)
+    scene.stack.command("import", str(list_of(scene, numbers)))
 
     for place, (number, (body, _)) in enumerate(zip(numbers, EXPECTED, strict=True), start=1):
         texted(scene, place, body, sender=number)

@@ -6,14 +6,13 @@ newer release of every package: with the pip that Python brings, and with the ne
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import distribution
+from importlib.metadata import distribution, distributions
 from pathlib import Path
 
 import pytest
@@ -25,6 +24,7 @@ from tests.setup.package_index import BUILDING, ROOT, RUNNING, TESTING, PackageI
 # A machine that is busy with other things is no reason to fail.
 pytestmark = pytest.mark.timeout(1200)
 
+SETTINGS = ROOT / "pyproject.toml"
 BROUGHT_BY_PYTHON = {"pip", "setuptools"}
 INTERPRETER = getattr(sys, "_base_executable", sys.executable)
 """The Python that this test environment was made with, and not the one in it."""
@@ -53,25 +53,39 @@ class Checkout:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def write(self, lock: Path, text: str) -> None:
-        """Put another lock in the place of one."""
-        (self.folder / lock.name).write_text(text, encoding="utf-8")
+    def write(self, file: Path, text: str) -> None:
+        """Put another lock, or other settings, in the place of what is there."""
+        (self.folder / file.name).write_text(text, encoding="utf-8")
+
+    @property
+    def settings(self) -> str:
+        return (self.folder / SETTINGS.name).read_text(encoding="utf-8")
 
     def require_nothing(self) -> None:
         """Let the product need no packages, so that its locks may be short."""
-        settings = self.folder / "pyproject.toml"
-        text = settings.read_text(encoding="utf-8")
         none = re.sub(
-            r"^dependencies = \[.*?^\]", "dependencies = []", text, flags=re.MULTILINE | re.DOTALL
+            r"^dependencies = \[.*?^\]",
+            "dependencies = []",
+            self.settings,
+            flags=re.MULTILINE | re.DOTALL,
         )
-        settings.write_text(none, encoding="utf-8")
+        self.write(SETTINGS, none)
 
     def installed(self) -> dict[str, str]:
         """Return the version of each package in the environment."""
-        program = self.folder / ".venv" / "bin" / "python"
-        listing = [program, "-m", "pip", "list", "--format=json", "--disable-pip-version-check"]
-        done = subprocess.run(listing, check=True, capture_output=True, text=True)
-        return {canonicalize_name(it["name"]): it["version"] for it in json.loads(done.stdout)}
+        found = distributions(path=[str(self._packages)])
+        return {canonicalize_name(it.name): it.version for it in found}
+
+    def add_by_hand(self, name: str) -> None:
+        """Put a package into the environment that no lock names."""
+        folder = self._packages / f"{name}-1.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\n", encoding="utf-8")
+
+    @property
+    def _packages(self) -> Path:
+        [found] = self.folder.glob(".venv/lib/python*/site-packages")
+        return found
 
 
 @pytest.fixture(scope="module")
@@ -99,36 +113,37 @@ def checkout(index: PackageIndex, tmp_path: Path) -> Iterator[Checkout]:
         pytest.param(NEWEST_PIP, id="the-newest-pip", marks=pytest.mark.long),
     ],
 )
-def test_newer_releases_of_everything_change_nothing(checkout, pip):
-    said = checkout.make("setup", *([f"PIP={pip}"] if pip else []))
+def test_the_environment_is_what_the_locks_say(index, checkout, pip):
+    """Running takes no test tools, testing adds them, and another lock leaves nothing behind.
 
+    Newer releases of everything change nothing.
+    """
+    given = [f"PIP={pip}"] if pip else []
+    one, two, three = [it for it in locked_here(RUNNING) if not distribution(it).requires][:3]
+    tools = set(locked_here(BUILDING)) | {"followup"}
+    whole = checkout.settings
+
+    checkout.require_nothing()
+    checkout.write(RUNNING, index.lock(RUNNING, only={one, two}))
+    checkout.write(TESTING, index.lock(TESTING, only={one, two, three, *tools}))
+    said = checkout.make("setup-run", *given)
+    assert "Installing what running takes" in said
+    assert set(checkout.installed()) - BROUGHT_BY_PYTHON == {one, two} | tools
+
+    checkout.make("setup", *given)
+    assert set(checkout.installed()) - BROUGHT_BY_PYTHON == {one, two, three} | tools
+    assert "Installing" not in checkout.make("setup-run", *given)
+
+    checkout.add_by_hand("left-behind")
+    assert "left-behind" in checkout.installed()
+    checkout.write(SETTINGS, whole)
+    checkout.write(RUNNING, index.lock(RUNNING))
+    checkout.write(TESTING, index.lock(TESTING))
+    said = checkout.make("setup", *given)
     assert "No broken requirements found." in said
     itself = {"followup": distribution("followup").version}
     brought = {"setuptools": checkout.installed().get("setuptools")}
     assert checkout.installed().items() - brought.items() == (locked_here(TESTING) | itself).items()
-
-
-@pytest.mark.slow
-def test_running_takes_no_test_tools_testing_adds_them_and_a_new_lock_leaves_nothing_behind(
-    index, checkout
-):
-    one, two, three = [it for it in locked_here(RUNNING) if not distribution(it).requires][:3]
-    tools = set(locked_here(BUILDING)) | {"followup"}
-    checkout.require_nothing()
-
-    checkout.write(RUNNING, index.lock(RUNNING, only={one, two}))
-    checkout.write(TESTING, index.lock(TESTING, only={one, two, three, *tools}))
-    said = checkout.make("setup-run")
-    assert "Installing what running takes" in said
-    assert set(checkout.installed()) - BROUGHT_BY_PYTHON == {one, two} | tools
-
-    checkout.make("setup")
-    assert set(checkout.installed()) - BROUGHT_BY_PYTHON == {one, two, three} | tools
-    assert "Installing" not in checkout.make("setup-run")
-
-    checkout.write(TESTING, index.lock(TESTING, only={two, three, *tools}))
-    checkout.make("setup")
-    assert set(checkout.installed()) - BROUGHT_BY_PYTHON == {two, three} | tools
 
 
 @pytest.mark.parametrize("part", [RUNNING, BUILDING], ids=["running", "building"])

@@ -138,7 +138,9 @@ def insert_many(
     """Insert rows that all have the same columns; `alike` are those that all have alike."""
     if rows:
         names = tuple(rows[0])
-        insert_tuples(session, model, names, [tuple(row.values()) for row in rows], alike=alike)
+        # By name: whoever made the rows may have written their columns in another order.
+        values = [tuple(map(row.__getitem__, names)) for row in rows]
+        insert_tuples(session, model, names, values, alike=alike)
 
 
 def insert_tuples(

@@ -17,6 +17,7 @@ from celery import Celery, signals
 from kombu import Exchange, Queue
 
 from followup.bootstrap import build_app, open_heartbeat_store, require_database
+from followup.broker.address import sentinels_of
 from followup.context import AppContext
 from followup.domain.errors import ConfigurationError
 from followup.jobs import JOBS, period_of
@@ -98,7 +99,7 @@ def start_heart(parts: Mapping[str, LivenessProbe], *, instance: str) -> Heartbe
 def configure(settings: Settings) -> None:
     """Set Celery up. Every queue that a task is routed to is declared, so every worker reads it."""
     app.conf.update(
-        broker_url="memory://localhost/" if settings.is_embedded else settings.broker_url,
+        broker_url=_broker_url(settings),
         result_backend=None,
         task_ignore_result=True,
         task_serializer="json",
@@ -132,11 +133,18 @@ def configure(settings: Settings) -> None:
     )
 
 
+def _broker_url(settings: Settings) -> str:
+    if settings.is_embedded:
+        return "memory://localhost/"
+    sentinels = sentinels_of(settings.broker_url)
+    return settings.broker_url if sentinels is None else sentinels.celery_url
+
+
 def _transport(settings: Settings) -> dict[str, Any]:
     if settings.is_embedded:
         # Each look costs as much as a task: at 0.1 s they take a hundredth of a core.
         return {"polling_interval": 0.2}
-    return {
+    options: dict[str, Any] = {
         "visibility_timeout": VISIBILITY_SECONDS,
         "socket_timeout": 10,
         "socket_connect_timeout": 5,
@@ -144,6 +152,11 @@ def _transport(settings: Settings) -> dict[str, Any]:
         "health_check_interval": 25,
         "retry_on_timeout": True,
     }
+    if (sentinels := sentinels_of(settings.broker_url)) is not None:
+        times = {name: options[name] for name in ("socket_timeout", "socket_connect_timeout")}
+        options["master_name"] = sentinels.master
+        options["sentinel_kwargs"] = times | sentinels.sentinel_options
+    return options
 
 
 def _schedule(settings: Settings) -> dict[str, dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import redis
 import structlog
 
+from followup.broker.client import redis_client
 from followup.monitoring.health import HealthProblem
 
 BROKER_SECONDS = 2.0
@@ -16,9 +17,7 @@ log = structlog.get_logger()
 
 def broker_client(url: str) -> redis.Redis:
     """Return a client that answers or fails in bounded time."""
-    return redis.Redis.from_url(
-        url, socket_timeout=BROKER_SECONDS, socket_connect_timeout=BROKER_SECONDS
-    )
+    return redis_client(url, seconds=BROKER_SECONDS)
 
 
 def broker_problems(client: redis.Redis | None) -> list[HealthProblem]:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
+from followup.broker.address import sentinels_of
 from followup.clock import parse_clock
 from followup.domain.errors import ConfigurationError
 from followup.domain.roles import Role
@@ -32,9 +33,8 @@ def _database_url(url: str) -> str:
 
 
 def _broker_url(url: str) -> str:
-    if url == "memory://" or (urlsplit(url).scheme in {"redis", "rediss"} and urlsplit(url).netloc):
-        return url
-    raise ValueError("is no broker that followup knows")
+    sentinels_of(url)
+    return url
 
 
 def _web_address(url: str) -> str:

@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from followup.broker.address import EMBEDDED
 from followup.domain.errors import ConfigurationError
 from followup.domain.roles import Role
 from followup.settings.formats import (
@@ -95,7 +96,10 @@ class Settings(BaseSettings):
         description="a file in a folder that this account may write to",
     )
     broker_url: BrokerUrl = Field(
-        "memory://", repr=False, description="redis://HOST:6379/0, or rediss:// for TLS"
+        EMBEDDED,
+        repr=False,
+        description="redis://HOST:6379/0, rediss:// for TLS, or the Sentinels of a master: "
+        "sentinel://HOST:26379,HOST:26379,HOST:26379/0?master=NAME",
     )
     master_keys: MasterKeysText | None = Field(
         None,
@@ -360,7 +364,7 @@ class Settings(BaseSettings):
     @property
     def is_embedded(self) -> bool:
         """Say whether tasks never leave the process, as only `followup run` can do."""
-        return self.broker_url == "memory://"
+        return self.broker_url == EMBEDDED
 
     def in_force(self) -> dict[str, str]:
         """Return every setting by its name, for people; of a secret only whether it is set."""

@@ -217,6 +217,8 @@ def test_secrets_do_not_show_when_settings_are_printed(environment):
         ("DATABASE_URL", "sqlite:///:memory:", "set it to sqlite:///PATH"),
         ("BROKER_URL", "amqp://h", "no broker that followup knows: set it to redis://HOST:6379/0"),
         ("BROKER_URL", "redis:", "set it to redis://HOST:6379/0"),
+        ("BROKER_URL", "sentinel://a,b/0", "does not name Sentinels and their master"),
+        ("BROKER_URL", "sentinel://a:x/0?master=m", "has a Sentinel's port that is no number"),
         ("MASTER_KEYS", "###", "a key (number 1) that is not base64: set it to keys of 32 bytes"),
         ("MASTER_KEYS", "é", "a key (number 1) that is not base64: set it to keys of 32 bytes"),
         ("MASTER_KEYS", f"{KEY},a2V5", "(number 2) of 3 bytes where 32 are needed: set it to keys"),

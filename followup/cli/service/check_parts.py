@@ -103,13 +103,12 @@ def _keys(found: list[KeyCheck], store: Store, settings: Settings) -> str:
 
 
 def _broker(settings: Settings) -> str:
-    import redis  # noqa: PLC0415 - slow to import, and an embedded stack has none
+    # Slow to import, and an embedded stack has none.
+    import redis  # noqa: PLC0415
 
-    client = redis.Redis.from_url(
-        settings.broker_url,
-        socket_timeout=BROKER_SECONDS,
-        socket_connect_timeout=BROKER_SECONDS,
-    )
+    from followup.broker.client import redis_client  # noqa: PLC0415
+
+    client = redis_client(settings.broker_url, seconds=BROKER_SECONDS)
     try:
         client.ping()
     except (redis.RedisError, OSError) as error:

@@ -8,11 +8,12 @@ from time import monotonic
 from typing import Any
 
 import structlog
-from redis import Redis
 from redis.backoff import NoBackoff
 from redis.commands.core import Script
 from redis.exceptions import RedisError
 from redis.retry import Retry
+
+from followup.broker.client import redis_client
 
 LEFT_ALONE = 2.0
 """Seconds for which Redis is not asked again after it could not be reached."""
@@ -30,12 +31,7 @@ class SharedRedis:
     """
 
     def __init__(self, url: str, *, seconds: Callable[[], float] = monotonic) -> None:
-        self._redis: Redis = Redis.from_url(
-            url,
-            socket_timeout=REDIS_TIMEOUT,
-            socket_connect_timeout=REDIS_TIMEOUT,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._redis = redis_client(url, seconds=REDIS_TIMEOUT, retry=Retry(NoBackoff(), 0))
         self._seconds = seconds
         self._ask_again_at = float("-inf")
 

@@ -1,0 +1,1 @@
+"""The broker's address, and clients of the Redis behind it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from followup.demo.cast import DEMO_CAST, START, Part
 from followup.enrolment.enrol import enrol
 from followup.enrolment.page_tokens import replace_page_token
 from followup.enrolment.reschedule import reschedule
+from followup.figures.count_weeks import count_weeks
 from followup.jobs import JOBS
 from followup.monitoring.health import watched
 from followup.monitoring.heartbeats import record_heartbeat
@@ -31,7 +32,7 @@ from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 from tests.browser.screen import find_chromium
 from tests.browser.site import Site
-from tests.support.apps import run_until
+from tests.support.apps import HandClock, run_until
 from tests.support.people import CLINIC, PROTOCOL
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
@@ -66,6 +67,8 @@ class Cast:
 
 def play(site: Site) -> Cast:
     """Let the demonstration happen, up to the moment of the pictures."""
+    # What happened an hour before the pictures is an hour old to the web process too.
+    site.app = replace(site.app, clock=HandClock(START, real=datetime.now(UTC) - (MOMENT - START)))
     cast = Cast(site, {})
     script = [(at, act) for part in DEMO_CAST for at, act in _script(cast, part)]
     for at, act in sorted(script, key=lambda event: event[0]):
@@ -73,6 +76,8 @@ def play(site: Site) -> Cast:
             run_until(site.app, at)
             act()
     run_until(site.app, MOMENT)
+    while count_weeks(site.app):
+        pass
     _give_signs_of_life(site)
     return cast
 

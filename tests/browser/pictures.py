@@ -78,7 +78,6 @@ def play(site: Site) -> Cast:
     run_until(site.app, MOMENT)
     while count_weeks(site.app):
         pass
-    _give_signs_of_life(site)
     return cast
 
 
@@ -180,6 +179,7 @@ def main(folder: Path = FOLDER) -> int:
     ):
         cast = play(site)
         site.open()
+        _give_signs_of_life(site)
         browser = playwright.chromium.launch(
             executable_path=browser_path, args=["--no-sandbox", "--disable-dev-shm-usage"]
         )

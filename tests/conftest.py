@@ -27,7 +27,10 @@ EDGES = tuple(f"{Path(__file__).parent / name}/" for name in ("cli", "web"))
 """Tests of these folders go through the whole product, from a command or a request."""
 ONCE_ON_POSTGRES = tuple(
     f"{Path(__file__).parent / name}/"
-    for name in ("cli", "enrolment", "releases", "replies", "staff", "web")
+    for name in (
+        *("cli", "delivery", "enrolment", "intake", "merging", "messages", "monitoring"),
+        *("releases", "replies", "staff", "web"),
+    )
 )
 """Where parameters are words or fields: PostgreSQL is asked with the first of them alone."""
 STORES = frozenset(

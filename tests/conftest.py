@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 
 from followup.context import AppContext
 from followup.settings.logging import raise_on_private
-from tests.support.apps import Seconds, make_app
+from tests.support.apps import COPIES, Seconds, make_app
 from tests.support.compiled_statements import share_compiled_statements
 from tests.support.processes import new_folder, watch
 from tests.support.servers import PostgresServer, RedisServer
@@ -27,7 +27,10 @@ EDGES = tuple(f"{Path(__file__).parent / name}/" for name in ("cli", "web"))
 """Tests of these folders go through the whole product, from a command or a request."""
 ONCE_ON_POSTGRES = tuple(
     f"{Path(__file__).parent / name}/"
-    for name in ("cli", "enrolment", "releases", "replies", "staff", "web")
+    for name in (
+        *("cli", "delivery", "enrolment", "intake", "merging", "messages", "monitoring"),
+        *("releases", "replies", "staff", "web"),
+    )
 )
 """Where parameters are words or fields: PostgreSQL is asked with the first of them alone."""
 STORES = frozenset(
@@ -200,14 +203,18 @@ def migrated_postgres(postgres_server: PostgresServer) -> str:
 def migrated_sqlite_url(migrated_sqlite: Path, sqlite_file: Path) -> str:
     """The address of a SQLite file with all tables and no patients."""
     copyfile(migrated_sqlite, sqlite_file)
-    return f"sqlite:///{sqlite_file}"
+    url = f"sqlite:///{sqlite_file}"
+    COPIES.add(url)
+    return url
 
 
 @pytest.fixture
 def migrated_postgres_url(postgres_server: PostgresServer, migrated_postgres: str) -> Iterator[str]:
     """The address of a PostgreSQL database with all tables and no patients."""
     database = postgres_server.create_database(template=migrated_postgres)
-    yield postgres_server.url(database)
+    url = postgres_server.url(database)
+    COPIES.add(url)
+    yield url
     postgres_server.drop_database(database)
 
 

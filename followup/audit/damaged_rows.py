@@ -48,7 +48,10 @@ def read_rows(
             found = list(_one_by_one(session, query, key, after=after))
         keys = [_key_of(row, key.key) for row in found]
         for number, row in zip(keys, found, strict=True):
-            yield row if not types or tuple(map(type, row)) == types else Unreadable(number)
+            if not types or isinstance(row, Unreadable) or tuple(map(type, row)) == types:
+                yield row
+            else:
+                yield Unreadable(number)
         # Where a key was changed, they are out of order.
         newest = max(keys, default=after)
         if newest is None or newest == after or (after is not None and newest < after):

@@ -17,8 +17,11 @@ LONGEST = 2000
 NAT64 = IPv6Network("64:ff9b::/96")
 """Leads to the IPv4 address in its last 32 bits (RFC 6052)."""
 INTERNET = IPv6Network("2000::/3")
-"""All of IPv6 that is given out (RFC 4291, 2.4). In the rest are more dresses of IPv4 addresses, old
-site-local networks and routers' own, which `is_global` does not know."""
+"""All of IPv6 that is given out (RFC 4291, 2.4).
+
+In the rest are more dresses of IPv4 addresses, old site-local networks and routers' own, which
+`is_global` does not know.
+"""
 NEARBY = (
     IPv4Network("192.0.0.0/24"),
     IPv4Network("192.88.99.0/24"),

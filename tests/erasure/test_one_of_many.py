@@ -64,6 +64,7 @@ def traces(file: Path, kept: set[bytes]) -> int:
     return sum(any(value in one for one in content) for value in kept)
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("many", [6, pytest.param(1_000, marks=pytest.mark.long)])
 def test_no_file_tells_of_them_and_everything_of_all_others_is_proved(
     migrated_sqlite_url: str, tmp_path: Path, many: int

@@ -139,9 +139,7 @@ def test_no_connection_is_made_to_where_a_name_may_not_lead():
 
 def test_a_name_that_can_not_be_looked_up_is_not_reached_and_stops_nobody():
     """As one that an earlier version took: it would end the job that tells all the others."""
-    connections = Connections(
-        "https://engine..example", connect_timeout=3, read_timeout=3, keep=0
-    )
+    connections = Connections("https://engine..example", connect_timeout=3, read_timeout=3, keep=0)
 
     with pytest.raises(NotReached, match="no name of a host"):
         connections.request("POST", "/", body=b"{}", headers={})

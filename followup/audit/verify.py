@@ -357,12 +357,15 @@ def _checkpoints(session: Session) -> Iterator[AnyRow | Unreadable]:
 
 
 def _last_readable_checkpoint(session: Session) -> AuditCheckpoint | None:
-    """Return the newest checkpoint that can be read; what is wrong with a newer one, a walk finds."""
+    """Return the newest checkpoint that can be read; what is wrong with others, a walk finds."""
     try:
         return newest_checkpoint(session)
     except NOT_READABLE:
         found = [row for row in _checkpoints(session) if not isinstance(row, Unreadable)]
-        return AuditCheckpoint(**found[-1]._mapping) if found else None
+        if not found:
+            return None
+        size, upto_id, note = found[-1]
+        return AuditCheckpoint(size=size, upto_id=upto_id, note=note)
 
 
 def _long_unsigned(session: Session, *, after: int) -> tuple[int, int] | None:

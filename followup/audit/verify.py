@@ -11,6 +11,7 @@ from itertools import chain, islice
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from followup.audit.damaged_rows import NOT_READABLE, Unreadable, read_rows
 from followup.audit.leaf_proofs import LeafProofs
 from followup.audit.leaves import EVENT_COLUMNS, event_leaf
 from followup.audit.seals import check_seals
@@ -31,7 +32,8 @@ from followup.domain.errors import TrailDamaged
 from followup.store.engine.types import AnyRow
 from followup.store.models.audit import AuditCheckpoint, AuditEvent, AuditTile
 
-ROWS_AT_ONCE = 4096
+OF_TILE, OF_CHECKPOINT = (int, int, int, int, bytes, bytes), (int, int, str)
+"""What the columns hold, in their order."""
 UNSIGNED_FOR = SIGN_AFTER + timedelta(hours=1)
 """Signing runs every minute, and is alarmed about when it fails: none is left for so long."""
 
@@ -78,7 +80,7 @@ class _Head:
 
     signed: TreeHead | None
     size: int
-    row: AuditCheckpoint | None
+    row: AnyRow | None
 
 
 class _Walk:
@@ -118,13 +120,16 @@ class _Walk:
 
     def _heads(self, kept: TreeHead | None) -> Iterator[_Head]:
         """Return the checkpoints by size, with the kept one in its place."""
-        query = select(AuditCheckpoint).order_by(AuditCheckpoint.size)
-        for row in self._session.scalars(query.execution_options(yield_per=ROWS_AT_ONCE)):
+        for row in _checkpoints(self._session):
             self.checkpoints += 1
-            if kept is not None and kept.size < row.size:
+            size = row.id if isinstance(row, Unreadable) else row.size
+            if kept is not None and kept.size < size:
                 yield _Head(kept, kept.size, None)
                 kept = None
-            yield _Head(read_checkpoint(row.note, self._log_key), row.size, row)
+            if isinstance(row, Unreadable):
+                yield _Head(None, size, None)
+            else:
+                yield _Head(read_checkpoint(row.note, self._log_key), size, row)
         if kept is not None:
             yield _Head(kept, kept.size, None)
 
@@ -170,20 +175,10 @@ class _Walk:
 
     def _pairs(self, upto: int) -> Iterator[_Pair]:
         """Return the leaves in order: tile by tile, then those that fill none."""
-        query = (
-            select(*EVENT_COLUMNS)
-            .where(AuditEvent.id <= upto)
-            .order_by(AuditEvent.id)
-            .execution_options(yield_per=ROWS_AT_ONCE)
-        )
-        rows = _Rows(self._session.execute(query))
+        query = select(*EVENT_COLUMNS).where(AuditEvent.id <= upto)
+        rows = _Rows(read_rows(self._session, query, AuditEvent.id))
         number = 0
-        for tile in self._session.scalars(
-            select(AuditTile)
-            .where(AuditTile.level == 0)
-            .order_by(AuditTile.number)
-            .execution_options(yield_per=ROWS_AT_ONCE // TILE_WIDTH)
-        ):
+        for tile in self._tiles(0):
             while number < tile.number:
                 uncovered = rows.take(TILE_WIDTH)
                 if len(uncovered) < TILE_WIDTH:
@@ -197,19 +192,39 @@ class _Walk:
             else:
                 self._found(DamageKind.TILE, tile.first_event_id, tile.last_event_id)
         for row in rows:
-            leaf = event_leaf(self._audit_key, row)
+            leaf = self._leaf(row)
             yield _Pair(row.id, leaf, leaf)
 
-    def _without_tile(self, rows: Sequence[AnyRow]) -> Iterator[_Pair]:
+    def _leaf(self, row: AnyRow | Unreadable) -> bytes:
+        """Return the leaf of an event as it is now; none is empty, as that of no event is."""
+        if isinstance(row, Unreadable):
+            return b""
+        try:
+            return event_leaf(self._audit_key, row)
+        except (ValueError, TypeError, AttributeError):
+            return b""
+
+    def _tiles(self, level: int) -> Iterator[AnyRow]:
+        """Yield the tiles of a level; one that can't be read is as good as removed."""
+        query = select(*AuditTile.__table__.c).where(AuditTile.level == level)
+        for tile in read_rows(self._session, query, AuditTile.number, types=OF_TILE):
+            if isinstance(tile, Unreadable):
+                width = TILE_WIDTH ** (level + 1)
+                first = tile.id * width + 1
+                self._found(DamageKind.TILE, first, first + width - 1)
+            else:
+                yield tile
+
+    def _without_tile(self, rows: Sequence[AnyRow | Unreadable]) -> Iterator[_Pair]:
         self._found(DamageKind.TILE, rows[0].id, rows[-1].id)
         for row in rows:
-            leaf = event_leaf(self._audit_key, row)
+            leaf = self._leaf(row)
             yield _Pair(row.id, leaf, leaf)
 
-    def _under(self, tile: AuditTile, rows: _Rows) -> Iterator[_Pair]:
+    def _under(self, tile: AnyRow, rows: _Rows) -> Iterator[_Pair]:
         kept = split_hashes(tile.hashes)
         found = rows.take(TILE_WIDTH)
-        now = [event_leaf(self._audit_key, row) for row in found]
+        now = [self._leaf(row) for row in found]
         if now == kept:
             if (found[0].id, found[-1].id) != (tile.first_event_id, tile.last_event_id):
                 self._found(DamageKind.TILE, found[0].id, found[-1].id)
@@ -219,10 +234,10 @@ class _Walk:
         yield from self._aligned(tile, rows.take_upto(tile.last_event_id), kept)
 
     def _aligned(
-        self, tile: AuditTile, rows: Sequence[AnyRow], kept: Sequence[bytes]
+        self, tile: AnyRow, rows: Sequence[AnyRow | Unreadable], kept: Sequence[bytes]
     ) -> Iterator[_Pair]:
         """Lay the events of a tile beside its leaves; where one is missing, say between which."""
-        now = [event_leaf(self._audit_key, row) for row in rows]
+        now = [self._leaf(row) for row in rows]
         ids = {leaf: row.id for leaf, row in zip(now, rows, strict=True)}
         known = [ids.get(leaf) for leaf in kept]
         in_place = now if len(now) == len(kept) else [b""] * len(kept)
@@ -242,13 +257,11 @@ class _Walk:
 
     def _compare_tiles(self) -> None:
         """Compare the roots of tiles with their hashes, and those with what stands below."""
-        query = select(AuditTile).order_by(AuditTile.level, AuditTile.number)
         below: dict[int, tuple[bytes, int, int]] = {}
         here: dict[int, tuple[bytes, int, int]] = {}
         level = 0
-        for tile in self._session.scalars(
-            query.execution_options(yield_per=ROWS_AT_ONCE // TILE_WIDTH)
-        ):
+        highest = self._session.scalar(select(func.max(AuditTile.level))) or 0
+        for tile in chain.from_iterable(map(self._tiles, range(highest + 1))):
             if tile.level != level:
                 below, here, level = here, {}, tile.level
             hashes = split_hashes(tile.hashes)
@@ -276,23 +289,23 @@ def _next_known(known: Sequence[int | None], *, end: int) -> list[int]:
     return following[::-1]
 
 
-class _Rows(Iterator[AnyRow]):
+class _Rows(Iterator[AnyRow | Unreadable]):
     """Rows of a query, with those that were put back first."""
 
-    def __init__(self, rows: Iterator[AnyRow]) -> None:
+    def __init__(self, rows: Iterator[AnyRow | Unreadable]) -> None:
         self._rows = iter(rows)
-        self._back: deque[AnyRow] = deque()
+        self._back: deque[AnyRow | Unreadable] = deque()
 
-    def __next__(self) -> AnyRow:
+    def __next__(self) -> AnyRow | Unreadable:
         return self._back.popleft() if self._back else next(self._rows)
 
-    def take(self, number: int) -> list[AnyRow]:
+    def take(self, number: int) -> list[AnyRow | Unreadable]:
         """Return the next rows, at most so many."""
         return list(islice(self, number))
 
-    def take_upto(self, id_: int) -> list[AnyRow]:
+    def take_upto(self, id_: int) -> list[AnyRow | Unreadable]:
         """Return the next rows whose ids are at most that one."""
-        taken: list[AnyRow] = []
+        taken: list[AnyRow | Unreadable] = []
         for row in self:
             if row.id > id_:
                 self.put_back([row])
@@ -300,7 +313,7 @@ class _Rows(Iterator[AnyRow]):
             taken.append(row)
         return taken
 
-    def put_back(self, rows: Sequence[AnyRow]) -> None:
+    def put_back(self, rows: Sequence[AnyRow | Unreadable]) -> None:
         """Give these again, before any other."""
         self._back.extendleft(reversed(rows))
 
@@ -312,7 +325,7 @@ def verify_trail(app: AppContext, *, kept: str | None = None) -> TrailVerdict:
     trail is found out whose end was cut off, or that was signed anew.
     """
     with app.store.read() as session:
-        newest = newest_checkpoint(session)
+        newest = _last_readable_checkpoint(session)
         upto = newest.upto_id if newest else 0
         head = read_checkpoint(kept, trail_signer(app).key) if kept else None
         seals = check_seals(session, app, head=kept)
@@ -336,6 +349,23 @@ def verify_trail(app: AppContext, *, kept: str | None = None) -> TrailVerdict:
             checkpoint=newest.note if newest else None,
             overdue=overdue,
         )
+
+
+def _checkpoints(session: Session) -> Iterator[AnyRow | Unreadable]:
+    query = select(*AuditCheckpoint.__table__.c)
+    return read_rows(session, query, AuditCheckpoint.size, types=OF_CHECKPOINT)
+
+
+def _last_readable_checkpoint(session: Session) -> AuditCheckpoint | None:
+    """Return the newest checkpoint that can be read; what is wrong with others, a walk finds."""
+    try:
+        return newest_checkpoint(session)
+    except NOT_READABLE:
+        found = [row for row in _checkpoints(session) if not isinstance(row, Unreadable)]
+        if not found:
+            return None
+        size, upto_id, note = found[-1]
+        return AuditCheckpoint(size=size, upto_id=upto_id, note=note)
 
 
 def _long_unsigned(session: Session, *, after: int) -> tuple[int, int] | None:

@@ -59,6 +59,8 @@ def apply_shred_list(app: AppContext, *, actor: str) -> int:
     applied = 0
     for id_ in sorted(read_shred_list(app)):
         applied += app.transact(actor, partial(_erase, id_))
+    if applied:
+        app.store.empty_log()
     return applied
 
 

@@ -234,8 +234,9 @@ def judge(status: int, retry_after: str | None = None) -> Attempt:
         return Attempt(outcome=Outcome.GONE, problem=problem)
     if status in _REFUSED and status not in _LATER:
         return Attempt(outcome=Outcome.REFUSED, problem=problem)
-    seconds = int(retry_after) if retry_after and retry_after.isdecimal() else 0
-    pause = min(timedelta(seconds=min(seconds, 10**6)), LONGEST_PAUSE)
+    # By its beginning: a receiver may write more digits than can be counted.
+    seconds = int(retry_after[:9]) if retry_after and retry_after.isdecimal() else 0
+    pause = min(timedelta(seconds=seconds), LONGEST_PAUSE)
     return Attempt(outcome=Outcome.AWAY, problem=problem, pause=pause or None)
 
 

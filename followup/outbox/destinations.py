@@ -7,7 +7,7 @@ operator named; and each connection is held to that, whatever a name server says
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import SplitResult, quote, urlsplit
 
 from followup.context import WebhookPolicy
@@ -16,6 +16,18 @@ from followup.domain.errors import InvalidInput
 LONGEST = 2000
 NAT64 = IPv6Network("64:ff9b::/96")
 """Leads to the IPv4 address in its last 32 bits (RFC 6052)."""
+INTERNET = IPv6Network("2000::/3")
+"""All of IPv6 that is given out (RFC 4291, 2.4).
+
+In the rest are more dresses of IPv4 addresses, old site-local networks and routers' own, which
+`is_global` does not know.
+"""
+NEARBY = (
+    IPv4Network("192.0.0.0/24"),
+    IPv4Network("192.88.99.0/24"),
+    IPv6Network("3fff::/20"),
+)
+"""Kept for special uses, and taken for the internet by some versions of Python."""
 _IN_TARGETS = "/?:@!$&'()*+,;=%-._~"
 
 
@@ -24,6 +36,8 @@ def check_destination(url: str, policy: WebhookPolicy) -> SplitResult:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
+        # A name with an empty label, or one of over 63 letters, can't even be looked up.
+        host.encode("idna")
     except ValueError:
         raise _refusal("this is not an address; write it like https://host/path") from None
     if len(url) > LONGEST or not url.isascii() or not url.isprintable() or " " in url:
@@ -55,7 +69,10 @@ def is_allowed(peer: str, policy: WebhookPolicy) -> bool:
         return True
     if address.is_loopback:
         return policy.loopback
-    return address.is_global and not address.is_multicast
+    if isinstance(address, IPv6Address) and address not in INTERNET:
+        return False
+    special = any(address in network for network in NEARBY)
+    return address.is_global and not address.is_multicast and not special
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:

@@ -112,7 +112,7 @@ def failure_reason_of(code: str | None, channel: str | None = None) -> FailureRe
     if ours is not None:
         to_do = CORRECT_EMAIL if channel == "email" and _TO_DO.get(code) == CORRECT else ""
         return FailureReason(ours, to_do or _TO_DO.get(code, LOOK))
-    if code.isdigit() and (meaning := meaning_of(int(code))) is not None:
+    if code.isdecimal() and (meaning := meaning_of(int(code))) is not None:
         return FailureReason(f"{meaning.reason} (code {code})", _BY_VERDICT[meaning.verdict])
     if (reply := re.fullmatch(r"([245]\d\d)(?: ([245]\.\d{1,3}\.\d{1,3}))?", code)) is not None:
         return _of_mail(code, int(reply[1]), reply[2])

@@ -413,7 +413,7 @@ def test_what_was_kept_of_another_trail_does_not_hold(opened: AppContext):
 
 
 def test_any_flipped_bit_is_located(opened_on_both: AppContext):
-    """In every column of the trail's tables; more of them in `make faults`."""
+    """In every column of the trail's tables; in the file, `test_flipped_files.py` flips more."""
     app, flips = opened_on_both, Random(11)
     for _ in range(25):
         back = flip(app, flips)

@@ -3,7 +3,8 @@
 For each page: the server's time as its p50 and p95 in milliseconds over many calls, the processor
 time of one call (this process and PostgreSQL: it says more than the clock on a machine with other
 work), how many statements it asks of the database and whether that is more than on a store of a
-hundred patients, and the kilobytes of its HTML. Exits with 1 where a page is beyond its limits.
+hundred patients, and the kilobytes of its HTML. Then how long `followup export-patient` takes for
+one of them. Exits with 1 where something is beyond its limits.
 
     make bench-pages                                  # fills a store, measures, and forgets it
     make bench-pages ARGS="--keep /var/tmp/large"     # keeps it there, and uses it the next time
@@ -39,6 +40,7 @@ from followup.staff.sessions import Stage
 from followup.store.engine.session import Store, make_engine
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
+from followup.subject_access.export import export_person
 from followup.web.app import create_app, leave_uncollected
 from tests.bench.large_store import counted, enrol_originals, filled_until, multiply
 from tests.bench.staff import visit
@@ -52,6 +54,7 @@ SMALL, LARGE = "small", "large"
 SEARCHES = {"found by NHS number": nhs_number(7), "found by surname": "Patient-00007"}
 PATIENTS, CALLS = 100_000, 60
 LIMIT_MS, LIMIT_BYTES = 150, 150_000
+EXPORT, EXPORTS, LIMIT_EXPORT_SECONDS = "export-patient", 3, 60
 SERVER = {
     # What a server for a store of this size is given.
     "shared_buffers": "1GB", "effective_cache_size": "4GB", "max_wal_size": "16GB",
@@ -276,7 +279,23 @@ def _report(small: AppContext, large: AppContext, *, only: str, calls: int, pid:
             f"{name:24}{one.p50:8.1f}{one.p95:8.1f}{one.python_ms:8.1f}{one.postgres_ms:8.1f}"
             f"{one.statements:7}{one.size / 1000:7.1f}  {', '.join(wrong) or 'ok'}"
         )
-    return bad
+    return bad + (only in EXPORT and _report_export(large))
+
+
+def _report_export(large: AppContext) -> bool:
+    """Print how long it takes to gather all that is held on one person; say if that is too long."""
+    patient, _ = _latest(large)
+    took = []
+    for _ in range(EXPORTS):
+        began = time.perf_counter()
+        made = export_person(large, patient, actor="cli:bench")
+        took.append(time.perf_counter() - began)
+    slow = max(took) > LIMIT_EXPORT_SECONDS
+    _say(
+        f"{EXPORT:24}{min(took):8.1f} to {max(took):.1f} s, {made.rows} records, "
+        f"{len(made.content) / 1000:.0f} kB  {'over the limit' if slow else 'ok'}"
+    )
+    return slow
 
 
 def _report_staff(large: AppContext, *, staff: int, seconds: float) -> int:

@@ -302,8 +302,14 @@ def test_each_answer_says_whether_the_event_or_the_receiver_is_at_fault(status, 
 
 @pytest.mark.parametrize(
     ("asked", "pause"),
-    [("120", timedelta(minutes=2)), ("9" * 30, PAUSES[-1]), ("soon", None), (None, None)],
-    ids=["seconds", "for ever", "no number", "nothing"],
+    [
+        ("120", timedelta(minutes=2)),
+        ("9" * 30, PAUSES[-1]),
+        ("9" * 5000, PAUSES[-1]),
+        ("soon", None),
+        (None, None),
+    ],
+    ids=["seconds", "for ever", "more digits than can be counted", "no number", "nothing"],
 )
 def test_a_receiver_may_ask_for_time_but_not_for_ever(asked, pause):
     assert judge(503, asked).pause == pause

@@ -65,6 +65,16 @@ def test_an_address_on_the_internet_is_taken(url):
         "https://224.0.0.1/",
         "https://[fe80::1]/",
         "https://[fd00:20::1]/",
+        "https://[::10.20.0.1]/",
+        "https://[::ffff:0:10.20.0.1]/",
+        "https://[64:ff9b:1::a14:1]/",
+        "https://[fec0::1]/",
+        "https://192.0.0.8/",
+        "https://192.88.99.1/",
+        "https://[3fff::1]/",
+        "https://engine..example/",
+        "https://.engine.example/",
+        f"https://{'x' * 64}.example/",
     ],
     ids=lambda url: url[:40] or "nothing",
 )
@@ -125,6 +135,14 @@ def test_no_connection_is_made_to_where_a_name_may_not_lead():
 
         with pytest.raises(BlockingIOError):
             server.accept()
+
+
+def test_a_name_that_can_not_be_looked_up_is_not_reached_and_stops_nobody():
+    """As one that an earlier version took: it would end the job that tells all the others."""
+    connections = Connections("https://engine..example", connect_timeout=3, read_timeout=3, keep=0)
+
+    with pytest.raises(NotReached, match="no name of a host"):
+        connections.request("POST", "/", body=b"{}", headers={})
 
 
 def test_what_a_request_asks_for_is_quoted():

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from followup.domain.errors import InvalidInput
 from followup.domain.roles import Role
 from followup.staff.api_keys import add_api_key
 from followup.staff.sign_in_throttle import (
@@ -22,9 +23,10 @@ from followup.staff.sign_in_throttle import (
     record_success,
 )
 from followup.web.caller import WRONG_KEYS
-from followup.web.console.framework import costly
+from followup.web.console.framework import costly, forms
 from followup.web.console.framework.app import all_pages
 from followup.web.console.framework.dates import real_day
+from followup.web.console.framework.forms import MOST_FIELDS, Form, SentFile
 from followup.web.gate import Gate
 from tests.support.apps import clock_of
 from tests.web.conftest import served
@@ -33,6 +35,22 @@ from tests.web.console.visitors import SAME_ORIGIN, Visitor, join
 
 HOME, ELSEWHERE = "192.0.2.1", "203.0.113.9"
 FORM = "application/x-www-form-urlencoded"
+
+
+def test_a_form_of_very_many_parts_is_given_up_early(monkeypatch):
+    part = b'--B\r\nContent-Disposition: form-data; name="a"; filename="b"\r\n\r\n\r\n'
+    read = 0
+
+    def counted(*given, **named):
+        nonlocal read
+        read += 1
+        return SentFile(*given, **named)
+
+    monkeypatch.setattr(forms, "SentFile", counted)
+    with pytest.raises(InvalidInput, match="open the page again"):
+        Form.parse_multipart(part * 20_000 + b"--B--\r\n", "multipart/form-data; boundary=B")
+
+    assert read <= MOST_FIELDS
 
 
 def attempt(app, address):

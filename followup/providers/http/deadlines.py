@@ -41,7 +41,11 @@ def connect(
     `OSError`.
     """
     failure = OSError("the name has no address")
-    for family, kind, protocol, _, peer in socket.getaddrinfo(*address, type=socket.SOCK_STREAM):
+    try:
+        found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
+    except UnicodeError:
+        raise OSError("this is no name of a host") from None
+    for family, kind, protocol, _, peer in found:
         if allow is not None and not allow(str(peer[0])):
             failure = OSError("the name leads to an address that is not allowed")
             continue

@@ -141,7 +141,7 @@ def _body(incoming: _Incoming, status: int, headers: Headers) -> tuple[bytes, bo
     if (coding := headers.get("Transfer-Encoding")) is not None:
         if coding.lower() != "chunked":
             raise BrokenAnswer(f"the answer is encoded as {coding}")
-        return b"".join(_chunks(incoming)), True
+        return _chunks(incoming), True
     if (length := headers.get("Content-Length")) is not None:
         if not _LENGTH.fullmatch(length):
             raise BrokenAnswer(f"its length is given as {length}")
@@ -149,9 +149,9 @@ def _body(incoming: _Incoming, status: int, headers: Headers) -> tuple[bytes, bo
     return incoming.to_end(), False
 
 
-def _chunks(incoming: _Incoming) -> list[bytes]:
-    chunks: list[bytes] = []
-    room = MAX_BODY
+def _chunks(incoming: _Incoming) -> bytes:
+    # One buffer: a list of millions of small ones would take many times what was sent.
+    whole = bytearray()
     while True:
         match = _CHUNK_SIZE.fullmatch(incoming.until(_END))
         if match is None:
@@ -159,11 +159,11 @@ def _chunks(incoming: _Incoming) -> list[bytes]:
         size = int(match["size"], 16)
         if size == 0:
             break
-        if (room := room - size) < 0:
+        if len(whole) + size > MAX_BODY:
             raise BrokenAnswer("it is too long")
-        chunks.append(incoming.exactly(size))
+        whole += incoming.exactly(size)
         if incoming.exactly(len(_END)) != _END:
             raise BrokenAnswer("a chunk is longer than it says")
     while incoming.until(_END):
         pass  # Trailing headers, which nobody asks for.
-    return chunks
+    return bytes(whole)

@@ -65,7 +65,8 @@ def retry_after(response: Response) -> timedelta | None:
     headers = response.headers or {}
     text = str(headers.get("Retry-After") or "").strip()
     if text.isdecimal():
-        return timedelta(seconds=int(text))
+        # By its beginning: whoever answers may write more digits than can be counted.
+        return timedelta(seconds=int(text[:9]))
     try:
         until = parsedate_to_datetime(text)
         return max(until - parsedate_to_datetime(headers["Date"]), timedelta(0))

@@ -6,7 +6,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +24,7 @@ from followup.store.engine.sqlite_file import keep_to_ourselves
 Result = TypeVar("Result")
 
 SQLITE_BUSY_SECONDS = 15
+LOG_SECONDS = 2
 LOCK_SECONDS, STATEMENT_SECONDS = 10, 60
 """PostgreSQL's limits: for a lock, and for a statement or an idle transaction."""
 BYTES_OF_HEX = "bytes_of_hex"
@@ -177,6 +178,22 @@ class Store:
         """Raise `StoreUnavailable` unless the database answers."""
         with self.read() as session:
             session.execute(text("SELECT 1"))
+
+    def empty_log(self) -> None:
+        """Bring what was committed into SQLite's file, and empty the log beside it.
+
+        Until then the file holds what was overwritten, and after it the log. Where somebody reads
+        for as long as `LOG_SECONDS`, that is left to SQLite, which does it in time. The log of
+        PostgreSQL is its server's.
+        """
+        if not self.is_sqlite:
+            return
+        with closing(self.engine.raw_connection()) as connection:
+            asking = connection.cursor()
+            # Writers wait meanwhile.
+            asking.execute(f"PRAGMA busy_timeout={LOG_SECONDS * 1000}")
+            asking.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            asking.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_SECONDS * 1000}")
 
     def close(self) -> None:
         """Give back every connection; needed after a fork too."""

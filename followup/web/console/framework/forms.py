@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Self
 from urllib.parse import parse_qsl
 
@@ -56,10 +57,19 @@ class Form:
         pairs: list[tuple[str, str]] = []
         files: dict[str, SentFile] = {}
 
+        parts = count(1)
+
+        def require_few() -> None:
+            # While it is read: there is room for tens of thousands of parts.
+            if next(parts) > MOST_FIELDS:
+                raise _unreadable()
+
         def on_field(found: Field) -> None:
+            require_few()
             pairs.append((_text(found.field_name), _text(found.value)))
 
         def on_file(found: File) -> None:
+            require_few()
             found.file_object.seek(0)
             files[_text(found.field_name)] = SentFile(
                 name=_text(found.file_name), content=found.file_object.read()
@@ -76,8 +86,6 @@ class Form:
             parser.finalize()
         except (FormParserError, ValueError):
             raise _unreadable() from None
-        if len(pairs) > MOST_FIELDS:
-            raise _unreadable()
         return cls(values=_gathered(pairs), files=files)
 
     @classmethod

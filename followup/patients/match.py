@@ -144,7 +144,8 @@ def match_person(session: Session, keyring: Keyring, person: Person, *, clinic: 
         if one.person_index in by_kind[PERSON] or one.identity_index in by_kind[IDENTITY]
     ]
     if numbered:
-        return _by_number(session, keyring, person, numbered[0], named)
+        called = [one for one in named if one.person_index in by_kind[PERSON]]
+        return _by_number(session, keyring, person, numbered[0], called)
     return _by_name(session, keyring, person, named) or _nearly(session, keyring, person, found)
 
 
@@ -161,18 +162,21 @@ def _may_be(keys: Collection[PatientKey]) -> CompoundSelect[UUID]:
 
 
 def _by_number(
-    session: Session, keyring: Keyring, person: Person, found: Patient, named: Sequence[Patient]
+    session: Session, keyring: Keyring, person: Person, found: Patient, called: Sequence[Patient]
 ) -> Match:
     """Match who has the number of a patient; of another given name, ask before they are one.
 
     That is a twin's record with the wrong number, as often as a new name. Until a person has
-    judged it, the number is left with the patient who had it.
+    judged it, the number is left with the patient who had it. `called` are those who have the very
+    name and date of birth that are given.
     """
     known, owner = read_patient(found, keyring), survivor_of(session, found)
     _must_be_plausible(known, person)
-    judged = any(survivor_of(session, one).id == owner.id for one in named)
-    if known is None or judged or not has_other_given_name(known, person):
+    if known is None or not has_other_given_name(known, person):
         return _match(session, person, found)
+    judged = [one for one in called if survivor_of(session, one).id == owner.id]
+    if judged:
+        return _match(session, person, judged[0])
     if person.date_of_birth is None:
         message = (
             "this NHS number belongs to a patient of this clinic with another given name; nothing "

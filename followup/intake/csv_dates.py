@@ -7,7 +7,7 @@ refused with what to write. What people type in the console is not read so freel
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import partial
 
@@ -23,7 +23,7 @@ UNCLEAR_FRACTION = re.compile(r"0?\.\d\d", re.ASCII)
 EARLIEST_PROCEDURE = timedelta(days=7)
 OLDEST = 105
 """So old a patient may be whose year has two digits."""
-SECONDS_OF_DAY = 86_400
+MINUTES_OF_DAY = 1440
 
 SHORT_YEAR = re.compile(
     rf"^(?P<before>(?:{DATE_BEGINS}))['\N{{RIGHT SINGLE QUOTATION MARK}}]?(?P<year>\d\d)"
@@ -127,10 +127,10 @@ def _serial_day(match: re.Match[str]) -> date:
 
 
 def _serial_moment(day: date, fraction: str | None) -> str:
-    """Return a day with the part of it that is over, to the nearest second."""
-    part = Decimal(f"0.{fraction or 0}") * SECONDS_OF_DAY
-    seconds = int(part.quantize(Decimal(1), rounding=ROUND_HALF_UP))
-    moment = datetime.combine(day, datetime.min.time()) + timedelta(seconds=seconds)
+    """Return a day with the part of it that is over, to the nearest minute."""
+    part = Decimal(f"0.{fraction or 0}") * MINUTES_OF_DAY
+    minutes = int(part.quantize(Decimal(1), rounding=ROUND_HALF_UP))
+    moment = datetime.combine(day, time.min) + timedelta(minutes=minutes)
     return moment.isoformat()
 
 

@@ -54,8 +54,8 @@ def birth_date_in_full(cell: str, *, today: date, field: str = "date_of_birth") 
         if (match[2] or "").strip("0") or born > today:
             raise InvalidInput.of(
                 field,
-                "this number is not a date on which a patient could have been born: give the column "
-                f"a date format; {DAY_EXAMPLE}",
+                "this number is not a date on which a patient could have been born: give the "
+                f"column a date format; {DAY_EXAMPLE}",
             )
         return born.isoformat()
     return SHORT_YEAR.sub(partial(_birth_year, today=today, field=field), _spaced(cell))
@@ -86,8 +86,8 @@ def clock_in_full(cell: str) -> str:
     if UNCLEAR_FRACTION.fullmatch(cell):
         raise InvalidInput.of(
             "procedure_time",
-            "this could be just after midnight or a spreadsheet's fraction of a day: write the time "
-            "like 14:30",
+            "this could be just after midnight or a spreadsheet's fraction of a day: write the "
+            "time like 14:30",
         )
     if FRACTION.fullmatch(cell):
         return _serial_moment(FIRST_SERIAL_DAY, cell.partition(".")[2]).partition("T")[2]

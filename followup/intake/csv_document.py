@@ -82,9 +82,7 @@ def document_of(
     zone = catalogue.clinics[document["clinic"]].zone
     document["procedure_at"] = _procedure_at(cells, zone, today=today, problems=problems)
     if "date_of_birth" in patient:
-        patient["date_of_birth"] = _day(
-            patient["date_of_birth"], today=today, problems=problems
-        )
+        patient["date_of_birth"] = _day(patient["date_of_birth"], today=today, problems=problems)
     if "email" in patient:
         patient["email"] = as_address(patient["email"])
     patient |= _name_in_parts(cells, problems=problems)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-YES = frozenset({"yes", "y", "true", "1", *"\N{CHECK MARK}\N{HEAVY CHECK MARK}\N{BALLOT BOX WITH CHECK}", "\N{WHITE HEAVY CHECK MARK}"})
+TICKS = "\N{CHECK MARK}\N{HEAVY CHECK MARK}\N{BALLOT BOX WITH CHECK}\N{WHITE HEAVY CHECK MARK}"
+YES = frozenset({"yes", "y", "true", "1", *TICKS})
 NO = frozenset({"no", "n", "false", "0"})
 
 

@@ -184,9 +184,7 @@ def _by_number(
         )
         raise Conflict(message)
     require_unrestricted(owner)
-    apart = match_person(
-        session, keyring, replace(person, nhs_number=None), clinic=found.clinic
-    )
+    apart = match_person(session, keyring, replace(person, nhs_number=None), clinic=found.clinic)
     return replace(apart, alike=owner)
 
 

@@ -91,7 +91,10 @@ def test_what_two_that_are_sent_come_to(sqlite_app):
                 found = ONE if match.patient is there else ASK if match.alike is there else TWO
                 session.rollback()
             if found != wanted:
-                both = [(one.name, str(one.date_of_birth), one.nhs_number, one.mobile) for one in (first, second)]
+                both = [
+                    (one.name, str(one.date_of_birth), one.nhs_number, one.mobile)
+                    for one in (first, second)
+                ]
                 wrong.append((wanted, found, both))
 
     assert not wrong, "\n".join(map(str, wrong))
@@ -105,7 +108,11 @@ def send(app, place, *changes):
     """Enrol somebody of these details for a procedure of another day each time."""
     at = PROCEDURE_AT.replace(day=PROCEDURE_AT.day - 3 * place)
     details = {key: value for each in (BOB, *changes) for key, value in each.items()}
-    return enrol(app, request(1, reference=f"R{place}", procedure_at=at, channels=(SMS,), **details), actor=ACTOR)
+    return enrol(
+        app,
+        request(1, reference=f"R{place}", procedure_at=at, channels=(SMS,), **details),
+        actor=ACTOR,
+    )
 
 
 TWIN = {**NUMBER, "name": "Mary Hale"}

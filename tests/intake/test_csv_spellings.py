@@ -302,7 +302,9 @@ def test_of_two_columns_a_date_and_a_fraction_of_a_day_are_read():
              tuple(row.request.attributes.values())) for row in found} == {
         ("19 13:30", "a@example.com", (True, False))
     }  # fmt: skip
-    [unclear] = rows(parted.splitlines()[0] + "\n" + parted.splitlines()[1].replace("0.6041667", "0.25"))
+    [unclear] = rows(
+        parted.splitlines()[0] + "\n" + parted.splitlines()[1].replace("0.6041667", "0.25")
+    )
     assert "fraction of a day" in unclear.problems[0].message
 
 

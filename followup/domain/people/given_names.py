@@ -31,7 +31,8 @@ benjamin ben benny benji
 bernard bernie bern
 bridget bridie biddy brigid bride
 caroline carol carolyn carrie carolina
-catherine katherine kathryn catharine katharine kathleen cathy kathy kate katie katy kit kitty cath kath kay caitlin katarzyna kasia
+catherine katherine kathryn catharine katharine kathleen cathy kathy kate katie katy kit \
+kitty cath kath kay caitlin katarzyna kasia
 cecilia cecily cissy celia sheila
 charles charlie chas chuck chaz karl carl
 charlotte lottie charlie lotty char
@@ -54,7 +55,8 @@ edmund ed eddie ned ted
 edward ed eddie ned ted teddy ward
 eileen aileen ellen
 eleanor elinor ellen nell nellie ellie nora lena leonora
-elizabeth elisabeth elspeth liz lizzie lizzy lisa beth betty bess bessie betsy eliza libby elsie lilibet lib elzbieta
+elizabeth elisabeth elspeth liz lizzie lizzy lisa beth betty bess bessie betsy eliza \
+libby elsie lilibet lib elzbieta
 emily em emmy millie emma
 ernest ernie
 eugene gene
@@ -117,7 +119,8 @@ louise lou louisa lulu
 lucy lucinda lucille lu
 magdalena magda madeleine madeline maddy lena
 malgorzata margaret gosia
-margaret margery marjorie maggie peggy peg meg megan madge marge margie mags greta daisy rita mairead pegeen
+margaret margery marjorie maggie peggy peg meg megan madge marge margie mags greta daisy \
+rita mairead pegeen
 maria mary marie maryam mariam miriam may molly polly mae mamie maura maureen moira
 martha marty mattie patty
 martin marty mart marcin
@@ -129,7 +132,8 @@ megan meg meggie
 michael mike mick micky mickey mikey michal mikhail mitch
 michelle shelley shell michele
 mildred millie milly
-mohammed mohammad muhammad muhammed mohamed mohamad mohd muhamad mehmet mohamud mo md muhd mhd mohmed mohammod
+mohammed mohammad muhammad muhammed mohamed mohamad mohd muhamad mehmet mohamud mo md \
+muhd mhd mohmed mohammod
 mustafa mustapha moustafa
 natalie nat natasha nataly
 nathaniel nathan nat nate

@@ -46,15 +46,12 @@ def may_be_one(known: Described, given: Described) -> bool:
         return False
     one, other = known.date_of_birth, given.date_of_birth
     share_mobile = known.mobile is not None and known.mobile == given.mobile
-    if one is not None and one == other:
-        if share_mobile:
-            return may_be_one_person(known.name, given.name)
-        return _is_one_name_in_two_forms(known.name, given.name)
-    if not share_mobile:
+    same_birthday = one is not None and one == other
+    if same_birthday and share_mobile:
+        return may_be_one_person(known.name, given.name)
+    if not (same_birthday or share_mobile):
         return False
-    if one is None or other is None:
-        return _is_one_name_in_two_forms(known.name, given.name)
-    if is_nearly_birthday(one, other):
+    if same_birthday or one is None or other is None or is_nearly_birthday(one, other):
         return _is_one_name_in_two_forms(known.name, given.name)
     of_one_age = abs(one.year - other.year) < GENERATION
     return of_one_age and sorted(name_words(known.name)) == sorted(name_words(given.name))

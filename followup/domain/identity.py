@@ -60,28 +60,19 @@ def names_alike(one: str, other: str) -> bool:
     if len(few) > 1 and few <= many:
         return True
     return any(
-        _is_one_letter_off("".join(left), "".join(right))
+        is_one_letter_off("".join(left), "".join(right))
         for left, right in ((first, second), (sorted(first), sorted(second)))
     )
 
 
 def may_be_renamed(one: str, other: str) -> bool:
     """Say whether one person may have had both names: surname or given name changed, not both."""
-    shared = set(_without_titles(one)) & set(_without_titles(other))
+    shared = set(without_titles(one)) & set(without_titles(other))
     return names_alike(one, other) or any(len(word) > 1 for word in shared)
 
 
-def may_be_one_person(one: str, other: str) -> bool:
-    """Say whether two names of one birthday and mobile may be one person's.
-
-    Alike, or one word is the same and the given names begin with the same letter: cut short, an
-    initial, another surname. Twins whose names begin alike are asked about, too.
-    """
-    initials = {name[:1] for each in (one, other) for name in _without_titles(each)[:1]}
-    return may_be_renamed(one, other) if len(initials) == 1 else names_alike(one, other)
-
-
-def _without_titles(name: str) -> list[str]:
+def without_titles(name: str) -> list[str]:
+    """Return the words of a name as `name_words` does, without Mrs or Dr."""
     return [word for word in name_words(name) if word not in TITLES]
 
 
@@ -109,7 +100,7 @@ def name_begins(name: str, beginnings: Sequence[str]) -> bool:
     )
 
 
-def _is_one_letter_off(one: str, other: str) -> bool:
+def is_one_letter_off(one: str, other: str) -> bool:
     """Say whether at most one letter is changed, added, left out, or swapped with its neighbour."""
     same = next(
         (place for place, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]),

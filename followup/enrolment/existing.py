@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from followup.patients.match import COLUMNS, PatientKey, keys_of
+from followup.patients.match import ALIKE, COLUMNS, PatientKey, keys_of
 from followup.patients.records import Person
 from followup.store.encryption.sealing import BlindIndexes
 from followup.store.engine.bulk import is_among
 from followup.store.models.enrolments import Enrolment
-from followup.store.models.patients import Patient
+from followup.store.models.patients import Patient, SearchKey
 
 REFERENCE = "reference"
 
@@ -26,8 +26,8 @@ def patient_keys(
 
 
 def known_patients(session: Session, keys: Iterable[PatientKey]) -> set[PatientKey]:
-    """Return those of the keys that the database has: five queries, however many there are."""
-    wanted: dict[str, set[PatientKey]] = {kind: set() for kind in (REFERENCE, *COLUMNS)}
+    """Return those of the keys that the database has: six queries, however many there are."""
+    wanted: dict[str, set[PatientKey]] = {kind: set() for kind in (REFERENCE, ALIKE, *COLUMNS)}
     for key in keys:
         wanted[key[0]].add(key)
     known: set[PatientKey] = set()
@@ -38,7 +38,10 @@ def known_patients(session: Session, keys: Iterable[PatientKey]) -> set[PatientK
         values = [value for _, _, value in wanted[kind]]
         rows = session.execute(select(clinic_column, column).where(is_among(column, values)))
         known |= wanted[kind] & {(kind, clinic, value) for clinic, value in rows}
-    return known
+    # These keys are those of one clinic each.
+    alike = is_among(SearchKey.key, [value for _, _, value in wanted[ALIKE]])
+    found = set(session.scalars(select(SearchKey.key).where(alike)))
+    return known | {key for key in wanted[ALIKE] if key[2] in found}
 
 
 def goes_on_in(session: Session, enrolment: Enrolment) -> Enrolment:

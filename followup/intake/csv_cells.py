@@ -14,6 +14,7 @@ SHORTENED = re.compile(r"\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE | re.ASCII)
 FAILED = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!)", re.IGNORECASE)
 NARROW = re.compile("#{3,}")
 
+ADDRESS = re.compile(r"(?:[^<>]*<)?(?:mailto:)?([^<>\s?]+)(?:\?[^<>]*)?>?", re.IGNORECASE)
 DIGITS = frozenset({"mobile", "nhs_number", "reference"})
 """Fields that may be digits alone, which spreadsheets take for numbers."""
 
@@ -29,6 +30,12 @@ def clean(cell: str) -> str:
 def as_digits(cell: str) -> str:
     """Return a cell of digits as they were before a spreadsheet took it for a number."""
     match = WHOLE.fullmatch(cell)
+    return match[1] if match else cell
+
+
+def as_address(cell: str) -> str:
+    """Return an e-mail address without the name or the link that mail programs put about it."""
+    match = ADDRESS.fullmatch(cell)
     return match[1] if match else cell
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import date, datetime, time
 from itertools import chain
 from typing import Any
 from typing import Protocol as Shape
@@ -14,13 +14,14 @@ from zoneinfo import ZoneInfo
 from followup.catalogue.load import Catalogue
 from followup.domain.errors import InvalidInput, Problem
 from followup.domain.protocols.protocol import Protocol
-from followup.intake.csv_cells import DIGITS, as_digits
+from followup.intake.csv_cells import DIGITS, as_address, as_digits
 from followup.intake.csv_columns import (
     IN_PARTS,
     OF_ENROLMENT,
     OF_PATIENT,
     plain,
 )
+from followup.intake.csv_dates import birth_date_in_full, clock_in_full, procedure_in_full
 from followup.intake.local_times import parse_clock, parse_day, parse_procedure_time, parse_time
 from followup.intake.yes_or_no import read_yes_or_no
 
@@ -57,8 +58,10 @@ def document_of(
     cells: Mapping[str, str],
     choices: Choices,
     *,
+    today: date,
     problems: list[Problem],
 ) -> dict[str, Any]:
+    """Return the document that a row's cells are; what is wrong with it goes to `problems`."""
     document: dict[str, Any] = {name: cells[name] for name in OF_ENROLMENT if name in cells}
     patient: dict[str, Any] = {
         name: as_digits(cells[name]) if name in DIGITS else cells[name]
@@ -77,9 +80,11 @@ def document_of(
             key = keys[0]
         document[field] = key
     zone = catalogue.clinics[document["clinic"]].zone
-    document["procedure_at"] = _procedure_at(cells, zone, problems=problems)
+    document["procedure_at"] = _procedure_at(cells, zone, today=today, problems=problems)
     if "date_of_birth" in patient:
-        patient["date_of_birth"] = _day(patient["date_of_birth"], problems=problems)
+        patient["date_of_birth"] = _day(patient["date_of_birth"], today=today, problems=problems)
+    if "email" in patient:
+        patient["email"] = as_address(patient["email"])
     patient |= _name_in_parts(cells, problems=problems)
     if "channels" in document:
         document["channels"] = _channels(document["channels"])
@@ -114,12 +119,14 @@ def _names(known: Mapping[str, Named]) -> dict[str, str]:
     return {**by_name, **{plain(key): key for key in known}, **{key: key for key in known}}
 
 
-def _procedure_at(cells: Mapping[str, str], zone: ZoneInfo, *, problems: list[Problem]) -> str:
+def _procedure_at(
+    cells: Mapping[str, str], zone: ZoneInfo, *, today: date, problems: list[Problem]
+) -> str:
     field = "procedure_date" if "procedure_date" in cells else "procedure_at"
     try:
         if field not in cells:
             raise InvalidInput.of(field, "this is missing: fill it in")
-        written = cells[field]
+        written = procedure_in_full(cells[field], today=today, field=field)
         if "procedure_time" in cells:
             written = _joined(written, cells["procedure_time"], zone=zone)
             field = "procedure_time"
@@ -131,7 +138,7 @@ def _procedure_at(cells: Mapping[str, str], zone: ZoneInfo, *, problems: list[Pr
 
 def _joined(day: str, clock: str, *, zone: ZoneInfo) -> str:
     """Return a date and a time of two columns as one; spreadsheets add midnight to a date."""
-    at = parse_clock(DAY_OF_NOTHING.sub("", clock), field="procedure_time")
+    at = parse_clock(clock_in_full(DAY_OF_NOTHING.sub("", clock)), field="procedure_time")
     try:
         moment = datetime.combine(parse_day(day, field="procedure_date"), at)
     except InvalidInput:
@@ -158,9 +165,10 @@ def _name_in_parts(cells: Mapping[str, str], *, problems: list[Problem]) -> dict
     return {"name": " ".join(cells[part] for part in parts)}
 
 
-def _day(text: str, *, problems: list[Problem]) -> str:
+def _day(text: str, *, today: date, problems: list[Problem]) -> str:
     try:
-        return parse_day(text, field="date_of_birth").isoformat()
+        written = birth_date_in_full(text, today=today)
+        return parse_day(written, field="date_of_birth").isoformat()
     except InvalidInput as error:
         problems.extend(error.problems)
         return SOME_DAY

@@ -125,7 +125,13 @@ def _row(handbook: ContentContext, row: Cells, *, layout: Layout, choices: Choic
     wrong = [*_faults(cells), *_doubts(layout, padded)]
     told = {problem.field for problem in wrong}
     found_wrong: list[Problem] = []
-    document = document_of(handbook.catalogue, cells, choices, problems=found_wrong)
+    document = document_of(
+        handbook.catalogue,
+        cells,
+        choices,
+        today=handbook.clock.now().date(),
+        problems=found_wrong,
+    )
     try:
         request = read_enrolment(handbook, document)
     except InvalidInput as error:

@@ -31,6 +31,15 @@ _MONTH = (
     r"sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
 )
 _DAY, _YEAR = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?", r"(?P<year>\d{4}|\d{2})"
+DATE_BEGINS = "|".join(
+    re.sub(r"\?P<\w+>", "?:", pattern)
+    for pattern in (
+        rf"{_WEEKDAY}(?:\d{{1,2}}/\d{{1,2}}/|\d{{1,2}}\.\d{{1,2}}\.|\d{{1,2}}-\d{{1,2}}-)",
+        rf"{_WEEKDAY}{_DAY}[ -]?{_MONTH},?[ -]?",
+        rf"{_WEEKDAY}{_MONTH}[ -]{_DAY},?[ -]",
+    )
+)
+"""A date as far as its year, without groups that have names."""
 DAYS = tuple(
     re.compile(pattern, re.IGNORECASE | re.ASCII)
     for pattern in (
@@ -48,7 +57,7 @@ TIME = re.compile(CLOCK, re.IGNORECASE | re.ASCII)
 DAY_AND_TIME = re.compile(
     rf"(?P<date>.{{6,}}?)(?:,? (?:at )?|T)(?:{CLOCK})", re.IGNORECASE | re.ASCII
 )
-IN_NUMBERS = re.compile(r"\s*(\d{1,2})[/.-](\d{1,2})[/.-]\d{2,4}\b", re.ASCII)
+IN_NUMBERS = re.compile(r"(?:.*?\s)?(\d{1,2})[/.-](\d{1,2})[/.-]\d{2,4}\b", re.ASCII)
 NO_TIME = re.compile(r"(?<=\d)[ T]00:00(?::00(?:\.0+)?)?", re.ASCII)
 NUMBER = re.compile(r"\d{5}(?:\.\d+)?", re.ASCII)
 NOON = 12

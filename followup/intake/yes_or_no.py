@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-YES = frozenset({"yes", "y", "true", "1"})
+TICKS = "\N{CHECK MARK}\N{HEAVY CHECK MARK}\N{BALLOT BOX WITH CHECK}\N{WHITE HEAVY CHECK MARK}"
+YES = frozenset({"yes", "y", "true", "1", *TICKS})
 NO = frozenset({"no", "n", "false", "0"})
 
 
 def read_yes_or_no(text: str) -> bool | None:
     """Return what a word means, or None where it means neither."""
-    word = text.strip().lower()
+    # A tick may have the mark behind it that makes it a coloured one; a cross says either.
+    word = text.strip().removesuffix("\N{VARIATION SELECTOR-16}").removesuffix(".").lower()
     return True if word in YES else False if word in NO else None

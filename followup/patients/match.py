@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_, select, text
+from sqlalchemy import ColumnElement, CompoundSelect, or_, select, text, union
 from sqlalchemy.orm import Session
 
 from followup.domain.errors import Conflict
-from followup.domain.identity import may_be_one_person
+from followup.domain.people.likeness import contacts_agree, contacts_differ, may_be_one
 from followup.patients.merged import survivor_of
 from followup.patients.records import (
     Person,
+    has_other_given_name,
     identity_keys,
     likeness_key,
     may_have_number_of,
     name_key,
     read_patient,
 )
+from followup.patients.search_keys import alike_keys
 from followup.store.encryption.sealing import BlindIndexes, Keyring
 from followup.store.engine.bulk import is_among
 from followup.store.engine.pg_arrays import array_text
-from followup.store.models.patients import Patient
+from followup.store.models.patients import Patient, SearchKey
 
 PatientKey = tuple[str, str, str | bytes]
 """A kind of key, a clinic, and a reference or a blind index."""
 
 IDENTITY, NUMBER, PERSON, LIKENESS = "identity", "nhs number", "person", "likeness"
+ALIKE = "alike"
+"""The kind of the keys that stand among the search keys, not in columns of their own."""
+MOST_ALIKE = 50
+"""So many who share such a key are compared, the latest."""
 COLUMNS = {
     IDENTITY: Patient.identity_index,
     NUMBER: Patient.nhs_number_index,
@@ -62,7 +69,7 @@ def keys_of(indexes: BlindIndexes, person: Person, *, clinic: str) -> frozenset[
         for kind, found in values.items()
         for value in found
         if value is not None
-    )
+    ) | {(ALIKE, clinic, key) for key in alike_keys(indexes, person, clinic=clinic)}
 
 
 def have_keys(keys: Iterable[PatientKey]) -> ColumnElement[bool]:
@@ -118,7 +125,7 @@ def require_unrestricted(patient: Patient) -> None:
 
 
 def match_person(session: Session, keyring: Keyring, person: Person, *, clinic: str) -> Match:
-    """Return which patient of the clinic a person is, or is nearly alike.
+    """Return which patient of the clinic a person is, or may be.
 
     By NHS number; else by name and date of birth, where the one or the other has no number. Raises
     `Conflict` where a number belongs to somebody quite different, or two patients are meant.
@@ -126,7 +133,9 @@ def match_person(session: Session, keyring: Keyring, person: Person, *, clinic: 
     keys = keys_of(keyring.indexes, person, clinic=clinic)
     by_kind = {kind: {value for of, _, value in keys if of == kind} for kind in COLUMNS}
     found = session.scalars(
-        select(Patient).where(Patient.clinic == clinic, have_keys(keys)).order_by(Patient.id)
+        select(Patient)
+        .where(Patient.clinic == clinic, Patient.id.in_(_may_be(keys)))
+        .order_by(Patient.id)
     ).all()
     numbered = [one for one in found if one.nhs_number_index in by_kind[NUMBER]]
     named = [
@@ -134,39 +143,99 @@ def match_person(session: Session, keyring: Keyring, person: Person, *, clinic: 
         for one in found
         if one.person_index in by_kind[PERSON] or one.identity_index in by_kind[IDENTITY]
     ]
-    near = [one for one in found if one.likeness_index in by_kind[LIKENESS]]
     if numbered:
-        _must_be_plausible(read_patient(numbered[0], keyring), person)
-        return _match(session, person, numbered[0])
-    return _by_name(session, person, named) or _nearly(session, keyring, person, near)
+        called = [one for one in named if one.person_index in by_kind[PERSON]]
+        return _by_number(session, keyring, person, numbered[0], called)
+    return _by_name(session, keyring, person, named) or _nearly(session, keyring, person, found)
 
 
-def _by_name(session: Session, person: Person, named: Sequence[Patient]) -> Match | None:
+def _may_be(keys: Collection[PatientKey]) -> CompoundSelect[UUID]:
+    """Return the ids of patients who have one of the keys, and of the latest who may be alike."""
+    alike = (
+        select(SearchKey.patient_id)
+        .where(is_among(SearchKey.key, [value for kind, _, value in keys if kind == ALIKE]))
+        .order_by(SearchKey.patient_id.desc())
+        .limit(MOST_ALIKE)
+        .subquery()
+    )
+    return union(select(Patient.id).where(have_keys(keys)), select(alike.c.patient_id))
+
+
+def _by_number(
+    session: Session, keyring: Keyring, person: Person, found: Patient, called: Sequence[Patient]
+) -> Match:
+    """Match who has the number of a patient; of another given name, ask before they are one.
+
+    That is a twin's record with the wrong number, as often as a new name. Until a person has
+    judged it, the number is left with the patient who had it. `called` are those who have the very
+    name and date of birth that are given.
+    """
+    known, owner = read_patient(found, keyring), survivor_of(session, found)
+    _must_be_plausible(known, person)
+    if known is None or not has_other_given_name(known, person):
+        return _match(session, person, found)
+    judged = [one for one in called if survivor_of(session, one).id == owner.id]
+    if judged:
+        return _match(session, person, judged[0])
+    if person.date_of_birth is None:
+        message = (
+            "this NHS number belongs to a patient of this clinic with another given name; nothing "
+            "was changed. Check the number, or give the date of birth as well"
+        )
+        raise Conflict(message)
+    require_unrestricted(owner)
+    apart = match_person(session, keyring, replace(person, nhs_number=None), clinic=found.clinic)
+    return replace(apart, alike=owner)
+
+
+def _by_name(
+    session: Session, keyring: Keyring, person: Person, named: Sequence[Patient]
+) -> Match | None:
+    """Match by name and date of birth; ask where a number is on one side, and no contact agrees."""
+    owners = {one.id: survivor_of(session, one) for one in named}
     if person.nhs_number:
         # Of a record that was merged, what the survivor's says counts.
-        free = [one for one in named if survivor_of(session, one).nhs_number_index is None]
+        free = [one for one in named if owners[one.id].nhs_number_index is None]
+        if free and _is_reached_otherwise(owners[free[0].id], keyring, person):
+            return Match(person, alike=owners[free[0].id])
         if free:
             return _match(session, person, free[0])
         # Another number: two people of one name and birthday, or a number that is wrong.
-        return Match(person, alike=survivor_of(session, named[0])) if named else None
-    if len({survivor_of(session, one).id for one in named}) > 1:
-        message = (
-            "two patients of this clinic have this name and date of birth: give the NHS number, to "
-            "say which of them is meant"
-        )
-        raise Conflict(message)
-    return _match(session, person, named[0]) if named else None
+        return Match(person, alike=owners[named[0].id]) if named else None
+    if len({owner.id for owner in owners.values()}) > 1:
+        named = [one for one in named if _is_reached_alike(owners[one.id], keyring, person)]
+        if len({owners[one.id].id for one in named}) != 1:
+            message = (
+                "two patients of this clinic have this name and date of birth: give the NHS "
+                "number, to say which of them is meant"
+            )
+            raise Conflict(message)
+    if not named:
+        return None
+    # Under a record without a number a person has judged it, or there is none to doubt.
+    judged = any(one.nhs_number_index is None for one in named)
+    if not judged and _is_reached_otherwise(owners[named[0].id], keyring, person):
+        return Match(person, alike=owners[named[0].id])
+    return _match(session, person, named[0])
+
+
+def _is_reached_otherwise(known: Patient, keyring: Keyring, person: Person) -> bool:
+    read = read_patient(known, keyring)
+    return read is not None and contacts_differ(read, person)
+
+
+def _is_reached_alike(known: Patient, keyring: Keyring, person: Person) -> bool:
+    read = read_patient(known, keyring)
+    return read is not None and contacts_agree(read, person)
 
 
 def _nearly(session: Session, keyring: Keyring, person: Person, near: Sequence[Patient]) -> Match:
     for each in near:
         known = read_patient(each, keyring)
-        if known is None or not (known.name and person.name):
-            continue
-        if known.nhs_number and person.nhs_number:
+        if known is None or (known.nhs_number and person.nhs_number):
             # Two numbers are two people, as of twins with one telephone.
             continue
-        if may_be_one_person(known.name, person.name):
+        if may_be_one(known, person):
             return Match(person, alike=survivor_of(session, each))
     return Match(person)
 

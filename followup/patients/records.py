@@ -17,6 +17,7 @@ from followup.domain.needs import ReadingNeed
 from followup.domain.needs import parse_needs as read_needs
 from followup.domain.needs import write_needs as needs_text
 from followup.domain.number_confirmation import ConfirmationMethod
+from followup.domain.people.likeness import given_names_agree
 from followup.patients.merged import survivor_of, survivors_of
 from followup.patients.search_keys import write_search_keys
 from followup.store.encryption.sealing import BlindIndexes, Keyring, Sealer
@@ -44,7 +45,7 @@ class Person:
         return self.mobile if channel is ChannelKind.SMS else self.email
 
 
-INDEXED_BY = 2
+INDEXED_BY = 3
 """Which way to write names the indexes and search keys are made by.
 
 `followup.patients.index_people` looks after those that were made by another.
@@ -121,13 +122,19 @@ def may_have_number_of(known: Person, given: Person) -> bool:
     """Say whether somebody who comes under a patient's NHS number may be that patient.
 
     With another name and another date of birth, or with quite another name, the number is more
-    likely mistyped, or a twin's.
+    likely mistyped, or a twin's. Another surname alone is that of somebody who married; another
+    given name may be a twin's: see `has_other_given_name`.
     """
     if not (known.name and given.name) or fold_name(known.name) == fold_name(given.name):
         return True
     if known.date_of_birth and given.date_of_birth and known.date_of_birth != given.date_of_birth:
         return names_alike(known.name, given.name)
-    return may_be_renamed(known.name, given.name)
+    return may_be_renamed(known.name, given.name) or given_names_agree(known.name, given.name)
+
+
+def has_other_given_name(known: Person, given: Person) -> bool:
+    """Say whether the given name is another one: no short form, initial or misspelling of it."""
+    return bool(known.name and given.name) and not given_names_agree(known.name, given.name)
 
 
 def find_by_address(

@@ -1,5 +1,8 @@
 """Search keys: keyed hashes of the words of a name, of their first letters, and of birthdays.
 
+With them those by which people are found who may be one person: a birthday or a mobile, each with a
+part of the name.
+
 They are made for one clinic each, so that whoever reads the database without its keys can't see
 that a patient of one clinic has the name of another's (decision 0024).
 """
@@ -15,7 +18,7 @@ from uuid import UUID
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from followup.domain.identity import name_words
+from followup.domain.identity import name_words, without_titles
 from followup.store.encryption.sealing import BlindIndexes
 from followup.store.engine.bulk import insert_tuples, is_among
 from followup.store.models.patients import Patient, SearchKey
@@ -35,6 +38,9 @@ class Named(Protocol):
     @property
     def date_of_birth(self) -> date | None: ...
 
+    @property
+    def mobile(self) -> str | None: ...
+
 
 def word_key(indexes: BlindIndexes, word: str, *, clinic: str) -> bytes:
     """Return the key of a whole word of a name."""
@@ -49,6 +55,23 @@ def beginning_key(indexes: BlindIndexes, word: str, *, clinic: str) -> bytes:
 def birthday_key(indexes: BlindIndexes, born: date, *, clinic: str) -> bytes:
     """Return the key of a date of birth."""
     return indexes.of("date of birth", f"{clinic}\0{born.isoformat()}")
+
+
+def alike_keys(indexes: BlindIndexes, person: Named, *, clinic: str) -> Iterator[bytes]:
+    """Yield keys of which two people share one who may be one person, and few others do.
+
+    The birthday with the surname, and with the first two letters of given name and surname in
+    either order; the mobile with the surname.
+    """
+    words = without_titles(person.name or "")
+    if not words:
+        return
+    if person.date_of_birth is not None:
+        letters = " ".join(sorted((words[0][:2], words[-1][:2])))
+        for part in (f"letters {letters}", f"surname {words[-1]}"):
+            yield indexes.of("alike", f"{clinic}\0{person.date_of_birth} {part}")
+    if person.mobile is not None:
+        yield indexes.of("alike", f"{clinic}\0{person.mobile} surname {words[-1]}")
 
 
 def write_search_keys(
@@ -88,3 +111,4 @@ def _keys_of(indexes: BlindIndexes, person: Named, *, clinic: str) -> Iterator[b
             yield beginning_key(indexes, word, clinic=clinic)
     if person.date_of_birth is not None:
         yield birthday_key(indexes, person.date_of_birth, clinic=clinic)
+    yield from alike_keys(indexes, person, clinic=clinic)

@@ -20,8 +20,11 @@ COLUMNS = (
     *("clinic", "protocol", "diabetic", "steroid"),
 )
 YOUNGEST_BORN = date(1990, 2, 28)
+SHORTEST_NAME = 4
 PROCESSES, THREADS = 2, 4
 """What a web server of the product runs for two cores, and requests that come in at once."""
+DAYS_OF_BIRTH = 19_997
+"""A prime number: those of one day have different mobiles."""
 RESERVED = 100_000
 """Serials below are those of patients who are enrolled one by one."""
 
@@ -63,6 +66,15 @@ def _processor(used: resource.struct_rusage) -> float:
     return used.ru_utime + used.ru_stime
 
 
+def _letters(number: int) -> str:
+    """Return a name for each number, of which the first letters differ for neighbours."""
+    letters = ""
+    while number or len(letters) < SHORTEST_NAME:
+        number, letter = divmod(number, 26)
+        letters += chr(ord("a") + letter)
+    return letters
+
+
 def _file(folder: Path, *, first: int, rows: int) -> Path:
     path = folder / "patients.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -72,8 +84,9 @@ def _file(folder: Path, *, first: int, rows: int) -> Path:
             # No procedure is at midnight: that is asked back.
             at = MORNING - timedelta(minutes=serial % 500)
             mobile = f"07700 900{serial % 1000:03d}"
-            # Nobody else of that number was born that day: such people are looked at singly.
-            born = YOUNGEST_BORN - timedelta(days=serial // 1000)
-            who = (f"BENCH-{serial}", f"Patient {serial}", nhs_number(serial), born, mobile)
+            # Nobody else of that number or surname was born that day: they are looked at singly.
+            born = YOUNGEST_BORN - timedelta(days=serial % DAYS_OF_BIRTH)
+            name = f"{_letters(serial)} {_letters(serial * 7919)}"
+            who = (f"BENCH-{serial}", name, nhs_number(serial), born, mobile)
             writer.writerow((*who, f"{at:%Y-%m-%dT%H:%M:%SZ}", CLINIC, PROTOCOL, "yes", "yes"))
     return path

@@ -26,6 +26,7 @@ from followup.demo.clinic import DEMO_HISTORY
 from followup.domain.clinics.clinic_file import RepliesShape
 from followup.domain.file_shape import LONGEST_AHEAD
 from followup.domain.merging.undo import UNDO_WITHIN
+from followup.domain.people.likeness import GENERATION
 from followup.domain.protocols.protocol_file import StepShape
 from followup.domain.releases.review import EARLY, LATE, LONGEST_EXTENSION
 from followup.domain.retention.classes import DEFAULT_DAYS, YEAR, RecordClass
@@ -38,6 +39,7 @@ from followup.enrolment.number_verification import (
     MOST_WRONG,
     NUMBER_AN_HOUR,
 )
+from followup.intake.csv_dates import EARLIEST_PROCEDURE
 from followup.intake.uploaded_lists import KEPT, MOST_BYTES, MOST_ROWS
 from followup.intake.work_off import WORDS_KEPT_FOR
 from followup.jobs import JOBS, PeriodicJob
@@ -48,6 +50,7 @@ from followup.monitoring.watchdog import LOOKS_BEFORE_ALARM
 from followup.outbox.deliver import ANSWER_SECONDS, AWAY_FOR, PAUSES, REFUSED_FOR
 from followup.outbox.subscriptions import BOTH_SIGN
 from followup.patients.find import MOST_OPENED
+from followup.patients.match import MOST_ALIKE
 from followup.patients.search_keys import BEGINNING
 from followup.patients.search_limit import LIMIT_WINDOW as SEARCH_WINDOW
 from followup.patients.search_limit import MOST_FOUND, MOST_LISTS
@@ -227,6 +230,7 @@ FIGURES: dict[str, dict[str, Value]] = {
     "docs/importing-a-list.md": {
         "It may be {} MB large and have {} rows": (MOST_BYTES / 2**20, MOST_ROWS),
         "(the rows to correct) {} day after the upload": days(KEPT),
+        "from {} days ago to {} days ahead": (days(EARLIEST_PROCEDURE), days(LONGEST_AHEAD)),
     },
     "docs/replies.md": {
         "({} letter in words of {} letters and more, {} in words of {})": (
@@ -325,6 +329,11 @@ FIGURES: dict[str, dict[str, Value]] = {
     },
     "docs/decisions/0020-two-people-sign-the-exact-bytes.md": {
         "Each process looks {} a second": LOOKS_A_SECOND,
+    },
+    "docs/decisions/0015-one-person-is-one-patient.md": {
+        "the birth date by less than {} years": GENERATION,
+        "the birth date {} years apart or more": GENERATION,
+        "The {} latest who share one": MOST_ALIKE,
     },
     "docs/decisions/0024-people-are-found-by-keyed-beginnings-of-names.md": {
         "of the first {} letters of each word of {} letters or more": (BEGINNING, BEGINNING),

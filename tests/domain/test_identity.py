@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from followup.domain.identity import fold_name, may_be_one_person, names_alike
+from followup.domain.identity import fold_name, names_alike
 from followup.domain.intake.on_conflict import OnConflict
+from followup.domain.people.likeness import may_be_one_person
 
 
 @pytest.mark.parametrize(

@@ -228,10 +228,15 @@ def test_what_a_spreadsheet_put_around_a_cell_is_taken_off(changed):
         pytest.param({"at": "28/10/2026 00:00"}, "procedure_at", "this is midnight", id="midnight"),
         pytest.param({"at": "19/10/2026"}, "procedure_at", "time of day is missing", id="no-time"),
         pytest.param({"at": "10/19/2026 14:30"}, "procedure_at", "day before the month", id="us"),
-        pytest.param({"at": "19/10/26 14:30"}, "procedure_at", "two digits", id="short-year"),
-        pytest.param({"at": "46314.6042"}, "procedure_at", "as a number", id="serial"),
+        pytest.param({"at": "46314"}, "procedure_at", "this is midnight", id="serial-of-a-day"),
+        pytest.param({"at": "46306.6"}, "procedure_at", "of these weeks", id="serial-too-early"),
+        pytest.param({"at": "46405.6"}, "procedure_at", "of these weeks", id="serial-too-late"),
+        pytest.param({"at": "10/19/26 14:30"}, "procedure_at", "before the month", id="us-short"),
+        pytest.param({"at": "14:30 on 32.10.2026"}, "procedure_at", "not a date", id="no-day"),
+        pytest.param({"dob": "46315"}, "date_of_birth", "could have been born", id="not-born"),
+        pytest.param({"dob": "20958.5"}, "date_of_birth", "could have been born", id="half-a-day"),
         pytest.param({"at": "########"}, "procedure_at", "too narrow", id="narrow"),
-        pytest.param({"dob": "17/05/57"}, "date_of_birth", "two digits", id="short-birth-year"),
+        pytest.param({"dob": "17/05/24"}, "date_of_birth", "hundred years", id="either-century"),
         pytest.param({"dob": "#VALUE!"}, "date_of_birth", "formula failed", id="formula-failed"),
         pytest.param({"mobile": "7.7E+09"}, "mobile", "cut this number short", id="7.7E+09"),
         pytest.param({"mobile": "7.7009E+09"}, "mobile", "format Text", id="7.7009E+09"),
@@ -251,6 +256,56 @@ def test_what_is_not_certain_costs_its_own_row_alone(changed, field, told):
     assert [problem.field for problem in bad.problems] == [field]
     assert told in bad.problems[0].message
     assert good.problems == ()
+
+
+def test_short_years_serial_numbers_and_times_before_dates_are_read():
+    born = {
+        "12-Mar-47": "1947-03-12", "03/04/47": "1947-04-03", "3.4.47": "1947-04-03",
+        "12 March '47": "1947-03-12", "Mar 12, 47": "1947-03-12", "12th Mar 47": "1947-03-12",
+        "01/01/27": "1927-01-01", "20/10/26": "1926-10-20", "31/12/00": "2000-12-31",
+        "04/07/08": "2008-07-04", "17238": "1947-03-12", "17238.0": "1947-03-12",
+        "12-Mar-47 00:00": "1947-03-12", "Wed 12/03/47": "1947-03-12",
+    }  # fmt: skip
+    at = (
+        "19-Oct-26 1430", "19/10/26 14:30", "19.10.26, 2.30pm", "14:30 on 19.10.2026",
+        "14:30 19/10/26", "2.30 pm, 19 Oct 2026", "1430hrs 19-Oct-26", "19/10/2026 1430hrs",
+        "2:30pm on Mon 19/10/26", "46314.6041667", "46314.60417", "Oct 19, 26 14:30",
+    )  # fmt: skip
+
+    read = {each: only(cells(dob=each)) for each in born}
+    times = {each: only(cells(at=each)) for each in at}
+
+    assert [row.problems for row in (*read.values(), *times.values()) if row.problems] == []
+    assert {each: str(row.request.person.date_of_birth) for each, row in read.items()} == born
+    assert {f"{row.request.procedure_at:%d %H:%M}" for row in times.values()} == {"19 13:30"}
+
+
+def test_of_two_columns_a_date_and_a_fraction_of_a_day_are_read():
+    parted = table(
+        "NHS No,Procedure date,Procedure time,Mobile,Diabetic,Steroid,E-mail",
+        *(
+            f"{nhs_number(1)},{day},{clock},07700900123,{yes},{no},{email}"
+            for day, clock, yes, no, email in (
+                ("46314", "0.6041667", "\N{CHECK MARK}", "N.", "Ada Larkin <a@example.com>"),
+                ("19/10/26", "14:30", "\N{HEAVY CHECK MARK}\N{VARIATION SELECTOR-16}", "no.",
+                 "mailto:a@example.com"),
+                ("46314.0", "1430", "\N{BALLOT BOX WITH CHECK}", "n", "<a@example.com>"),
+                ("19-Oct-26", ".60416667", "Y.", "N.", "mailto:a@example.com?subject=list"),
+            )
+        ),
+    )  # fmt: skip
+
+    found = rows(parted)
+
+    assert [row.problems for row in found] == [()] * 4
+    assert {(f"{row.request.procedure_at:%d %H:%M}", row.request.person.email,
+             tuple(row.request.attributes.values())) for row in found} == {
+        ("19 13:30", "a@example.com", (True, False))
+    }  # fmt: skip
+    [unclear] = rows(
+        parted.splitlines()[0] + "\n" + parted.splitlines()[1].replace("0.6041667", "0.25")
+    )
+    assert "fraction of a day" in unclear.problems[0].message
 
 
 @pytest.mark.parametrize("name", ["’t Hooft", "'t Hooft", "'Abd al-Karim"])

@@ -14,7 +14,7 @@ from followup.domain.clinics.clinic import Clinic
 from followup.domain.sites.site import Site
 from followup.intake.feed.event import FeedEvent, PersonKey
 from followup.intake.feed.facts import Facts, fact
-from followup.patients.records import Person, may_have_number_of
+from followup.patients.records import Person, has_other_given_name, may_have_number_of
 from followup.store.engine.types import new_id
 from followup.store.engine.upsert import insert_new
 from followup.store.models.feeds import FeedPerson
@@ -59,7 +59,8 @@ def _is_meant(unit: UnitOfWork, numbered: FeedPerson, event: FeedEvent) -> bool:
     if f"nhs {fact(known, 'nhs_number')}" != event.nhs_key:
         return False
     given = {name: ["", value] for name, value in event.person.items()}
-    return may_have_number_of(identity_in(known), identity_in(given))
+    one, other = identity_in(known), identity_in(given)
+    return may_have_number_of(one, other) and not has_other_given_name(one, other)
 
 
 def _be_known_as(unit: UnitOfWork, alias: FeedPerson, person: FeedPerson) -> None:

@@ -1,0 +1,1 @@
+"""Likeness of people: what may be one person's name, birthday and telephone, and what is not."""

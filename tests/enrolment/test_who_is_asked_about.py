@@ -1,0 +1,187 @@
+"""Who is one patient, who is two, and about whom a person is asked: in the store, as they match."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from followup.domain.errors import Conflict
+from followup.enrolment.bulk import enrol_all
+from followup.enrolment.enrol import enrol
+from followup.enrolment.same_person import say_two_people
+from followup.merging.same_person import say_same_person
+from followup.patients.match import match_person
+from followup.patients.records import add_patient, read_patient
+from followup.store.models.patients import Patient
+from followup.store.models.worklist import WorklistItem
+from tests.support.apps import messages, rows
+from tests.support.people import CLINIC, ENROLLED_AT, PROCEDURE_AT, SMS, nhs_number, person, request
+
+ACTOR = "cli:test"
+BORN = date(1947, 3, 12)
+BOB = {"name": "Robert Hale", "date_of_birth": BORN, "nhs_number": None, "email": None}
+ONE, TWO, ASK = "one", "two", "ask"
+OTHER_MOBILE = {"mobile": "+447700900777"}
+NUMBER = {"nhs_number": nhs_number(7)}
+
+MISTYPED = [date(1947, 3, 13), date(1941, 3, 12), date(1947, 12, 3), date(1946, 3, 12),
+            date(1974, 3, 12), date(1947, 3, 21), date(1948, 3, 12), date(1977, 3, 12)]  # fmt: skip
+CASES: list[tuple[str, dict[str, object], dict[str, object]]] = [
+    # A birth date mistyped, with one name and mobile; and what else may be one of these.
+    *((ASK, {}, {"date_of_birth": born}) for born in MISTYPED),
+    (ASK, {}, {"date_of_birth": date(1951, 8, 29)}),
+    (ASK, {}, {"date_of_birth": date(1941, 3, 12), "name": "Bob Hale"}),
+    (ASK, {}, {"date_of_birth": date(1941, 3, 12), "name": "Robert James Hale"}),
+    (TWO, {}, {"date_of_birth": date(1972, 8, 29)}),
+    (TWO, {}, {"date_of_birth": date(1951, 8, 29), "name": "Mary Hale"}),
+    (TWO, {}, {"date_of_birth": date(1947, 3, 13), "name": "Mary Hale"}),
+    (TWO, {}, {"date_of_birth": date(1947, 3, 13), **OTHER_MOBILE}),
+    # A short or other form of the given name, of one birthday.
+    *(
+        (ASK, {"name": f"{full} Hale"}, {"name": f"{short} Hale", **mobile})
+        for full, short in (
+            ("Robert", "Bob"), ("Elizabeth", "Liz"), ("Margaret", "Peggy"), ("Mohammed", "Mohd"),
+            ("Catherine", "Kathryn"), ("Tony", "Anthony"),
+        )
+        for mobile in ({}, OTHER_MOBILE)
+    ),
+    (ASK, {"name": "Elizabeth Hale"}, {"name": "Liz Fenn"}),
+    (TWO, {"name": "Elizabeth Hale"}, {"name": "Liz Fenn", **OTHER_MOBILE}),
+    (TWO, {}, {"name": "William Hale"}),
+    # Accents and spellings, without a mobile or with another.
+    *(
+        (ASK, {"name": name, **before}, {"name": again, **after})
+        for name, again in (
+            ("Zoë Núñez", "Zoe Nunez"), ("Mohamed Hussain", "Mohammed Hussein"),
+            ("Łukasz Nowak", "Lukasz Nowak"), ("Jon Smith", "John Smyth"),
+            ("Ann Lee-Jones", "Ann Lee Jones"), ("Siân O'Neill", "Oneill Sian"),
+        )
+        for before, after in (({}, OTHER_MOBILE), ({"mobile": None, "email": "a@example.com"}, {}))
+    ),
+    (ASK, {}, {"name": "R Hale", **OTHER_MOBILE}),
+    (TWO, {}, {"name": "Robert Marchbank", **OTHER_MOBILE}),
+    # A number on one side only.
+    (ONE, NUMBER, {}),
+    (ONE, {}, NUMBER),
+    (ONE, NUMBER, {"mobile": None, "email": "a@example.com"}),
+    (ONE, {**NUMBER, "email": "A@example.com"}, {"email": "a@example.com", **OTHER_MOBILE}),
+    (ASK, NUMBER, OTHER_MOBILE),
+    (ASK, {}, {**NUMBER, **OTHER_MOBILE}),
+    (ONE, {}, OTHER_MOBILE),
+    (TWO, NUMBER, {"nhs_number": nhs_number(8), "name": "Bob Hale"}),
+    # One number: another surname, a short form or a spelling is hers; another given name is asked.
+    *((ONE, NUMBER, {**NUMBER, "name": name}) for name in (
+        "Bob Hale", "Robert Fenn", "R Hale", "Robert J Hale", "Hale Robert", "Rupert Robert Hale")),
+    *((ASK, NUMBER, {**NUMBER, "name": name}) for name in (
+        "Mary Hale", "Roland Hale", "Hale Mary", "William Rupert Hale")),
+    (ONE, NUMBER, {**NUMBER, "date_of_birth": date(1941, 3, 12)}),
+]  # fmt: skip
+
+
+def test_what_two_that_are_sent_come_to(sqlite_app):
+    app, wrong = sqlite_app, []
+    for wanted, before, after in CASES:
+        known, given = (person(1, **{**BOB, **changes}) for changes in (before, after))
+        for first, second in ((known, given), (given, known)):
+            with app.store.read() as session:
+                there = add_patient(session, app.keyring, first, clinic=CLINIC, at=ENROLLED_AT)
+                session.flush()
+                match = match_person(session, app.keyring, second, clinic=CLINIC)
+                found = ONE if match.patient is there else ASK if match.alike is there else TWO
+                session.rollback()
+            if found != wanted:
+                both = [
+                    (one.name, str(one.date_of_birth), one.nhs_number, one.mobile)
+                    for one in (first, second)
+                ]
+                wrong.append((wanted, found, both))
+
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+def questions(app):
+    return [one for one in rows(app, WorklistItem) if one.kind == "same-person"]
+
+
+def send(app, place, *changes):
+    """Enrol somebody of these details for a procedure of another day each time."""
+    at = PROCEDURE_AT.replace(day=PROCEDURE_AT.day - 3 * place)
+    details = {key: value for each in (BOB, *changes) for key, value in each.items()}
+    return enrol(
+        app,
+        request(1, reference=f"R{place}", procedure_at=at, channels=(SMS,), **details),
+        actor=ACTOR,
+    )
+
+
+TWIN = {**NUMBER, "name": "Mary Hale"}
+
+
+def test_a_twin_under_the_wrong_number_is_held_and_renames_nobody(sqlite_app):
+    app = sqlite_app
+    send(app, 0, NUMBER)
+
+    made = send(app, 1, TWIN)
+
+    assert made.held
+    assert {one.state for one in messages(app, made.enrolment_id)} <= {"held", "expired"}
+    people = [read_patient(one, app.keyring) for one in rows(app, Patient)]
+    assert [(one.name, one.nhs_number) for one in people] == [
+        ("Robert Hale", nhs_number(7)), ("Mary Hale", None),
+    ]  # fmt: skip
+    assert not send(app, 1, TWIN).created
+    say_two_people(app, questions(app)[0].id, actor="web:a")
+    # Who sends the wrong number again is asked again, about the twin who is there by now.
+    assert send(app, 2, TWIN).held
+    assert len(rows(app, Patient)) == 2
+
+
+def test_a_new_given_name_that_was_judged_is_not_asked_about_again(sqlite_app):
+    app = sqlite_app
+    send(app, 0, NUMBER)
+    send(app, 1, TWIN)
+    [item] = questions(app)
+
+    survivor = say_same_person(app, item.id, actor="web:a").survivor_id
+
+    assert not send(app, 2, TWIN).held
+    with app.store.read() as session:
+        kept = read_patient(session.get_one(Patient, survivor), app.keyring)
+    assert (kept.name, kept.nhs_number) == ("Robert Hale", nhs_number(7))
+
+
+def test_another_given_name_without_a_birthday_is_refused(sqlite_app):
+    send(sqlite_app, 0, NUMBER)
+
+    with pytest.raises(Conflict, match="another given name"):
+        send(sqlite_app, 1, TWIN, {"date_of_birth": None})
+
+
+def test_two_of_one_name_and_birthday_are_told_apart_by_how_they_are_reached(sqlite_app):
+    app = sqlite_app
+    send(app, 0, NUMBER)
+    assert send(app, 1, OTHER_MOBILE).held
+    say_two_people(app, questions(app)[0].id, actor="web:a")
+
+    for place, mobile in ((2, {}), (3, OTHER_MOBILE)):
+        assert not send(app, place, mobile).held
+    assert len(rows(app, Patient)) == 2
+    with pytest.raises(Conflict, match="give the NHS number"):
+        send(app, 4, {"mobile": "+447700900778"})
+
+
+def test_in_one_list_too(app):
+    sent = (
+        BOB,
+        {**BOB, "date_of_birth": MISTYPED[0]},
+        {**BOB, "name": "Bob Hale", **OTHER_MOBILE},
+        {**BOB, "name": "Mary Fenn", "date_of_birth": MISTYPED[1]},
+    )
+    wanted = [
+        request(1, reference=f"R{place}", channels=(SMS,), **who) for place, who in enumerate(sent)
+    ]
+
+    made = enrol_all(app, wanted, actor=ACTOR)
+
+    assert [one.held for one in made] == [False, True, True, False]

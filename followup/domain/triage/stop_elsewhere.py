@@ -56,8 +56,11 @@ class _Language:
 
         if has(self.forbids):
             return True
-        texts, denied, stops = has(self.texts), places(self.deny), places(self.stop)
+        denied, stops = places(self.deny), places(self.stop)
         denies = bool(denied)
+        if not denies and not stops:
+            return False
+        texts = has(self.texts)
         if any(0 < stop - deny <= DENIAL_REACH for stop in stops for deny in denied):
             return False
         if stops and (texts or has(self.send)):

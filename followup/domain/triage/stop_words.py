@@ -6,6 +6,7 @@ stop at the French one by themselves (https://help.twilio.com/articles/223134027
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 STOPPING_IN: dict[str, tuple[str, ...]] = {
@@ -80,8 +81,13 @@ STOPPING_IN: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+_NO_WORD = re.compile(r"[^a-z0-9]+")
+
+
 def plain_of(text: str) -> str:
     """Return letters, their vowel signs and single spaces: how words of any language compare."""
+    if text.isascii():
+        return " ".join(_NO_WORD.sub(" ", text.lower()).split())
     plain = unicodedata.normalize("NFKD", text).casefold()
     kept = (
         sign if unicodedata.category(sign)[0] in "LMN" else " "

@@ -29,6 +29,16 @@ def _kind(words: str) -> tuple[frozenset[str], tuple[str, ...]]:
     return exact, tuple(plain_of(word.removesuffix("*")) for word in each if word.endswith("*"))
 
 
+_OTHER_MATTERS = (
+    "ambul* karetk* pogotow* recept* receit* receta* retet* ricett* lek leki leków lekar* tablet* "
+    "pastil* comprim* medic* médic* farmac* doktor* doctor* skierow* zwolnien* ordonnan* ilac* ilaç* "
+    "reçete* rezept* medikament* tabled* meddyg* таблет* лекар* лікар* скор* рецепт* دواء الدواء حبوب "
+    "الحبوب إسعاف الإسعاف وصفة دوا دوائی گولی گولیاں ایمبولینس dawai dawa goli* bol ból bólu douleur* "
+    "dolor dor durer* poen ألم الألم درد dard 药* 救护*"
+)
+"""Medicines, pain and help: beside them, and without a word for messages, nothing is stopped."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Language:
     """The kinds of words of one language, by spaces; `forbids` are "don't send" in one word."""
@@ -54,13 +64,15 @@ class _Language:
         def has(kind: str) -> bool:
             return bool(places(kind))
 
+        texts = has(self.texts)
+        if not texts and has(_OTHER_MATTERS):
+            return False
         if has(self.forbids):
             return True
         denied, stops = places(self.deny), places(self.stop)
         denies = bool(denied)
         if not denies and not stops:
             return False
-        texts = has(self.texts)
         if any(0 < stop - deny <= DENIAL_REACH for stop in stops for deny in denied):
             return False
         if stops and (texts or has(self.send)):
@@ -75,9 +87,9 @@ class _Language:
 _LANGUAGES = (
     _Language(  # Arabic
         texts="رسائل الرسائل رسالة الرسالة رسايل الرسايل مسجات sms",
-        stop="توقف توقفوا أوقف أوقفوا اوقف اوقفوا إيقاف ايقاف وقف وقفوا وقفو كفى",
+        stop="التوقف الكف توقف توقفوا أوقف أوقفوا اوقف اوقفوا إيقاف ايقاف وقف وقفوا وقفو كفى",
         deny="لا ما مش بلا",
-        send="ترسل ترسلوا ترسلو ترسلون تبعث تبعثوا تبعتوا تبعتولي ترسلولي تراسلوني تراسلني تكتبوا",
+        send="إرسال ارسال ترسل ترسلوا ترسلو ترسلون تبعث تبعثوا تبعتوا تبعتولي ترسلولي تراسلوني تراسلني تكتبوا",
         want="أريد اريد بدي أرغب ارغب عايز عاوز",
     ),
     _Language(  # Arabic, as people write it in Latin letters
@@ -94,7 +106,9 @@ _LANGUAGES = (
         deny="не",
         send="присылайте шлите пишите отправляйте изпращайте пишете пращайте надсилайте пишіть "
         "шліть присилайте турбуйте беспокойте",
-        want="хочу желаю искам бажаю",
+        want="хочу желаю искам бажаю надо нужно нужны нужен потрібно треба трябва",
+        more="больше більше повече",
+        came="получал* получаю пришло пришли приходит приходят отримав* отримала",
         forbids="відпишіть отпишите отпишете отписвам",
     ),
     _Language(  # Bengali, Gujarati, Hindi, Punjabi, Urdu, as people write them in Latin letters
@@ -205,11 +219,11 @@ _LANGUAGES = (
         want="chcę chce życzę zycze potrzebuję potrzebuje",
         more="więcej wiecej",
         came="dostałem dostałam dostalem dostalam otrzymałem otrzymałam przyszła przyszło",
-        forbids="wypiszcie wypiszecie wypisz odczepcie odczep",
+        forbids="niewysyłanie niewysylanie niepisanie wypiszcie wypiszecie wypisz odczepcie odczep",
     ),
     _Language(  # Portuguese, Spanish
         texts="mensage* mensaj* mensagen* mensagem sms mensaje* texto* recado*",
-        stop="parem pare parar paren pare dejen dejad deje basta chega cesen",
+        stop="deixe deixem parem pare parar paren pare dejen dejad deje basta chega cesen",
         deny="não nao no nunca",
         send="manden mande mandar mandarme envíen envíe enviar enviarme escriban escriba escribirme "
         "mandem mandes enviem envie escrevam escreva escrever contacten contactem molesten",
@@ -264,7 +278,7 @@ _LANGUAGES = (
         more="mwy rhagor",
     ),
 )  # fmt: skip
-_KINDS = {
+_KINDS = {_OTHER_MATTERS: _kind(_OTHER_MATTERS)} | {
     kind: _kind(kind)
     for one in _LANGUAGES
     for kind in (

@@ -10,7 +10,7 @@ it stops nothing and a person reads it.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from followup.domain.triage.stop_words import plain_of
@@ -20,13 +20,6 @@ MOST_WORDS = 16
 DENIAL_REACH = 4
 """Words from a "not" to the "stop" that it denies."""
 _ASKS = re.compile(r"[?؟？;]")
-
-
-def _kind(words: str) -> tuple[frozenset[str], tuple[str, ...]]:
-    """Return the words of a kind, and the beginnings of words, which end with `*`."""
-    each = words.split()
-    exact = frozenset(plain_of(word) for word in each if not word.endswith("*"))
-    return exact, tuple(plain_of(word.removesuffix("*")) for word in each if word.endswith("*"))
 
 
 _OTHER_MATTERS = (
@@ -52,24 +45,18 @@ class _Language:
     forbids: str = ""
     came: str = ""
 
-    def asks(self, words: Sequence[str]) -> bool:
-        def places(kind: str) -> list[int]:
-            exact, begins = _KINDS[kind]
-            return [
-                place
-                for place, word in enumerate(words)
-                if word in exact or word.startswith(begins)
-            ]
+    def asks(self, places: Mapping[str, Sequence[int]]) -> bool:
+        """Say whether words of these kinds, by the places where they stand, add up to a request."""
 
         def has(kind: str) -> bool:
-            return bool(places(kind))
+            return kind in places
 
         texts = has(self.texts)
         if not texts and has(_OTHER_MATTERS):
             return False
         if has(self.forbids):
             return True
-        denied, stops = places(self.deny), places(self.stop)
+        denied, stops = places.get(self.deny, ()), places.get(self.stop, ())
         denies = bool(denied)
         if not denies and not stops:
             return False
@@ -278,13 +265,20 @@ _LANGUAGES = (
         more="mwy rhagor",
     ),
 )  # fmt: skip
-_KINDS = {_OTHER_MATTERS: _kind(_OTHER_MATTERS)} | {
-    kind: _kind(kind)
+_KINDS = {_OTHER_MATTERS} | {
+    kind
     for one in _LANGUAGES
     for kind in (
         one.texts, one.stop, one.deny, one.send, one.want, one.more, one.forbids, one.came
     )
 }  # fmt: skip
+_EXACT: dict[str, set[str]] = {}
+_BEGINS: dict[str, set[str]] = {}
+for _each in _KINDS:
+    for _word in _each.split():
+        _found = _BEGINS if _word.endswith("*") else _EXACT
+        _found.setdefault(plain_of(_word.removesuffix("*")), set()).add(_each)
+_LENGTHS = tuple(sorted({len(beginning) for beginning in _BEGINS}))
 
 
 def asks_elsewhere(text: str) -> bool:
@@ -292,4 +286,15 @@ def asks_elsewhere(text: str) -> bool:
     if _ASKS.search(text):
         return False
     words = plain_of(text.replace("-", " ")).split()
-    return 0 < len(words) <= MOST_WORDS and any(one.asks(words) for one in _LANGUAGES)
+    if not 0 < len(words) <= MOST_WORDS:
+        return False
+    places: dict[str, list[int]] = {}
+    for place, word in enumerate(words):
+        for kind in _kinds_of(word):
+            places.setdefault(kind, []).append(place)
+    return bool(places) and any(one.asks(places) for one in _LANGUAGES)
+
+
+def _kinds_of(word: str) -> set[str]:
+    beginnings = (word[:length] for length in _LENGTHS)
+    return set(_EXACT.get(word, ())).union(*(_BEGINS.get(one, ()) for one in beginnings))

@@ -50,7 +50,7 @@ _WORDINGS = (
     rf"^(?:(?:please|pls|just|can you|could you) )*(?:deregister|unenrol|unregister|disenrol|remove|unlist) me{_TAIL}",
     rf"^not (?:wanted|required){_TAIL}|\bcancel (?:the rest|the lot){_TAIL}",
     r"\bwrong (?:person|number|man|woman|patient|phone|mobile)(?: \w+){0,3} stop$",
-    rf"(?:please|pls|plz) stop (?:it|they|these) (?:really |just |only )?(?:upsets?|annoys?|bothers?|frightens?|scares?|disturbs?|worries|confuses?) "
+    r"(?:please|pls|plz) stop (?:it|they|these) (?:really |just |only )?(?:upsets?|annoys?|bothers?|frightens?|scares?|disturbs?|worries|confuses?) "
     r"(?:me|us|him|her|everyone|my (?:wife|husband|mum|mam|mother|dad|father|son|daughter|kids|children|partner|nan|gran))$",
     rf"(?:stop+|stopp?ing|cease|cancel|unsubscribe|unsub) {SMALL}{TEXTS}",
     r"(?:quit|halt|end|discontinue|finish|pause) "

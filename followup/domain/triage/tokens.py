@@ -75,9 +75,13 @@ class Forms:
     measures: frozenset[str] = frozenset()
 
 
+_MARKS = frozenset("^`")
+"""The signs of ASCII that stand for accents, and hide as those do."""
+
+
 def readings_of(text: str) -> tuple[str, ...]:
     """Return the one or two ways to read a text that may hold characters nobody can see."""
-    if text.isascii() and text.isprintable():
+    if text.isascii() and text.isprintable() and not _MARKS.intersection(text):
         return (_APOSTROPHES.sub("'", text).casefold(),)
     plain = unicodedata.normalize("NFKD", _APOSTROPHES.sub("'", text).casefold())
     plain = "".join(sign for sign in plain if not unicodedata.combining(sign))

@@ -95,7 +95,7 @@ class CommandLine:
                 each.touch()
             given = {"stdout": str(out), "stderr": str(err), **(streams or {})}
             process = fork_server().start(
-                "tests.cli.as_program",
+                "tests.stand_ins.shell",
                 [os.devnull, given["stdout"], given["stderr"], *map(str, args)],
                 environment={**self.environment, **more},
                 folder=self.folder,

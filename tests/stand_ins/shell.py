@@ -1,4 +1,4 @@
-"""The program on standard streams of its own: `python -m tests.cli.as_program IN OUT ERR WORD…`.
+"""In place of a shell: `python -m tests.stand_ins.shell IN OUT ERR WORD…` runs a command on them.
 
 Forked, it has the streams of the process that forked it, and those of nobody else's terminal.
 """

@@ -30,7 +30,15 @@ FLAGS = 100
 SENDERS = 900
 AT_ONCE = 8
 LOOK_EVERY = 0.2
-NOISE = ("thanks", "ok", "can I drive tomorrow", "STOP", "my sugar is 12", "still sore", "who is this")
+NOISE = (
+    "thanks",
+    "ok",
+    "can I drive tomorrow",
+    "STOP",
+    "my sugar is 12",
+    "still sore",
+    "who is this",
+)
 FLAG = "cant feel my legs"
 
 
@@ -133,7 +141,7 @@ def _flood(figures: Figures, *, url: str, store: Store, replies: int) -> None:
 
 
 class _Watch:
-    """Somebody who reads the top of the worklist again and again, and counts the red flags there."""
+    """Somebody who reads the top of the worklist again and again, and counts the red flags."""
 
     def __init__(self, store: Store) -> None:
         self.overtaken = 0

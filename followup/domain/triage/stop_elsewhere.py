@@ -52,8 +52,6 @@ class _Language:
             return kind in places
 
         texts = has(self.texts)
-        if not texts and has(_OTHER_MATTERS):
-            return False
         if has(self.forbids):
             return True
         denied, stops = places.get(self.deny, ()), places.get(self.stop, ())
@@ -292,7 +290,10 @@ def asks_elsewhere(text: str) -> bool:
     for place, word in enumerate(words):
         for kind in _kinds_of(word):
             places.setdefault(kind, []).append(place)
-    return bool(places) and any(one.asks(places) for one in _LANGUAGES)
+    names_another_matter = _OTHER_MATTERS in places
+    return any(
+        one.asks(places) for one in _LANGUAGES if not names_another_matter or one.texts in places
+    )
 
 
 def _kinds_of(word: str) -> set[str]:

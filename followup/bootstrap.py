@@ -13,14 +13,12 @@ from importlib.metadata import version
 
 from sqlalchemy import Engine
 
-from followup.catalogue.load import Catalogue, load_catalogue
+from followup.catalogue.load import Catalogue
 from followup.clock import Clock, SharedTime, parse_clock
-from followup.content.layers import load_content, words_of
 from followup.context import (
     AlarmPolicy,
     AppContext,
     CheckpointKeepers,
-    ContentContext,
     OnCall,
     Policy,
     WebhookPolicy,
@@ -28,6 +26,7 @@ from followup.context import (
 from followup.delivery.sandbox_outbox import StoredOutbox
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import ConfigurationError, StoreUnavailable
+from followup.handbook import ContentContext, read_handbook
 from followup.monitoring.broker_probe import broker_client
 from followup.monitoring.heartbeats import OwnHeartbeatStore
 from followup.monitoring.watchdog import Watchdog
@@ -47,7 +46,7 @@ from followup.providers.resilience.rate_limiter import (
 from followup.providers.sandbox import SandboxChannel
 from followup.providers.time_stamps import TimeStamper
 from followup.recovery.restore import require_no_pending_restore
-from followup.settings.paths import is_loopback
+from followup.settings.paths import reachable
 from followup.settings.settings import Settings, TwilioAccount
 from followup.signed_links import SignedLinks
 from followup.store.encryption.keyring import load_keyring
@@ -131,24 +130,11 @@ def _open_database(settings: Settings) -> Engine:
 
 def read_content_context(settings: Settings, *, clock: Clock | None = None) -> ContentContext:
     """Return what needs no database: protocols, clinics, words and the clock."""
-    catalogue = load_catalogue(settings.config_dir)
-    return ContentContext(
+    return read_handbook(
+        settings.config_dir,
         clock=clock or parse_clock(settings.clock),
-        catalogue=catalogue,
-        content=load_content(
-            words_of(settings.config_dir),
-            protocols=catalogue.protocols,
-            clinics=catalogue.clinics,
-        ),
-        public_url=_reachable(settings.public_url),
+        public_url=reachable(settings.public_url),
     )
-
-
-def _reachable(public_url: str) -> str | None:
-    """Return the address where patients can open it, and safely: by https, not on this machine."""
-    if not public_url.startswith("https:") or is_loopback(public_url):
-        return None
-    return public_url.rstrip("/")
 
 
 def _channels(

@@ -11,10 +11,8 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from followup.catalogue.load import Catalogue
-from followup.clock import Clock
-from followup.content.library import Content
 from followup.domain.channel import ChannelKind
+from followup.handbook import ContentContext
 from followup.providers.email.imap import ImapMailbox
 from followup.providers.interface import Channel
 from followup.providers.operator_alerts import EmailMessenger
@@ -126,20 +124,6 @@ class Policy:
     on_call: OnCall = OnCall()
     webhooks: WebhookPolicy = WebhookPolicy()
     live: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContentContext:
-    """What checking and previewing an enrolment take: no database, no keys, no provider.
-
-    `public_url` is where patients reach their own pages: None where they can't, as on a machine
-    that is not on the internet, so that no text holds a link that leads nowhere.
-    """
-
-    clock: Clock
-    catalogue: Catalogue
-    content: Content
-    public_url: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

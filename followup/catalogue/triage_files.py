@@ -6,7 +6,9 @@ a language, or for protocols, that the shipped ones have takes the place of that
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Container, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -61,7 +63,8 @@ def read_own_triage(
         additions = _additions(folder, general=base, protocols=protocols, problems=problems)
     own = TriageFiles(general, tables, additions, nets)
     if len(problems) == before and tables:
-        _shipped_additions(own, protocols=protocols, problems=problems)
+        base = {**_tables(shipped), **tables}
+        _shipped_additions(own, base=base, protocols=protocols, problems=problems)
     return own
 
 
@@ -69,24 +72,39 @@ def all_triage(own: TriageFiles, *, protocols: Container[str]) -> tuple[Triage, 
     """Return the phrases of each language and each protocol: the shipped, and a clinic's own."""
     problems: list[str] = []
     shipped = data_folder("config") / "triage"
-    general, _ = _general(shipped, problems=problems, without=own.general)
-    nets = {**_second_nets(shipped / SECOND_NET, problems=problems), **own.nets}
-    additions = _shipped_additions(own, protocols=protocols, problems=problems)
+    with _no_collection():
+        general, tables = _general(shipped, problems=problems, without=own.general)
+        nets = {**_second_nets(shipped / SECOND_NET, problems=problems), **own.nets}
+        # A file that a clinic's own takes the place of is not read for what it adds to either.
+        base = {**tables, **own.tables}
+        additions = _shipped_additions(own, base=base, protocols=protocols, problems=problems)
     if problems:
         raise ProtocolError("\n".join(problems))
     files = (*{**general, **own.general}.values(), *{**additions, **own.additions}.values())
     return tuple(each.backed_by(nets.get(each.language)) for each in files)
 
 
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Make a quarter of a million wordings without looking for garbage among them."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_on:
+            gc.enable()
+
+
 def _shipped_additions(
-    own: TriageFiles, *, protocols: Container[str], problems: list[str]
+    own: TriageFiles, *, base: Tables, protocols: Container[str], problems: list[str]
 ) -> dict[str, Triage]:
     """Return what the shipped files add for the protocols that there are, over own phrases too."""
     shipped = data_folder("config") / "triage"
     if not _holds_toml(shipped / ADDITIONS):
         return {}
-    general = {**_tables(shipped), **own.tables}
-    found = _additions(shipped, general=general, protocols=protocols, problems=problems, own=False)
+    found = _additions(shipped, general=base, protocols=protocols, problems=problems, own=False)
     told = {(each.language, key) for each in own.additions.values() for key in each.protocols}
     return {
         name: each

@@ -19,7 +19,7 @@ from followup.consent.in_force import (
     addresses_of,
     objections_of_people,
 )
-from followup.context import AppContext, ContentContext, UnitOfWork
+from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.enrolment_objection import EnrolmentObjection
@@ -64,6 +64,7 @@ from followup.enrolment.received import (
     marks_of,
     read_content,
 )
+from followup.handbook import ContentContext
 from followup.patients import records as patients
 from followup.patients.match import Match, PatientKey, lock_people, match_person
 from followup.patients.merged import records_of

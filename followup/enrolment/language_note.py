@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from followup.content.languages import staff_name
-from followup.context import ContentContext
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.protocols.protocol import Protocol
+from followup.handbook import ContentContext
 
 
 def language_note(

@@ -15,13 +15,14 @@ from followup.catalogue.bank_holidays import office_is_open
 from followup.content.library import PAGE_TOKEN, Form
 from followup.content.phrases import is_phrase, ring_at_text
 from followup.content.version import ContentVersion
-from followup.context import AppContext, ContentContext
+from followup.context import AppContext
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.errors import TemplateError
 from followup.domain.message_kind import MessageKind
 from followup.domain.needs import ReadingNeed
 from followup.domain.text.sms import SmsSize
+from followup.handbook import ContentContext
 from followup.messages.verification_code import code_of
 from followup.store.engine.upsert import insert_new
 from followup.store.models.messages import ContentVersion as StoredVersion

@@ -57,7 +57,8 @@ from followup.patients import records as patients
 from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.auto_reply import may_answer, write_answer
 from followup.replies.check_in import open_check_in, record_check_in_answer
-from followup.replies.triage import known_of, prepare_triage, sort_text
+from followup.replies.sorting import prepare_triage, sort_text
+from followup.replies.triage import known_of
 from followup.store.audit_log import AuditContext, AuditEntry, record_event
 from followup.store.encryption.sealing import Sealer
 from followup.store.engine.types import new_id

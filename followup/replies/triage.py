@@ -1,4 +1,4 @@
-"""Triage of a reply with what is known of its sender: day, step last sent, answers given.
+"""What is known of who sent a reply: day, step last sent, answers given.
 
 What we know may raise how soon a person looks, and leaves out advice that is not true of the
 patient. It never lowers anything.
@@ -8,68 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from followup.catalogue.load import Catalogue
-from followup.content.layers import all_readings
-from followup.content.library import Content, Form
-from followup.context import ContentContext
-from followup.domain.channel import ChannelKind
-from followup.domain.clinics.clinic import Clinic
 from followup.domain.lifecycle import EnrolmentState, State
 from followup.domain.message_kind import MessageKind
-from followup.domain.protocols.protocol import Protocol
-from followup.domain.triage.own_words import OurTexts
-from followup.domain.triage.triage import NOBODY_KNOWN, Found, Known, sort_reply
+from followup.domain.triage.triage import Known
 from followup.store.message_state import state_is
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
 
-EXAMPLE_PAGE = {"page_url": "https://example.com/p"}
-"""Stands for the address of a patient's own page."""
 REACHED = (State.SENDING, State.UNKNOWN, State.SENT, State.DELIVERED)
-
-
-@lru_cache(maxsize=4)
-def our_texts(
-    content: Content, clinics: tuple[Clinic, ...], protocols: tuple[Protocol, ...]
-) -> OurTexts:
-    """Return the words of our own texts, as each clinic sends them, in every form."""
-    return OurTexts(
-        reading.rendered(form, extra).text
-        for reading in all_readings(content, clinics=clinics, protocols=protocols)
-        if reading.version.channel is ChannelKind.SMS
-        and reading.version.language in reading.clinic.languages
-        for form in (Form(), Form(office_open=False), Form(asks_reply=True))
-        for extra in ({}, EXAMPLE_PAGE)
-    )
-
-
-def texts_of(book: ContentContext) -> OurTexts:
-    """Return the words of the texts that these clinics send."""
-    catalogue = book.catalogue
-    return our_texts(
-        book.content, tuple(catalogue.clinics.values()), tuple(catalogue.protocols.values())
-    )
-
-
-def sort_text(
-    book: ContentContext, text: str, *, known: Known = NOBODY_KNOWN, opt_out_type: str | None = None
-) -> Found:
-    """Return what a text is about; words of ours in it count for nothing."""
-    return sort_reply(
-        book.catalogue.triage, text, opt_out_type=opt_out_type, known=known, ours=texts_of(book)
-    )
-
-
-def prepare_triage(book: ContentContext) -> None:
-    """Make what sorting goes by, once a process, so that no transaction has to wait for it."""
-    _ = book.catalogue.triage, texts_of(book)
 
 
 def known_of(

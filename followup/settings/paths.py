@@ -84,3 +84,10 @@ def is_loopback(url: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def reachable(public_url: str) -> str | None:
+    """Return the address where patients can open it, and safely: by https, not on this machine."""
+    if not public_url.startswith("https:") or is_loopback(public_url):
+        return None
+    return public_url.rstrip("/")

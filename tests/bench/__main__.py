@@ -18,6 +18,7 @@ from tests.bench import (
     memory,
     polls,
     provider_http,
+    reply_flood,
     throughput,
 )
 from tests.bench.figures import Figures
@@ -54,6 +55,9 @@ SECTIONS: dict[str, Section] = {
     "feeds": lambda machinery, figures, given: feeds.measure(
         machinery, figures, seconds=given.feed_seconds, a_second=given.feed_pace
     ),
+    "reply-flood": lambda machinery, figures, given: reply_flood.measure(
+        machinery, figures, replies=given.replies
+    ),
     "memory": lambda machinery, figures, given: memory.measure(
         machinery, figures, messages=given.memory_messages
     ),
@@ -77,6 +81,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--only", nargs="+", choices=SECTIONS, help="measure these alone")
     parser.add_argument("--ten-million", action="store_true", help="claim among so many as well")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each contestant")
+    parser.add_argument("--replies", type=int, default=10_000, help="that come in as a flood")
     parser.add_argument("--messages", type=int, default=4000, help="how many are sent in a turn")
     parser.add_argument(
         "--beside",

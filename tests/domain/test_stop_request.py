@@ -145,3 +145,35 @@ def test_what_may_be_tablets_or_somebody_elses_texts_is_no_request():
 
     assert [text for text in asked if stop_request(text) is StopRequest.NONE] == []
     assert [text for text in others if stop_request(text) is not StopRequest.NONE] == []
+
+
+def test_a_request_is_heard_beside_what_is_denied_or_dictated_without_a_pause():
+    asked = [
+        "i am not Margaret please stop these messages", "I never asked for these. Stop.",
+        "who is this stop texting me", "wrong person stop", "ive asked you to stop twice", "stoap",
+        "if you dont stop texting me i will complain", "please stop it upsets my wife",
+        "I never had the injection so stop sending these", "stp txtin me",
+        "I object to this texting",
+        "I didn't sign up for this, remove me", "please stop emailing me", "stop bugging me",
+        "يرجى التوقف عن إرسال الرسائل", "не надо больше сообщений",
+        "bardzo proszę o niewysyłanie wiadomości", "deixe de enviar mensagens",
+    ]  # fmt: skip
+
+    assert [text for text in asked if stop_request(text) is StopRequest.NONE] == []
+
+
+def test_what_is_wanted_otherwise_missed_or_about_a_body_is_no_request():
+    others = [
+        "please remove me from the waiting list for surgery", "stop? no", "end it",
+        "ive had enough of this pain", "gonnae stop the sair heid", "leave me alone with the pain",
+        "i dont want this any more", "leave me be i want to sleep for ever", "can I stop",
+        "dont text my wife text me", "i dont want phone calls i want texts",
+        "ive had no more texts",
+        "No more messages have come is that right", "can you email me not text",
+        "dont send anyone", "dont send any more tablets", "please dont send my results to my work",
+        "not getting any texts", "not so many texts please", "stop texting at night, days are fine",
+        "nie wysyłajcie karetki", "ne m'envoyez pas l'ambulance",
+        "wypiszcie mi receptę na tabletki",
+    ]  # fmt: skip
+
+    assert [text for text in others if stop_request(text) is not StopRequest.NONE] == []

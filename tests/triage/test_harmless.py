@@ -210,6 +210,21 @@ def test_everyday_words_for_too_much_for_the_wheel_for_others_and_for_leaving_go
     assert [text for text in worst if sorted_harmless(text)] == []
 
 
+def test_what_may_be_anothers_medicine_or_what_somebody_cannot_do_goes_to_a_person():
+    worst = [
+        "took my wifes", "took my husbands with breakfast", "i took my dads this morning",
+        "had two of my brothers", "borrowed my mums", "had one of my wifes and slept great",
+        "took the dogs with a biscuit", "my wifes worked a treat", "took my daughter in laws",
+        "took my mum one", "thank you i took my wifes as well", "ok will do when i can stand up",
+        "will do if i am still about", "will do if i make it to friday",
+    ]  # fmt: skip
+    medicine = ["took my dads morphine tablets", "had my wifes pills with my tea"]
+
+    assert [text for text in worst if sorted_harmless(text)] == []
+    assert {sort_reply(TRIAGE, text).urgency for text in medicine} == {1}
+    assert sorted_harmless("took my kids to the park and had an ice cream")
+
+
 FORBIDDEN = {
     "although", "arm", "back", "before", "bladder", "blood", "bowel", "bowels", "breathe", "but",
     "cannot", "cant", "chest", "cold", "collapsed", "dead", "die", "dizzy", "dont", "end",

@@ -6,14 +6,16 @@ import os
 import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from followup.bootstrap import build_app, read_content_context
-from followup.clock import Clock
-from followup.context import AppContext, ContentContext
-from followup.releases.in_force import with_words_in_force
+from followup.clock import Clock, parse_clock
+from followup.handbook import ContentContext, read_handbook
 from followup.settings.logging import configure_logging
-from followup.settings.paths import noted_port
+from followup.settings.paths import noted_port, reachable
 from followup.settings.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from followup.context import AppContext
 
 LONGEST_ACTOR = 80
 
@@ -24,6 +26,10 @@ def opened(*, restoring: bool = False) -> Iterator[AppContext]:
 
     Of a backup that was put in place by hand only where it is `restoring`.
     """
+    # Slow to import, and much that is done with the handbook alone is done often.
+    from followup.bootstrap import build_app  # noqa: PLC0415
+    from followup.releases.in_force import with_words_in_force  # noqa: PLC0415
+
     app = build_app(_settings(), restoring=restoring)
     try:
         yield app if restoring else with_words_in_force(app)
@@ -33,7 +39,12 @@ def opened(*, restoring: bool = False) -> Iterator[AppContext]:
 
 def handbook(*, clock: Clock | None = None) -> ContentContext:
     """Return protocols, clinics, words and clock, without any database."""
-    return read_content_context(_settings(), clock=clock)
+    settings = _settings()
+    return read_handbook(
+        settings.config_dir,
+        clock=clock or parse_clock(settings.clock),
+        public_url=reachable(settings.public_url),
+    )
 
 
 def actor() -> str:

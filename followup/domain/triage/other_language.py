@@ -48,7 +48,7 @@ def is_unreadable(text: str, *, understood: Collection[str]) -> bool:
     letters = [sign for sign in text if sign.isalpha()]
     if sum(not _is_latin(sign) for sign in letters) * 2 > len(letters):
         return True
-    words = set(plain_of(text).split()) - set(understood)
+    words = {word for word in plain_of(text).split() if word not in understood}
     return any(len(words & known) >= ENOUGH for known in _BY_LANGUAGE.values())
 
 

@@ -151,6 +151,7 @@ class Lexicon:
         found: dict[int, list[Span]] = {}
         for place, word in enumerate(words):
             following = words[place + 1].readings if place + 1 < len(words) else ()
+            third = words[place + 2].readings if place + 2 < len(words) else frozenset()
             for reading in word.readings:
                 if reading in self._alone:
                     span = Span(place, place + 1)
@@ -158,7 +159,8 @@ class Lexicon:
                         found.setdefault(number, []).append(span)
                 for second in following:
                     for rest, numbers in self._pairs.get((reading, second), {}).items():
-                        if not rest or _stands(rest, words, place + 2):
+                        # Of a thousand wordings few have the third word: the rest is left soon.
+                        if not rest or (rest[0] in third and _stands(rest, words, place + 2)):
                             span = Span(place, place + 2 + len(rest))
                             for number in numbers:
                                 found.setdefault(number, []).append(span)

@@ -10,7 +10,7 @@ it stops nothing and a person reads it.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from followup.domain.triage.stop_words import plain_of
@@ -22,11 +22,14 @@ DENIAL_REACH = 4
 _ASKS = re.compile(r"[?؟？;]")
 
 
-def _kind(words: str) -> tuple[frozenset[str], tuple[str, ...]]:
-    """Return the words of a kind, and the beginnings of words, which end with `*`."""
-    each = words.split()
-    exact = frozenset(plain_of(word) for word in each if not word.endswith("*"))
-    return exact, tuple(plain_of(word.removesuffix("*")) for word in each if word.endswith("*"))
+_OTHER_MATTERS = (
+    "ambul* karetk* pogotow* recept* receit* receta* retet* ricett* lek leki leków lekar* tablet* "
+    "pastil* comprim* medic* médic* farmac* doktor* doctor* skierow* zwolnien* ordonnan* ilac* ilaç* "
+    "reçete* rezept* medikament* tabled* meddyg* таблет* лекар* лікар* скор* рецепт* دواء الدواء حبوب "
+    "الحبوب إسعاف الإسعاف وصفة دوا دوائی گولی گولیاں ایمبولینس dawai dawa goli* bol ból bólu douleur* "
+    "dolor dor durer* poen ألم الألم درد dard 药* 救护*"
+)
+"""Medicines, pain and help: beside them, and without a word for messages, nothing is stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +45,19 @@ class _Language:
     forbids: str = ""
     came: str = ""
 
-    def asks(self, words: Sequence[str]) -> bool:
-        def places(kind: str) -> list[int]:
-            exact, begins = _KINDS[kind]
-            return [
-                place
-                for place, word in enumerate(words)
-                if word in exact or word.startswith(begins)
-            ]
+    def asks(self, places: Mapping[str, Sequence[int]]) -> bool:
+        """Say whether words of these kinds, by the places where they stand, add up to a request."""
 
         def has(kind: str) -> bool:
-            return bool(places(kind))
+            return kind in places
 
+        texts = has(self.texts)
         if has(self.forbids):
             return True
-        texts, denied, stops = has(self.texts), places(self.deny), places(self.stop)
+        denied, stops = places.get(self.deny, ()), places.get(self.stop, ())
         denies = bool(denied)
+        if not denies and not stops:
+            return False
         if any(0 < stop - deny <= DENIAL_REACH for stop in stops for deny in denied):
             return False
         if stops and (texts or has(self.send)):
@@ -72,9 +72,9 @@ class _Language:
 _LANGUAGES = (
     _Language(  # Arabic
         texts="رسائل الرسائل رسالة الرسالة رسايل الرسايل مسجات sms",
-        stop="توقف توقفوا أوقف أوقفوا اوقف اوقفوا إيقاف ايقاف وقف وقفوا وقفو كفى",
+        stop="التوقف الكف توقف توقفوا أوقف أوقفوا اوقف اوقفوا إيقاف ايقاف وقف وقفوا وقفو كفى",
         deny="لا ما مش بلا",
-        send="ترسل ترسلوا ترسلو ترسلون تبعث تبعثوا تبعتوا تبعتولي ترسلولي تراسلوني تراسلني تكتبوا",
+        send="إرسال ارسال ترسل ترسلوا ترسلو ترسلون تبعث تبعثوا تبعتوا تبعتولي ترسلولي تراسلوني تراسلني تكتبوا",
         want="أريد اريد بدي أرغب ارغب عايز عاوز",
     ),
     _Language(  # Arabic, as people write it in Latin letters
@@ -91,7 +91,9 @@ _LANGUAGES = (
         deny="не",
         send="присылайте шлите пишите отправляйте изпращайте пишете пращайте надсилайте пишіть "
         "шліть присилайте турбуйте беспокойте",
-        want="хочу желаю искам бажаю",
+        want="хочу желаю искам бажаю надо нужно нужны нужен потрібно треба трябва",
+        more="больше більше повече",
+        came="получал* получаю пришло пришли приходит приходят отримав* отримала",
         forbids="відпишіть отпишите отпишете отписвам",
     ),
     _Language(  # Bengali, Gujarati, Hindi, Punjabi, Urdu, as people write them in Latin letters
@@ -202,11 +204,11 @@ _LANGUAGES = (
         want="chcę chce życzę zycze potrzebuję potrzebuje",
         more="więcej wiecej",
         came="dostałem dostałam dostalem dostalam otrzymałem otrzymałam przyszła przyszło",
-        forbids="wypiszcie wypiszecie wypisz odczepcie odczep",
+        forbids="niewysyłanie niewysylanie niepisanie wypiszcie wypiszecie wypisz odczepcie odczep",
     ),
     _Language(  # Portuguese, Spanish
         texts="mensage* mensaj* mensagen* mensagem sms mensaje* texto* recado*",
-        stop="parem pare parar paren pare dejen dejad deje basta chega cesen",
+        stop="deixe deixem parem pare parar paren pare dejen dejad deje basta chega cesen",
         deny="não nao no nunca",
         send="manden mande mandar mandarme envíen envíe enviar enviarme escriban escriba escribirme "
         "mandem mandes enviem envie escrevam escreva escrever contacten contactem molesten",
@@ -261,13 +263,20 @@ _LANGUAGES = (
         more="mwy rhagor",
     ),
 )  # fmt: skip
-_KINDS = {
-    kind: _kind(kind)
+_KINDS = {_OTHER_MATTERS} | {
+    kind
     for one in _LANGUAGES
     for kind in (
         one.texts, one.stop, one.deny, one.send, one.want, one.more, one.forbids, one.came
     )
 }  # fmt: skip
+_EXACT: dict[str, set[str]] = {}
+_BEGINS: dict[str, set[str]] = {}
+for _each in _KINDS:
+    for _word in _each.split():
+        _found = _BEGINS if _word.endswith("*") else _EXACT
+        _found.setdefault(plain_of(_word.removesuffix("*")), set()).add(_each)
+_LENGTHS = tuple(sorted({len(beginning) for beginning in _BEGINS}))
 
 
 def asks_elsewhere(text: str) -> bool:
@@ -275,4 +284,18 @@ def asks_elsewhere(text: str) -> bool:
     if _ASKS.search(text):
         return False
     words = plain_of(text.replace("-", " ")).split()
-    return 0 < len(words) <= MOST_WORDS and any(one.asks(words) for one in _LANGUAGES)
+    if not 0 < len(words) <= MOST_WORDS:
+        return False
+    places: dict[str, list[int]] = {}
+    for place, word in enumerate(words):
+        for kind in _kinds_of(word):
+            places.setdefault(kind, []).append(place)
+    names_another_matter = _OTHER_MATTERS in places
+    return any(
+        one.asks(places) for one in _LANGUAGES if not names_another_matter or one.texts in places
+    )
+
+
+def _kinds_of(word: str) -> set[str]:
+    beginnings = (word[:length] for length in _LENGTHS)
+    return set(_EXACT.get(word, ())).union(*(_BEGINS.get(one, ()) for one in beginnings))

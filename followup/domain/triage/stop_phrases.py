@@ -41,7 +41,17 @@ _ON_LIST = (
 _WORDINGS = (
     # stop sending me these texts; stop texting; stop the messages
     rf"(?:stop+|stopp?ing|cease|quit|halt) {SMALL}"
-    r"(?:send\w*|text\w*|txt\w*|messag\w*|contact\w*|bother\w*|pester\w*|spam\w*|hassl\w*)\b",
+    r"(?:send\w*|text\w*|txt\w*|messag\w*|contact\w*|bother\w*|pester\w*|spam\w*|hassl\w*|e ?mailing)\b",
+    rf"\bobject to (?:\w+ ){{0,3}}?(?:{TEXTS}|being (?:texted|messaged|contacted))",
+    r"\b(?:asked|told|begged|asking|telling) (?:you|u|yous|ye)(?: (?:lot|people|already|before|all))* to (?:please )?(?:stop|cease|quit)"
+    r"(?: (?:it|this|twice|thrice|before|already|once|now|again|yesterday|times|two|three|four|many|several|and|please))*$",
+    r"(?:stop|quit|pack in) (?:mither|moither|bug|annoy|harass|hound|badger|buzz|bleep|ping)\w* (?:me|us)\b",
+    rf"\b(?:neednt|need not|dont need to|dont have to|no need to) keep (?:on|this up|it up){_TAIL}",
+    rf"^(?:(?:please|pls|just|can you|could you) )*(?:deregister|unenrol|unregister|disenrol|remove|unlist) me{_TAIL}",
+    rf"^not (?:wanted|required){_TAIL}|\bcancel (?:the rest|the lot){_TAIL}",
+    r"\bwrong (?:person|number|man|woman|patient|phone|mobile)(?: \w+){0,3} stop$",
+    r"(?:please|pls|plz) stop (?:it|they|these) (?:really |just |only )?(?:upsets?|annoys?|bothers?|frightens?|scares?|disturbs?|worries|confuses?) "
+    r"(?:me|us|him|her|everyone|my (?:wife|husband|mum|mam|mother|dad|father|son|daughter|kids|children|partner|nan|gran))$",
     rf"(?:stop+|stopp?ing|cease|cancel|unsubscribe|unsub) {SMALL}{TEXTS}",
     r"(?:quit|halt|end|discontinue|finish|pause) "
     rf"(?:(?:all|the|these|those|this|your|my|any|sending|me|further) )*{TEXTS}",
@@ -52,7 +62,8 @@ _WORDINGS = (
     rf"discontinue (?:to |with )?(?:the )?(?:{TEXTS}|send\w*|contact\w*|text\w*)",
     rf"so kind as to (?:stop|cancel|cease|end|discontinue) (?:{SMALL}{TEXTS}|them|these|it)",
     r"\bdesist\b",
-    r"\bgonnae (?:please |just )*(?:no|not|stop)(?: dae that| do that)?(?: (?:text|message|send)\w*)?\b",
+    r"\bgonnae (?:please |just )*(?:no|not|stop)(?: dae that| do that)?"
+    rf"(?: (?:text|message|send)\w*\b|{_TAIL})",
     r"\bg(?:i|ive|ie) it a rest\b|\bgive it a rest\b|\bgie it a rest\b",
     rf"\bgi?v?i?e (?:over|ower|ovver|owwer)(?: (?:wi|with) {SMALL}{TEXTS}|{_TAIL})",
     r"\b(?:rather|prefer(?: it)? if|grateful if|obliged if|kind if|like it if) (?:you|ye|u|youd|yed|youse)"
@@ -218,8 +229,10 @@ _WORDINGS = (
     rf"had (?:quite |more than )*(?:enough|sufficient|my fill) of {SMALL}(?:{TEXTS}|these|them|this|it)",
     # dont text me; never contact me again
     r"(?:dont|dnt|do not|dinnae|dinna|divvent|divnt|no longer|never|nor|no|neither|"
-    r"(?<!did )(?<!does )(?<!do )(?<!have )(?<!has )not)(?: ever)? (?:text|txt|message|msg|contact|send|write|spam)(?:ing)?"
-    r"(?: to)? (?:me|us|him|her|my|this|any|anything|anymore|again|no more|n[ae]e mair|more|em|them|these|owt)\b",
+    r"(?<!did )(?<!does )(?<!do )(?<!have )(?<!has )not)(?: ever)? (?:(?:text|txt|sms|message|msg|contact|write|spam)(?:ing)?"
+    r"(?: to)? (?:me|us|him|her|my (?:mobile|phone|number|house)|my \w+ (?:again|any ?more|on this)|this|any|anything|anymore|again|"
+    r"no more|n[ae]e mair|more|em|them|these|owt)\b|send(?:ing)? (?:to )?(?:me|us|him|her|anything|anymore|any more$|again|no more|n[ae]e mair|"
+    rf"more$|em|them|these|owt|(?:this|any|more)(?: more| further| other| of| such)* {TEXTS}|any of|anymore|this{_TAIL})\b)",
     # "it doesn't bother me" is about something else
     r"(?:^|\b(?:please|pls|plz|kindly|just|so|thanks|you|ye|must|should) )(?:dont|do not|dinnae|dinna|divvent|never)(?: ever)? "
     r"(?:bother|pester|hassle|disturb|trouble) (?:me|us|him|her|my)\b",
@@ -249,8 +262,9 @@ _WORDINGS = (
     r"messaging|contact|contacting|send|sending)(?: to)? (?:me|us|anything|any|again|more|any ?more)\b",
     r"\b(?:get lost|(?:f|fk|fck|fuck|feck|piss|bugger|sod|bog|jog|clear|naff|eff|push|buzz) off|away) "
     rf"(?:with|and take) {SMALL}{TEXTS}",
-    rf"^(?:(?:please|pls|now|ok|and|just|every day|so) )*(?:finish|stop|end|done|finito|basta) "
-    rf"(?:with )?(?:this|these|it|them|that){_TAIL}|^(?:finish|finito|terminate){_TAIL}",
+    # "end it" and "end this" may be words of despair
+    rf"^(?:(?:please|pls|now|ok|and|just|every day|so) )*(?:(?:stop|finito|basta) (?:this|it|that)|"
+    rf"(?:done|finish) with (?:this|it|that)|(?:finish|stop|end|done|finito|basta) (?:with )?(?:these|them)){_TAIL}|^(?:finish|finito|terminate){_TAIL}",
     r"(?:dont|do not|not|no|no longer)(?: wish| want)(?: to)? (?:be )?(?:in|on|part of) (?:this|the|your) "
     r"(?:list|program|programme|study|service|scheme|system|follow up|thing)\b",
     r"\b(?:close|delete|shut) my (?:file|account|record|records|profile|case)\b",
@@ -274,7 +288,9 @@ _WORDINGS = (
     r"(?:opt|opting|opted)(?: me| us)? out\b(?! of (?:surgery|an? |the (?:injection|procedure|op\b|operation|surgery|trial)))",
     r"\b(?:unsubscribe|unsub|unsuscribe|unsubcribe|optout|stopall)\b(?! me from anything)",
     r"(?:be|get|me|us|want|like) unsubscribed\b|^unsubscribed$",
-    r"leave (?:me|us) (?:alone|be|in peace)\b|let (?:me|us) be$",
+    r"leave (?:me|us) (?:alone|be|in peace)\b"
+    r"(?! (?:i (?:want|cant|cannot|wish|need|just|am)|to |here|because|in (?:my|the)|at |all |with (?!(?:the|these|your) )))|"
+    r"let (?:me|us) be$",
     rf"(?:turn|switch|shut) {SMALL}(?:{TEXTS} )?off {SMALL}(?:{TEXTS}|$)",
     rf"(?:turn|switch|shut) {SMALL}{TEXTS} off\b",
     r"(?:withdraw|revoke)(?: \w+){0,2} (?:consent|permission)\b",

@@ -16,6 +16,8 @@ from followup.domain.triage.stop_phrases import SMALL, STOP, TEXTS, requests
 from followup.domain.triage.stop_sentence import (
     asks_in_kinds,
     is_about_others,
+    misses_them,
+    names_another_matter,
     wants_them_otherwise,
 )
 from followup.domain.triage.stop_talk import asks_in_closed_talk
@@ -38,8 +40,8 @@ _COURTESY = frozenset(
      "fuckin", "fucking", "get", "go", "god", "going", "gonna", "good", "got", "hello", "hey",
      "hi", "hiya", "hun", "i", "id", "ill", "im", "immediately", "is", "it", "its", "just",
      "kind", "kindly", "kk", "know", "ladies", "like", "lol", "lot", "love", "madam", "many", "mate",
-     "me", "might", "mine", "more", "mr", "mrs", "much", "must", "my", "need", "no", "now",
-     "nurse", "of", "off", "oh", "ok", "okay", "on", "once", "one", "or", "people",
+     "me", "might", "mine", "more", "mr", "mrs", "much", "must", "my", "nah", "need", "no", "now",
+     "nurse", "of", "off", "oh", "ok", "okay", "omg", "on", "once", "one", "or", "people",
      "permanently", "pleas", "please", "pleasee", "pls", "plse", "plz", "pretty", "quick",
      "ready", "regards", "reply", "replying", "request", "right", "said", "sake", "say",
      "saying", "send", "sent", "shall", "should", "sick", "sir", "so", "some", "sorry", "stfu",
@@ -63,8 +65,8 @@ _OPENING = (
 )
 _REQUEST = re.compile(
     _OPENING + r"(?:can|could|cud|will|would|wud|can i ask|may i ask|please can|is it possible|"
-    r"any chance|is there (?:any|a|some|no) way (?:for|that)?|any way|how do|how can|how|where do|why dont|why wont|why cant|cant|wont|do you mind|"
-    r"would you mind) (?:you|u|ye|yous|yas|i|we|someone|somebody|anyone|anybody|it|to|one|me)\b"
+    r"any chance|is there (?:any|a|some|no) way(?: for| that)?|any way|how do|how can|how|where do|why dont|why wont|why cant|cant|wont|do you mind|"
+    r"would you mind) (?:you|u|ye|yous|yas|i|we|someone|somebody|anyone|anybody|it|to|of|one|me)\b"
 )
 _QUESTION = re.compile(
     _OPENING
@@ -77,7 +79,8 @@ _NEGATED = re.compile(
     r"\b(?:dont|do not|didnt|did not|doesnt|does not|dinnae|dinna|didnae|never|not|wont|will not|"
     r"wouldnt|would not|isnt|is not|wasnt|havent|have not|hasnt|shouldnt|should not|rather not|"
     r"no need to|without|cant|cannot|please keep|keep)"
-    rf"(?: \w+){{0,5}} (?:{STOP}(?:ped|s|ing)?|unsubscribed?|opt(?:ed)? out|cancel\w*|turned off|"
+    # "I am not Joan, please stop": what follows a "please" or a "so" is no longer denied
+    rf"(?: (?:please|pls))?(?: (?!(?:please|pls|plz|kindly|so|therefore)\b)\w+){{0,5}} (?:{STOP}(?:ped|s|ing)?|unsubscribed?|opt(?:ed)? out|cancel\w*|turned off|"
     r"remove me|take me off|leave me|(?:be )?removed|lose (?:these|the)|come to an end)\b"
 )
 _PLAIN_WISH = re.compile(
@@ -85,7 +88,7 @@ _PLAIN_WISH = re.compile(
     r"(?:(?:you|u|ye|yous) (?:can|may|could) |(?:can|could|will|would) (?:you|u|ye|yous|we) |"
     r"i(?:d| would| should|ll)? (?:like|want|wish|prefer)(?: you)? to |id (?:like|rather) )?"
     r"(?:please |just |now )*"
-    r"(?:stop|cancel|unsubscribe|unsub|opt out|turn off|switch off|finish with (?:these|them)|stop (?:these|them|sending|texting))"
+    r"(?:stop|cancel|unsubscribe|unsub|opt out|remove me|take me off|unsubscribe me|opt me out|turn off|switch off|finish with (?:these|them)|stop (?:these|them|sending|texting))"
     r"(?: (?:now|please|pls|plz|thanks|thank you|ta|here|today|completely|altogether|x+))*"
 )
 """A plain wish as a part of a sentence by itself, before or after a comma, or a "but"."""
@@ -93,6 +96,7 @@ _REALLY_WANTS = re.compile(
     r"\b(?:why )?(?:dont|wont|cant) (?:you|u)\b|\bi want (?:\w+ ){0,2}(?:texts|messages) (?:to be )?(?:stopped|cancelled)\b|\bdont (?:forget|fail) to\b|\bnot interested\b|\bnever (?:gave|signed|asked for|consented|agreed)\b|"
     r"\bif (?:you|u|yous|ye) dont (?:stop|cease|quit)\b|\bblock\w* (?:\w+ ){0,3}unless (?:you|u|ye|yous) stop\b"
 )
+_THREATENS = re.compile(r"if (?:you|u|yous|ye) (?:dont|do not) (?:stop|cease|quit)\b")
 _PAST_OR_IF = re.compile(
     r"\b(?:(?<!glad )(?<!grateful )(?<!obliged )(?<!appreciate it )(?<!pleased )(?<!kind )if(?! (?:(?:you|u) (?:can|could|would|wud|cud|will|please|wouldnt|dont)|(?:youd|ud) |(?:they|these) (?:could|would|might) |(?:the |these |your )?(?:texts|messages) ))|unless|when|"
     r"whether|until|before|after|since|once|because|cos|thought|think|said you|seem to have|"
@@ -105,6 +109,11 @@ _WANTS_THEM = re.compile(
     r"\b(?:dont|do not|didnt|never|wouldnt|dinnae)(?: really)? (?:want|wish|mean|like|need) "
     r"(?:to|them to|it to|you to|these to|the texts to|the messages to) (?:stop|opt out|unsubscribe|cancel|end)\b"
     r"(?! (?:being|living|it all))|"
+    rf"\b(?:i|id|just|only|but|rather|prefer|please) (?:want|prefer|like|have|send|rather) (?:the |your |only |just )?{TEXTS}"
+    r"(?! (?:to )?(?:be )?(?:stop|end|off|cancel|turn|finish|cease|switch|remove))|"
+    r"\b(?:text|texts|message|messages) (?:are|is) (?:fine|ok|okay|better|best)\b|"
+    r"\b(?:text|message|email|e mail|ring|call|phone|write to) (?:me|us|him|her|my \w+) (?:instead|not text)\b|"
+    r"\binstead of (?:a )?(?:text|texting|message)\b|"
     r"\b(?:too kind|too good to me|making me blush|stop press|keep me on)\b|"
     r"\b(?:these|they|texts|messages)(?: are|re)? (?:\w+ )?(?:useful|helpful|handy|a comfort|a help)\b|"
     r"\bi (?:do )?(?:like|love|enjoy) (?:them|these|getting|hearing)\b(?! but)|"
@@ -113,15 +122,25 @@ _WANTS_THEM = re.compile(
     r"\b(?:resubscribe|re subscribe|reinstate|un ?stop|opt(?:ed)? (?:back )?in|restart)\b|"
     rf"(?:start|resume|restart) {SMALL}{TEXTS} (?:again|back)\b|"
     r"\b(?:didnt|did not|never|dinnae|havent|have not|hadnt) (?:ask|mean|say|tell|type|"
-    r"request|press|put|intend|asked|said)(?: \w+){0,4}? "
+    r"request|press|put|intend|asked|said)(?! for (?:these|them|this|it|any|\w*te?xts?|messages)\b)(?: \w+){0,4}? "
     r"(?:stop|unsubscribed?|be stopped|be taken off|opt out|cancel|be removed)\b"
 )
+_DOUBTED = re.compile(r"\bstop\s*\?+\s*(?:no|nah|nope|never)\b(?! more)", re.IGNORECASE)
 _SENTENCE = re.compile(
-    r"[.!;\n]+|(?<=\?)|\s-+\s|(?<=stop),|,(?= *(?:stop|please stop|pls stop|unsub))|"
+    r"[.!;\n]+|(?<=\?)|(?<=who is this) |(?<=who are you) |(?<=whos this) |\s-+\s|(?<=stop),|,(?= *(?:(?:please|pls|so|just) )*(?:stop|unsub|remove me|take me off|delete my|cancel (?:these|the text)))|"
+    r"\bso (?=(?:please |pls |just |kindly |you can |can you |could you |will you )*(?:stop|cancel (?:these|the text)|unsub|remove me))|"
     # as dictated
     r"\b(?:full stop|comma|question mark|colon|exclamation mark|new line)\b",
     re.IGNORECASE,
 )
+_MAY_I = re.compile(
+    r"\b(?:can|could|may|shall|might|should) (?:i|we) (?:just |please |now )?stop(?: (?:now|yet|soon|please|it|this|them|these))*$"
+)
+"""Whoever asks so may mean the tablets."""
+_MAY_DESPAIR = re.compile(
+    r"\b(?:want|need|take|stand|bear) (?:this|it|that) (?:any ?more|no more|any longer)$"
+)
+"""Life may be meant, and a person reads it at once."""
 _SHORT = 12
 """Words: a longer sentence with a bare "stop" says something else as well."""
 
@@ -132,7 +151,8 @@ def stop_request(text: str) -> StopRequest:
     if _is_all(text):
         return StopRequest.ONLY
     plain = _plain(text)
-    if _WANTS_THEM.search(plain):
+    each = map(_plain, re.split(r"[.!;\n]+", text))
+    if any(map(_WANTS_THEM.search, each)) or _DOUBTED.search(text):
         return StopRequest.NONE
     if asks_elsewhere(text):
         # Nobody knows what else it says.
@@ -170,10 +190,18 @@ def _asks(sentence: str, written: str, *, reply: str) -> bool:  # noqa: PLR0911 
         return True
     if _NEGATED.search(sentence) and not _REALLY_WANTS.search(sentence):
         return False
-    is_question = _QUESTION.match(sentence) and not _REQUEST.match(sentence)
+    is_question = (
+        _QUESTION.match(sentence)
+        and not _REQUEST.match(sentence)
+        and not _THREATENS.match(sentence)
+    )
     if is_question or (_PAST_OR_IF.search(sentence) and not _REALLY_WANTS.search(sentence)):
         return False
     if wants_them_otherwise(sentence) or is_about_others(sentence, reply=reply):
+        return False
+    if names_another_matter(sentence) or misses_them(sentence):
+        return False
+    if _MAY_I.search(sentence) or _MAY_DESPAIR.search(sentence):
         return False
     if requests().search(sentence) or asks_in_kinds(sentence):
         return True
@@ -211,7 +239,8 @@ _AS_OTHERS_WRITE = {
     "council": "cancel", "cansel": "cancel", "cancle": "cancel", "stoping": "stopping", "nee": "nae",
     "oot": "out", "aff": "off", "stap": "stop", "enuf": "enough", "enuff": "enough", "tek": "take",
     "tak": "take", "wanna": "want to", "ma": "my", "mi": "my", "yer": "your", "thae": "these",
-    "nomore": "no more", "dunt": "dont", "doan": "dont", "sendin": "sending", "dinny": "dinnae",
+    "nomore": "no more", "stoap": "stop", "stope": "stop", "stopp": "stop", "stp": "stop",
+    "nay": "nae", "dunt": "dont", "doan": "dont", "sendin": "sending", "dinny": "dinnae",
     "divn": "divvent", "iz": "us", "uz": "us", "wiz": "us", "wud": "would", "cud": "could",
 }  # fmt: skip
 

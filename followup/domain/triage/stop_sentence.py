@@ -62,7 +62,7 @@ _REQUESTS = re.compile(
             rf"patience) {_up_to(5)}{_TEXTS}",
             rf"\b(?:dont|do not|dinnae|dinna|dinny|divv?e?nt|dunt|dnt|never|not to|no longer|please not|nor) "
             r"(?:(?:ever|please|you|to|keep|be|just) )*(?:text|txt|send|message|msg|contact|write|pester|spam|disturb|bug)\w* "
-            rf"{_up_to(2)}(?:me|us|my|him|her|anything|again|more|mair|these|them|no more)\b",
+            rf"{_up_to(2)}(?:me|us|my (?:phone|mobile|number)|him|her|anything|again|more|mair|these|them|no more)\b",
             r"\b(?:my|our|his|her|this|mums?|dads?) (?:mobile |phone |own )*(?:number|name|details|phone|"
             r"mobile|telephone) (?:\w+ ){0,3}?(?:off|out|removed?|deleted?|erased?|alone|in peace|forgotten)\b",
         )
@@ -76,6 +76,12 @@ _OTHER_MATTERS = re.compile(
     r"needle|injection\w*|thinners?|drink\w*|smok\w*|bath|shower|swim\w*|bus|bend\w*|lift\w*|bags?|milk|"
     r"infection|antibiotics?|gp|999|111|nurse|surgeon|appointment|living|alive|life|world|everything|"
     r"tomorrow|2moro|tmrw|tonight|wake|goodbye|funeral)\b"
+)
+_BODILY = re.compile(
+    r"\b(?:pain\w*|tablets?|pills?|meds?|medicat\w*|medicine\w*|dressing|plaster|bleed\w*|blood|weak\w*|numb\w*|"
+    r"breath\w*|dizzy|dizziness|aches?|aching|heid|headaches?|hurts?|hurting|wound|injections?|results|"
+    r"ambulance|appointments?|suffering|sickness|vomit\w*|infection|insulin|steroids?|morphine|cramps?|spasms?|"
+    r"smoking|driving|crying|greetin|itch\w*)\b"
 )
 _COMPLAINT = re.compile(
     r"\b(?:got|had|received|getting|came|come|coming) (?:no|none|nothing|nowt|nae)\b|"
@@ -96,6 +102,9 @@ _OTHERWISE = re.compile(
     r"\b(?:before|after|till|until) (?:\d|noon|lunch|tea|dinner|breakfast|dark|\w+day\b)|"
     r"\b(?:about (?:the|this|my|that)|for the wrong|same (?:text|message)|in the (?:morning|afternoon|"
     r"evening|night)|letters?|by post|old (?:number|phone|mobile)|my last|i sent|since \w+day|came since|"
+    r"not (?:so|as|too|quite so) (?:many|often|early|late)|less often|(?:fewer|less) (?:text|message)s?|"
+    r"(?:dont|do not|stop|not|never)(?: \w+){0,2} (?:te?xt\w*|send\w*|messag\w*|them|these)(?: me| us| these| them)? "
+    r"(?:at night|at weekends|so early|so late|too early|too late|early|late|on \w+day|in the day|during|while i)|"
     r"enough \w+ (?:about )?.*to (?:know|understand|go on)|but (?:do )?keep|thank.* more questions|missed)\b"
 )
 _WANTS_THEM = re.compile(
@@ -116,7 +125,7 @@ _OTHERS = re.compile(
     r"\b(?:newsletters?|catalogues?|magazines?)\b|\banother (?:one )?of (?:these|those)\b|\bnot (?:me|mine)$"
 )
 _PRONOUN = re.compile(r"\b(?:these|them|em|those|thae|this|it|that)\b")
-_NAMED = re.compile(rf"\b(?:{_TEXTS}|unsub\w*|opt|number|list|phone|mobile)")
+_NAMED = re.compile(rf"\b(?:{_TEXTS}|sending|unsub\w*|opt|number|list|phone|mobile)")
 _MAY_BE_MEANT = re.compile(
     r"\b(?:tablets?|pills?|capsules?|meds|medicines?|medication|painkillers?|pain killers?|steroids?|"
     r"antibiotics?|\w+(?:ntin|alin|amol|adol|profen|statin|triptyline|xen)|codeine|morphine|patch|patches|"
@@ -129,6 +138,39 @@ _POLITE_QUESTION = re.compile(
     r"^(?:(?:please|and|so|ok|just|hi|hello|sorry) )*"
     r"(?:can|could|will|would|may|might|how (?:do|can) (?:i|you)|is it possible)\b"
 )
+
+
+_NAMED_PLAINLY = re.compile(
+    rf"\b(?:{_TEXTS}|unsub\w*|opt(?:ing|ed)? (?:me )?out|number|phone|mobile|name|details|service|scheme|"
+    r"(?<!waiting )lists?|system|"
+    r"(?:stop|quit|cease)\w* (?:\w+ ){0,2}?(?:sending|contacting|bothering|pestering|writing|emailing))\b"
+)
+_WAITING = re.compile(
+    r"\b(?:waiting|surgery|surgical|theatre|operation|cancellation|transplant|physio) lists?\b|"
+    r"\blists? (?:for|of) (?!(?:these|those|the|your|my) (?:text|message)|(?:text|message))"
+)
+_MISSES = re.compile(
+    r"\b(?:dont|do not|didnt|did not|doesnt|havent|hasnt|aint|never|cant|am not|im not|isnt)"
+    r"(?: (?:seem to|even|actually|ever|really|always))? (?:get|getting|got|gettin|receive|receiving|received)\b"
+    r"(?! (?:why|the point|it$|what|me wrong|on with|out))|"
+    r"\b(?:had|have|got|getting|gettin|received|seen|came|come)(?: had| got)? (?:no|nae|nee) (?:more |further |mair )?"
+    rf"{_TEXTS}|"
+    r"(?<!rather )(?<!sooner )(?<!prefer )(?<!like )(?<!better )(?<!happier )(?<!may i )(?<!can i )(?<!to )"
+    r"\bnot (?:getting|gettin|receiving|had|got)\b|"
+    rf"\b(?:no|nae|nee) (?:more |further |mair )?{_TEXTS} (?:have|has|hav|came|come|arrived|arrives|appeared|since|yet)\b"
+)
+
+
+def names_another_matter(sentence: str) -> bool:
+    """Say whether a plain sentence names a symptom, a medicine or a list, and no messages."""
+    if _WAITING.search(sentence):
+        return True
+    return bool(_BODILY.search(sentence)) and not _NAMED_PLAINLY.search(sentence)
+
+
+def misses_them(sentence: str) -> bool:
+    """Say whether a plain sentence complains that messages no longer come."""
+    return bool(_MISSES.search(sentence))
 
 
 def is_about_others(sentence: str, *, reply: str) -> bool:

@@ -161,6 +161,9 @@ _TAKEN = (
 _NOT_SO = re.compile(
     rf"{_TAKEN}|"
     r"\b(?:reply|answer|respond) to (?:this|these|it)\b|\b(?:do|should|must) i$|\bif i ever\b|\blater on\b|"
+    r"\b(?:send|sending|ring|ringing|call|calling) (?:out )?(?:anyone|anybody|someone|somebody|people|staff|doctors?|nurses?)\b|"
+    r"\b(?:contact|text|message|ring|call|write to)(?:ing)? (?:my|the) (?:wife|husband|mum|dad|son|daughter|partner|brother|sister|"
+    r"boss|work|job|doctor)\b(?! (?:again|any ?more|on this))|"
     r"\bnot for me\b|\bappointment\b|\bcalls?\b(?! it)|"
     r"\b(?:using|use this|text me on|text this|new number|waiting list|useful|handy|a comfort|carry on|"
     r"i (?:do )?(?:like|love|enjoy) (?:them|these|getting|hearing))\b|"

@@ -6,6 +6,7 @@ stop at the French one by themselves (https://help.twilio.com/articles/223134027
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 STOPPING_IN: dict[str, tuple[str, ...]] = {
@@ -21,7 +22,7 @@ STOPPING_IN: dict[str, tuple[str, ...]] = {
     "bn": ("বন্ধ", "বন্ধ করুন", "বন্ধ করো", "বন্ধ কর", "থামুন", "থামাও", "স্টপ", "মেসেজ বন্ধ করুন",
            "bondho", "bondho koro", "bondho korun", "bondo koren", "thamun"),
     "cs": ("přestaňte", "zastavit", "zrušit", "odhlásit", "konec", "dost", "zastavte"),
-    "cy": ("stopio", "stopiwch", "stopia", "peidiwch", "peidio", "dim mwy", "dim mwy o negeseuon",
+    "cy": ("stopio", "stopiwch", "stopwch", "stopia", "peidiwch", "peidio", "dim mwy", "dim mwy o negeseuon",
            "peidiwch a tecstio", "peidiwch â gyrru negeseuon", "diwedd", "canslo", "plis stopiwch",
            "stopiwch os gwelwch yn dda", "stopiwch y negeseuon"),
     "de": ("stopp", "abmelden", "abbestellen", "ende", "beenden", "aufhören", "schluss",
@@ -49,7 +50,7 @@ STOPPING_IN: dict[str, tuple[str, ...]] = {
     "pa": ("ਬੰਦ", "ਬੰਦ ਕਰੋ", "ਰੋਕੋ", "ਰੁਕੋ", "ਸਟਾਪ", "ਮੈਸੇਜ ਬੰਦ ਕਰੋ", "band karo", "bandh kro",
            "band kro", "band kardo", "بند کرو"),
     "pl": ("zatrzymaj", "zatrzymać", "zatrzymajcie", "przestań", "przestańcie", "przestancie", "koniec",
-           "dość", "dosc", "wypisz", "wypisz mnie", "rezygnuję", "rezygnuje", "anuluj", "zakończ",
+           "dość", "dosc", "wypisz", "wypisz mnie", "mnie wypisać", "rezygnuję", "rezygnuje", "anuluj", "zakończ",
            "proszę przestać", "prosze przestac", "proszę nie pisać", "nie piszcie", "nie wysyłajcie",
            "nie chcę wiadomości", "nie chce wiadomosci", "nie chcę więcej wiadomości", "stop proszę",
            "proszę stop", "proszę przestańcie", "nie chcę smsów", "odczepcie się", "odczepcie się wreszcie",
@@ -80,8 +81,13 @@ STOPPING_IN: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+_NO_WORD = re.compile(r"[^a-z0-9]+")
+
+
 def plain_of(text: str) -> str:
     """Return letters, their vowel signs and single spaces: how words of any language compare."""
+    if text.isascii():
+        return " ".join(_NO_WORD.sub(" ", text.lower()).split())
     plain = unicodedata.normalize("NFKD", text).casefold()
     kept = (
         sign if unicodedata.category(sign)[0] in "LMN" else " "

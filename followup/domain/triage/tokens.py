@@ -10,8 +10,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from itertools import combinations
+from functools import cached_property, lru_cache
 
 LONGEST_WORD = 24
 """A longer run of letters is no word that could be misspelt."""
@@ -76,8 +75,14 @@ class Forms:
     measures: frozenset[str] = frozenset()
 
 
+_MARKS = frozenset("^`")
+"""The signs of ASCII that stand for accents, and hide as those do."""
+
+
 def readings_of(text: str) -> tuple[str, ...]:
     """Return the one or two ways to read a text that may hold characters nobody can see."""
+    if text.isascii() and text.isprintable() and not _MARKS.intersection(text):
+        return (_APOSTROPHES.sub("'", text).casefold(),)
     plain = unicodedata.normalize("NFKD", _APOSTROPHES.sub("'", text).casefold())
     plain = "".join(sign for sign in plain if not unicodedata.combining(sign))
     parted = "".join(" " if _is_hidden(sign) else sign for sign in plain)
@@ -122,6 +127,7 @@ class Speller:
         self._homophones: dict[str, list[Homophone]] = {}
         for one in forms.homophones:
             self._homophones.setdefault(one.written, []).append(one)
+        self._read_once = lru_cache(maxsize=8192)(self._readings)
         mixed = sorted((one for one in forms.variants if not one.isalpha()), key=len, reverse=True)
         # "b4" and "w/o" would fall apart into letters and signs.
         spellings = "|".join(map(re.escape, mixed)) or r"\Z."
@@ -161,7 +167,7 @@ class Speller:
                 found.append(Word(written, frozenset({written}), before, after))
                 continue
             if written not in known:
-                known[written] = self._readings(written)
+                known[written] = self._read_once(written)
             found.append(Word(written, known[written], before, after))
         return self._heard(self._counted(_with_numbers(self._joined(found))))
 
@@ -222,11 +228,11 @@ class Speller:
         shorter = {_RUN.sub(r"\1\1", written), _RUN.sub(r"\1", written)}
         if exact := shorter & self._known:
             return frozenset({written, *exact})
-        if written.endswith("s") and written[:-1] in self._known | self._forms.variants.keys():
+        bare, whole = written[:-1], written + "g"
+        if written.endswith("s") and (bare in self._known or bare in self._forms.variants):
             # "Backs locked" is what is left of "back's locked".
-            bare = written[:-1]
             return frozenset({written, bare}) | self._forms.variants.get(bare, frozenset())
-        if written.endswith("in") and (written + "g" in self._known | self._ordinary):
+        if written.endswith("in") and (whole in self._known or whole in self._ordinary):
             return frozenset({written, written + "g"})
         meant = self._meant(written)
         if not meant and written.endswith("in") and written + "g" in self._listed:
@@ -331,12 +337,12 @@ def _slips(word: str) -> int:
 
 def _shortened(word: str, slips: int) -> set[str]:
     """Return the word and what is left of it after up to so many letters are taken out."""
-    places = range(len(word))
-    return {word} | {
-        "".join(word[place] for place in places if place not in taken)
-        for count in range(1, slips + 1)
-        for taken in combinations(places, count)
-    }
+    found = {word}
+    last: Collection[str] = found
+    for _ in range(slips):
+        last = {one[:place] + one[place + 1 :] for one in last for place in range(len(one))}
+        found |= last
+    return found
 
 
 def _is_slip(written: str, word: str) -> bool:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from followup.domain.errors import NotFound
 from followup.patients.records import Person
-from followup.replies.triage import sort_text
+from followup.replies.sorting import sort_text
 from followup.store.models.messages import InboundMessage, Message
 from followup.store.models.patients import Patient
 from followup.store.models.worklist import WorklistItem

@@ -41,6 +41,7 @@ def read_rows(
     after: int | None = None
     while True:
         page = query if after is None else query.where(key > after)
+        found: list[AnyRow | Unreadable]
         try:
             found = list(session.execute(page.order_by(key).limit(ROWS_AT_ONCE)))
         except NOT_READABLE as error:

@@ -134,7 +134,9 @@ def may_have_number_of(known: Person, given: Person) -> bool:
 
 def has_other_given_name(known: Person, given: Person) -> bool:
     """Say whether the given name is another one: no short form, initial or misspelling of it."""
-    return bool(known.name and given.name) and not given_names_agree(known.name, given.name)
+    if not known.name or not given.name:
+        return False
+    return not given_names_agree(known.name, given.name)
 
 
 def find_by_address(

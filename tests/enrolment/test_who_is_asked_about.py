@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 import pytest
@@ -27,7 +28,7 @@ NUMBER = {"nhs_number": nhs_number(7)}
 
 MISTYPED = [date(1947, 3, 13), date(1941, 3, 12), date(1947, 12, 3), date(1946, 3, 12),
             date(1974, 3, 12), date(1947, 3, 21), date(1948, 3, 12), date(1977, 3, 12)]  # fmt: skip
-CASES: list[tuple[str, dict[str, object], dict[str, object]]] = [
+CASES: list[tuple[str, Mapping[str, object], Mapping[str, object]]] = [
     # A birth date mistyped, with one name and mobile; and what else may be one of these.
     *((ASK, {}, {"date_of_birth": born}) for born in MISTYPED),
     (ASK, {}, {"date_of_birth": date(1951, 8, 29)}),

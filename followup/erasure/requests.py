@@ -78,7 +78,7 @@ def decide_erasure(
     decision = app.transact(actor, lambda unit: _decide(unit, request_id, refusal))
     if decision is ErasureDecision.ERASED:
         keep_shred_list(app)
-        app.store.empty_log()
+        app.store.rewrite_file()
     return decision
 
 

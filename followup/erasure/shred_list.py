@@ -60,7 +60,7 @@ def apply_shred_list(app: AppContext, *, actor: str) -> int:
     for id_ in sorted(read_shred_list(app)):
         applied += app.transact(actor, partial(_erase, id_))
     if applied:
-        app.store.empty_log()
+        app.store.rewrite_file()
     return applied
 
 

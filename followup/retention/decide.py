@@ -156,7 +156,7 @@ def confirm(app: AppContext, review_id: UUID, *, actor: str) -> int:
     if destroyed is None:
         raise Conflict("the patient was seen again since: nothing is destroyed, the review ended")
     keep_shred_list(app)
-    app.store.empty_log()
+    app.store.rewrite_file()
     return destroyed
 
 

@@ -79,12 +79,10 @@ def test_no_file_tells_of_them_and_everything_of_all_others_is_proved(
     backup = make_backup(file, tmp_path / "backup", at=app.clock.real_now()).path
     assert traces(backup, kept) == kept
     assert len(kept) > 20
-    # In a large file SQLite leaves a copy of a reference where it parted a page: docs/security.md.
-    open_still = {it for it in kept if it.startswith(b"REF-")} if many > 100 else set()
 
     erase(app, victim)
 
-    assert traces(file, kept) <= open_still, "also while it is in use"
+    assert traces(file, kept) == set(), "also while it is in use"
     sign_all(app)
     key, pack = str(trail_signer(app).key), tmp_path / "pack.zip"
     with app.store.read() as session:
@@ -95,12 +93,12 @@ def test_no_file_tells_of_them_and_everything_of_all_others_is_proved(
     for checkpoint in rows(app, AuditCheckpoint):
         assert verify_trail(app, kept=checkpoint.note).intact
     app.close()
-    assert traces(file, kept) <= open_still
+    assert traces(file, kept) == set()
 
     restored = tmp_path / "restored.sqlite3"
     copyfile(backup, restored)
     with closing(make_app(f"sqlite:///{restored}")) as again:
         object.__setattr__(again, "shred_list", app.shred_list)
         assert mark_restored(again, taken_at=None, actor="cli:operator").erased == 1
-        assert traces(restored, kept) <= open_still
+        assert traces(restored, kept) == set()
         assert [it.id for it in rows(again, Patient) if it.erased_at] == [victim]

@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+import structlog
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
@@ -23,8 +24,10 @@ from followup.store.engine.sqlite_file import keep_to_ourselves
 
 Result = TypeVar("Result")
 
+log = structlog.get_logger()
+
 SQLITE_BUSY_SECONDS = 15
-LOG_SECONDS = 2
+REWRITE_SECONDS = 5
 LOCK_SECONDS, STATEMENT_SECONDS = 10, 60
 """PostgreSQL's limits: for a lock, and for a statement or an idle transaction."""
 BYTES_OF_HEX = "bytes_of_hex"
@@ -179,21 +182,26 @@ class Store:
         with self.read() as session:
             session.execute(text("SELECT 1"))
 
-    def empty_log(self) -> None:
-        """Bring what was committed into SQLite's file, and empty the log beside it.
+    def rewrite_file(self) -> None:
+        """Write SQLite's file anew without what was deleted, and empty the log beside it.
 
-        Until then the file holds what was overwritten, and after it the log. Where somebody reads
-        for as long as `LOG_SECONDS`, that is left to SQLite, which does it in time. The log of
-        PostgreSQL is its server's.
+        Overwriting is not enough: where SQLite parted a page, a copy of what stood there stays. It
+        takes as much room again and as long as the file is to be copied, while writers wait. Where
+        others write for `REWRITE_SECONDS`, or there is no room, the file stays as it is until the
+        next time. What PostgreSQL keeps is its server's.
         """
         if not self.is_sqlite:
             return
         with closing(self.engine.raw_connection()) as connection:
             asking = connection.cursor()
-            # Writers wait meanwhile.
-            asking.execute(f"PRAGMA busy_timeout={LOG_SECONDS * 1000}")
-            asking.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            asking.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_SECONDS * 1000}")
+            asking.execute(f"PRAGMA busy_timeout={REWRITE_SECONDS * 1000}")
+            try:
+                asking.execute("VACUUM")
+                asking.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            except sqlite3.OperationalError as error:
+                log.warning("store.file_not_rewritten", cause=str(error))
+            finally:
+                asking.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_SECONDS * 1000}")
 
     def close(self) -> None:
         """Give back every connection; needed after a fork too."""

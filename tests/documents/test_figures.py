@@ -75,7 +75,12 @@ from followup.settings.settings import Settings
 from followup.staff.sign_in_throttle import KNOWN_FOR
 from followup.store.closed_days import CLOSED_AFTER
 from followup.store.encryption.sealing import KEY_BYTES, KEYS_KEPT
-from followup.store.engine.session import LOCK_SECONDS, STATEMENT_SECONDS, make_engine
+from followup.store.engine.session import (
+    LOCK_SECONDS,
+    REWRITE_SECONDS,
+    STATEMENT_SECONDS,
+    make_engine,
+)
 from followup.tracing.otlp import CLOSE_SECONDS, MOST_WAITING
 from followup.web.caller import WRONG_KEYS
 from followup.web.console.framework.costly import AT_ONCE, WAITING
@@ -316,6 +321,7 @@ FIGURES: dict[str, dict[str, Value]] = {
         "{} wrong ones from an address in {} minutes, then": (WRONG_KEYS, minutes(LIMIT_WINDOW)),
         "20 in {} minutes; all can be undone there": minutes(LIMIT_WINDOW),
         "what is younger than {} minutes does not": minutes(SIGN_AFTER),
+        "unless others write for {} s or the disk": REWRITE_SECONDS,
         "| {} KiB |": BODY_BYTES / 1024,
     },
     "docs/decisions/0004-answers-are-messages.md": {

@@ -185,7 +185,7 @@ class Store:
     def rewrite_file(self) -> None:
         """Write SQLite's file anew without what was deleted, and empty the log beside it.
 
-        Overwriting is not enough: where SQLite parted a page, a copy of what stood there stays. It
+        Overwriting may not do: where SQLite parted a page, a copy of what stood there may stay. It
         takes as much room again and as long as the file is to be copied, while writers wait. Where
         others write for `REWRITE_SECONDS`, or there is no room, the file stays as it is until the
         next time. What PostgreSQL keeps is its server's.

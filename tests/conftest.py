@@ -28,8 +28,8 @@ EDGES = tuple(f"{Path(__file__).parent / name}/" for name in ("cli", "web"))
 ONCE_ON_POSTGRES = tuple(
     f"{Path(__file__).parent / name}/"
     for name in (
-        *("cli", "delivery", "enrolment", "intake", "merging", "messages", "monitoring"),
-        *("releases", "replies", "staff", "web"),
+        *("cli", "enrolment", "merging", "messages", "monitoring", "releases", "replies"),
+        *("staff", "web"),
     )
 )
 """Where parameters are words or fields: PostgreSQL is asked with the first of them alone."""

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from followup.catalogue.load import Catalogue
 from followup.clock import Clock, SharedTime, parse_clock
+from followup.content.handbook import ContentContext, read_handbook
 from followup.context import (
     AlarmPolicy,
     AppContext,
@@ -26,7 +27,6 @@ from followup.context import (
 from followup.delivery.sandbox_outbox import StoredOutbox
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import ConfigurationError, StoreUnavailable
-from followup.handbook import ContentContext, read_handbook
 from followup.monitoring.broker_probe import broker_client
 from followup.monitoring.heartbeats import OwnHeartbeatStore
 from followup.monitoring.watchdog import Watchdog

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from followup.content.handbook import ContentContext
 from followup.domain.channel import ChannelKind
-from followup.handbook import ContentContext
 from followup.providers.email.imap import ImapMailbox
 from followup.providers.interface import Channel
 from followup.providers.operator_alerts import EmailMessenger

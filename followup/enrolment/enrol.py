@@ -19,6 +19,7 @@ from followup.consent.in_force import (
     addresses_of,
     objections_of_people,
 )
+from followup.content.handbook import ContentContext
 from followup.context import AppContext, UnitOfWork
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
@@ -64,7 +65,6 @@ from followup.enrolment.received import (
     marks_of,
     read_content,
 )
-from followup.handbook import ContentContext
 from followup.patients import records as patients
 from followup.patients.match import Match, PatientKey, lock_people, match_person
 from followup.patients.merged import records_of

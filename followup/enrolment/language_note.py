@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from followup.content.handbook import ContentContext
 from followup.content.languages import staff_name
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.protocols.protocol import Protocol
-from followup.handbook import ContentContext
 
 
 def language_note(

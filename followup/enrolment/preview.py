@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from followup.content.handbook import ContentContext
 from followup.content.library import Form
 from followup.domain.channel import ChannelKind
 from followup.domain.lifecycle import State
 from followup.domain.protocols.timeline import Fate, PlannedMessage
 from followup.enrolment.enrol import CheckedEnrolment
 from followup.enrolment.message_rows import STATE_OF_FATE, answer_wait, channel_for
-from followup.handbook import ContentContext
 from followup.messages.rendering import SOME_TOKEN
 from followup.messages.view import MessageView
 

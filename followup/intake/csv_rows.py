@@ -22,9 +22,9 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from followup.content.handbook import ContentContext
 from followup.domain.errors import InvalidInput, Problem
 from followup.enrolment.enrol import EnrolmentRequest
-from followup.handbook import ContentContext
 from followup.intake.csv_cells import cell_fault, clean
 from followup.intake.csv_columns import (
     NOT_USED,

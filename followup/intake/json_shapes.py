@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from followup.content.handbook import ContentContext
 from followup.domain.channel import ChannelKind
 from followup.domain.contact import parse_email, parse_mobile, parse_nhs_number
 from followup.domain.errors import InvalidInput, Problem
@@ -20,7 +21,6 @@ from followup.domain.file_shape import did_you_mean
 from followup.domain.intake.on_conflict import OnConflict
 from followup.domain.needs import ReadingNeed
 from followup.enrolment.enrol import EnrolmentRequest
-from followup.handbook import ContentContext
 from followup.patients.records import Person
 
 OLDEST = timedelta(days=366 * 120)

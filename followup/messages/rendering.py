@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from followup.catalogue.bank_holidays import office_is_open
+from followup.content.handbook import ContentContext
 from followup.content.library import PAGE_TOKEN, Form
 from followup.content.phrases import is_phrase, ring_at_text
 from followup.content.version import ContentVersion
@@ -22,7 +23,6 @@ from followup.domain.errors import TemplateError
 from followup.domain.message_kind import MessageKind
 from followup.domain.needs import ReadingNeed
 from followup.domain.text.sms import SmsSize
-from followup.handbook import ContentContext
 from followup.messages.verification_code import code_of
 from followup.store.engine.upsert import insert_new
 from followup.store.models.messages import ContentVersion as StoredVersion

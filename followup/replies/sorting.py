@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from followup.catalogue.load import Catalogue
+from followup.content.handbook import ContentContext
 from followup.content.layers import all_readings
 from followup.content.library import Content, Form
 from followup.domain.channel import ChannelKind
 from followup.domain.triage.own_words import OurTexts
 from followup.domain.triage.triage import NOBODY_KNOWN, Found, Known, sort_reply
-from followup.handbook import ContentContext
 
 EXAMPLE_PAGE = {"page_url": "https://example.com/p"}
 """Stands for the address of a patient's own page."""

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from followup.content.handbook import ContentContext
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import InvalidInput
-from followup.handbook import ContentContext
 from followup.intake.csv_document import Defaults
 from followup.intake.csv_rows import read_rows
 from tests.support.apps import HandClock, shipped_catalogue, shipped_content

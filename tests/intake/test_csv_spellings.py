@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from followup.content.handbook import ContentContext
 from followup.domain.errors import InvalidInput
-from followup.handbook import ContentContext
 from followup.intake.csv_columns import find_layout
 from followup.intake.csv_document import Defaults
 from followup.intake.csv_rows import read_rows

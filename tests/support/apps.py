@@ -162,7 +162,7 @@ def read_shipped_files_once(monkeypatch: pytest.MonkeyPatch) -> None:
         theirs = (of["protocols"], of["clinics"]) != (whole.protocols, whole.clinics)
         return load_content(folder, **of) if folder or theirs else shipped_content()
 
-    for module in ("followup.handbook", "followup.cli.service.check_words"):
+    for module in ("followup.content.handbook", "followup.cli.service.check_words"):
         monkeypatch.setattr(f"{module}.load_catalogue", catalogue)
         monkeypatch.setattr(f"{module}.load_content", content)
 

@@ -114,6 +114,7 @@ def message(
     nhs: str | None = None,
     phones: str | None = None,
     died: str = "",
+    born: str = "",
     visit: str = "",
     appointment: str | None = None,
     procedure: str | None = COMPLETE,
@@ -136,7 +137,7 @@ def message(
     ids = f"{serial:06d}^^^MUH^MR" + (f"~{number}^^^NHS^NH" if number else "")
     mobile = f"+447700900{serial % 1000:03d}^PRN^CP" if phones is None else phones
     person = ["PID", "1", "", ids, "", f"Patient-{serial:05d}^Test^^^^^L", ""]
-    person += [f"195{serial % 10}0512", "", "", "", "", "", mobile]
+    person += [born or f"195{serial % 10}0512", "", "", "", "", "", mobile]
     person += [""] * 16 + [died]
     segments = ["|".join(header).rstrip("|")]
     if not is_siu:

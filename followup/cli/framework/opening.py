@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from followup.clock import Clock, parse_clock
-from followup.handbook import ContentContext, read_handbook
+from followup.content.handbook import ContentContext, read_handbook
 from followup.settings.logging import configure_logging
 from followup.settings.paths import noted_port, reachable
 from followup.settings.settings import Settings, load_settings

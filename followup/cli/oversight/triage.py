@@ -14,10 +14,10 @@ import typer
 from followup.cli.framework.opening import handbook
 from followup.cli.framework.options import AsJson
 from followup.cli.framework.screen import Cell, Column, fields, note, say, say_json, table
+from followup.content.handbook import ContentContext
 from followup.domain.auto_reply import choose
 from followup.domain.errors import InvalidInput
 from followup.domain.triage.triage import Found, Known, sort_reply
-from followup.handbook import ContentContext
 from followup.replies.sorting import sort_text
 from followup.replies.triage_evaluation import (
     ClassScore,

@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, literal_column, select
 from sqlalchemy.orm import Session
 
+from followup.content.handbook import ContentContext
 from followup.context import AppContext, UnitOfWork
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.errors import AlreadyEnrolled, Conflict, NotFound
@@ -24,7 +25,6 @@ from followup.domain.protocols.timeline import Fate, plan_timeline
 from followup.domain.protocols.timing import Procedure
 from followup.enrolment.enrol import EnrolmentRequest, check_request
 from followup.enrolment.enrol_or_update import enrol_or_update_in
-from followup.handbook import ContentContext
 from followup.patients.records import Person
 from followup.store.audit_log import AuditEntry, record_event
 from followup.store.encryption.sealing import Sealer

@@ -26,6 +26,8 @@ LATER = AGAIN + timedelta(minutes=40)
 
 def true_order(serial: int) -> list[str]:
     """Return what a hospital says of one patient, in the order in which it happened."""
+    # Their names are alike: of one birthday they would be asked about.
+    born = f"{1930 + serial % 70}{1 + serial % 12:02d}{1 + serial % 28:02d}"
     booked = {"serial": serial, "appointment": f"AP{serial}"}
     arrived = {"serial": serial, "visit": f"V{serial}"}
     new = f"+44770090{(serial + 500) % 1000:04d}^PRN^CP"
@@ -42,7 +44,7 @@ def true_order(serial: int) -> list[str]:
         ("ADT^A03", {**arrived, "time": LATER, "phones": new}),
     ]
     return [
-        message(event, id_=f"{serial}-{number}", at=f"2026101914{number:02d}00", **facts)
+        message(event, id_=f"{serial}-{number}", at=f"2026101914{number:02d}00", born=born, **facts)
         for number, (event, facts) in enumerate(events)
     ]
 

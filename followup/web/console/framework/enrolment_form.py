@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
+from followup.content.handbook import ContentContext
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
 from followup.domain.contact import parse_email, parse_mobile, parse_nhs_number
@@ -18,7 +19,6 @@ from followup.domain.needs import ReadingNeed
 from followup.domain.number_confirmation import TYPED_TWICE, NumberConfirmation
 from followup.domain.protocols.protocol import Protocol
 from followup.enrolment.enrol import LONGEST_AGO, EnrolmentRequest
-from followup.handbook import ContentContext
 from followup.intake.local_times import month_number, parse_procedure_time
 from followup.patients.records import Person
 from followup.web.console.framework.dates import real_day

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from starlette.responses import Response
 
 from followup.clock import SteppingClock
+from followup.content.handbook import ContentContext
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import InvalidInput, NotFound, Problem
 from followup.domain.file_shape import LONGEST_AHEAD
 from followup.domain.protocols.protocol import Protocol
 from followup.enrolment.enrol import CheckedEnrolment, EnrolmentRequest, check_request
 from followup.enrolment.preview import preview_enrolment
-from followup.handbook import ContentContext
 from followup.messages.view import MessageView
 from followup.patients.records import Person
 from followup.web.console.framework.enrolment_form import (

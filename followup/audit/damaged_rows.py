@@ -45,7 +45,7 @@ def read_rows(
         try:
             found = list(session.execute(page.order_by(key).limit(ROWS_AT_ONCE)))
         except NOT_READABLE as error:
-            _require_damage(session, error)
+            require_damage(session, error)
             found = list(_one_by_one(session, query, key, after=after))
         keys = [_key_of(row, key.key) for row in found]
         for number, row in zip(keys, found, strict=True):
@@ -71,7 +71,7 @@ def _one_by_one(
         try:
             row = session.execute(query.where(key == number)).first()
         except NOT_READABLE as error:
-            _require_damage(session, error)
+            require_damage(session, error)
             yield Unreadable(number)
         else:
             if row is not None:
@@ -83,7 +83,7 @@ def _key_of(row: AnyRow | Unreadable, name: str) -> int:
     return number if isinstance(number, int) else 0
 
 
-def _require_damage(session: Session, error: Exception) -> None:
+def require_damage(session: Session, error: Exception) -> None:
     """Raise what tells of no row: PostgreSQL finds its own damage, and ends the transaction."""
     if isinstance(error, DBAPIError) and session.get_bind().dialect.name != "sqlite":
         raise error

@@ -11,7 +11,7 @@ from itertools import chain, islice
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from followup.audit.damaged_rows import NOT_READABLE, Unreadable, read_rows
+from followup.audit.damaged_rows import NOT_READABLE, Unreadable, read_rows, require_damage
 from followup.audit.leaf_proofs import LeafProofs
 from followup.audit.leaves import EVENT_COLUMNS, event_leaf
 from followup.audit.seals import check_seals
@@ -201,7 +201,7 @@ class _Walk:
             return b""
         try:
             return event_leaf(self._audit_key, row)
-        except (ValueError, TypeError, AttributeError):
+        except NOT_READABLE:
             return b""
 
     def _tiles(self, level: int) -> Iterator[AnyRow]:
@@ -360,7 +360,8 @@ def _last_readable_checkpoint(session: Session) -> AuditCheckpoint | None:
     """Return the newest checkpoint that can be read; what is wrong with others, a walk finds."""
     try:
         return newest_checkpoint(session)
-    except NOT_READABLE:
+    except NOT_READABLE as error:
+        require_damage(session, error)
         found = [row for row in _checkpoints(session) if not isinstance(row, Unreadable)]
         if not found:
             return None

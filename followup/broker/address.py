@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 EMBEDDED = "memory://"
 SENTINEL_PORT = 26379
@@ -25,15 +25,15 @@ class SentinelAddress:
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     sentinel_password: str | None = field(default=None, repr=False)
-    # As they are written, with what is escaped in them: for Celery.
-    credentials: str = field(default="", repr=False)
 
     @property
     def celery_url(self) -> str:
         """The address as Celery takes it: one URL for each Sentinel."""
-        at = f"{self.credentials}@" if self.credentials else ""
+        user, password = (quote(each or "", safe="") for each in (self.user, self.password))
+        at = f"{user}:{password}@" if user or password else ""
         return ";".join(
-            f"sentinel://{at}{host}:{port}/{self.database}" for host, port in self.hosts
+            f"sentinel://{at}{f'[{host}]' if ':' in host else host}:{port}/{self.database}"
+            for host, port in self.hosts
         )
 
     @property
@@ -66,7 +66,6 @@ def sentinels_of(url: str) -> SentinelAddress | None:
         user=unquote(user) or None,
         password=unquote(password) or None,
         sentinel_password=sentinel_password,
-        credentials=credentials,
     )
 
 

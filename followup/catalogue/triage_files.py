@@ -86,7 +86,7 @@ def all_triage(own: TriageFiles, *, protocols: Container[str]) -> tuple[Triage, 
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Make a quarter of a million wordings without looking for garbage among them."""
+    """Make a quarter of a million wordings without looking for garbage among them, now or later."""
     was_on = gc.isenabled()
     gc.disable()
     try:

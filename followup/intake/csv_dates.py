@@ -76,7 +76,7 @@ def procedure_in_full(cell: str, *, today: date, field: str) -> str:
             )
         return _serial_moment(day, match[2])
     written = HOURS.sub("", _spaced(cell))
-    if (match := TIME_FIRST.fullmatch(written)) and _is_day(_this_century(match["day"])):
+    if (match := TIME_FIRST.fullmatch(written)) and _day_of(_this_century(match["day"])):
         written = f"{match['day']} {match['clock']}"
     return _this_century(written)
 
@@ -96,30 +96,23 @@ def clock_in_full(cell: str) -> str:
 
 def _birth_year(match: re.Match[str], *, today: date, field: str) -> str:
     year = today.year // 100 * 100 + int(match["year"])
-    if year > today.year or _is_to_come(f"{match['before']}{year}", today):
+    born = _day_of(f"{match['before']}{year}")
+    if year > today.year or (born is not None and born > today):
         year -= 100
     elif today.year - (year - 100) <= OLDEST:
         raise InvalidInput.of(field, TWO_CENTURIES)
     return f"{match['before']}{year}"
 
 
-def _is_to_come(written: str, today: date) -> bool:
-    try:
-        return parse_day(written) > today
-    except InvalidInput:
-        return False
-
-
 def _this_century(written: str) -> str:
     return SHORT_YEAR.sub(r"\g<before>20\g<year>", written)
 
 
-def _is_day(written: str) -> bool:
+def _day_of(written: str) -> date | None:
     try:
-        parse_day(written)
+        return parse_day(written)
     except InvalidInput:
-        return False
-    return True
+        return None
 
 
 def _serial_day(match: re.Match[str]) -> date:

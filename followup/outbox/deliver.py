@@ -30,6 +30,7 @@ from followup.outbox.horizon import advance_horizon
 from followup.outbox.signing import signature_headers
 from followup.outbox.subscriptions import SECRET_COLUMN, URL_COLUMN
 from followup.providers.http.connection_pool import AnswerLost, Connections, NotReached
+from followup.providers.http.retry_after import delay_of
 from followup.store.audit_log import AuditEntry, record_event
 from followup.store.engine.types import new_id
 from followup.store.engine.upsert import insert_new
@@ -234,9 +235,7 @@ def judge(status: int, retry_after: str | None = None) -> Attempt:
         return Attempt(outcome=Outcome.GONE, problem=problem)
     if status in _REFUSED and status not in _LATER:
         return Attempt(outcome=Outcome.REFUSED, problem=problem)
-    # By its beginning: a receiver may write more digits than can be counted.
-    seconds = int(retry_after[:9]) if retry_after and retry_after.isdecimal() else 0
-    pause = min(timedelta(seconds=seconds), LONGEST_PAUSE)
+    pause = min(delay_of(retry_after or "") or timedelta(), LONGEST_PAUSE)
     return Attempt(outcome=Outcome.AWAY, problem=problem, pause=pause or None)
 
 

@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from itertools import chain
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 from uuid import UUID
 
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from followup.domain.identity import name_words, without_titles
+from followup.domain.people.likeness import Described
 from followup.store.encryption.sealing import BlindIndexes
 from followup.store.engine.bulk import insert_tuples, is_among
 from followup.store.models.patients import Patient, SearchKey
@@ -27,19 +28,6 @@ SearchRow: TypeAlias = tuple[bytes, UUID]
 """A key, and the patient whom it finds."""
 BEGINNING = 3
 """So many letters of a word find a patient."""
-
-
-class Named(Protocol):
-    """Who somebody is, in the clear."""
-
-    @property
-    def name(self) -> str | None: ...
-
-    @property
-    def date_of_birth(self) -> date | None: ...
-
-    @property
-    def mobile(self) -> str | None: ...
 
 
 def word_key(indexes: BlindIndexes, word: str, *, clinic: str) -> bytes:
@@ -57,7 +45,7 @@ def birthday_key(indexes: BlindIndexes, born: date, *, clinic: str) -> bytes:
     return indexes.of("date of birth", f"{clinic}\0{born.isoformat()}")
 
 
-def alike_keys(indexes: BlindIndexes, person: Named, *, clinic: str) -> Iterator[bytes]:
+def alike_keys(indexes: BlindIndexes, person: Described, *, clinic: str) -> Iterator[bytes]:
     """Yield keys of which two people share one who may be one person, and few others do.
 
     The birthday with the surname, and with the first two letters of given name and surname in
@@ -77,7 +65,7 @@ def alike_keys(indexes: BlindIndexes, person: Named, *, clinic: str) -> Iterator
 def write_search_keys(
     session: Session,
     indexes: BlindIndexes,
-    people: Iterable[tuple[Patient, Named]],
+    people: Iterable[tuple[Patient, Described]],
     *,
     are_new: bool = False,
 ) -> None:
@@ -93,7 +81,7 @@ def write_search_keys(
     insert_search_rows(session, list(chain.from_iterable(for_each)))
 
 
-def search_rows(indexes: BlindIndexes, patient: Patient, person: Named) -> list[SearchRow]:
+def search_rows(indexes: BlindIndexes, patient: Patient, person: Described) -> list[SearchRow]:
     """Return the keys by which a patient is found, as `insert_search_rows` takes them."""
     keys = set(_keys_of(indexes, person, clinic=patient.clinic))
     return [(key, patient.id) for key in sorted(keys)]
@@ -104,7 +92,7 @@ def insert_search_rows(session: Session, rows: Sequence[SearchRow]) -> None:
     insert_tuples(session, SearchKey, ("key", "patient_id"), rows)
 
 
-def _keys_of(indexes: BlindIndexes, person: Named, *, clinic: str) -> Iterator[bytes]:
+def _keys_of(indexes: BlindIndexes, person: Described, *, clinic: str) -> Iterator[bytes]:
     for word in name_words(person.name or ""):
         yield word_key(indexes, word, clinic=clinic)
         if len(word) >= BEGINNING:

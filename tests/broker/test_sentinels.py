@@ -23,7 +23,10 @@ def test_an_address_is_read_as_it_is_written():
         user="ann",
         password="p@ss",
         sentinel_password="s&t",
-        credentials="ann:p%40ss",
+    )
+    assert sentinels_of(WHOLE).celery_url == (
+        "sentinel://ann:p%40ss@a:26380/3;sentinel://ann:p%40ss@b:26379/3;"
+        "sentinel://ann:p%40ss@[::1]:1/3"
     )
     assert "p@ss" not in repr(sentinels_of(WHOLE))
     assert "s&t" not in repr(sentinels_of(WHOLE))

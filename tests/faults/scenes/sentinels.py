@@ -8,20 +8,29 @@ with WatchedRedis() as redis:
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Self
 
 from redis import Redis, RedisError
 from redis.sentinel import MasterNotFoundError, Sentinel
 
-from tests.support.servers import HOST, RedisServer, _redis_program
+from tests.support.servers import HOST, RedisServer, ServerError, redis_program
 
 MASTER, PASSWORD, SENTINEL_PASSWORD = "followup", "r:d@s", "watch"
 SENTINELS, QUORUM = 3, 2
 DEAD_AFTER_MS, FAILOVER_MS = 2_000, 10_000
 """When the Sentinels hold a silent master for dead; their own default is half a minute."""
 LONGEST_FAILOVER = 60.0
-SECONDS = 2.0
+SECONDS, POLL_SECONDS = 2.0, 0.1
+
+
+def _wait_until(condition: Callable[[], bool], failing: str) -> None:
+    deadline = time.monotonic() + LONGEST_FAILOVER
+    while not condition():
+        if time.monotonic() > deadline:
+            raise ServerError(f"the Sentinels {failing} in {LONGEST_FAILOVER:g} s")
+        time.sleep(POLL_SECONDS)
 
 
 class Node(RedisServer):
@@ -64,7 +73,7 @@ class SentinelServer(RedisServer):
         return Redis(host=HOST, port=self.port, db=database, password=SENTINEL_PASSWORD)
 
     def _command(self) -> list[str]:
-        return [_redis_program(), str(self._file), "--sentinel"]
+        return [redis_program(), str(self._file), "--sentinel"]
 
 
 class WatchedRedis:
@@ -104,29 +113,23 @@ class WatchedRedis:
         """Kill the master, wait until there is another, and start the dead one as its replica."""
         dead = self.master
         dead.kill()
-        deadline = time.monotonic() + LONGEST_FAILOVER
-        while (alive := self._alive_master(dead)) is None:
-            assert time.monotonic() < deadline, "the Sentinels chose no other master"
-            time.sleep(0.1)
+        _wait_until(lambda: self._has_master_but(dead), "chose no other master")
+        alive = self.master
         dead.of, alive.of = alive, None
         dead.start()
         self._wait_until_watched()
         return alive
 
-    def _alive_master(self, dead: Node) -> Node | None:
+    def _has_master_but(self, dead: Node) -> bool:
         try:
-            found = self.master
-            with found.client() as client:
-                return found if found is not dead and client.role()[0] == b"master" else None
+            with (found := self.master).client() as client:
+                return found is not dead and client.role()[0] == b"master"
         except (RedisError, StopIteration):
-            return None
+            return False
 
     def _wait_until_watched(self) -> None:
         """Wait until every Sentinel knows the others and a replica that could take over."""
-        deadline = time.monotonic() + LONGEST_FAILOVER
-        while not all(self._knows_all(one) for one in self.sentinels):
-            assert time.monotonic() < deadline, "the Sentinels did not find each other"
-            time.sleep(0.1)
+        _wait_until(lambda: all(map(self._knows_all, self.sentinels)), "did not find each other")
 
     def _knows_all(self, sentinel: SentinelServer) -> bool:
         try:

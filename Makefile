@@ -36,6 +36,9 @@ PIP ?= $(BIN)/python -m pip
 # source, which would take the newest build tools of the day.
 FROM_LOCK := --require-hashes --no-deps --only-binary :all:
 INSTALL := $(PIP) install --quiet --disable-pip-version-check --no-compile
+# pip takes one package after the other. So two of it take every second one each of what running takes:
+# nothing is resolved, so there is no order to keep. What testing takes has pip itself in it, and waits.
+SHARE := awk '/^[a-z0-9]/ {n++} n % 2 == share'
 
 # Compiled by uv because its locks hold for every Python version and platform at once.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
@@ -49,12 +52,11 @@ help: ## Show this list
 setup: $(READY) ## Make .venv from the lock files, with the test tools; quick when nothing changed
 
 $(RUNS):
-	@$(LOCKED) $(MAKE) --no-print-directory install STAMP=$@ WHAT="what running takes" \
-		FROM="requirements.txt requirements-build.txt"
+	@$(LOCKED) $(MAKE) --no-print-directory install STAMP=$@ WHAT="what running takes"
 
 $(READY):
 	@$(LOCKED) $(MAKE) --no-print-directory install STAMP=$@ WHAT="what running and testing take" \
-		FROM=requirements-dev.txt
+		THEN="-r requirements-dev.txt"
 
 .PHONY: install
 install:
@@ -66,8 +68,14 @@ install:
 		$(PYTHON) -m venv --clear .venv; \
 		touch $(EMPTY); \
 	fi; \
-	echo "Installing $(WHAT) ($(FROM))"; \
-	$(INSTALL) $(FROM_LOCK) $(addprefix -r ,$(FROM)); \
+	echo "Installing $(WHAT)"; \
+	for share in 0 1; do \
+		$(SHARE) share=$$share requirements.txt requirements-build.txt > .venv/share-$$share.txt; \
+	done; \
+	$(INSTALL) $(FROM_LOCK) -r .venv/share-0.txt & \
+	$(INSTALL) $(FROM_LOCK) -r .venv/share-1.txt || { wait; exit 1; }; \
+	wait $$!; \
+	$(if $(THEN),$(INSTALL) $(FROM_LOCK) $(THEN);) \
 	echo "Installing followup from this checkout"; \
 	$(INSTALL) --no-deps --no-build-isolation --editable .; \
 	echo "Checking that all of it fits together"; \

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from shutil import copyfile, rmtree
 from tempfile import TemporaryDirectory
+from zlib import crc32
 
 import pytest
 import structlog
@@ -25,14 +26,11 @@ from tests.support.servers import PostgresServer, RedisServer
 
 EDGES = tuple(f"{Path(__file__).parent / name}/" for name in ("cli", "web"))
 """Tests of these folders go through the whole product, from a command or a request."""
-ONCE_ON_POSTGRES = tuple(
+SQL = tuple(
     f"{Path(__file__).parent / name}/"
-    for name in (
-        *("cli", "enrolment", "merging", "messages", "monitoring", "releases", "replies"),
-        *("staff", "web"),
-    )
+    for name in ("balance", "erasure", "outbox", "recovery", "sending", "store")
 )
-"""Where parameters are words or fields: PostgreSQL is asked with the first of them alone."""
+"""Where what a database does is what is tested: all runs on both. Elsewhere they take turns."""
 STORES = frozenset(
     {"postgres_server", "redis_server", "migrated_sqlite", "migrated_url", "database_url"}
 )
@@ -59,17 +57,36 @@ def pytest_configure() -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as slow what needs a database or the whole product: `make quick` leaves that out."""
-    asked = set()
+    for item in _by_turns(items):
+        item.add_marker(pytest.mark.long)
     for item in items:
-        chosen = getattr(item, "callspec", None)
-        if chosen and "postgres" in chosen.params.values():
-            test = (item.path, getattr(item, "originalname", item.name))
-            if test in asked and str(item.path).startswith(ONCE_ON_POSTGRES):
-                item.add_marker(pytest.mark.long)
-            asked.add(test)
         needs_store = STORES & set(getattr(item, "fixturenames", ()))
         if needs_store or str(item.path).startswith(EDGES):
             item.add_marker(pytest.mark.slow)
+
+
+def _by_turns(items: list[pytest.Item]) -> Iterator[pytest.Item]:
+    """Find what `make test` leaves out, so that each case of a test runs on one database.
+
+    Every second test asks PostgreSQL, with its first case.
+    """
+    cases: dict[object, dict[str, list[pytest.Item]]] = {}
+    for item in items:
+        database = _database_of(item)
+        if database and not str(item.path).startswith(SQL):
+            test = (item.path, getattr(item, "originalname", item.name))
+            cases.setdefault(test, {"sqlite": [], "postgres": []})[database].append(item)
+    for (_, name), on in cases.items():
+        if not on["sqlite"] or crc32(name.encode()) % 2:
+            yield from (*on["sqlite"][:1], *on["postgres"][1:])
+        else:
+            yield from on["postgres"]
+
+
+def _database_of(item: pytest.Item) -> str | None:
+    chosen = getattr(item, "callspec", None)
+    given = chosen.params.values() if chosen else ()
+    return next((name for name in ("sqlite", "postgres") if name in given), None)
 
 
 @pytest.hookimpl(trylast=True)
@@ -83,9 +100,8 @@ def pytest_collection_finish() -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Count no lines in a test that goes again where others of the suite have been.
 
-    Counting costs a quarter of the processor time. A test that runs on both databases counts on
-    SQLite, and one that drives a browser goes through pages that those of the console go through.
-    Others are marked.
+    Counting costs a quarter of the processor time. A test that drives a browser goes through pages
+    that those of the console go through. Others are marked.
     """
     counting = Coverage.current()
     if counting is None or not _goes_again(item):
@@ -98,9 +114,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 
 def _goes_again(item: pytest.Item) -> bool:
-    chosen = getattr(item, "callspec", None)
-    on_both = chosen is not None and "postgres" in chosen.params.values()
-    return on_both or any(item.get_closest_marker(name) for name in ("browser", "uncounted"))
+    return any(item.get_closest_marker(name) for name in ("browser", "uncounted"))
 
 
 @pytest.fixture(autouse=True)

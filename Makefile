@@ -134,7 +134,7 @@ test: lint ## All that CI checks: style, types, imports, every test, coverage of
 	$(BIN)/pytest tests/faults -n 2 --dist worksteal -m "faults and not long" $(ARGS)
 
 .PHONY: long
-long: setup ## What takes too long for `make test`: more random cases, and training the second net again
+long: setup ## What takes too long for `make test`: the other database, more random cases, training the second net
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "(long or hypothesis) and not faults" \
 		--hypothesis-profile long $(ARGS)
 

@@ -70,7 +70,7 @@ def _by_turns(items: list[pytest.Item]) -> Iterator[pytest.Item]:
 
     Every second test asks PostgreSQL, with its first case.
     """
-    cases: dict[object, dict[str, list[pytest.Item]]] = {}
+    cases: dict[tuple[Path, str], dict[str, list[pytest.Item]]] = {}
     for item in items:
         database = _database_of(item)
         if database and not str(item.path).startswith(SQL):

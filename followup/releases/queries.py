@@ -96,6 +96,16 @@ def standing_release(session: Session, *, kind: str, clinic: str, digest: str) -
     ).first()
 
 
+def last_end(session: Session, *, kind: str, clinic: str, digest: str) -> datetime | None:
+    """Return when a release of these bytes was last sent back or withdrawn."""
+    ends = session.execute(
+        select(Release.sent_back_at, Release.withdrawn_at).where(
+            Release.kind == kind, Release.clinic == clinic, Release.digest == digest
+        )
+    )
+    return max((at for row in ends for at in row if at is not None), default=None)
+
+
 def find_release(session: Session, identifier: str, *, kind: str | None = None) -> Release:
     """Return the release whose digest begins so, locked; of several alike the one that stands."""
     wanted = identifier.strip().lower()

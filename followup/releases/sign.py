@@ -21,7 +21,7 @@ from followup.domain.releases.manifest import bytes_digest, text_digest
 from followup.domain.releases.signer import PublicKey, Signer, SigningRole, signer_of
 from followup.domain.releases.two_people import Signed, pair_refusal
 from followup.releases.in_force import kept_words, read_words
-from followup.releases.queries import WORDS, find_release, standing_release
+from followup.releases.queries import WORDS, find_release, last_end, standing_release
 from followup.releases.verify import author_of, check_signature, key_text, trusted_comment
 from followup.signatures.minisign import SigningKey
 from followup.store.audit_log import AuditEntry, record_event
@@ -118,6 +118,10 @@ def sign(app: AppContext, statement: Statement, made: MadeSignature, *, actor: s
                 f"these very bytes are {state} already, by {there.author}: release "
                 f"{there.digest[:12]}"
             )
+        ended = last_end(
+            unit.session, kind=statement.kind, clinic=statement.clinic, digest=statement.digest
+        )
+        _require_made_since(signed, ended)
         for file in statement.files:
             _keep(unit.session, file)
         release = Release(
@@ -161,6 +165,10 @@ def approve(app: AppContext, identifier: str, made: MadeSignature, *, actor: str
         signed = _checked(app, release.statement, made, SigningRole.APPROVER, signers)
         if (refusal := pair_refusal(author, signed)) is not None:
             raise Conflict(refusal)
+        ended = last_end(
+            unit.session, kind=release.kind, clinic=release.clinic, digest=release.digest
+        )
+        _require_made_since(signed, ended)
         release.approver, release.approver_key = signed.name, key_text(made.key)
         release.approver_signature, release.approved_at = made.text, signed.at
         release.approver_key_kept = made.kept
@@ -217,6 +225,15 @@ def _checked(
     if abs(_now(app) - signed.at) > MOST_AGE:
         raise BadSignature(f"it says that it was made on {signed.at:%Y-%m-%d}: sign anew")
     return signed
+
+
+def _require_made_since(signed: Signed, ended: datetime | None) -> None:
+    """Raise `BadSignature` for a signature over bytes that were given up after it was made.
+
+    The database has it, for whoever would bring it again: it knows nothing of why they were.
+    """
+    if ended is not None and signed.at < ended.replace(microsecond=0):
+        raise BadSignature("these words were sent back or withdrawn after it was made: sign anew")
 
 
 def _must_wait(release: Release) -> None:

@@ -21,9 +21,11 @@ from followup.domain.reasons import Reason
 from followup.enrolment.bulk import enrol_all
 from followup.releases.difference import texts
 from followup.releases.sign import (
+    MadeSignature,
     approve,
     make_signature,
     send_back,
+    sign,
     statement_of,
     withdraw,
 )
@@ -289,6 +291,25 @@ def test_what_was_sent_back_is_signed_anew(live: AppContext):
         approve(live, release.digest, made, actor="cli:bob")
     clock_of(live).advance(timedelta(seconds=2))
     assert signed(live).id != release.id
+
+
+def test_a_signature_from_before_the_words_were_given_up_is_not_brought_again(live: AppContext):
+    release = signed(live)
+    approval = make_signature(live, release.statement, BOB, APPROVER)
+    approve(live, release.digest, approval, actor="cli:bob")
+    clock_of(live).advance(timedelta(minutes=5))
+    withdraw(live, release.digest, reason="The dose is wrong.", actor="cli:bob")
+    old = MadeSignature(text=release.author_signature, key=ANN.public)
+    clock_of(live).advance(timedelta(minutes=5))
+
+    statement = statement_of(live, clinic=CLINIC, protocol=PROTOCOL)
+    with pytest.raises(BadSignature, match="withdrawn after it was made"):
+        sign(live, statement, old, actor="cli:cat")
+    again = signed(live, by=CAT)
+    with pytest.raises(BadSignature, match="withdrawn after it was made"):
+        approve(live, again.digest, approval, actor="cli:cat")
+    anew = make_signature(live, again.statement, BOB, APPROVER)
+    assert approve(live, again.digest, anew, actor="cli:bob").approver == "Dr Bob Approver"
 
 
 def test_the_same_bytes_are_signed_once(live: AppContext):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -22,13 +23,14 @@ from followup.staff.sign_in_throttle import (
     begin_attempt,
     record_success,
 )
+from followup.store.models.audit import AuditEvent
 from followup.web.caller import WRONG_KEYS
 from followup.web.console.framework import costly, forms
 from followup.web.console.framework.app import all_pages
 from followup.web.console.framework.dates import real_day
 from followup.web.console.framework.forms import MOST_FIELDS, Form, SentFile
 from followup.web.gate import Gate
-from tests.support.apps import clock_of
+from tests.support.apps import clock_of, rows
 from tests.web.conftest import served
 from tests.web.console.conftest import make_asgi
 from tests.web.console.visitors import SAME_ORIGIN, Visitor, join
@@ -137,6 +139,22 @@ def test_requests_that_no_route_should_see_are_answered_and_blamed_on_nobody(sql
     }  # fmt: skip
     assert all(answer.headers["x-content-type-options"] == "nosniff" for answer in (evil, *long))
     assert "web.failed" not in "".join(capfd.readouterr())
+
+
+def test_a_link_that_a_member_opens_brings_no_words_into_a_files_name_or_the_trail(sqlite_app):
+    visitor = join(sqlite_app, make_asgi(sqlite_app), *Role)
+    words = "Jane\u20ac%22; filename=%22x.exe"
+    for path in ("/attention/closed", "/messages", "/audit"):
+        choice = "&".join(f"{name}={words}" for name in ("clinic", "step", "outcome", "who", "what"))
+        file = visitor.client.get(f"{path}.csv?{choice}")
+        assert (file.status_code, file.headers["cache-control"]) == (200, "no-store")
+        assert re.fullmatch(
+            r'attachment; filename="[a-z-]+-[0-9-]{10}\.csv"', file.headers["content-disposition"]
+        )
+    for year in ("9" * 400, "9" * 5000):
+        page = visitor.get(f"/attention/closed?since=1&since-month=1&since-year={year}", status=422)
+        assert page.errors == ["Enter a real date"]
+    assert "Jane" not in str([event.detail for event in rows(sqlite_app, AuditEvent)])
 
 
 def test_figures_are_for_the_house_or_for_whoever_has_the_token(sqlite_app):

@@ -13,6 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from followup.domain.errors import InvalidInput
+from followup.domain.identity import fold_name
 
 _KEY_ID, _KEY = 8, 32
 _MARK = b"Ed"
@@ -82,7 +83,7 @@ class Signer:
 
 def same_person(one: str, other: str) -> bool:
     """Say whether two names are one person's, however they are written."""
-    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
+    return fold_name(one) == fold_name(other)
 
 
 def clashes(signers: Iterable[Signer]) -> list[str]:

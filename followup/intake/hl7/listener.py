@@ -81,13 +81,7 @@ class Hl7Listener:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         if self._stopped:
             return
-        server = await asyncio.start_server(
-            self._serve,
-            sock=self._socket,
-            ssl=self._tls,
-            limit=CHUNK,
-            ssl_handshake_timeout=self._limits.message if self._tls else None,
-        )
+        server = await asyncio.start_server(self._serve, sock=self._socket, limit=CHUNK)
         async with server:
             await self._stopping.wait()
             server.close()
@@ -107,6 +101,12 @@ class Hl7Listener:
             if sites:
                 self._open[address] += 1
                 try:
+                    if self._tls is not None:
+                        # Not before it is admitted: a greeting that never ends is a connection too.
+                        # And with no await in between, or the reader takes the greeting.
+                        await writer.start_tls(
+                            self._tls, ssl_handshake_timeout=self._limits.message
+                        )
                     await self._converse(reader, writer, sites)
                 finally:
                     self._open[address] -= 1

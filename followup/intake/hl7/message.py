@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -87,10 +88,27 @@ class ParsedMessage:
             part = part[0] if len(part) else ""
         text = str(part)
         if self._message.esc in text:
-            text = str(self._message.unescape(text))  # type: ignore[no-untyped-call]
+            text = self._unescaped(text)
         if not text.isprintable():
             text = "".join(letter for letter in text if letter.isprintable())
         return text.strip()
+
+    def _unescaped(self, text: str) -> str:
+        """Return text without escape sequences.
+
+        The library writes out as many spaces as `.sp` and its like ask for, be it billions, and
+        ends at a number that is none: here each stands for one. It knows no other character sets.
+        """
+
+        def tame(found: re.Match[str]) -> str:
+            inside = found[1]
+            if inside[:1] in {"", "C", "M"}:
+                return ""
+            return f"{esc}{inside[:3]}{esc}" if inside.startswith(".") else found[0]
+
+        esc = str(self._message.esc)
+        sequence = f"{re.escape(esc)}([^{re.escape(esc)}]*){re.escape(esc)}"
+        return str(self._message.unescape(re.sub(sequence, tame, text)))  # type: ignore[no-untyped-call]
 
 
 def split_path(path: str) -> tuple[str, int, int | None]:

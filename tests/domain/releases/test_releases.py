@@ -186,6 +186,8 @@ def test_one_key_under_two_names_is_found():
 
 def test_names_are_one_persons_however_they_are_written():
     assert same_person("Dr  Ann Lee", "dr ann lee ")
+    assert same_person("Zoe\u0308 O\u2019Neill", "zo\xeb o'neill")
+    assert same_person("\uff21nn\u200b Lee", "LEE, Ann")
     assert not same_person("Ann Lee", "Anne Lee")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from followup.web.console.framework.request import Here
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a spreadsheet takes for the beginning of a formula, also in its full-width form (OWASP)."""
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+DATE_PART = re.compile(r"[0-9]{1,4}")
 MARK = "\ufeff"
 """By this Excel knows that a file is UTF-8; without it names are not what they were."""
 
@@ -33,6 +34,17 @@ def file_name(here: Here, name: str, clinic: str | None) -> str:
     own = here.clinics[0] if len(here.clinics) == 1 else None
     day = here.app.clock.now().astimezone(here.zone_of(clinic or next(iter(here.clinics), None)))
     return f"{name}-{clinic or own or 'all-clinics'}-{day:%Y-%m-%d}.csv"
+
+
+def noted(
+    given: Mapping[str, str], offered: Mapping[str, Iterable[tuple[str, str]]]
+) -> dict[str, object]:
+    """Return what of a choice may stand in the trail: no words that a link brought along."""
+    return {
+        name: value
+        for name, value in given.items()
+        if value in dict(offered.get(name, ())) or DATE_PART.fullmatch(value)
+    }
 
 
 def csv_answer(lines: Iterable[str], *, name: str) -> Response:

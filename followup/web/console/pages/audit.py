@@ -28,6 +28,7 @@ from followup.web.console.framework.table_export import (
     csv_answer,
     file_name,
     local_time,
+    noted,
     utc_time,
     written,
 )
@@ -113,8 +114,7 @@ def show(here: Here) -> Response:
             )
         ],
         zone=zone,
-        who=[*((key, text) for key, (text, _) in WHO_CHOICES.items()), *_people(staff)],
-        what=[(key, text) for key, (text, _, _) in WHAT_CHOICES.items()],
+        **_choices(staff),
         next=chosen.address("/audit", before=_mark(last.at, last.id)) if last else None,
         csv=chosen.address("/audit.csv"),
         csv_with_ids=chosen.address("/audit.csv", **{"with": "ids"}),
@@ -124,12 +124,12 @@ def show(here: Here) -> Response:
 @pages.get("/audit.csv", may=AUDIT)
 def download(here: Here) -> Response:
     """Answer with the same choice as a table, written while it is read; it names no patient."""
-    chosen = read(here, _staff(here))
+    staff = _staff(here)
+    chosen = read(here, staff)
     if chosen.form.problems:
         return here.go(chosen.address("/audit"))
-    _record(
-        here, "audit.exported", {name: chosen.form.text(name) for name in (*FILTER_FIELDS, *DATES)}
-    )
+    given = {name: chosen.form.text(name) for name in (*FILTER_FIELDS, *DATES)}
+    _record(here, "audit.exported", noted(given, _choices(staff)))
     lines = _lines(here, chosen.wanted, with_ids=here.query("with") == "ids")
     return csv_answer(lines, name=file_name(here, "audit", None))
 
@@ -193,8 +193,12 @@ def _staff(here: Here) -> Mapping[str, Staff]:
         return {str(one.id): one for one in all_members(session)}
 
 
-def _people(staff: Mapping[str, Staff]) -> list[tuple[str, str]]:
-    return [(key, one.name) for key, one in staff.items()]
+def _choices(staff: Mapping[str, Staff]) -> dict[str, list[tuple[str, str]]]:
+    people = [(key, one.name) for key, one in staff.items()]
+    return {
+        "who": [*((key, text) for key, (text, _) in WHO_CHOICES.items()), *people],
+        "what": [(key, text) for key, (text, _, _) in WHAT_CHOICES.items()],
+    }
 
 
 def _zone(here: Here) -> ZoneInfo:

@@ -37,6 +37,7 @@ from followup.web.console.framework.table_export import (
     csv_answer,
     file_name,
     local_time,
+    noted,
     utc_time,
     written,
 )
@@ -142,7 +143,8 @@ def download(here: Here) -> Response:
     chosen = read_filter(here)
     if chosen.problems:
         return here.go(chosen.address("/messages"))
-    _record(here, "messages.exported", {name: chosen.given[name] for name in chosen.given})
+    offered = {"state": [(key, "") for key in STATE_FILTERS], **_choices(here)}
+    _record(here, "messages.exported", noted(chosen.given, offered))
     lines = _lines(here, chosen.wanted, with_ids=here.query("with") == "ids")
     return csv_answer(lines, name=file_name(here, "messages", None))
 

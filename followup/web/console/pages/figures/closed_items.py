@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 from starlette.responses import Response
 
 from followup.domain.errors import Problem
-from followup.domain.item_outcome import ItemOutcome
 from followup.domain.protocols.timing import instant_at
 from followup.patients.records import read_patient
 from followup.store.audit_log import AuditEntry
 from followup.store.models.worklist import WorklistItem
+from followup.web.console.framework.dates import real_day
 from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import SEE_PATIENTS, Pages
@@ -24,6 +24,7 @@ from followup.web.console.framework.table_export import (
     csv_answer,
     file_name,
     local_time,
+    noted,
     utc_time,
     written,
 )
@@ -97,7 +98,8 @@ def download(here: Here) -> Response:
     asked = _read(here)
     if asked.wanted is None:
         return here.go(asked.address(PATH))
-    here.record(AuditEntry(action="worklist.exported", detail=dict(asked.given)))
+    detail = noted(asked.given, _choices(here))
+    here.record(AuditEntry(action="worklist.exported", detail=detail))
     lines = _lines(here, asked.wanted, with_ids=here.query("with") == "ids")
     return csv_answer(lines, name=file_name(here, "closed-items", asked.given.get("clinic")))
 
@@ -106,9 +108,12 @@ _NOTHING = WaitingItems(items=(), more=False, patients={}, messages={}, texts={}
 
 
 def _read(here: Here) -> Filter:
-    names = (*_choices(here), *DATES)
-    given = {name: here.query(name) for name in names if here.query(name)}
-    clinics = (given["clinic"],) if given.get("clinic") in here.clinics else here.clinics
+    offered = _choices(here)
+    asked = {name: here.query(name) for name in (*offered, *DATES) if here.query(name)}
+    given = {
+        name: value for name, value in asked.items() if name in DATES or value in dict(offered[name])
+    }
+    clinics = (given["clinic"],) if "clinic" in given else here.clinics
     zone = here.zone_of(next(iter(clinics), None))
     today = here.app.clock.now().astimezone(zone).date()
     form, problems = Form.of(**given), []
@@ -122,13 +127,13 @@ def _read(here: Here) -> Filter:
         problems.append(Problem("until", "This is before the first day: turn the two round"))
     if problems:
         return Filter(form=form.refused(*problems), given=given, wanted=None, zone=zone)
-    urgency, outcome = given.get("urgency", ""), given.get("outcome")
+    urgency, outcome = given.get("urgency"), given.get("outcome")
     wanted = ClosedFilter(
         clinics=clinics,
         since=instant_at(days["since"], time.min, zone=zone),
         until=instant_at(days["until"] + timedelta(days=1), time.min, zone=zone),
-        urgency=int(urgency) if urgency in {str(key) for key in URGENCIES} else None,
-        outcome=outcome if outcome in set(ItemOutcome) else None,
+        urgency=int(urgency) if urgency else None,
+        outcome=outcome,
     )
     return Filter(form=form, given=given, wanted=wanted, zone=zone)
 
@@ -137,8 +142,8 @@ def _day(form: Form, name: str) -> date | None:
     parts = [form.text(f"{name}{part}") for part in reversed(DATE_PARTS)]
     if not any(parts):
         return None
-    year, month, day = (int(part) for part in parts)
-    return date(year, month, day)
+    year, month, day = parts
+    return real_day(year, month, day)
 
 
 def _choices(here: Here) -> dict[str, list[tuple[str, str]]]:

@@ -6,18 +6,27 @@ for its own: where it stands is found, and the rest is read on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import Select, func
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from followup.domain.errors import TrailDamaged
 from followup.store.engine.types import AnyRow
+
+Given, Result = ParamSpec("Given"), TypeVar("Result")
 
 ROWS_AT_ONCE = 4096
 NOT_READABLE = (ValueError, TypeError, AttributeError, DBAPIError)
+
+UNREADABLE = (
+    "a row of this evidence can't be read as it was written, so nothing was made of it: keep the "
+    "database as it is, see what followup audit --verify says, and make it from a backup"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +96,19 @@ def require_damage(session: Session, error: Exception) -> None:
     """Raise what tells of no row: PostgreSQL finds its own damage, and ends the transaction."""
     if isinstance(error, DBAPIError) and session.get_bind().dialect.name != "sqlite":
         raise error
+
+
+def tells_damage(read: Callable[Given, Result]) -> Callable[Given, Result]:
+    """Let a function that gathers evidence raise `TrailDamaged` where a row can't be read."""
+
+    @wraps(read)
+    def told(*given: Given.args, **named: Given.kwargs) -> Result:
+        try:
+            return read(*given, **named)
+        except OperationalError:
+            # Nothing is wrong with a row: the database is away, or busy.
+            raise
+        except NOT_READABLE as error:
+            raise TrailDamaged(UNREADABLE) from error
+
+    return told

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from followup.audit import message_evidence as evidence
+from followup.audit.damaged_rows import tells_damage
 from followup.audit.queries import events_of_enrolment
 from followup.context import AppContext
 from followup.domain.contact import mask_email, mask_mobile, mask_name, mask_nhs_number
@@ -86,6 +87,7 @@ class EnrolmentEvidence:
         return [event for event in self.events if not event.action.startswith("message.")]
 
 
+@tells_damage
 def compile_enrolment_evidence(
     session: Session, app: AppContext, enrolment: Enrolment
 ) -> EnrolmentEvidence:

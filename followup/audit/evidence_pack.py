@@ -17,6 +17,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from sqlalchemy.orm import Session
 
+from followup.audit.damaged_rows import tells_damage
 from followup.audit.leaf_proofs import LeafProofs, ProvedEvent
 from followup.audit.leaves import canonical_event, salts_of
 from followup.audit.sent_words import SentWords, sent_words
@@ -58,6 +59,7 @@ proof, which are younger than the checkpoint.
 """
 
 
+@tells_damage
 def evidence_pack(
     session: Session,
     app: AppContext,

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from followup.audit.damaged_rows import tells_damage
 from followup.audit.enrolment_evidence import (
     EnrolmentEvidence,
     compile_enrolment_evidence,
@@ -86,6 +87,7 @@ def compile_incident(
     )
 
 
+@tells_damage
 def _compile(
     unit: UnitOfWork, verdict: TrailVerdict, *, enrolment: str | None, message: UUID | None
 ) -> Incident:

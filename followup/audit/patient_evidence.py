@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from followup.audit.damaged_rows import tells_damage
 from followup.audit.enrolment_evidence import EvidenceMessage, evidence_of_message
 from followup.audit.queries import events_of_patient
 from followup.audit.verify import TrailVerdict, verify_events
@@ -60,6 +61,7 @@ class PatientReport:
     verdict: TrailVerdict
 
 
+@tells_damage
 def compile_patient_report(session: Session, app: AppContext, patient: Patient) -> PatientReport:
     """Return all that is known of a patient."""
     sealer = app.keyring.patient(patient.data_key, patient.master_key_id)

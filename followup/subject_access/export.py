@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from followup.audit.damaged_rows import tells_damage
 from followup.context import AppContext, UnitOfWork
 from followup.domain.errors import Conflict, NotFound
 from followup.patients import records
@@ -62,6 +63,7 @@ def _export(unit: UnitOfWork, patient_id: UUID) -> PersonExport:
     )
 
 
+@tells_damage
 def gather(unit: UnitOfWork, patient_id: UUID) -> Told:
     """Return all that is held on a patient, and note in the trail that it was read out.
 

@@ -15,6 +15,7 @@ AUDIT_VERBS: dict[str, str] = {
     "patient.revealed": "viewed the full contact details of {patient}",
     "patient.reported": "opened the audit report on {patient}",
     "patient.report-exported": "downloaded the audit report on {patient} as a PDF",
+    "patient.evidence-exported": "exported signed evidence on {patient}",
     "patient.incident-exported": "exported the record of an incident about {patient}",
     "patients.listed": "viewed a list of patients",
     "patient.card-opened": "opened the card to hand over to {patient}",

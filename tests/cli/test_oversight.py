@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -13,8 +14,11 @@ import pytest
 from sqlalchemy import text
 
 from followup.audit.tree import SIGN_AFTER, sign_trail
+from followup.cli.framework.new_file import write_new_file
+from followup.domain.errors import FollowupError
+from followup.store.models.audit import AuditEvent
 from tests.cli.conftest import document, enrolled
-from tests.support.apps import clock_of, run_until
+from tests.support.apps import clock_of, rows, run_until
 from tests.support.people import nhs_number
 
 VERIFIER = Path("scripts/verify_evidence.py").resolve()
@@ -207,9 +211,45 @@ def test_an_evidence_pack_is_written_once_and_proved_by_anybody(on_both, tmp_pat
         report = json.loads(archive.read("report.json"))
     assert report["messages"][0]["tries"][0]["text"]
     assert "@" not in "".join(event["actor"] for event in report["events"])
+    with on_both.app() as app:
+        *_, made = rows(app, AuditEvent)
+    assert made.action == "patient.evidence-exported"
+    assert made.actor.startswith("cli:")
     again = on_both("audit", "REF-1", "--pack", str(pack))
     assert (again.code, "is there already" in again.err) == (2, True)
     assert on_both("audit", "REF-1", "--named").code == 2
+
+
+def test_of_rows_that_can_not_be_read_nothing_is_made_and_it_is_said_what_to_do(followup):
+    enrolled(followup)
+    with followup.app() as app, app.store.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE messages SET due_at = 'nonsense'")
+    exports = (
+        ("audit", "REF-1", "--pack", "one.zip"),
+        ("incident", "export", "--enrolment", "REF-1", "--to", "one.zip"),
+        ("export-patient", "REF-1", "--output", "one.zip"),
+        ("audit", "REF-1"),
+    )
+    for command in exports:
+        answer = followup(*command)
+        assert (answer.code, answer.out) == (1, "")
+        assert "can't be read as it was written" in answer.err
+        assert "make it from a backup" in answer.err
+    assert not (followup.folder / "one.zip").exists()
+
+
+def test_a_file_that_no_room_is_left_for_is_not_left_in_half(tmp_path):
+    target, limits = tmp_path / "one.zip", resource.getrlimit(resource.RLIMIT_FSIZE)
+    (tmp_path / "link.zip").symlink_to(tmp_path / "elsewhere.zip")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(FollowupError, match="can't be written"):
+            write_new_file(target, b"x" * 1000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with pytest.raises(FollowupError, match="is there already"):
+        write_new_file(tmp_path / "link.zip", b"x")
+    assert [file.name for file in tmp_path.iterdir()] == ["link.zip"]
 
 
 def test_the_trail_is_found_intact_or_not(on_both, tmp_path):

@@ -20,12 +20,21 @@ def require_new_name(path: Path) -> None:
 
 
 def write_new_file(path: Path, content: bytes) -> None:
-    """Write a file that nobody else can read; raise `FollowupError` for one that is there."""
+    """Write a file that nobody else can read; raise `FollowupError` for one that is there.
+
+    It is whole or not there: half of an export looks like one.
+    """
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ALONE)
     except FileExistsError as error:
         raise FollowupError(f"{path}: is there already: give another name") from error
     except OSError as error:
         raise FollowupError(f"{path}: can't be written: {error.strerror}") from error
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+    except BaseException as error:
+        path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise FollowupError(f"{path}: can't be written: {error.strerror}") from error
+        raise

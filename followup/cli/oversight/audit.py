@@ -24,14 +24,15 @@ from followup.audit.tree import trail_signer
 from followup.audit.verify import TrailVerdict, verify_trail
 from followup.cli.framework.boundary import EXIT_REFUSED, WrongUse
 from followup.cli.framework.new_file import require_new_name, write_new_file
-from followup.cli.framework.opening import opened
+from followup.cli.framework.opening import actor, opened
 from followup.cli.framework.options import AsJson
 from followup.cli.framework.screen import bullet, fields, note, paragraph, say, say_json
 from followup.cli.framework.timeline_table import step_title
 from followup.cli.patients.timeline import about, print_enrolment
-from followup.context import AppContext
+from followup.context import AppContext, UnitOfWork
 from followup.domain.errors import FollowupError
 from followup.enrolment.queries import find_enrolment
+from followup.store.audit_log import AuditEntry, record_event
 from followup.store.models.audit import AuditEvent
 from followup.wording.audit_trail import (
     WHAT_TO_DO_ABOUT_DAMAGE,
@@ -100,26 +101,39 @@ def audit(
         raise WrongUse("--named goes with --pack")
     if pack is not None:
         require_new_name(pack)
-    with opened() as app, app.store.read() as session:
-        dossier = compile_enrolment_evidence(session, app, find_enrolment(session, identifier))
-        if pack is not None:
-            content = {**about(dossier.enrolment), **evidence_json(dossier)}
-            report = json.dumps(content if named else without_names(content), indent=1)
-            proved = evidence_pack(
-                session,
-                app,
-                dossier.events,
-                report={"report.json": report.encode()},
-                named=named,
+        with opened() as app:
+            events, proved = app.transact(
+                actor(), lambda unit: _pack(unit, identifier, named=named)
             )
             write_new_file(pack, proved)
-            say(f"Evidence of {len(dossier.events):,} events is in {pack}.")
+            say(f"Evidence of {events:,} events is in {pack}.")
             say(f"Public key, to be given by another way: {trail_signer(app).key}")
-            return
+        return
+    with opened() as app, app.store.read() as session:
+        dossier = compile_enrolment_evidence(session, app, find_enrolment(session, identifier))
     if as_json:
         say_json({**about(dossier.enrolment), **evidence_json(dossier)})
     else:
         _show(dossier, everything=everything)
+
+
+def _pack(unit: UnitOfWork, identifier: str, *, named: bool) -> tuple[int, bytes]:
+    """Return of how many events there is evidence, and the pack; that it was made is noted."""
+    session, app = unit.session, unit.app
+    dossier = compile_enrolment_evidence(session, app, find_enrolment(session, identifier))
+    enrolment = dossier.enrolment
+    content = {**about(enrolment), **evidence_json(dossier)}
+    report = json.dumps(content if named else without_names(content), indent=1).encode()
+    files = {"report.json": report}
+    proved = evidence_pack(session, app, dossier.events, report=files, named=named)
+    made = AuditEntry(
+        action="patient.evidence-exported",
+        clinic=enrolment.clinic,
+        patient_id=enrolment.patient_id,
+        enrolment_id=enrolment.id,
+    )
+    record_event(session, unit.by, made)
+    return len(dossier.events), proved
 
 
 def _verify(head: str | None, *, as_json: bool) -> None:

@@ -46,9 +46,8 @@ CODE_COLUMNS = (
 """Ids, codes and the time in UTC, for programs: they follow where they are asked for."""
 LOOKS = (
     "patient.viewed", "patient.revealed", "patient.reported", "patient.report-exported",
-    "patient.data-exported",
-    "patient.incident-exported", "patients.listed", "message.viewed", "messages.listed",
-    "messages.exported", "audit.",
+    "patient.data-exported", "patient.evidence-exported", "patient.incident-exported",
+    "patients.listed", "message.viewed", "messages.listed", "messages.exported", "audit.",
     "worklist.viewed", "worklist.listed", "worklist.exported", "list.viewed", "list.exported",
 )  # fmt: skip
 WHAT_CHOICES: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {

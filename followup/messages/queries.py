@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, literal, select, tuple_, union_all
+from sqlalchemy import ColumnElement, exists, func, literal, select, tuple_, union_all
 from sqlalchemy.orm import Session
 
 from followup.domain.attempt_outcome import AttemptOutcome
@@ -24,7 +24,8 @@ class MessageFilter:
     """Which messages: every condition that is set must hold. `since` and `until` are due times.
 
     `clinics` None is every clinic. `after` is the due time and id of the last message of the page
-    before; `latest_first` turns the order round.
+    before; `latest_first` turns the order round; `unrestricted` leaves out what is to be shown to
+    nobody (Article 18).
     """
 
     states: Collection[State] = ()
@@ -34,6 +35,7 @@ class MessageFilter:
     clinics: Collection[str] | None = None
     protocol: str | None = None
     latest_first: bool = False
+    unrestricted: bool = False
     since: datetime | None = None
     until: datetime | None = None
     after: tuple[datetime, UUID] | None = None
@@ -50,6 +52,9 @@ class MessageFilter:
             yield Message.clinic == self.clinic
         if self.clinics is not None:
             yield Message.clinic.in_(self.clinics)
+        if self.unrestricted:
+            restricted = Patient.restricted_at.is_not(None)
+            yield ~exists().where(Patient.id == Message.patient_id, restricted)
         if self.protocol is not None:
             yield Message.protocol == self.protocol
         if self.since is not None:
@@ -97,12 +102,18 @@ def patients_of(session: Session, messages: Collection[Message]) -> Sequence[Pat
 
 
 def references_of(
-    session: Session, messages: Collection[Message | AuditEvent]
+    session: Session, messages: Collection[Message | AuditEvent], *, unrestricted: bool = False
 ) -> dict[UUID | None, str | None]:
-    """Return the clinic's reference of each enrolment that these belong to."""
+    """Return the clinic's reference of each enrolment that these belong to.
+
+    `unrestricted` leaves out those of patients whose data is to be shown to nobody.
+    """
     ids = {message.enrolment_id for message in messages}
-    found = session.execute(select(Enrolment.id, Enrolment.reference).where(Enrolment.id.in_(ids)))
-    return {row[0]: row[1] for row in found}
+    query = select(Enrolment.id, Enrolment.reference).where(Enrolment.id.in_(ids))
+    if unrestricted:
+        query = query.join(Patient, Patient.id == Enrolment.patient_id)
+        query = query.where(Patient.restricted_at.is_(None))
+    return {row[0]: row[1] for row in session.execute(query)}
 
 
 def segments_of(session: Session, messages: Collection[Message]) -> dict[UUID, int]:

@@ -21,7 +21,7 @@ from followup.wording.staff import role_text
 
 ANOTHER = "(another record)"
 NAMED = re.compile(r"(web|cli|api):\S+")
-ID = re.compile(r"\b[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\b")
+ID = re.compile(r"(?i)\b[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\b")
 OF_NOBODY = frozenset({"release_id", "draft_id", "lease_token"})
 """Ids of words, forms and processes."""
 

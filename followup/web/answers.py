@@ -98,6 +98,10 @@ class EnrolmentAnswer(BaseModel):
     clinic: str
     protocol: str
     reference: str | None
+    restricted: bool = Field(
+        description="The patient's data may not be shown at present (Article 18): reference, "
+        "attributes, objection and messages are empty."
+    )
     state: EnrolmentState
     procedure_at: datetime
     attributes: dict[str, Any]

@@ -27,6 +27,7 @@ from followup.messages.view import message_views, utc_text
 from followup.monitoring.message_balance import Scope, balance
 from followup.staff.api_keys import ApiClient
 from followup.store.models.enrolments import Enrolment
+from followup.store.models.patients import Patient
 from followup.web.answers import (
     BalanceAnswer,
     ChangedAnswer,
@@ -229,6 +230,7 @@ def get_messages(  # noqa: PLR0917 - FastAPI calls it by keyword
         clinic=caller.clinic,
         since=parse_since(since),
         after=parse_cursor(cursor),
+        unrestricted=True,
     )
     with site.app.store.read() as session:
         found = message_page(session, wanted, limit=limit + 1)
@@ -267,18 +269,21 @@ def _find(session: Session, caller: ApiClient, enrolment_id: str) -> Enrolment:
 def _enrolment(app: AppContext, caller: ApiClient, enrolment_id: str) -> dict[str, Any]:
     with app.store.read() as session:
         found = _find(session, caller, enrolment_id)
-        objection = objection_to_enrolment(session, found)
-        messages = message_views(session, app, message_rows(session, found.id))
+        restricted = session.get_one(Patient, found.patient_id).restricted_at is not None
+        objection = None if restricted else objection_to_enrolment(session, found)
+        rows = [] if restricted else message_rows(session, found.id)
+        messages = message_views(session, app, rows)
         return {
             "enrolment_id": str(found.id),
             "patient_id": str(found.patient_id),
             "goes_on_in": str(found.merged_into) if found.merged_into else None,
             "clinic": found.clinic,
             "protocol": found.protocol,
-            "reference": found.reference,
+            "reference": None if restricted else found.reference,
+            "restricted": restricted,
             "state": found.state,
             "procedure_at": utc_text(found.procedure_at),
-            "attributes": found.attributes,
+            "attributes": {} if restricted else found.attributes,
             "channels": found.channels,
             "generation": found.generation,
             "objection": objection_json(objection, ZoneInfo(found.zone)) if objection else None,

@@ -13,7 +13,9 @@ import pytest
 from sqlalchemy import update
 
 from followup.context import AppContext
+from followup.domain.erasure.restriction import RestrictionGround
 from followup.domain.lifecycle import State
+from followup.erasure.restriction import restrict
 from followup.replies.inbound import take_inbound
 from followup.staff.api_keys import revoke_api_key
 from followup.store.models.audit import AuditEvent
@@ -103,6 +105,25 @@ def test_a_body_is_not_read_for_whom_we_do_not_know(sqlite_client):
     headers = {"Content-Type": "application/json"}
 
     assert sqlite_client.post(ENROLMENTS, content=b"{", headers=headers).status_code == 401
+
+
+def test_of_restricted_data_a_key_gets_nothing_and_changes_are_taken(app, client, key):
+    hidden = enrol(client, key)["enrolment_id"]
+    (patient_id,) = [it.patient_id for it in rows(app, Enrolment)]
+    enrol_one(app, 2)
+    restrict(app, patient_id, ground=RestrictionGround.ACCURACY, actor="web:a@example.com")
+
+    told = client.get(f"{ENROLMENTS}/{hidden}", headers=key).json()
+    listed = client.get("/api/v1/messages", headers=key).json()["messages"]
+
+    assert told["restricted"]
+    empty = ("reference", "attributes", "objection", "messages")
+    assert [told[name] for name in empty] == [None, {}, None, []]
+    assert listed
+    assert hidden not in {message["enrolment_id"] for message in listed}
+    gone = {"reason": "Died", "deceased": True}
+    answer = client.post(f"{ENROLMENTS}/{hidden}/withdraw", json=gone, headers=key).json()
+    assert (answer["state"], answer["messages"]) == ("withdrawn", [])
 
 
 # ------------------------------------------------------------------------------ enrolling

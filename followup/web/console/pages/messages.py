@@ -32,7 +32,7 @@ from followup.store.models.messages import Message
 from followup.web.console.framework.dates import real_day
 from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
-from followup.web.console.framework.routes import SEE_PATIENTS, Pages
+from followup.web.console.framework.routes import AUDIT, SEE_PATIENTS, Pages
 from followup.web.console.framework.table_export import (
     csv_answer,
     file_name,
@@ -262,7 +262,7 @@ def _lines(here: Here, wanted: MessageFilter, *, with_ids: bool) -> Iterator[str
     while True:
         with here.app.store.read() as session:
             rows = message_page(session, wanted, limit=EXPORT_BATCH)
-            references = references_of(session, rows)
+            references = references_of(session, rows, unrestricted=not here.member.may(AUDIT))
             segments = segments_of(session, rows)
         if not rows:
             return

@@ -100,6 +100,9 @@ def test_a_restricted_patient_is_shown_to_auditors_alone_who_lift_it(sqlite_app,
     for listed in ("/patients", "/messages", "/attention"):
         assert "Test Patient-00001" not in nurse.get(listed).text, listed
     assert "Restricted" in nurse.get("/patients").text
+    ahead = "/messages.csv?when=ahead"
+    assert "REF-1" not in nurse.client.get(ahead).text
+    assert "REF-1" in auditor.client.get(ahead).text
     assert "Test Patient-00001" in auditor.get(page).text
 
     assert "The restriction is lifted" in auditor.post(place, {"ground": "settled"}).text

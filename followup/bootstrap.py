@@ -49,11 +49,12 @@ from followup.recovery.restore import require_no_pending_restore
 from followup.settings.paths import reachable
 from followup.settings.settings import Settings, TwilioAccount
 from followup.signed_links import SignedLinks
-from followup.store.encryption.keyring import load_keyring
+from followup.store.encryption.keyring import is_sealed_alike, load_keyring
 from followup.store.encryption.sealing import Keyring, MasterKeys
+from followup.store.engine.replica import NOT_THE_SAME, Replica
 from followup.store.engine.server_time import server_time
 from followup.store.engine.session import Store, make_engine
-from followup.store.schema.current import migrate, require_current
+from followup.store.schema.current import is_current, migrate, require_current
 from followup.tracing.traces import OFF, Traces
 
 
@@ -81,7 +82,8 @@ def build_app(
     store = Store(engine)
     if not restoring:
         require_no_pending_restore(store)
-    keyring = load_keyring(store, MasterKeys(settings.load_master_keys()))
+    masters = MasterKeys(settings.load_master_keys())
+    keyring = load_keyring(store, masters)
     return AppContext(
         clock=handbook.clock,
         catalogue=handbook.catalogue,
@@ -99,7 +101,34 @@ def build_app(
         shred_list=settings.shred_list,
         keepers=_keepers(settings),
         traces=_traces(settings, traced_as),
+        replica=_replica(settings, store, keyring, masters),
     )
+
+
+def _replica(
+    settings: Settings, primary: Store, keyring: Keyring, masters: MasterKeys
+) -> Replica | None:
+    """Return the replica that is set; raise `ConfigurationError` for what is none of ours."""
+    if settings.replica_url is None:
+        return None
+
+    def require_ours(store: Store) -> None:
+        if not (is_current(store.engine) and is_sealed_alike(store, keyring, masters)):
+            raise ConfigurationError(NOT_THE_SAME)
+
+    replica = Replica(
+        Store(make_engine(settings.replica_url, pool_size=3, is_replica=True)),
+        primary,
+        most_behind=timedelta(seconds=settings.replica_behind),
+        require_ours=require_ours,
+    )
+    try:
+        replica.require_usable()
+    except BaseException:
+        replica.close()
+        primary.close()
+        raise
+    return replica
 
 
 def require_database(settings: Settings) -> None:

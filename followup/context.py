@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from followup.content.handbook import ContentContext
 from followup.domain.channel import ChannelKind
+from followup.domain.errors import StoreUnavailable
 from followup.providers.email.imap import ImapMailbox
 from followup.providers.interface import Channel
 from followup.providers.operator_alerts import EmailMessenger
@@ -22,6 +23,7 @@ from followup.providers.time_stamps import TimeStamper
 from followup.signed_links import SignedLinks
 from followup.store.audit_log import AuditContext
 from followup.store.encryption.sealing import Keyring
+from followup.store.engine.replica import ReadFrom, Replica
 from followup.store.engine.session import Result, Store
 from followup.tracing.traces import OFF, Traces
 
@@ -133,7 +135,7 @@ class AppContext(ContentContext):
     `standby` is what stands in for a channel whose provider is away: a second account, if any.
     `bounce_mailbox` is where e-mails come back to, if that is fetched by IMAP. `shred_list` is the
     file that names who was erased, outside of the database; `keepers` keep the trail's checkpoints.
-    `traces` are off where no collector is set.
+    `traces` are off where no collector is set. A `replica` is what figures are read from.
     """
 
     store: Store
@@ -148,6 +150,7 @@ class AppContext(ContentContext):
     shred_list: Path | None = None
     keepers: CheckpointKeepers = CheckpointKeepers()
     traces: Traces = OFF
+    replica: Replica | None = None
 
     def by(self, actor: str) -> AuditContext:
         """Return who acts, and when: now."""
@@ -160,6 +163,22 @@ class AppContext(ContentContext):
         return self.store.transact(
             lambda session: work(UnitOfWork(session, self, self.by(actor))), idempotent=idempotent
         )
+
+    def from_replica(self, work: Callable[[AppContext], Result]) -> tuple[Result, ReadFrom | None]:
+        """Run what only reads on the replica, where there is one; say what was read.
+
+        None says that there is none. Where it can't be read, or is too old, `work` reads the
+        primary. Not for what somebody acts upon: a replica knows it later.
+        """
+        if self.replica is None:
+            return work(self), None
+        found = self.replica.look()
+        if found.trouble is None:
+            try:
+                return work(replace(self, store=self.replica.store)), found
+            except StoreUnavailable as error:
+                found = self.replica.give_up(error)
+        return work(self), found
 
     def lines(self, kind: ChannelKind) -> tuple[Channel, ...]:
         """Return every account that reaches this kind of address, the first one first."""
@@ -177,6 +196,8 @@ class AppContext(ContentContext):
         for channel in (*self.channels.values(), *self.standby.values()):
             channel.close()
         self.store.close()
+        if self.replica is not None:
+            self.replica.close()
         self.traces.close()
 
 

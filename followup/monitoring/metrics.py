@@ -23,6 +23,7 @@ from followup.monitoring.health import last_sweeps, oldest_overdue, sweep_limits
 from followup.monitoring.heartbeats import latest_heartbeats, missed_heartbeats
 from followup.monitoring.message_balance import states_now
 from followup.routing.failover import failover_periods
+from followup.store.engine.replica import ReadFrom
 from followup.store.message_state import count_claimable, state_is
 from followup.store.models.messages import Message
 from followup.store.models.worklist import WorklistItem
@@ -56,7 +57,7 @@ class ServiceMetrics:
     `second_account` is for how long a second account has stood in, by channel. `returned_mails`
     counts the mails that came back by what became of them, `unmatched` what waits for a person.
     `feeds` is the ledger of what other systems sent, `oldest_feed_message` how long the first of
-    those has waited that are not worked off.
+    those has waited that are not worked off. `replica` is how the copy for figures does, if any.
     """
 
     messages: Mapping[str, int]
@@ -75,6 +76,7 @@ class ServiceMetrics:
     unmatched: int
     feeds: FeedLedger
     oldest_feed_message: timedelta
+    replica: ReadFrom | None = None
 
 
 def collect_metrics(app: AppContext) -> ServiceMetrics:
@@ -84,6 +86,7 @@ def collect_metrics(app: AppContext) -> ServiceMetrics:
         (kind.value, app.channels[kind].provider): is_away
         for kind, is_away in providers_away(app).items()
     }
+    replica = app.replica.look() if app.replica is not None else None
     with app.store.read_at_one_moment() as session:
         return ServiceMetrics(
             messages=states_now(session),
@@ -102,6 +105,7 @@ def collect_metrics(app: AppContext) -> ServiceMetrics:
             unmatched=count_waiting(session),
             feeds=feed_ledger(session),
             oldest_feed_message=_oldest_feed_message(session, app),
+            replica=replica,
         )
 
 

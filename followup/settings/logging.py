@@ -26,7 +26,7 @@ PRIVATE_FIELDS = frozenset(
         "subject", "surname", "telephone", "text", "to", "to_number",
         # Not a patient's, and as little for a log.
         "auth_token", "authorization", "broker_url", "cookie", "data_key", "database_url",
-        "master_key", "master_keys", "password", "secret", "smtp_url", "token",
+        "master_key", "master_keys", "password", "replica_url", "secret", "smtp_url", "token",
     }
 )  # fmt: skip
 

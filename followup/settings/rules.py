@@ -25,6 +25,7 @@ def contradictions(settings: Settings) -> Iterator[str]:
     yield from _voiceless(settings)
     yield from _incomplete_checkpoints(settings)
     yield from _cramped(settings)
+    yield from _no_replica(settings)
     if settings.otlp_headers is not None and settings.otlp_endpoint is None:
         yield _needs("FOLLOWUP_OTLP_HEADERS is set", settings, "otlp_endpoint")
 
@@ -214,6 +215,15 @@ def _cramped(settings: Settings) -> Iterator[str]:
         yield (
             f"FOLLOWUP_IN_FLIGHT_LIMIT is {settings.in_flight_limit}: set it to at least "
             f"FOLLOWUP_BATCH_SIZE, which is {settings.batch_size}"
+        )
+
+
+def _no_replica(settings: Settings) -> Iterator[str]:
+    urls = (settings.database_url, settings.replica_url)
+    if settings.replica_url and any(url and url.startswith("sqlite:") for url in urls):
+        yield (
+            "FOLLOWUP_REPLICA_URL is set, and SQLite has no replicas: unset it, or set both it and "
+            "FOLLOWUP_DATABASE_URL to databases of PostgreSQL"
         )
 
 

@@ -91,6 +91,12 @@ class Settings(BaseSettings):
         repr=False,
         description="sqlite:///PATH, or postgresql+psycopg://USER:PASSWORD@HOST/NAME",
     )
+    replica_url: DatabaseUrl | None = Field(
+        None,
+        repr=False,
+        description="postgresql+psycopg://USER:PASSWORD@HOST/NAME of a streaming replica",
+    )
+    replica_behind: Seconds = Field(30, description="seconds, above 0 and at most 3600")
     shred_list: Path = Field(
         default_factory=lambda data: data["data_dir"] / "erased-patients.note",
         description="a file in a folder that this account may write to",

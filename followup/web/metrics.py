@@ -78,6 +78,7 @@ class _Once(Collector):
         yield from _of_returned_mails(self._read)
         yield from _of_feeds(self._read)
         yield from _of_processes(self._read)
+        yield from _of_the_replica(self._read)
 
 
 def _of_messages(read: ServiceMetrics) -> Iterator[Metric]:
@@ -171,6 +172,18 @@ def _of_feeds(read: ServiceMetrics) -> Iterator[Metric]:
     left = _gauge("feed_remainder", "Messages of feeds that are unaccounted for: 0, always.")
     left.add_metric([], read.feeds.remainder)
     yield left
+
+
+def _of_the_replica(read: ServiceMetrics) -> Iterator[Metric]:
+    if read.replica is None:
+        return
+    used = _gauge("replica_used", "1 where figures are read from the replica, 0 where it can't be.")
+    used.add_metric([], 1 if read.replica.trouble is None else 0)
+    yield used
+    if read.replica.behind is not None:
+        behind = _gauge("replica_behind_seconds", "How old the replica for figures is.")
+        behind.add_metric([], read.replica.behind.total_seconds())
+        yield behind
 
 
 def _of_sweeps(read: ServiceMetrics) -> Iterator[Metric]:

@@ -15,6 +15,7 @@ from followup.cli.framework.options import AsJson, Clinic, Protocol, Since, Unti
 from followup.cli.framework.screen import Column, note, say_json, table
 from followup.monitoring.message_balance import Balance, Scope, balance_by
 from followup.monitoring.message_balance import balance as taken
+from followup.web.console.words.copies import copy_text
 from followup.wording.figures import BALANCE_MEANINGS
 from followup.wording.formats import count
 
@@ -49,8 +50,12 @@ def balance(
             since=bound(app.catalogue, since, option="--since", clinic=clinic),
             until=bound(app.catalogue, until, option="--until", clinic=clinic),
         )
-        sheet = taken(app, scope)
-        sheets = balance_by(app, by.value, scope) if by else {}
+        (sheet, sheets), read_from = app.from_replica(
+            lambda of: (taken(of, scope), balance_by(of, by.value, scope) if by else {})
+        )
+    copy = copy_text(read_from)
+    if copy is not None:
+        note(copy.text)
     if as_json and by:
         say_json({name: one.as_dict() for name, one in sheets.items()})
     elif by:

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from followup.domain.errors import WrongMasterKey
 from followup.store.encryption.sealing import Keyring, MasterKeys, WrappedKey
 from followup.store.engine.session import Store
 from followup.store.models.operations import ServiceKey
@@ -39,6 +40,16 @@ def load_keyring(store: Store, masters: MasterKeys) -> Keyring:
         audit=opened["audit"],
         links=opened["links"],
     )
+
+
+def is_sealed_alike(store: Store, keyring: Keyring, masters: MasterKeys) -> bool:
+    """Say whether a database is of the same installation: it was given the same keys, once."""
+    with store.read() as session:
+        wrapped = _service_keys(session).get("audit")
+    try:
+        return wrapped is not None and masters.unwrap(wrapped) == keyring.audit_key
+    except WrongMasterKey:
+        return False
 
 
 def rotate_master_key(store: Store, masters: MasterKeys) -> int:

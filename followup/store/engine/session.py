@@ -44,8 +44,11 @@ IDEMPOTENT_TRIES = 8
 """With the pauses between them, half a minute: longer than a database takes to start again."""
 
 
-def make_engine(url: str, *, pool_size: int = 10) -> Engine:
-    """Return an engine with the settings that keep committed data and fail in bounded time."""
+def make_engine(url: str, *, pool_size: int = 10, is_replica: bool = False) -> Engine:
+    """Return an engine with the settings that keep committed data and fail in bounded time.
+
+    On a replica nothing is written, and who can't reach it reads elsewhere instead of waiting.
+    """
     if make_url(url).get_backend_name() == "sqlite":
         return _sqlite_engine(url)
     return create_engine(
@@ -56,11 +59,12 @@ def make_engine(url: str, *, pool_size: int = 10) -> Engine:
         pool_pre_ping=True,
         pool_timeout=15,
         connect_args={
-            "connect_timeout": 5,
+            "connect_timeout": 2 if is_replica else 5,
             "application_name": "followup",
             "options": f"-c timezone=UTC -c lock_timeout={LOCK_SECONDS}s"
             f" -c statement_timeout={STATEMENT_SECONDS}s"
-            f" -c idle_in_transaction_session_timeout={STATEMENT_SECONDS}s",
+            f" -c idle_in_transaction_session_timeout={STATEMENT_SECONDS}s"
+            f" -c default_transaction_read_only={'on' if is_replica else 'off'}",
         },
     )
 

@@ -20,7 +20,7 @@ def migrate(engine: Engine, *, to: str = "head") -> None:
 
     Raises `ConfigurationError`, with nothing changed, for a database that is not what it says.
     """
-    if to == "head" and _is_current(engine):
+    if to == "head" and is_current(engine):
         return
     from followup.store.schema.run_migrations import run_migrations  # noqa: PLC0415 - slow to import
 
@@ -36,7 +36,7 @@ def revision_of(engine: Engine) -> str | None:
 
 def require_current(engine: Engine) -> None:
     """Raise `ConfigurationError` unless the database has the schema that this code needs."""
-    if _is_current(engine):
+    if is_current(engine):
         return
     current = revision_of(engine)
     if current is None:
@@ -52,7 +52,7 @@ def require_sound(engine: Engine) -> None:
         require_as_claimed(connection)
 
 
-def _is_current(engine: Engine) -> bool:
+def is_current(engine: Engine) -> bool:
     """Say whether the database is at the newest revision; raise if it only says so."""
     with _reading(engine) as connection:
         require_direct(connection)

@@ -17,6 +17,7 @@ from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import SEE_PATIENTS, SIGNED_IN, Pages
 from followup.web.console.framework.table_export import csv_answer, file_name, written
 from followup.web.console.pages.figures.choice import choices
+from followup.web.console.words.copies import Copy, copy_text
 from followup.wording.figures import BALANCE_LABELS, BALANCE_MEANINGS
 
 SPANS: Mapping[str, tuple[str, int]] = {
@@ -40,6 +41,7 @@ class Asked:
     given: Mapping[str, str]
     sheet: Balance
     zone: ZoneInfo
+    copy: Copy | None
 
     @property
     def lines(self) -> list[tuple[str, int, str, str]]:
@@ -60,6 +62,7 @@ def show(here: Here) -> Response:
         form=Form.of(**asked.given),
         choices=_choices(here),
         sheet=asked.sheet,
+        copy=asked.copy,
         span=SPANS[span][0].lower(),
         lines=asked.lines,
         looks=f"/messages?when={span}&state=" if here.member.may(SEE_PATIENTS) else None,
@@ -88,11 +91,12 @@ def _asked(here: Here) -> Asked:
     today = here.app.clock.now().astimezone(zone).date()
     first = today - timedelta(days=SPANS[given.get("span", "")][1] - 1)
     since = instant_at(first, time.min, zone=zone)
-    sheets = [
-        balance(here.app, Scope(clinic=key, protocol=given.get("protocol"), since=since))
+    scopes = [
+        Scope(clinic=key, protocol=given.get("protocol"), since=since)
         for key in ((clinic,) if clinic else here.clinics)
     ]
-    return Asked(given=given, sheet=_together(sheets), zone=zone)
+    sheets, read_from = here.app.from_replica(lambda app: [balance(app, one) for one in scopes])
+    return Asked(given=given, sheet=_together(sheets), zone=zone, copy=copy_text(read_from))
 
 
 def _together(sheets: Sequence[Balance]) -> Balance:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
+from functools import partial
 from urllib.parse import urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
+from followup.context import AppContext
 from followup.domain.errors import Problem
 from followup.domain.protocols.timing import instant_at
-from followup.patients.records import read_patient
 from followup.store.audit_log import AuditEntry
 from followup.store.models.worklist import WorklistItem
 from followup.web.console.framework.dates import real_day
@@ -29,10 +30,11 @@ from followup.web.console.framework.table_export import (
     written,
 )
 from followup.web.console.pages.figures.choice import choices
+from followup.web.console.words.copies import copy_text
 from followup.web.paging import parse_cursor, write_cursor
 from followup.wording.formats import span
 from followup.wording.worklist import ITEM_OUTCOMES, URGENCIES, item_term, outcome_text
-from followup.worklist.queries import ClosedFilter, WaitingItems, closed_items
+from followup.worklist.queries import PAGE_SIZE, ClosedFilter, WaitingItems, closed_items
 
 PATH = "/attention/closed"
 SHOWN_DAYS = 28
@@ -70,12 +72,12 @@ class Filter:
 @pages.get(PATH, may=SEE_PATIENTS)
 def show(here: Here) -> Response:
     asked = _read(here)
-    found, people = _NOTHING, {}
+    found, people, copy = _NOTHING, {}, None
     if asked.wanted is not None:
         wanted = replace(asked.wanted, before=parse_cursor(here.query("before") or None))
-        with here.app.store.read() as session:
-            found = closed_items(session, wanted)
-        people = {id_: read_patient(one, here.app.keyring) for id_, one in found.patients.items()}
+        found, read_from = here.app.from_replica(partial(_closed, wanted=wanted))
+        copy = copy_text(read_from)
+        people = {id_: here.person(one) for id_, one in found.patients.items()}
         here.record(
             AuditEntry(action="worklist.listed", detail={"shown": len(found.items), "of": "closed"})
         )
@@ -86,6 +88,7 @@ def show(here: Here) -> Response:
         choices=_choices(here),
         items=found.items,
         people=people,
+        copy=copy,
         next=_page_after(asked, last) if last else None,
         csv=asked.address(f"{PATH}.csv"),
         csv_with_ids=asked.address(f"{PATH}.csv", **{"with": "ids"}),
@@ -105,6 +108,11 @@ def download(here: Here) -> Response:
 
 
 _NOTHING = WaitingItems(items=(), more=False, patients={}, messages={}, texts={}, gathered={})
+
+
+def _closed(app: AppContext, *, wanted: ClosedFilter, limit: int = PAGE_SIZE) -> WaitingItems:
+    with app.store.read() as session:
+        return closed_items(session, wanted, limit=limit)
 
 
 def _read(here: Here) -> Filter:
@@ -163,8 +171,8 @@ def _lines(here: Here, wanted: ClosedFilter, *, with_ids: bool) -> Iterator[str]
     yield written([EXPORT_COLUMNS + CODE_COLUMNS if with_ids else EXPORT_COLUMNS])
     more = True
     while more:
-        with here.app.store.read() as session:
-            found = closed_items(session, wanted, limit=EXPORT_BATCH)
+        page = partial(_closed, wanted=wanted, limit=EXPORT_BATCH)
+        found, _ = here.app.from_replica(page)
         yield written(
             [_cells(here, item) + (_codes(item) if with_ids else []) for item in found.items]
         )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from starlette.responses import Response
 
+from followup.context import AppContext
 from followup.domain.figures.counted import Counted
 from followup.domain.figures.weeks import weeks_between
 from followup.figures.read_figures import WeekFigures, counted_at, first_week, read_weeks
@@ -17,6 +18,7 @@ from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import SIGNED_IN, Pages
 from followup.web.console.framework.table_export import csv_answer, file_name, written
 from followup.web.console.pages.figures.choice import Choice, choices, read_choice
+from followup.web.console.words.copies import Copy, copy_text
 from followup.web.console.words.filters import cause
 from followup.wording.figures import (
     IN_WINDOW,
@@ -42,10 +44,14 @@ pages = Pages()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """The figures of every week asked for, the empty ones too, and up to when they were counted."""
+    """The figures of every week asked for, the empty ones too, and up to when they were counted.
+
+    `copy` tells of a copy of the database that they were read from, or that could not be read.
+    """
 
     weeks: Mapping[date, WeekFigures]
     counted_at: datetime | None
+    copy: Copy | None = None
 
     def drawn(self, measure: Measure, running: date) -> Drawing:
         return draw(
@@ -64,6 +70,7 @@ def show(here: Here) -> Response:
         form=choice.form,
         choices=choices(here),
         counted_at=found.counted_at,
+        copy=found.copy,
         zone=choice.zone,
         drawings=[found.drawn(measure, choice.running) for measure in MESSAGE_MEASURES],
         causes=_causes(found.weeks.values()),
@@ -110,8 +117,13 @@ def number_and_note(drawing: Drawing, number: int) -> list[str]:
 
 def find_weeks(here: Here, choice: Choice) -> Found:
     """Return the weeks since the first one of which anything was counted, up to the running one."""
+    found, read_from = here.app.from_replica(lambda app: _weeks(app, choice))
+    return replace(found, copy=copy_text(read_from))
+
+
+def _weeks(app: AppContext, choice: Choice) -> Found:
     chosen = choice.chosen
-    with here.app.store.read() as session:
+    with app.store.read() as session:
         first = first_week(session, chosen.clinics)
         counted = read_weeks(session, chosen)
         at = counted_at(session, chosen.clinics)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from starlette.responses import Response
 
+from followup.context import AppContext
 from followup.domain.figures.weeks import weeks_between
 from followup.figures.read_figures import ItemTimes, counted_at, first_week, read_times
 from followup.web.console.framework.chart_drawing import Drawing, draw
@@ -14,6 +17,7 @@ from followup.web.console.framework.routes import SIGNED_IN, Pages
 from followup.web.console.framework.table_export import csv_answer, file_name, written
 from followup.web.console.pages.figures.choice import Choice, choices, read_choice
 from followup.web.console.pages.figures.messages import number_and_note
+from followup.web.console.words.copies import copy_text
 from followup.wording.figures import time_measure
 from followup.wording.worklist import URGENCIES
 
@@ -21,17 +25,26 @@ NO_ITEMS = ItemTimes(items=0, looked=None, closed=None)
 pages = Pages()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What was counted, since which week, and up to when."""
+
+    first: date | None
+    times: Mapping[tuple[int, bool], Mapping[date, ItemTimes]]
+    counted_at: datetime | None
+
+
 @pages.get("/figures/times", may=SIGNED_IN)
 def show(here: Here) -> Response:
     choice = read_choice(here)
-    weeks, drawings, items = _found(here, choice)
-    with here.app.store.read() as session:
-        at = counted_at(session, choice.chosen.clinics)
+    found, read_from = here.app.from_replica(lambda app: _read(app, choice))
+    weeks, drawings, items = _drawn(found, choice)
     return here.page(
         "figures/times.html",
         form=choice.form,
         choices={name: choices(here)[name] for name in ("weeks", "clinic")},
-        counted_at=at,
+        counted_at=found.counted_at,
+        copy=copy_text(read_from),
         zone=choice.zone,
         drawings=drawings,
         items=items,
@@ -44,7 +57,8 @@ def show(here: Here) -> Response:
 def download(here: Here) -> Response:
     """Answer with a row for each week: medians in minutes, and what stands out about them."""
     choice = read_choice(here)
-    weeks, drawings, _ = _found(here, choice)
+    found, _ = here.app.from_replica(lambda app: _read(app, choice))
+    weeks, drawings, _ = _drawn(found, choice)
     heads = ["Week from", "Over"]
     for drawing in drawings:
         title = drawing.measure.title
@@ -59,14 +73,21 @@ def download(here: Here) -> Response:
     return csv_answer([written(rows)], name=name)
 
 
-def _found(here: Here, choice: Choice) -> tuple[list[date], list[Drawing], int]:
+def _read(app: AppContext, choice: Choice) -> Found:
+    with app.store.read() as session:
+        return Found(
+            first=first_week(session, choice.chosen.clinics),
+            times=read_times(session, choice.chosen),
+            counted_at=counted_at(session, choice.chosen.clinics),
+        )
+
+
+def _drawn(found: Found, choice: Choice) -> tuple[list[date], list[Drawing], int]:
     """Return the weeks, a chart of each time that there is, and how many items they are about."""
-    with here.app.store.read() as session:
-        first = first_week(session, choice.chosen.clinics)
-        times = read_times(session, choice.chosen)
+    first = found.first
     weeks = weeks_between(max(first, choice.chosen.since), choice.running) if first else []
     drawings, items = [], 0
-    for (urgency, in_hours), by_week in times.items():
+    for (urgency, in_hours), by_week in found.times.items():
         label = f"Respond {URGENCIES[urgency].label.lower()}"
         taken = [by_week.get(week, NO_ITEMS) for week in weeks]
         items += sum(one.items for one in taken)

@@ -82,6 +82,7 @@ from followup.store.engine.session import (
     make_engine,
 )
 from followup.tracing.otlp import CLOSE_SECONDS, MOST_WAITING
+from followup.store.engine.replica import AGAIN_SECONDS
 from followup.web.caller import WRONG_KEYS
 from followup.web.console.framework.costly import AT_ONCE, WAITING
 from followup.web.forms import MOST_BYTES as BODY_BYTES
@@ -203,6 +204,8 @@ FIGURES: dict[str, dict[str, Value]] = {
             job("keep-checkpoints").every
         ),
         "sent {} wrong API keys within {} minutes": (WRONG_KEYS, minutes(LIMIT_WINDOW)),
+        "behind** ({} seconds unless set)": default("replica_behind"),
+        "away is tried again every {} seconds": AGAIN_SECONDS,
         "It can be undone for {} hours": hours(UNDO_WITHIN),
         "up to {} spans of a process wait": MOST_WAITING,
         "that holds it up for {} seconds at most": CLOSE_SECONDS,

@@ -195,11 +195,12 @@ def test_secrets_do_not_show_when_settings_are_printed(environment):
     environment(
         **TWILIO, **SECOND, **SMTP, MASTER_KEYS=KEY, BROKER_URL="redis://:hush-redis@h",
         DATABASE_URL="postgresql://u:hush-database@h/x",
+        REPLICA_URL="postgresql://u:hush-replica@h/x",
     )  # fmt: skip
 
     shown = repr(load_settings()) + str(load_settings())
 
-    for secret in ("made-up", KEY, "hush-redis", "hush-database"):
+    for secret in ("made-up", KEY, "hush-redis", "hush-database", "hush-replica"):
         assert secret not in shown
 
 
@@ -215,6 +216,8 @@ def test_secrets_do_not_show_when_settings_are_printed(environment):
         ("DATABASE_URL", "sqlite://", "set it to sqlite:///PATH, or postgresql+psycopg://"),
         ("DATABASE_URL", "sqlite:///", "set it to sqlite:///PATH, or postgresql+psycopg://"),
         ("DATABASE_URL", "sqlite:///:memory:", "set it to sqlite:///PATH"),
+        ("REPLICA_URL", "mysql://h/x", "no database that followup knows: set it to postgresql+psyco"),
+        ("REPLICA_BEHIND", "0", "is '0': set it to seconds"),
         ("BROKER_URL", "amqp://h", "no broker that followup knows: set it to redis://HOST:6379/0"),
         ("BROKER_URL", "redis:", "set it to redis://HOST:6379/0"),
         ("BROKER_URL", "sentinel://a,b/0", "does not name Sentinels and their master"),
@@ -676,6 +679,18 @@ def test_the_example_sets_nothing_until_it_is_edited():
 
 def test_every_setting_can_tell_what_to_set_it_to():
     assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_sqlite_has_no_replica(environment):
+    environment(REPLICA_URL="postgresql://replica/followup")
+    assert "SQLite has no replicas: unset it" in refusal()
+
+    environment(
+        DATABASE_URL="postgresql://db/followup",
+        REPLICA_URL="postgresql://replica/followup",
+        MASTER_KEYS=KEY,
+    )
+    assert load_settings().replica_url == "postgresql+psycopg://replica/followup"
 
 
 def test_traces_go_to_a_collector_that_is_named_by_its_address_or_its_path(environment):

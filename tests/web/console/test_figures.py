@@ -10,8 +10,10 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import delete, insert
 
+from followup.domain.erasure.restriction import RestrictionGround
 from followup.domain.lifecycle import State
 from followup.domain.roles import Role
+from followup.erasure.restriction import restrict
 from followup.store.models.figures import WeekCount, WeekCounted, WeekTimes
 from followup.store.models.worklist import WorklistItem
 from followup.web.console.framework.table_export import MARK
@@ -171,3 +173,6 @@ def test_closed_items_are_found_by_outcome_and_date_and_the_first_look_is_noted(
     assert one["closed_at"] == "2026-10-19T15:00:00+00:00"
     assert "Test Patient" not in str(one)
     assert "nurse" not in str(one)
+    ground = RestrictionGround.ACCURACY
+    restrict(sqlite_app, item.patient_id, ground=ground, actor="web:a@example.com")
+    assert "Test Patient" not in joined(Role.ENROL).get("/attention/closed").text

@@ -48,15 +48,7 @@ class MessageFilter:
             yield Message.step.in_(self.steps)
         if self.channels:
             yield Message.channel.in_([channel.value for channel in self.channels])
-        if self.clinic is not None:
-            yield Message.clinic == self.clinic
-        if self.clinics is not None:
-            yield Message.clinic.in_(self.clinics)
-        if self.unrestricted:
-            restricted = Patient.restricted_at.is_not(None)
-            yield ~exists().where(Patient.id == Message.patient_id, restricted)
-        if self.protocol is not None:
-            yield Message.protocol == self.protocol
+        yield from self._whose()
         if self.since is not None:
             yield Message.due_at >= self.since
         if self.until is not None:
@@ -64,6 +56,17 @@ class MessageFilter:
         if self.after is not None:
             place, last = tuple_(Message.due_at, Message.id), tuple_(*self.after)
             yield place < last if self.latest_first else place > last
+
+    def _whose(self) -> Iterator[ColumnElement[bool]]:
+        if self.clinic is not None:
+            yield Message.clinic == self.clinic
+        if self.clinics is not None:
+            yield Message.clinic.in_(self.clinics)
+        if self.protocol is not None:
+            yield Message.protocol == self.protocol
+        if self.unrestricted:
+            restricted = Patient.restricted_at.is_not(None)
+            yield ~exists().where(Patient.id == Message.patient_id, restricted)
 
 
 def message_page(session: Session, wanted: MessageFilter, *, limit: int) -> Sequence[Message]:

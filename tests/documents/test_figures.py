@@ -75,6 +75,7 @@ from followup.settings.settings import Settings
 from followup.staff.sign_in_throttle import KNOWN_FOR
 from followup.store.closed_days import CLOSED_AFTER
 from followup.store.encryption.sealing import KEY_BYTES, KEYS_KEPT
+from followup.store.engine.replica import AGAIN_SECONDS
 from followup.store.engine.session import (
     LOCK_SECONDS,
     REWRITE_SECONDS,
@@ -82,7 +83,6 @@ from followup.store.engine.session import (
     make_engine,
 )
 from followup.tracing.otlp import CLOSE_SECONDS, MOST_WAITING
-from followup.store.engine.replica import AGAIN_SECONDS
 from followup.web.caller import WRONG_KEYS
 from followup.web.console.framework.costly import AT_ONCE, WAITING
 from followup.web.forms import MOST_BYTES as BODY_BYTES

@@ -216,7 +216,7 @@ def test_secrets_do_not_show_when_settings_are_printed(environment):
         ("DATABASE_URL", "sqlite://", "set it to sqlite:///PATH, or postgresql+psycopg://"),
         ("DATABASE_URL", "sqlite:///", "set it to sqlite:///PATH, or postgresql+psycopg://"),
         ("DATABASE_URL", "sqlite:///:memory:", "set it to sqlite:///PATH"),
-        ("REPLICA_URL", "mysql://h/x", "no database that followup knows: set it to postgresql+psyco"),
+        ("REPLICA_URL", "mysql://h/x", "no database that followup knows: set it to postgresql"),
         ("REPLICA_BEHIND", "0", "is '0': set it to seconds"),
         ("BROKER_URL", "amqp://h", "no broker that followup knows: set it to redis://HOST:6379/0"),
         ("BROKER_URL", "redis:", "set it to redis://HOST:6379/0"),

@@ -145,7 +145,9 @@ def test_a_link_that_a_member_opens_brings_no_words_into_a_files_name_or_the_tra
     visitor = join(sqlite_app, make_asgi(sqlite_app), *Role)
     words = "Jane\u20ac%22; filename=%22x.exe"
     for path in ("/attention/closed", "/messages", "/audit"):
-        choice = "&".join(f"{name}={words}" for name in ("clinic", "step", "outcome", "who", "what"))
+        choice = "&".join(
+            f"{name}={words}" for name in ("clinic", "step", "outcome", "who", "what")
+        )
         file = visitor.client.get(f"{path}.csv?{choice}")
         assert (file.status_code, file.headers["cache-control"]) == (200, "no-store")
         assert re.fullmatch(

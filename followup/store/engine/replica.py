@@ -35,8 +35,9 @@ SELECT pg_is_in_recovery(), pg_last_wal_replay_lsn()::text, pg_last_xact_replay_
 """
 
 NOT_THE_SAME = (
-    "the database of FOLLOWUP_REPLICA_URL is not a copy of the one of FOLLOWUP_DATABASE_URL: another "
-    "installation's, or another schema's; let it name the same database on a streaming replica"
+    "the database of FOLLOWUP_REPLICA_URL is not a copy of the one of FOLLOWUP_DATABASE_URL: "
+    "another installation's, or another schema's; let it name the same database on a streaming "
+    "replica"
 )
 
 log = structlog.get_logger()
@@ -142,7 +143,9 @@ class Replica:
             if found.trouble is None:
                 log.info("replica.used", behind=seconds)
             else:
-                log.warning("replica.not_used", trouble=found.trouble.value, behind=seconds, why=why)
+                log.warning(
+                    "replica.not_used", trouble=found.trouble.value, behind=seconds, why=why
+                )
         return found
 
     def _checked(self) -> ReadFrom:
@@ -152,7 +155,9 @@ class Replica:
             standby = session.execute(text(STANDBY)).one()
         is_standby, replayed, newest, other = standby
         if not is_standby:
-            raise ConfigurationError(_refusal("takes writes itself: it is no replica, or no longer"))
+            raise ConfigurationError(
+                _refusal("takes writes itself: it is no replica, or no longer")
+            )
         if other != system:
             raise ConfigurationError(_refusal("is a replica of another PostgreSQL server"))
         behind = timedelta() if _place(replayed) >= _place(flushed) else _since(newest, at)

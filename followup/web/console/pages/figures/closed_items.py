@@ -119,7 +119,9 @@ def _read(here: Here) -> Filter:
     offered = _choices(here)
     asked = {name: here.query(name) for name in (*offered, *DATES) if here.query(name)}
     given = {
-        name: value for name, value in asked.items() if name in DATES or value in dict(offered[name])
+        name: value
+        for name, value in asked.items()
+        if name in DATES or value in dict(offered[name])
     }
     clinics = (given["clinic"],) if "clinic" in given else here.clinics
     zone = here.zone_of(next(iter(clinics), None))

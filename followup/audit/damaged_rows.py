@@ -18,7 +18,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from followup.domain.errors import TrailDamaged
 from followup.store.engine.types import AnyRow
 
-Given, Result = ParamSpec("Given"), TypeVar("Result")
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 ROWS_AT_ONCE = 4096
 NOT_READABLE = (ValueError, TypeError, AttributeError, DBAPIError)

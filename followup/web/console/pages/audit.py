@@ -101,7 +101,7 @@ def show(here: Here) -> Response:
             events = audit_trail(session, wanted, limit=PAGE_SIZE + 1)
         found = sentences(here, events)
         _record(here, "audit.viewed", {"shown": min(len(found), PAGE_SIZE)})
-    zone = _zone(here)
+    zone, offered = _zone(here), _choices(staff)
     last = found[PAGE_SIZE - 1].event if len(found) > PAGE_SIZE else None
     return here.page(
         "audit.html",
@@ -113,7 +113,8 @@ def show(here: Here) -> Response:
             )
         ],
         zone=zone,
-        **_choices(staff),
+        who=offered["who"],
+        what=offered["what"],
         next=chosen.address("/audit", before=_mark(last.at, last.id)) if last else None,
         csv=chosen.address("/audit.csv"),
         csv_with_ids=chosen.address("/audit.csv", **{"with": "ids"}),

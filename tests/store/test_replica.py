@@ -6,7 +6,7 @@ import base64
 import re
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -44,7 +44,7 @@ REPLICATING: Mapping[str, str] = {
 
 
 class StandbyServer(PostgresServer):
-    """A copy of another server that follows it. `pause` and `resume` hold up what it replays."""
+    """A copy of another server that follows it."""
 
     name: ClassVar[str] = "standby"
 
@@ -52,11 +52,14 @@ class StandbyServer(PostgresServer):
         super().__init__(REPLICATING)
         self._primary = primary
 
-    def pause(self) -> None:
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Replay nothing of what comes in meanwhile."""
         self.execute("SELECT pg_wal_replay_pause()")
-
-    def resume(self) -> None:
-        self.execute("SELECT pg_wal_replay_resume()")
+        try:
+            yield
+        finally:
+            self.execute("SELECT pg_wal_replay_resume()")
 
     def _make_cluster(self) -> None:
         self._guard()
@@ -128,23 +131,23 @@ def test_figures_are_read_from_a_replica_and_what_is_acted_upon_is_not(pair: Pai
         # The request itself writes a little, which the replica may not have yet.
         assert READ.search(visitor.get("/figures").text)
 
-        pair.standby.pause()
-        enrol_one(app, 1)
-        clock_of(app).advance_service(DAY)
-        now = balance(app).due
+        with pair.standby.paused():
+            enrol_one(app, 1)
+            clock_of(app).advance_service(DAY)
+            now = balance(app).due
 
-        assert (due(app), now > 0) == (0, True)
-        page = visitor.get("/figures/balance").text
-        assert "All that fell due 0" in page
-        assert " behind." in page
-        assert " behind." in visitor.get("/attention/closed").text
-        assert "Test Patient-00001" in visitor.get("/patients").text
-        with closing(pair.app(behind=1e-6, clock=clock_of(app))) as strict:
-            assert due(strict) == now
-            told = exposition(collect_metrics(strict), balance(strict)).decode()
-        assert "followup_replica_used 0.0" in told
-        assert "followup_replica_behind_seconds" in told
-        pair.standby.resume()
+            assert (due(app), now > 0) == (0, True)
+            look_anew(app)
+            page = visitor.get("/figures/balance").text
+            assert "All that fell due 0" in page
+            assert " behind." in page
+            assert " behind." in visitor.get("/attention/closed").text
+            assert "Test Patient-00001" in visitor.get("/patients").text
+            with closing(pair.app(behind=1e-6, clock=clock_of(app))) as strict:
+                assert due(strict) == now
+                told = exposition(collect_metrics(strict), balance(strict)).decode()
+            assert "followup_replica_used 0.0" in told
+            assert "followup_replica_behind_seconds" in told
         until_current(app)
         assert due(app) == now
 

@@ -1,7 +1,7 @@
 """Answers of CSV cells: yes and no, and the words of lists that answer a question of ours.
 
-`T2DM - diet controlled` says yes to diabetes, `LA only` no to a steroid. Every word of a cell must be
-known and all must say one thing: `pre-diabetic`, `?T2DM` and `no (metformin)` are asked back.
+`T2DM - diet controlled` says yes to diabetes, `LA only` no to a steroid. Every word of a cell must
+be known, and all must say one thing: `pre-diabetic`, `?T2DM` and `no (metformin)` are asked back.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ ALMOST_DIGITS = re.compile(r"(?=(?:\D*\d){4})[\dOoIl+ ()./:-]+", re.ASCII)
 """Digits, and letters that were typed for some of them."""
 LETTERS = str.maketrans("OoIl", "0011")
 LOST = "\N{REPLACEMENT CHARACTER}"
-AROUND_ADDRESS = " \t;,.'\""
+AROUND = " \t;,.'\""
 ADDRESS = re.compile(r"(?:[^<>]*<)?(?:mailto:)?([^<>\s?]+)(?:\?[^<>]*)?>?", re.IGNORECASE)
 DIGITS = frozenset({"mobile", "nhs_number", "reference"})
 """Fields that may be digits alone, which spreadsheets take for numbers."""
@@ -47,17 +47,17 @@ def as_typed(cell: str) -> str:
 
 def as_mobile(cell: str) -> str:
     """Return a number without the brackets about its country, as in (+44) 7700 900123."""
-    return IN_BRACKETS.sub(r"\1", cell, count=1)
+    return IN_BRACKETS.sub(r"\1", cell.strip(AROUND), count=1)
 
 
 def as_nhs_number(cell: str) -> str:
     """Return a number without the points or strokes that part its groups."""
-    return PARTED.sub("", cell)
+    return PARTED.sub("", cell.strip(AROUND))
 
 
 def as_address(cell: str) -> str:
     """Return an e-mail address without the name or the link that mail programs put about it."""
-    match = ADDRESS.fullmatch(cell.strip(AROUND_ADDRESS))
+    match = ADDRESS.fullmatch(cell.strip(AROUND))
     return match[1] if match else cell
 
 

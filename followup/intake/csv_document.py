@@ -15,6 +15,7 @@ from followup.catalogue.load import Catalogue
 from followup.domain.errors import InvalidInput, Problem
 from followup.domain.protocols.protocol import Protocol
 from followup.intake.answer_words import read_answer
+from followup.intake.csv_births import birth_date_in_full
 from followup.intake.csv_cells import (
     DIGITS,
     as_address,
@@ -30,9 +31,9 @@ from followup.intake.csv_columns import (
     plain,
     spellings,
 )
-from followup.intake.csv_dates import birth_date_in_full, clock_in_full, procedure_in_full
 from followup.intake.csv_labels import without_label
 from followup.intake.csv_names import as_name
+from followup.intake.csv_procedure_times import clock_in_full, procedure_in_full
 from followup.intake.local_times import parse_clock, parse_day, parse_procedure_time, parse_time
 
 CHANNEL_WORDS = {
@@ -52,6 +53,7 @@ READ_AS: Mapping[str, tuple[Callable[[str], str], ...]] = {
     **dict.fromkeys(("procedure_at", "procedure_date", "procedure_time"), (as_typed,)),
 }
 """What is put right in the cells of a field, in this order."""
+AS_THEY_ARE = frozenset({"reference", "clinic", "protocol", "channels", "language"})
 # Stand in for cells that are wrong, so that the other cells of the row are checked too.
 SOME_TIME, SOME_DAY = "2000-01-01T00:00:00+00:00", "2000-01-01"
 
@@ -132,9 +134,10 @@ class Choices:
 
 def _told(field: str, cell: str, choices: Choices) -> str:
     """Return what a cell says of its field, without what lists put around it."""
-    text = cell if cell.isdigit() else without_label(field, cell, spelt=choices.spelt)
-    if field in DIGITS:
-        text = as_digits(text)
+    text = as_digits(cell) if field in DIGITS else cell
+    if field in AS_THEY_ARE or text.isdigit():
+        return text
+    text = without_label(field, text, spelt=choices.spelt)
     for read in READ_AS.get(field, ()):
         text = read(text)
     return text

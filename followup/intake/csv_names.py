@@ -1,4 +1,4 @@
-"""Names of CSV cells, as lists write them: surname first, in capitals, with a title, spoilt letters.
+"""Names of CSV cells, as lists write them: surname first, in capitals, with a title, spoilt.
 
 Stored is the name as one would write it by hand. A name in letters of both kinds is right as it
 stands; its words in capitals alone are how lists mark a surname.
@@ -7,6 +7,7 @@ stands; its words in capitals alone are how lists mark a surname.
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 
 from followup.domain.identity import TITLES
 
@@ -15,7 +16,7 @@ SPOILT = re.compile("[\u00c2-\u00f4][\u0080-\u00bf\u0152-\u2122]")
 TITLE = rf"(?:{'|'.join(sorted(TITLES))})\.?"
 IN_BRACKETS = re.compile(rf"\s*\({TITLE}\)", re.IGNORECASE)
 PARTICLES = frozenset({"van", "von", "der", "den", "de", "la", "le", "bin", "ibn", "al", "el"})
-AS_THEY_ARE = re.compile(r"I{2,3}|IV")
+AS_THEY_ARE = re.compile(r"I{2,3}|IV|[CMO]BE")
 INITIALS = 2
 """So many capitals beside small letters, or without a vowel, are initials: JP Smith."""
 VOWEL = re.compile("[aeiouy]", re.IGNORECASE)
@@ -27,38 +28,47 @@ AFTER_SMALL = re.compile(r"(?<=[a-z])[A-Z]{2,}")
 def as_name(cell: str) -> str:
     """Return a name with the given names first, in letters of both kinds, without its title.
 
-    A title stays where only one word is left beside it.
+    A title stays where only one word is left beside it. What has two commas is left as it is.
     """
     text = IN_BRACKETS.sub("", _unspoilt(cell))
     surname, _, given = (part.strip() for part in text.partition(","))
     if "," in given:
         return text
-    if surname and given:
-        words, of_surname = [*given.split(), *surname.split()], len(surname.split())
-    else:
-        words, of_surname = text.split(), 1
-    bare = [word for word in words if word.lower().rstrip(".") not in TITLES]
-    words = bare if len(bare) > 1 else words
+    words = _untitled(f"{given} {surname}" if surname and given else text)
     written = "".join(words)
-    is_mixed = written not in {written.upper(), written.lower()}
-    last = len(words) - of_surname
-    return " ".join(
-        "-".join(map(_beside_small, word.split("-")))
-        if is_mixed
-        else _in_both(word, place=place, last=last)
-        for place, word in enumerate(words)
-    )
+    if written in {written.upper(), written.lower()}:
+        last = len(words) - 1
+        return " ".join(_in_both(word, place, last=last) for place, word in enumerate(words))
+    if not given:
+        words = _surname_last(words)
+    return " ".join("-".join(map(_beside_small, word.split("-"))) for word in words)
+
+
+def _untitled(name: str) -> list[str]:
+    words = name.split()
+    bare = [word for word in words if word.lower().rstrip(".") not in TITLES]
+    return bare if len(bare) > 1 else words
+
+
+def _surname_last(words: list[str]) -> list[str]:
+    """Return the words of `SMITH John` as those of `John SMITH`."""
+    marked = len(list(takewhile(_is_marked, words)))
+    return [*words[marked:], *words[:marked]]
+
+
+def _is_marked(word: str) -> bool:
+    return word.isupper() and len(word) > INITIALS and AS_THEY_ARE.fullmatch(word) is None
 
 
 def _beside_small(word: str) -> str:
     """Return a word of a name that has letters of both kinds: SMITH and McALLISTER are surnames."""
-    if word.isupper() and len(word) > INITIALS and AS_THEY_ARE.fullmatch(word) is None:
+    if _is_marked(word):
         return _capitalised(word)
     return AFTER_SMALL.sub(lambda run: run[0].capitalize(), word)
 
 
-def _in_both(word: str, *, place: int, last: int) -> str:
-    """Return a word of a name that has letters of one kind; the surname begins at `last`."""
+def _in_both(word: str, place: int, *, last: int) -> str:
+    """Return a word of a name that has letters of one kind."""
     are_initials = len(word) <= INITIALS and place < last and not VOWEL.search(word)
     if are_initials or AS_THEY_ARE.fullmatch(word):
         return word.upper()

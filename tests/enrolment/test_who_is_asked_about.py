@@ -87,7 +87,8 @@ CASES: list[tuple[str, Mapping[str, object], Mapping[str, object]]] = [
     *((ASK, NUMBER, {**NUMBER, "name": name}) for name in (
         "Mary Hale", "Roland Hale", "Hale Mary", "William Rupert Hale")),
     # One number: another birth date is a slip, or a namesake's record; a missing one says nothing.
-    *((ASK, NUMBER, {**NUMBER, "date_of_birth": born}) for born in (*MISTYPED[:3], date(1972, 8, 29))),
+    *((ASK, NUMBER, {**NUMBER, "date_of_birth": born})
+      for born in (*MISTYPED[:3], date(1972, 8, 29))),
     *((ASK, {**NUMBER, "mobile": None}, {**NUMBER, "date_of_birth": MISTYPED[1], **mobile})
       for mobile in ({}, OTHER_MOBILE, {"mobile": None})),
     (ONE, NUMBER, {**NUMBER, "date_of_birth": None, **OTHER_MOBILE}),
@@ -96,12 +97,14 @@ CASES: list[tuple[str, Mapping[str, object], Mapping[str, object]]] = [
         (wanted, {"name": name, **before}, {"name": again, **after})
         for name, again in (
             ("Ann Lee-Jones", "Ann Lee Jones"), ("Anne-Marie Hale", "Annemarie Hale"),
-            ("Zoë D'Arcy", "Zoë DArcy"), ("Zoë D'Arcy", "Zoë D Arcy"), ("Iain McAllister", "Iain Mc Allister"),
-            ("Pieter van der Berg", "Pieter Vanderberg"), ("Robert Hale", "Mr Robert Hale"),
+            ("Zoë D'Arcy", "Zoë DArcy"), ("Zoë D'Arcy", "Zoë D Arcy"),
+            ("Iain McAllister", "Iain Mc Allister"), ("Pieter van der Berg", "Pieter Vanderberg"),
+            ("Robert Hale", "Mr Robert Hale"),
         )
         for wanted, before, after in (
             (ONE, {}, {}), (ONE, NUMBER, {}), (ONE, {}, NUMBER), (ASK, {}, OTHER_MOBILE),
-            (ASK, NUMBER, {"nhs_number": nhs_number(8)}), (TWO, {}, {"date_of_birth": date(1972, 8, 29)}),
+            (ASK, NUMBER, {"nhs_number": nhs_number(8)}),
+            (TWO, {}, {"date_of_birth": date(1972, 8, 29)}),
         )
     ),
     *(
@@ -111,11 +114,12 @@ CASES: list[tuple[str, Mapping[str, object], Mapping[str, object]]] = [
             ("Łukasz Nowak", "Nowak Lukasz"),
         )
     ),
-    # The issue of one name in other letters or another order is a person's to judge.
+    # One name in other letters or another order is for a person to judge.
     *((ASK, {"name": name, **NUMBER}, {"name": again})
       for name, again in (("Zoë D'Arcy", "Zoe D'Arcy"), ("Li Wei", "Wei Li"))),
     # Junior and senior, and another surname with a mobile that is one digit off.
-    *((ASK, {}, {"name": f"Robert Hale {which}", "date_of_birth": None}) for which in ("Jnr", "Sr")),
+    *((ASK, {}, {"name": f"Robert Hale {behind}", "date_of_birth": None})
+      for behind in ("Jnr", "Sr")),
     (ASK, {"name": "Robert Hale Snr"}, {"name": "Robert Hale Junior"}),
     (TWO, {}, {"name": "Robert Hale Jr", "date_of_birth": date(1972, 8, 29)}),
     (TWO, {}, {"name": "Mary Hale Jr", "date_of_birth": None}),

@@ -7,7 +7,15 @@ from datetime import date
 from functools import partial
 
 from followup.domain.errors import InvalidInput
-from followup.intake.csv_dates import SERIAL, SHORT_YEAR, day_of, parted, serial_day, spaced
+from followup.intake.csv_dates import (
+    SERIAL,
+    SHORT_YEAR,
+    USUAL,
+    day_of,
+    parted,
+    serial_day,
+    spaced,
+)
 from followup.intake.local_times import DAY_EXAMPLE
 
 OLDEST = 105
@@ -33,6 +41,8 @@ def birth_date_in_full(cell: str, *, today: date, field: str = "date_of_birth") 
     Raises `InvalidInput` where a year could be of either century, for a serial number that is
     no birthday, and where an age stands beside the date that is not the patient's.
     """
+    if USUAL.fullmatch(cell):
+        return cell
     if match := SERIAL.fullmatch(cell):
         born = serial_day(match)
         if (match[2] or "").strip("0") or born > today:

@@ -18,6 +18,7 @@ NARROW = re.compile("#{3,}")
 
 ALMOST_DIGITS = re.compile(r"(?=(?:\D*\d){4})[\dOoIl+ ()./:-]+", re.ASCII)
 """Digits, and letters that were typed for some of them."""
+LETTER = re.compile("[OoIl]")
 LETTERS = str.maketrans("OoIl", "0011")
 LOST = "\N{REPLACEMENT CHARACTER}"
 AROUND = " \t;,.'\""
@@ -42,7 +43,9 @@ def as_digits(cell: str) -> str:
 
 def as_typed(cell: str) -> str:
     """Return a number, date or time with the noughts and ones for which letters were typed."""
-    return cell if cell.isdigit() or not ALMOST_DIGITS.fullmatch(cell) else cell.translate(LETTERS)
+    if LETTER.search(cell) and ALMOST_DIGITS.fullmatch(cell):
+        return cell.translate(LETTERS)
+    return cell
 
 
 def as_mobile(cell: str) -> str:

@@ -17,6 +17,8 @@ FIRST_SERIAL_DAY = date(1899, 12, 30)
 """Day 0 of spreadsheets' dates from March 1900 on (the 1900 system)."""
 SERIAL = re.compile(r"(\d{5})(?:\.(\d+))?", re.ASCII)
 MINUTES_OF_DAY = 1440
+USUAL = re.compile(r"(?:\d{1,2}/\d{1,2}/\d{4}|\d{4}-\d\d-\d\d)(?:[ T]\d\d:\d\d)?", re.ASCII)
+"""What nearly all lists write, and nothing has to be made of."""
 SHORT_YEAR = re.compile(
     rf"^(?P<before>(?:{DATE_BEGINS}))['\N{{RIGHT SINGLE QUOTATION MARK}}]?(?P<year>\d\d)"
     r"(?=$|,|[ T]\s?\S)",

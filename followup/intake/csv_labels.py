@@ -19,9 +19,9 @@ OF_TELEPHONES = frozenset({"tel", "tel_no", "telephone", "phone", "m", "t"})
 
 def without_label(field: str, cell: str, *, spelt: Mapping[str, str]) -> str:
     """Return a cell without the name of its own column; `spelt` is which field a heading means."""
-    if match := BEFORE.fullmatch(cell):
+    if cell[:1].isalpha() and (match := BEFORE.fullmatch(cell)):
         label, rest = match.groups()
-    elif match := BEHIND.fullmatch(cell):
+    elif cell.endswith(")") and (match := BEHIND.fullmatch(cell)):
         rest, label = match.groups()
     else:
         return cell

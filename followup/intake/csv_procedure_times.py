@@ -11,6 +11,7 @@ from followup.intake.csv_dates import (
     FIRST_SERIAL_DAY,
     SERIAL,
     SHORT_YEAR,
+    USUAL,
     day_of,
     parted,
     serial_day,
@@ -52,6 +53,8 @@ def procedure_in_full(cell: str, *, today: date, field: str) -> str:
     Raises `InvalidInput` for a serial number of a day on which no procedure could be enrolled, and
     for a date without a year, unless the day of the week says which of these weeks is meant.
     """
+    if USUAL.fullmatch(cell):
+        return cell
     if match := SERIAL.fullmatch(cell):
         day = serial_day(match)
         if not _is_of_these_weeks(day, today=today):

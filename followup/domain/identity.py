@@ -27,6 +27,8 @@ STROKES = str.maketrans(
 MOST_WORDS = 5
 """So many words of a name are tried in every order."""
 TITLES = frozenset({"mr", "mrs", "ms", "miss", "mx", "dr", "prof", "rev", "sir", "dame"})
+GENERATIONS = frozenset({"jr", "jnr", "junior", "sr", "snr", "senior"})
+"""What stands behind a surname, and is none."""
 
 
 def fold_name(name: str) -> str:
@@ -72,8 +74,19 @@ def may_be_renamed(one: str, other: str) -> bool:
 
 
 def without_titles(name: str) -> list[str]:
-    """Return the words of a name as `name_words` does, without Mrs or Dr."""
-    return [word for word in name_words(name) if word not in TITLES]
+    """Return the words of a name as `name_words` does, without Mrs or Dr, and Jnr at its end."""
+    words = [word for word in name_words(name) if word not in TITLES]
+    return words[:-1] if len(words) > 2 and words[-1] in GENERATIONS else words  # noqa: PLR2004 - two names
+
+
+def fold_untitled(name: str) -> str:
+    """Return a name as `fold_name` does, without Mrs or Dr."""
+    return " ".join(word for word in fold_name(name).split() if word.rstrip(".") not in TITLES)
+
+
+def letters_of(name: str) -> str:
+    """Return the letters of a name with their accents and in their order, without its title."""
+    return re.sub("[ '-]", "", fold_untitled(name))
 
 
 def name_words(name: str) -> list[str]:

@@ -75,6 +75,7 @@ def apply_correction(
     if PROTOCOL in fields:
         raise ContentDiffers(enrolment.id, fields, refused=OTHER_PROTOCOL)
     corrected = _corrected(person, checked.request.person, fields)
+    _must_be_nobody_else(unit, patient, person, corrected)
     changed = _correct_person(unit, patient, corrected, checked.request)
     if NEEDS in fields:
         change_needs(unit, patient, checked.request.person.needs, enrolment_id=enrolment.id)
@@ -117,7 +118,6 @@ def _correct_person(
     unit: UnitOfWork, patient: Patient, corrected: Person, request: EnrolmentRequest
 ) -> tuple[str, ...]:
     """Write what is new about the patient; return the names of the details that changed."""
-    _must_be_nobody_else(unit, patient, corrected)
     changed = patients.update_patient(unit.session, patient, unit.app.keyring, corrected)
     # How staff made sure of a number says nothing of one that stands there since.
     number = request.number if corrected.mobile == request.person.mobile else None
@@ -137,11 +137,11 @@ def _correct_person(
     return changed
 
 
-def _must_be_nobody_else(unit: UnitOfWork, patient: Patient, corrected: Person) -> None:
-    other = patients.find_by_identity(
-        unit.session, unit.app.keyring.indexes, corrected, clinic=patient.clinic
-    )
-    if other is not None and other.id != patient.id:
+def _must_be_nobody_else(
+    unit: UnitOfWork, patient: Patient, known: Person, corrected: Person
+) -> None:
+    indexes = unit.app.keyring.indexes
+    if patients.find_another(unit.session, indexes, patient, before=known, after=corrected):
         message = (
             "another patient of this clinic has this NHS number, or this name and date of birth; "
             "nothing was changed. Find out which of the two it is, and correct the other one"

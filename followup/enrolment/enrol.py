@@ -270,8 +270,8 @@ def dry_run(
         session, app.keyring, checked.request.person, clinic=checked.request.clinic
     )
     patient = match.patient
+    _must_be_new(session, app, checked, match, in_force)
     if patient is not None:
-        _must_be_new(session, app, checked, patient, in_force)
         must_be_alive(patient)
     require_enrollable(session, app, checked.request.clinic, checked.request.protocol)
     foreseen = foresee_new(app, checked.request, patient, in_force)
@@ -333,8 +333,7 @@ def enrol_in(
     if already is not None:
         return already
     match = match_person(session, app.keyring, request.person, clinic=request.clinic)
-    if match.patient is not None:
-        _must_be_new(session, app, checked, match.patient, in_force)
+    _must_be_new(session, app, checked, match, in_force)
     require_enrollable(session, app, request.clinic, request.protocol)
     patient = _write_patient(unit, match, request)
     keep_confirmed(unit, patient, request.number)
@@ -450,10 +449,16 @@ def _must_be_new(
     session: Session,
     app: AppContext,
     checked: CheckedEnrolment,
-    patient: Patient,
+    match: Match,
     in_force: ObjectionsInForce,
 ) -> None:
-    """Raise where the patient has this procedure already, or one of that day."""
+    """Raise where the patient has this procedure already, or one of that day.
+
+    Who is the patient but for a birth date or a number, and has the procedure, is corrected.
+    """
+    patient = match.patient or (match.alike if match.but_for_details else None)
+    if patient is None:
+        return
     same = _of_that_day(session, patient, checked)
     if same is not None:
         _must_not_differ(session, app, same, patient, checked)
@@ -534,7 +539,12 @@ def _write_patient(unit: UnitOfWork, match: Match, request: EnrolmentRequest) ->
     person, patient = match.person, match.patient
     if patient is None:
         return patients.add_patient(
-            unit.session, unit.app.keyring, person, clinic=request.clinic, at=unit.by.at
+            unit.session,
+            unit.app.keyring,
+            person,
+            clinic=request.clinic,
+            at=unit.by.at,
+            may_be_another=match.alike is not None,
         )
     must_be_alive(patient)
     if LANGUAGE in request.assumed:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from followup.context import AppContext
 from followup.domain.channel import ChannelKind
-from followup.domain.identity import fold_name
+from followup.domain.identity import fold_untitled
 from followup.domain.needs import write_needs
 from followup.patients.records import Person
 from followup.store.models.enrolments import Enrolment
@@ -122,7 +122,7 @@ def _content(
 def _personal(person: Person) -> dict[str, str]:
     born = person.date_of_birth
     told = {
-        "name": fold_name(person.name) if person.name else None,
+        "name": fold_untitled(person.name) if person.name else None,
         "nhs_number": person.nhs_number,
         "date_of_birth": born.isoformat() if born else None,
         "mobile": person.mobile,

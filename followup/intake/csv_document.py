@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from itertools import chain
@@ -14,16 +14,27 @@ from zoneinfo import ZoneInfo
 from followup.catalogue.load import Catalogue
 from followup.domain.errors import InvalidInput, Problem
 from followup.domain.protocols.protocol import Protocol
-from followup.intake.csv_cells import DIGITS, as_address, as_digits
+from followup.intake.answer_words import read_answer
+from followup.intake.csv_births import birth_date_in_full
+from followup.intake.csv_cells import (
+    DIGITS,
+    as_address,
+    as_digits,
+    as_mobile,
+    as_nhs_number,
+    as_typed,
+)
 from followup.intake.csv_columns import (
     IN_PARTS,
     OF_ENROLMENT,
     OF_PATIENT,
     plain,
+    spellings,
 )
-from followup.intake.csv_dates import birth_date_in_full, clock_in_full, procedure_in_full
+from followup.intake.csv_labels import without_label
+from followup.intake.csv_names import as_name
+from followup.intake.csv_procedure_times import clock_in_full, procedure_in_full
 from followup.intake.local_times import parse_clock, parse_day, parse_procedure_time, parse_time
-from followup.intake.yes_or_no import read_yes_or_no
 
 CHANNEL_WORDS = {
     "text": "sms", "texts": "sms", "e-mail": "email", "e-mails": "email", "emails": "email",
@@ -33,6 +44,16 @@ DAY_OF_NOTHING = re.compile(
 )
 """The day that a spreadsheet puts before a time that has none."""
 NO_QUESTIONS = frozenset((*OF_ENROLMENT, *OF_PATIENT, *chain.from_iterable(IN_PARTS.values())))
+READ_AS: Mapping[str, tuple[Callable[[str], str], ...]] = {
+    "mobile": (as_typed, as_mobile),
+    "nhs_number": (as_typed, as_nhs_number),
+    "email": (as_address,),
+    "name": (as_name,),
+    "date_of_birth": (as_typed,),
+    **dict.fromkeys(("procedure_at", "procedure_date", "procedure_time"), (as_typed,)),
+}
+"""What is put right in the cells of a field, in this order."""
+AS_THEY_ARE = frozenset({"reference", "clinic", "protocol", "channels", "language"})
 # Stand in for cells that are wrong, so that the other cells of the row are checked too.
 SOME_TIME, SOME_DAY = "2000-01-01T00:00:00+00:00", "2000-01-01"
 
@@ -62,12 +83,9 @@ def document_of(
     problems: list[Problem],
 ) -> dict[str, Any]:
     """Return the document that a row's cells are; what is wrong with it goes to `problems`."""
+    cells = {name: _told(name, cell, choices) for name, cell in cells.items()}
     document: dict[str, Any] = {name: cells[name] for name in OF_ENROLMENT if name in cells}
-    patient: dict[str, Any] = {
-        name: as_digits(cells[name]) if name in DIGITS else cells[name]
-        for name in OF_PATIENT
-        if name in cells
-    }
+    patient: dict[str, Any] = {name: cells[name] for name in OF_PATIENT if name in cells}
     for field, default, known in (
         ("clinic", choices.defaults.clinic, choices.clinics),
         ("protocol", choices.defaults.protocol, choices.protocols),
@@ -83,8 +101,6 @@ def document_of(
     document["procedure_at"] = _procedure_at(cells, zone, today=today, problems=problems)
     if "date_of_birth" in patient:
         patient["date_of_birth"] = _day(patient["date_of_birth"], today=today, problems=problems)
-    if "email" in patient:
-        patient["email"] = as_address(patient["email"])
     patient |= _name_in_parts(cells, problems=problems)
     if "channels" in document:
         document["channels"] = _channels(document["channels"])
@@ -101,6 +117,8 @@ class Choices:
     defaults: Defaults
     clinics: Mapping[str, str]
     protocols: Mapping[str, str]
+    spelt: Mapping[str, str]
+    """Which field a heading means, or a label in a cell."""
 
     @classmethod
     def of(cls, catalogue: Catalogue, defaults: Defaults) -> Choices:
@@ -111,7 +129,18 @@ class Choices:
             for key, clinic in catalogue.clinics.items()
             if allowed is None or key in allowed
         }
-        return cls(defaults, _names(clinics), _names(catalogue.protocols))
+        return cls(defaults, _names(clinics), _names(catalogue.protocols), spellings(catalogue))
+
+
+def _told(field: str, cell: str, choices: Choices) -> str:
+    """Return what a cell says of its field, without what lists put around it."""
+    text = as_digits(cell) if field in DIGITS else cell
+    if field in AS_THEY_ARE or text.isdigit():
+        return text
+    text = without_label(field, text, spelt=choices.spelt)
+    for read in READ_AS.get(field, ()):
+        text = read(text)
+    return text
 
 
 def _names(known: Mapping[str, Named]) -> dict[str, str]:
@@ -162,7 +191,7 @@ def _name_in_parts(cells: Mapping[str, str], *, problems: list[Problem]) -> dict
         for part in IN_PARTS["name"]
         if part not in parts
     )
-    return {"name": " ".join(cells[part] for part in parts)}
+    return {"name": as_name(" ".join(cells[part] for part in parts))}
 
 
 def _day(text: str, *, today: date, problems: list[Problem]) -> str:
@@ -187,7 +216,7 @@ def _answers(
     for name, cell in cells.items():
         if name in NO_QUESTIONS:
             continue
-        answer = read_yes_or_no(cell)
+        answer = read_answer(name, cell)
         if name not in asked:
             problems.append(Problem(name, f"{protocol.name} does not ask this: leave it empty"))
         elif answer is None:

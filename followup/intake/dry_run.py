@@ -155,7 +155,7 @@ class DryRun:
 def _twice_by(request: EnrolmentRequest) -> Iterator[tuple[str, list[str]]]:
     """Yield by what a row's patient is remembered, and by what an earlier one is the same.
 
-    Two of one name and birth date are one patient, unless both have an NHS number.
+    Two of one name and birth date are one patient of that day, unless both have an NHS number.
     """
     number, name = request.person.nhs_number, name_key(request.person)
     if number:

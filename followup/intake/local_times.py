@@ -20,13 +20,19 @@ MIDNIGHT = (
     "procedure (00:01 if it was at midnight)"
 )
 
+UNMARKED = (
+    "this could be in the afternoon or at night: write the time with 24 hours, such as 14:30, or "
+    "02:30 if it is at night"
+)
+
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+WEEKDAYS = tuple(name[:3].lower() for name in DAY_NAMES)
 _WEEKDAY = (
     r"(?:(?P<weekday>mon|tue|wed|thu|fri|sat|sun)"
     r"(?:day|s|sday|nesday|r|rs|rsday|urday)?\.?,?\s)?"
 )
-_MONTH = (
+MONTH = (
     r"(?P<month>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|"
     r"sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
 )
@@ -35,8 +41,8 @@ DATE_BEGINS = "|".join(
     re.sub(r"\?P<\w+>", "?:", pattern)
     for pattern in (
         rf"{_WEEKDAY}(?:\d{{1,2}}/\d{{1,2}}/|\d{{1,2}}\.\d{{1,2}}\.|\d{{1,2}}-\d{{1,2}}-)",
-        rf"{_WEEKDAY}{_DAY}[ -]?{_MONTH},?[ -]?",
-        rf"{_WEEKDAY}{_MONTH}[ -]{_DAY},?[ -]",
+        rf"{_WEEKDAY}{_DAY}[ -]?(?:of )?{MONTH},?[ -]?",
+        rf"{_WEEKDAY}{MONTH}[ -]{_DAY},?[ -]",
     )
 )
 """A date as far as its year, without groups that have names."""
@@ -45,8 +51,8 @@ DAYS = tuple(
     for pattern in (
         r"(?P<year>\d{4})(?P<mark>[/.-])(?P<month>\d{2})(?P=mark)(?P<day>\d{2})",
         rf"{_WEEKDAY}(?P<day>\d{{1,2}})(?P<mark>[/.-])(?P<month>\d{{1,2}})(?P=mark){_YEAR}",
-        rf"{_WEEKDAY}{_DAY}[ -]?{_MONTH},?[ -]?{_YEAR}",
-        rf"{_WEEKDAY}{_MONTH}[ -]{_DAY},?[ -]{_YEAR}",
+        rf"{_WEEKDAY}{_DAY}[ -]?(?:of )?{MONTH},?[ -]?{_YEAR}",
+        rf"{_WEEKDAY}{MONTH}[ -]{_DAY},?[ -]{_YEAR}",
     )
 )
 CLOCK = (
@@ -55,12 +61,19 @@ CLOCK = (
 )
 TIME = re.compile(CLOCK, re.IGNORECASE | re.ASCII)
 DAY_AND_TIME = re.compile(
-    rf"(?P<date>.{{6,}}?)(?:,? (?:at )?|T)(?:{CLOCK})", re.IGNORECASE | re.ASCII
+    rf"(?P<date>.{{6,}}?)(?:,? (?:at |@ ?)?|T)(?:{CLOCK})", re.IGNORECASE | re.ASCII
 )
 IN_NUMBERS = re.compile(r"(?:.*?\s)?(\d{1,2})[/.-](\d{1,2})[/.-]\d{2,4}\b", re.ASCII)
 NO_TIME = re.compile(r"(?<=\d)[ T]00:00(?::00(?:\.0+)?)?", re.ASCII)
 NUMBER = re.compile(r"\d{5}(?:\.\d+)?", re.ASCII)
 NOON = 12
+NIGHT = range(1, 7)
+"""The hours that nobody means who writes 2:30 for a procedure, and that can't be ruled out."""
+BY_TWELVE = re.compile(
+    rf"(?:.*\d\d,?(?: at| @)? |.*\d\dT)?[{NIGHT[0]}-{NIGHT[-1]}](?:[:.]\d\d)+(?:[.,]\d+)?",
+    re.IGNORECASE | re.ASCII,
+)
+"""A time with such an hour in one digit, and without AM or PM, by itself or behind a date."""
 
 
 def parse_time(text: str, *, zone: ZoneInfo, field: str = "procedure_at") -> datetime:
@@ -72,10 +85,13 @@ def parse_time(text: str, *, zone: ZoneInfo, field: str = "procedure_at") -> dat
 
 
 def parse_procedure_time(text: str, *, zone: ZoneInfo, field: str = "procedure_at") -> datetime:
-    """Return a time as `parse_time` does; midnight is asked back, never believed."""
-    moment = _read(_spaced(text), field=field)
+    """Return a time as `parse_time` does; midnight and 2:30 are asked back, never believed."""
+    written = _spaced(text)
+    moment = _read(written, field=field)
     if (moment.hour, moment.minute) == (0, 0):
         raise InvalidInput.of(field, MIDNIGHT)
+    if BY_TWELVE.fullmatch(written):
+        raise InvalidInput.of(field, UNMARKED)
     return _settled(moment, zone=zone, field=field)
 
 
@@ -101,17 +117,20 @@ def parse_day(text: str, *, field: str = "patient.date_of_birth") -> date:
 
 
 def parse_clock(text: str, *, field: str) -> time:
-    """Return a time of day, written as 14:30, 14.30, 1430 or 2:30 PM."""
-    match = TIME.fullmatch(_spaced(text))
+    """Return a procedure's time of day, written as 14:30, 14.30, 1430 or 2:30 PM."""
+    written = _spaced(text)
+    match = TIME.fullmatch(written)
     found = _clock(match) if match else None
     if found is None:
         raise InvalidInput.of(field, "this is not a time of day; write it like 14:30 or 2:30 PM")
+    if BY_TWELVE.fullmatch(written):
+        raise InvalidInput.of(field, UNMARKED)
     return found
 
 
 def month_number(name: str) -> int:
     """Return which month a name means, `may` or `Sept.`; raise `ValueError` for another word."""
-    if re.fullmatch(_MONTH, name, re.IGNORECASE | re.ASCII) is None:
+    if re.fullmatch(MONTH, name, re.IGNORECASE | re.ASCII) is None:
         raise ValueError(name)
     return MONTHS.index(name[:3].lower()) + 1
 
@@ -213,8 +232,10 @@ def _day_fault(written: str) -> str:
         match = pattern.fullmatch(written)
         if match and not match["year"][2:]:
             return "the year has two digits: write all four"
-        if match and match.groupdict().get("weekday") and _date(match):
-            return "the date falls on another day of the week: correct one of them"
+        said = match and match.groupdict().get("weekday")
+        if match and said and (found := _date(match)):
+            day, other = DAY_NAMES[found.weekday()], DAY_NAMES[WEEKDAYS.index(said.lower())]
+            return f"this date is a {day}, not a {other}: correct one of them"
     return _NO_DAY
 
 

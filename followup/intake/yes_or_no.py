@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TICKS = "\N{CHECK MARK}\N{HEAVY CHECK MARK}\N{BALLOT BOX WITH CHECK}\N{WHITE HEAVY CHECK MARK}"
 YES = frozenset({"yes", "y", "true", "1", *TICKS})
-NO = frozenset({"no", "n", "false", "0"})
+NO = frozenset({"no", "n", "false", "0", "nil", "none"})
 
 
 def read_yes_or_no(text: str) -> bool | None:

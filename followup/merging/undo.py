@@ -184,6 +184,8 @@ def _taken(session: Session, merge: PatientMerge, before: Before) -> Obstacle | 
     for columns in (before.survivor, before.duplicate):
         row = Patient()
         put_back(row, {"identity_index": columns["identity_index"]})
+        if row.identity_index is None:
+            continue
         other = session.scalar(
             select(Patient.id).where(
                 Patient.clinic == merge.clinic,

@@ -10,10 +10,15 @@ from sqlalchemy import ColumnElement, CompoundSelect, or_, select, text, union
 from sqlalchemy.orm import Session
 
 from followup.domain.errors import Conflict
-from followup.domain.people.likeness import contacts_agree, contacts_differ, may_be_one
+from followup.domain.people.likeness import (
+    is_one_written_otherwise,
+    is_reached_alike,
+    may_be_one,
+)
 from followup.patients.merged import survivor_of
 from followup.patients.records import (
     Person,
+    has_other_birth_date,
     has_other_given_name,
     identity_keys,
     likeness_key,
@@ -48,12 +53,15 @@ class Match:
     """Which patient somebody is; or, if none, which they are `alike`: a person must judge that.
 
     `person` is who was given; of one who is found under details that a person has judged to be
-    theirs, without those details, so that they don't take the place of the right ones.
+    theirs, without those details, so that they don't take the place of the right ones. Where
+    `but_for_details` is true, nothing but the birth date or how they are reached tells the one who
+    is alike from who was given: if they have the same procedure, that is a correction.
     """
 
     person: Person
     patient: Patient | None = None
     alike: Patient | None = None
+    but_for_details: bool = False
 
 
 def keys_of(indexes: BlindIndexes, person: Person, *, clinic: str) -> frozenset[PatientKey]:
@@ -127,8 +135,9 @@ def require_unrestricted(patient: Patient) -> None:
 def match_person(session: Session, keyring: Keyring, person: Person, *, clinic: str) -> Match:
     """Return which patient of the clinic a person is, or may be.
 
-    By NHS number; else by name and date of birth, where the one or the other has no number. Raises
-    `Conflict` where a number belongs to somebody quite different, or two patients are meant.
+    By NHS number; else by name and date of birth, where the one or the other has no number, and by
+    how they are reached: a name and a birth date alone are many people's. Raises `Conflict` where a
+    number belongs to somebody quite different, or two patients are meant.
     """
     keys = keys_of(keyring.indexes, person, clinic=clinic)
     by_kind = {kind: {value for of, _, value in keys if of == kind} for kind in COLUMNS}
@@ -164,15 +173,16 @@ def _may_be(keys: Collection[PatientKey]) -> CompoundSelect[UUID]:
 def _by_number(
     session: Session, keyring: Keyring, person: Person, found: Patient, called: Sequence[Patient]
 ) -> Match:
-    """Match who has the number of a patient; of another given name, ask before they are one.
+    """Match who has the number of a patient; of another given name or birth date, ask first.
 
-    That is a twin's record with the wrong number, as often as a new name. Until a person has
-    judged it, the number is left with the patient who had it. `called` are those who have the very
-    name and date of birth that are given.
+    That is a twin's or a namesake's record with the wrong number, as often as a correction. Until a
+    person has judged it, the number is left with the patient who had it. `called` are those who
+    have the very name and date of birth that are given.
     """
     known, owner = read_patient(found, keyring), survivor_of(session, found)
     _must_be_plausible(known, person)
-    if known is None or not has_other_given_name(known, person):
+    renamed = known is not None and has_other_given_name(known, person)
+    if known is None or not (renamed or has_other_birth_date(known, person)):
         return _match(session, person, found)
     judged = [one for one in called if survivor_of(session, one).id == owner.id]
     if judged:
@@ -185,57 +195,57 @@ def _by_number(
         raise Conflict(message)
     require_unrestricted(owner)
     apart = match_person(session, keyring, replace(person, nhs_number=None), clinic=found.clinic)
-    return replace(apart, alike=owner)
+    return replace(apart, alike=owner, but_for_details=not renamed)
 
 
 def _by_name(
     session: Session, keyring: Keyring, person: Person, named: Sequence[Patient]
 ) -> Match | None:
-    """Match by name and date of birth; ask where a number is on one side, and no contact agrees."""
+    """Match by name and date of birth those who are reached alike; ask about others."""
     owners = {one.id: survivor_of(session, one) for one in named}
     if person.nhs_number:
         # Of a record that was merged, what the survivor's says counts.
         free = [one for one in named if owners[one.id].nhs_number_index is None]
-        if free and _is_reached_otherwise(owners[free[0].id], keyring, person):
-            return Match(person, alike=owners[free[0].id])
-        if free:
-            return _match(session, person, free[0])
-        # Another number: two people of one name and birthday, or a number that is wrong.
-        return Match(person, alike=owners[named[0].id]) if named else None
-    if len({owner.id for owner in owners.values()}) > 1:
-        named = [one for one in named if _is_reached_alike(owners[one.id], keyring, person)]
-        if len({owners[one.id].id for one in named}) != 1:
-            message = (
-                "two patients of this clinic have this name and date of birth: give the NHS "
-                "number, to say which of them is meant"
-            )
-            raise Conflict(message)
+        if named and not free:
+            # Another number: two people of one name and birthday, or a number that is wrong.
+            return Match(person, alike=owners[named[0].id])
+        named = free
     if not named:
         return None
-    # Under a record without a number a person has judged it, or there is none to doubt.
-    judged = any(one.nhs_number_index is None for one in named)
-    if not judged and _is_reached_otherwise(owners[named[0].id], keyring, person):
-        return Match(person, alike=owners[named[0].id])
-    return _match(session, person, named[0])
-
-
-def _is_reached_otherwise(known: Patient, keyring: Keyring, person: Person) -> bool:
-    read = read_patient(known, keyring)
-    return read is not None and contacts_differ(read, person)
+    # A record that was merged keeps what a person has judged to be the survivor's.
+    same = [
+        one
+        for one in named
+        if any(_is_reached_alike(each, keyring, person) for each in (one, owners[one.id]))
+    ]
+    if len({owners[one.id].id for one in same}) == 1:
+        return _match(session, person, same[0])
+    if not person.nhs_number and len({owners[one.id].id for one in named}) > 1:
+        message = (
+            "two patients of this clinic have this name and date of birth: give the NHS "
+            "number, to say which of them is meant"
+        )
+        raise Conflict(message)
+    return Match(person, alike=owners[named[0].id], but_for_details=True)
 
 
 def _is_reached_alike(known: Patient, keyring: Keyring, person: Person) -> bool:
     read = read_patient(known, keyring)
-    return read is not None and contacts_agree(read, person)
+    return read is not None and is_reached_alike(read, person)
 
 
 def _nearly(session: Session, keyring: Keyring, person: Person, near: Sequence[Patient]) -> Match:
     for each in near:
         known = read_patient(each, keyring)
-        if known is None or (known.nhs_number and person.nhs_number):
-            # Two numbers are two people, as of twins with one telephone.
+        if known is None:
             continue
-        if may_be_one(known, person):
+        is_one = is_one_written_otherwise(known, person)
+        # Two numbers are two people, as of twins with one telephone; or one of them is wrong.
+        two_numbers = bool(known.nhs_number and person.nhs_number)
+        if is_one and not two_numbers:
+            # As the name was first entered is good enough.
+            return _match(session, replace(person, name=None), each)
+        if is_one or (may_be_one(known, person) and not two_numbers):
             return Match(person, alike=survivor_of(session, each))
     return Match(person)
 

@@ -92,15 +92,24 @@ def likeness_key(person: Person) -> str | None:
     return None
 
 
-def find_by_identity(
+def find_another(
+    session: Session, indexes: BlindIndexes, patient: Patient, *, before: Person, after: Person
+) -> Patient | None:
+    """Return who else is at the clinic what a patient is about to become; None if it's the same."""
+    if identity_of(after) == identity_of(before):
+        return None
+    found = _of_identity(session, indexes, after, clinic=patient.clinic)
+    other = found and survivor_of(session, found)
+    return None if other is None or other.id == patient.id else other
+
+
+def _of_identity(
     session: Session, indexes: BlindIndexes, person: Person, *, clinic: str
 ) -> Patient | None:
-    """Return the patient that this person already is at the clinic."""
     identity = indexes.of("identity", identity_of(person))
-    found = session.scalar(
+    return session.scalar(
         select(Patient).where(Patient.clinic == clinic, Patient.identity_index == identity)
     )
-    return found and survivor_of(session, found)
 
 
 def may_be_same(known: Person, given: Person) -> bool:
@@ -130,6 +139,12 @@ def may_have_number_of(known: Person, given: Person) -> bool:
     if known.date_of_birth and given.date_of_birth and known.date_of_birth != given.date_of_birth:
         return names_alike(known.name, given.name)
     return may_be_renamed(known.name, given.name) or given_names_agree(known.name, given.name)
+
+
+def has_other_birth_date(known: Person, given: Person) -> bool:
+    """Say whether two birth dates are known, and differ."""
+    born, given_born = known.date_of_birth, given.date_of_birth
+    return born is not None and given_born is not None and born != given_born
 
 
 def has_other_given_name(known: Person, given: Person) -> bool:
@@ -165,10 +180,21 @@ def address_index(indexes: BlindIndexes, channel: ChannelKind, address: str) -> 
 
 
 def add_patient(
-    session: Session, keyring: Keyring, person: Person, *, clinic: str, at: datetime
+    session: Session,
+    keyring: Keyring,
+    person: Person,
+    *,
+    clinic: str,
+    at: datetime,
+    may_be_another: bool = False,
 ) -> Patient:
-    """Add a patient with a data key of their own."""
+    """Add a patient with a data key of their own.
+
+    One who `may_be_another` has no identity beside whoever has the same name and birth date.
+    """
     patient = new_patient(keyring, person, clinic=clinic, at=at)
+    if may_be_another and _of_identity(session, keyring.indexes, person, clinic=clinic):
+        patient.identity_index = None
     session.add(patient)
     # The rows that follow refer to it.
     session.flush()
@@ -224,7 +250,10 @@ def update_patient(
         patient.email_unusable = None
     if changed:
         patient.language = merged.language
+        stays_without = patient.identity_index is None and not merged.nhs_number
         _write(patient, sealer, keyring.indexes, merged)
+        if stays_without:
+            patient.identity_index = None
         write_search_keys(session, keyring.indexes, [(patient, merged)])
     return changed
 

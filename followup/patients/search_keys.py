@@ -28,6 +28,8 @@ SearchRow: TypeAlias = tuple[bytes, UUID]
 """A key, and the patient whom it finds."""
 BEGINNING = 3
 """So many letters of a word find a patient."""
+HALF = 5
+"""So many digits of a British mobile are half of those behind its country and its 7."""
 
 
 def word_key(indexes: BlindIndexes, word: str, *, clinic: str) -> bytes:
@@ -48,8 +50,8 @@ def birthday_key(indexes: BlindIndexes, born: date, *, clinic: str) -> bytes:
 def alike_keys(indexes: BlindIndexes, person: Described, *, clinic: str) -> Iterator[bytes]:
     """Yield keys of which two people share one who may be one person, and few others do.
 
-    The birthday with the surname, and with the first two letters of given name and surname in
-    either order; the mobile with the surname.
+    The birthday with the surname, with the first two letters of given name and surname in either
+    order, and with the given name and either half of the mobile; the mobile with the surname.
     """
     words = without_titles(person.name or "")
     if not words:
@@ -58,8 +60,16 @@ def alike_keys(indexes: BlindIndexes, person: Described, *, clinic: str) -> Iter
         letters = " ".join(sorted((words[0][:2], words[-1][:2])))
         for part in (f"letters {letters}", f"surname {words[-1]}"):
             yield indexes.of("alike", f"{clinic}\0{person.date_of_birth} {part}")
+        # Of two numbers that are one digit apart, one half is the same.
+        for part in halves_of(person.mobile or ""):
+            yield indexes.of("alike", f"{clinic}\0{person.date_of_birth} given {words[0]} {part}")
     if person.mobile is not None:
         yield indexes.of("alike", f"{clinic}\0{person.mobile} surname {words[-1]}")
+
+
+def halves_of(mobile: str) -> tuple[str, ...]:
+    """Return either half of a number with a mark for the other one; nothing of none."""
+    return (f"{mobile[:-HALF]}…", f"…{mobile[-HALF:]}") if mobile else ()
 
 
 def write_search_keys(

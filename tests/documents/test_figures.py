@@ -39,7 +39,7 @@ from followup.enrolment.number_verification import (
     MOST_WRONG,
     NUMBER_AN_HOUR,
 )
-from followup.intake.csv_dates import EARLIEST_PROCEDURE
+from followup.intake.csv_procedure_times import EARLIEST_PROCEDURE
 from followup.intake.uploaded_lists import KEPT, MOST_BYTES, MOST_ROWS
 from followup.intake.work_off import WORDS_KEPT_FOR
 from followup.jobs import JOBS, PeriodicJob

@@ -64,9 +64,11 @@ def known(app, **changes):
         "O'NEILL, SIÂN",
         "o\N{MODIFIER LETTER APOSTROPHE}neill ,  sia\N{COMBINING CIRCUMFLEX ACCENT}n",
         "Siân\N{ZERO WIDTH SPACE} O'Neill",
+        "Siân ONeill",
+        "Mrs Siân O Neill",
     ],
     ids=["right quote", "left quote", "U+02BC", "grave", "decomposed", "spaces and case",
-         "no-break space", "surname first", "all of it", "zero width"],
+         "no-break space", "surname first", "all of it", "zero width", "no apostrophe", "title"],
 )  # fmt: skip
 def test_one_name_written_in_another_way_is_one_patient(app, name):
     made = known(app, name=name)
@@ -137,9 +139,9 @@ def test_of_two_who_come_at_once_with_and_without_a_number_one_patient_is_made(a
 
 @pytest.mark.parametrize(
     "name",
-    ["Sian O'Neill", "Siân ONeill", "O'Neill Siân", "Sian Mary ONeill", "Siân O'Neil",
+    ["Sian O'Neill", "O'Neill Siân", "Sian Mary ONeill", "Siân O'Neil",
      "Siâm O'Neill", "Sinâ O'Neill", "S O'Neill", "Siân Marchbank"],
-    ids=["no accent", "no apostrophe", "surname first", "middle name", "letter left out",
+    ids=["no accent", "surname first", "middle name", "letter left out",
          "letter wrong", "letters swapped", "initial", "another surname"],
 )  # fmt: skip
 def test_who_is_nearly_alike_is_held_and_a_person_asked(app, name):

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from uuid import UUID
 
 import pytest
 
-from followup.domain.errors import Conflict
+from followup.domain.errors import Conflict, ContentDiffers
+from followup.domain.intake.on_conflict import OnConflict
 from followup.enrolment.bulk import enrol_all
 from followup.enrolment.enrol import enrol
+from followup.enrolment.enrol_or_update import enrol_or_update
 from followup.enrolment.same_person import say_two_people
+from followup.merging.merge import MergeRequest, merge_patients
 from followup.merging.same_person import say_same_person
+from followup.merging.undo import undo_merge
 from followup.patients.match import match_person
 from followup.patients.records import add_patient, read_patient
+from followup.store.models.enrolments import Enrolment
 from followup.store.models.patients import Patient
 from followup.store.models.worklist import WorklistItem
 from tests.support.apps import messages, rows
@@ -65,18 +71,65 @@ CASES: list[tuple[str, Mapping[str, object], Mapping[str, object]]] = [
     # A number on one side only.
     (ONE, NUMBER, {}),
     (ONE, {}, NUMBER),
-    (ONE, NUMBER, {"mobile": None, "email": "a@example.com"}),
+    (ASK, NUMBER, {"mobile": None, "email": "a@example.com"}),
+    (ASK, NUMBER, {"mobile": None}),
+    (ONE, {**NUMBER, "mobile": None}, {"mobile": None}),
     (ONE, {**NUMBER, "email": "A@example.com"}, {"email": "a@example.com", **OTHER_MOBILE}),
     (ASK, NUMBER, OTHER_MOBILE),
     (ASK, {}, {**NUMBER, **OTHER_MOBILE}),
-    (ONE, {}, OTHER_MOBILE),
+    (ASK, {}, OTHER_MOBILE),
+    (ASK, {}, {"mobile": None}),
+    (ONE, {"email": "a@example.com"}, {"mobile": None, "email": "A@example.com"}),
     (TWO, NUMBER, {"nhs_number": nhs_number(8), "name": "Bob Hale"}),
     # One number: another surname, a short form or a spelling is hers; another given name is asked.
     *((ONE, NUMBER, {**NUMBER, "name": name}) for name in (
         "Bob Hale", "Robert Fenn", "R Hale", "Robert J Hale", "Hale Robert", "Rupert Robert Hale")),
     *((ASK, NUMBER, {**NUMBER, "name": name}) for name in (
         "Mary Hale", "Roland Hale", "Hale Mary", "William Rupert Hale")),
-    (ONE, NUMBER, {**NUMBER, "date_of_birth": date(1941, 3, 12)}),
+    # One number: another birth date is a slip, or a namesake's record; a missing one says nothing.
+    *((ASK, NUMBER, {**NUMBER, "date_of_birth": born})
+      for born in (*MISTYPED[:3], date(1972, 8, 29))),
+    *((ASK, {**NUMBER, "mobile": None}, {**NUMBER, "date_of_birth": MISTYPED[1], **mobile})
+      for mobile in ({}, OTHER_MOBILE, {"mobile": None})),
+    (ONE, NUMBER, {**NUMBER, "date_of_birth": None, **OTHER_MOBILE}),
+    # A hyphen, an apostrophe, a space or a title, with one birth date and one number or address.
+    *(
+        (wanted, {"name": name, **before}, {"name": again, **after})
+        for name, again in (
+            ("Ann Lee-Jones", "Ann Lee Jones"), ("Anne-Marie Hale", "Annemarie Hale"),
+            ("Zoë D'Arcy", "Zoë DArcy"), ("Zoë D'Arcy", "Zoë D Arcy"),
+            ("Iain McAllister", "Iain Mc Allister"), ("Pieter van der Berg", "Pieter Vanderberg"),
+            ("Robert Hale", "Mr Robert Hale"),
+        )
+        for wanted, before, after in (
+            (ONE, {}, {}), (ONE, NUMBER, {}), (ONE, {}, NUMBER), (ASK, {}, OTHER_MOBILE),
+            (ASK, NUMBER, {"nhs_number": nhs_number(8)}),
+            (TWO, {}, {"date_of_birth": date(1972, 8, 29)}),
+        )
+    ),
+    *(
+        (ONE, {**NUMBER, "name": name}, {**NUMBER, "name": again})
+        for name, again in (
+            ("Zoë D'Arcy", "Zoe Darcy"), ("Li Wei", "Wei Li"), ("Ann Lee-Jones", "ANN LEE JONES"),
+            ("Łukasz Nowak", "Nowak Lukasz"),
+        )
+    ),
+    # One name in other letters or another order is for a person to judge.
+    *((ASK, {"name": name, **NUMBER}, {"name": again})
+      for name, again in (("Zoë D'Arcy", "Zoe D'Arcy"), ("Li Wei", "Wei Li"))),
+    # Junior and senior, and another surname with a mobile that is one digit off.
+    *((ASK, {}, {"name": f"Robert Hale {behind}", "date_of_birth": None})
+      for behind in ("Jnr", "Sr")),
+    (ASK, {"name": "Robert Hale Snr"}, {"name": "Robert Hale Junior"}),
+    (TWO, {}, {"name": "Robert Hale Jr", "date_of_birth": date(1972, 8, 29)}),
+    (TWO, {}, {"name": "Mary Hale Jr", "date_of_birth": None}),
+    *((ASK, {**number, "mobile": "+447700900113"}, {"name": "Robert Fenn", "mobile": mobile})
+      for number in ({}, NUMBER)
+      for mobile in ("+447700900183", "+447700900131", "+447701900113")),
+    *((TWO, {"mobile": "+447700900113"}, {"name": name, "mobile": mobile})
+      for name, mobile in (("Robert Fenn", "+447700900184"), ("Mary Fenn", "+447700900183"))),
+    (TWO, {"mobile": "+447700900113"},
+     {"name": "Robert Fenn", "mobile": "+447700900183", "date_of_birth": MISTYPED[0]}),
 ]  # fmt: skip
 
 
@@ -170,6 +223,50 @@ def test_two_of_one_name_and_birthday_are_told_apart_by_how_they_are_reached(sql
     assert len(rows(app, Patient)) == 2
     with pytest.raises(Conflict, match="give the NHS number"):
         send(app, 4, {"mobile": "+447700900778"})
+
+
+def test_two_of_one_name_and_birthday_without_a_number_are_kept_apart_and_changed_alone(sqlite_app):
+    app = sqlite_app
+    send(app, 0)
+    other = send(app, 1, OTHER_MOBILE)
+    assert other.held
+    [item] = questions(app)
+    say_two_people(app, item.id, actor="web:a")
+
+    again = request(
+        1, reference="R1", procedure_at=PROCEDURE_AT.replace(day=PROCEDURE_AT.day - 3),
+        channels=(SMS,), **{**BOB, "mobile": "+447700900779"},
+    )  # fmt: skip
+    changed = enrol_or_update(app, again, actor=ACTOR, on_conflict=OnConflict.UPDATE)
+
+    assert changed.updated == ("patient.mobile",)
+    people = sorted(read_patient(one, app.keyring).mobile for one in rows(app, Patient))
+    assert people == ["+447700900001", "+447700900779"]
+    assert not send(app, 2, {"mobile": "+447700900779"}).held
+    # Somebody else without an identity is not in the way of an undo.
+    send(app, 3, {"name": "Mary Fenn"})
+    send(app, 4, {"name": "Mary Fenn"}, OTHER_MOBILE)
+    assert [one.patient_id for one in rows(app, Enrolment)].count(item.patient_id) == 2
+
+    wanted = MergeRequest(
+        survivor_id=UUID(item.detail["alike"]), duplicate_id=item.patient_id, reason="one person"
+    )
+    undo_merge(app, merge_patients(app, wanted, actor=ACTOR).merge_id, actor=ACTOR)
+
+    assert not [one for one in rows(app, Patient) if one.merged_into]
+
+
+@pytest.mark.parametrize("changed", [OTHER_MOBILE, {"date_of_birth": MISTYPED[1]}])
+def test_of_the_same_procedure_another_birth_date_or_mobile_is_a_correction(sqlite_app, changed):
+    send(sqlite_app, 0, NUMBER)
+    corrected = {**BOB, **NUMBER, **changed, "nhs_number": NUMBER["nhs_number"]}
+    if changed is OTHER_MOBILE:
+        corrected["nhs_number"] = None
+
+    with pytest.raises(ContentDiffers, match=next(iter(changed))):
+        enrol(sqlite_app, request(1, reference=None, channels=(SMS,), **corrected), actor=ACTOR)
+
+    assert len(rows(sqlite_app, Patient)) == 1
 
 
 def test_in_one_list_too(app):

@@ -97,7 +97,7 @@ def test_what_is_no_time_is_refused_with_an_example(text):
         pytest.param("27-Nov-26 14:30", "the year has two digits", id="short-year-in-letters"),
         pytest.param("46353.6042", "wrote this date as a number", id="serial-number"),
         pytest.param("46353", "wrote this date as a number", id="serial-day"),
-        pytest.param("Mon 27/11/2026 14:30", "another day of the week", id="wrong-weekday"),
+        pytest.param("Mon 27/11/2026 14:30", "is a Friday, not a Monday", id="wrong-weekday"),
     ],
 )
 def test_what_could_only_be_guessed_is_asked_back(text, told):

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from followup.domain.identity import (
     is_one_letter_off,
+    letters_of,
     may_be_renamed,
     name_words,
     names_alike,
@@ -40,6 +41,21 @@ class Described(Protocol):
     def email(self) -> str | None: ...
 
 
+def is_one_written_otherwise(known: Described, given: Described) -> bool:
+    """Say whether two are one person, in spite of a hyphen, an apostrophe, a space or a title.
+
+    That is with one birth date and one number or address.
+    """
+    return (
+        known.name is not None
+        and given.name is not None
+        and known.date_of_birth is not None
+        and known.date_of_birth == given.date_of_birth
+        and contacts_agree(known, given)
+        and letters_of(known.name) == letters_of(given.name)
+    )
+
+
 def may_be_one(known: Described, given: Described) -> bool:
     """Say whether two who have not two different NHS numbers may be one person."""
     if not (known.name and given.name):
@@ -52,7 +68,9 @@ def may_be_one(known: Described, given: Described) -> bool:
     if not (same_birthday or share_mobile):
         return False
     if same_birthday or one is None or other is None or is_nearly_birthday(one, other):
-        return _is_one_name_in_two_forms(known.name, given.name)
+        return _is_one_name_in_two_forms(known.name, given.name) or (
+            same_birthday and _is_renamed_with_nearly_one_mobile(known, given)
+        )
     of_one_age = abs(one.year - other.year) < GENERATION
     return of_one_age and sorted(name_words(known.name)) == sorted(name_words(given.name))
 
@@ -95,19 +113,28 @@ def is_nearly_birthday(one: date, other: date) -> bool:
     )
 
 
-def contacts_differ(known: Described, given: Described) -> bool:
-    """Say whether nothing by which two people are reached is the same, and something differs."""
-    return bool(_contacts(known, given)) and not contacts_agree(known, given)
-
-
 def contacts_agree(known: Described, given: Described) -> bool:
     """Say whether two people are reached under one number or address."""
     return any(one == other for one, other in _contacts(known, given))
 
 
+def is_reached_alike(known: Described, given: Described) -> bool:
+    """Say whether two people are reached under one number or address, or neither under any."""
+    addresses = (known.mobile, known.email, given.mobile, given.email)
+    return contacts_agree(known, given) or not any(addresses)
+
+
 def _contacts(known: Described, given: Described) -> list[tuple[str, str]]:
     pairs = [(known.mobile, given.mobile), (known.email, given.email)]
     return [(one.casefold(), other.casefold()) for one, other in pairs if one and other]
+
+
+def _is_renamed_with_nearly_one_mobile(known: Described, given: Described) -> bool:
+    """Say whether the given name is the same, and one digit of the mobile is not."""
+    one, other = _given(known.name or ""), _given(given.name or "")
+    if not (known.mobile and given.mobile and one and other):
+        return False
+    return one[0] == other[0] and is_one_letter_off(known.mobile, given.mobile)
 
 
 def _is_one_name_in_two_forms(one: str, other: str) -> bool:

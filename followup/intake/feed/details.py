@@ -65,10 +65,8 @@ def correct_details(
         if before is None:
             continue
         news = _news(facts, changed, before)
-        other = patients.find_by_identity(
-            unit.session, unit.app.keyring.indexes, news, clinic=patient.clinic
-        )
-        if other is not None and other.id != patient.id:
+        indexes = unit.app.keyring.indexes
+        if patients.find_another(unit.session, indexes, patient, before=before, after=news):
             outcomes.append(_of(patient, FeedState.PERSON, "two-records"))
             continue
         if _correct(unit, patient, before, news, facts=facts, changed=changed):

@@ -32,6 +32,8 @@ from followup.domain.triage.tokens import Word
 
 MOST_WORDS = 60
 """Words of a sentence that can still be harmless: a longer one says more than that."""
+MOST_NAMES = 5
+"""Words that somebody signs with: "Mrs Mary A Smith"."""
 _ENDS = re.compile(r"[.!?;\n…]")
 _LIST_SIGNS = re.compile(r"[,/&+]?")
 _FRAME_SIGNS = re.compile(r"""[-,/&+:()*'"‘’“”–—=~]*""")
@@ -213,6 +215,18 @@ class Harmless:
                 for clause in by_first.get(number, ()):
                     reached |= self._ends(clause, words, place, at)
         return len(words) in reached
+
+    def signs(self, words: Sequence[Word]) -> bool:
+        """Say whether a sentence is how somebody signs: names, initials and courtesies alone.
+
+        Behind a harmless sentence it says no more. "D. Pascoe" is two such sentences.
+        """
+        return len(words) <= MOST_NAMES and all(
+            word.written in self._names
+            or (len(word.written) == 1 and word.written.isalpha())
+            or word.readings & self._courtesies
+            for word in words
+        )
 
     def _has_topic(self, at: ByPlace) -> bool:
         return any(self._topics in parts for parts in at.values())

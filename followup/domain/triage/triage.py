@@ -402,7 +402,8 @@ class Triage:
     ) -> bool:
         return all(
             self._listed.covers(sentence, at=at, questions=questions, looseness=looseness)
-            for sentence, at in each
+            or (place > 0 and self._listed.signs(sentence))
+            for place, (sentence, at) in enumerate(each)
         )
 
     def _listed_as(

@@ -38,6 +38,7 @@ _ENDS = re.compile(r"[.!?;\n…]")
 _LIST_SIGNS = re.compile(r"[,/&+]?")
 _FRAME_SIGNS = re.compile(r"""[-,/&+:()*'"‘’“”–—=~]*""")
 NAME_GROUP = "@name"
+_INITIAL = re.compile(r"[a-z]")
 _NUMBERS_TO_CALL = frozenset({"999", "111", "112", "911", "116", "85258"})
 """Whoever names one of these may be in need."""
 
@@ -222,10 +223,7 @@ class Harmless:
         Behind a harmless sentence it says no more. "D. Pascoe" is two such sentences.
         """
         return len(words) <= MOST_NAMES and all(
-            word.written in self._names
-            or (len(word.written) == 1 and word.written.isalpha())
-            or word.readings & self._courtesies
-            for word in words
+            self._names_somebody(word) or word.readings & self._courtesies for word in words
         )
 
     def _has_topic(self, at: ByPlace) -> bool:
@@ -292,7 +290,11 @@ class Harmless:
         if place >= len(words) or place == start:
             return False
         word = words[place]
-        return _LIST_SIGNS.fullmatch(word.before) is not None and word.written in self._names
+        return _LIST_SIGNS.fullmatch(word.before) is not None and self._names_somebody(word)
+
+    def _names_somebody(self, word: Word) -> bool:
+        """Say whether a word is a name that people have, or an initial."""
+        return word.written in self._names or _INITIAL.fullmatch(word.written) is not None
 
 
 def _by_place(places: Places) -> ByPlace:

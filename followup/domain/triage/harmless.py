@@ -223,7 +223,8 @@ class Harmless:
         Behind a harmless sentence it says no more. "D. Pascoe" is two such sentences.
         """
         return len(words) <= MOST_NAMES and all(
-            self._names_somebody(word) or word.readings & self._courtesies for word in words
+            self._names_somebody(words, place) or word.readings & self._courtesies
+            for place, word in enumerate(words)
         )
 
     def _has_topic(self, at: ByPlace) -> bool:
@@ -289,12 +290,20 @@ class Harmless:
     def _is_name(self, words: Sequence[Word], place: int, *, start: int) -> bool:
         if place >= len(words) or place == start:
             return False
-        word = words[place]
-        return _LIST_SIGNS.fullmatch(word.before) is not None and self._names_somebody(word)
+        joined = _LIST_SIGNS.fullmatch(words[place].before) is not None
+        return joined and self._names_somebody(words, place)
 
-    def _names_somebody(self, word: Word) -> bool:
-        """Say whether a word is a name that people have, or an initial."""
-        return word.written in self._names or _INITIAL.fullmatch(word.written) is not None
+    def _names_somebody(self, words: Sequence[Word], place: int) -> bool:
+        """Say whether a word is a name that people have, or the initial of one: not "A&E"."""
+        if words[place].written in self._names:
+            return True
+        after = words[place + 1 : place + 2]
+        is_initial = _INITIAL.fullmatch(words[place].written) is not None
+        return is_initial and (
+            after[0].written in self._names
+            if after
+            else place == 0 or _INITIAL.fullmatch(words[place - 1].written) is None
+        )
 
 
 def _by_place(places: Places) -> ByPlace:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from itertools import chain
 from operator import itemgetter
 from types import MappingProxyType
 
@@ -175,6 +176,18 @@ class Clauses:
     """Rules that only name a thing: where frames cover all, "walked home" is no sign."""
 
     @cached_property
+    def right(self) -> frozenset[str]:
+        """The words of clauses and everyday talk: right as they stand."""
+        everyday = self.everyday
+        spoken = words_of((everyday.joins, everyday.asks, everyday.topics))
+        return self.courtesies | self.thanks | _in(self.plain, self.questions) | spoken
+
+    @cached_property
+    def framed(self) -> frozenset[str]:
+        """The words of frames: right where nothing that is looked for is as near."""
+        return _in(self.frames, self.asking_frames)
+
+    @cached_property
     def listed(self) -> Harmless:
         """The same, to be looked things up in: made once for all files that share it."""
         return Harmless(
@@ -186,6 +199,11 @@ class Clauses:
             courtesies=self.courtesies | self.thanks,
             names=self.names,
         )
+
+
+def _in(*clauses: Iterable[Clause]) -> frozenset[str]:
+    each = chain.from_iterable(clauses)
+    return words_of(part.wordings for clause in each for part in clause.parts)
 
 
 class Triage:
@@ -218,15 +236,7 @@ class Triage:
             for part in phrase.parts
         ]
         known = words_of(parts) | {word for rule in rules for each in rule.whole for word in each}
-        courteous = clauses.courtesies | clauses.thanks
-        in_clauses = words_of(
-            part.wordings
-            for clause in (*clauses.plain, *clauses.questions)
-            for part in clause.parts
-        )
-        everyday = clauses.everyday
-        in_everyday = words_of((everyday.joins, everyday.asks, everyday.topics))
-        right = {*ordinary, *courteous, *in_clauses, *in_everyday}
+        right = clauses.right.union(ordinary)
         self._words = frozenset(known | right)
         self._lexicon = Lexicon([*parts, affirming])
         self._unless = {
@@ -244,12 +254,9 @@ class Triage:
                 # Under the part with the fewest wordings: most texts are soon done with it.
                 rarest = self._lexicon.number(min(phrase.parts, key=len))
                 self._sought.setdefault(rarest, []).append((place, number, sought))
-        in_frames = words_of(
-            part.wordings
-            for clause in (*clauses.frames, *clauses.asking_frames)
-            for part in clause.parts
+        self._speller = Speller(
+            known, ordinary=right - known, listed=clauses.framed, forms=forms
         )
-        self._speller = Speller(known, ordinary=right - known, listed=in_frames, forms=forms)
         self._listed = clauses.listed
 
     @property

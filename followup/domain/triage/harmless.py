@@ -121,6 +121,31 @@ def sentences(words: Sequence[Word]) -> list[tuple[int, int]]:
     return list(zip(starts, [*starts[1:], len(words)], strict=True)) if words else []
 
 
+class Sentence:
+    """A sentence, where the parts of clauses stand in it, and what was found of it already."""
+
+    __slots__ = ("_covered", "_listed", "at", "words")
+
+    def __init__(self, words: Sequence[Word], *, listed: Harmless) -> None:
+        self.words, self._listed = words, listed
+        self.at = listed.places(words)
+        self._covered: dict[tuple[bool, Looseness], bool] = {}
+
+    def is_covered(
+        self, *, questions: bool = True, looseness: Looseness = Looseness.CLAUSES
+    ) -> bool:
+        """Say whether it is nothing but what is harmless: see `Harmless.covers`."""
+        asked = questions, looseness
+        if asked not in self._covered:
+            self._covered[asked] = self._listed.covers(
+                self.words, at=self.at, questions=questions, looseness=looseness
+            )
+        return self._covered[asked]
+
+    def signs(self) -> bool:
+        return self._listed.signs(self.words)
+
+
 class Harmless:
     """The closed list of clauses and frames, and the courtesies that may stand between them."""
 

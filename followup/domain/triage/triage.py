@@ -254,9 +254,7 @@ class Triage:
                 # Under the part with the fewest wordings: most texts are soon done with it.
                 rarest = self._lexicon.number(min(phrase.parts, key=len))
                 self._sought.setdefault(rarest, []).append((place, number, sought))
-        self._speller = Speller(
-            known, ordinary=right - known, listed=clauses.framed, forms=forms
-        )
+        self._speller = Speller(known, ordinary=right - known, listed=clauses.framed, forms=forms)
         self._listed = clauses.listed
 
     @property

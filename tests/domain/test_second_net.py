@@ -47,7 +47,7 @@ def test_what_is_provably_harmless_or_a_request_alone_is_never_weighed():
 
     assert sorted_by(file, "thank you").classes == (ReplyClass.THANKS,)
     assert sorted_by(file, "STOP").classes == (ReplyClass.STOP,)
-    assert ReplyClass.CRISIS in sorted_by(file, "the cat sat on it").classes
+    assert ReplyClass.CRISIS in sorted_by(file, "the glaze sat on it").classes
 
 
 def test_a_kind_is_told_only_of_what_is_grave():

@@ -32,10 +32,13 @@ from followup.domain.triage.tokens import Word
 
 MOST_WORDS = 60
 """Words of a sentence that can still be harmless: a longer one says more than that."""
+MOST_NAMES = 5
+"""Words that somebody signs with: "Mrs Mary A Smith"."""
 _ENDS = re.compile(r"[.!?;\n…]")
 _LIST_SIGNS = re.compile(r"[,/&+]?")
 _FRAME_SIGNS = re.compile(r"""[-,/&+:()*'"‘’“”–—=~]*""")
 NAME_GROUP = "@name"
+_INITIAL = re.compile(r"[a-z]")
 _NUMBERS_TO_CALL = frozenset({"999", "111", "112", "911", "116", "85258"})
 """Whoever names one of these may be in need."""
 
@@ -116,6 +119,31 @@ def sentences(words: Sequence[Word]) -> list[tuple[int, int]]:
     """Return where each sentence starts and ends."""
     starts = [0, *(place for place in range(1, len(words)) if _ENDS.search(words[place].before))]
     return list(zip(starts, [*starts[1:], len(words)], strict=True)) if words else []
+
+
+class Sentence:
+    """A sentence, where the parts of clauses stand in it, and what was found of it already."""
+
+    __slots__ = ("_covered", "_listed", "at", "words")
+
+    def __init__(self, words: Sequence[Word], *, listed: Harmless) -> None:
+        self.words, self._listed = words, listed
+        self.at = listed.places(words)
+        self._covered: dict[tuple[bool, Looseness], bool] = {}
+
+    def is_covered(
+        self, *, questions: bool = True, looseness: Looseness = Looseness.CLAUSES
+    ) -> bool:
+        """Say whether it is nothing but what is harmless: see `Harmless.covers`."""
+        asked = questions, looseness
+        if asked not in self._covered:
+            self._covered[asked] = self._listed.covers(
+                self.words, at=self.at, questions=questions, looseness=looseness
+            )
+        return self._covered[asked]
+
+    def signs(self) -> bool:
+        return self._listed.signs(self.words)
 
 
 class Harmless:
@@ -214,6 +242,16 @@ class Harmless:
                     reached |= self._ends(clause, words, place, at)
         return len(words) in reached
 
+    def signs(self, words: Sequence[Word]) -> bool:
+        """Say whether a sentence is how somebody signs: names, initials and courtesies alone.
+
+        Behind a harmless sentence it says no more. "D. Pascoe" is two such sentences.
+        """
+        return len(words) <= MOST_NAMES and all(
+            self._names_somebody(words, place) or word.readings & self._courtesies
+            for place, word in enumerate(words)
+        )
+
     def _has_topic(self, at: ByPlace) -> bool:
         return any(self._topics in parts for parts in at.values())
 
@@ -277,8 +315,20 @@ class Harmless:
     def _is_name(self, words: Sequence[Word], place: int, *, start: int) -> bool:
         if place >= len(words) or place == start:
             return False
-        word = words[place]
-        return _LIST_SIGNS.fullmatch(word.before) is not None and word.written in self._names
+        joined = _LIST_SIGNS.fullmatch(words[place].before) is not None
+        return joined and self._names_somebody(words, place)
+
+    def _names_somebody(self, words: Sequence[Word], place: int) -> bool:
+        """Say whether a word is a name that people have, or the initial of one: not "A&E"."""
+        if words[place].written in self._names:
+            return True
+        after = words[place + 1 : place + 2]
+        is_initial = _INITIAL.fullmatch(words[place].written) is not None
+        return is_initial and (
+            after[0].written in self._names
+            if after
+            else place == 0 or _INITIAL.fullmatch(words[place - 1].written) is None
+        )
 
 
 def _by_place(places: Places) -> ByPlace:

@@ -77,9 +77,17 @@ class Groups:
                 found.add(tuple(wording.split()))
                 continue
             parts = [self._wordings(part, within=(*within, group)) for part in wording.split()]
-            # A file has a quarter of a million of these: put together without a step of our own.
-            found.update(map(tuple, map(chain.from_iterable, product(*parts))))
+            found.update(_together(parts))
         return frozenset(found)
+
+    def run(self, text: str) -> Wordings:
+        """Return the ways to word a text that stands word for word."""
+        return frozenset(_together([self.wordings(part) for part in text.split()]))
+
+
+def _together(parts: Iterable[Wordings]) -> Iterable[tuple[str, ...]]:
+    # A file has a quarter of a million of these: put together without a step of our own.
+    return map(tuple, map(chain.from_iterable, product(*parts)))
 
 
 def words_of(parts: Iterable[Wordings]) -> frozenset[str]:
@@ -126,8 +134,8 @@ class Lexicon:
     def __init__(self, parts: Iterable[Wordings]) -> None:
         self._numbers: dict[Wordings, int] = {}
         self._alone: dict[str, list[int]] = {}
-        # By the first two words: of long wordings few are left then.
-        self._pairs: dict[tuple[str, ...], dict[tuple[str, ...], tuple[int, ...]]] = {}
+        # By the first word and the second: of long wordings few are left then.
+        self._longer: dict[str, dict[str, dict[tuple[str, ...], tuple[int, ...]]]] = {}
         for part in parts:
             if part not in self._numbers:
                 self._add(part, self._numbers.setdefault(part, len(self._numbers)))
@@ -139,7 +147,9 @@ class Lexicon:
             if len(wording) == 1:
                 self._alone.setdefault(wording[0], []).append(number)
             else:
-                after, rest = self._pairs.setdefault(wording[:2], {}), wording[2:]
+                first, second, *_ = wording
+                after = self._longer.setdefault(first, {}).setdefault(second, {})
+                rest = wording[2:]
                 after[rest] = after[rest] + numbers if rest in after else numbers
 
     def number(self, part: Wordings) -> int:
@@ -150,15 +160,18 @@ class Lexicon:
         """Return the spans of every part that stands in the text, in order."""
         found: dict[int, list[Span]] = {}
         for place, word in enumerate(words):
-            following = words[place + 1].readings if place + 1 < len(words) else ()
+            following = words[place + 1].readings if place + 1 < len(words) else frozenset()
             third = words[place + 2].readings if place + 2 < len(words) else frozenset()
             for reading in word.readings:
                 if reading in self._alone:
                     span = Span(place, place + 1)
                     for number in self._alone[reading]:
                         found.setdefault(number, []).append(span)
-                for second in following:
-                    for rest, numbers in self._pairs.get((reading, second), {}).items():
+                longer = self._longer.get(reading)
+                if not longer:
+                    continue
+                for second in following & longer.keys():
+                    for rest, numbers in longer[second].items():
                         # Of a thousand wordings few have the third word: the rest is left soon.
                         if not rest or (rest[0] in third and _stands(rest, words, place + 2)):
                             span = Span(place, place + 2 + len(rest))

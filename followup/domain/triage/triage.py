@@ -14,15 +14,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from itertools import chain
 from operator import itemgetter
 from types import MappingProxyType
 
 from followup.domain.triage.harmless import (
-    ByPlace,
     Clause,
     Everyday,
     Harmless,
     Looseness,
+    Sentence,
     sentences,
 )
 from followup.domain.triage.intent import ReplyIntent, reply_intent
@@ -66,8 +67,8 @@ HARMLESS_CLASSES = frozenset({ReplyClass.QUESTION, ReplyClass.THANKS, ReplyClass
 REQUEST_CLASSES = frozenset({ReplyClass.STOP, ReplyClass.START})
 AT_ONCE, WITH_CARE = 1, 2
 """Urgencies; what they mean in time is the clinic's to set."""
-Placed = tuple[Sequence[Word], ByPlace]
-"""A sentence, and where the parts of harmless clauses stand in it."""
+Seen = dict[tuple[object, ...], Sentence]
+"""Sentences of one reply, by their words and the list that they were looked up in."""
 BARRIER = tuple(Word("", frozenset(), "") for _ in range(8))
 """Stands for a sentence that is harmless: no phrase reaches across."""
 
@@ -175,6 +176,18 @@ class Clauses:
     """Rules that only name a thing: where frames cover all, "walked home" is no sign."""
 
     @cached_property
+    def right(self) -> frozenset[str]:
+        """The words of clauses and everyday talk: right as they stand."""
+        everyday = self.everyday
+        spoken = words_of((everyday.joins, everyday.asks, everyday.topics))
+        return self.courtesies | self.thanks | _in(self.plain, self.questions) | spoken
+
+    @cached_property
+    def framed(self) -> frozenset[str]:
+        """The words of frames: right where nothing that is looked for is as near."""
+        return _in(self.frames, self.asking_frames)
+
+    @cached_property
     def listed(self) -> Harmless:
         """The same, to be looked things up in: made once for all files that share it."""
         return Harmless(
@@ -186,6 +199,11 @@ class Clauses:
             courtesies=self.courtesies | self.thanks,
             names=self.names,
         )
+
+
+def _in(*clauses: Iterable[Clause]) -> frozenset[str]:
+    each = chain.from_iterable(clauses)
+    return words_of(part.wordings for clause in each for part in clause.parts)
 
 
 class Triage:
@@ -218,15 +236,7 @@ class Triage:
             for part in phrase.parts
         ]
         known = words_of(parts) | {word for rule in rules for each in rule.whole for word in each}
-        courteous = clauses.courtesies | clauses.thanks
-        in_clauses = words_of(
-            part.wordings
-            for clause in (*clauses.plain, *clauses.questions)
-            for part in clause.parts
-        )
-        everyday = clauses.everyday
-        in_everyday = words_of((everyday.joins, everyday.asks, everyday.topics))
-        right = {*ordinary, *courteous, *in_clauses, *in_everyday}
+        right = clauses.right.union(ordinary)
         self._words = frozenset(known | right)
         self._lexicon = Lexicon([*parts, affirming])
         self._unless = {
@@ -244,12 +254,7 @@ class Triage:
                 # Under the part with the fewest wordings: most texts are soon done with it.
                 rarest = self._lexicon.number(min(phrase.parts, key=len))
                 self._sought.setdefault(rarest, []).append((place, number, sought))
-        in_frames = words_of(
-            part.wordings
-            for clause in (*clauses.frames, *clauses.asking_frames)
-            for part in clause.parts
-        )
-        self._speller = Speller(known, ordinary=right - known, listed=in_frames, forms=forms)
+        self._speller = Speller(known, ordinary=right - known, listed=clauses.framed, forms=forms)
         self._listed = clauses.listed
 
     @property
@@ -270,16 +275,22 @@ class Triage:
         return backed
 
     def sort(
-        self, own: Own, *, meaning: ReplyIntent = ReplyIntent.OTHER, known: Known = NOBODY_KNOWN
+        self,
+        own: Own,
+        *,
+        meaning: ReplyIntent = ReplyIntent.OTHER,
+        known: Known = NOBODY_KNOWN,
+        seen: Seen | None = None,
     ) -> Found:
-        """Return what a reply is about.
+        """Return what a reply is about; `seen` holds what other files have found in it.
 
         Of a text with characters that cannot be seen, everything counts that either way to read it
         shows.
         """
         found: dict[str, tuple[Rule | ReplyClass, str]] = {}
         text = self._speller.pictured(own.words)
-        readings = [self._placed(reading) for reading in readings_of(text)]
+        seen = {} if seen is None else seen
+        readings = [self._placed(reading, seen) for reading in readings_of(text)]
         for placed in readings:
             for code, what, phrase in self._look(placed, known=known):
                 found.setdefault(code, (what, phrase))
@@ -293,7 +304,7 @@ class Triage:
             for each in (what.classes if isinstance(what, Rule) else (what,))
         }
         if found.keys() <= self._clauses.naming and (
-            harmless := self._harmless(text, own, placed=readings[0], known=known)
+            harmless := self._harmless(text, own, placed=readings[0], known=known, seen=seen)
         ):
             classes, found = harmless, {}
         if not classes and meaning is ReplyIntent.OTHER:
@@ -310,21 +321,28 @@ class Triage:
             + (f"+net-{self._net.version}" if self._net else ""),
         )
 
-    def _placed(self, reading: str) -> list[Placed]:
+    def _placed(self, reading: str, seen: Seen) -> list[Sentence]:
         """Return the sentences of one reading, and where the parts of clauses stand in each."""
         words = self._speller.words(reading)
-        each = [words[start:end] for start, end in sentences(words)]
-        return [(sentence, self._listed.places(sentence)) for sentence in each]
+        found = []
+        for start, end in sentences(words):
+            key = (self._listed, *words[start:end])
+            if key not in seen:
+                seen[key] = Sentence(words[start:end], listed=self._listed)
+            found.append(seen[key])
+        return found
 
     def _look(
-        self, placed: Sequence[Placed], *, known: Known
+        self, placed: Sequence[Sentence], *, known: Known
     ) -> Iterator[tuple[str, Rule | ReplyClass, str]]:
         words = _words_of(placed)
         said = self._not_harmless(placed)
         found = self._phrases(self._lexicon.places(said))
         taken: set[int] = set()
+        courtesies = self._clauses.courtesies
+        plain = [word for word in words if word.written not in courtesies]
         for number, rule in enumerate(self.rules):
-            spans = self._whole(rule, words)
+            spans = self._whole(rule, words, plain=plain)
             if not spans:
                 spans = _first(found.get(number, ()), taken=taken, yields=rule.yields)
             if spans:
@@ -336,18 +354,23 @@ class Triage:
             grave = ReplyClass.SUGAR_EMERGENCY if is_grave else ReplyClass.SUGAR
             yield f"reading-{grave.value}", grave, said[place].written
 
-    def _not_harmless(self, placed: Sequence[Placed]) -> list[Word]:
+    def _not_harmless(self, placed: Sequence[Sentence]) -> list[Word]:
         """Return the words with each harmless sentence replaced by what nothing reaches across."""
         said: list[Word] = []
-        for sentence, at in placed:
-            said += BARRIER if self._listed.covers(sentence, at=at) else sentence
+        for sentence in placed:
+            said += BARRIER if sentence.is_covered() else sentence.words
         return said
 
-    def _whole(self, rule: Rule, words: Sequence[Word]) -> tuple[Span, ...]:
-        """Return the span of a text that is nothing but a phrase of the rule, and courtesies."""
-        if not rule.whole:
-            return ()
+    def _whole(
+        self, rule: Rule, words: Sequence[Word], *, plain: Sequence[Word]
+    ) -> tuple[Span, ...]:
+        """Return the span of a text that is nothing but a phrase of the rule, and courtesies.
+
+        `plain` are the words that are no courtesies.
+        """
         meant = self._meant[rule.code]
+        if not rule.whole or any(word.readings.isdisjoint(meant) for word in plain):
+            return ()
         places = [
             place
             for place, word in enumerate(words)
@@ -375,13 +398,14 @@ class Triage:
         }
 
     def _harmless(  # noqa: PLR0911 - one reason each
-        self, text: str, own: Own, *, placed: list[Placed], known: Known
+        self, text: str, own: Own, *, placed: list[Sentence], known: Known, seen: Seen
     ) -> set[ReplyClass]:
         """Return what a harmless text is, and nothing where it is not provably harmless."""
         pictures = set(_PICTURES.findall(text))
         if pictures - self._clauses.pictures:
             return set()
-        each = self._placed(readings_of(_PICTURES.sub(" ", text))[0]) if pictures else placed
+        plain = readings_of(_PICTURES.sub(" ", text))[0]
+        each = self._placed(plain, seen) if pictures else placed
         words = _words_of(each)
         if not words:
             # A reaction, our words in quotes, or cheerful pictures: nothing of their own is said.
@@ -398,15 +422,16 @@ class Triage:
         return set()
 
     def _is_covered(
-        self, each: Iterable[Placed], looseness: Looseness, *, questions: bool = True
+        self, each: Iterable[Sentence], looseness: Looseness, *, questions: bool = True
     ) -> bool:
         return all(
-            self._listed.covers(sentence, at=at, questions=questions, looseness=looseness)
-            for sentence, at in each
+            sentence.is_covered(questions=questions, looseness=looseness)
+            or (place > 0 and sentence.signs())
+            for place, sentence in enumerate(each)
         )
 
     def _listed_as(
-        self, words: Sequence[Word], each: Iterable[Placed], *, known: Known, looseness: Looseness
+        self, words: Sequence[Word], each: Iterable[Sentence], *, known: Known, looseness: Looseness
     ) -> set[ReplyClass]:
         """Return what a text is of which every sentence is harmless."""
         if self._is_answer(words) and (known.asked or known.step in self._clauses.asking_steps):
@@ -430,7 +455,7 @@ class Triage:
             letters = letters.upper()
         return letters in {"HI", "LO"}
 
-    def _affirms(self, placed: Sequence[Placed]) -> bool:
+    def _affirms(self, placed: Sequence[Sentence]) -> bool:
         said = self._not_harmless(placed)
         return self._lexicon.number(self._affirming) in self._lexicon.places(said)
 
@@ -445,8 +470,8 @@ class Triage:
         return ReplyClass.UNCLEAR
 
 
-def _words_of(placed: Sequence[Placed]) -> list[Word]:
-    return [word for sentence, _ in placed for word in sentence]
+def _words_of(placed: Sequence[Sentence]) -> list[Word]:
+    return [word for sentence in placed for word in sentence.words]
 
 
 def _first(found: Sequence[tuple[Span, ...]], *, taken: set[int], yields: bool) -> tuple[Span, ...]:
@@ -527,8 +552,9 @@ def sort_reply(
     """
     own = own_words(text, ours=ours)
     meaning = reply_intent(own.words, opt_out_type=opt_out_type)
+    seen: Seen = {}
     each = [
-        triage.sort(own, meaning=meaning, known=known)
+        triage.sort(own, meaning=meaning, known=known, seen=seen)
         for triage in files_for(files, known.protocol)
     ]
     classes = {one for found in each for one in found.classes}

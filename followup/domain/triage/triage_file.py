@@ -253,16 +253,15 @@ class TriageShape(Shape):
         return self._value.named(name, protocols) if name and protocols else self._value
 
     def _made(self) -> Triage:
-        groups = Groups({**self.harmless.words, **self.groups})
+        texts = json.dumps({**self.harmless.words, **self.groups})
+        groups = _groups(texts)
         sugar = self.numbers.sugar
-        affirming = frozenset(
-            wording for text in self.affirming for wording in _run(text, groups=groups)
-        )
+        affirming = frozenset(chain.from_iterable(map(groups.run, self.affirming)))
         return Triage(
             [self._rule(rule, groups) for rule in self.rules],
             language=self.language,
             version=self.version,
-            clauses=_clauses(self.harmless.model_dump_json(), json.dumps(groups.texts)),
+            clauses=_clauses(self.harmless.model_dump_json(), texts),
             numbers=self.numbers.value(),
             sugar=SugarContext(
                 attributes=frozenset(sugar.attributes), steps=frozenset(sugar.steps)
@@ -291,10 +290,10 @@ def _all(texts: Iterable[str], parse: Callable[[str], Parsed]) -> tuple[Parsed, 
     return tuple(parse(text) for text in texts)
 
 
-def _run(text: str, *, groups: Groups) -> frozenset[tuple[str, ...]]:
-    """Return the ways to word a text that stands word for word."""
-    # No group of a file can have this name.
-    return Groups({**groups.texts, "-": [text]}).wordings("{-}")
+@lru_cache(maxsize=2)
+def _groups(texts: str) -> Groups:
+    """Return the groups of JSON, shared by all files that have the same ones."""
+    return Groups(json.loads(texts))
 
 
 @lru_cache(maxsize=4)
@@ -304,13 +303,13 @@ def _clauses(harmless: str, groups: str) -> Clauses:
     Both are JSON. What single protocols add leaves the list as it is, and most of the memory and
     time that a file takes is the list.
     """
-    said, made = HarmlessShape.model_validate_json(harmless), Groups(json.loads(groups))
+    said, made = HarmlessShape.model_validate_json(harmless), _groups(groups)
 
     def parsed(texts: list[str]) -> tuple[Clause, ...]:
         return _all(texts, lambda text: parse_clause(text, groups=made))
 
     def worded(texts: list[str]) -> Wordings:
-        return frozenset(chain.from_iterable(_run(text, groups=made) for text in texts))
+        return frozenset(chain.from_iterable(map(made.run, texts)))
 
     return Clauses(
         plain=parsed(said.clauses),

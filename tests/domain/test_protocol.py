@@ -92,6 +92,8 @@ def test_the_most_urgent_advice_goes_first_and_every_step_may_take_the_other_cha
     assert [step.key for step in by_urgency] == [
         "red-flags",
         "going-home",
+        "before-injection",
+        "before-fasting",
         "sugar",
         "flare-over",
         "flare",

@@ -26,7 +26,7 @@ def test_every_missing_unknown_and_unclear_attribute_is_named(nerve_root_block):
         Problem("attributes.diabetic", "answer true or false: Does the patient have diabetes?"),
         Problem(
             "attributes.steroid_given",
-            "answer true or false: Did the injection contain a steroid?",
+            "answer true or false: Does the injection contain a steroid?",
         ),
         Problem(
             "attributes.asthmatic",

@@ -57,9 +57,7 @@ def _change(unit: UnitOfWork, enrolment_id: UUID, given: Mapping[str, object]) -
     planned = replan_timeline(session, app, enrolment, at)
     write_generation(unit, enrolment, planned, procedure_at=at, reason=Reason.CORRECTED)
     fields = [f"{ANSWER}{key}" for key in changed]
-    note_on_enrolment(
-        session, unit.by, enrolment, "enrolment.corrected", detail={"fields": fields}
-    )
+    note_on_enrolment(session, unit.by, enrolment, "enrolment.corrected", detail={"fields": fields})
     reopen_finished(session, unit.by, enrolment, planned)
     ask_to_call_about(unit, newly_missed(unit, enrolment))
     join_follow_ups(unit, patient_id=enrolment.patient_id)

@@ -16,6 +16,7 @@ from followup.patients.records import read_patient
 from followup.sending.claim import claim_due
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.feeds import EnrolmentDraft, FeedMessage, FeedVisit
+from followup.store.models.messages import Message
 from followup.store.models.patients import Patient
 from tests.support.apps import (
     clock_of,

@@ -13,14 +13,16 @@ from followup.context import AppContext, UnitOfWork
 from followup.domain.errors import NotFound
 from followup.domain.protocols.protocol import Protocol
 from followup.domain.reasons import Reason
-from followup.enrolment.missed_steps import ask_to_call_about, newly_missed
 from followup.enrolment.received import ANSWER
 from followup.enrolment.reschedule import (
     join_follow_ups,
+    move_timeline,
     reopen_finished,
     replan_timeline,
+    tell_of_move,
     write_generation,
 )
+from followup.messages.correction_notice import correction_waits
 from followup.store.models.enrolments import Enrolment
 
 
@@ -54,11 +56,13 @@ def _change(unit: UnitOfWork, enrolment_id: UUID, given: Mapping[str, object]) -
         return False
     enrolment.attributes = {**enrolment.attributes, **answers}
     at = enrolment.procedure_at
-    planned = replan_timeline(session, app, enrolment, at)
+    # One that waits would be cancelled with the rest: it is worked out anew.
+    plan = move_timeline if correction_waits(session, enrolment) else replan_timeline
+    planned = plan(session, app, enrolment, at)
     write_generation(unit, enrolment, planned, procedure_at=at, reason=Reason.CORRECTED)
     fields = [f"{ANSWER}{key}" for key in changed]
     note_on_enrolment(session, unit.by, enrolment, "enrolment.corrected", detail={"fields": fields})
     reopen_finished(session, unit.by, enrolment, planned)
-    ask_to_call_about(unit, newly_missed(unit, enrolment))
+    tell_of_move(unit, enrolment, planned)
     join_follow_ups(unit, patient_id=enrolment.patient_id)
     return True

@@ -10,6 +10,7 @@ from followup.context import AppContext
 from followup.domain.errors import Conflict, InvalidInput
 from followup.enrolment.answers import change_answers
 from followup.enrolment.enrol_or_update import OnConflict, enrol_or_update
+from followup.enrolment.reschedule import reschedule
 from followup.enrolment.withdraw import withdraw_enrolment
 from tests.support.apps import actions, balance_is_even, enrol_one, messages, run_until, sms_of
 from tests.support.people import ENROLLED_AT, PROCEDURE_AT, request
@@ -40,6 +41,23 @@ def test_once_it_is_known_what_was_injected_the_rest_is_planned_for_that(sqlite_
     run_until(sqlite_app, AHEAD + timedelta(minutes=2))
     assert len(sms_of(sqlite_app).calls) == sent == 3
     assert "enrolment.corrected" in actions(sqlite_app)
+    balance_is_even(sqlite_app)
+
+
+def test_a_correction_of_a_moved_procedure_that_waits_is_not_lost(sqlite_app: AppContext):
+    enrolment = booked(sqlite_app)
+    run_until(sqlite_app, AHEAD - timedelta(days=2))
+    reschedule(sqlite_app, enrolment, AHEAD + timedelta(days=7), actor=WHO)
+
+    change_answers(sqlite_app, enrolment, STEROID, actor=WHO)
+
+    [notice] = [
+        one
+        for one in messages(sqlite_app, enrolment)
+        if one.step == "procedure-moved" and one.state == "planned"
+    ]
+    assert notice.due_at == sqlite_app.clock.now()
+    assert "before-fasting" in planned(sqlite_app, enrolment)
     balance_is_even(sqlite_app)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from followup.casework.answers import change_answers, protocol_asked
 from followup.domain.errors import InvalidInput
-from followup.enrolment.answers import change_answers, protocol_asked
 from followup.store.models.enrolments import Enrolment
 from followup.web.console.framework.enrolment_form import attribute_field, fields_of_check
 from followup.web.console.framework.forms import Form

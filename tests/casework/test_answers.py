@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from followup.casework.answers import change_answers
 from followup.context import AppContext
 from followup.domain.errors import Conflict, InvalidInput
-from followup.enrolment.answers import change_answers
 from followup.enrolment.enrol_or_update import OnConflict, enrol_or_update
 from followup.enrolment.reschedule import reschedule
 from followup.enrolment.withdraw import withdraw_enrolment

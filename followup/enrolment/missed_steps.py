@@ -6,10 +6,8 @@ missed, that is asked as for a message that expired later: nobody has to remembe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
-from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import aliased
@@ -31,7 +29,6 @@ MISSED_STEP_URGENCY = 3
 
 def ask_to_call(unit: UnitOfWork, timelines: Iterable[TimelineRows]) -> None:
     """Ask a person about what the first timelines of enrolments, just written, could not hold."""
-    timelines = tuple(timelines)
     concerned = [
         timeline.enrolment.id
         for timeline in timelines
@@ -39,7 +36,6 @@ def ask_to_call(unit: UnitOfWork, timelines: Iterable[TimelineRows]) -> None:
     ]
     if not concerned:
         return
-    procedures = {each.enrolment.id: each.enrolment.procedure_at for each in timelines}
     missed = unit.session.scalars(
         select(Message)
         .where(
@@ -49,20 +45,7 @@ def ask_to_call(unit: UnitOfWork, timelines: Iterable[TimelineRows]) -> None:
         )
         .order_by(Message.id)
     ).all()
-    ask_to_call_about(
-        unit,
-        # What was for before the procedure is of no use to a patient who has had it.
-        (
-            one
-            for one in missed
-            if not one.not_after <= _procedure_of(one, procedures) <= unit.by.at
-        ),
-    )
-
-
-def _procedure_of(message: Message, procedures: Mapping[UUID, datetime]) -> datetime:
-    assert message.enrolment_id is not None  # noqa: S101 - the query asks for no others
-    return procedures[message.enrolment_id]
+    ask_to_call_about(unit, missed)
 
 
 def ask_to_call_about(unit: UnitOfWork, missed: Iterable[Message]) -> None:
@@ -88,7 +71,7 @@ def newly_missed(unit: UnitOfWork, enrolment: Enrolment) -> Sequence[Message]:
         )
         .exists()
     )
-    missed = unit.session.scalars(
+    return unit.session.scalars(
         select(Message)
         .where(
             Message.enrolment_id == enrolment.id,
@@ -99,9 +82,6 @@ def newly_missed(unit: UnitOfWork, enrolment: Enrolment) -> Sequence[Message]:
         )
         .order_by(Message.id)
     ).all()
-    # What was for before the procedure is of no use to a patient who has had it.
-    procedure_at = enrolment.procedure_at
-    return [one for one in missed if not one.not_after <= procedure_at <= unit.by.at]
 
 
 def _is_missed(planned: PlannedMessage) -> bool:

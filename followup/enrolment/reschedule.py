@@ -62,6 +62,9 @@ from followup.wording.outlooks import repetition_text
 
 Timeline = tuple[PlannedMessage, ...]
 
+AFTER_CORRECTION = timedelta(minutes=15)
+"""How long what is due at once waits for a correction, which says not to follow earlier advice."""
+
 _ARRIVED = tuple(state.value for state in MAY_HAVE_ARRIVED)
 
 
@@ -425,12 +428,15 @@ def move_timeline(
     wrong = wrong_now(timeline, given, now=now)
     received = frozenset(key for key, each in given.items() if not each.again and not each.lost)
     told = is_corrected(session, enrolment, [given[key] for key in wrong])
+    correction = bool(wrong) and choice.correction and not told
+    if correction:
+        timeline = _timeline(session, app, enrolment, procedure_at, wait=AFTER_CORRECTION)
     return Rescheduled(
         timeline=_without(timeline, received),
         received=received,
         given=given,
         wrong=wrong,
-        correction=bool(wrong) and choice.correction and not told,
+        correction=correction,
         too_late=frozenset(
             (planned.step.key, planned.occurrence)
             for planned in timeline
@@ -441,7 +447,12 @@ def move_timeline(
 
 
 def _timeline(
-    session: Session, app: AppContext, enrolment: Enrolment, procedure_at: datetime
+    session: Session,
+    app: AppContext,
+    enrolment: Enrolment,
+    procedure_at: datetime,
+    *,
+    wait: timedelta = timedelta(),
 ) -> Timeline:
     must_be_open(enrolment)
     now = app.clock.now()
@@ -457,7 +468,7 @@ def _timeline(
         _protocol(app, enrolment),
         procedure,
         attributes=_attributes(app, enrolment),
-        enrolled_at=now,
+        enrolled_at=now + wait,
         hours=clinic.sending_hours,
     )
     until = next_procedure(

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from followup.content.check import PROCEDURE_MOVED
 from followup.context import UnitOfWork
 from followup.domain.channel import ChannelKind
-from followup.domain.lifecycle import MAY_HAVE_ARRIVED
+from followup.domain.lifecycle import MAY_HAVE_ARRIVED, UNSENT_STATES
 from followup.domain.protocols.repetition import GivenBefore
 from followup.domain.protocols.timeline import PlannedMessage
 from followup.messages.one_off_texts import one_off_advice, plan_beside_timeline
@@ -31,6 +31,16 @@ def is_corrected(session: Session, enrolment: Enrolment, wrong: Iterable[GivenBe
         )
     )
     return told is not None and all(each.message.at <= told for each in wrong)
+
+
+def correction_waits(session: Session, enrolment: Enrolment) -> bool:
+    """Say whether such a correction is planned and not sent yet."""
+    waiting = select(Message.id).where(
+        Message.enrolment_id == enrolment.id,
+        Message.template == PROCEDURE_MOVED,
+        Message.state.in_([state.value for state in UNSENT_STATES]),
+    )
+    return session.scalar(waiting.limit(1)) is not None
 
 
 def send_correction(

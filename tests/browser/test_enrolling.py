@@ -40,7 +40,7 @@ def answer(screen, question, choice):
 def fill_in_the_procedure(screen):
     screen.fill("Time of the procedure", "2.30pm")
     answer(screen, "Does the patient have diabetes?", "Yes")
-    answer(screen, "Did the injection contain a steroid?", "Yes")
+    answer(screen, "Does the injection contain a steroid?", "Yes")
     answer(screen, "How may we send the messages?", "Texts")
 
 
@@ -95,7 +95,7 @@ def test_one_thing_a_page_and_back_keeps_the_answers(site, window, javascript):
     screen.look()
     screen.click("Continue")
     answer(screen, "Does the patient have diabetes?", "No")
-    answer(screen, "Did the injection contain a steroid?", "Yes")
+    answer(screen, "Does the injection contain a steroid?", "Yes")
     screen.look()
     screen.click("Continue")
     answer(screen, "How may we send the messages?", "Texts")

@@ -79,6 +79,7 @@ NEED_AN_ANSWER = {
     "/content/releases/{release}/withdraw",
     "/content/sign/{clinic}/{protocol}",
     "/enrol/list",
+    "/enrolments/{enrolment}/answers",
     "/enrolments/{enrolment}/text",
     "/system/api-keys",
     "/system/webhooks",

@@ -273,7 +273,7 @@ def test_the_catalogue_gives_a_protocols_definition_as_its_file_has_it():
     definition = load_catalogue().definition("nerve-root-block")
 
     assert definition["source"]["review_due"] == "2025-08-31"
-    assert [step["key"] for step in definition["steps"]][:2] == ["going-home", "sugar"]
+    assert [step["key"] for step in definition["steps"]][1:3] == ["before-fasting", "going-home"]
 
 
 def test_the_catalogue_says_what_a_clinic_should_settle():

@@ -87,7 +87,7 @@ def test_a_dry_run_in_json_has_times_without_ids(followup):
     )
 
     assert answer.json["dry_run"] is True
-    assert len(answer.json["messages"]) == 14
+    assert len(answer.json["messages"]) == 16
     assert {"step", "due_at", "local", "state"} <= answer.json["messages"][0].keys()
     assert "id" not in answer.json["messages"][0]
 

@@ -249,10 +249,10 @@ def test_refused_in_json_it_tells_both_people_and_programs(followup):
     assert answer.json["problems"] == [
         {
             "field": "--steroid or --no-steroid",
-            "message": "add the one that is right: Did the injection contain a steroid?",
+            "message": "add the one that is right: Does the injection contain a steroid?",
         }
     ]
-    assert "Did the injection contain a steroid?" in answer.err
+    assert "Does the injection contain a steroid?" in answer.err
 
 
 def test_in_a_pipe_each_message_is_one_whole_line(followup):

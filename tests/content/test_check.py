@@ -58,7 +58,7 @@ def test_the_shipped_messages_await_approval_and_nothing_else(content: Content, 
     assert english.startswith("messages in en: no clinician has approved the words of ")
     assert all(name in english for name in content.cards)
     assert arabic.startswith("messages in ar: no clinician has approved the words of ")
-    assert unwritten.startswith("messages in ar: none of before-fasting, ")
+    assert unwritten.startswith("messages in ar: none of facet-going-home, ")
     assert page[0] == "the patient's page in en: no clinician has approved its words"
     assert page[1].endswith("no clinician has approved its words: patients see it in English")
 

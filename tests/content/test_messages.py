@@ -186,7 +186,7 @@ ADVICE = {
     "procedure-moved": (
         "The time of your procedure has changed",
         "Do not follow the advice we sent you before this message yet",
-        "Keep any dressing on",
+        *("Keep any dressing on", "If you have stopped a medicine"),
     ),
     "moving": (
         "Over the coming weeks, slowly build up how much you move",

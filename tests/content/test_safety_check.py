@@ -57,7 +57,7 @@ def test_what_goes_beyond_the_leaflet_awaits_a_clinician(content, catalogue):
 
     asked = [each for each in review(content, catalogue) if each.rule == "beyond-proposed"]
 
-    assert len(asked) == len(protocol.beyond) == 4
+    assert len(asked) == len(protocol.beyond) == 6
     assert {each.standing for each in protocol.beyond} == {Standing.PROPOSED}
 
 

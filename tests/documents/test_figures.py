@@ -164,6 +164,7 @@ LOOKS_A_SECOND = 1 / seconds(WORDS_LOOK_EVERY)
 
 FIGURES: dict[str, dict[str, Value]] = {
     "README.md": {
+        "patients who are booked up to {} days ahead": days(LONGEST_AHEAD),
         "{} weeks of them are played first, then {} minutes pass there each second": (
             days(DEMO_HISTORY) / 7,
             DEMO_SPEED / 60,
@@ -485,6 +486,8 @@ NOT_OURS: dict[str, dict[str, str]] = {
         "in about a second on a busy machine": "of a run of tests/replies/test_end_to_end.py",
     },
     "docs/writing-a-protocol.md": {
+        "The first, two weeks before, is": "as tests/domain/test_timeline.py holds it",
+        "The second, three days before, is": "as tests/domain/test_timeline.py holds it",
         "24 hours after 14:30 is 13:30": "an example",
         "A day and time are what": "no figure",
         "moves forward by an hour": "the change of the clocks",

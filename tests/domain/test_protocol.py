@@ -26,7 +26,7 @@ def test_every_missing_unknown_and_unclear_attribute_is_named(nerve_root_block):
         Problem("attributes.diabetic", "answer true or false: Does the patient have diabetes?"),
         Problem(
             "attributes.steroid_given",
-            "answer true or false: Did the injection contain a steroid?",
+            "answer true or false: Does the injection contain a steroid?",
         ),
         Problem(
             "attributes.asthmatic",
@@ -92,6 +92,8 @@ def test_the_most_urgent_advice_goes_first_and_every_step_may_take_the_other_cha
     assert [step.key for step in by_urgency] == [
         "red-flags",
         "going-home",
+        "before-injection",
+        "before-fasting",
         "sugar",
         "flare-over",
         "flare",

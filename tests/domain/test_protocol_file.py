@@ -38,7 +38,7 @@ review_due = 2027-12-31
 
 [[attributes]]
 key = "steroid_given"
-question = "Did the injection contain a steroid?"
+question = "Does the injection contain a steroid?"
 flag = "steroid"
 
 [[steps]]
@@ -90,7 +90,7 @@ def test_a_good_file_becomes_a_protocol():
     assert (protocol.key, protocol.name) == ("knee-injection", "Knee injection")
     assert protocol.source.issued == date(2026, 1, 1)
     assert protocol.source.note is None
-    question = "Did the injection contain a steroid?"
+    question = "Does the injection contain a steroid?"
     assert protocol.attributes == (Attribute("steroid_given", question, "steroid"),)
     flare = protocol.step("flare")
     assert flare.audience == (Predicate("steroid_given", equals=True),)
@@ -225,7 +225,7 @@ MISTAKES = {
     ),
     "an attribute in an audience where none is declared": (
         (
-            '[[attributes]]\nkey = "steroid_given"\nquestion = "Did the injection contain a steroid?"\nflag = "steroid"\n',
+            '[[attributes]]\nkey = "steroid_given"\nquestion = "Does the injection contain a steroid?"\nflag = "steroid"\n',
             "",
         ),
         [

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from followup.domain.clinics.clinic import SendingHours
-from followup.domain.protocols.protocol import Protocol
+from followup.domain.protocols.protocol import Missed, Protocol
 from followup.domain.protocols.timeline import (
     Fate,
     Moved,
@@ -258,17 +258,20 @@ def test_a_window_that_ends_just_as_the_sending_hours_open_has_no_room(nerve_roo
     assert a_minute_later.due_at == at("2026-06-11T08:00+01:00")
 
 
-def test_before_the_procedure_nothing_is_due_for_a_patient_enrolled_ahead(nerve_root_block):
+def test_a_patient_who_is_booked_ahead_is_told_before_the_procedure(nerve_root_block):
     planned = timeline(
-        nerve_root_block,
-        "2026-06-10T14:30+01:00",
-        enrolled_at="2026-06-03T09:00+01:00",
-        attributes=SUGAR,
+        nerve_root_block, "2026-11-02T14:30+00:00", enrolled_at="2026-10-01T09:00+01:00"
     )
 
-    assert planned["going-home", 1].due_at == at("2026-06-10T14:30+01:00")
-    assert planned["going-home", 1].moved_because == ()
-    assert min(message.due_at for message in planned.values()) == at("2026-06-10T14:30+01:00")
+    first = {key: message.local for key, message in list(planned.items())[:3]}
+    assert first == {
+        # 14 times 24 hours, over the end of summer time.
+        ("before-injection", 1): at("2026-10-19T15:30+01:00"),
+        ("before-fasting", 1): at("2026-10-30T10:00+00:00"),
+        ("going-home", 1): at("2026-11-02T14:30+00:00"),
+    }
+    assert planned["before-injection", 1].not_after == at("2026-11-01T14:30+00:00")
+    assert planned["before-fasting", 1].not_after == at("2026-11-02T02:30+00:00")
 
 
 def with_reminders(protocol: Protocol, not_after: Bound | None = None) -> Protocol:
@@ -311,14 +314,33 @@ def test_nothing_for_before_the_procedure_is_sent_after_it(nerve_root_block, not
         "2026-06-10T14:30+01:00",
         enrolled_at="2026-04-01T09:00+01:00",
     )
-    late = timeline(
-        with_reminders(nerve_root_block, not_after),
-        "2026-06-10T14:30+01:00",
-        enrolled_at="2026-06-10T14:30+01:00",
-    )
 
     assert planned["reminders", 2].not_after == at("2026-06-10T14:30+01:00")
-    assert {late["reminders", number].fate for number in (1, 2)} == {Fate.PAST}
+
+
+TOO_LATE = {
+    "the evening before": ("2026-06-09T23:59+01:00", {"drop": [1, 2], "person": [1, 2]}),
+    "the morning of the day": ("2026-06-10T00:00+01:00", {"drop": [], "person": [1, 2]}),
+    "as it begins": ("2026-06-10T14:30+01:00", {"drop": [], "person": []}),
+    "a week later": ("2026-06-17T09:00+01:00", {"drop": [], "person": []}),
+}
+
+
+@pytest.mark.parametrize(("enrolled_at", "shown"), TOO_LATE.values(), ids=TOO_LATE)
+def test_what_is_over_before_the_procedure_is_in_no_timeline_of_the_day_unless_a_person_rings(
+    nerve_root_block, enrolled_at, shown
+):
+    protocol = with_reminders(nerve_root_block, FromProcedure(timedelta(hours=-15)))
+    for missed, numbers in shown.items():
+        reminders = replace(protocol.step("reminders"), missed=Missed(missed))
+        planned = timeline(
+            replace(protocol, steps=(reminders, *nerve_root_block.steps)),
+            "2026-06-10T14:30+01:00",
+            enrolled_at=enrolled_at,
+        )
+
+        late = {key[1]: message.fate for key, message in planned.items() if key[0] == "reminders"}
+        assert late == dict.fromkeys(numbers, Fate.PAST)
 
 
 def test_a_patient_enrolled_too_late_for_one_reminder_gets_the_next(nerve_root_block):
@@ -347,8 +369,10 @@ def test_a_reminder_that_would_wait_for_the_hours_until_after_the_procedure_find
 
 
 def test_a_protocol_says_whether_it_begins_before_the_procedure(nerve_root_block):
-    assert with_reminders(nerve_root_block).begins_before
-    assert not nerve_root_block.begins_before
+    after = replace(nerve_root_block, steps=nerve_root_block.steps[2:])
+
+    assert nerve_root_block.begins_before
+    assert not after.begins_before
 
 
 def test_a_patient_enrolled_late_gets_what_is_still_useful_at_once_and_the_rest_in_time(

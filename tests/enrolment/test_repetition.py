@@ -182,6 +182,10 @@ def test_what_came_too_early_is_corrected_at_once_and_given_again(app: AppContex
     assert (notice.state, notice.not_after) == ("sent", TOMORROW)
     text = list(sms_of(app).taken.values())[-1].outgoing.text
     assert "Do not follow the advice we sent you before this message yet." in text
+    # What holds for the new day comes after it, and could not be meant by it.
+    assert {one.state for one in of_step(app, "before-fasting")} == {"planned"}
+    run_until(app, ENROLLED_AT + 20 * MINUTE)
+    assert {one.state for one in of_step(app, "before-fasting")} == {"sent"}
     balance_is_even(app)
     run_until(app, TOMORROW + HOUR)
     assert [one.state for one in of_step(app, "going-home")] == ["sent", "sent"]

@@ -43,6 +43,7 @@ from tests.support.scripted_channel import LOST, refuse
 
 DAY = timedelta(days=1)
 LATER = PROCEDURE_AT + DAY
+"""Too soon after the enrolment for `before-injection`, and not for `before-fasting`."""
 NOBODY = uuid4()
 
 
@@ -131,7 +132,9 @@ def test_a_paused_enrolment_that_is_moved_stays_paused(app: AppContext):
 
     reschedule(app, enrolment_id, LATER, actor="cli:test")
 
-    assert {one.state for one in latest(app, enrolment_id).values()} == {"held"}
+    planned = latest(app, enrolment_id)
+    assert planned.pop(("before-injection", 1)).state == "expired"
+    assert {one.state for one in planned.values()} == {"held"}
 
 
 def test_a_preview_shows_the_same_and_changes_nothing(app: AppContext):
@@ -153,8 +156,7 @@ def test_a_move_onto_another_enrolment_of_the_patient_is_refused(app: AppContext
         reschedule(app, second, PROCEDURE_AT, actor="cli:test")
 
     assert refused.value.enrolment_id == first
-    assert len(latest(app, second)) == 10
-    assert {one.state for one in latest(app, second).values()} == {"planned"}
+    assert count_by_state(latest(app, second).values()) == {"planned": 11, "expired": 1}
 
 
 def test_two_that_move_to_one_time_at_once_do_not_both_get_there(app: AppContext):
@@ -365,11 +367,12 @@ def test_a_death_ends_every_enrolment_of_the_patient(app: AppContext):
     second = enrol_one(app, 1, reference="2", procedure_at=LATER)
     somebody_else = enrol_one(app, 2)
 
-    assert withdraw_enrolment(app, first, reason="died", actor="cli:test", deceased=True) == 11
+    assert withdraw_enrolment(app, first, reason="died", actor="cli:test", deceased=True) == 12
 
-    assert set(states(app, second).values()) == {"cancelled"}
+    theirs = messages(app, second)
+    assert count_by_state(theirs) == {"cancelled": 11, "expired": 1}
     assert set(states(app, somebody_else).values()) == {"planned"}
-    assert {one.reason for one in messages(app, second)} == {"patient-died"}
+    assert {one.reason for one in theirs} == {"patient-died", "already-past"}
     patient = next(one for one in rows(app, Patient) if one.deceased_at)
     assert patient.deceased_at == app.clock.now()
 

@@ -378,11 +378,13 @@ def test_rescheduling_plans_anew_and_says_how_many(app, client, key):
     assert (told["generation"], told["procedure_at"], told["changed"]) == (
         2,
         "2026-10-20T13:30:00Z",
-        14,
+        16,
     )
     planned = [one for one in told["messages"] if one["state"] == "planned"]
-    assert len(planned) == 14
-    assert {one["state"] for one in told["messages"]} == {"planned", "cancelled"}
+    assert len(planned) == 15
+    # Too late for what is to be known a day before at the latest.
+    [late] = [one for one in told["messages"] if one["state"] == "expired"]
+    assert (late["step"], late["reason"]) == ("before-injection", "already-past")
     assert (told["repeated"], told["not_repeated"], told["correction"]) == ([], [], False)
 
 

@@ -57,7 +57,8 @@ def preview(
         typer.Option(
             metavar="TIME|now",
             help="Show it as if enrolled then. Without it, now if the procedure is within a week "
-            "of today, else the time of the procedure.",
+            "of today; else the time of the procedure, or 90 days before it where anything goes "
+            "earlier.",
         ),
     ] = None,
     as_json: AsJson = False,

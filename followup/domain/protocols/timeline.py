@@ -10,7 +10,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from followup.domain.clinics.clinic import SendingHours
-from followup.domain.protocols.protocol import Itself, Protocol, Step
+from followup.domain.protocols.protocol import Itself, Missed, Protocol, Step
 from followup.domain.protocols.timing import (
     Procedure,
     bound_of,
@@ -77,11 +77,13 @@ def plan_timeline(
     """Return every message that the protocol asks for, in the order it falls due.
 
     Messages due at the same time keep the order of the protocol. `attributes` must have passed
-    `Protocol.check_attributes`.
+    `Protocol.check_attributes`. What was for before the procedure, and is over, is not among those
+    of a patient who is enrolled on the day or later: see `_is_of_no_use`.
     """
     in_time = _planned_in_time(
         Itself(protocol), procedure, answers=frozenset(attributes.items()), hours=hours
     )
+    on_the_day = enrolled_at.astimezone(procedure.zone).date() >= procedure.local_day
     messages = [
         planned
         if enrolled_at <= planned.target and enrolled_at < planned.not_after
@@ -93,8 +95,21 @@ def plan_timeline(
             hours=hours,
         )
         for planned in in_time
+        if not (on_the_day and _is_of_no_use(planned, procedure, enrolled_at=enrolled_at))
     ]
     return tuple(sorted(messages, key=lambda message: message.due_at))
+
+
+def _is_of_no_use(planned: PlannedMessage, procedure: Procedure, *, enrolled_at: datetime) -> bool:
+    """Say whether advice for before the procedure is over, and nobody is to ring about it.
+
+    Until the procedure begins, a person is asked to ring where the step says so.
+    """
+    return (
+        planned.comes_before
+        and planned.not_after <= enrolled_at
+        and (planned.step.missed is Missed.DROP or procedure.at <= enrolled_at)
+    )
 
 
 LONG_BEFORE = datetime.min.replace(tzinfo=UTC)

@@ -78,7 +78,7 @@ def test_a_time_that_there_is_not_shows_the_nearest(manager, given):
 def test_sample_patients_say_who_gets_it(manager):
     page = manager.get("/content/sugar")
 
-    assert "Does the patient have diabetes? Yes. Did the injection contain a steroid? No. No" in (
+    assert "Does the patient have diabetes? Yes. Does the injection contain a steroid? No. No" in (
         page.text.replace("Gets it ", "")
     )
 

@@ -23,6 +23,7 @@ from tests.web.console.visitors import Visitor
 PASSWORD = "walnut ladder frost"
 NUMBER = {"mobile": "07700 900222", "mobile_again": "07700 900222"}
 MOVED = {"on": "20", "on-month": "10", "on-year": "2026", "at": "2:30pm", "confirmed": "yes"}
+ANSWERED = {"attribute-diabetic": "yes", "attribute-steroid_given": "yes"}
 MERGED = {"reason": "Asked him", "nhs_number": "survivor", "date_of_birth": "survivor"}
 INSIDE = [page for page in all_pages() if isinstance(page.may, tuple)]
 GETS = [page.path for page in INSIDE if page.method == "GET"]
@@ -56,6 +57,7 @@ ACTIONS: tuple[tuple[str, Mapping[str, object]], ...] = (
     ("/enrolments/{enrolment}/page/new", {}),
     ("/enrolments/{enrolment}/page/off", {}),
     ("/enrolments/{enrolment}/time", MOVED),
+    ("/enrolments/{enrolment}/answers", ANSWERED),
     ("/enrolments/{enrolment}/text", LATER),
     ("/enrolments/{enrolment}/pause", {}),
     ("/enrolments/{enrolment}/resume", {}),

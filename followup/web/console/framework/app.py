@@ -43,6 +43,7 @@ MODULES = (
     "patient_actions",
     "cards.card",
     "procedures.week",
+    "procedures.answers",
     "patient_needs",
     "erasure.requests",
     "erasure.data_export",

@@ -45,6 +45,8 @@ DONE_NOTICES = {
     "resumed": "The follow-up is resumed.",
     "ended": "The follow-up has ended. Nothing more goes out.",
     "moved": "Timeline updated.",
+    "answers": "The answers were changed. What is not sent yet is planned again.",
+    "same-answers": "The answers were the same already.",
     "corrected": "The contact details were changed. What is still useful will be sent.",
     "unchanged": "The contact details were right already.",
     "stopped": "Messages stopped.",

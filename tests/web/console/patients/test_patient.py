@@ -280,6 +280,23 @@ def test_pausing_holds_everything_and_resuming_lets_it_go(sqlite_app, admin, pat
     assert who == [f"web:{admin.email}"]
 
 
+def test_answers_are_changed_once_it_is_known_what_was_injected(sqlite_app, admin, enrolment):
+    path = f"/enrolments/{enrolment}/answers"
+    asked = admin.get(path)
+    held = asked.values(path)
+    assert (held["attribute-diabetic"], held["attribute-steroid_given"]) == ("yes", "yes")
+
+    refused = admin.post(path, {"attribute-diabetic": "no"}, status=422)
+    assert "Does the injection contain a steroid?" in refused.text
+    page = admin.post(path, {**held, "attribute-steroid_given": "no"})
+
+    assert "The answers were changed. What is not sent yet is planned again." in page.page.text
+    assert "Enrolment corrected: the answer on steroid given" in page.text
+    left = [one.step for one in messages(sqlite_app, enrolment) if one.state == "planned"]
+    assert "sugar" not in left
+    assert "dressing" in left
+
+
 def test_a_changed_time_is_shown_before_and_after_and_only_then_done(sqlite_app, admin, enrolment):
     asked = admin.get(f"/enrolments/{enrolment}/time")
     held = asked.values(f"/enrolments/{enrolment}/time")
@@ -386,7 +403,7 @@ def test_a_move_that_leaves_nothing_to_send_is_said_to_leave_it_finished(
         session.execute(update(Message).values(state="delivered", sent_at=late))
     clock_of(sqlite_app).advance(timedelta(days=60))
     run_jobs(sqlite_app)
-    day = sqlite_app.clock.now() + timedelta(days=1)
+    day = sqlite_app.clock.now()
 
     shown = joined(Role.ENROL).post(
         f"/enrolments/{enrolment}/time",

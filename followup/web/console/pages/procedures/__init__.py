@@ -1,1 +1,1 @@
-"""Page of the procedures of a day or a week."""
+"""Pages of procedures: those of a day or a week, and the answers about one."""

@@ -95,7 +95,7 @@ def test_an_earlier_generation_is_left_out_unless_asked_for(followup):
     assert shown.out.count("red-flags") == 4
     assert "Not shown: 14 messages of an earlier procedure time" in shown.err
     assert everything.out.count("red-flags") == 8
-    assert len(followup("timeline", "REF-1", "--json").json["messages"]) == 28
+    assert len(followup("timeline", "REF-1", "--json").json["messages"]) == 30
 
 
 def test_messages_are_one_object_a_line_in_the_order_due(on_both):
@@ -104,9 +104,9 @@ def test_messages_are_one_object_a_line_in_the_order_due(on_both):
 
     lines = on_both("messages", "--json").lines
 
-    assert len(lines) == 28
+    assert len(lines) == 30
     assert [it["due_at"] for it in lines] == sorted(it["due_at"] for it in lines)
-    assert len({it["id"] for it in lines}) == 28
+    assert len({it["id"] for it in lines}) == 30
 
 
 def test_messages_are_chosen_by_state_step_channel_and_time(on_both):
@@ -118,7 +118,7 @@ def test_messages_are_chosen_by_state_step_channel_and_time(on_both):
         return on_both("messages", *args, "--json").lines
 
     assert {it["state"] for it in listed("--status", "cancelled")} == {"cancelled"}
-    assert len(listed("--status", "planned,cancelled")) == 28
+    assert len(listed("--status", "planned,cancelled")) == 30
     assert len(listed("--status", "planned", "--status", "failed")) == 14
     assert {it["step"] for it in listed("--step", "flare", "--step", "moving")} == {
         "flare",

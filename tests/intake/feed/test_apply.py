@@ -315,7 +315,8 @@ def test_a_procedure_that_nobody_follows_up_is_ignored(app):
 ], ids=["A08", "A31", "discharge"])  # fmt: skip
 def test_a_death_stops_everything_and_one_taken_back_plans_what_is_still_useful(app, died):
     feed(app, message("ADT^A04", id_="1", visit="V1"))
-    by_staff = enrol_one(app, 1, protocol="facet-joint-injection",
+    born = person(app).date_of_birth
+    by_staff = enrol_one(app, 1, protocol="facet-joint-injection", date_of_birth=born,
                          attributes={"sugar_may_rise": False})  # fmt: skip
     before = planned(app)
 

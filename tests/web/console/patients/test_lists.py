@@ -124,14 +124,14 @@ def test_each_wrong_row_is_told_with_its_column_and_its_cell(sqlite_app, admin):
     page = checked(
         sqlite_app,
         admin,
-        table(line(1), line(2, mobile="7.7E+09", time="00:00"), line(3, diabetic="Yes - type 2")),
+        table(line(1), line(2, mobile="7.7E+09", time="00:00"), line(3, diabetic="borderline")),
     )
 
     assert facts(page)["To correct"] == "2 rows: not enrolled"
     assert "Line 3: Test Patient-00002" in page.text
     assert "Mobile No. “7.7E+09”: A spreadsheet cut this number short" in page.text
     assert "Procedure time “00:00”: This is midnight" in page.text
-    assert "Diabetic “Yes - type 2”: Write yes or no: Does the patient have diabetes?" in page.text
+    assert "Diabetic “borderline”: Write yes or no: Does the patient have diabetes?" in page.text
 
 
 def test_corrected_rows_are_uploaded_again_and_double_nobody(sqlite_app, admin):

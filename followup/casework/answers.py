@@ -10,20 +10,16 @@ from uuid import UUID
 
 from followup.consent.cancel_unsent import find_enrolment_for_change, note_on_enrolment
 from followup.context import AppContext, UnitOfWork
-from followup.domain.errors import NotFound
-from followup.domain.protocols.protocol import Protocol
 from followup.domain.reasons import Reason
 from followup.enrolment.received import ANSWER
 from followup.enrolment.reschedule import (
     join_follow_ups,
-    move_timeline,
+    protocol_of,
     reopen_finished,
     replan_timeline,
     tell_of_move,
     write_generation,
 )
-from followup.messages.correction_notice import correction_waits
-from followup.store.models.enrolments import Enrolment
 
 
 def change_answers(
@@ -33,32 +29,21 @@ def change_answers(
 
     What was received is not repeated, and a person is asked about what is too late now. Raises
     `InvalidInput` for answers that the protocol does not take, and `Conflict` for an enrolment that
-    was withdrawn or goes on in another.
+    was withdrawn or goes on in another, or whose protocol is no longer configured.
     """
     return app.transact(actor, lambda unit: _change(unit, enrolment_id, given))
-
-
-def protocol_asked(app: AppContext, enrolment: Enrolment) -> Protocol:
-    """Return the protocol that asks the questions; raise `NotFound` where it is gone."""
-    protocol = app.catalogue.protocols.get(enrolment.protocol)
-    if protocol is None:
-        message = f"the protocol {enrolment.protocol} is no longer configured; put its file back"
-        raise NotFound(message)
-    return protocol
 
 
 def _change(unit: UnitOfWork, enrolment_id: UUID, given: Mapping[str, object]) -> bool:
     session, app = unit.session, unit.app
     enrolment = find_enrolment_for_change(session, enrolment_id, lock=True)
-    answers = protocol_asked(app, enrolment).check_attributes(given)
+    answers = protocol_of(app, enrolment).check_attributes(given)
     changed = [key for key, answer in answers.items() if enrolment.attributes.get(key) != answer]
     if not changed:
         return False
     enrolment.attributes = {**enrolment.attributes, **answers}
     at = enrolment.procedure_at
-    # One that waits would be cancelled with the rest: it is worked out anew.
-    plan = move_timeline if correction_waits(session, enrolment) else replan_timeline
-    planned = plan(session, app, enrolment, at)
+    planned = replan_timeline(session, app, enrolment, at)
     write_generation(unit, enrolment, planned, procedure_at=at, reason=Reason.CORRECTED)
     fields = [f"{ANSWER}{key}" for key in changed]
     note_on_enrolment(session, unit.by, enrolment, "enrolment.corrected", detail={"fields": fields})

@@ -50,7 +50,11 @@ from followup.enrolment.missed_steps import ask_to_call_about, newly_missed
 from followup.enrolment.next_procedure import end_follow_up, next_procedure
 from followup.enrolment.page_tokens import extend_page_token
 from followup.enrolment.pause import hold_messages
-from followup.messages.correction_notice import is_corrected, send_correction
+from followup.messages.correction_notice import (
+    correction_waits_until,
+    is_corrected,
+    send_correction,
+)
 from followup.messages.opt_out import settle_stopped_advice
 from followup.messages.view import utc_text
 from followup.patients import records as patients
@@ -84,6 +88,8 @@ class Rescheduled:
     correction: bool = False
     too_late: frozenset[Key] = frozenset()
     """What was sent before, and has no time left by the new timeline."""
+    correct_until: datetime | None = None
+    """Until when a correction of an earlier move is of use that waits, and is planned again."""
 
     @property
     def to_come(self) -> int:
@@ -222,8 +228,12 @@ def reopen_in(unit: UnitOfWork, enrolment_id: UUID, procedure_at: datetime) -> R
 def tell_of_move(unit: UnitOfWork, enrolment: Enrolment, changed: Rescheduled) -> None:
     """Correct what the patient has and is not for now, and ask a person about what is too late."""
     if changed.correction:
-        reachable = _reachable(unit.session, unit.app, enrolment)
-        send_correction(unit, enrolment, changed.wrong.values(), reachable=reachable)
+        send_correction(
+            unit,
+            enrolment,
+            until=min(planned.due_at for planned in changed.wrong.values()),
+            reachable=_reachable(unit.session, unit.app, enrolment),
+        )
     ask_to_call_about(unit, newly_missed(unit, enrolment))
 
 
@@ -377,20 +387,19 @@ def write_generation(
     merged = merged_enrolments(unit.session, enrolment)
     ids = [enrolment.id, *(each.id for each in merged)]
     cancel_unsent(unit.session, unit.by, reason=reason, enrolment_ids=ids)
-    protocol = _protocol(unit.app, enrolment)
+    protocol = protocol_of(unit.app, enrolment)
     enrolment.generation += 1
     enrolment.procedure_at = procedure_at
     enrolment.finish_due_at = finish_due_at(procedure_at, changed.timeline)
     enrolment.zone = unit.app.catalogue.clinics[enrolment.clinic].zone.key
     enrolment.protocol_version = protocol.version
     unit.session.flush()
+    reachable = _reachable(unit.session, unit.app, enrolment)
     add_generation(
-        unit,
-        enrolment,
-        protocol=protocol,
-        timeline=changed.timeline,
-        reachable=_reachable(unit.session, unit.app, enrolment),
+        unit, enrolment, protocol=protocol, timeline=changed.timeline, reachable=reachable
     )
+    if changed.correct_until is not None:
+        send_correction(unit, enrolment, until=changed.correct_until, reachable=reachable)
     extend_page_token(enrolment, (planned.not_after for planned in changed.timeline))
     if enrolment.state == EnrolmentState.PAUSED:
         hold_messages(unit.session, unit.by, enrolment.id)
@@ -399,10 +408,19 @@ def write_generation(
 def replan_timeline(
     session: Session, app: AppContext, enrolment: Enrolment, procedure_at: datetime
 ) -> Rescheduled:
-    """Return an enrolment's timeline for its procedure time, without what was received already."""
-    timeline = _timeline(session, app, enrolment, procedure_at)
+    """Return an enrolment's timeline for its procedure time, without what was received already.
+
+    A correction that waits stays: it would be cancelled with the rest.
+    """
+    until = correction_waits_until(session, enrolment)
+    if until is not None and until <= app.clock.now():
+        until = None
+    wait = timedelta() if until is None else AFTER_CORRECTION
+    timeline = _timeline(session, app, enrolment, procedure_at, wait=wait)
     received = _received(session, enrolment)
-    return Rescheduled(timeline=_without(timeline, received), received=received)
+    return Rescheduled(
+        timeline=_without(timeline, received), received=received, correct_until=until
+    )
 
 
 def move_timeline(
@@ -465,7 +483,7 @@ def _timeline(
         raise Conflict(message)
     procedure = Procedure(at=procedure_at.astimezone(UTC), zone=clinic.zone)
     timeline = plan_timeline(
-        _protocol(app, enrolment),
+        protocol_of(app, enrolment),
         procedure,
         attributes=_attributes(app, enrolment),
         enrolled_at=now + wait,
@@ -539,7 +557,8 @@ def _sent(session: Session, enrolment: Enrolment) -> dict[Key, list[SentBefore]]
     return found
 
 
-def _protocol(app: AppContext, enrolment: Enrolment) -> Protocol:
+def protocol_of(app: AppContext, enrolment: Enrolment) -> Protocol:
+    """Return the protocol of an enrolment; raise `Conflict` where it is no longer configured."""
     protocol = app.catalogue.protocols.get(enrolment.protocol)
     if protocol is None:
         message = f"the protocol {enrolment.protocol} is no longer configured; put its file back"
@@ -556,7 +575,7 @@ def _reachable(session: Session, app: AppContext, enrolment: Enrolment) -> list[
 
 def _attributes(app: AppContext, enrolment: Enrolment) -> dict[str, bool]:
     """Return the answers given at enrolment that the protocol, as it is now, asks for."""
-    protocol = _protocol(app, enrolment)
+    protocol = protocol_of(app, enrolment)
     asked = {attribute.key for attribute in protocol.needed_attributes()}
     try:
         return protocol.check_attributes(

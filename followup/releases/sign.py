@@ -118,10 +118,7 @@ def sign(app: AppContext, statement: Statement, made: MadeSignature, *, actor: s
                 f"these very bytes are {state} already, by {there.author}: release "
                 f"{there.digest[:12]}"
             )
-        ended = last_end(
-            unit.session, kind=statement.kind, clinic=statement.clinic, digest=statement.digest
-        )
-        _require_made_since(signed, ended)
+        _require_made_since_end(unit.session, signed, statement)
         for file in statement.files:
             _keep(unit.session, file)
         release = Release(
@@ -165,10 +162,7 @@ def approve(app: AppContext, identifier: str, made: MadeSignature, *, actor: str
         signed = _checked(app, release.statement, made, SigningRole.APPROVER, signers)
         if (refusal := pair_refusal(author, signed)) is not None:
             raise Conflict(refusal)
-        ended = last_end(
-            unit.session, kind=release.kind, clinic=release.clinic, digest=release.digest
-        )
-        _require_made_since(signed, ended)
+        _require_made_since_end(unit.session, signed, release)
         release.approver, release.approver_key = signed.name, key_text(made.key)
         release.approver_signature, release.approved_at = made.text, signed.at
         release.approver_key_kept = made.kept
@@ -227,11 +221,12 @@ def _checked(
     return signed
 
 
-def _require_made_since(signed: Signed, ended: datetime | None) -> None:
+def _require_made_since_end(session: Session, signed: Signed, over: Statement | Release) -> None:
     """Raise `BadSignature` for a signature over bytes that were given up after it was made.
 
     The database has it, for whoever would bring it again: it knows nothing of why they were.
     """
+    ended = last_end(session, kind=over.kind, clinic=over.clinic, digest=over.digest)
     if ended is not None and signed.at < ended.replace(microsecond=0):
         raise BadSignature("these words were sent back or withdrawn after it was made: sign anew")
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from followup.casework.answers import change_answers
 from followup.context import AppContext
 from followup.domain.errors import Conflict, InvalidInput
+from followup.enrolment.agreed_channels import agree_to_email
 from followup.enrolment.enrol_or_update import OnConflict, enrol_or_update
 from followup.enrolment.reschedule import reschedule
 from followup.enrolment.withdraw import withdraw_enrolment
+from followup.store.models.patients import Patient
 from tests.support.apps import actions, balance_is_even, enrol_one, messages, run_until, sms_of
-from tests.support.people import ENROLLED_AT, PROCEDURE_AT, request
+from tests.support.people import ENROLLED_AT, PROCEDURE_AT, SMS, request
 
 WHO = "web:nurse"
 AHEAD = PROCEDURE_AT + timedelta(days=20)
+MOVED = AHEAD + timedelta(days=7)
 STEROID = {"diabetic": True, "steroid_given": True}
 
 
@@ -44,12 +48,36 @@ def test_once_it_is_known_what_was_injected_the_rest_is_planned_for_that(sqlite_
     balance_is_even(sqlite_app)
 
 
-def test_a_correction_of_a_moved_procedure_that_waits_is_not_lost(sqlite_app: AppContext):
-    enrolment = booked(sqlite_app)
-    run_until(sqlite_app, AHEAD - timedelta(days=2))
-    reschedule(sqlite_app, enrolment, AHEAD + timedelta(days=7), actor=WHO)
+def by_staff(app: AppContext, enrolment):
+    change_answers(app, enrolment, STEROID, actor=WHO)
 
-    change_answers(sqlite_app, enrolment, STEROID, actor=WHO)
+
+def by_another_system(app: AppContext, _enrolment):
+    enrol_or_update(
+        app,
+        request(diabetic=True, steroid=True, procedure_at=MOVED),
+        actor="api:hospital",
+        on_conflict=OnConflict.UPDATE,
+    )
+
+
+def by_a_yes_to_emails(app: AppContext, _enrolment):
+    app.transact(
+        WHO, lambda unit: agree_to_email(unit, unit.session.scalars(select(Patient)).one())
+    )
+
+
+@pytest.mark.parametrize("planned_anew", [by_staff, by_another_system, by_a_yes_to_emails])
+def test_a_correction_of_a_moved_procedure_that_waits_is_not_lost(
+    sqlite_app: AppContext, planned_anew
+):
+    enrolment = enrol_one(
+        sqlite_app, diabetic=True, steroid=False, procedure_at=AHEAD, channels=(SMS,)
+    )
+    run_until(sqlite_app, AHEAD - timedelta(days=2))
+    reschedule(sqlite_app, enrolment, MOVED, actor=WHO)
+
+    planned_anew(sqlite_app, enrolment)
 
     [notice] = [
         one

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from followup.store.schema.current import migrate
 from followup.web.metrics import exposition
 from tests.support.apps import MASTER_KEY, HandClock, clock_of, enrol_one
 from tests.support.servers import HOST, START_SECONDS, PostgresServer, ServerError
+from tests.support.waiting import wait_until
 from tests.web.console.conftest import make_asgi
 from tests.web.console.visitors import join
 
@@ -114,9 +114,11 @@ def look_anew(app: AppContext) -> Replica:
 
 
 def until_current(app: AppContext) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while (found := look_anew(app).look()).trouble is not None or found.behind:
-        assert time.monotonic() < deadline, found
+    def is_current() -> bool:
+        found = look_anew(app).look()
+        return found.trouble is None and not found.behind
+
+    wait_until(is_current, seconds=START_SECONDS)
 
 
 def due(app: AppContext) -> int:

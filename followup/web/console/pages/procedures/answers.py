@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from followup.casework.answers import change_answers, protocol_asked
+from followup.casework.answers import change_answers
 from followup.domain.errors import InvalidInput
+from followup.enrolment.reschedule import protocol_of
 from followup.store.models.enrolments import Enrolment
 from followup.web.console.framework.enrolment_form import attribute_field, fields_of_check
 from followup.web.console.framework.forms import Form
@@ -33,7 +34,7 @@ def change(here: Here) -> Response:
     enrolment, form = find_enrolment(here), here.form
     given = {
         attribute.key: YES_OR_NO.get(form.text(attribute_field(attribute.key)))
-        for attribute in protocol_asked(here.app, enrolment).needed_attributes()
+        for attribute in protocol_of(here.app, enrolment).needed_attributes()
     }
     try:
         changed = change_answers(here.app, enrolment.id, given, actor=here.member.actor)
@@ -51,6 +52,6 @@ def _page(here: Here, enrolment: Enrolment, form: Form) -> Response:
         form=form,
         questions=[
             (attribute_field(each.key), each.question)
-            for each in protocol_asked(here.app, enrolment).needed_attributes()
+            for each in protocol_of(here.app, enrolment).needed_attributes()
         ],
     )

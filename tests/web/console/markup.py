@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from html.parser import HTMLParser
 from itertools import pairwise
 
@@ -21,17 +22,24 @@ class Element:
     attributes: dict[str, str]
     children: list[Element | str] = field(default_factory=list)
 
-    def __iter__(self) -> Iterator[Element]:
+    @cached_property
+    def below(self) -> list[Element]:
+        """All elements in it, in the order of the page; asked for once the page is read."""
+        found: list[Element] = []
         for child in self.children:
             if isinstance(child, Element):
-                yield child
-                yield from child
+                found.append(child)
+                found += child.below
+        return found
+
+    def __iter__(self) -> Iterator[Element]:
+        return iter(self.below)
 
     def all(self, *tags: str, **attributes: str) -> list[Element]:
         """Return the elements below with one of these tags and all these attributes."""
         return [
             element
-            for element in self
+            for element in self.below
             if element.tag in tags and attributes.items() <= element.attributes.items()
         ]
 

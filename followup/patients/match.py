@@ -14,6 +14,8 @@ from followup.domain.people.likeness import (
     is_one_written_otherwise,
     is_reached_alike,
     may_be_one,
+    near_birthdays,
+    numbers_agree,
 )
 from followup.patients.merged import survivor_of
 from followup.patients.records import (
@@ -80,6 +82,17 @@ def keys_of(indexes: BlindIndexes, person: Person, *, clinic: str) -> frozenset[
     ) | {(ALIKE, clinic, key) for key in alike_keys(indexes, person, clinic=clinic)}
 
 
+def near_keys(indexes: BlindIndexes, person: Person, *, clinic: str) -> frozenset[PatientKey]:
+    """Return by what somebody of the same name is known whose birth date may be this one.
+
+    They are looked for, and kept of nobody.
+    """
+    if not (person.name and person.date_of_birth):
+        return frozenset()
+    others = (replace(person, date_of_birth=day) for day in near_birthdays(person.date_of_birth))
+    return frozenset((PERSON, clinic, indexes.of(PERSON, name_key(one) or "")) for one in others)
+
+
 def have_keys(keys: Iterable[PatientKey]) -> ColumnElement[bool]:
     """Return the condition that a patient, of whichever clinic, is known by one of these keys."""
     listed = list(keys)
@@ -140,10 +153,11 @@ def match_person(session: Session, keyring: Keyring, person: Person, *, clinic: 
     number belongs to somebody quite different, or two patients are meant.
     """
     keys = keys_of(keyring.indexes, person, clinic=clinic)
+    near = near_keys(keyring.indexes, person, clinic=clinic)
     by_kind = {kind: {value for of, _, value in keys if of == kind} for kind in COLUMNS}
     found = session.scalars(
         select(Patient)
-        .where(Patient.clinic == clinic, Patient.id.in_(_may_be(keys)))
+        .where(Patient.clinic == clinic, Patient.id.in_(_may_be(keys | near)))
         .order_by(Patient.id)
     ).all()
     numbered = [one for one in found if one.nhs_number_index in by_kind[NUMBER]]
@@ -235,18 +249,21 @@ def _is_reached_alike(known: Patient, keyring: Keyring, person: Person) -> bool:
 
 
 def _nearly(session: Session, keyring: Keyring, person: Person, near: Sequence[Patient]) -> Match:
-    for each in near:
-        known = read_patient(each, keyring)
-        if known is None:
-            continue
-        is_one = is_one_written_otherwise(known, person)
-        # Two numbers are two people, as of twins with one telephone; or one of them is wrong.
-        two_numbers = bool(known.nhs_number and person.nhs_number)
-        if is_one and not two_numbers:
+    read = [(each, known) for each in near if (known := read_patient(each, keyring))]
+    ones = [each for each, known in read if is_one_written_otherwise(known, person)]
+    numbers = {each.id: known.nhs_number for each, known in read}
+    for each in ones:
+        if not (numbers[each.id] and person.nhs_number):
             # As the name was first entered is good enough.
             return _match(session, replace(person, name=None), each)
-        if is_one or (may_be_one(known, person) and not two_numbers):
-            return Match(person, alike=survivor_of(session, each))
+    # Two numbers are two people, as of twins with one telephone; or one of them is wrong.
+    alike = [
+        each
+        for each, known in read
+        if may_be_one(known, person) and numbers_agree(known.nhs_number, person.nhs_number)
+    ]
+    for each in (*ones, *alike):
+        return Match(person, alike=survivor_of(session, each))
     return Match(person)
 
 

@@ -6,10 +6,14 @@ these alone are no likeness.
 
 from __future__ import annotations
 
-from datetime import date
+import string
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import date, timedelta
 from typing import Protocol
 
 from followup.domain.identity import (
+    fold_untitled,
     is_one_letter_off,
     letters_of,
     may_be_renamed,
@@ -65,9 +69,13 @@ def may_be_one(known: Described, given: Described) -> bool:
     same_birthday = one is not None and one == other
     if same_birthday and share_mobile:
         return may_be_one_person(known.name, given.name)
+    nearly = one is not None and other is not None and is_nearly_birthday(one, other)
+    if nearly and fold_untitled(known.name) == fold_untitled(given.name):
+        # However they are reached: of whom little is known, a mistyped birth date is the likeliest.
+        return True
     if not (same_birthday or share_mobile):
         return False
-    if same_birthday or one is None or other is None or is_nearly_birthday(one, other):
+    if same_birthday or one is None or other is None or nearly:
         return _is_one_name_in_two_forms(known.name, given.name) or (
             same_birthday and _is_renamed_with_nearly_one_mobile(known, given)
         )
@@ -111,6 +119,35 @@ def is_nearly_birthday(one: date, other: date) -> bool:
         or abs((one - other).days) == 1
         or is_one_letter_off(f"{one:%Y%m%d}", f"{other:%Y%m%d}")
     )
+
+
+def near_birthdays(born: date) -> Iterator[date]:
+    """Yield the dates of which `is_nearly_birthday` says that they may be this one."""
+    digits = f"{born:%Y%m%d}"
+    swapped = (
+        digits[:place] + digits[place + 1] + digits[place] + digits[place + 2 :]
+        for place in range(len(digits) - 1)
+    )
+    wrong = (
+        digits[:place] + digit + digits[place + 1 :]
+        # Nobody who lives was born in another century than these.
+        for place in range(2, len(digits))
+        for digit in string.digits
+    )
+    other_way_round = f"{born:%Y%d%m}"
+    year_off = (f"{born.year + step:04d}{born:%m%d}" for step in (-1, 1))
+    day_off = (f"{born + timedelta(days=step):%Y%m%d}" for step in (-1, 1))
+    for each in {*swapped, *wrong, other_way_round, *year_off, *day_off} - {digits}:
+        with suppress(ValueError):
+            yield date(int(each[:4]), int(each[4:6]), int(each[6:]))
+
+
+def numbers_agree(one: str | None, other: str | None) -> bool:
+    """Say whether two valid NHS numbers may be one person's.
+
+    That is where one is missing, or where they have the same digits in another order.
+    """
+    return not (one and other) or sorted(one) == sorted(other)
 
 
 def contacts_agree(known: Described, given: Described) -> bool:

@@ -64,9 +64,23 @@ BIRTH_DATES = {
 }  # fmt: skip
 MOBILES = {
     "+447700900123": ["O77OO 9OO I23", "0770O 900l23", "Mob: 07700 900123", "Mob. 07700 900123",
-        "Tel 07700 900123", "07700 900123 (mobile)", "(+44) 7700 900123", "07700 900123;"],
-    "?not one phone number": ["wife: 07700 900123", "07700 900123 (wife)",
-        "07700 900123, 07700 900124", "07700 90012S", "07700/900123"],
+        "Tel 07700 900123", "07700 900123 (mobile)", "(+44) 7700 900123", "07700 900123;",
+        "M: 07700.900.123 (own)", "h: 07700 900123", "H 07700900123", "(own) 07700 900123",
+        "07700 900123 - own", "own mobile: 07700-900-123", "07700900123 (pt's own)",
+        "Tel. no. 07700 900123", "07700 900123 [M]", "Mob - +44 7700 900123 (patient)"],
+    "?somebody else's": ["wife: 07700 900123", "07700 900123 (wife)", "07700 900123 (daughter's)",
+        "07700 900123 - son Peter", "carer 07700 900123", "neighbour: 07700 900123",
+        "care home 07700 900123", "wife's mob 07700 900123",
+        "07700 900123 (NOK)", "next of kin 07700 900123", "Mob: 07700 900123 (Dad)",
+        "07700 900123 (own), 07700 900124 (husband)"],
+    "?there seem to be two": ["07700 900123, 07700 900124", "07700 900123 / 07700 900124",
+        "07700900123 07700900124", "h: 01752 437706 m: 07700 900123"],
+    "?something stands beside it": [
+        "07700 90012S", "07700 900123 (h)", "W: 07700 900123", "07700 900123 x2",
+        "07700 900123 (work)", "do not text 07700 900123", "07700 900123 (old)", "07700 900123 no",
+        "no 07700 900123", "07700/900123", "07700 900123/4", "07700 900123?",
+        "07700 900123 (Ann)", "contact 07700 900123", "07700 900123 (own?) ask"],
+    "?write it in digits": ["ask his wife", "n/a", "07700 (wife)"],
     "?too short": ["O7700 9OO"],
 }  # fmt: skip
 NHS_NUMBERS = {
@@ -78,7 +92,10 @@ ADDRESSES = {
     "k.osei@example.co.uk": [" k.osei@example.co.uk; ", "k.osei@example.co.uk.",
         '"k.osei@example.co.uk",', "Email: k.osei@example.co.uk",
         "'Osei, K' <k.osei@example.co.uk>;"],
-    "?not an e-mail address": ["k.osei@example.co.uk; a@example.com", "wife: a@example.com",
+    "Ann.Osei@example.com": ["Ann.Osei@EXAMPLE.COM", "mailto:Ann.Osei@example.com?subject=Hello"],
+    "?not an e-mail address": ["ren?e@example.com", "k.osei@example.co.uk?", "?k@example.com",
+        "k.osei@example.co.uk (daughter)",
+        "k.osei@example.co.uk; a@example.com", "wife: a@example.com",
         "k osei@example.co.uk", "k.osei@example,co.uk"],
 }  # fmt: skip
 DIABETIC = {

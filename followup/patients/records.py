@@ -17,7 +17,7 @@ from followup.domain.needs import ReadingNeed
 from followup.domain.needs import parse_needs as read_needs
 from followup.domain.needs import write_needs as needs_text
 from followup.domain.number_confirmation import ConfirmationMethod
-from followup.domain.people.likeness import given_names_agree
+from followup.domain.people.likeness import given_names_agree, is_one_name_in_two_forms
 from followup.patients.merged import survivor_of, survivors_of
 from followup.patients.search_keys import write_search_keys
 from followup.store.encryption.sealing import BlindIndexes, Keyring, Sealer
@@ -115,8 +115,8 @@ def _of_identity(
 def may_be_same(known: Person, given: Person) -> bool:
     """Say whether somebody who was sent may be this patient, with details that are corrected.
 
-    By NHS number where both have one; else by a name that is the same or nearly so, and by the date
-    of birth unless the name is the very same.
+    By NHS number where both have one; else by a name that is the same or nearly so, also in another
+    form of it, and by the date of birth unless the name is the very same.
     """
     if known.nhs_number and given.nhs_number:
         return known.nhs_number == given.nhs_number
@@ -124,7 +124,9 @@ def may_be_same(known: Person, given: Person) -> bool:
         return False
     if fold_name(known.name) == fold_name(given.name):
         return True
-    return known.date_of_birth == given.date_of_birth and names_alike(known.name, given.name)
+    return known.date_of_birth == given.date_of_birth and is_one_name_in_two_forms(
+        known.name, given.name
+    )
 
 
 def may_have_number_of(known: Person, given: Person) -> bool:

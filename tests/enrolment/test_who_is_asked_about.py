@@ -74,6 +74,17 @@ CASES: list[tuple[str, Mapping[str, object], Mapping[str, object]]] = [
         )
         for mobile in ({}, OTHER_MOBILE)
     ),
+    # Other spellings that sound alike.
+    *(
+        (ASK, {"name": f"{one} Hale"}, {"name": f"{other} Hale", **mobile})
+        for one, other in (
+            ("Alasdair", "Alistair"), ("Catriona", "Katryna"), ("Gwendalyn", "Gwendelin"),
+            ("Steven", "Stephen"), ("Shaun", "Sean"), ("Ian", "Iain"), ("Claire", "Clare"),
+        )
+        for mobile in ({}, OTHER_MOBILE)
+    ),
+    *((TWO, {"name": f"{one} Hale"}, {"name": f"{other} Hale", **OTHER_MOBILE})
+      for one, other in (("Alistair", "Alan"), ("Martin", "Marion"), ("Joan", "Jane"))),
     (ASK, {"name": "Elizabeth Hale"}, {"name": "Liz Fenn"}),
     (TWO, {"name": "Elizabeth Hale"}, {"name": "Liz Fenn", **OTHER_MOBILE}),
     (TWO, {}, {"name": "William Hale"}),
@@ -275,6 +286,29 @@ def test_two_of_one_name_and_birthday_without_a_number_are_kept_apart_and_change
     undo_merge(app, merge_patients(app, wanted, actor=ACTOR).merge_id, actor=ACTOR)
 
     assert not [one for one in rows(app, Patient) if one.merged_into]
+
+
+@pytest.mark.parametrize(
+    ("known", "given"),
+    [("Alasdair Hale", "Alistair Hale"), ("Bill Hale", "William Hale"), ("Siân Hale", "Sian Hale")],
+)
+def test_another_form_of_the_name_under_one_reference_is_a_correction_that_is_asked_about(
+    sqlite_app, known, given
+):
+    send(sqlite_app, 0, {"name": known})
+
+    with pytest.raises(ContentDiffers, match="another name"):
+        send(sqlite_app, 0, {"name": given})
+
+    assert len(rows(sqlite_app, Patient)) == 1
+
+
+@pytest.mark.parametrize("other", [{"name": "Mary Hale"}, {"name": "Rupert Hale"}])
+def test_another_person_under_one_reference_is_refused(sqlite_app, other):
+    send(sqlite_app, 0)
+
+    with pytest.raises(Conflict, match="of another patient"):
+        send(sqlite_app, 0, other)
 
 
 @pytest.mark.parametrize("changed", [OTHER_MOBILE, {"date_of_birth": MISTYPED[1]}])

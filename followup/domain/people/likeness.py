@@ -10,6 +10,7 @@ import string
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import date, timedelta
+from itertools import groupby
 from typing import Protocol
 
 from followup.domain.identity import (
@@ -27,6 +28,10 @@ GENERATION = 15
 """So many years apart two of one name and telephone are parent and child."""
 LONG_ENOUGH = 4
 """Shorter names that are one letter apart are two names: Tim and Tom."""
+SOUNDS = str.maketrans(
+    "aeiouybfpvcgjkqsxzdtlmnr", "000000" + "1111" + "22222222" + "33" + "4" + "55" + "6", "hw"
+)
+"""What letters sound like: digits, none for those that are hardly heard."""
 
 
 class Described(Protocol):
@@ -67,6 +72,8 @@ def may_be_one(known: Described, given: Described) -> bool:
     one, other = known.date_of_birth, given.date_of_birth
     share_mobile = known.mobile is not None and known.mobile == given.mobile
     same_birthday = one is not None and one == other
+    if same_birthday and _sound_alike(known.name, given.name):
+        return True
     if same_birthday and share_mobile:
         return may_be_one_person(known.name, given.name)
     nearly = one is not None and other is not None and is_nearly_birthday(one, other)
@@ -76,7 +83,7 @@ def may_be_one(known: Described, given: Described) -> bool:
     if not (same_birthday or share_mobile):
         return False
     if same_birthday or one is None or other is None or nearly:
-        return _is_one_name_in_two_forms(known.name, given.name) or (
+        return is_one_name_in_two_forms(known.name, given.name) or (
             same_birthday and _is_renamed_with_nearly_one_mobile(known, given)
         )
     of_one_age = abs(one.year - other.year) < GENERATION
@@ -174,7 +181,7 @@ def _is_renamed_with_nearly_one_mobile(known: Described, given: Described) -> bo
     return one[0] == other[0] and is_one_letter_off(known.mobile, given.mobile)
 
 
-def _is_one_name_in_two_forms(one: str, other: str) -> bool:
+def is_one_name_in_two_forms(one: str, other: str) -> bool:
     """Say whether names are alike, or surnames are (nearly) the same and given names forms of one.
 
     Of whom nothing more is known, another surname or another name of the same initial is somebody
@@ -192,6 +199,25 @@ def _is_one_name_in_two_forms(one: str, other: str) -> bool:
     return (surnames_fit or are_forms_of_one(first[-1], second[-1])) and given_names_agree(
         one, other
     )
+
+
+def _sound_alike(one: str, other: str) -> bool:
+    """Say whether the surname is the same, and the given names sound alike: Alasdair, Alistair.
+
+    Names of few consonants sound like many others.
+    """
+    first, second = without_titles(one), without_titles(other)
+    sounds = {_sound(words[0]) for words in (first, second) if len(words) > 1}
+    return first[-1:] == second[-1:] and len(sounds) == 1 and min(map(len, sounds)) >= LONG_ENOUGH
+
+
+def _sound(word: str) -> str:
+    """Return a word as Soundex hears it, to its end and whichever letter its first sound has.
+
+    https://www.archives.gov/research/census/soundex
+    """
+    heard = [sound for sound, _ in groupby(word.translate(SOUNDS))]
+    return "".join(heard[:1] + [sound for sound in heard[1:] if sound != "0"])
 
 
 def _given(name: str) -> list[str]:

@@ -76,17 +76,16 @@ def _with_century(match: re.Match[str], *, age: int | None, today: date, field: 
     years = [year for year, born in possible.items() if born is None or born <= today]
     if age is not None:
         # One of them at most has the age.
-        years = [
-            year
-            for year in years
-            if (born := possible[year]) and _is_of_age(born, age, today=today)
-        ] or years[-1:]
+        aged = [year for year in years if _is_of_age(possible[year], age, today=today)]
+        years = aged or years[-1:]
     if len(years) > 1:
         raise InvalidInput.of(field, TWO_CENTURIES)
     return f"{match['before']}{years[0]}"
 
 
-def _is_of_age(born: date, age: int, *, today: date) -> bool:
+def _is_of_age(born: date | None, age: int, *, today: date) -> bool:
     """Say whether the patient is so old, give or take a year: lists are not made anew each day."""
+    if born is None:
+        return False
     years = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
     return abs(years - age) <= 1

@@ -72,19 +72,19 @@ def may_be_one(known: Described, given: Described) -> bool:
     one, other = known.date_of_birth, given.date_of_birth
     share_mobile = known.mobile is not None and known.mobile == given.mobile
     same_birthday = one is not None and one == other
-    if same_birthday and _sound_alike(known.name, given.name):
-        return True
     if same_birthday and share_mobile:
-        return may_be_one_person(known.name, given.name)
+        return may_be_one_person(known.name, given.name) or _sound_alike(known.name, given.name)
     nearly = one is not None and other is not None and is_nearly_birthday(one, other)
-    if nearly and fold_untitled(known.name) == fold_untitled(given.name):
-        # However they are reached: of whom little is known, a mistyped birth date is the likeliest.
-        return True
     if not (same_birthday or share_mobile):
-        return False
+        # However they are reached: of whom little is known, a mistyped birth date is the likeliest.
+        return nearly and fold_untitled(known.name) == fold_untitled(given.name)
     if same_birthday or one is None or other is None or nearly:
         return is_one_name_in_two_forms(known.name, given.name) or (
-            same_birthday and _is_renamed_with_nearly_one_mobile(known, given)
+            same_birthday
+            and (
+                _is_renamed_with_nearly_one_mobile(known, given)
+                or _sound_alike(known.name, given.name)
+            )
         )
     of_one_age = abs(one.year - other.year) < GENERATION
     return of_one_age and sorted(name_words(known.name)) == sorted(name_words(given.name))

@@ -60,8 +60,8 @@ def birth_date_in_full(cell: str, *, today: date, field: str = "date_of_birth") 
         partial(_with_century, age=age, today=today, field=field),
         parted(aged["born"] if aged else written),
     )
-    born = day_of(in_full)
-    if age is not None and born is not None and not _is_of_age(born, age, today=today):
+    day = day_of(in_full)
+    if age is not None and day is not None and not _is_of_age(day, age, today=today):
         raise InvalidInput.of(field, OTHER_AGE)
     return in_full
 

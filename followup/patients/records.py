@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import NotFound
-from followup.domain.identity import fold_name, may_be_renamed, names_alike
+from followup.domain.identity import fold_name, fold_untitled, may_be_renamed, names_alike
 from followup.domain.needs import ReadingNeed
 from followup.domain.needs import parse_needs as read_needs
 from followup.domain.needs import write_needs as needs_text
@@ -45,7 +45,7 @@ class Person:
         return self.mobile if channel is ChannelKind.SMS else self.email
 
 
-INDEXED_BY = 3
+INDEXED_BY = 4
 """Which way to write names the indexes and search keys are made by.
 
 `followup.patients.index_people` looks after those that were made by another.
@@ -79,9 +79,12 @@ def identity_keys(person: Person) -> list[str]:
 
 
 def name_key(person: Person) -> str | None:
-    """Return a person's name and date of birth as they are compared; None without both."""
+    """Return a person's name without its title, and date of birth, as they are compared.
+
+    None without both.
+    """
     if person.name and person.date_of_birth:
-        return f"{fold_name(person.name)} {person.date_of_birth}"
+        return f"{fold_untitled(person.name)} {person.date_of_birth}"
     return None
 
 
@@ -231,7 +234,7 @@ def update_patient(
     if sealer is None:
         raise NotFound("this patient's data was erased")
     before = _read(patient, sealer)
-    if before.name and person.name and fold_name(before.name) == fold_name(person.name):
+    if before.name and person.name and fold_untitled(before.name) == fold_untitled(person.name):
         # The same name, written otherwise: as it was first entered is good enough.
         person = replace(person, name=before.name)
     merged = Person(

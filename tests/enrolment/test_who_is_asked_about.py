@@ -55,6 +55,7 @@ CASES: list[tuple[str, Mapping[str, object], Mapping[str, object]]] = [
             ({}, OTHER_MOBILE), ({}, NO_MOBILE), (NO_MOBILE, {}), (NO_MOBILE, {"mobile": None}),
         )
     ),
+    (ASK, {"name": "Mr Robert Hale"}, {"date_of_birth": MISTYPED[0], **OTHER_MOBILE}),
     (ASK, {"name": "ROBERT HALE"}, {"date_of_birth": MISTYPED[0], **OTHER_MOBILE}),
     *((TWO, {}, {"date_of_birth": born, **OTHER_MOBILE})
       for born in (date(1951, 8, 29), date(1936, 3, 12), date(1947, 4, 15), date(1974, 12, 3))),

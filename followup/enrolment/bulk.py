@@ -35,7 +35,7 @@ from followup.enrolment.missed_steps import ask_to_call
 from followup.enrolment.objections import heed_objections
 from followup.enrolment.reading_needs import ask_for_help
 from followup.patients import records as patients
-from followup.patients.match import PatientKey, lock_keys, near_keys
+from followup.patients.match import PatientKey, lock_keys
 from followup.patients.search_keys import SearchRow, insert_search_rows, search_rows
 from followup.releases.reviews import require_enrollable
 from followup.store.audit_log import AuditContext, record_events
@@ -48,14 +48,13 @@ ENROLMENT_BATCH = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedEnrolment:
-    """A request that can be carried out, and by what its patient may be known, or nearly.
+    """A request that can be carried out, and by what its patient may be known.
 
     The rows are those of somebody new: where the patient is there, they are not used.
     """
 
     checked: CheckedEnrolment
     keys: frozenset[PatientKey]
-    near: frozenset[PatientKey]
     patient: Patient
     search_rows: list[SearchRow]
     enrolment: Enrolment
@@ -80,7 +79,6 @@ def prepare_enrolment(
     return PreparedEnrolment(
         checked=checked,
         keys=patient_keys(indexes, person, clinic=request.clinic, reference=request.reference),
-        near=near_keys(indexes, person, clinic=request.clinic),
         patient=patient,
         search_rows=search_rows(indexes, patient, person),
         enrolment=enrolment,
@@ -119,8 +117,7 @@ def enrol_prepared(
         in_force = objections_to(
             unit.session, app, [each.checked.request for each in prepared], keys
         )
-        near = {key for each in prepared for key in each.near}
-        fresh = _fresh(prepared, known_patients(unit.session, keys | near))
+        fresh = _fresh(prepared, known_patients(unit.session, keys))
         enrolled = _enrol_fresh(unit, list(fresh.values()), in_force)
         done = dict(zip(fresh, enrolled, strict=True))
         return [
@@ -155,7 +152,7 @@ def _fresh(
     met = set(known)
     fresh: dict[int, PreparedEnrolment] = {}
     for place, each in enumerate(prepared):
-        if met.isdisjoint(each.keys) and met.isdisjoint(each.near):
+        if met.isdisjoint(each.keys):
             fresh[place] = each
         met |= each.keys
     return fresh

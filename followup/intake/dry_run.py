@@ -28,7 +28,7 @@ from followup.enrolment.enrol import (
 )
 from followup.enrolment.enrol_or_update import foresee
 from followup.enrolment.existing import known_patients, patient_keys
-from followup.patients.match import PatientKey, near_keys
+from followup.patients.match import PatientKey
 from followup.patients.records import name_key
 from followup.releases.reviews import require_enrollable
 
@@ -67,13 +67,12 @@ class DryRun:
         keys = {line: self._keys(request) for line, request in requests}
         with self._app.store.read() as session:
             listed = {key for each in keys.values() for key in each}
-            near = {line: self._near(request) for line, request in requests}
-            known = known_patients(session, listed.union(*near.values()))
+            known = known_patients(session, listed)
             in_force = objections_to(
                 session, self._app, (request for _, request in requests), keys=listed
             )
             for line, request in requests:
-                is_known = not known.isdisjoint(keys[line] | near[line])
+                is_known = not known.isdisjoint(keys[line])
                 yield line, self._examine(session, line, request, in_force, is_known=is_known)
 
     def _keys(self, request: EnrolmentRequest) -> frozenset[PatientKey]:
@@ -81,9 +80,6 @@ class DryRun:
         return patient_keys(
             indexes, request.person, clinic=request.clinic, reference=request.reference
         )
-
-    def _near(self, request: EnrolmentRequest) -> frozenset[PatientKey]:
-        return near_keys(self._app.keyring.indexes, request.person, clinic=request.clinic)
 
     def _examine(
         self,

@@ -14,7 +14,6 @@ from followup.domain.people.likeness import (
     is_one_written_otherwise,
     is_reached_alike,
     may_be_one,
-    near_birthdays,
     numbers_agree,
 )
 from followup.patients.merged import survivor_of
@@ -82,17 +81,6 @@ def keys_of(indexes: BlindIndexes, person: Person, *, clinic: str) -> frozenset[
     ) | {(ALIKE, clinic, key) for key in alike_keys(indexes, person, clinic=clinic)}
 
 
-def near_keys(indexes: BlindIndexes, person: Person, *, clinic: str) -> frozenset[PatientKey]:
-    """Return by what somebody of the same name is known whose birth date may be this one.
-
-    They are looked for, and kept of nobody.
-    """
-    if not (person.name and person.date_of_birth):
-        return frozenset()
-    others = (replace(person, date_of_birth=day) for day in near_birthdays(person.date_of_birth))
-    return frozenset((PERSON, clinic, indexes.of(PERSON, name_key(one) or "")) for one in others)
-
-
 def have_keys(keys: Iterable[PatientKey]) -> ColumnElement[bool]:
     """Return the condition that a patient, of whichever clinic, is known by one of these keys."""
     listed = list(keys)
@@ -153,11 +141,10 @@ def match_person(session: Session, keyring: Keyring, person: Person, *, clinic: 
     number belongs to somebody quite different, or two patients are meant.
     """
     keys = keys_of(keyring.indexes, person, clinic=clinic)
-    near = near_keys(keyring.indexes, person, clinic=clinic)
     by_kind = {kind: {value for of, _, value in keys if of == kind} for kind in COLUMNS}
     found = session.scalars(
         select(Patient)
-        .where(Patient.clinic == clinic, Patient.id.in_(_may_be(keys | near)))
+        .where(Patient.clinic == clinic, Patient.id.in_(_may_be(keys)))
         .order_by(Patient.id)
     ).all()
     numbered = [one for one in found if one.nhs_number_index in by_kind[NUMBER]]

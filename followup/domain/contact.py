@@ -20,6 +20,7 @@ from nhs_number.validate import calculate_checksum, is_valid
 from phonenumbers import NumberParseException, PhoneNumberType
 
 from followup.domain.errors import InvalidInput
+from followup.domain.people.number_notes import note_fault, own_number
 
 TEXTABLE = frozenset({PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE})
 
@@ -65,11 +66,13 @@ SHARED_DOMAINS = frozenset(
 def parse_mobile(text: str, *, region: str = "GB", field: str = "patient.mobile") -> str:
     """Return the E.164 form of a number that can take texts; national ones are those of `region`.
 
-    A number of Ofcom's drama range is taken too, for made-up patients.
+    A number of Ofcom's drama range is taken too, for made-up patients. A note that it is the
+    patient's own is left out; any other, such as whose it is, is a reason to ask.
     """
     written = _plain(text)
     if region == "GB" and (usual := USUAL_MOBILE.fullmatch(written.replace(" ", ""))):
         return f"+44{usual[1]}"
+    written = own_number(written)
     if not WRITTEN_NUMBER.fullmatch(written):
         raise InvalidInput.of(field, _not_a_number(written))
     try:
@@ -91,7 +94,7 @@ def parse_mobile(text: str, *, region: str = "GB", field: str = "patient.mobile"
 def _not_a_number(written: str) -> str:
     if not written:
         return "this is empty: give a mobile number, or leave it out"
-    return "this is not one phone number: write it in digits, such as 07700 900123"
+    return note_fault(written)
 
 
 def _wrong_number(number: phonenumbers.PhoneNumber) -> str:
@@ -109,9 +112,14 @@ def parse_email(text: str, *, field: str = "patient.email") -> str:
     Whether a mailbox exists is not asked. Domains reserved for examples and tests are taken, for
     made-up patients.
     """
+    written = _plain(text)
     try:
         checked = validate_email(
-            _plain(text), allow_smtputf8=False, check_deliverability=False, test_environment=True
+            # A question mark stands for a letter that was lost: no mailbox has one in its name.
+            written.replace("?", " "),
+            allow_smtputf8=False,
+            check_deliverability=False,
+            test_environment=True,
         )
     except EmailNotValidError:
         raise InvalidInput.of(

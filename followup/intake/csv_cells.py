@@ -22,7 +22,7 @@ LETTER = re.compile("[OoIl]")
 LETTERS = str.maketrans("OoIl", "0011")
 LOST = "\N{REPLACEMENT CHARACTER}"
 AROUND = " \t;,.'\""
-ADDRESS = re.compile(r"(?:[^<>]*<)?(?:mailto:)?([^<>\s?]+)(?:\?[^<>]*)?>?", re.IGNORECASE)
+ADDRESS = re.compile(r"(?:[^<>]*<)?(?:mailto:)?([^<>\s]+?)(?:\?\w+=[^<>]*)?>?", re.IGNORECASE)
 DIGITS = frozenset({"mobile", "nhs_number", "reference"})
 """Fields that may be digits alone, which spreadsheets take for numbers."""
 

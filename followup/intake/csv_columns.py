@@ -17,7 +17,7 @@ from followup.domain.file_shape import did_you_mean
 from followup.domain.protocols.protocol import Attribute
 from followup.intake.csv_cells import clean
 from followup.intake.csv_file import FIRST_LINES, Cells, read_cells
-from followup.intake.local_times import is_month_first
+from followup.intake.local_times import DateOrder, date_order
 
 OF_ENROLMENT = ("procedure_at", "reference", "channels", "clinic", "protocol")
 OF_PATIENT = ("nhs_number", "name", "date_of_birth", "mobile", "email", "language")
@@ -61,6 +61,7 @@ SPELLINGS = {
 }  # fmt: skip
 DATES = frozenset({"procedure_at", "procedure_date", "date_of_birth"})
 _NAMES = f"it may have {', '.join((*OF_ENROLMENT, *OF_PATIENT))}, and the protocol's questions"
+_MAY_BE_DATE = re.compile(r"\d[/.-]", re.ASCII)
 _NO_HEADING = re.compile(r"\d{3}|@", re.ASCII)
 """What stands in a patient's row and in no heading."""
 _JOINED = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])|(?<=[A-Z]{2})(?=[A-Z][a-z])")
@@ -71,14 +72,26 @@ _JOINED = re.compile(r"(?<=[a-z])(?=[A-Z][a-z])|(?<=[A-Z]{2})(?=[A-Z][a-z])")
 class Layout:
     """The row that names the columns, and the field that each of them is.
 
-    A field is None where the heading is not known, and empty where there is no heading. In the
-    columns of `doubtful` some dates have the month first, so that others could be meant so too.
+    A field is None where the heading is not known, and empty where there is no heading. In some
+    columns, by their places, there are dates that can only be read `month_first`, or `day_first`.
     """
 
     line: int
     titles: tuple[str, ...]
     fields: tuple[str | None, ...]
-    doubtful: frozenset[int] = frozenset()
+    month_first: frozenset[int] = frozenset()
+    day_first: frozenset[int] = frozenset()
+
+    @property
+    def doubtful(self) -> frozenset[int]:
+        """The columns whose dates may have the month first, by their places.
+
+        One date that has it makes the others of its column doubtful. It does those of other columns
+        too, which the same program wrote, unless one of them can only be read day first.
+        """
+        dates = frozenset(place for place, field in enumerate(self.fields) if field in DATES)
+        proved = dates & self.month_first
+        return proved | (dates - self.day_first) if proved else proved
 
     @property
     def last_named(self) -> int:
@@ -120,8 +133,14 @@ def find_layout(file: BinaryIO, catalogue: Catalogue) -> Layout:
     row = best[1]
     titles = [clean(cell) for cell in row.cells]
     fields = tuple(spelt.get(plain(title)) if title else "" for title in titles)
-    layout = Layout(line=row.line, titles=tuple(titles), fields=fields)
-    return replace(layout, doubtful=frozenset(_month_first(file, layout)))
+    month_first, day_first = _orders(file, row.line)
+    return Layout(
+        line=row.line,
+        titles=tuple(titles),
+        fields=fields,
+        month_first=month_first,
+        day_first=day_first,
+    )
 
 
 def layout_problems(
@@ -201,9 +220,12 @@ def _first_rows(file: BinaryIO) -> Iterator[Cells]:
             return
 
 
-def _month_first(file: BinaryIO, layout: Layout) -> Iterator[int]:
-    dates = [place for place, field in enumerate(layout.fields) if field in DATES]
+def _orders(file: BinaryIO, line: int) -> tuple[frozenset[int], frozenset[int]]:
+    """Return the columns that have a date which can only be read month first, and day first."""
+    found: dict[DateOrder | None, set[int]] = {order: set() for order in (None, *DateOrder)}
     for row in read_cells(file):
-        if row.line > layout.line:
-            cells = row.cells
-            yield from (at for at in dates if at < len(cells) and is_month_first(clean(cells[at])))
+        if row.line > line:
+            for place, cell in enumerate(row.cells):
+                if _MAY_BE_DATE.search(cell):
+                    found[date_order(clean(cell))].add(place)
+    return frozenset(found[DateOrder.MONTH_FIRST]), frozenset(found[DateOrder.DAY_FIRST])

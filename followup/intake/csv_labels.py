@@ -1,7 +1,7 @@
-"""Labels in CSV cells: `NHS No: 999 000 0018` and `07700 900123 (mob)` name their column again.
+"""Labels in CSV cells: `NHS No: 999 000 0018` and `999 000 0018 (NHS)` name their column again.
 
-Only the column's own name is taken off. Of `wife: 07700 900123` the label says something else, and
-so the cell is refused as it stands.
+Only the column's own name is taken off. What else stands beside a telephone number is read where
+any number is: see `followup.domain.people.number_notes`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from followup.intake.csv_columns import plain
 
 BEFORE = re.compile(r"([^\W\d][^\d@:(+]*?)(?:\s*[:=#]\s*|(?<=[\s.])(?=[\d(+]))(\S.*)")
 BEHIND = re.compile(r"(\S.*?)\s*\(([^\W\d][^)\d@]*)\)")
-OF_TELEPHONES = frozenset({"tel", "tel_no", "telephone", "phone", "m", "t"})
-"""What a telephone number may be called in a column that is known to be that of mobiles."""
 
 
 def without_label(field: str, cell: str, *, spelt: Mapping[str, str]) -> str:
@@ -25,6 +23,4 @@ def without_label(field: str, cell: str, *, spelt: Mapping[str, str]) -> str:
         rest, label = match.groups()
     else:
         return cell
-    title = plain(label)
-    is_own = spelt.get(title) == field or (field == "mobile" and title in OF_TELEPHONES)
-    return str(rest) if is_own else cell
+    return str(rest) if spelt.get(plain(label)) == field else cell

@@ -35,9 +35,7 @@ from followup.intake.csv_columns import (
 from followup.intake.csv_document import Choices, Defaults, document_of
 from followup.intake.csv_file import Cells, read_cells
 from followup.intake.json_shapes import read_enrolment
-from followup.intake.local_times import (
-    is_of_either_order,
-)
+from followup.intake.local_times import DateOrder, date_order
 
 FOOTER = re.compile(
     r"(?:grand |sub-?)?totals?\b.*|count\b.*|(?:no\.|number) of (?:patients|cases).*|"
@@ -155,7 +153,7 @@ def _faults(cells: Mapping[str, str]) -> Iterator[Problem]:
 
 def _doubts(layout: Layout, cells: list[str]) -> Iterator[Problem]:
     for place in sorted(layout.doubtful):
-        if is_of_either_order(cells[place]):
+        if date_order(cells[place]) is DateOrder.EITHER:
             yield Problem(
                 layout.fields[place] or "row",
                 "other rows put the month first, and this could be meant so too: write the day "

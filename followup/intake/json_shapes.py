@@ -20,6 +20,7 @@ from followup.domain.errors import InvalidInput, Problem
 from followup.domain.file_shape import did_you_mean
 from followup.domain.intake.on_conflict import OnConflict
 from followup.domain.needs import ReadingNeed
+from followup.domain.people.written_names import written_name
 from followup.enrolment.enrol import EnrolmentRequest
 from followup.patients.records import Person
 
@@ -77,7 +78,7 @@ def _day(text: str) -> date:
 
 
 def _name(text: str) -> str:
-    name = " ".join(_printable(text).split())
+    name = written_name(_printable(text))
     if not any(letter.isalpha() for letter in name):
         raise InvalidInput.of("", "this has no letters: give the patient's name, or leave it out")
     if len(name) > LONGEST_NAME:

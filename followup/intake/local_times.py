@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time
+from enum import Enum
 from zoneinfo import ZoneInfo
 
 from followup.domain.errors import InvalidInput
@@ -67,6 +68,7 @@ IN_NUMBERS = re.compile(r"(?:.*?\s)?(\d{1,2})[/.-](\d{1,2})[/.-]\d{2,4}\b", re.A
 NO_TIME = re.compile(r"(?<=\d)[ T]00:00(?::00(?:\.0+)?)?", re.ASCII)
 NUMBER = re.compile(r"\d{5}(?:\.\d+)?", re.ASCII)
 NOON = 12
+LONGEST_MONTH = 31
 NIGHT = range(1, 7)
 """The hours that nobody means who writes 2:30 for a procedure, and that can't be ruled out."""
 BY_TWELVE = re.compile(
@@ -135,21 +137,26 @@ def month_number(name: str) -> int:
     return MONTHS.index(name[:3].lower()) + 1
 
 
-def is_month_first(text: str) -> bool:
-    """Say whether a date, or the one that a time begins with, can only be read month first."""
-    first, second = _first_numbers(text)
-    return 0 < first <= len(MONTHS) < second
+class DateOrder(Enum):
+    """Which number of a date is its month, as far as the numbers say."""
+
+    DAY_FIRST, MONTH_FIRST, EITHER = range(3)
 
 
-def is_of_either_order(text: str) -> bool:
-    """Say whether a date, or the one that a time begins with, is another with the month first."""
-    first, second = _first_numbers(text)
-    return 0 < first <= len(MONTHS) and 0 < second <= len(MONTHS) and first != second
+def date_order(text: str) -> DateOrder | None:
+    """Return how a date in numbers, or the one that a time begins with, can be read.
 
-
-def _first_numbers(text: str) -> tuple[int, int]:
+    None is what is no such date, or the same in both ways.
+    """
     match = IN_NUMBERS.match(text)
-    return (int(match[1]), int(match[2])) if match else (0, 0)
+    first, second = (int(match[1]), int(match[2])) if match else (0, 0)
+    if not 0 < min(first, second) <= len(MONTHS) or first == second:
+        return None
+    if second > len(MONTHS):
+        return DateOrder.MONTH_FIRST if second <= LONGEST_MONTH else None
+    if first > len(MONTHS):
+        return DateOrder.DAY_FIRST if first <= LONGEST_MONTH else None
+    return DateOrder.EITHER
 
 
 def _spaced(text: str) -> str:
@@ -226,8 +233,8 @@ def _day_fault(written: str) -> str:
     """Return what is wrong with a date that can't be read, in as far as it can be told."""
     if NUMBER.fullmatch(written):
         return "a spreadsheet wrote this date as a number: give the column a date format"
-    if is_month_first(written):
-        return "there is no such month: put the day before the month"
+    if date_order(written) is DateOrder.MONTH_FIRST:
+        return "there is no such month: swap the numbers, to put the day before the month"
     for pattern in DAYS:
         match = pattern.fullmatch(written)
         if match and not match["year"][2:]:

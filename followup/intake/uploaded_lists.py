@@ -372,10 +372,14 @@ def _findings_of(text: str) -> Findings:
 
 
 def _layout_of(document: Mapping[str, object]) -> Layout:
-    titles, fields, doubtful = (document[name] for name in ("titles", "fields", "doubtful"))
+    titles, fields = (document[name] for name in ("titles", "fields"))
+    # The lists of before kept the one alone, under another name.
+    month_first = document.get("month_first", document.get("doubtful", ()))
+    day_first = document.get("day_first", ())
     return Layout(
         line=document["line"],  # type: ignore[arg-type]
         titles=tuple(titles),  # type: ignore[arg-type]
         fields=tuple(fields),  # type: ignore[arg-type]
-        doubtful=frozenset(doubtful),  # type: ignore[call-overload]
+        month_first=frozenset(month_first),  # type: ignore[call-overload]
+        day_first=frozenset(day_first),  # type: ignore[call-overload]
     )

@@ -14,6 +14,7 @@ from followup.domain.people.likeness import (
     is_one_written_otherwise,
     is_reached_alike,
     may_be_one,
+    numbers_agree,
 )
 from followup.patients.merged import survivor_of
 from followup.patients.records import (
@@ -235,18 +236,21 @@ def _is_reached_alike(known: Patient, keyring: Keyring, person: Person) -> bool:
 
 
 def _nearly(session: Session, keyring: Keyring, person: Person, near: Sequence[Patient]) -> Match:
-    for each in near:
-        known = read_patient(each, keyring)
-        if known is None:
-            continue
-        is_one = is_one_written_otherwise(known, person)
-        # Two numbers are two people, as of twins with one telephone; or one of them is wrong.
-        two_numbers = bool(known.nhs_number and person.nhs_number)
-        if is_one and not two_numbers:
+    read = [(each, known) for each in near if (known := read_patient(each, keyring))]
+    ones = [each for each, known in read if is_one_written_otherwise(known, person)]
+    numbers = {each.id: known.nhs_number for each, known in read}
+    for each in ones:
+        if not (numbers[each.id] and person.nhs_number):
             # As the name was first entered is good enough.
             return _match(session, replace(person, name=None), each)
-        if is_one or (may_be_one(known, person) and not two_numbers):
-            return Match(person, alike=survivor_of(session, each))
+    # Two numbers are two people, as of twins with one telephone; or one of them is wrong.
+    alike = [
+        each
+        for each, known in read
+        if may_be_one(known, person) and numbers_agree(known.nhs_number, person.nhs_number)
+    ]
+    for each in (*ones, *alike):
+        return Match(person, alike=survivor_of(session, each))
     return Match(person)
 
 

@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session
 
 from followup.domain.channel import ChannelKind
 from followup.domain.errors import NotFound
-from followup.domain.identity import fold_name, may_be_renamed, names_alike
+from followup.domain.identity import fold_name, fold_untitled, may_be_renamed, names_alike
 from followup.domain.needs import ReadingNeed
 from followup.domain.needs import parse_needs as read_needs
 from followup.domain.needs import write_needs as needs_text
 from followup.domain.number_confirmation import ConfirmationMethod
-from followup.domain.people.likeness import given_names_agree
+from followup.domain.people.likeness import given_names_agree, is_one_name_in_two_forms
 from followup.patients.merged import survivor_of, survivors_of
 from followup.patients.search_keys import write_search_keys
 from followup.store.encryption.sealing import BlindIndexes, Keyring, Sealer
@@ -45,7 +45,7 @@ class Person:
         return self.mobile if channel is ChannelKind.SMS else self.email
 
 
-INDEXED_BY = 3
+INDEXED_BY = 4
 """Which way to write names the indexes and search keys are made by.
 
 `followup.patients.index_people` looks after those that were made by another.
@@ -79,9 +79,12 @@ def identity_keys(person: Person) -> list[str]:
 
 
 def name_key(person: Person) -> str | None:
-    """Return a person's name and date of birth as they are compared; None without both."""
+    """Return a person's name without its title, and date of birth, as they are compared.
+
+    None without both.
+    """
     if person.name and person.date_of_birth:
-        return f"{fold_name(person.name)} {person.date_of_birth}"
+        return f"{fold_untitled(person.name)} {person.date_of_birth}"
     return None
 
 
@@ -115,8 +118,8 @@ def _of_identity(
 def may_be_same(known: Person, given: Person) -> bool:
     """Say whether somebody who was sent may be this patient, with details that are corrected.
 
-    By NHS number where both have one; else by a name that is the same or nearly so, and by the date
-    of birth unless the name is the very same.
+    By NHS number where both have one; else by a name that is the same or nearly so, also in another
+    form of it, and by the date of birth unless the name is the very same.
     """
     if known.nhs_number and given.nhs_number:
         return known.nhs_number == given.nhs_number
@@ -124,7 +127,9 @@ def may_be_same(known: Person, given: Person) -> bool:
         return False
     if fold_name(known.name) == fold_name(given.name):
         return True
-    return known.date_of_birth == given.date_of_birth and names_alike(known.name, given.name)
+    return known.date_of_birth == given.date_of_birth and is_one_name_in_two_forms(
+        known.name, given.name
+    )
 
 
 def may_have_number_of(known: Person, given: Person) -> bool:
@@ -229,7 +234,7 @@ def update_patient(
     if sealer is None:
         raise NotFound("this patient's data was erased")
     before = _read(patient, sealer)
-    if before.name and person.name and fold_name(before.name) == fold_name(person.name):
+    if before.name and person.name and fold_untitled(before.name) == fold_untitled(person.name):
         # The same name, written otherwise: as it was first entered is good enough.
         person = replace(person, name=before.name)
     merged = Person(

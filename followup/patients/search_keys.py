@@ -18,7 +18,7 @@ from uuid import UUID
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from followup.domain.identity import name_words, without_titles
+from followup.domain.identity import fold_untitled, name_words, without_titles
 from followup.domain.people.likeness import Described
 from followup.store.encryption.sealing import BlindIndexes
 from followup.store.engine.bulk import insert_tuples, is_among
@@ -51,7 +51,8 @@ def alike_keys(indexes: BlindIndexes, person: Described, *, clinic: str) -> Iter
     """Yield keys of which two people share one who may be one person, and few others do.
 
     The birthday with the surname, with the first two letters of given name and surname in either
-    order, and with the given name and either half of the mobile; the mobile with the surname.
+    order, and with the given name and either half of the mobile; the mobile with the surname; the
+    name with the year of birth, and with the day, of which a mistyped birthday spoils one alone.
     """
     words = without_titles(person.name or "")
     if not words:
@@ -60,6 +61,9 @@ def alike_keys(indexes: BlindIndexes, person: Described, *, clinic: str) -> Iter
         letters = " ".join(sorted((words[0][:2], words[-1][:2])))
         for part in (f"letters {letters}", f"surname {words[-1]}"):
             yield indexes.of("alike", f"{clinic}\0{person.date_of_birth} {part}")
+        name = fold_untitled(person.name or "")
+        for part in (f"{person.date_of_birth:%Y}", f"{person.date_of_birth:%d/%m}"):
+            yield indexes.of("alike", f"{clinic}\0{name} born {part}")
         # Of two numbers that are one digit apart, one half is the same.
         for part in halves_of(person.mobile or ""):
             yield indexes.of("alike", f"{clinic}\0{person.date_of_birth} given {words[0]} {part}")

@@ -425,3 +425,61 @@ def test_lines_of_patients_who_want_no_messages_are_named(on_both):
     ]
     items = on_both("worklist", "--json").lines
     assert [item["kind"] for item in items] == ["advice-stopped"]
+
+
+DATED = f"{HEADER},date_of_birth"
+
+
+def of_nobody_known(serial, name, born, mobile):
+    return line(serial, nhs_number="", name=name, mobile=mobile, email="", channels="sms") + (
+        f",{born}"
+    )
+
+
+def test_one_name_whose_birth_date_may_be_mistyped_is_held_also_within_a_list(on_both):
+    file = on_both.folder / "patients.csv"
+    rows = [
+        of_nobody_known(1, "Peter Lennox", "12/03/1958", "07700 900111"),
+        of_nobody_known(2, "PETER LENNOX", "12/03/1985", "07700 900112"),
+        of_nobody_known(3, "Carol Dixon", "29/04/1955", "07700 900113"),
+    ]
+    file.write_text("\n".join([DATED, *rows]) + "\n")
+    on_both("import", file)
+    later = [
+        of_nobody_known(4, "Carol Dixon", "29/04/1956", "07700 900114"),
+        of_nobody_known(5, "Peter Lennox", "13/05/1958", "07700 900115"),
+    ]
+    file.write_text("\n".join([DATED, *later]) + "\n")
+
+    looked = on_both("import", file, "--dry-run", "--json").json
+    done = on_both("import", file, "--json").json
+
+    assert [note["line"] for note in looked["notes"]] == [2]
+    assert [note["line"] for note in done["notes"]] == [2]
+    asked = [item for item in on_both("worklist", "--json").lines if item["kind"] == "same-person"]
+    assert len(asked) == 2
+
+
+def test_rows_that_could_be_read_wrongly_are_refused_alone_and_what_they_say_not_repeated(followup):
+    file = followup.folder / "patients.csv"
+    rows = [
+        of_nobody_known(1, "Mr & Mrs Walker", "12/03/1958", "07700 900111"),
+        of_nobody_known(2, "Ren?e Hale", "12/03/1958", "07700 900112"),
+        of_nobody_known(3, "Carol Dixon", "29/04/19", "07700 900113"),
+        of_nobody_known(4, "Kevin Shaw", "29/04/1955", "07700 900114 (wife)"),
+        of_nobody_known(5, "SIAN O'NEILL", "29/04/1955", "M: 07700.900.115 (own)"),
+    ]
+    file.write_text("\n".join([DATED, *rows]) + "\n")
+
+    answer = followup("import", file, "--partial")
+
+    for told in (
+        "line 2: name: this may name more than one person",
+        "line 3: name: letters of this name were lost",
+        "line 4: date_of_birth: the year has two digits",
+        "line 5: mobile: this is not one phone number: it is marked as somebody else's",
+    ):
+        assert told in answer.err
+    for private in ("Walker", "Hale", "29/04", "1919", "900114"):
+        assert private not in answer.out + answer.err
+    assert len(enrolments(followup)) == 1

@@ -125,7 +125,10 @@ def test_a_number_comes_back_from_each_way_of_writing_it(e164, written_as):
     assert parse_mobile(parse_mobile(written)) == e164
 
 
-REFUSED_MOBILES = ("", "n/a", "999", "07700 900 1234", "01752 437706", "0611 111 1111")
+REFUSED_MOBILES = (
+    "", "n/a", "999", "07700 900 1234", "01752 437706", "0611 111 1111", "wife 07700 900123",
+    "07700 900123 / 07700 900124", "07700 900123 (work)",
+)  # fmt: skip
 """One for each way of being no mobile number."""
 
 

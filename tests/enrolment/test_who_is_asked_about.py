@@ -32,6 +32,9 @@ ONE, TWO, ASK = "one", "two", "ask"
 OTHER_MOBILE = {"mobile": "+447700900777"}
 NUMBER = {"nhs_number": nhs_number(7)}
 
+NO_MOBILE = {"mobile": None, "email": "a@example.com"}
+SWAPPED = "9990000581"
+"""A valid number of the same digits as the other one."""
 MISTYPED = [date(1947, 3, 13), date(1941, 3, 12), date(1947, 12, 3), date(1946, 3, 12),
             date(1974, 3, 12), date(1947, 3, 21), date(1948, 3, 12), date(1977, 3, 12)]  # fmt: skip
 CASES: list[tuple[str, Mapping[str, object], Mapping[str, object]]] = [
@@ -43,7 +46,26 @@ CASES: list[tuple[str, Mapping[str, object], Mapping[str, object]]] = [
     (TWO, {}, {"date_of_birth": date(1972, 8, 29)}),
     (TWO, {}, {"date_of_birth": date(1951, 8, 29), "name": "Mary Hale"}),
     (TWO, {}, {"date_of_birth": date(1947, 3, 13), "name": "Mary Hale"}),
-    (TWO, {}, {"date_of_birth": date(1947, 3, 13), **OTHER_MOBILE}),
+    # One name and a birth date mistyped: whether or not anything else is known of them.
+    *(
+        (ASK, {**number, **before}, {"date_of_birth": born, **after})
+        for number in ({}, NUMBER)
+        for born in MISTYPED
+        for before, after in (
+            ({}, OTHER_MOBILE), ({}, NO_MOBILE), (NO_MOBILE, {}), (NO_MOBILE, {"mobile": None}),
+        )
+    ),
+    (ASK, {"name": "Mr Robert Hale"}, {"date_of_birth": MISTYPED[0], **OTHER_MOBILE}),
+    (ASK, {"name": "ROBERT HALE"}, {"date_of_birth": MISTYPED[0], **OTHER_MOBILE}),
+    *((TWO, {}, {"date_of_birth": born, **OTHER_MOBILE})
+      for born in (date(1951, 8, 29), date(1936, 3, 12), date(1947, 4, 15), date(1974, 12, 3))),
+    *((TWO, {}, {"name": name, "date_of_birth": MISTYPED[0], **OTHER_MOBILE})
+      for name in ("Roberta Hale", "Robert Fenn", "Robert James Hale")),
+    # Two valid numbers are two people, unless the one is the other in another order.
+    *((TWO, NUMBER, {"nhs_number": nhs_number(8), "date_of_birth": born, **mobile})
+      for born in MISTYPED[:3] for mobile in ({}, OTHER_MOBILE)),
+    *((ASK, NUMBER, {"nhs_number": SWAPPED, **changes})
+      for changes in ({}, {"date_of_birth": MISTYPED[0]}, {"name": "Bob Hale"})),
     # A short or other form of the given name, of one birthday.
     *(
         (ASK, {"name": f"{full} Hale"}, {"name": f"{short} Hale", **mobile})
@@ -53,6 +75,17 @@ CASES: list[tuple[str, Mapping[str, object], Mapping[str, object]]] = [
         )
         for mobile in ({}, OTHER_MOBILE)
     ),
+    # Other spellings that sound alike.
+    *(
+        (ASK, {"name": f"{one} Hale"}, {"name": f"{other} Hale", **mobile})
+        for one, other in (
+            ("Alasdair", "Alistair"), ("Catriona", "Katryna"), ("Gwendalyn", "Gwendelin"),
+            ("Steven", "Stephen"), ("Shaun", "Sean"), ("Ian", "Iain"), ("Claire", "Clare"),
+        )
+        for mobile in ({}, OTHER_MOBILE)
+    ),
+    *((TWO, {"name": f"{one} Hale"}, {"name": f"{other} Hale", **OTHER_MOBILE})
+      for one, other in (("Alistair", "Alan"), ("Martin", "Marion"), ("Joan", "Jane"))),
     (ASK, {"name": "Elizabeth Hale"}, {"name": "Liz Fenn"}),
     (TWO, {"name": "Elizabeth Hale"}, {"name": "Liz Fenn", **OTHER_MOBILE}),
     (TWO, {}, {"name": "William Hale"}),
@@ -254,6 +287,29 @@ def test_two_of_one_name_and_birthday_without_a_number_are_kept_apart_and_change
     undo_merge(app, merge_patients(app, wanted, actor=ACTOR).merge_id, actor=ACTOR)
 
     assert not [one for one in rows(app, Patient) if one.merged_into]
+
+
+@pytest.mark.parametrize(
+    ("known", "given"),
+    [("Alasdair Hale", "Alistair Hale"), ("Bill Hale", "William Hale"), ("Siân Hale", "Sian Hale")],
+)
+def test_another_form_of_the_name_under_one_reference_is_a_correction_that_is_asked_about(
+    sqlite_app, known, given
+):
+    send(sqlite_app, 0, {"name": known})
+
+    with pytest.raises(ContentDiffers, match="another name"):
+        send(sqlite_app, 0, {"name": given})
+
+    assert len(rows(sqlite_app, Patient)) == 1
+
+
+@pytest.mark.parametrize("other", [{"name": "Mary Hale"}, {"name": "Rupert Hale"}])
+def test_another_person_under_one_reference_is_refused(sqlite_app, other):
+    send(sqlite_app, 0)
+
+    with pytest.raises(Conflict, match="of another patient"):
+        send(sqlite_app, 0, other)
 
 
 @pytest.mark.parametrize("changed", [OTHER_MOBILE, {"date_of_birth": MISTYPED[1]}])

@@ -236,7 +236,9 @@ def test_what_a_spreadsheet_put_around_a_cell_is_taken_off(changed):
         pytest.param({"dob": "46315"}, "date_of_birth", "could have been born", id="not-born"),
         pytest.param({"dob": "20958.5"}, "date_of_birth", "could have been born", id="half-a-day"),
         pytest.param({"at": "########"}, "procedure_at", "too narrow", id="narrow"),
-        pytest.param({"dob": "17/05/24"}, "date_of_birth", "hundred years", id="either-century"),
+        pytest.param(
+            {"dob": "17/05/24"}, "date_of_birth", "this century or the last", id="either-century"
+        ),
         pytest.param({"dob": "#VALUE!"}, "date_of_birth", "formula failed", id="formula-failed"),
         pytest.param({"mobile": "7.7E+09"}, "mobile", "cut this number short", id="7.7E+09"),
         pytest.param({"mobile": "7.7009E+09"}, "mobile", "format Text", id="7.7009E+09"),
@@ -263,7 +265,7 @@ def test_short_years_serial_numbers_and_times_before_dates_are_read():
         "12-Mar-47": "1947-03-12", "03/04/47": "1947-04-03", "3.4.47": "1947-04-03",
         "12 March '47": "1947-03-12", "Mar 12, 47": "1947-03-12", "12th Mar 47": "1947-03-12",
         "01/01/27": "1927-01-01", "20/10/26": "1926-10-20", "31/12/00": "2000-12-31",
-        "04/07/08": "2008-07-04", "17238": "1947-03-12", "17238.0": "1947-03-12",
+        "04/07/05": "2005-07-04", "17238": "1947-03-12", "17238.0": "1947-03-12",
         "12-Mar-47 00:00": "1947-03-12", "Wed 12/03/47": "1947-03-12",
     }  # fmt: skip
     at = (
@@ -429,28 +431,52 @@ def test_excel_may_leave_out_empty_cells_at_the_end():
     ids=["birth", "procedure"],
 )
 def test_where_one_row_puts_the_month_first_the_others_may_have_meant_it_too(column, wrong):
-    header = ["Procedure at", "NHS No", "DOB", "Mobile", "Diabetic", "Steroid"]
-
-    def line(serial, **changed):
-        values = {
-            "Procedure at": "10/10/2026 14:30",
-            "NHS No": nhs_number(serial),
-            "DOB": "05/05/1957",
-            "Mobile": "07700900123",
-            "Diabetic": "y",
-            "Steroid": "n",
-            **changed,
-        }
-        return ",".join(values[name] for name in header)
-
     either = {"DOB": "03/04/1957", "Procedure at": "09/10/2026 14:30"}[column]
-    same, doubtful, american = rows(
-        table(",".join(header), line(1), line(2, **{column: either}), line(3, **{column: wrong}))
-    )
+    same, doubtful, american = rows(dated({}, {column: either}, {column: wrong}))
 
     assert same.problems == ()
     assert "other rows put the month first" in doubtful.problems[0].message
     assert "put the day before the month" in american.problems[0].message
+
+
+DATED = {
+    "Procedure at": "10/10/2026 14:30",
+    "NHS No": "",
+    "DOB": "05/05/1957",
+    "Mobile": "07700900123",
+    "Diabetic": "y",
+    "Steroid": "n",
+}
+
+
+def dated(*changes):
+    """Return a table whose rows say the same in either order of day and month, but for changes."""
+    lines = ({**DATED, "NHS No": nhs_number(at), **each} for at, each in enumerate(changes, 1))
+    return table(",".join(DATED), *(",".join(each.values()) for each in lines))
+
+
+def test_what_wrote_birth_dates_month_first_may_have_written_the_procedures_so():
+    other = {"DOB": "05/17/1957"}
+    either = {"Procedure at": "09/10/2026 14:30"}
+
+    doubtful, _ = rows(dated(either, other))
+    sure, _, told = rows(dated(either, other, {"Procedure at": "13/10/2026 14:30"}))
+
+    assert [each.field for each in doubtful.problems] == ["procedure_at"]
+    assert "other rows put the month first" in doubtful.problems[0].message
+    assert (sure.problems, told.problems) == ((), ())
+
+
+def test_a_column_that_a_person_names_is_doubted_as_well():
+    raw = dated({"DOB": "03/04/1957"}, {"DOB": "05/17/1957"}).replace("DOB", "When").encode()
+    layout = find_layout(io.BytesIO(raw), HANDBOOK.catalogue)
+    fields = [field or "date_of_birth" for field in layout.fields]
+
+    doubtful, _ = read_rows(
+        HANDBOOK, io.BytesIO(raw), defaults=DEFAULTS, layout=layout.with_fields(fields)
+    )
+
+    assert "other rows put the month first" in doubtful.problems[0].message
 
 
 def test_clinic_and_protocol_may_be_named_as_people_call_them():

@@ -182,7 +182,7 @@ def test_an_unknown_clinic_is_left_to_enrolment_to_refuse():
 @pytest.mark.parametrize(
     ("written", "read_as"),
     [("  Ann   Example ", "Ann Example"), ("Zoë", "Zoë"), ("O'Brien-Smith", "O'Brien-Smith"),
-     ("李小龍", "李小龍"), ("x" * 200, "x" * 200)],
+     ("李小龍", "李小龍"), ("X" + "x" * 199, "X" + "x" * 199)],
     ids=["spaces", "accent", "marks", "han", "longest"],
 )  # fmt: skip
 def test_a_name_is_whatever_people_are_called(written, read_as):

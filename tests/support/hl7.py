@@ -112,6 +112,7 @@ def message(
     serial: int = 1,
     pid: str | None = None,
     nhs: str | None = None,
+    name: str | None = None,
     phones: str | None = None,
     died: str = "",
     born: str = "",
@@ -136,7 +137,8 @@ def message(
     # A number that is left out is left out, not deleted.
     ids = f"{serial:06d}^^^MUH^MR" + (f"~{number}^^^NHS^NH" if number else "")
     mobile = f"+447700900{serial % 1000:03d}^PRN^CP" if phones is None else phones
-    person = ["PID", "1", "", ids, "", f"Patient-{serial:05d}^Test^^^^^L", ""]
+    called = name or f"Patient-{serial:05d}^Test"
+    person = ["PID", "1", "", ids, "", f"{called}^^^^^L", ""]
     person += [born or f"195{serial % 10}0512", "", "", "", "", "", mobile]
     person += [""] * 16 + [died]
     segments = ["|".join(header).rstrip("|")]

@@ -281,6 +281,27 @@ def test_what_can_not_be_carried_out_is_refused_by_field(  # noqa: PLR0917 - pyt
     assert count(app, Patient) == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("Zebedee and Ann Quillfeather", "enter each patient separately"),
+        ("Baby of Zebedee Quillfeather", "write the patient's own name"),
+        ("Zebedee Quillf?ather", "write the name again"),
+    ],
+)
+def test_a_name_that_is_not_one_persons_is_refused(sqlite_app, sqlite_client, name, told):
+    patient = {**enrolment()["patient"], "name": name}
+
+    answer = sqlite_client.post(
+        ENROLMENTS, json=enrolment(patient=patient), headers=key_for(sqlite_app)
+    )
+
+    assert answer.status_code == 422
+    assert told in answer.text
+    assert "Zebedee" not in answer.text
+    assert count(sqlite_app, Patient) == 0
+
+
 def test_no_refusal_repeats_what_was_sent(sqlite_app, sqlite_client):
     key = key_for(sqlite_app)
     private = {

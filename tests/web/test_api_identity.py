@@ -67,6 +67,18 @@ def test_one_person_is_one_patient_and_gets_each_text_once(app, client, key, oth
     assert tick(app) == 1
 
 
+@pytest.mark.parametrize("born", ["1994-08-03", "1949-03-08", "1950-08-03", "1949-08-13"])
+def test_one_name_whose_birth_date_may_be_mistyped_waits_for_a_person(app, client, key, born):
+    post(client, key, **sian(), procedure_at=at(-3))
+
+    told = post(
+        client, key, **sian(date_of_birth=born, mobile="07700 900124", email="o@example.com")
+    )
+
+    assert told.json()["held"].startswith("This may be a patient who is known here")
+    assert {one.state for one in open_messages(app, told.json())} == {"held"}
+
+
 def test_who_is_nearly_alike_waits_for_a_person_and_the_answer_says_so(app, client, key):
     post(client, key, **sian(), procedure_at=at(-3))
     told = post(client, key, **sian(name="Sian ONeill")).json()

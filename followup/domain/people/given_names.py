@@ -13,7 +13,10 @@ FORMS = """
 abdul abdel abdal abdullah abdallah abdulla
 abigail abby abbie abi gail
 ahmed ahmad ahmet
+aidan aiden edan
 aisha ayesha aysha aicha
+alan allan allen alun al
+alasdair alastair alistair alister alisdair allister alexander ally al
 albert al bert bertie
 alexander alexandra alex alec alexis sandy sasha xander sandra lex oleksandr aleksander
 alfred alf alfie fred freddie
@@ -24,12 +27,14 @@ andrew andy drew andrei andrzej andrea
 angela angie ange
 ann anne anna annie hannah nan nancy annette anya
 anthony antony tony ant anton antoni
+arjun arjan
 arthur art artie
 barbara barb babs barbie bab
 bartholomew bart barry
 benjamin ben benny benji
 bernard bernie bern
 bridget bridie biddy brigid bride
+callum calum
 caroline carol carolyn carrie carolina
 catherine katherine kathryn catharine katharine kathleen cathy kathy kate katie katy kit \
 kitty cath kath kay caitlin katarzyna kasia
@@ -38,7 +43,11 @@ charles charlie chas chuck chaz karl carl
 charlotte lottie charlie lotty char
 christine christina chris chrissie tina kirsty kristina krystyna
 christopher chris kit topher christy krzysztof kris
+ciara kiera keira ciera
+ciaran kieran kieron keiran
+claire clare clair
 clifford cliff
+connor conor
 constance connie
 cynthia cindy
 daniel dan danny
@@ -46,6 +55,7 @@ david dave davey davy dai dafydd taffy dawid
 deborah debora debra debbie deb debs
 dennis denis denny den
 derek derrick deryck del
+dermot diarmuid diarmaid
 dominic dominick dom nick
 donald don donnie
 dorothy dorothea dot dottie dolly dora thea
@@ -58,7 +68,10 @@ eleanor elinor ellen nell nellie ellie nora lena leonora
 elizabeth elisabeth elspeth liz lizzie lizzy lisa beth betty bess bessie betsy eliza \
 libby elsie lilibet lib elzbieta
 emily em emmy millie emma
+eoin owen owain eoghan
+eric erik erick
 ernest ernie
+euan ewan ewen eoghan
 eugene gene
 evelyn eve evie
 fatima fatimah fatma fatemeh
@@ -78,13 +91,16 @@ gordon gordy
 graham graeme grahame
 gregory greg gregor
 gwendoline gwendolyn gwen
+gwyneth gwen gwynneth
 harold harry hal
 harriet harriett hattie harry
+hayley haley hailey hayleigh
 helen helena ellen nell lena elena
 henry harry hal hank henryk
 herbert herb bert bertie
 hilary hillary hil
 hussain hussein husain hossein husayn hosein
+ian iain
 ibrahim ebrahim abraham abe
 isaac ike zac
 isabel isobel isabella isabelle bel bella izzy ishbel
@@ -93,6 +109,7 @@ jacqueline jacquelyn jackie jacqui jaqueline
 james jim jimmy jamie jem jimmie
 jane jayne janie janey jenny
 janet jan jenny netty
+jasmine yasmin yasmeen yasmine jasmin
 jean jeannie jeanne jeanette
 jennifer jenny jen jenni jennie
 jeremy jerry jez jem
@@ -106,10 +123,13 @@ josephine jo josie fina
 joshua josh
 judith judy judi jude
 julia julie juliet jules
+karen karin caryn
 katrina catriona trina kat
+kayleigh kaylee kayley
 kenneth ken kenny
 khadija khadijah khadeeja
 lawrence laurence larry lawrie laurie loz
+leanne lianne leeann
 leonard len lenny leo
 leslie lesley les
 lewis louis lew lou louie
@@ -117,8 +137,11 @@ lillian lilian lily lil
 linda lynda lynne lynn lindy lyn
 louise lou louisa lulu
 lucy lucinda lucille lu
+lynsey lindsay lindsey linsey
 magdalena magda madeleine madeline maddy lena
+mairi mhairi
 malgorzata margaret gosia
+marc mark marcus
 margaret margery marjorie maggie peggy peg meg megan madge marge margie mags greta daisy \
 rita mairead pegeen
 maria mary marie maryam mariam miriam may molly polly mae mamie maura maureen moira
@@ -131,18 +154,21 @@ maxwell max maximilian maxine
 megan meg meggie
 michael mike mick micky mickey mikey michal mikhail mitch
 michelle shelley shell michele
+mikaela michaela
 mildred millie milly
 mohammed mohammad muhammad muhammed mohamed mohamad mohd muhamad mehmet mohamud mo md \
 muhd mhd mohmed mohammod
 mustafa mustapha moustafa
 natalie nat natasha nataly
 nathaniel nathan nat nate
+neil niall neal
+niamh neve nieve
 nicholas nicolas nick nicky nicholaus mikolaj
 nicola nicole nicky nikki nic
 nigel nige
 norman norm
-oliver ollie olly
 olive olivia liv ollie
+oliver ollie olly
 omar umar omer umer
 oswald ozzy oz
 pamela pam pammy
@@ -154,6 +180,7 @@ penelope penny pen
 peter pete piotr petr
 philip phillip phil pip filip
 philippa pippa pip phil philipa
+phoebe pheobe
 phyllis phyl phil
 priscilla cilla prissy
 rachel rachael rach rachelle rae
@@ -161,6 +188,7 @@ ralph rafe rolf
 raymond ray
 rebecca rebekah becky becca beck bex reba
 reginald reg reggie rex
+rhys reece rees reese
 richard dick rick ricky richie rich dickie
 robert bob bobby rob robbie bert robin rab rabbie bobbie
 roderick rod roddy
@@ -168,9 +196,10 @@ rodney rod
 roger rodge
 roland rowland rollo roly
 ronald ron ronnie
-rosemary rose rosie romy
+rory ruairi ruaridh ruari
 rosalind ros roz
 rose rosie rosa roisin
+rosemary rose rosie romy
 rudolf rudolph rudy rudi
 russell russ rusty
 samantha sam sammy
@@ -186,6 +215,7 @@ stanley stan
 stephanie steph stefanie steffi
 stephen steven steve stevie stefan steph
 stuart stewart stu
+sukhdeep sukhdip
 susan suzanne susanna susannah sue susie suzie suzy sukie zsuzsa
 sybil sibyl
 sylvia silvia syl
@@ -196,11 +226,13 @@ theodore theo ted teddy
 thomas tom tommy thom tomasz tam
 timothy tim timmy
 tobias toby
+tracy tracey traci
 valerie val
 vanessa nessa nessie
 veronica ronnie vera
 victor vic
 victoria vicky vicki vikki tori vic queenie
+vikas vikash
 vincent vince vinny vin
 virginia ginny ginger
 vivian vivien vivienne viv
@@ -209,10 +241,11 @@ wilfred wilfrid wilf fred
 wilhelmina mina minnie billie
 william bill billy will willie liam wil gwilym
 winifred winnie freda win fred
-yvonne evonne vonnie
 yvette evette
+yvonne evonne vonnie
 zachary zac zack zach zak
 zainab zaynab zeinab zeynep
+zoe zoey
 """
 
 

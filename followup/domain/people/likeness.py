@@ -7,9 +7,11 @@ these alone are no likeness.
 from __future__ import annotations
 
 from datetime import date
+from itertools import groupby
 from typing import Protocol
 
 from followup.domain.identity import (
+    fold_untitled,
     is_one_letter_off,
     letters_of,
     may_be_renamed,
@@ -23,6 +25,10 @@ GENERATION = 15
 """So many years apart two of one name and telephone are parent and child."""
 LONG_ENOUGH = 4
 """Shorter names that are one letter apart are two names: Tim and Tom."""
+SOUNDS = str.maketrans(
+    "aeiouybfpvcgjkqsxzdtlmnr", "000000" + "1111" + "22222222" + "33" + "4" + "55" + "6", "hw"
+)
+"""What letters sound like: digits, none for those that are hardly heard."""
 
 
 class Described(Protocol):
@@ -64,12 +70,18 @@ def may_be_one(known: Described, given: Described) -> bool:
     share_mobile = known.mobile is not None and known.mobile == given.mobile
     same_birthday = one is not None and one == other
     if same_birthday and share_mobile:
-        return may_be_one_person(known.name, given.name)
+        return may_be_one_person(known.name, given.name) or _sound_alike(known.name, given.name)
+    nearly = one is not None and other is not None and is_nearly_birthday(one, other)
     if not (same_birthday or share_mobile):
-        return False
-    if same_birthday or one is None or other is None or is_nearly_birthday(one, other):
-        return _is_one_name_in_two_forms(known.name, given.name) or (
-            same_birthday and _is_renamed_with_nearly_one_mobile(known, given)
+        # However they are reached: of whom little is known, a mistyped birth date is the likeliest.
+        return nearly and fold_untitled(known.name) == fold_untitled(given.name)
+    if same_birthday or one is None or other is None or nearly:
+        return is_one_name_in_two_forms(known.name, given.name) or (
+            same_birthday
+            and (
+                _is_renamed_with_nearly_one_mobile(known, given)
+                or _sound_alike(known.name, given.name)
+            )
         )
     of_one_age = abs(one.year - other.year) < GENERATION
     return of_one_age and sorted(name_words(known.name)) == sorted(name_words(given.name))
@@ -110,7 +122,16 @@ def is_nearly_birthday(one: date, other: date) -> bool:
         or (same_day and abs(one.year - other.year) == 1)
         or abs((one - other).days) == 1
         or is_one_letter_off(f"{one:%Y%m%d}", f"{other:%Y%m%d}")
+        or is_one_letter_off(f"{one:%d%m%Y}", f"{other:%d%m%Y}")
     )
+
+
+def numbers_agree(one: str | None, other: str | None) -> bool:
+    """Say whether two valid NHS numbers may be one person's.
+
+    That is where one is missing, or where they have the same digits in another order.
+    """
+    return not (one and other) or sorted(one) == sorted(other)
 
 
 def contacts_agree(known: Described, given: Described) -> bool:
@@ -137,7 +158,7 @@ def _is_renamed_with_nearly_one_mobile(known: Described, given: Described) -> bo
     return one[0] == other[0] and is_one_letter_off(known.mobile, given.mobile)
 
 
-def _is_one_name_in_two_forms(one: str, other: str) -> bool:
+def is_one_name_in_two_forms(one: str, other: str) -> bool:
     """Say whether names are alike, or surnames are (nearly) the same and given names forms of one.
 
     Of whom nothing more is known, another surname or another name of the same initial is somebody
@@ -155,6 +176,25 @@ def _is_one_name_in_two_forms(one: str, other: str) -> bool:
     return (surnames_fit or are_forms_of_one(first[-1], second[-1])) and given_names_agree(
         one, other
     )
+
+
+def _sound_alike(one: str, other: str) -> bool:
+    """Say whether the surname is the same, and the given names sound alike: Alasdair, Alistair.
+
+    Names of few consonants sound like many others.
+    """
+    first, second = without_titles(one), without_titles(other)
+    sounds = {_sound(words[0]) for words in (first, second) if len(words) > 1}
+    return first[-1:] == second[-1:] and len(sounds) == 1 and min(map(len, sounds)) >= LONG_ENOUGH
+
+
+def _sound(word: str) -> str:
+    """Return a word as Soundex hears it, to its end and whichever letter its first sound has.
+
+    https://www.archives.gov/research/census/soundex
+    """
+    heard = [sound for sound, _ in groupby(word.translate(SOUNDS))]
+    return "".join(heard[:1] + [sound for sound in heard[1:] if sound != "0"])
 
 
 def _given(name: str) -> list[str]:

@@ -69,7 +69,7 @@ def correct_details(
         if patients.find_another(unit.session, indexes, patient, before=before, after=news):
             outcomes.append(_of(patient, FeedState.PERSON, "two-records"))
             continue
-        if _correct(unit, patient, before, news, facts=facts, changed=changed):
+        if _correct(unit, patient, news, facts=facts, changed=changed):
             outcomes.append(_of(patient, FeedState.CHANGED, "details"))
     return outcomes
 
@@ -89,15 +89,14 @@ def _news(facts: Facts, changed: frozenset[str], before: Person) -> Person:
 def _correct(
     unit: UnitOfWork,
     patient: Patient,
-    before: Person,
     news: Person,
     *,
     facts: Facts,
     changed: frozenset[str],
 ) -> bool:
     wrote = False
-    if news != before:
-        fields = patients.update_patient(unit.session, patient, unit.app.keyring, news)
+    # A name that is only written otherwise stays as it is.
+    if fields := patients.update_patient(unit.session, patient, unit.app.keyring, news):
         record_event(
             unit.session,
             unit.by,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
+from followup.domain.errors import InvalidInput
+from followup.domain.people.written_names import written_name
 from followup.domain.sites.site import EventKind
 
 DELETED: Final = None
@@ -20,6 +22,8 @@ PersonKey = str | UUID
 
 STOPPED: Final = "stopped"
 """The status of a procedure that was begun and broken off: a person decides."""
+NAME_LEFT_OUT: Final = "name-left-out"
+LONGEST_NAME = 200
 REMARKS: Final = "remarks"
 """The fact of a person that holds what was left out and is told once they are followed up."""
 
@@ -51,6 +55,14 @@ class FeedEvent:
     facts: Mapping[str, Fact] = field(default_factory=dict)
     merged_key: PersonKey | None = None
     remarks: tuple[str, ...] = ()
+
+
+def name_fact(sent: str, remarks: list[str]) -> Iterator[tuple[str, Fact]]:
+    """Yield the fact of a name that was sent; of one that can't be right, a remark alone."""
+    try:
+        yield "name", written_name(sent)[:LONGEST_NAME]
+    except InvalidInput:
+        remarks.append(NAME_LEFT_OUT)
 
 
 def stamp_of(

@@ -11,7 +11,7 @@ from followup.domain.contact import parse_email, parse_mobile, parse_nhs_number
 from followup.domain.errors import InvalidInput
 from followup.domain.sites.site import EventKind, Site
 from followup.fhir.codes import NHS_NUMBER
-from followup.intake.feed.event import DELETED, REMARKS, STOPPED, Fact
+from followup.intake.feed.event import DELETED, REMARKS, STOPPED, Fact, name_fact
 from followup.intake.fhir.elements import (
     CodeableConcept,
     ContactPoint,
@@ -23,7 +23,6 @@ from followup.intake.fhir.elements import (
 )
 from followup.intake.fhir.shapes import AppointmentSent, PatientSent, ProcedureSent
 
-LONGEST_NAME = 200
 NHS_LEFT_OUT = "nhs-number-left-out"
 NHS_NOT_VERIFIED = "nhs-number-not-verified"
 INTERPRETER = "interpreter-required"
@@ -80,7 +79,7 @@ def person_facts(patient: PatientSent, *, site: Site, now: datetime) -> dict[str
     remarks: list[str] = []
     facts: dict[str, Fact] = {}
     facts.update(_nhs_number(patient, remarks, now=now))
-    facts.update(_name(patient, now=now))
+    facts.update(_name(patient, remarks, now=now))
     # Of a birth date that is not known to the day, nothing is known here.
     if patient.birth_date is not None and len(patient.birth_date) == len("1957-05-17"):
         facts["date_of_birth"] = patient.birth_date
@@ -148,15 +147,15 @@ def valid_nhs_number(text: str) -> str | None:
     return _parsed(parse_nhs_number, text)
 
 
-def _name(patient: PatientSent, *, now: datetime) -> Iterator[tuple[str, Fact]]:
+def _name(patient: PatientSent, remarks: list[str], *, now: datetime) -> Iterator[tuple[str, Fact]]:
     uses = ("official", "usual", None)
     names = [each for each in in_force(patient.name, now=now) if each.use in uses]
     names.sort(key=lambda each: uses.index(each.use))
     for each in names:
         parts = [*(each.given or ()), each.family or ""] if each.family else [each.text or ""]
-        name = " ".join(_printable(" ".join(parts)).split())
+        name = _printable(" ".join(parts))
         if any(letter.isalpha() for letter in name):
-            yield "name", name[:LONGEST_NAME]
+            yield from name_fact(name, remarks)
             return
 
 

@@ -9,14 +9,13 @@ from datetime import datetime
 from followup.domain.contact import parse_email, parse_mobile, parse_nhs_number
 from followup.domain.errors import InvalidInput
 from followup.domain.sites.site import EventKind, Site
-from followup.intake.feed.event import DELETED, Fact, FeedEvent, VisitKeys, stamp_of
+from followup.intake.feed.event import DELETED, Fact, FeedEvent, VisitKeys, name_fact, stamp_of
 from followup.intake.hl7.acknowledge import ErrorCode, Fault
 from followup.intake.hl7.header import Header
 from followup.intake.hl7.message import EMPTY_QUOTES, ParsedMessage
 from followup.intake.hl7.times import is_midnight, read_day, read_moment
 
 LONGEST_KEY = 120
-LONGEST_NAME = 200
 NHS_LEFT_OUT = "nhs-number-left-out"
 PERSONAL = frozenset({EventKind.PERSON, EventKind.MERGED})
 YES, NO = "Y", "N"
@@ -116,7 +115,7 @@ def _person(
             facts["nhs_number"] = parse_nhs_number(nhs)
         except InvalidInput:
             remarks.append(NHS_LEFT_OUT)
-    facts.update(_name(message))
+    facts.update(_name(message, remarks))
     facts.update(_born(message))
     facts.update(_reach(message, site=site))
     language = message.first("PID-15.1")
@@ -126,16 +125,16 @@ def _person(
     return facts, tuple(remarks)
 
 
-def _name(message: ParsedMessage) -> Iterator[tuple[str, Fact]]:
+def _name(message: ParsedMessage, remarks: list[str]) -> Iterator[tuple[str, Fact]]:
     names = [each for each in message.repetitions("PID-5") if any(each)]
     if not names:
         return
     # The legal name where names are told apart (XPN-7), else the first.
     legal = next((each for each in names if _at(each, 7) in {"L", "A"}), names[0])
     parts = [_at(legal, 2), _at(legal, 3), _at(legal, 1)]
-    name = " ".join(" ".join(part for part in parts if part and part != EMPTY_QUOTES).split())
+    name = " ".join(part for part in parts if part and part != EMPTY_QUOTES)
     if any(letter.isalpha() for letter in name):
-        yield "name", name[:LONGEST_NAME]
+        yield from name_fact(name, remarks)
 
 
 def _born(message: ParsedMessage) -> Iterator[tuple[str, Fact]]:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from followup.store.models.base import ACTOR_LENGTH, Base
 
-NOT_INDEXED = "indexed_by < 3 AND data_key IS NOT NULL"
+NOT_INDEXED = "indexed_by < 4 AND data_key IS NOT NULL"
 """Which patients `followup.patients.index_people` looks after, as its partial index has it."""
 
 

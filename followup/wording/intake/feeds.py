@@ -35,6 +35,7 @@ FEED_REASONS: dict[str, str] = {
     "not-worked-off": "it could not be processed",
     "no-time": "the time of the procedure is not known",
     "stopped": "the procedure was begun and not completed",
+    "name-left-out": "the name is not one person’s, or lost letters, and was left out",
     "nhs-number-left-out": "the NHS number is not valid and was left out",
     "nhs-number-not-verified": "the NHS number is not verified and was left out",
     "interpreter-required": "the patient needs an interpreter",
@@ -77,6 +78,7 @@ FEED_TO_DO: dict[str, str] = {
     "conflict": "Look at the message and at the patient, and enrol or correct by hand.",
     "no-time": "Find out when the procedure takes place, and enrol the patient by hand.",
     "stopped": "Find out how far the procedure went, and enrol the patient by hand if needed.",
+    "name-left-out": "Find out the patient’s name, and tell the hospital.",
     "nhs-number-left-out": "Find the right NHS number, and tell the hospital.",
     "nhs-number-not-verified": "Check the NHS number, and ask the hospital to trace it.",
     "interpreter-required": "Check that the messages are of use to the patient, or phone with an "

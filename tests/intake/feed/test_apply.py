@@ -249,6 +249,23 @@ def test_an_nhs_number_that_can_not_be_is_left_out_and_a_person_told(app, number
     assert item.detail["feed_message"] == str(only(app, FeedMessage).id)
 
 
+@pytest.mark.parametrize("name", ["WALKER^John \\T\\ Mary", "BOUCH?R^Ren?e", "Smith^Baby of"])
+def test_a_name_that_can_not_be_one_persons_is_left_out_and_a_person_told(app, name):
+    assert feed(app, message(name=name)) == [("enrolled", "enrolled")]
+
+    assert person(app).name is None
+    (item,) = tasks(app)
+    assert (item.kind, item.detail["cause"]) == ("feed", "name-left-out")
+
+
+def test_a_name_in_capitals_is_stored_as_one_writes_it_and_again_is_no_change(app):
+    feed(app, message(id_="1", name="O'NEILL^SIAN"))
+    came = feed(app, message("ADT^A31", id_="2", at="20261019150000", name="O'Neill^Sian"))
+
+    assert person(app).name == "Sian O'Neill"
+    assert came == [("ignored", "nothing-new")]
+
+
 def test_an_nhs_number_that_comes_later_is_added(app):
     feed(app, message(id_="1", nhs=""))
     came = feed(app, message("ADT^A31", id_="2", at="20261019150000"))

@@ -47,7 +47,7 @@ NAMES = {
     "none of a marriage before": ([{"use": "maiden", "family": "B"}], None),
     "no name of digits": ([{"text": "12345"}], None),
     "no characters that can't be printed": ([{"text": "A\tB\u200b"}], "A B"),
-    "no more than is kept": ([{"text": "x" * 300}], "x" * 200),
+    "no more than is kept": ([{"text": "X" + "x" * 300}], "X" + "x" * 199),
 }
 
 

@@ -282,6 +282,24 @@ def test_a_doubtful_nhs_number_is_left_out_and_a_person_is_told(app, number, sta
     assert item.detail["feed_message"]
 
 
+@pytest.mark.parametrize("family", ["Larkin & Hale", "Bouch?r", "Larkin/Hale"])
+def test_a_name_that_can_not_be_one_persons_is_left_out_and_a_person_is_told(app, family):
+    made, _ = take(app, patient_and(procedure, about=patient(name=[{"family": family}])))
+
+    assert codes(made) == [("enrolled", "enrolled")]
+    assert person(app).name is None
+    (item,) = tasks(app)
+    assert item.detail["cause"] == "name-left-out"
+
+
+def test_a_name_in_capitals_is_stored_as_one_writes_it(app):
+    name = [{"given": ["SIAN"], "family": "O'NEILL", "prefix": ["MRS"]}]
+
+    take(app, patient_and(procedure, about=patient(name=name)))
+
+    assert person(app).name == "Sian O'Neill"
+
+
 @pytest.mark.parametrize("code", [INCOMPLETE, COMPLETE], ids=["draft", "complete"])
 @pytest.mark.parametrize("born", ["1951-05-12", "1977-07-07"], ids=["born that day", "another day"])
 def test_quite_another_name_under_a_known_nhs_number_asks_a_person(app, code, born):

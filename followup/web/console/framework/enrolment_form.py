@@ -17,6 +17,7 @@ from followup.domain.errors import InvalidInput, Problem
 from followup.domain.file_shape import LONGEST_AHEAD
 from followup.domain.needs import ReadingNeed
 from followup.domain.number_confirmation import TYPED_TWICE, NumberConfirmation
+from followup.domain.people.written_names import written_name
 from followup.domain.protocols.protocol import Protocol
 from followup.enrolment.enrol import LONGEST_AGO, EnrolmentRequest
 from followup.intake.local_times import month_number, parse_procedure_time
@@ -166,7 +167,9 @@ class Reading:
         return frozenset(known[each] for each in chosen if each in known)
 
     def _name(self) -> str | None:
-        name = " ".join(self.form.text("name").split())
+        name = self._tried(lambda: written_name(self.form.text("name")))
+        if name is None:
+            return None
         if not any(letter.isalpha() for letter in name):
             self._wrong("name", "Enter the patient’s full name")
             return None

@@ -187,6 +187,8 @@ def test_neither_diabetes_nor_steroid_is_answered_by_itself(admin):
     [
         ({"nhs_number": "999 000 0019"}, "Enter a valid NHS number"),
         ({"name": " "}, "Enter the patient’s full name"),
+        ({"name": "Mr & Mrs Walker"}, "This may name more than one person: enter each patient"),
+        ({"name": "Ren?e Hale"}, "Letters of this name were lost"),
         ({"born": "31", "born-month": "2"}, "Enter a real date"),
         ({"born": ""}, "Enter the date of birth"),
         ({"born-year": "2027"}, "Check the year of birth"),

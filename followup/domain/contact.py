@@ -20,6 +20,7 @@ from nhs_number.validate import calculate_checksum, is_valid
 from phonenumbers import NumberParseException, PhoneNumberType
 
 from followup.domain.errors import InvalidInput
+from followup.domain.identity import is_one_letter_off
 from followup.domain.people.number_notes import note_fault, own_number
 
 TEXTABLE = frozenset({PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE})
@@ -61,6 +62,11 @@ SHARED_DOMAINS = frozenset(
         "protonmail.com", "sky.com", "virginmedia.com", "yahoo.co.uk", "yahoo.com",
     }
 )  # fmt: skip
+SHARED_NAMES = frozenset(
+    name for each in SHARED_DOMAINS if len(name := each.partition(".")[0]) > len("aol")
+) - {"example", "live"}
+
+MISTYPED_ENDING = re.compile(r"\.(?:c[ou]n|c[mp]o|vom|xom|comm|cok|couk|co\.u|co\.ku|co\.ik)$")
 
 
 def parse_mobile(text: str, *, region: str = "GB", field: str = "patient.mobile") -> str:
@@ -125,7 +131,23 @@ def parse_email(text: str, *, field: str = "patient.email") -> str:
         raise InvalidInput.of(
             field, "this is not an e-mail address: write it as name@example.com, or leave it out"
         ) from None
+    if _is_mistyped(str(checked.ascii_domain)):
+        raise InvalidInput.of(
+            field, "what stands behind the @ looks mistyped: check it, or leave the address out"
+        )
     return str(checked.ascii_email)
+
+
+def _is_mistyped(domain: str) -> bool:
+    """Say whether a domain is nearly one that many people share: gmial.com, hotmail.con.
+
+    Another first letter is another provider: ymail.com.
+    """
+    name = domain.partition(".")[0]
+    return MISTYPED_ENDING.search(domain[-6:]) is not None or any(
+        name[0] == shared[0] and name != shared and is_one_letter_off(name, shared)
+        for shared in SHARED_NAMES
+    )
 
 
 def parse_nhs_number(text: str, *, field: str = "patient.nhs_number") -> str:

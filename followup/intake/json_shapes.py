@@ -25,6 +25,8 @@ from followup.enrolment.enrol import EnrolmentRequest
 from followup.patients.records import Person
 
 OLDEST = timedelta(days=366 * 120)
+YOUNGEST = timedelta(days=365)
+"""Nobody younger has a procedure here: what was typed is another date."""
 LONGEST_NAME = 200
 LONGEST_SHOWN = 40
 
@@ -268,6 +270,11 @@ def _identity_problems(patient: PatientShape, *, today: date) -> Iterator[Proble
     born = patient.date_of_birth
     if born is not None and born > today:
         yield Problem("patient.date_of_birth", "this is in the future: check the year")
+    elif born is not None and born > today - YOUNGEST:
+        yield Problem(
+            "patient.date_of_birth",
+            "this is less than a year ago: check that it is no other date, such as the procedure's",
+        )
     if born is not None and born < today - OLDEST:
         yield Problem("patient.date_of_birth", "this is over 120 years ago: check the year")
 

@@ -59,6 +59,7 @@ BIRTH_DATES = {
     "2004-06-05": ["05/06/04"],
     "?could be of this century or the last": ["05/06/19", "05-Jun-19", "5 June 19", "05/06/26",
         "30/11/26", "5.6.07", "05/06/'19"],
+    "?less than a year ago": ["30/11/2026", "01/12/2025"],
     "?the age beside it": ["07/10/1982 (34y)", "05/06/19 (57y)", "7 Oct 1982, aged 24"],
     "?write it like": ["19822510", "071082", "1982", "44y", "07/1982", "07/10/1982 or 08/10/1982"],
 }  # fmt: skip
@@ -93,6 +94,10 @@ ADDRESSES = {
         '"k.osei@example.co.uk",', "Email: k.osei@example.co.uk",
         "'Osei, K' <k.osei@example.co.uk>;"],
     "Ann.Osei@example.com": ["Ann.Osei@EXAMPLE.COM", "mailto:Ann.Osei@example.com?subject=Hello"],
+    "k.osei@ymail.com": ["k.osei@ymail.com"],
+    "k.osei@gmail.co.uk": ["k.osei@gmail.co.uk"],
+    "?looks mistyped": ["k.osei@gmial.com", "k.osei@hotmail.con", "k.osei@hotmial.co.uk",
+        "k.osei@trust.example.couk", "k.osei@yahooo.com"],
     "?not an e-mail address": ["ren?e@example.com", "k.osei@example.co.uk?", "?k@example.com",
         "k.osei@example.co.uk (daughter)",
         "k.osei@example.co.uk; a@example.com", "wife: a@example.com",
@@ -124,6 +129,9 @@ NAMES = {
     "Lee, Ann, MBE": ["Lee, Ann, MBE"],
     "Ann St John": ["St John, Ann"],
     "Nuñez 李": ["Nuñez 李"],
+    "?more than a name": ["O'Neill, Declan (DNA x2)", "Total: 14 patients", "Mon 30th PM list - Dr Shah",
+        "TEST PATIENT do not use", "Ada Larkin - wheelchair", "Larkin, Ada (deceased)", "Ditto", "TBC"],
+    "Dan Rip": ["Rip, Dan"],
     "?a letter was lost": ["Sia\N{REPLACEMENT CHARACTER}n O'Neill"],
 }  # fmt: skip
 

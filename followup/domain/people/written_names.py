@@ -18,6 +18,10 @@ TWO_PEOPLE = (
     "list, one row for each patient)"
 )
 NOT_THEIRS = "this says whose relative somebody is: write the patient's own name"
+NO_NAME = (
+    "this holds more than a name, or none: write the patient's name alone, and leave out a row that "
+    "is nobody's"
+)
 LOST = (
     "letters of this name were lost or changed on the way: write the name again, and save a list "
     "as CSV UTF-8"
@@ -34,6 +38,12 @@ RELATIVE = re.compile(
     rf"\b{_RELATION}\s+(?:(?:boy|girl)\s+)?of\b|\bbaby\s+(?:boy|girl)\b|\({_RELATION}\b",
     re.IGNORECASE,
 )
+NOTE = re.compile(
+    r"\b(?:do not|don'?t|dnr|(?-i:DNA|NBM|RIP|TBC|UTA)|patients|[ap]m list|deceased|"
+    r"cancel+ed|postponed|interpreter|wheelchair|allerg\w+|as above|ditto|unknown|see notes?)\b",
+    re.IGNORECASE,
+)
+"""What lists have beside a name, or in its place."""
 OF_ONE_PERSON = frozenset({"mr", "mrs", "ms", "miss", "mx"})
 """Titles of which nobody has two; a doctor may be Mrs as well."""
 NO_LETTERS = "?¿¡§¶¦†‡‰•…\N{REPLACEMENT CHARACTER}"
@@ -79,7 +89,9 @@ def name_fault(name: str) -> str | None:
         return TWO_PEOPLE
     if RELATIVE.search(name):
         return NOT_THEIRS
-    return LOST if LEFT_OVER.search(name) or any(map(_is_no_letter, name)) else None
+    if LEFT_OVER.search(name) or any(map(_is_no_letter, name)):
+        return LOST
+    return NO_NAME if NOTE.search(name) else None
 
 
 def _is_no_letter(sign: str) -> bool:

@@ -20,6 +20,7 @@ from followup.domain.number_confirmation import TYPED_TWICE, NumberConfirmation
 from followup.domain.people.written_names import written_name
 from followup.domain.protocols.protocol import Protocol
 from followup.enrolment.enrol import LONGEST_AGO, EnrolmentRequest
+from followup.intake.json_shapes import YOUNGEST
 from followup.intake.local_times import month_number, parse_procedure_time
 from followup.patients.records import Person
 from followup.web.console.framework.dates import real_day
@@ -184,6 +185,8 @@ class Reading:
             self._wrong("born", "Check the year of birth")
         elif born is not None and born > today:
             self._wrong("born", "The date of birth is in the future: check it")
+        elif born is not None and born > today - YOUNGEST:
+            self._wrong("born", "This is less than a year ago: check the date of birth")
         return born
 
     def _mobile(self) -> str | None:

@@ -22,6 +22,8 @@ LOST = (
     "letters of this name were lost or changed on the way: write the name again, and save a list "
     "as CSV UTF-8"
 )
+OF_ONE_PERSON = frozenset({"mr", "mrs", "ms", "miss", "mx"})
+"""Titles of which nobody has two; a doctor may be Mrs as well."""
 TOGETHER = re.compile(
     r"[&+/\\;|]|(?<=\s)and(?=\s)|\b(?:twins?|triplets?|family|messrs)\b|(?-i:(?<=\s)or(?=\s))",
     re.IGNORECASE,
@@ -30,12 +32,15 @@ _RELATION = (
     "(?:baby|infant|newborn|child|son|daughter|mother|mum|father|dad|wife|husband|widow|partner|"
     "parent|carer|guardian)"
 )
+SUSPECT = re.compile(
+    rf"[^a-z' -]|\b(?:and|or|of|twins?|triplets?|family|messrs|baby|{'|'.join(OF_ONE_PERSON)})\b",
+    re.IGNORECASE | re.ASCII,
+)
+"""What nearly no name has: only where there is some of it, a name is looked at more closely."""
 RELATIVE = re.compile(
     rf"\b{_RELATION}\s+(?:(?:boy|girl)\s+)?of\b|\bbaby\s+(?:boy|girl)\b|\({_RELATION}\b",
     re.IGNORECASE,
 )
-OF_ONE_PERSON = frozenset({"mr", "mrs", "ms", "miss", "mx"})
-"""Titles of which nobody has two; a doctor may be Mrs as well."""
 NO_LETTERS = "?¿¡§¶¦†‡‰•…\N{REPLACEMENT CHARACTER}"
 LEFT_OVER = re.compile("(?<=[a-z])[ÂÃÄÅ]")
 """The first half of a letter whose other half was lost."""
@@ -74,6 +79,8 @@ def written_name(text: str) -> str:
 
 def name_fault(name: str) -> str | None:
     """Return why a name can't be that of one person, and what to write."""
+    if SUSPECT.search(name) is None:
+        return None
     titles = [word for word in name.lower().replace(".", " ").split() if word in OF_ONE_PERSON]
     if TOGETHER.search(name) or len(titles) > 1:
         return TWO_PEOPLE
@@ -144,8 +151,11 @@ def _in_both(word: str, place: int, *, last: int) -> str:
     """Return a word of a name that has letters of one kind."""
     if place and word.lower() in PARTICLES:
         return word.lower()
-    plain = unicodedata.normalize("NFD", word.lower())
-    are_initials = len(word) <= INITIALS and place < last and VOWELS.isdisjoint(plain)
+    are_initials = (
+        len(word) <= INITIALS
+        and place < last
+        and VOWELS.isdisjoint(unicodedata.normalize("NFD", word.lower()))
+    )
     if are_initials or AS_THEY_ARE.fullmatch(word):
         return word.upper()
     return _capitalised(word)

@@ -35,7 +35,7 @@ from followup.enrolment.missed_steps import ask_to_call
 from followup.enrolment.objections import heed_objections
 from followup.enrolment.reading_needs import ask_for_help
 from followup.patients import records as patients
-from followup.patients.match import PatientKey, lock_keys
+from followup.patients.match import PatientKey, alike_among, lock_keys
 from followup.patients.search_keys import SearchRow, insert_search_rows, search_rows
 from followup.releases.reviews import require_enrollable
 from followup.store.audit_log import AuditContext, record_events
@@ -76,11 +76,12 @@ def prepare_enrolment(
     indexes, person = app.keyring.indexes, request.person
     patient = patients.new_patient(app.keyring, person, clinic=request.clinic, at=by.at)
     enrolment = new_enrolment(app, checked, patient, by=by)
+    keys = patient_keys(indexes, person, clinic=request.clinic, reference=request.reference)
     return PreparedEnrolment(
         checked=checked,
-        keys=patient_keys(indexes, person, clinic=request.clinic, reference=request.reference),
+        keys=keys,
         patient=patient,
-        search_rows=search_rows(indexes, patient, person),
+        search_rows=search_rows(indexes, patient, person, alike=alike_among(keys)),
         enrolment=enrolment,
         messages=make.of(timeline_of(enrolment, checked), by=by),
     )

@@ -81,6 +81,11 @@ def keys_of(indexes: BlindIndexes, person: Person, *, clinic: str) -> frozenset[
     ) | {(ALIKE, clinic, key) for key in alike_keys(indexes, person, clinic=clinic)}
 
 
+def alike_among(keys: Iterable[PatientKey]) -> list[bytes]:
+    """Return those of the keys that stand among the search keys."""
+    return [value for kind, _, value in keys if kind == ALIKE and isinstance(value, bytes)]
+
+
 def have_keys(keys: Iterable[PatientKey]) -> ColumnElement[bool]:
     """Return the condition that a patient, of whichever clinic, is known by one of these keys."""
     listed = list(keys)
@@ -163,7 +168,7 @@ def _may_be(keys: Collection[PatientKey]) -> CompoundSelect[UUID]:
     """Return the ids of patients who have one of the keys, and of the latest who may be alike."""
     alike = (
         select(SearchKey.patient_id)
-        .where(is_among(SearchKey.key, [value for kind, _, value in keys if kind == ALIKE]))
+        .where(is_among(SearchKey.key, alike_among(keys)))
         .order_by(SearchKey.patient_id.desc())
         .limit(MOST_ALIKE)
         .subquery()

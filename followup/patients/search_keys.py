@@ -61,8 +61,8 @@ def alike_keys(indexes: BlindIndexes, person: Described, *, clinic: str) -> Iter
         letters = " ".join(sorted((words[0][:2], words[-1][:2])))
         for part in (f"letters {letters}", f"surname {words[-1]}"):
             yield indexes.of("alike", f"{clinic}\0{person.date_of_birth} {part}")
-        name = fold_untitled(person.name or "")
-        for part in (f"{person.date_of_birth:%Y}", f"{person.date_of_birth:%d/%m}"):
+        name, born = fold_untitled(person.name or ""), person.date_of_birth
+        for part in (f"{born.year}", f"{born.day}/{born.month}"):
             yield indexes.of("alike", f"{clinic}\0{name} born {part}")
         # Of two numbers that are one digit apart, one half is the same.
         for part in halves_of(person.mobile or ""):
@@ -95,9 +95,19 @@ def write_search_keys(
     insert_search_rows(session, list(chain.from_iterable(for_each)))
 
 
-def search_rows(indexes: BlindIndexes, patient: Patient, person: Described) -> list[SearchRow]:
-    """Return the keys by which a patient is found, as `insert_search_rows` takes them."""
+def search_rows(
+    indexes: BlindIndexes,
+    patient: Patient,
+    person: Described,
+    *,
+    alike: Iterable[bytes] | None = None,
+) -> list[SearchRow]:
+    """Return the keys by which a patient is found, as `insert_search_rows` takes them.
+
+    `alike` are those of `alike_keys`, where they were worked out.
+    """
     keys = set(_keys_of(indexes, person, clinic=patient.clinic))
+    keys |= set(alike_keys(indexes, person, clinic=patient.clinic) if alike is None else alike)
     return [(key, patient.id) for key in sorted(keys)]
 
 
@@ -113,4 +123,3 @@ def _keys_of(indexes: BlindIndexes, person: Described, *, clinic: str) -> Iterat
             yield beginning_key(indexes, word, clinic=clinic)
     if person.date_of_birth is not None:
         yield birthday_key(indexes, person.date_of_birth, clinic=clinic)
-    yield from alike_keys(indexes, person, clinic=clinic)

@@ -39,6 +39,7 @@ from followup.enrolment.number_verification import (
     MOST_WRONG,
     NUMBER_AN_HOUR,
 )
+from followup.intake.csv_births import OLDEST
 from followup.intake.csv_procedure_times import EARLIEST_PROCEDURE
 from followup.intake.uploaded_lists import KEPT, MOST_BYTES, MOST_ROWS
 from followup.intake.work_off import WORDS_KEPT_FOR
@@ -239,6 +240,7 @@ FIGURES: dict[str, dict[str, Value]] = {
     "docs/importing-a-list.md": {
         "It may be {} MB large and have {} rows": (MOST_BYTES / 2**20, MOST_ROWS),
         "(the rows to correct) {} day after the upload": days(KEPT),
+        "more than {} years ago, and an age": OLDEST,
         "from {} days ago to {} days ahead": (days(EARLIEST_PROCEDURE), days(LONGEST_AHEAD)),
     },
     "docs/replies.md": {

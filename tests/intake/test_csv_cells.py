@@ -129,8 +129,9 @@ NAMES = {
     "Lee, Ann, MBE": ["Lee, Ann, MBE"],
     "Ann St John": ["St John, Ann"],
     "Nuñez 李": ["Nuñez 李"],
-    "?more than a name": ["O'Neill, Declan (DNA x2)", "Total: 14 patients", "Mon 30th PM list - Dr Shah",
-        "TEST PATIENT do not use", "Ada Larkin - wheelchair", "Larkin, Ada (deceased)", "Ditto", "TBC"],
+    "?more than a name": ["O'Neill, Declan (DNA x2)", "Total: 14 patients", "TEST do not use",
+        "Mon 30th PM list - Dr Shah", "Ada Larkin - wheelchair", "Larkin, Ada (deceased)",
+        "Ditto", "TBC"],
     "Dan Rip": ["Rip, Dan"],
     "?a letter was lost": ["Sia\N{REPLACEMENT CHARACTER}n O'Neill"],
 }  # fmt: skip

@@ -19,13 +19,15 @@ TWO_PEOPLE = (
 )
 NOT_THEIRS = "this says whose relative somebody is: write the patient's own name"
 NO_NAME = (
-    "this holds more than a name, or none: write the patient's name alone, and leave out a row that "
-    "is nobody's"
+    "this holds more than a name, or none: write the patient's name alone, and leave out a row "
+    "that is nobody's"
 )
 LOST = (
     "letters of this name were lost or changed on the way: write the name again, and save a list "
     "as CSV UTF-8"
 )
+OF_ONE_PERSON = frozenset({"mr", "mrs", "ms", "miss", "mx"})
+"""Titles of which nobody has two; a doctor may be Mrs as well."""
 TOGETHER = re.compile(
     r"[&+/\\;|]|(?<=\s)and(?=\s)|\b(?:twins?|triplets?|family|messrs)\b|(?-i:(?<=\s)or(?=\s))",
     re.IGNORECASE,
@@ -34,6 +36,11 @@ _RELATION = (
     "(?:baby|infant|newborn|child|son|daughter|mother|mum|father|dad|wife|husband|widow|partner|"
     "parent|carer|guardian)"
 )
+SUSPECT = re.compile(
+    rf"[^a-z' -]|\b(?:and|or|of|twins?|triplets?|family|messrs|baby|{'|'.join(OF_ONE_PERSON)})\b",
+    re.IGNORECASE | re.ASCII,
+)
+"""What nearly no name has: only where there is some of it, a name is looked at more closely."""
 RELATIVE = re.compile(
     rf"\b{_RELATION}\s+(?:(?:boy|girl)\s+)?of\b|\bbaby\s+(?:boy|girl)\b|\({_RELATION}\b",
     re.IGNORECASE,
@@ -44,8 +51,6 @@ NOTE = re.compile(
     re.IGNORECASE,
 )
 """What lists have beside a name, or in its place."""
-OF_ONE_PERSON = frozenset({"mr", "mrs", "ms", "miss", "mx"})
-"""Titles of which nobody has two; a doctor may be Mrs as well."""
 NO_LETTERS = "?¿¡§¶¦†‡‰•…\N{REPLACEMENT CHARACTER}"
 LEFT_OVER = re.compile("(?<=[a-z])[ÂÃÄÅ]")
 """The first half of a letter whose other half was lost."""
@@ -84,14 +89,16 @@ def written_name(text: str) -> str:
 
 def name_fault(name: str) -> str | None:
     """Return why a name can't be that of one person, and what to write."""
+    if NOTE.search(name):
+        return NO_NAME
+    if SUSPECT.search(name) is None:
+        return None
     titles = [word for word in name.lower().replace(".", " ").split() if word in OF_ONE_PERSON]
     if TOGETHER.search(name) or len(titles) > 1:
         return TWO_PEOPLE
     if RELATIVE.search(name):
         return NOT_THEIRS
-    if LEFT_OVER.search(name) or any(map(_is_no_letter, name)):
-        return LOST
-    return NO_NAME if NOTE.search(name) else None
+    return LOST if LEFT_OVER.search(name) or any(map(_is_no_letter, name)) else None
 
 
 def _is_no_letter(sign: str) -> bool:
@@ -156,8 +163,11 @@ def _in_both(word: str, place: int, *, last: int) -> str:
     """Return a word of a name that has letters of one kind."""
     if place and word.lower() in PARTICLES:
         return word.lower()
-    plain = unicodedata.normalize("NFD", word.lower())
-    are_initials = len(word) <= INITIALS and place < last and VOWELS.isdisjoint(plain)
+    are_initials = (
+        len(word) <= INITIALS
+        and place < last
+        and VOWELS.isdisjoint(unicodedata.normalize("NFD", word.lower()))
+    )
     if are_initials or AS_THEY_ARE.fullmatch(word):
         return word.upper()
     return _capitalised(word)

@@ -21,7 +21,7 @@ from followup.domain.triage.second_net import features_of
 ROOT = Path(__file__).resolve().parent.parent
 CORPORA = ROOT / "tests" / "triage"
 TABLE = Path(str(data_folder("config"))) / "triage" / "second-net" / "en.toml"
-VERSION = "2026.5"
+VERSION = "2026.6"
 """Raised with every training."""
 GRAVE = frozenset({"red-flag", "emergency", "crisis", "sugar-emergency"})
 TABLES = {
@@ -31,7 +31,7 @@ TABLES = {
     "doubt": (
         GRAVE
         | {"symptom", "wound", "sugar", "pain", "help", "deceased", "wrong-person", "unclear"},
-        40,
+        20,
     ),
 }
 """What each table tells apart, and the points from which on it does (chosen on `half-*.tsv`)."""

@@ -56,7 +56,7 @@ SECTIONS: dict[str, Section] = {
         machinery, figures, seconds=given.feed_seconds, a_second=given.feed_pace
     ),
     "reply-flood": lambda machinery, figures, given: reply_flood.measure(
-        machinery, figures, replies=given.replies
+        machinery, figures, replies=given.replies, on=given.flood_on
     ),
     "memory": lambda machinery, figures, given: memory.measure(
         machinery, figures, messages=given.memory_messages
@@ -82,6 +82,13 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--ten-million", action="store_true", help="claim among so many as well")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each contestant")
     parser.add_argument("--replies", type=int, default=10_000, help="that come in as a flood")
+    parser.add_argument(
+        "--flood-on",
+        nargs="+",
+        choices=reply_flood.WAYS,
+        default=list(reply_flood.WAYS),
+        help="the databases that the flood comes to: all, unless told",
+    )
     parser.add_argument("--messages", type=int, default=4000, help="how many are sent in a turn")
     parser.add_argument(
         "--beside",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
@@ -33,7 +33,7 @@ LOOK_EVERY = 0.2
 NOISE = (
     "thanks",
     "ok",
-    "can I drive tomorrow",
+    "where do I park",
     "STOP",
     "my sugar is 12",
     "still sore",
@@ -42,8 +42,11 @@ NOISE = (
 FLAG = "cant feel my legs"
 
 
-def measure(machinery: Machinery, figures: Figures, *, replies: int) -> None:
-    for way in ("embedded, SQLite", "PostgreSQL and Redis"):
+WAYS = {"sqlite": "embedded, SQLite", "postgresql": "PostgreSQL and Redis"}
+
+
+def measure(machinery: Machinery, figures: Figures, *, replies: int, on: Iterable[str]) -> None:
+    for way in map(WAYS.__getitem__, on):
         figures.title(f"{FLAGS} red flags among {replies:,} replies, {way}")
         figures.add("load average before", os.getloadavg()[0])
         with ExitStack() as servers:

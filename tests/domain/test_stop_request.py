@@ -177,3 +177,31 @@ def test_what_is_wanted_otherwise_missed_or_about_a_body_is_no_request():
     ]  # fmt: skip
 
     assert [text for text in others if stop_request(text) is not StopRequest.NONE] == []
+
+
+def test_a_few_words_an_objection_or_a_switch_that_is_turned_is_a_request():
+    asked = [
+        "not needed any more thank you", "no longer required", "No more please I am fine now",
+        "alerts off", "I'd like to be taken off this now", "no thank you to further texts",
+        "sick to death of these bloody texts", "I dinnae want any mair o these", "bin these off",
+        "I object to receiving these", "I do not consent to this", "this is harassment",
+        "phone me instead, no more texts", "can these be turned off", "unenroll",
+        "I don't find these helpful, please take me off", "me no want this",
+        "I don't want to be rude, but please no more of these", "no send please",
+        "could you stop sending these to my mother please, ring me instead",
+    ]  # fmt: skip
+
+    assert [text for text in asked if stop_request(text) is StopRequest.NONE] == []
+
+
+def test_an_answer_to_the_warning_signs_a_journey_or_a_word_that_looks_alike_is_no_request():
+    others = [
+        "I don't think I have any of those things", "I don't have any of these",
+        "please don't send me to hospital", "please don't send me for another scan",
+        "stop me if I'm wrong but is it Tuesday I come", "stop by on Tuesday?",
+        "If I write stop, does the nurse still read this?", "Won't need them where I'm going",
+        "My old number, please stop using that one and text me on this",
+        "im not allowed to use the phone so please dont ring. he is in the next room",
+    ]  # fmt: skip
+
+    assert [text for text in others if stop_request(text) is not StopRequest.NONE] == []

@@ -78,7 +78,7 @@ def test_a_red_flag_is_at_the_top_and_due_in_minutes_by_night_as_by_day(app):
 def test_advice_on_what_to_do_now_follows_another_answer_at_once(app):
     enrol_one(app)
 
-    bodies = ("can I drive", "is it meant to whistle", "my leg is weak", "leg weak still", "hm")
+    bodies = ("where do I park", "is it meant to whistle", "my leg is weak", "leg weak still", "hm")
 
     answers = [take(app, body) for body in bodies]
 

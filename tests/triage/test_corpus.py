@@ -94,7 +94,7 @@ def test_wishes_to_stop_in_many_voices_are_found_and_questions_about_stopping_ar
 def test_harmless_replies_are_left_in_peace(sort):
     harmless = sorted_replies(PRACTICE, sort, labelled={each.value for each in HARMLESS_CLASSES})
 
-    assert len(harmless) > 140
+    assert len(harmless) > 130
     assert [text for text, found in harmless if found.urgency is not None] == []
 
 

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from followup.data_files import data_folder
 from followup.domain.triage.phrases import Groups
-from followup.domain.triage.triage import GRAVE_CLASSES, sort_reply
+from followup.domain.triage.triage import (
+    AT_ONCE,
+    GRAVE_CLASSES,
+    WITH_CARE,
+    ReplyClass,
+    sort_reply,
+)
 from followup.replies.triage_evaluation import read_corpus
 from scripts.train_second_net import labelled_lines
 from tests.support.apps import general_triage
@@ -134,21 +140,82 @@ def test_a_question_about_a_medicine_goes_to_a_person(question, medicine):
     assert not sorted_harmless(question.format(medicine))
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["Can I have a bath yet", "Can I go back to work", "when can I drive again",
+     "may I drive to bowls on Sunday",
+     "is a wee dram allowed", "gym?? like can I deadlift yet", "can I go horse ridin",
+     "Is it ok to lift boxes at work", "can my mum have a shower", "Swimming ok?", "alcohol?",
+     "How soon can we go swimming with the grandchildren", "thanks, can I fly on Friday"],
+)  # fmt: skip
+def test_a_question_about_what_one_may_do_goes_to_a_person_without_an_alarm(text):
+    assert sort_reply(TRIAGE, text).urgency == WITH_CARE
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["when is my appointment", "where do I park", "What time do you open on Friday",
+     "can I bring my wife to the appointment", "can I change my appointment",
+     "could you send me a copy of the letter", "do I need a fit note", "is there parking"],
+)  # fmt: skip
+def test_a_question_about_getting_there_and_papers_is_left_in_peace(text):
+    assert sort_reply(TRIAGE, text).classes == (ReplyClass.QUESTION,)
+
+
+def test_what_is_not_there_and_taking_leave_go_to_a_person():
+    worst = [
+        "there are snails on the wallpaper", "the curtains are moving", "ants in my bed again",
+        "the cat is talking to me", "children in the garden and in the wardrobe",
+        "made up with my family, all sorted now", "said sorry to my sister, at peace now",
+        "my affairs are in order, lovely day", "paid the bills and tidied the house",
+        "thank you, you tried your best", "take care of each other", "last cup of tea, lovely",
+        "the road was coming up to me", "two of everything on the telly", "the kitchen was dancing",
+        "people are coming in through the telly", "she was talking but it was all letters",
+        "the kids are better with their dad", "my wife is better on her own", "had a good run",
+        "the children will be fine", "all sorted out for my family", "walking like a duck, lovely",
+        "my son is doing everything for me", "lovely service, no more needed",
+    ]  # fmt: skip
+
+    assert [text for text in worst if sorted_harmless(text)] == []
+
+
+def test_everyday_talk_that_names_a_leg_or_a_walk_alone_is_no_alarm():
+    talk = ["Dad walked to the paper shop with the dog. Splendiferous",
+            "Today we walked round the garden centre and bought splendiferous jam"]  # fmt: skip
+    alone = [each.backed_by(None) for each in TRIAGE]
+
+    assert {sort_reply(TRIAGE, text).urgency for text in talk} == {WITH_CARE}
+    assert {sort_reply(alone, text).urgency for text in talk} == {AT_ONCE}
+    assert sort_reply(TRIAGE, f"{talk[0]}, leg gave way").urgency == AT_ONCE
+    assert sort_reply(TRIAGE, f"{talk[1]}, but only half the way").urgency == AT_ONCE
+
+
+def test_no_phrase_is_found_in_an_idiom_and_every_one_beside_it_is():
+    idioms = [
+        "We bought toilet roll",
+        "My son take me home",
+        "doing it in baby steps",
+        "We had a day trip to the seaside",
+    ]
+
+    assert [text for text in idioms if sort_reply(TRIAGE, text).urgency == AT_ONCE] == []
+    assert sort_reply(TRIAGE, "We bought toilet roll, wet myself in the shop").urgency == AT_ONCE
+    assert sort_reply(TRIAGE, "leg dead, good grief").urgency == AT_ONCE
+
+
 def test_a_half_hearted_word_is_not_harmless():
     assert not sorted_harmless("so so")
 
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
-    [("gym?? like can I deadlift yet", "question"),
-     ("do I need a fit note for my boss", "question"),
-     ("may I drive to bowls on Sunday", "question"), ("is a wee dram allowed", "question"),
+    [("do I need a fit note for my boss", "question"),
      ("I lost the letter, what time is my appointment?", "question"),
      ("is it the fourth or the fourteenth I am to come", "question"),
      ("weeded the whole front border this morning", "benign"), ("slept 9hrs straight", "benign"),
      ("pure dancing here, I'm like a spring lamb", "benign"), ("are you a robot", "benign"),
      ("tied my own laces for the first time since Easter!", "benign"),
-     ("Dziękuję bardzo, wszystko dobrze 😊", "thanks"), ("can I go horse ridin", "question"),
+     ("Dziękuję bardzo, wszystko dobrze 😊", "thanks"),
      ("walked to the market, no pain at all", "benign"),
      ("no numbness no nowt, waterworks same as ever", "benign"),
      ("I haven't got a single one of them", "benign")],
@@ -259,10 +326,38 @@ def test_of_our_own_harmless_replies_most_of_those_kept_aside_are_left_in_peace(
     assert len(left) >= 0.8 * len(kept_aside)
 
 
-def test_no_near_miss_of_our_own_is_harmless():
-    misses = [text for text, of in labelled_lines(OWN / "near-misses.tsv") if "doubtful" in of]
+def test_of_harmless_replies_in_eight_voices_more_than_half_of_those_kept_aside_are_left_in_peace():
+    kept_aside = list(labelled_lines(OWN / "harmless-voices.tsv"))[KEPT_ASIDE]
 
-    assert len(misses) >= 300
+    found = [sort_reply(TRIAGE, text) for text, _ in kept_aside]
+
+    assert len(found) >= 140
+    assert sum(one.is_harmless for one in found) >= 0.6 * len(found)
+    assert sum(one.urgency == AT_ONCE for one in found) <= 0.05 * len(found)
+
+
+def test_of_our_own_requests_to_stop_most_are_obeyed_and_none_is_taken_for_thanks_or_talk():
+    found = [sort_reply(TRIAGE, text) for text, _ in labelled_lines(OWN / "stops.tsv")]
+
+    assert sum(ReplyClass.STOP in one.classes for one in found) >= 0.95 * len(found) >= 180
+    assert [one for one in found if one.is_harmless] == []
+
+
+def test_stopping_that_is_no_request_stops_nothing_where_texts_are_not_what_is_to_end():
+    both = {"don't text, ring me, I can't pee", "no more texts, I need a doctor"}
+    others = [text for text, _ in labelled_lines(OWN / "near-stops.tsv") if text not in both]
+
+    stopped = [text for text in others if ReplyClass.STOP in sort_reply(TRIAGE, text).classes]
+
+    assert len(others) > 120
+    assert stopped == []
+
+
+def test_no_near_miss_of_our_own_is_harmless():
+    files = ("near-misses.tsv", "near-misses-voices.tsv")
+    misses = [text for one in files for text, of in labelled_lines(OWN / one) if "doubtful" in of]
+
+    assert len(misses) >= 430
     assert [text for text in misses if sorted_harmless(text)] == []
 
 

@@ -19,7 +19,7 @@ REPLIES = int(os.environ.get("FOLLOWUP_TEST_REPLIES", "300"))
 """Ten thousand for the whole flood."""
 ONE_IN = 20
 SENDERS = 200
-NOISE = ("thanks", "ok 👍", "can I drive tomorrow", "STOP", "sugar is 12", "x" * 1600)
+NOISE = ("thanks", "ok 👍", "where do I park", "STOP", "sugar is 12", "x" * 1600)
 
 
 def form(serial: int) -> dict[str, str]:

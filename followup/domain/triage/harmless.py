@@ -18,14 +18,18 @@ other phrase was found.
 Everyday talk is looser still: words that join (`Everyday.joins`) and at least one topic of daily
 life ("the dog", "parking", "Leeds") in each sentence, in any order, beside clauses and frames. It
 counts where frames do, and only if a second net finds nothing to doubt either (decision 0030).
+
+An idiom names what it does not mean: "fell asleep", "spring in my step", "toilet roll". It joins
+in everyday talk, and no phrase is found in its words, whatever else the sentence holds.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import chain
 
 from followup.domain.triage.phrases import Groups, Lexicon, Places, Span, Wordings
 from followup.domain.triage.tokens import Word
@@ -75,14 +79,18 @@ class Numbered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Everyday:
-    """Words of daily life: that join, that ask, and the topics, of which each sentence has one."""
+    """Words of daily life: that join, that ask, topics, of which each sentence has one, idioms."""
 
     joins: Wordings = frozenset()
     asks: Wordings = frozenset()
     topics: Wordings = frozenset()
+    idioms: Wordings = frozenset()
 
 
 NO_EVERYDAY = Everyday()
+
+
+NOTHING_SAID = Word("", frozenset(), "")
 
 
 class Looseness(IntEnum):
@@ -145,6 +153,15 @@ class Sentence:
     def signs(self) -> bool:
         return self._listed.signs(self.words)
 
+    def said(self) -> list[Word]:
+        """Return the words, those of idioms as what no phrase finds."""
+        words = list(self.words)
+        for span in self._listed.idioms(self.at):
+            if any(word.before for word in self.words[span.start + 1 : span.end]):
+                continue
+            words[span.start : span.end] = [NOTHING_SAID] * (span.end - span.start)
+        return words
+
 
 class Harmless:
     """The closed list of clauses and frames, and the courtesies that may stand between them."""
@@ -169,14 +186,14 @@ class Harmless:
             *((one, False, True) for one in frames),
             *((one, True, True) for one in asking_frames),
         ]
-        loose = (everyday.joins, everyday.asks, everyday.topics)
+        loose = (everyday.joins | everyday.idioms, everyday.asks, everyday.topics, everyday.idioms)
         self._lexicon = Lexicon(
             [
                 *(part.wordings for clause, *_ in every for part in clause.parts if part.wordings),
                 *(wordings for wordings in loose if wordings),
             ]
         )
-        self._joins, self._asks, self._topics = (
+        self._joins, self._asks, self._topics, self._idioms = (
             self._lexicon.number(wordings) if wordings else None for wordings in loose
         )
         # By what may be there, questions and frames, so that no clause is looked at in vain.
@@ -251,6 +268,13 @@ class Harmless:
             self._names_somebody(words, place) or word.readings & self._courtesies
             for place, word in enumerate(words)
         )
+
+    def idioms(self, at: ByPlace) -> Iterator[Span]:
+        """Yield where idioms stand in a sentence."""
+        if self._idioms is None:
+            return iter(())
+        number = self._idioms
+        return chain.from_iterable(parts.get(number, ()) for parts in at.values())
 
     def _has_topic(self, at: ByPlace) -> bool:
         return any(self._topics in parts for parts in at.values())

@@ -231,7 +231,7 @@ _WORDINGS = (
     r"(?:dont|dnt|do not|dinnae|dinna|divvent|divnt|no longer|never|nor|no|neither|"
     r"(?<!did )(?<!does )(?<!do )(?<!have )(?<!has )not)(?: ever)? (?:(?:text|txt|sms|message|msg|contact|write|spam)(?:ing)?"
     r"(?: to)? (?:me|us|him|her|my (?:mobile|phone|number|house)|my \w+ (?:again|any ?more|on this)|this|any|anything|anymore|again|"
-    r"no more|n[ae]e mair|more|em|them|these|owt)\b|send(?:ing)? (?:to )?(?:me|us|him|her|anything|anymore|any more$|again|no more|n[ae]e mair|"
+    r"no more|n[ae]e mair|more|em|them|these|owt)\b|send(?:ing)? (?:to )?(?:(?:me|us|him|her)(?! (?:to|for|back|home|in|away|there)\b)|anything|anymore|any more$|again|no more|n[ae]e mair|"
     rf"more$|em|them|these|owt|(?:this|any|more)(?: more| further| other| of| such)* {TEXTS}|any of|anymore|this{_TAIL})\b)",
     # "it doesn't bother me" is about something else
     r"(?:^|\b(?:please|pls|plz|kindly|just|so|thanks|you|ye|must|should) )(?:dont|do not|dinnae|dinna|divvent|never)(?: ever)? "
@@ -295,6 +295,34 @@ _WORDINGS = (
     rf"(?:turn|switch|shut) {SMALL}{TEXTS} off\b",
     r"(?:withdraw|revoke)(?: \w+){0,2} (?:consent|permission)\b",
     rf"(?:make|get) {SMALL}{TEXTS} (?:to )?(?:stop|end)\b",
+    # in a few words, and as the whole of it: "no longer needed" may be a dressing among others
+    rf"^(?:(?:please|ok|these|theyre|they are|this is|its|they) )*(?:not|no longer|no more) "
+    rf"(?:needed|required|wanted|necessary){_TAIL}",
+    rf"^(?:(?:please|ok|thanks|so|and) )*no more(?: please)?(?: (?:im|i am) (?:fine|ok|okay|better|good|well|grand|recovered))+{_TAIL}",
+    rf"^(?:{TEXTS}|alerts?|notifications?|texts? service) off{_TAIL}",
+    rf"\b(?:like|want|wish|ask) to be (?:taken off|removed)(?: this| these| it| here)?{_TAIL}",
+    rf"\bno (?:ta|thanks|thank you|thankyou|ty|thx) to {SMALL}{TEXTS}",
+    rf"\b(?:block|bar) (?:me|us|my number) from {SMALL}(?:{TEXTS}|these|them|this)",
+    rf"\b(?:sick|tired|bored|fed up)(?: to (?:death|the back teeth|my back teeth))? (?:of|with|wi) {SMALL}{TEXTS}",
+    rf"{TEXTS}(?: please)? no more{_TAIL}",
+    rf"\b(?:dont|do not|dinnae|dinna|divvent|no) (?:want|need) (?:(?:any|nae|ony|no) )?(?:more|mair) (?:of |o |ae )?(?:these|them|thae|this){_TAIL}",
+    r"\b(?:dont|do not|dinnae|no) (?:need|want) (?:a )?(?:reminding|reminders?|chasing|nudging)\b",
+    rf"^(?:(?:please|ok|well|so|and|i think|think|perhaps|maybe|time to) )*(?:we (?:can|could|should)|can we|could we|shall we|lets) "
+    rf"(?:please |just |now )*(?:stop|end|finish|leave|bin|drop) (?:these|this|them|the {TEXTS}){_TAIL}",
+    rf"^(?:(?:please|just|now) )*(?:bin|mute|scrap|ditch|drop|park) (?:these|them|this)(?: off)?{_TAIL}",
+    rf"\bobject to (?:getting |receiving |having |being sent )?(?:these|this|them|being (?:texted|messaged|contacted)|{SMALL}{TEXTS})",
+    rf"\b(?:do not|dont|never) consent to (?:this|these|it|any of this|being (?:texted|messaged|contacted)){_TAIL}",
+    rf"\b(?:way|how) (?:of |to |i |do i |can i )*(?:make|making|get|getting) (?:these|them) (?:to )?stop{_TAIL}",
+    r"^no (?:send|more send)(?: (?:me|more|please|no))*$|^(?:please )?no send(?: more)?(?: please)?$",
+    rf"\bleave off (?:sending|texting|messaging)(?: (?:me|us|these|them))*{_TAIL}",
+    r"^(?:(?:please|pls|ok|right) )*no more (?:now )?please\b(?= (?:it|they|these|you)\b)",
+    rf"\b(?:can|could|may|might|will|would) (?:these|they|the {TEXTS}|{TEXTS}) (?:please )?be (?:turned off|switched off|stopped|cancelled|ended){_TAIL}",
+    rf"\b(?:you|u|ye|yous) (?:can|could|may) (?:please |just |now )*(?:stop|end|cancel|finish) {SMALL}{TEXTS}",
+    rf"\b(?:that will|thatll|this will|thisll) (?:do|be enough) (?:with|for|of) {SMALL}{TEXTS}",
+    r"\b(?:not|no longer) (?:needed|wanted|required)(?: thanks| thank you| ta)?(?: please| pls)? stop\b",
+    rf"^(?:this is|its|it is) (?:pure )?(?:harassment|spam|spamming|pestering){_TAIL}",
+    rf"^(?:i|me) (?:no|not|dont) want (?:this|these|it|more)(?: any ?more)?{_TAIL}",
+    rf"\b(?:dont|do not) want to be (?:in|on|part of) (?:this|these|it|here){_TAIL}",
 )
 
 

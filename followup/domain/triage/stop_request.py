@@ -34,7 +34,7 @@ class StopRequest(StrEnum):
 
 # All that may stand beside a bare "stop": what is left without these is the request itself.
 _COURTESY = frozenset(
-    {"a", "all", "already", "alright", "am", "and", "any", "anymore", "asap", "at", "away",
+    {"a", "all", "already", "alright", "am", "and", "annoying", "any", "anymore", "asap", "at", "away",
      "aye", "big", "bloody", "both", "bye", "can", "cheers", "could", "day", "dear", "do",
      "doctor", "enough", "ever", "every", "everyone", "everything", "fed", "ffs", "for", "from",
      "fuckin", "fucking", "get", "go", "god", "going", "gonna", "good", "got", "hello", "hey",
@@ -54,7 +54,7 @@ _COURTESY = frozenset(
 )  # fmt: skip
 _BARE = re.compile(
     r"\b(?:s+t+o+p+|sotp|stpo|tsop|stip|stoo|stopit|sttop|stopplease|stopthis|stopall|stahp|staph|stawp|unsubscribe|"
-    r"unsub|optout|cease|desist|arret)\b"
+    r"unenroll?|deregister|unsub|optout|cease|desist|arret)\b"
 )
 # The pain is meant, or more than that.
 _IT_TO_STOP = re.compile(
@@ -92,6 +92,7 @@ _PLAIN_WISH = re.compile(
     r"(?: (?:now|please|pls|plz|thanks|thank you|ta|here|today|completely|altogether|x+))*"
 )
 """A plain wish as a part of a sentence by itself, before or after a comma, or a "but"."""
+_POLITELY = re.compile(r"(?:please|pls|plz|kindly)\b(?!.* (?:ring|call|phone)\b)")
 _REALLY_WANTS = re.compile(
     r"\b(?:why )?(?:dont|wont|cant) (?:you|u)\b|\bi want (?:\w+ ){0,2}(?:texts|messages) (?:to be )?(?:stopped|cancelled)\b|\bdont (?:forget|fail) to\b|\bnot interested\b|\bnever (?:gave|signed|asked for|consented|agreed)\b|"
     r"\bif (?:you|u|yous|ye) dont (?:stop|cease|quit)\b|\bblock\w* (?:\w+ ){0,3}unless (?:you|u|ye|yous) stop\b"
@@ -101,7 +102,7 @@ _PAST_OR_IF = re.compile(
     r"\b(?:(?<!glad )(?<!grateful )(?<!obliged )(?<!appreciate it )(?<!pleased )(?<!kind )if(?! (?:(?:you|u) (?:can|could|would|wud|cud|will|please|wouldnt|dont)|(?:youd|ud) |(?:they|these) (?:could|would|might) |(?:the |these |your )?(?:texts|messages) ))|unless|when|"
     r"whether|until|before|after|since|once|because|cos|thought|think|said you|seem to have|"
     rf"accidentally|by accident|by mistake)\b(?: \w+){{0,6}} {STOP}(?:ped|s)?\b|"
-    r"\bif (?:i|we|he|she) (?:come|comes|opt|leave|unsubscribe|ask|asked|wanted|want) |"
+    r"\bif (?:i|we|he|she) (?:write|reply|text|send|say|put|type|press|come|comes|opt|leave|unsubscribe|ask|asked|wanted|want) |"
     r"\b(?:stopped|cancelled|ended)\b|\b(?:asked|asks|told|tells) (?:me|us) (?:to )?not\b"
 )
 _WANTS_THEM = re.compile(
@@ -112,10 +113,12 @@ _WANTS_THEM = re.compile(
     rf"\b(?:i|id|just|only|but|rather|prefer|please) (?:want|prefer|like|have|send|rather) (?:the |your |only |just )?{TEXTS}"
     r"(?! (?:to )?(?:be )?(?:stop|end|off|cancel|turn|finish|cease|switch|remove))|"
     r"\b(?:text|texts|message|messages) (?:are|is) (?:fine|ok|okay|better|best)\b|"
-    r"\b(?:text|message|email|e mail|ring|call|phone|write to) (?:me|us|him|her|my \w+) (?:instead|not text)\b|"
+    r"\b(?:text|message|email|e mail|write to) (?:me|us|him|her|my \w+) instead\b|"
+    r"\b(?:text|message|email|e mail|ring|call|phone|write to) (?:me|us|him|her|my \w+) not text\b|"
     r"\binstead of (?:a )?(?:text|texting|message)\b|"
+    r"\b(?:text|message) (?:me|us) on (?:this|my|the)\b|"
     r"\b(?:too kind|too good to me|making me blush|stop press|keep me on)\b|"
-    r"\b(?:these|they|texts|messages)(?: are|re)? (?:\w+ )?(?:useful|helpful|handy|a comfort|a help)\b|"
+    r"(?<!dont find )(?<!not find )(?<!dinnae find )\b(?:these|they|texts|messages)(?: are|re)? (?!not |no )(?:\w+ )?(?:useful|helpful|handy|a comfort|a help)\b|"
     r"\bi (?:do )?(?:like|love|enjoy) (?:them|these|getting|hearing)\b(?! but)|"
     r"\b(?:continue|carry on|keep on) (?:having|getting|receiving) (?:them|these)\b|"
     r"\bstart (?:and )?stop\b|\bstop (?:and )?start(?:s|ing)?\b|"
@@ -141,6 +144,10 @@ _MAY_DESPAIR = re.compile(
     r"\b(?:want|need|take|stand|bear) (?:this|it|that) (?:any ?more|no more|any longer)$"
 )
 """Life may be meant, and a person reads it at once."""
+_SENDS_SOMEBODY = re.compile(
+    r"\bsend(?:ing)? (?:me|us|him|her|my \w+|mum|dad) (?:to|for|back|home|in|away|there)\b"
+)
+"""It is the patient who would be sent, to a hospital or for a scan."""
 _SHORT = 12
 """Words: a longer sentence with a bare "stop" says something else as well."""
 
@@ -201,12 +208,14 @@ def _asks(sentence: str, written: str, *, reply: str) -> bool:  # noqa: PLR0911 
         return False
     if names_another_matter(sentence) or misses_them(sentence):
         return False
-    if _MAY_I.search(sentence) or _MAY_DESPAIR.search(sentence):
+    if any(one.search(sentence) for one in (_MAY_I, _MAY_DESPAIR, _SENDS_SOMEBODY)):
         return False
     if requests().search(sentence) or asks_in_kinds(sentence):
         return True
     parts = [_plain(part) for part in re.split(r",|\bbut\b|\bso\b", written)]
     if any(map(asks_in_closed_talk, [sentence, *parts])) or any(map(_PLAIN_WISH.fullmatch, parts)):
+        return True
+    if any(_POLITELY.match(part) and requests().search(part) for part in parts):
         return True
     is_bare = _BARE.search(sentence) and not _IT_TO_STOP.search(sentence)
     return bool(is_bare) and len(sentence.split()) <= _SHORT and not _rest(sentence)
@@ -221,7 +230,9 @@ def _rest(sentence: str) -> set[str]:
 
 
 _LEADING = re.compile(r"\W*(?:please\s+)?(stop|stopall|unsubscribe)\b[\W_]*(\w*)", re.IGNORECASE)
-_ABOUT_TREATMENT = re.compile(r"\w+ing|the|my|a|an|this|that|these|those|it", re.IGNORECASE)
+_ABOUT_TREATMENT = re.compile(
+    r"\w+ing|the|my|a|an|this|that|these|those|it|me|by|off|over|at|in", re.IGNORECASE
+)
 
 
 def _leads(written: str) -> bool:

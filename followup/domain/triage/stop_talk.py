@@ -164,6 +164,9 @@ _NOT_SO = re.compile(
     r"\b(?:send|sending|ring|ringing|call|calling) (?:out )?(?:anyone|anybody|someone|somebody|people|staff|doctors?|nurses?)\b|"
     r"\b(?:contact|text|message|ring|call|write to)(?:ing)? (?:my|the) (?:wife|husband|mum|dad|son|daughter|partner|brother|sister|"
     r"boss|work|job|doctor)\b(?! (?:again|any ?more|on this))|"
+    # an answer to the list of warning signs
+    r"\b(?:have|has|had|got|get|getting|having|seen?|notic\w+) (?:had |got )?(?:any|a single one|one|none|either) of (?:these|those|them|that)\b|"
+    r"\bany of (?:these|those|that) (?:things?|signs|symptoms|problems)\b|\bwhere (?:im|i am|ill|i will)\b|"
     r"\bnot for me\b|\bappointment\b|\bcalls?\b(?! it)|"
     r"\b(?:using|use this|text me on|text this|new number|waiting list|useful|handy|a comfort|carry on|"
     r"i (?:do )?(?:like|love|enjoy) (?:them|these|getting|hearing))\b|"

@@ -31,7 +31,7 @@ from followup.domain.triage.other_language import is_unreadable
 from followup.domain.triage.own_words import NO_TEXTS, OurTexts, Own, own_words
 from followup.domain.triage.phrases import Lexicon, Phrase, Places, Sought, Span, Wordings, words_of
 from followup.domain.triage.readings import Numbers
-from followup.domain.triage.second_net import SecondNet, features_of
+from followup.domain.triage.second_net import FEWEST_WORDS, SecondNet, features_of
 from followup.domain.triage.tokens import Forms, Speller, Word, readings_of
 
 
@@ -55,7 +55,7 @@ class ReplyClass(StrEnum):
     UNCLEAR = "unclear"
     """Not provably harmless, and no phrase says more."""
     QUESTION = "question"
-    """About the practical side alone: when, where, may I drive."""
+    """About the practical side alone: when, where, with whom. What one may do, a person answers."""
     THANKS = "thanks"
     BENIGN = "benign"
 
@@ -174,12 +174,14 @@ class Clauses:
     """Words that deny in another language: where one stands, nothing is proved."""
     naming: frozenset[str] = frozenset()
     """Rules that only name a thing: where frames cover all, "walked home" is no sign."""
+    turns: frozenset[str] = frozenset()
+    """Words that deny, compare, or tell of loss and help: beside one a name is more than a name."""
 
     @cached_property
     def right(self) -> frozenset[str]:
         """The words of clauses and everyday talk: right as they stand."""
         everyday = self.everyday
-        spoken = words_of((everyday.joins, everyday.asks, everyday.topics))
+        spoken = words_of((everyday.joins, everyday.asks, everyday.topics, everyday.idioms))
         return self.courtesies | self.thanks | _in(self.plain, self.questions) | spoken
 
     @cached_property
@@ -199,6 +201,14 @@ class Clauses:
             courtesies=self.courtesies | self.thanks,
             names=self.names,
         )
+
+
+Findings = dict[str, tuple[Rule | ReplyClass, str]]
+"""What was found, by its code: the rule or the class, and the words."""
+
+
+def _classes_of(what: Rule | ReplyClass) -> tuple[ReplyClass, ...]:
+    return what.classes if isinstance(what, Rule) else (what,)
 
 
 def _in(*clauses: Iterable[Clause]) -> frozenset[str]:
@@ -224,6 +234,7 @@ class Triage:
     ) -> None:
         self.language, self.version = language, version
         self.name, self.protocols = language, frozenset[str]()
+        self.only_adds = False
         self._clauses, self._numbers, self._sugar = clauses, numbers, sugar
         self._affirming = affirming
         self._net: SecondNet | None = None
@@ -262,10 +273,14 @@ class Triage:
         """The name of its file: a language, or an addition to one for some protocols."""
         return self.name
 
-    def named(self, name: str, protocols: Iterable[str]) -> Triage:
-        """Return the same phrases, as those of some protocols."""
+    def named(self, name: str, protocols: Iterable[str], *, only_adds: bool = False) -> Triage:
+        """Return the same phrases, as those of some protocols.
+
+        Where they `only_adds`, the general ones of their language are all among them, unchanged.
+        """
         theirs = copy.copy(self)
         theirs.name, theirs.protocols = name, frozenset(protocols)
+        theirs.only_adds = only_adds
         return theirs
 
     def backed_by(self, net: SecondNet | None) -> Triage:
@@ -287,7 +302,7 @@ class Triage:
         Of a text with characters that cannot be seen, everything counts that either way to read it
         shows.
         """
-        found: dict[str, tuple[Rule | ReplyClass, str]] = {}
+        found: Findings = {}
         text = self._speller.pictured(own.words)
         seen = {} if seen is None else seen
         readings = [self._placed(reading, seen) for reading in readings_of(text)]
@@ -298,11 +313,8 @@ class Triage:
             found.setdefault("meter-hi", (ReplyClass.SUGAR_EMERGENCY, own.words.strip()))
         if own.quoted and self._affirms(readings[0]) and self._is_grave(own.quoted):
             found.setdefault("quoted", (ReplyClass.RED_FLAG, own.words.strip()))
-        classes = {
-            each
-            for what, _ in found.values()
-            for each in (what.classes if isinstance(what, Rule) else (what,))
-        }
+        found = self._without_what_is_only_named(found, text, readings)
+        classes = {each for what, _ in found.values() for each in _classes_of(what)}
         if found.keys() <= self._clauses.naming and (
             harmless := self._harmless(text, own, placed=readings[0], known=known, seen=seen)
         ):
@@ -354,11 +366,34 @@ class Triage:
             grave = ReplyClass.SUGAR_EMERGENCY if is_grave else ReplyClass.SUGAR
             yield f"reading-{grave.value}", grave, said[place].written
 
-    def _not_harmless(self, placed: Sequence[Sentence]) -> list[Word]:
+    def _without_what_is_only_named(
+        self, found: Findings, text: str, readings: Sequence[Sequence[Sentence]]
+    ) -> Findings:
+        """Return the findings without a grave thing that is no more than named.
+
+        "Walked the dog. Tell Sheila" is for a person to read, and no alarm: everyday talk names it,
+        or a longer reply without a word that turns what is said. It stays one where anything else
+        grave was found, or where the second net has something to doubt.
+        """
+        grave = {code for code, (what, _) in found.items() if GRAVE_CLASSES & {*_classes_of(what)}}
+        if not grave or grave - self._clauses.naming or not self._net or self._net.doubts(text):
+            return found
+        for placed in readings:
+            said = self._not_harmless(placed, looseness=Looseness.EVERYDAY)
+            if len(said) < FEWEST_WORDS or any(
+                word.readings & self._clauses.turns for word in said
+            ):
+                again = self._phrases(self._lexicon.places(said))
+                grave -= {self.rules[rule].code for rule in again}
+        return {code: one for code, one in found.items() if code not in grave}
+
+    def _not_harmless(
+        self, placed: Sequence[Sentence], *, looseness: Looseness = Looseness.CLAUSES
+    ) -> list[Word]:
         """Return the words with each harmless sentence replaced by what nothing reaches across."""
         said: list[Word] = []
         for sentence in placed:
-            said += BARRIER if sentence.is_covered() else sentence.words
+            said += BARRIER if sentence.is_covered(looseness=looseness) else sentence.said()
         return said
 
     def _whole(
@@ -582,10 +617,13 @@ def sort_reply(
 def files_for(files: Iterable[Triage], protocol: str | None) -> list[Triage]:
     """Return the files that sort replies about a protocol: its own of a language, or the general.
 
-    Of somebody who may be on any protocol, all of them count.
+    Of somebody who may be on any protocol, all of them count, but for general phrases that others
+    hold as well: nobody looks for the same twice.
     """
     every = list(files)
-    own = [one for one in every if protocol is not None and protocol in one.protocols]
+    if protocol is None:
+        held = {one.language for one in every if one.only_adds}
+        return [one for one in every if one.protocols or one.language not in held]
+    own = [one for one in every if protocol in one.protocols]
     replaced = {one.language for one in own}
-    general = [one for one in every if not one.protocols and one.language not in replaced]
-    return [*general, *own] if protocol is not None else every
+    return [*(one for one in every if not one.protocols and one.language not in replaced), *own]

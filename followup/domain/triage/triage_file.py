@@ -102,6 +102,9 @@ class EverydayShape(Shape):
     joins: list[GroupText] = Field(default=[], description="words that join topics")
     asks: list[GroupText] = Field(default=[], description="words that ask about them")
     topics: list[GroupText] = Field(default=[], description="one of these stands in each sentence")
+    idioms: list[GroupText] = Field(
+        default=[], description="they name what they do not mean: no phrase is found in their words"
+    )
 
 
 class HarmlessShape(Shape):
@@ -129,6 +132,10 @@ class HarmlessShape(Shape):
     )
     naming: list[Key] = Field(
         default=[], description="rules that only name a thing: a reply of frames takes them back"
+    )
+    turns: list[Word] = Field(
+        default=[],
+        description="words that deny, compare, or tell of loss: none stands by a mere name",
     )
     words: dict[Key, list[GroupText]] = Field(
         default={}, description="vocabularies of frames, as `{name}`: nothing here is a complaint"
@@ -248,9 +255,13 @@ class TriageShape(Shape):
         self._value = self._made()
         return self
 
-    def value(self, *, name: str | None = None, protocols: Iterable[str] = ()) -> Triage:
+    def value(
+        self, *, name: str | None = None, protocols: Iterable[str] = (), only_adds: bool = False
+    ) -> Triage:
         """Return the phrases, as those of some protocols where they are named."""
-        return self._value.named(name, protocols) if name and protocols else self._value
+        if not (name and protocols):
+            return self._value
+        return self._value.named(name, protocols, only_adds=only_adds)
 
     def _made(self) -> Triage:
         texts = json.dumps({**self.harmless.words, **self.groups})
@@ -320,6 +331,7 @@ def _clauses(harmless: str, groups: str) -> Clauses:
             joins=worded(said.everyday.joins),
             asks=worded(said.everyday.asks),
             topics=worded(said.everyday.topics),
+            idioms=worded(said.everyday.idioms),
         ),
         courtesies=frozenset(said.courtesies),
         thanks=frozenset(said.thanks),
@@ -329,6 +341,7 @@ def _clauses(harmless: str, groups: str) -> Clauses:
         naming=frozenset(said.naming),
         names=frozenset(said.names),
         refuses=frozenset(plain_of(word) for word in said.refuses),
+        turns=frozenset(said.turns),
     )
 
 
@@ -394,4 +407,5 @@ def parse_addition(
     if whole is None:
         raise ProtocolError(complaints(problems, file=file))
     name = f"{shape.language}/{'+'.join(shape.protocols)}"
-    return whole.value(name=name, protocols=shape.protocols)
+    only_adds = not shape.without and shape.groups.keys().isdisjoint(base["groups"])
+    return whole.value(name=name, protocols=shape.protocols, only_adds=only_adds)

@@ -125,7 +125,7 @@ def _language(desk: Desk, found: PatientPage) -> Shown:
     One that nobody has approved is shown on a practice system alone, and says so.
     """
     wanted = found.wanted_language
-    words = desk.app.content.page(found.clinic.key)
+    words = desk.app.content.page(found.clinic.key, found.protocol)
     known = wanted in words.languages and wanted in found.clinic.languages
     if known and words.shows(wanted):
         return Shown(language=wanted, draft=False)

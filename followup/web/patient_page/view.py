@@ -7,7 +7,7 @@ import gzip
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from babel.dates import format_date
@@ -51,7 +51,7 @@ class Shown:
 
 def shown(request: Request, app: AppContext, found: PatientPage, facts: Shown) -> HTMLResponse:
     """Return the page."""
-    words = app.content.page(found.clinic.key)
+    words = app.content.page(found.clinic.key, found.protocol)
     environment = _environment(words, facts.language)
     say = words.translations(facts.language).gettext
     leaflet = words.leaflet(found.protocol, facts.language, found.clinic)
@@ -118,7 +118,7 @@ def _answer(request: Request, html: str, *, status: int) -> HTMLResponse:
     return HTMLResponse(body, status_code=status, headers=headers)
 
 
-@cache
+@lru_cache(maxsize=32)
 def _environment(words: PageWords, language: str) -> Environment:
     made = Environment(
         loader=PackageLoader("templates", "patient"),

@@ -53,7 +53,11 @@ def show(here: Here) -> Response:
     chosen = _chosen(here)
     sheet = chosen.sheet
     _record(here, chosen, "patient.card-opened")
-    languages = card_languages(here.app, here.app.catalogue.clinics[chosen.enrolment.clinic])
+    languages = card_languages(
+        here.app,
+        here.app.catalogue.clinics[chosen.enrolment.clinic],
+        chosen.enrolment.protocol,
+    )
     return here.page(
         "patients/card.html",
         form=Form.of(language=sheet.language, paper=chosen.paper, size=chosen.size),

@@ -161,7 +161,7 @@ def _page(here: Here, form: Form) -> Response:
             parts = _changes(session, here, statement)
         if drafts:
             changed = with_drafts(here.app, pair, texts_of(drafts))
-            wrong = new_findings(here.app, pair, changed, before=here.app.content.of(*pair))
+            wrong = new_findings(here.app, pair, changed, before=here.app.content.paged(*pair))
     except FollowupError as error:
         trouble = sentence(str(error))
     return here.page(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import lru_cache
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -141,6 +141,6 @@ def _to_come(
             )
 
 
-@cache
+@lru_cache(maxsize=4)
 def _advice(content: Content) -> Advice:
     return Advice(content)

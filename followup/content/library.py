@@ -189,6 +189,15 @@ class Content:
         made.of_files = self.of_files
         return made
 
+    def without_released(self, pairs: frozenset[tuple[str, str]]) -> Content:
+        """Return these messages with the words of the files for some clinics and protocols."""
+        return _without(self, pairs) if pairs & self._released.keys() else self
+
+    @property
+    def released_for(self) -> frozenset[tuple[str, str]]:
+        """The clinics and protocols that have words which lie in the database."""
+        return frozenset(self._released)
+
     def over(self, texts: Mapping[str, str]) -> Content:
         """Return these messages with other texts by path; raise `TemplateError` for broken ones."""
         of_page = {path: text for path, text in texts.items() if path.startswith(OF_PAGE)}
@@ -437,4 +446,12 @@ def _with_page(content: Content, page: PageWords | None) -> Content:
     """Return messages with a page: of the same two it is the same object, which is judged once."""
     made = copy(content)
     made.own_page = page
+    return made
+
+
+@lru_cache(maxsize=8)
+def _without(content: Content, pairs: frozenset[tuple[str, str]]) -> Content:
+    made = copy(content)
+    kept = {pair: one for pair, one in content._released.items() if pair not in pairs}  # noqa: SLF001 - a copy of this
+    made._released = kept  # noqa: SLF001 - likewise
     return made

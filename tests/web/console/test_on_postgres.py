@@ -143,6 +143,8 @@ ELSEWHERE = {
     "/content/releases/{release}/go-back",
     "/content/edit/{clinic}/{protocol}/{template}/{language}",
     "/content/edit/{clinic}/{protocol}/{template}/{language}/preview",
+    "/content/edit-page/{clinic}/{protocol}/{language}",
+    "/content/edit-page/{clinic}/{protocol}/{language}/preview",
     "/content/sign/{clinic}/{protocol}",
 }
 """Need a file, or a state of their own: done in tests of what they are about."""

@@ -73,6 +73,7 @@ MODULES = (
     "words.signing",
     "words.going_live",
     "words.editor",
+    "words.page_editor",
     "content",
     "protocol",
     "messages",

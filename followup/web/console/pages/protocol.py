@@ -66,6 +66,12 @@ def show(here: Here) -> Response:
             (attribute_field(one.key), one.question) for one in protocol.needed_attributes()
         ],
         clinics=[(key, one.name) for key, one in here.app.catalogue.clinics.items()],
+        pages=[
+            (key, one.name, language)
+            for key, one in here.app.catalogue.clinics.items()
+            if here.member.may_see(key)
+            for language in one.languages
+        ],
         checked=checked,
         views=views,
         titles=here.titles(protocol),

@@ -25,7 +25,7 @@ from followup.web.console.framework.enrolment_form import (
 from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import SIGNED_IN, Pages
-from followup.web.console.pages.content import audience
+from followup.web.console.words.protocols import audience
 from followup.web.console.words.timing import send_between, when
 
 ANYBODY = Person(

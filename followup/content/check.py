@@ -132,6 +132,14 @@ def faults_of_message(content: Content, readings: Iterable[Reading]) -> tuple[st
     return tuple(dict.fromkeys(found))
 
 
+def faults_of_steps(
+    content: Content, clinics: Sequence[Clinic], protocol: Protocol
+) -> tuple[str, ...]:
+    """Return a sentence for each step of a protocol that has no words which may be sent."""
+    found = [one for step in protocol.steps for one in _of_step(content, clinics, protocol, step)]
+    return tuple(dict.fromkeys(found))
+
+
 def faults_of_page(page: PageWords, protocol: str, clinic: Clinic) -> Iterator[str]:
     """Yield what is wrong with, or hard to read in, a leaflet and the phrases of page and card."""
     for language in clinic.languages:

@@ -148,6 +148,19 @@ def new_findings(
     return tuple(one for one in _findings(content, clinic, protocol, today) if one not in known)
 
 
+def protocol_findings(
+    app: AppContext, clinic: Clinic, protocol: Protocol, *, before: Protocol
+) -> tuple[str, ...]:
+    """Return what is wrong with the messages of a protocol at a clinic, and not with those before.
+
+    The protocols are two of one key.
+    """
+    content = app.content.paged(clinic.key, protocol.key)
+    today = app.clock.now().date()
+    known = set(_findings(content, clinic, before, today))
+    return tuple(one for one in _findings(content, clinic, protocol, today) if one not in known)
+
+
 def findings_of_words(app: AppContext, kept: ReleasedWords) -> tuple[str, ...]:
     """Return what is wrong with words that wait for approval, and not with those in force."""
     pair = (kept.clinic, kept.protocol)

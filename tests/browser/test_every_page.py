@@ -97,6 +97,7 @@ NEED_AN_ANSWER = {
     "/patients/{patient}/erase",
     "/patients/{patient}/merge/{other}",
     "/patients/{patient}/stop",
+    "/protocols/{protocol}/draft",
     "/retention/{review}/decide",
     "/system/stop",
     "/system/webhooks/{webhook}/replay",

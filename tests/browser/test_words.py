@@ -180,6 +180,31 @@ def test_the_page_and_the_card_are_changed_by_two_people(
     assert "a high fever" in leaflet_now.urgent
 
 
+@pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without"])
+def test_a_change_of_a_protocol_is_tried(site, window, javascript):
+    site.serve()
+    ann = window(site, token=site.session(Role.MANAGE), javascript=javascript)
+
+    ann.go(f"/protocols/{PROTOCOL}")
+    ann.press(ann.page.get_by_role("button", name="Draft a change"))
+    ann.look()
+    field = ann.page.get_by_label("The file of the protocol")
+    text = field.input_value()
+    field.fill(text.replace("priority = 6", "priority = 60", 1))
+    ann.press(ann.page.get_by_role("button", name="Check and preview"))
+    expect(ann.page.get_by_role("alert")).to_contain_text("Correct 1 thing")
+    expect(ann.page.locator("main table")).to_contain_text("priority = 60")
+    ann.look()
+    field.fill(text.replace("{ day = 8,", "{ day = 9,"))
+    ann.press(ann.page.get_by_role("button", name="Check and preview"))
+    expect(ann.page.locator("main")).to_contain_text("moved from day 8 at 10am to day 9 at 10am")
+    ann.page.emulate_media(forced_colors="active")
+    ann.look()
+    with ann.page.expect_download() as file:
+        ann.page.get_by_role("button", name="Download the file").click()
+    assert "day = 9" in Path(file.value.path()).read_text("utf-8")
+
+
 def next_message(site: Site) -> str:
     app = site.app
     enrolment = enrol_one(app, channels=(SMS,))

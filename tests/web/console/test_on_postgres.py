@@ -146,6 +146,7 @@ ELSEWHERE = {
     "/content/edit-page/{clinic}/{protocol}/{language}",
     "/content/edit-page/{clinic}/{protocol}/{language}/preview",
     "/content/sign/{clinic}/{protocol}",
+    "/protocols/{protocol}/draft",
 }
 """Need a file, or a state of their own: done in tests of what they are about."""
 

@@ -36,13 +36,13 @@ CHANGES = [
         ),
         [
             (
-                "Dressing (step dressing): moved from 24 hours after the procedure to 36 hours after "
-                "the procedure."
+                "Dressing (step dressing): moved from 24 hours after the procedure to 36 hours "
+                "after the procedure."
             ),
             (
-                "Dressing (step dressing): sending times change from between 24 hours after the "
-                "procedure and 2 days after the procedure to between 24 hours after the procedure and "
-                "60 hours after the procedure."
+                "Dressing (step dressing): sending times change from between 24 hours after "
+                "the procedure and 2 days after the procedure to between 24 hours after the "
+                "procedure and 60 hours after the procedure."
             ),
         ],
     ),
@@ -50,8 +50,8 @@ CHANGES = [
         (('missed = "person"', 'missed = "drop"'),),
         [
             (
-                "Red-flags (step red-flags): what happens if it is too late changes from staff phone "
-                "to left out."
+                "Red-flags (step red-flags): what happens if it is too late changes from staff "
+                "phone to left out."
             )
         ],
     ),
@@ -59,9 +59,9 @@ CHANGES = [
         (("diabetic = true, steroid_given = true", "diabetic = true, steroid_given = false"),),
         [
             (
-                "Sugar (step sugar): who gets it changes from “Does the patient have diabetes?” yes "
-                "and “Does the injection contain a steroid?” yes to “Does the patient have diabetes?” "
-                "yes and “Does the injection contain a steroid?” no."
+                "Sugar (step sugar): who gets it changes from “Does the patient have "
+                "diabetes?” yes and “Does the injection contain a steroid?” yes to “Does the "
+                "patient have diabetes?” yes and “Does the injection contain a steroid?” no."
             )
         ],
     ),
@@ -70,8 +70,8 @@ CHANGES = [
         [
             "Dressing (step dressing): channels change from text then e-mail to text.",
             (
-                "Dressing (step dressing): sent on the other channel if one fails changes from yes to "
-                "no."
+                "Dressing (step dressing): sent on the other channel if one fails changes from "
+                "yes to no."
             ),
             "Dressing (step dressing): priority changes from 6 to 5.",
         ],
@@ -87,14 +87,14 @@ CHANGES = [
         (("Has your shoulder become hot", "Has your arm become hot"),),
         [
             (
-                "Question for calls, new: “Has your arm become hot, red or swollen?” Get help now, and "
-                "do not wait for us: NHS 111, the GP or the emergency department. 999 in an emergency. "
-                "(proposed)"
+                "Question for calls, new: “Has your arm become hot, red or swollen?” Get help "
+                "now, and do not wait for us: NHS 111, the GP or the emergency department. 999 "
+                "in an emergency. (proposed)"
             ),
             (
-                "Question for calls, taken out: “Has your shoulder become hot, red or swollen?” Get "
-                "help now, and do not wait for us: NHS 111, the GP or the emergency department. 999 in "
-                "an emergency. (proposed)"
+                "Question for calls, taken out: “Has your shoulder become hot, red or "
+                "swollen?” Get help now, and do not wait for us: NHS 111, the GP or the "
+                "emergency department. 999 in an emergency. (proposed)"
             ),
         ],
     ),
@@ -124,8 +124,8 @@ def test_a_step_that_comes_or_goes_is_named_with_its_times():
     assert gone == ["No longer sent: Moving (step moving) (day 10 at 10am)."]
     assert new == [
         (
-            "New: Moving (step moving). Day 10 at 10am, between 7 days after the procedure and 4 days "
-            "after it is due. Who gets it: Everyone."
+            "New: Moving (step moving). Day 10 at 10am, between 7 days after the procedure and "
+            "4 days after it is due. Who gets it: Everyone."
         )
     ]
 
@@ -153,5 +153,5 @@ def test_author_and_approver_read_the_change_and_what_it_means_for_those_under_w
 
     for seen in (author, approver):
         assert "moved from day 8 at 10am to day 9 at 10am." in seen
-        assert "1 follow-up of this protocol is under way at this clinic" in seen
+        assert "1 follow-up of this protocol is under way at Derriford Pain Clinic" in seen
         assert "Messages that are planned keep their times" in seen

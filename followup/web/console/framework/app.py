@@ -74,6 +74,7 @@ MODULES = (
     "words.going_live",
     "words.editor",
     "words.page_editor",
+    "words.protocol_draft",
     "content",
     "protocol",
     "messages",

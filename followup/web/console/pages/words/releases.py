@@ -96,7 +96,7 @@ def read(here: Here) -> Response:
         part=part,
         runs=word_runs,
         told=changes_of_parts(here, release.protocol, [part]),
-        under_way=running,
+        under_way=[(here.clinic_name(release.clinic), running)],
         following=parts[number + 1] if number + 1 < len(parts) else None,
         address=address,
     )

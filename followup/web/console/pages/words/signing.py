@@ -175,7 +175,7 @@ def _page(here: Here, form: Form) -> Response:
         statement=statement,
         parts=parts,
         told=changes_of_parts(here, protocol, parts),
-        under_way=running,
+        under_way=[(here.clinic_name(clinic), running)],
         runs=word_runs,
         remark=_remark(here, pair),
         may_edit=here.member.may(MANAGE),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import lru_cache
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -63,9 +63,9 @@ class PatientCard:
     page_url: str | None
 
 
-def card_languages(app: AppContext, clinic: Clinic) -> list[str]:
+def card_languages(app: AppContext, clinic: Clinic, protocol: str) -> list[str]:
     """Return the languages of a clinic whose words may be handed to a patient."""
-    words = app.content.page(clinic.key)
+    words = app.content.page(clinic.key, protocol)
     return [each for each in clinic.languages if each == ENGLISH or words.shows(each)] or [ENGLISH]
 
 
@@ -85,7 +85,7 @@ def read_card(
         raise Conflict("this follow-up has ended: there is no card to hand over")
     if patient.restricted_at:
         raise Conflict("this patient’s data is restricted: no card is made until that is lifted")
-    allowed = card_languages(app, clinic)
+    allowed = card_languages(app, clinic, enrolment.protocol)
     wanted = language or person.language
     chosen = wanted if wanted in allowed else ENGLISH
     token = token_of(app, enrolment, patient)
@@ -141,6 +141,6 @@ def _to_come(
             )
 
 
-@cache
+@lru_cache(maxsize=4)
 def _advice(content: Content) -> Advice:
     return Advice(content)

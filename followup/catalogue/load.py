@@ -116,7 +116,7 @@ def load_catalogue(config_dir: Path | None = None) -> Catalogue:
         problems=problems,
         files=files,
     )
-    protocols = {key: _with_its_document(each, config_dir) for key, each in read.items()}
+    protocols = {key: with_its_document(each, config_dir) for key, each in read.items()}
     clinics = _read_folder(
         _home(config_dir, "clinics"), "clinics", parse=parse_clinic, problems=problems, files=files
     )
@@ -196,7 +196,7 @@ def _misnamed(config_dir: Path) -> Iterator[str]:
             yield f"{entry}: nothing is read from there; {did_you_mean(entry.name, known)}"
 
 
-def _with_its_document(protocol: Protocol, config_dir: Path | None) -> Protocol:
+def with_its_document(protocol: Protocol, config_dir: Path | None) -> Protocol:
     """Return the protocol with the text of its source, where that is kept.
 
     A folder of a clinic's own need not repeat a document that is shipped.

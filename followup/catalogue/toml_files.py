@@ -52,6 +52,8 @@ def parse_toml(content: bytes, *, name: str) -> dict[str, Any]:
         ) from error
     try:
         data = tomllib.loads(text)
+    except RecursionError as error:
+        raise ProtocolError(f"{name}: nests too deeply: write it more simply") from error
     # A number of thousands of digits is a plain ValueError.
     except ValueError as error:
         raise ProtocolError(_syntax_complaint(str(error), text=text, name=name)) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from followup.content.layers import Reading, all_readings
@@ -43,6 +43,8 @@ NUMBER_CHECK = "number-check"
 
 PROCEDURE_MOVED = "procedure-moved"
 """What a patient is told who was sent advice too early, because the procedure has moved."""
+
+END_OF_BLOCK = re.compile(r"</(?:p|li|h\d)>")
 
 _TYPED = re.compile(r"\+?\d[\d ]{5,}\d|https?://|www\.|[\w.]+@[\w.]+")
 """A phone number, a link or an address. NHS 111 and 999 are too short to be meant."""
@@ -130,13 +132,44 @@ def faults_of_message(content: Content, readings: Iterable[Reading]) -> tuple[st
     return tuple(dict.fromkeys(found))
 
 
+def faults_of_steps(
+    content: Content, clinics: Sequence[Clinic], protocol: Protocol
+) -> tuple[str, ...]:
+    """Return a sentence for each step of a protocol that has no words which may be sent."""
+    found = [one for step in protocol.steps for one in _of_step(content, clinics, protocol, step)]
+    return tuple(dict.fromkeys(found))
+
+
+def faults_of_page(page: PageWords, protocol: str, clinic: Clinic) -> Iterator[str]:
+    """Yield what is wrong with, or hard to read in, a leaflet and the phrases of page and card."""
+    for language in clinic.languages:
+        where = f"the leaflet in {language}"
+        leaflet = page.leaflet(protocol, language, clinic)
+        if leaflet is None:
+            continue
+        if not visible_text(str(leaflet.urgent)).strip():
+            yield f"{where}: names no warning sign: write them in its block urgent"
+        if not leaflet.title:
+            yield f"{where}: has no title: write it in its block title"
+        blocks = END_OF_BLOCK.split(f"{leaflet.urgent}{leaflet.body}")
+        text = "\n".join(visible_text(block) for block in blocks)
+        for finding in findings(text, language=language):
+            yield f"{where}: {finding}"
+    texts = page.texts(protocol, clinic.languages)
+    yield from _facts_in({f"patient/{path}": text for path, text in texts.items()}, [clinic])
+
+
 def _typed_facts(content: Content, clinics: Sequence[Clinic]) -> Iterator[str]:
+    yield from _facts_in(_files(content), clinics)
+
+
+def _facts_in(files: Mapping[str, str], clinics: Sequence[Clinic]) -> Iterator[str]:
     names = {
         fact.casefold()
         for clinic in clinics
         for fact in (clinic.name, clinic.short_name, clinic.emergency_department)
     }
-    for file, source in _files(content).items():
+    for file, source in files.items():
         if file.endswith(".css"):
             continue
         found = [name for name in names if name in source.casefold()]

@@ -20,7 +20,8 @@ from markupsafe import Markup
 from followup.content.languages import direction
 from followup.content.layout import one_line, reflow, with_inlined_styles
 from followup.content.metadata import Meta
-from followup.content.page_words import PageWords
+from followup.content.page_layers import page_over
+from followup.content.page_words import LEAFLETS, LOCALE, PageWords
 from followup.content.phrases import names_time
 from followup.content.rules import WRONG_WORDS, ClinicFacts, environment
 from followup.content.sources import file_named, languages_of, read_sources
@@ -54,6 +55,12 @@ EXAMPLE_ADDRESSES = {
 """Stand for a patient's own addresses where words are checked."""
 
 NO_VALUES: Mapping[str, str] = MappingProxyType({})
+
+PAGE = "patient"
+"""The folder of the patient's page, beside that of messages."""
+
+OF_PAGE = (f"{PAGE}/{LEAFLETS}/", f"{PAGE}/{LOCALE}/")
+"""How the path of a text of the page begins; any other text is a message's."""
 
 NO_SENTENCES: Mapping[tuple[str, str], str] = MappingProxyType({})
 
@@ -120,12 +127,14 @@ class Content:
         variants: Mapping[Key, Content] = MappingProxyType({}),
         pages: Mapping[str, PageWords] = MappingProxyType({}),
         released: frozenset[str] = frozenset(),
+        own_page: PageWords | None = None,
     ) -> None:
         """Take sources by path and cards by message; raise `TemplateError` with all its faults.
 
         `files` names the file of each path, `own` are the paths whose files are a clinic's own,
         `variants` has the words of protocols and clinics, `pages` the patient page of clinics
-        that have their own; `released` are the paths whose words lie in the database.
+        that have their own; `released` are the paths whose words lie in the database. `own_page`
+        is the page of one clinic and protocol, whose messages these are.
         """
         if problems := complaints(sources, cards):
             raise TemplateError("\n".join(file_named(each, files) for each in problems))
@@ -134,6 +143,7 @@ class Content:
         self.files = files
         self.own = own
         self.released = released
+        self.own_page = own_page
         self.broken: Mapping[tuple[str, str], str] = {}
         self._released: Mapping[tuple[str, str], Content] = {}
         self.of_files: Content = self
@@ -172,23 +182,41 @@ class Content:
         released = {}
         for pair, texts in words.items():
             try:
-                released[pair] = self.of_files.of(*pair).over(texts)
+                released[pair] = self.of_files.paged(*pair).over(texts)
             except TemplateError as error:
                 wrong[pair] = str(error)
         made._released, made.broken = released, wrong  # noqa: SLF001 - likewise
         made.of_files = self.of_files
         return made
 
+    def without_released(self, pairs: frozenset[tuple[str, str]]) -> Content:
+        """Return these messages with the words of the files for some clinics and protocols."""
+        return _without(self, pairs) if pairs & self._released.keys() else self
+
+    @property
+    def released_for(self) -> frozenset[tuple[str, str]]:
+        """The clinics and protocols that have words which lie in the database."""
+        return frozenset(self._released)
+
     def over(self, texts: Mapping[str, str]) -> Content:
         """Return these messages with other texts by path; raise `TemplateError` for broken ones."""
-        if strange := sorted(texts.keys() - self.sources.keys()):
+        of_page = {path: text for path, text in texts.items() if path.startswith(OF_PAGE)}
+        mine = {path: text for path, text in texts.items() if path not in of_page}
+        if strange := sorted(mine.keys() - self.sources.keys()):
             raise TemplateError(f"{', '.join(strange[:3])}: no message is made of it: take it out")
+        page = self.own_page
+        if of_page:
+            bare = {path.removeprefix(f"{PAGE}/"): text for path, text in of_page.items()}
+            page = page_over(page or PageWords.load(), bare)
+        if not mine:
+            return _with_page(self, page)
         return Content(
-            {**self.sources, **texts},
+            {**self.sources, **mine},
             self.cards,
             files=self.files,
             own=self.own,
-            released=self.released | texts.keys(),
+            released=self.released | mine.keys(),
+            own_page=page,
         )
 
     def of(self, clinic: str | None = None, protocol: str | None = None) -> Content:
@@ -201,14 +229,37 @@ class Content:
         )
         return self._variants.get(key, self)
 
+    def paged(self, clinic: str, protocol: str) -> Content:
+        """Return the messages of a clinic and protocol with the page that their patients see."""
+        return _with_page(self.of(clinic, protocol), self.page(clinic, protocol))
+
+    def written(self, clinic: str, protocol: str, languages: Sequence[str]) -> dict[str, str]:
+        """Return all the words of a clinic and protocol, by path: of messages, and of the page.
+
+        A text of the page that is not there in one of the languages is empty.
+        """
+        page = self.page(clinic, protocol).texts(protocol, languages)
+        return {
+            **self.of(clinic, protocol).sources,
+            **{f"{PAGE}/{path}": text for path, text in page.items()},
+        }
+
+    def released_paths(self, clinic: str, protocol: str) -> frozenset[str]:
+        """Return the paths of those words that lie in the database."""
+        page = self.page(clinic, protocol).released
+        return self.of(clinic, protocol).released | {f"{PAGE}/{path}" for path in page}
+
     def variants(self) -> Iterator[tuple[Key, Content]]:
         """Yield the shared messages, and those of each protocol and clinic that has its own."""
         yield (None, None), self
         yield from self._variants.items()
         yield from self._released.items()
 
-    def page(self, clinic: str) -> PageWords:
-        """Return the words of the patient page of a clinic."""
+    def page(self, clinic: str, protocol: str | None = None) -> PageWords:
+        """Return the words of the patient page of a clinic, for patients on a protocol."""
+        mine = self if self.own_page is not None else self._released.get((clinic, protocol or ""))
+        if mine is not None and mine.own_page is not None:
+            return mine.own_page
         return self._pages.get(clinic) or PageWords.load()
 
     def render(
@@ -388,3 +439,19 @@ class Content:
             raise TemplateError(
                 file_named(f"{where}: {error}: correct the template", self.files)
             ) from error
+
+
+@lru_cache(maxsize=64)
+def _with_page(content: Content, page: PageWords | None) -> Content:
+    """Return messages with a page: of the same two it is the same object, which is judged once."""
+    made = copy(content)
+    made.own_page = page
+    return made
+
+
+@lru_cache(maxsize=8)
+def _without(content: Content, pairs: frozenset[tuple[str, str]]) -> Content:
+    made = copy(content)
+    kept = {pair: one for pair, one in content._released.items() if pair not in pairs}  # noqa: SLF001 - a copy of this
+    made._released = kept  # noqa: SLF001 - likewise
+    return made

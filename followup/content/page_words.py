@@ -7,16 +7,18 @@ patients once a clinician has approved its words; `meta.toml` says so.
 from __future__ import annotations
 
 import gettext
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources.abc import Traversable
+from types import MappingProxyType
 
 from markupsafe import Markup
 from pydantic import Field
 
 from followup.content.metadata import Languages, read_card
+from followup.content.page_catalogues import phrases_in
 from followup.content.rules import ClinicFacts, environment
 from followup.content.version import SHIPPED_LANGUAGE, ApprovalStatus
 from followup.data_files import data_folder
@@ -25,6 +27,10 @@ from followup.domain.file_shape import Line
 
 DOMAIN = "patient"
 CARD, PAGE = "meta.toml", "page.html"
+LEAFLETS, LOCALE, MESSAGES = "leaflets", "locale", "LC_MESSAGES"
+
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class PageMeta(Languages):
@@ -55,10 +61,19 @@ class PageWords:
         leaflets: Mapping[tuple[str, str], str],
         catalogues: Mapping[str, bytes],
         template: str,
+        *,
+        written: Mapping[str, str],
+        released: frozenset[str] = frozenset(),
     ) -> None:
-        """Take leaflets by protocol and language, compiled catalogues, and the page's template."""
+        """Take leaflets by protocol and language, compiled catalogues, and the page's template.
+
+        `written` are the catalogues as their files have them; `released` are the paths whose words
+        lie in the database.
+        """
         self.card = card
-        self.languages = (SHIPPED_LANGUAGE, *sorted(catalogues))
+        self.languages = (SHIPPED_LANGUAGE, *sorted(catalogues.keys() - {SHIPPED_LANGUAGE}))
+        self.released = released
+        self._written = written
         self._leaflets, self._compiled, self._template = leaflets, catalogues, template
         self._sandbox = environment(
             {f"{protocol}/{language}.html": text for (protocol, language), text in leaflets.items()}
@@ -75,9 +90,10 @@ class PageWords:
         root = data_folder("templates") / "patient"
         return cls(
             read_card(PageMeta, (root / CARD).read_text("utf-8"), file=f"patient/{CARD}"),
-            _leaflets(root / "leaflets"),
-            _catalogues(root / "locale"),
+            _leaflets(root / LEAFLETS),
+            _catalogues(root / LOCALE),
             (root / PAGE).read_text("utf-8"),
+            written=_written(root / LOCALE),
         )
 
     def under(
@@ -86,6 +102,8 @@ class PageWords:
         card: PageMeta | None,
         leaflets: Mapping[tuple[str, str], str],
         catalogues: Mapping[str, bytes],
+        written: Mapping[str, str] = NOTHING,
+        released: Iterable[str] = (),
     ) -> PageWords:
         """Return these words with others over them, file by file."""
         return PageWords(
@@ -93,16 +111,29 @@ class PageWords:
             {**self._leaflets, **leaflets},
             {**self._compiled, **catalogues},
             self._template,
+            written={**self._written, **written},
+            released=self.released.union(released),
         )
 
-    def phrases(self) -> frozenset[str]:
-        """Return what of the page can be translated, as the shipped catalogues have it."""
-        return frozenset(
-            phrase
-            for catalogue in self._catalogues.values()
-            for phrase in catalogue._catalog  # type: ignore[attr-defined]  # noqa: SLF001 - it has no other way
-            if isinstance(phrase, str) and phrase
+    @cached_property
+    def phrases(self) -> tuple[str, ...]:
+        """What of the page and the card can be said otherwise, in the order of the catalogues."""
+        shipped = _written(data_folder("templates") / "patient" / LOCALE)
+        return tuple(
+            dict.fromkeys(
+                phrase
+                for language, text in shipped.items()
+                for phrase in phrases_in(text, language=language)
+            )
         )
+
+    def texts(self, protocol: str, languages: Iterable[str]) -> dict[str, str]:
+        """Return what of it are words, by path; a text that is not there is empty."""
+        found = {}
+        for language in languages:
+            found[leaflet_path(protocol, language)] = self._leaflets.get((protocol, language), "")
+            found[catalogue_path(language)] = self._written.get(language, "")
+        return found
 
     def standing(self, language: str) -> ApprovalStatus:
         """Return how far the words of a language may be trusted."""
@@ -131,6 +162,16 @@ class PageWords:
         return Leaflet(title.unescape().strip(), urgent, body)
 
 
+def leaflet_path(protocol: str, language: str) -> str:
+    """Return where a leaflet lies below the folder of the page."""
+    return f"{LEAFLETS}/{protocol}/{language}.html"
+
+
+def catalogue_path(language: str) -> str:
+    """Return where the phrases of a language lie below the folder of the page."""
+    return f"{LOCALE}/{language}/{MESSAGES}/{DOMAIN}.po"
+
+
 class _Bytes:
     """What the standard library reads a catalogue from."""
 
@@ -152,11 +193,15 @@ def _leaflets(folder: Traversable) -> dict[tuple[str, str], str]:
 
 
 def _catalogues(folder: Traversable) -> dict[str, bytes]:
-    if not folder.is_dir():
-        return {}
-    found = {
-        entry.name: entry / "LC_MESSAGES" / f"{DOMAIN}.mo"
-        for entry in folder.iterdir()
-        if entry.is_dir()
-    }
-    return {language: file.read_bytes() for language, file in found.items() if file.is_file()}
+    return {language: file.read_bytes() for language, file in _files(folder, "mo")}
+
+
+def _written(folder: Traversable) -> dict[str, str]:
+    return {language: file.read_text("utf-8") for language, file in _files(folder, "po")}
+
+
+def _files(folder: Traversable, kind: str) -> Iterator[tuple[str, Traversable]]:
+    for entry in folder.iterdir() if folder.is_dir() else ():
+        file = entry / MESSAGES / f"{DOMAIN}.{kind}" if entry.is_dir() else entry
+        if entry.is_dir() and file.is_file():
+            yield entry.name, file

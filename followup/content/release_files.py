@@ -16,8 +16,8 @@ from typing import Protocol
 from followup.catalogue.load import SOURCES, Catalogue, document_of
 from followup.content.check import NUMBER_CHECK, PROCEDURE_MOVED, REPLY_TEMPLATES
 from followup.content.layers import CLINICS, PROTOCOLS, WORDS
-from followup.content.layers import PATIENT as PAGE
-from followup.content.library import Content, shipped_messages
+from followup.content.library import PAGE, Content, shipped_messages
+from followup.content.page_words import catalogue_path, leaflet_path
 from followup.content.phrases import phrases_among
 from followup.content.sources import CARD
 from followup.data_files import data_folder
@@ -58,7 +58,7 @@ def files_of_release(
     found = [
         *_of_catalogue(catalogue, protocol, clinic),
         *_of_words(catalogue, content, protocol, clinic),
-        *_of_page(catalogue, protocol, clinic),
+        *_of_page(catalogue, content, protocol, clinic),
     ]
     return tuple(sorted(found, key=lambda file: file.path))
 
@@ -129,20 +129,29 @@ def _place_of_words(content: Content, path: str) -> Traversable:
     return _below(data_folder("templates") if own_of_protocol else shipped_messages(), file)
 
 
-def _of_page(catalogue: Catalogue, protocol: str, clinic: str) -> Iterator[ReleaseFile]:
+def _of_page(
+    catalogue: Catalogue, content: Content, protocol: str, clinic: str
+) -> Iterator[ReleaseFile]:
     homes: list[Traversable] = [data_folder("templates") / PAGE]
     if catalogue.folder is not None:
         own = catalogue.folder / WORDS
         homes = [own / CLINICS / clinic / PAGE, own / PAGE, *homes]
     languages = catalogue.clinics[clinic].languages
+    page = content.page(clinic, protocol)
+    texts = page.texts(protocol, languages)
+    for path in sorted(page.released & texts.keys()):
+        place = ReleasedText(texts[path])
+        yield ReleaseFile(f"{PAGE}/{path}", place, bytes_digest(place.read_bytes()))
     paths = ["page.html", "meta.toml"]
-    paths += [f"leaflets/{protocol}/{language}.html" for language in languages]
+    paths += [leaflet_path(protocol, language) for language in languages]
     for language in languages:
-        paths += [f"locale/{language}/LC_MESSAGES/patient.{kind}" for kind in ("po", "mo")]
+        paths += [catalogue_path(language), catalogue_path(language).removesuffix("po") + "mo"]
     for path in paths:
+        if path in page.released:
+            continue
         places = [_below(home, path) for home in homes]
-        if (place := next((one for one in places if one.is_file()), None)) is not None:
-            yield _read(f"{PAGE}/{path}", place)
+        if (file := next((one for one in places if one.is_file()), None)) is not None:
+            yield _read(f"{PAGE}/{path}", file)
 
 
 def _below(root: Traversable, path: str) -> Traversable:

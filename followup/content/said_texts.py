@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from html import unescape
 
-from followup.content.check import PROCEDURE_MOVED, REPLY_TEMPLATES
+from followup.content.check import END_OF_BLOCK, PROCEDURE_MOVED, REPLY_TEMPLATES
 from followup.content.layout import visible_text
 from followup.content.library import EXAMPLE_ADDRESSES, Content, Form
 from followup.content.phrases import phrases_among
@@ -17,7 +17,6 @@ from followup.domain.protocols.protocol import Protocol, Step
 from followup.domain.safety.said import SaidText
 
 PAGE = "the patient's own page"
-END_OF_BLOCK = re.compile(r"</(?:p|li|h\d)>")
 
 
 def said_by_protocol(
@@ -72,7 +71,7 @@ def said_on_page(
 ) -> Iterator[SaidText]:
     """Yield the leaflet of a protocol as each clinic's patients see it on their own page."""
     for clinic in clinics:
-        page = content.page(clinic.key)
+        page = content.page(clinic.key, protocol.key)
         for language in clinic.languages:
             leaflet = page.leaflet(protocol.key, language, clinic)
             if leaflet is not None:

@@ -1,21 +1,26 @@
 """Difference of two releases as a patient would see it: each text that changes, before and after.
 
 A layout changes many texts, and the clinic's facts nearly all: so they are compared as they are
-sent. The other files (the protocol, phrases, cards) are compared line by line.
+sent, with the leaflet and the phrases of the patient's page and card. The other files (the
+protocol, tables of phrases, cards) are compared line by line, and so is a text whose change no
+patient would see: what is behind the words of an e-mail is signed too.
 """
 
 from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from followup.content.layers import WORDS
-from followup.content.library import EXAMPLE_ADDRESSES, Content, Form
+from followup.content.layers import SHARED, WORDS
+from followup.content.library import EXAMPLE_ADDRESSES, OF_PAGE, PAGE, Content, Form
 from followup.content.metadata import read_meta
+from followup.content.page_catalogues import phrases_in
+from followup.content.page_layers import PATHS
+from followup.content.page_words import LOCALE
 from followup.content.sources import CARD
 from followup.domain.channel import ChannelKind
 from followup.domain.clinics.clinic import Clinic
@@ -26,6 +31,12 @@ from followup.domain.releases.manifest import bytes_digest, changes, read_manife
 from followup.releases.queries import contents_of
 from followup.store.models.releases import Release
 
+FORMS = (
+    (Form(), ""),
+    (Form(office_open=False), ", office closed"),
+    (Form(asks_reply=True), ", asking for an answer"),
+)
+LEAFLET = "the leaflet"
 MOST_SHOWN = 200_000
 """Longer files, such as tables of phrases, are named and not shown line by line."""
 
@@ -77,10 +88,11 @@ def differences(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> list
         for name in [*new, *(old.keys() - new.keys())]
         if old.get(name) != new.get(name)
     ]
+    seen = [one.name for one in found]
     found += [
         Difference(each.path, _shown(before.get(each.path)), _shown(after.get(each.path)))
         for each in changed
-        if not _is_seen(each.path)
+        if not _is_seen(each.path, seen)
     ]
     return found
 
@@ -91,14 +103,14 @@ def texts(files: Mapping[str, bytes]) -> dict[str, str]:
         return {}
     clinic = _clinic(files)
     content = _content(files)
-    times = _times(files)
+    times, asking = _times(files)
     found: dict[str, str] = {}
     for version in content.versions():
         if version.language not in clinic.languages:
             continue
         of = times.get(version.template, 1)
         for occurrence in range(1, of + 1):
-            for form, named in ((Form(), ""), (Form(office_open=False), ", office closed")):
+            for form, named in FORMS if version.template in asking else FORMS[:2]:
                 made = content.proof(
                     version,
                     clinic,
@@ -112,17 +124,34 @@ def texts(files: Mapping[str, bytes]) -> dict[str, str]:
                 whole = "\n\n".join(filter(None, [made.subject, made.text]))
                 if not named or found.get(name) != whole:
                     found[name + named] = whole
+    return {**found, **_page_texts(files)}
+
+
+def _page_texts(files: Mapping[str, bytes]) -> dict[str, str]:
+    """Return the source of each leaflet, and each phrase, as they stand in these files."""
+    found: dict[str, str] = {}
+    for path, content in files.items():
+        match = PATHS.fullmatch(path.removeprefix(f"{PAGE}/")) if path.startswith(OF_PAGE) else None
+        if match is None:
+            continue
+        text = content.decode()
+        if language := match["language"]:
+            for original, words in phrases_in(text, language=language).items():
+                if words:
+                    found[f"{PAGE}, {language}, {original}"] = words
+        else:
+            found[f"{PAGE}, {match['of']}, {LEAFLET}"] = text
     return found
 
 
-def _times(files: Mapping[str, bytes]) -> dict[str, int]:
-    """Return how often at most each message comes, by the steps of the protocol."""
+def _times(files: Mapping[str, bytes]) -> tuple[dict[str, int], set[str]]:
+    """Return how often at most each message of the protocol comes, and which ask for an answer."""
     path = next(path for path in files if path.startswith("protocols/"))
     protocol = parse_protocol(tomllib.loads(files[path].decode("utf-8-sig")), file=path)
     found: dict[str, int] = {}
     for step in protocol.steps:
         found[step.template] = max(found.get(step.template, 1), len(step.occurrences))
-    return found
+    return found, {step.template for step in protocol.steps if step.reply_within is not None}
 
 
 def _extra(channel: ChannelKind) -> Mapping[str, str]:
@@ -158,9 +187,16 @@ def _content(files: Mapping[str, bytes]) -> Content:
         ) from error
 
 
-def _is_seen(path: str) -> bool:
-    """Say whether a file is seen in the texts that are made of it."""
-    return path.startswith(f"{WORDS}/") and not path.endswith(f"/{CARD}")
+def _is_seen(path: str, seen: Collection[str]) -> bool:
+    """Say whether a change of a file is seen whole in the texts that differ, by their names."""
+    kind, template, *rest = path.split("/")
+    if path.startswith(OF_PAGE):
+        wanted = f"{PAGE}, {rest[0] if template == LOCALE else rest[-1].removesuffix('.html')}, "
+        return path.endswith((".po", ".html")) and any(name.startswith(wanted) for name in seen)
+    if kind != WORDS or not path.endswith(".txt"):
+        return False
+    wanted = "" if template.startswith(SHARED) else f"{template}, {rest[0]}, "
+    return any(name.startswith(wanted) for name in seen)
 
 
 def _digests(files: Mapping[str, bytes]) -> dict[str, str]:

@@ -11,7 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from followup.content.layers import WORDS
-from followup.content.library import Content
+from followup.content.library import OF_PAGE, PAGE, Content
+from followup.content.page_catalogues import LONGEST_CATALOGUE
 from followup.content.release_files import ReleaseFile, files_of_release, manifest_of
 from followup.content.sources import CARD
 from followup.content.template_limits import LONGEST_SOURCE
@@ -19,7 +20,7 @@ from followup.context import AppContext, UnitOfWork
 from followup.domain.errors import Conflict, InvalidInput, NotFound, Problem
 from followup.domain.releases.manifest import text_digest
 from followup.releases.queries import WORDS as WORDS_KIND
-from followup.releases.sign import Statement, forget_drafts
+from followup.releases.sign import Statement, forget_drafts, released_words
 from followup.store.audit_log import AuditEntry, record_event
 from followup.store.models.words import WordDraft
 
@@ -39,7 +40,10 @@ def texts_of(drafts: Collection[WordDraft]) -> dict[str, str]:
 
 
 def editable(app: AppContext, pair: Pair) -> dict[str, str]:
-    """Return every text of words that its messages are made of, by path, as it is in force."""
+    """Return every text of words that its messages and its page are made of, by path, in force.
+
+    A leaflet or catalogue that nobody has written in one of the clinic's languages is empty.
+    """
     clinic, protocol = pair
     if clinic not in app.catalogue.clinics or protocol not in app.catalogue.protocols:
         raise NotFound("there is no such clinic or protocol")
@@ -50,7 +54,12 @@ def editable(app: AppContext, pair: Pair) -> dict[str, str]:
         for file in files
         if file.path.startswith(f"{WORDS}/") and not file.path.endswith(f"/{CARD}")
     ]
-    return {path: sources[path] for path in paths if path in sources}
+    languages = app.catalogue.clinics[clinic].languages
+    page = app.content.page(clinic, protocol).texts(protocol, languages)
+    return {
+        **{path: sources[path] for path in paths if path in sources},
+        **{f"{PAGE}/{path}": text for path, text in page.items()},
+    }
 
 
 def save_drafts(
@@ -69,12 +78,12 @@ def save_drafts(
     """
     live = editable(app, pair)
     problems = [
-        Problem(path, f"write at most {LONGEST_SOURCE} characters")
+        Problem(path, f"write at most {longest(path)} characters")
         for path, text in texts.items()
-        if len(text) > LONGEST_SOURCE
+        if len(text) > longest(path)
     ]
     problems += [
-        Problem(path, "no message of this protocol is made of it")
+        Problem(path, "nothing that patients of this protocol get is made of it")
         for path in sorted(texts.keys() - live.keys())
     ]
     if problems:
@@ -94,6 +103,13 @@ def save_drafts(
     app.transact(actor, work)
 
 
+def longest(path: str) -> int:
+    """Return how many characters a text may have."""
+    return (
+        LONGEST_CATALOGUE if path.startswith(OF_PAGE) and path.endswith(".po") else LONGEST_SOURCE
+    )
+
+
 def discard_drafts(app: AppContext, pair: Pair, *, actor: str) -> int:
     """Drop what is being changed; return how many texts that was."""
 
@@ -108,11 +124,11 @@ def discard_drafts(app: AppContext, pair: Pair, *, actor: str) -> int:
 
 
 def with_drafts(app: AppContext, pair: Pair, texts: Mapping[str, str]) -> Content:
-    """Return the messages of a protocol at a clinic with drafts in them.
+    """Return the messages and the page of a protocol at a clinic with drafts in them.
 
     Raises `TemplateError` with a line for each thing in them that can't be used.
     """
-    return app.content.of(*pair).over(texts)
+    return app.content.paged(*pair).over(texts)
 
 
 def draft_statement(app: AppContext, pair: Pair, drafts: Sequence[WordDraft]) -> Statement:
@@ -126,8 +142,7 @@ def draft_statement(app: AppContext, pair: Pair, drafts: Sequence[WordDraft]) ->
         raise Conflict(
             f"{', '.join(old)} changed since the draft was begun: open it, compare, and save again"
         )
-    mine = app.content.of(*pair)
-    released = {path: mine.sources[path] for path in mine.released} | texts_of(drafts)
+    released = released_words(app, pair) | texts_of(drafts)
     content = app.content.with_released({pair: released})
     if told := content.broken.get(pair):
         raise Conflict(told)

@@ -174,6 +174,21 @@ class ReleaseGate:
                 for protocol in app.catalogue.protocols
             }
 
+    def unapproved(self, session: Session, app: AppContext) -> frozenset[tuple[str, str]]:
+        """Return the clinics and protocols whose words in the database no approved release has."""
+        with self._lock:
+            self._look(session, app, set(app.catalogue.clinics))
+            assert self._loaded is not None  # noqa: S101 - `_look` has loaded it
+            return frozenset(
+                (clinic, protocol)
+                for clinic, protocol in app.content.released_for & self._loaded.files.keys()
+                if not any(
+                    manifest.protocol == protocol
+                    and covers(manifest.files, _in_database(self._loaded.files[clinic, protocol]))
+                    for manifest in self._approved.get(clinic, {}).values()
+                )
+            )
+
     def _of(self, app: AppContext, message: Concerned) -> Clearance:
         if message.kind == MessageKind.ADVICE and message.protocol is not None:
             return self._of_pair(app, message.clinic, message.protocol)
@@ -360,6 +375,10 @@ class ReleaseGate:
 
 def _plain(error: Exception) -> str:
     return error.problems[0].message if isinstance(error, BadSignature) else str(error)
+
+
+def _in_database(files: Iterable[ReleaseFile]) -> list[tuple[str, str]]:
+    return [(file.path, file.digest) for file in files if isinstance(file.place, ReleasedText)]
 
 
 def _changed(paths: Sequence[str]) -> Clearance:

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from followup.content.library import Content
 from followup.context import AppContext
-from followup.releases.gate import LOOK_EVERY
+from followup.releases.gate import LOOK_EVERY, gate_of
 from followup.store.engine.session import Store
 from followup.store.models.words import ReleasedWords
 
@@ -104,6 +104,20 @@ def with_words_in_force(app: AppContext) -> AppContext:
     """Return the application context with the words that are in force now."""
     found = _known_of(app).content(app)
     return app if found is app.content else replace(app, content=found)
+
+
+def with_words_for_reading(app: AppContext) -> AppContext:
+    """Return the context as patients read its words on their page and card, where nothing is held.
+
+    Words of the console that two people did not sign, or that somebody withdrew, are not shown
+    there: those of the files are. `app` has the words in force.
+    """
+    if not app.policy.live or not app.content.released_for:
+        return app
+    with app.store.read() as session:
+        unapproved = gate_of(app).unapproved(session, app)
+    shown = app.content.without_released(unapproved)
+    return app if shown is app.content else replace(app, content=shown)
 
 
 def look_at_once(app: AppContext) -> None:

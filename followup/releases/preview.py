@@ -8,7 +8,7 @@ from datetime import date
 from functools import lru_cache
 
 from followup.catalogue.bank_holidays import bank_holidays
-from followup.content.check import faults_of_message
+from followup.content.check import faults_of_message, faults_of_page
 from followup.content.layers import Reading, all_readings
 from followup.content.library import EXAMPLE_ADDRESSES, Content, Form, Rendered
 from followup.content.safety_check import safety_findings
@@ -148,16 +148,29 @@ def new_findings(
     return tuple(one for one in _findings(content, clinic, protocol, today) if one not in known)
 
 
+def protocol_findings(
+    app: AppContext, clinic: Clinic, protocol: Protocol, *, before: Protocol
+) -> tuple[str, ...]:
+    """Return what is wrong with the messages of a protocol at a clinic, and not with those before.
+
+    The protocols are two of one key.
+    """
+    content = app.content.paged(clinic.key, protocol.key)
+    today = app.clock.now().date()
+    known = set(_findings(content, clinic, before, today))
+    return tuple(one for one in _findings(content, clinic, protocol, today) if one not in known)
+
+
 def findings_of_words(app: AppContext, kept: ReleasedWords) -> tuple[str, ...]:
     """Return what is wrong with words that wait for approval, and not with those in force."""
     pair = (kept.clinic, kept.protocol)
     if pair[0] not in app.catalogue.clinics or pair[1] not in app.catalogue.protocols:
         return ()
     try:
-        content = _laid_over(app.content.of_files.of(*pair), kept.words)
+        content = _laid_over(app.content.of_files.paged(*pair), kept.words)
     except (TemplateError, ValueError) as error:
         return (str(error),)
-    return new_findings(app, pair, content, before=app.content.of(*pair))
+    return new_findings(app, pair, content, before=app.content.paged(*pair))
 
 
 @lru_cache(maxsize=4)
@@ -172,7 +185,8 @@ def _findings(content: Content, clinic: Clinic, protocol: Protocol, today: date)
     found = safety_findings(
         content, clinics=[clinic], protocols=[protocol], today=today, holidays=bank_holidays
     )
-    return tuple(dict.fromkeys([*faults_of_message(content, ours), *map(str, found)]))
+    page = faults_of_page(content.page(clinic.key, protocol.key), protocol.key, clinic)
+    return tuple(dict.fromkeys([*faults_of_message(content, ours), *page, *map(str, found)]))
 
 
 def about(path: str, template: str, language: str) -> str:

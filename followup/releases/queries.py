@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session
 
 from followup.domain.errors import Conflict, InvalidInput, NotFound
+from followup.domain.lifecycle import ONGOING_STATES
 from followup.domain.releases.manifest import read_manifest
 from followup.domain.releases.state import ReleaseState
 from followup.store.engine.id_prefix import SHORTEST_PREFIX
+from followup.store.models.enrolments import Enrolment
 from followup.store.models.releases import Release, ReleaseFile
 
 WORDS, REVIEW = "words", "review"
@@ -139,6 +141,13 @@ def contents_of(session: Session, digests: Collection[str]) -> dict[str, bytes]:
     """Return the kept content of files by its SHA-256."""
     query = select(ReleaseFile).where(ReleaseFile.digest.in_(digests))
     return {file.digest: file.content for file in session.scalars(query)}
+
+
+def under_way(session: Session, clinic: str, protocol: str) -> int:
+    """Return how many follow-ups of a protocol at a clinic have not ended."""
+    query = select(func.count()).select_from(Enrolment)
+    mine = (Enrolment.clinic == clinic, Enrolment.protocol == protocol)
+    return session.scalar(query.where(*mine, Enrolment.state.in_(ONGOING_STATES))) or 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,8 +70,7 @@ def statement_of(app: AppContext, *, clinic: str, protocol: str) -> Statement:
     """Return what an author of the words as they are signs."""
     files = files_of_release(protocol, clinic, app.content, app.catalogue)
     manifest = manifest_of(protocol, clinic, files, app.catalogue)
-    mine = app.content.of(clinic, protocol)
-    words = {path: mine.sources[path] for path in mine.released}
+    words = released_words(app, (clinic, protocol))
     return Statement(
         kind=WORDS,
         clinic=clinic,
@@ -80,6 +79,12 @@ def statement_of(app: AppContext, *, clinic: str, protocol: str) -> Statement:
         files=files,
         words=words or None,
     )
+
+
+def released_words(app: AppContext, pair: tuple[str, str]) -> dict[str, str]:
+    """Return the words in force that lie in no file, by path."""
+    texts = app.content.written(*pair, app.catalogue.clinics[pair[0]].languages)
+    return {path: texts[path] for path in app.content.released_paths(*pair) if path in texts}
 
 
 def make_signature(
@@ -269,7 +274,9 @@ def _keep_words(session: Session, release: Release, words: Mapping[str, str]) ->
 def _draft_again(unit: UnitOfWork, release: Release) -> None:
     """Make drafts of the words of a release again, so that its author corrects them."""
     kept = unit.session.get(ReleasedWords, release.id)
-    live = unit.app.content.of(release.clinic, release.protocol).sources
+    clinic = unit.app.catalogue.clinics.get(release.clinic)
+    languages = clinic.languages if clinic else ()
+    live = unit.app.content.written(release.clinic, release.protocol, languages)
     for path, content in read_words(kept.words).items() if kept else ():
         if path in live and live[path] != content:
             row = {

@@ -49,12 +49,16 @@ NOT_A_PAGE = {
     "/content/{template}/mail/{language}",
     "/content/edit/{clinic}/{protocol}/{template}/{language}/mail",
     "/content/edit/{clinic}/{protocol}/{template}/{language}/page",
+    "/content/edit-page/{clinic}/{protocol}/{language}/shown",
     # What a script asks for while somebody types: a part of the page that it is in.
 }
 A_FILE = "/audit/patients/{patient}/data"
 """What its button gets is a download."""
-PREVIEW = "/content/edit/{clinic}/{protocol}/{template}/{language}/preview"
-"""A part of the editor's page, which its script asks for while somebody types."""
+PREVIEWS = {
+    "/content/edit/{clinic}/{protocol}/{template}/{language}/preview",
+    "/content/edit-page/{clinic}/{protocol}/{language}/preview",
+}
+"""Parts of an editor's page, which its script asks for while somebody types."""
 LAST = ("/sign-out", "/session")
 INSIDE = [page for page in all_pages() if isinstance(page.may, tuple)]
 OUTSIDE = [page for page in all_pages() if not isinstance(page.may, tuple)]
@@ -93,6 +97,7 @@ NEED_AN_ANSWER = {
     "/patients/{patient}/erase",
     "/patients/{patient}/merge/{other}",
     "/patients/{patient}/stop",
+    "/protocols/{protocol}/draft",
     "/retention/{review}/decide",
     "/system/stop",
     "/system/webhooks/{webhook}/replay",
@@ -269,7 +274,7 @@ def test_every_form_sent_empty(window, full):
     token = begin_session(full.site.app, full.clinic.staff_id)
     screen = window(full.site, token=token, width=NARROW)
     posted = [page.path for page in INSIDE if page.method == "POST"]
-    routes = [path for path in posted if path not in {*LAST, A_FILE, PREVIEW}]
+    routes = [path for path in posted if path not in {*LAST, A_FILE, *PREVIEWS}]
     screen.go("/")
     refused = set()
     for route in routes:

@@ -112,6 +112,99 @@ def test_a_word_is_changed_by_two_people(site, window, tmp_path, monkeypatch, ja
     verified_by_debian(site, tmp_path / "pack", kept=not javascript)
 
 
+@pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without"])
+def test_the_page_and_the_card_are_changed_by_two_people(
+    site, window, tmp_path, monkeypatch, javascript
+):
+    quick = partial(make_kept_key, effort=Effort(2**15, 2**20))
+    monkeypatch.setattr("followup.web.console.pages.words.signing.make_kept_key", quick)
+    folder = live_folder(tmp_path)
+    live_site(site, folder)
+    site.serve()
+    ann, bob = (
+        window(site, token=site.session(Role.MANAGE, name=name), javascript=javascript)
+        for name in ("Ann Writer", "Bob Reader")
+    )
+    joins(ann, folder, "ann", javascript=javascript)
+    joins(bob, folder, "bob", javascript=javascript)
+
+    ann.go(f"/protocols/{PROTOCOL}")
+    ann.press(ann.page.get_by_role("button", name="Edit in English").first)
+    ann.look()
+    leaflet = ann.page.get_by_label("The leaflet")
+    leaflet.fill(leaflet.input_value().replace("<li>a fever</li>", "<li>a high fever</li>"))
+    ann.page.get_by_text("Phrases of the card").click()
+    moves = ann.page.get_by_label("If your procedure moves, these dates move too.")
+    moves.fill("These dates <may> move.")
+    if not javascript:
+        ann.press(ann.page.get_by_role("button", name="Save and preview"))
+        expect(ann.page.get_by_role("alert")).to_contain_text("a phrase is plain text")
+        ann.page.get_by_text("Phrases of the card").click()
+    else:
+        wrong = ann.page.locator("#preview")
+        expect(wrong).to_contain_text("a phrase is plain text", timeout=8 * PATIENCE)
+    ann.look()
+    moves.fill("These dates may move.")
+    if not javascript:
+        ann.press(ann.page.get_by_role("button", name="Save and preview"))
+    card = ann.page.locator("#preview .fu-hand-card")
+    expect(card).to_contain_text("These dates may move.", timeout=8 * PATIENCE)
+    expect(card).to_contain_text("a high fever")
+    frame = ann.page.frame_locator("#preview iframe")
+    expect(frame.locator("main")).to_contain_text("a high fever")
+    ann.page.emulate_media(forced_colors="active")
+    ann.look()
+    ann.page.emulate_media(forced_colors="none")
+    ann.press(ann.page.get_by_role("button", name="Compare and sign"))
+    ann.look()
+    signs(ann, "Sign as the author", javascript=javascript)
+
+    address = ann.page.url.partition("?")[0].removeprefix(site.address)
+    bob.go(address)
+    [part] = bob.page.locator(f"a[href^='{address}/']").all()
+    bob.press(part)
+    expect(bob.page.locator("main")).to_contain_text("These dates may move.")
+    expect(bob.page.locator("ins").first).to_contain_text("high")
+    bob.look()
+    bob.go(address)
+    signs(bob, "Approve", javascript=javascript)
+    bob.page.get_by_label("Now", exact=True).check()
+    bob.press(bob.page.get_by_role("button", name="Go live"))
+    expect(bob.page.locator("main")).to_contain_text("It is live")
+
+    app = with_words_in_force(site.app)
+    leaflet_now = app.content.page(CLINIC, PROTOCOL).leaflet(
+        PROTOCOL, "en", app.catalogue.clinics[CLINIC]
+    )
+    assert leaflet_now is not None
+    assert "a high fever" in leaflet_now.urgent
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without"])
+def test_a_change_of_a_protocol_is_tried(site, window, javascript):
+    site.serve()
+    ann = window(site, token=site.session(Role.MANAGE), javascript=javascript)
+
+    ann.go(f"/protocols/{PROTOCOL}")
+    ann.press(ann.page.get_by_role("button", name="Draft a change"))
+    ann.look()
+    field = ann.page.get_by_label("The file of the protocol")
+    text = field.input_value()
+    field.fill(text.replace("priority = 6", "priority = 60", 1))
+    ann.press(ann.page.get_by_role("button", name="Check and preview"))
+    expect(ann.page.get_by_role("alert")).to_contain_text("Correct 1 thing")
+    expect(ann.page.locator("main table")).to_contain_text("priority = 60")
+    ann.look()
+    field.fill(text.replace("{ day = 8,", "{ day = 9,"))
+    ann.press(ann.page.get_by_role("button", name="Check and preview"))
+    expect(ann.page.locator("main")).to_contain_text("moved from day 8 at 10am to day 9 at 10am")
+    ann.page.emulate_media(forced_colors="active")
+    ann.look()
+    with ann.page.expect_download() as file:
+        ann.page.get_by_role("button", name="Download the file").click()
+    assert "day = 9" in Path(file.value.path()).read_text("utf-8")
+
+
 def next_message(site: Site) -> str:
     app = site.app
     enrolment = enrol_one(app, channels=(SMS,))

@@ -121,7 +121,7 @@ class _Paragraphs(HTMLParser):
 
 def card_sheet(app: AppContext, card: PatientCard) -> CardSheet:
     """Return a card in words."""
-    words = app.content.page(card.clinic.key)
+    words = app.content.page(card.clinic.key, card.protocol)
     say: Say = words.translations(card.language).gettext
     leaflet = words.leaflet(card.protocol, card.language, card.clinic)
     clinic = ClinicFacts.of(card.clinic, card.language)

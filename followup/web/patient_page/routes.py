@@ -18,6 +18,7 @@ from followup.content.advice import Advice
 from followup.context import AppContext
 from followup.domain.errors import InvalidInput, NotFound
 from followup.patient_page import PatientPage, change_choice, read_page
+from followup.releases.in_force import with_words_for_reading
 from followup.web.forms import read_form
 from followup.web.patient_page.limits import CHANGES_A_WINDOW, WRONG_LINKS, Limit
 from followup.web.patient_page.view import Shown, gone, shown
@@ -51,11 +52,12 @@ async def _desk(request: Request, site: Here) -> Desk:
     state = request.app.state
     if not hasattr(state, "patient_desk"):
         state.patient_desk = Desk.of(site.app)
+    app = await run_in_threadpool(with_words_for_reading, site.app)
     desk = state.patient_desk
     assert isinstance(desk, Desk)  # noqa: S101 - put there above
-    if desk.app.content is not site.app.content:
+    if desk.app.content is not app.content:
         # Other words are in force.
-        desk = replace(desk, app=site.app, advice=Advice(site.app.content))
+        desk = replace(desk, app=app, advice=Advice(app.content))
         state.patient_desk = desk
     return desk
 
@@ -125,7 +127,7 @@ def _language(desk: Desk, found: PatientPage) -> Shown:
     One that nobody has approved is shown on a practice system alone, and says so.
     """
     wanted = found.wanted_language
-    words = desk.app.content.page(found.clinic.key)
+    words = desk.app.content.page(found.clinic.key, found.protocol)
     known = wanted in words.languages and wanted in found.clinic.languages
     if known and words.shows(wanted):
         return Shown(language=wanted, draft=False)

@@ -7,7 +7,7 @@ import gzip
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from babel.dates import format_date
@@ -51,12 +51,18 @@ class Shown:
 
 def shown(request: Request, app: AppContext, found: PatientPage, facts: Shown) -> HTMLResponse:
     """Return the page."""
-    words = app.content.page(found.clinic.key)
+    html = page_html(app, found, facts, done=request.query_params.get("done"))
+    return _answer(request, html, status=200)
+
+
+def page_html(app: AppContext, found: PatientPage, facts: Shown, *, done: str | None = None) -> str:
+    """Return the page in HTML; `done` stands for what the patient has just changed."""
+    words = app.content.page(found.clinic.key, found.protocol)
     environment = _environment(words, facts.language)
     say = words.translations(facts.language).gettext
     leaflet = words.leaflet(found.protocol, facts.language, found.clinic)
     clinic = ClinicFacts.of(found.clinic, facts.language)
-    html = environment.get_template("page.html").render(
+    return environment.get_template("page.html").render(
         language=facts.language,
         direction=direction(facts.language),
         draft=facts.draft,
@@ -90,10 +96,8 @@ def shown(request: Request, app: AppContext, found: PatientPage, facts: Shown) -
         not_yet=[own_name(found.wanted_language)]
         if found.wanted_language != facts.language else [],
         form_key=app.links.form_key(found.index),
-        done=say(DONE_NOTICES[request.query_params["done"]])
-        if request.query_params.get("done") in DONE_NOTICES else None,
+        done=say(DONE_NOTICES[done]) if done in DONE_NOTICES else None,
     )  # fmt: skip
-    return _answer(request, html, status=200)
 
 
 def _title(found: PatientPage, leaflet: Leaflet | None, say: Callable[[str], str]) -> str:
@@ -118,7 +122,7 @@ def _answer(request: Request, html: str, *, status: int) -> HTMLResponse:
     return HTMLResponse(body, status_code=status, headers=headers)
 
 
-@cache
+@lru_cache(maxsize=32)
 def _environment(words: PageWords, language: str) -> Environment:
     made = Environment(
         loader=PackageLoader("templates", "patient"),

@@ -143,7 +143,10 @@ ELSEWHERE = {
     "/content/releases/{release}/go-back",
     "/content/edit/{clinic}/{protocol}/{template}/{language}",
     "/content/edit/{clinic}/{protocol}/{template}/{language}/preview",
+    "/content/edit-page/{clinic}/{protocol}/{language}",
+    "/content/edit-page/{clinic}/{protocol}/{language}/preview",
     "/content/sign/{clinic}/{protocol}",
+    "/protocols/{protocol}/draft",
 }
 """Need a file, or a state of their own: done in tests of what they are about."""
 

@@ -73,6 +73,8 @@ MODULES = (
     "words.signing",
     "words.going_live",
     "words.editor",
+    "words.page_editor",
+    "words.protocol_draft",
     "content",
     "protocol",
     "messages",

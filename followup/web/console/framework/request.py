@@ -168,6 +168,11 @@ class Here:
         protocol = self.app.catalogue.protocols.get(key or "")
         return protocol.name if protocol is not None else key or ""
 
+    def clinic_name(self, key: str) -> str:
+        """Return what a clinic is called, also where it is no longer configured."""
+        clinic = self.app.catalogue.clinics.get(key)
+        return clinic.name if clinic is not None else key
+
     def questions_to_ask(self, protocol: str) -> Sequence[CallQuestion]:
         """Return what staff ask a patient whom they ring, by the protocol as it is now."""
         found = self.app.catalogue.protocols.get(protocol)

@@ -47,6 +47,9 @@ AROUND_A_FILE = 16 * 1024
 MOST_READ = 64 * 1024 * 1024
 """So much is read of a file that is too long, and dropped: beyond, the connection is cut."""
 
+MOST_WRITTEN = 512 * 1024
+"""Bytes of a form whose fields take long texts: a browser sends six for a letter of Arabic."""
+
 OWED = {Stage.CODE: "/sign-in/code", Stage.ENROL_CODE: "/sign-in/set-up"}
 """Where those have to go first who have not signed in to the end."""
 
@@ -128,12 +131,13 @@ def _route(console: Console, path: str, pages: Sequence[Page]) -> Route:
         return await run_in_threadpool(work)
 
     takes_files = any(page.takes for page in pages)
+    takes_texts = any(page.longest > LONGEST_VALUE for page in pages)
     return Route(
         path,
         endpoint,
         methods=list(by_method),
         name=path,
-        max_body_size=MOST_READ if takes_files else None,
+        max_body_size=MOST_READ if takes_files else MOST_WRITTEN if takes_texts else None,
     )
 
 

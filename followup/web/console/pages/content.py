@@ -22,6 +22,7 @@ from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import SIGNED_IN, Pages
 from followup.web.console.pages.message import LINK_PATTERN
 from followup.web.console.words.filters import Tag, tag_of
+from followup.web.console.words.protocols import audience
 from followup.web.console.words.timing import send_between, when
 from followup.wording.approvals import APPROVALS, approval_text
 
@@ -149,16 +150,6 @@ def sent_by(protocol: Protocol) -> frozenset[str]:
     """Return the messages whose words are signed for a protocol."""
     steps = {step.template for step in protocol.steps}
     return frozenset(steps.union(REPLY_TEMPLATES, {NUMBER_CHECK}))
-
-
-def audience(protocol: Protocol, step: Step) -> str:
-    """Return who gets a step, in the words of the questions asked at enrolment."""
-    asked = {one.key: one.question for one in protocol.attributes}
-    told = [
-        f"“{asked.get(each.attribute, each.attribute)}” {'yes' if each.equals else 'no'}"
-        for each in step.audience
-    ]
-    return " and ".join(told) or "Everyone"
 
 
 def _samples(protocol: Protocol, step: Step) -> Iterator[Sample]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from starlette.responses import Response
 
+from followup.catalogue.load import Catalogue
 from followup.clock import SteppingClock
 from followup.content.handbook import ContentContext
 from followup.domain.channel import ChannelKind
@@ -25,7 +27,7 @@ from followup.web.console.framework.enrolment_form import (
 from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import SIGNED_IN, Pages
-from followup.web.console.pages.content import audience
+from followup.web.console.words.protocols import audience
 from followup.web.console.words.timing import send_between, when
 
 ANYBODY = Person(
@@ -40,12 +42,12 @@ pages = Pages()
 @pages.get("/protocols/{protocol}", may=SIGNED_IN)
 def show(here: Here) -> Response:
     protocol = _find(here)
-    form, at, problems = _asked(here, protocol)
+    form, at, problems = asked_sample(here, protocol, here.query)
     checked: CheckedEnrolment | None = None
     views: list[MessageView] = []
     if not problems and at is not None:
         try:
-            checked, views = _sample(here, protocol, form, at)
+            checked, views = sample_timeline(here, here.app.catalogue, protocol, form, at)
         except InvalidInput as error:
             problems = list(map(fields_of_check, error.problems))
     return here.page(
@@ -66,15 +68,21 @@ def show(here: Here) -> Response:
             (attribute_field(one.key), one.question) for one in protocol.needed_attributes()
         ],
         clinics=[(key, one.name) for key, one in here.app.catalogue.clinics.items()],
+        pages=[
+            (key, one.name, language)
+            for key, one in here.app.catalogue.clinics.items()
+            if here.member.may_see(key)
+            for language in one.languages
+        ],
         checked=checked,
         views=views,
         titles=here.titles(protocol),
-        before=_before(protocol, at) if at else None,
+        before=before_all(protocol, at) if at else None,
         today=here.app.clock.now().date(),
     )
 
 
-def _before(protocol: Protocol, at: datetime) -> datetime:
+def before_all(protocol: Protocol, at: datetime) -> datetime:
     """Return a time at which nothing of a sample has been sent."""
     ahead = LONGEST_AHEAD if protocol.begins_before else timedelta()
     return at - ahead - timedelta(minutes=1)
@@ -87,11 +95,13 @@ def _find(here: Here) -> Protocol:
     return found
 
 
-def _asked(here: Here, protocol: Protocol) -> tuple[Form, datetime | None, list[Problem]]:
-    """Return the sample that the address asks for; without one it is this minute's hour, today."""
+def asked_sample(
+    here: Here, protocol: Protocol, asked: Callable[[str], str]
+) -> tuple[Form, datetime | None, list[Problem]]:
+    """Return the sample that is asked for, by field; without one it is in the afternoon, today."""
     clinics = here.app.catalogue.clinics
     questions = [attribute_field(one.key) for one in protocol.needed_attributes()]
-    given = {name: here.query(name) for name in (*DATE, "at", "clinic", *questions)}
+    given = {name: asked(name) for name in (*DATE, "at", "clinic", *questions)}
     clinic = given["clinic"] if given["clinic"] in clinics else next(iter(clinics))
     now = here.app.clock.now().astimezone(clinics[clinic].zone)
     if not any(given[name] for name in DATE):
@@ -109,8 +119,8 @@ def _asked(here: Here, protocol: Protocol) -> tuple[Form, datetime | None, list[
     return form, reading.procedure_at, wrong
 
 
-def _sample(
-    here: Here, protocol: Protocol, form: Form, at: datetime
+def sample_timeline(
+    here: Here, catalogue: Catalogue, protocol: Protocol, form: Form, at: datetime
 ) -> tuple[CheckedEnrolment, list[MessageView]]:
     """Return the timeline of somebody who is enrolled at the time of the procedure.
 
@@ -119,7 +129,7 @@ def _sample(
     app = here.app
     enrolled_at = at - LONGEST_AHEAD if protocol.begins_before else at
     books = ContentContext(
-        clock=SteppingClock(enrolled_at), catalogue=app.catalogue, content=app.content
+        clock=SteppingClock(enrolled_at), catalogue=catalogue, content=app.content
     )
     request = EnrolmentRequest(
         clinic=form.text("clinic"),

@@ -14,6 +14,7 @@ from followup.content.languages import staff_name
 from followup.domain.errors import Conflict
 from followup.domain.needs import ReadingNeed
 from followup.patient_card import card_languages, read_card
+from followup.releases.in_force import with_words_for_reading
 from followup.store.audit_log import AuditEntry
 from followup.store.models.enrolments import Enrolment
 from followup.store.models.patients import Patient
@@ -53,7 +54,11 @@ def show(here: Here) -> Response:
     chosen = _chosen(here)
     sheet = chosen.sheet
     _record(here, chosen, "patient.card-opened")
-    languages = card_languages(here.app, here.app.catalogue.clinics[chosen.enrolment.clinic])
+    languages = card_languages(
+        here.app,
+        here.app.catalogue.clinics[chosen.enrolment.clinic],
+        chosen.enrolment.protocol,
+    )
     return here.page(
         "patients/card.html",
         form=Form.of(language=sheet.language, paper=chosen.paper, size=chosen.size),
@@ -91,8 +96,9 @@ def download(here: Here) -> Response:
 
 def _chosen(here: Here) -> _Chosen:
     enrolment = find_enrolment(here)
-    with here.app.store.read() as session:
-        card = read_card(session, here.app, enrolment, language=here.query("language") or None)
+    app = with_words_for_reading(here.app)
+    with app.store.read() as session:
+        card = read_card(session, app, enrolment, language=here.query("language") or None)
         patient = session.get_one(Patient, enrolment.patient_id)
     person = here.person(patient)
     is_large = person is not None and ReadingNeed.LARGE_PRINT in person.needs
@@ -100,7 +106,7 @@ def _chosen(here: Here) -> _Chosen:
         enrolment=enrolment,
         patient=patient,
         name=(person.name if person else None) or "Without a name",
-        sheet=card_sheet(here.app, card),
+        sheet=card_sheet(app, card),
         wanted_language=card.wanted_language,
         paper=_one_of(here.query("paper"), PAPERS),
         size=_one_of(here.query("size") or ("large" if is_large else ""), SIZES),

@@ -53,7 +53,7 @@ class Edited:
 
     @cached_property
     def live(self) -> Content:
-        return self.here.app.content.of(*self.pair)
+        return self.here.app.content.paged(*self.pair)
 
     @cached_property
     def drafts(self) -> Mapping[str, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from sqlalchemy.orm import Session
 from starlette.responses import Response
@@ -21,6 +22,7 @@ from followup.releases.queries import (
     release_by_id,
     releases_of,
     state_of,
+    under_way,
 )
 from followup.releases.readings import Part, earlier, note_reading, parts_of, read_by
 from followup.releases.reviews import reviews
@@ -32,6 +34,7 @@ from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import SIGNED_IN, Pages
 from followup.web.console.pages.words.own_keys import made_here, signing_facts
 from followup.web.console.words.filters import tag_of
+from followup.web.console.words.protocols import changes_of_files
 from followup.wording.approvals import RELEASE_STATES, REVIEW_STAGES
 
 PATH = "/content/releases"
@@ -80,6 +83,7 @@ def read(here: Here) -> Response:
     with here.app.store.read() as session:
         release = find(here, session)
         parts, _ = _parts(session, release)
+        running = under_way(session, release.clinic, release.protocol)
     wanted = str(here.request.path_params["part"])
     number = next((n for n, part in enumerate(parts) if address(part) == wanted), None)
     if number is None:
@@ -91,6 +95,8 @@ def read(here: Here) -> Response:
         release=release,
         part=part,
         runs=word_runs,
+        told=changes_of_parts(here, release.protocol, [part]),
+        under_way=[(here.clinic_name(release.clinic), running)],
         following=parts[number + 1] if number + 1 < len(parts) else None,
         address=address,
     )
@@ -128,6 +134,16 @@ def take_back(here: Here) -> Response:
         withdraw(here.app, release.digest, reason=reason, actor=here.member.actor)
 
     return done(here, act, "withdrawn", field="why")
+
+
+def changes_of_parts(here: Here, protocol: str, parts: Iterable[Part]) -> list[str] | None:
+    """Return what changes of the protocol, in words; None where its file is none of the parts."""
+    for part in parts:
+        for one in part.differences:
+            if one.name.startswith("protocols/"):
+                titled = partial(here.title_of, protocol=protocol)
+                return changes_of_files(one.before or "", one.after or "", titled)
+    return None
 
 
 def address(part: Part) -> str:

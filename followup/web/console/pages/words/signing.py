@@ -22,7 +22,7 @@ from followup.releases.drafts import (
 )
 from followup.releases.kept_keys import kept_public_key, make_kept_key, signer_for
 from followup.releases.preview import new_findings
-from followup.releases.queries import newest_approved, releases_of
+from followup.releases.queries import newest_approved, releases_of, under_way
 from followup.releases.readings import Part, gathered
 from followup.releases.sign import Statement, sign, statement_of
 from followup.web.console.framework.enrolment_form import sentence
@@ -30,7 +30,7 @@ from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import MANAGE, SIGNED_IN, Pages
 from followup.web.console.pages.words.own_keys import made_here, signing_facts
-from followup.web.console.pages.words.releases import PATH
+from followup.web.console.pages.words.releases import PATH, changes_of_parts
 
 KEY = "/account/signing-key"
 pages = Pages()
@@ -155,13 +155,14 @@ def _page(here: Here, form: Form) -> Response:
     with here.app.store.read() as session:
         drafts = drafts_of(session, pair)
         key = kept_public_key(session, here.member.id)
+        running = under_way(session, clinic, protocol)
     try:
         statement = _statement(here)
         with here.app.store.read() as session:
             parts = _changes(session, here, statement)
         if drafts:
             changed = with_drafts(here.app, pair, texts_of(drafts))
-            wrong = new_findings(here.app, pair, changed, before=here.app.content.of(*pair))
+            wrong = new_findings(here.app, pair, changed, before=here.app.content.paged(*pair))
     except FollowupError as error:
         trouble = sentence(str(error))
     return here.page(
@@ -173,6 +174,8 @@ def _page(here: Here, form: Form) -> Response:
         wrong=wrong,
         statement=statement,
         parts=parts,
+        told=changes_of_parts(here, protocol, parts),
+        under_way=[(here.clinic_name(clinic), running)],
         runs=word_runs,
         remark=_remark(here, pair),
         may_edit=here.member.may(MANAGE),

@@ -18,13 +18,16 @@ from followup.catalogue.signers import file_name
 from followup.context import AppContext
 from followup.domain.reasons import Reason
 from followup.domain.roles import Role
+from followup.enrolment.page_tokens import token_of
 from followup.releases.gate import gate_of
 from followup.releases.go_live import go_live
 from followup.releases.in_force import with_words_in_force
 from followup.releases.kept_keys import make_kept_key
 from followup.releases.watch import check_words
 from followup.signatures.secret_key import Effort
+from followup.store.models.enrolments import Enrolment
 from followup.store.models.messages import Attempt
+from followup.store.models.patients import Patient
 from followup.store.models.releases import Release
 from followup.store.models.words import ReleasedWords, WordDraft
 from tests.support.apps import clock_of, enrol_one, message, sms_of, tasks, tick
@@ -253,3 +256,181 @@ def _words(app: AppContext) -> str:
 def _put_words(app: AppContext, words: str) -> None:
     with app.store.write() as session:
         session.execute(update(ReleasedWords).values(words=words))
+
+
+EDIT_PAGE = f"/content/edit-page/{CLINIC}/{PROTOCOL}/en"
+LEAFLET = f"patient/leaflets/{PROTOCOL}/en.html"
+PHRASES = "patient/locale/en/LC_MESSAGES/patient.po"
+RING, MOVES = "Ring the clinic: %(number)s", "If your procedure moves, these dates move too."
+
+
+def field_of(people: People, phrase: str) -> str:
+    """Return what the field of a phrase is called on the page of the editor."""
+    labels = people.ann.get(EDIT_PAGE).page.all("label")
+    return next(one.attributes["for"] for one in labels if one.text == phrase)
+
+
+def typed_page(people: People, **changes: str) -> dict[str, str]:
+    """Return the form of the page's editor as a browser sends it, with some fields otherwise."""
+    html = people.ann.get(EDIT_PAGE).html
+    return {**dict(HIDDEN.findall(html)), "leaflet": leaflet_in(html), **changes}
+
+
+def leaflet_in(html: str) -> str:
+    found = re.search(r'<textarea[^>]* name="leaflet"[^>]*>(.*?)</textarea>', html, re.DOTALL)
+    assert found
+    return unescape(found[1].lstrip("\n"))
+
+
+def shown_to_patient(people: People, path: str) -> str:
+    """Return what a patient reads on their page now."""
+    clock_of(people.app).advance(timedelta(seconds=2))
+    return people.ann.client.get(path).text
+
+
+def page_link(app: AppContext) -> str:
+    enrolment_id = enrol_one(app, channels=(SMS,))
+    with app.store.read() as session:
+        enrolment = session.get_one(Enrolment, enrolment_id)
+        patient = session.get_one(Patient, enrolment.patient_id)
+        return f"/p/{token_of(app, enrolment, patient)}"
+
+
+def test_a_leaflet_and_a_phrase_are_edited_signed_by_two_live_and_taken_back(
+    live: AppContext, folder: Path
+):
+    people = People.at(live, folder)
+    link = page_link(live)
+    ring, moves = field_of(people, RING), field_of(people, MOVES)
+    leaflet = typed_page(people)["leaflet"].replace("<li>a fever</li>", "<li>a high fever</li>")
+    changes = {"leaflet": leaflet, ring: "Call us: %(number)s", moves: "These dates may move."}
+
+    saved = people.ann.post(EDIT_PAGE, typed_page(people, **changes))
+    frame = people.ann.client.get(f"{EDIT_PAGE}/shown")
+    assert "Your draft is saved" in saved.text
+    for told in ("a high fever", "Call us: 0", "These dates may move."):
+        assert told in saved.text
+    assert "a high fever" in frame.text
+    assert " href=" not in frame.text
+    assert "sandbox" in frame.headers["Content-Security-Policy"]
+    with live.store.read() as session:
+        assert sorted(session.scalars(select(WordDraft.path))) == [LEAFLET, PHRASES]
+    assert "a high fever" not in shown_to_patient(people, link)
+
+    # Who wrote it can't approve it, and the other opens each change first.
+    signed = people.ann.post(SIGN, {"passphrase": SECRET})
+    address = signed.path.partition("?")[0]
+    alone = people.ann.post(f"{address}/approve", {"passphrase": SECRET}, status=422)
+    unread = people.bob.post(f"{address}/approve", {"passphrase": SECRET}, status=422)
+    [part] = [one for one in people.bob.get(address).links().values() if f"{address}/" in one]
+    seen = people.bob.get(part).text
+    assert "Open each change first" in alone.errors[0]
+    assert "Open each change first" in unread.errors[0]
+    for told in (f"patient, en, {RING}", "put in: high", "Call us: %(number)s"):
+        assert told in seen
+    people.ann.get(part)
+    alone = people.ann.post(f"{address}/approve", {"passphrase": SECRET}, status=422)
+    assert "two people are needed" in alone.errors[0]
+    people.bob.post(f"{address}/approve", {"passphrase": SECRET})
+    assert "a high fever" not in shown_to_patient(people, link)
+
+    assert "It is live" in people.bob.post(f"{address}/go-live", {"when": "now"}).text
+    now = shown_to_patient(people, link)
+    assert "a high fever" in now
+    assert "Call us:" in now
+    assert standing(live) == (None, "")
+    # Another protocol's patients read what they read before.
+    other = with_words_in_force(live).content.page(CLINIC, "caudal-epidural")
+    assert other.translations("en").gettext(RING) == RING
+
+    # One byte: what two people did not sign is not shown to the patient either.
+    kept = _words(live)
+    _put_words(live, kept.replace("a high fever", "no fever"))
+    assert standing(live)[0] == Reason.WORDS_CHANGED
+    assert LEAFLET in standing(live)[1]
+    held = shown_to_patient(people, link)
+    assert "<li>a fever</li>" in held
+    assert "Call us:" not in held
+    _put_words(live, kept)
+    assert "a high fever" in shown_to_patient(people, link)
+
+    people.ann.post(f"{address}/withdraw", {"why": "A word is wrong."})
+    assert standing(live)[0] == Reason.WORDS_WITHDRAWN
+    assert "<li>a fever</li>" in shown_to_patient(people, link)
+    people.ann.post(f"{RELEASES}/{_ids(live)[0]}/go-back", {"reason": "A word is wrong."})
+    assert standing(live) == (None, "")
+    assert "Call us:" not in shown_to_patient(people, link)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("{{ ''.__class__ }}", "take a fact as in"),
+        ("{{ clinic.__class__ }}", "clinic.__class__"),
+        ("{% for n in range(10**9) %}x{% endfor %}", "words are not worked out"),
+        ("{{ 'x' * 10**9 }}", "words are not worked out"),
+        (f'{{% include "{PROTOCOL}/en.html" %}}', "takes in nothing else"),
+        ('{% include "../../../etc/passwd" %}', "takes in nothing else"),
+        ("{{ self.title() }}", "a block can't stand in a block"),
+        ("{{ code }}", "code is nothing that a leaflet is given"),
+        ("{% if clinic.stop_contact > 3 %}\nx\n{% endif %}", "compares by == and != alone"),
+        ("<script>alert(1)</script>", "does not belong in a message"),
+        ('<a href="javascript:alert(1)">x</a>', "does not belong in a message"),
+        ("<img src='https://example.com/x'>", "does not belong in a message"),
+        ("x" * 15_000, "Write at most 16000"),
+        ("Ring 01752 999999.", "take names, numbers and addresses from the clinic"),
+    ],
+    ids=lambda each: each[:30],
+)
+def test_what_reaches_further_than_words_is_said_and_not_signed(
+    live: AppContext, folder: Path, words: str, told: str
+):
+    people = People.at(live, folder)
+    whole = typed_page(people)["leaflet"].replace("<h3>Your pain</h3>", f"{words}\n<h3>Pain</h3>")
+
+    form = typed_page(people, leaflet=whole)
+    answer = people.ann.client.post(f"{EDIT_PAGE}/preview", data=form, headers=SAME_ORIGIN)
+
+    assert answer.status_code == 200
+    assert told in unescape(answer.text)
+    if "numbers and addresses" not in told and "most" not in told:
+        refused = people.ann.post(SIGN, {"passphrase": SECRET}, status=422)
+        assert told in refused.text
+
+
+def test_a_phrase_that_the_page_could_not_show_is_refused_beside_its_field(
+    live: AppContext, folder: Path
+):
+    people = People.at(live, folder)
+    ring, moves = field_of(people, RING), field_of(people, MOVES)
+    for field, words in (
+        (ring, "Call us"),
+        (ring, "Call us: %(number)s or %(password)s"),
+        (moves, "They move by 100% at most"),
+        (moves, "<script>alert(1)</script>"),
+        (moves, "&lt;b&gt;"),
+        (moves, "long " * 200),
+    ):
+        refused = people.ann.post(EDIT_PAGE, typed_page(people, **{field: words}), status=422)
+        assert len(refused.errors) == 1, words
+        assert refused.page.one("textarea", id=field).attributes["aria-describedby"]
+    with live.store.read() as session:
+        assert not session.scalars(select(WordDraft.path)).all()
+
+
+def test_a_leaflet_in_another_language_is_begun_and_nobody_overwrites_another(
+    live: AppContext, folder: Path
+):
+    people = People.at(live, folder)
+    stale = typed_page(people, leaflet=typed_page(people)["leaflet"].replace("fever", "chill"))
+    people.ann.post(EDIT_PAGE, typed_page(people, leaflet="Mine."))
+    late = people.bob.post(EDIT_PAGE, stale, status=422)
+    missing = people.ann.get(EDIT_PAGE).text
+    assert "since you opened it" in late.errors[0]
+    assert "has no block 'urgent'" in missing
+    # Words that are as they were are no draft any more.
+    assert "discarded" in people.ann.post(f"{SIGN}/discard").text
+    people.ann.post(EDIT_PAGE, typed_page(people))
+    with live.store.read() as session:
+        assert not session.scalars(select(WordDraft.path)).all()
+    assert people.ann.get(EDIT_PAGE.replace("/en", "/xx"), status=404).status == 404

@@ -127,6 +127,7 @@ def test_a_broker_holds_nothing_that_matters():
     assert app.conf.result_backend is None
     assert app.conf.task_acks_late
     assert app.conf.task_reject_on_worker_lost
+    assert not app.conf.worker_cancel_long_running_tasks_on_connection_loss
 
 
 def test_a_task_takes_identifiers_alone():

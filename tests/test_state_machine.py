@@ -61,6 +61,7 @@ from followup.sending import provider_calls as calling
 from followup.sending.claim import Batch, claim_due
 from followup.sending.kill_switches import activate_switch, deactivate_switch
 from followup.sending.send_batch import send_batch
+from followup.sending.stuck_messages import release_claims
 from followup.store.message_state import move_messages
 from followup.store.models.audit import AuditEvent
 from followup.store.models.enrolments import Enrolment
@@ -334,6 +335,11 @@ class Promises(RuleBasedStateMachine):
         for batch in fresh:
             with dying, suppress(Died):
                 self._send(batch, [], early=early)
+
+    @rule()
+    def lose_the_broker(self):
+        """Have planned again what is claimed; a worker may yet come by a batch of it."""
+        release_claims(self.app, made_before=self.clock.real_now())
 
     @rule(name=st.sampled_from(JOB_NAMES))
     def sweep(self, name):

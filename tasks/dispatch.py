@@ -26,6 +26,10 @@ APART = 0.25
 """Seconds that lie between them, so that a message every moment is not a look every moment."""
 ROUNDING = 0.002
 """Seconds by which a look ahead is late rather than early, when there is nothing to be seen yet."""
+AHEAD = timedelta(seconds=0.25)
+"""How long it takes, on a busy machine too, until a worker has what a look ahead finds."""
+AHEAD_EMBEDDED = timedelta(seconds=0.5)
+"""The same in one process, whose broker is looked at every fifth of a second, for each task."""
 
 
 @app.task(name="tasks.dispatch.tick")
@@ -35,10 +39,12 @@ def tick(looks: int = MOST_LOOKS) -> None:
     What falls due before beat's next tick has a look of its own, up to `looks` of them.
     """
     context = resources.app()
+    ahead = AHEAD_EMBEDDED if resources.embedded else AHEAD
 
     def run() -> int:
         claimed = 0
-        for batch in claim_batches(context, look_again=partial(_look_again, looks)):
+        look_again = partial(_look_again, looks)
+        for batch in claim_batches(context, look_again=look_again, ahead=ahead):
             ids = [str(message_id) for message_id in batch.message_ids]
             try:
                 deliver.delay(str(batch.token), ids)

@@ -114,7 +114,8 @@ def configure(settings: Settings) -> None:
         worker_max_tasks_per_child=2000,
         worker_hijack_root_logger=False,
         worker_send_task_events=False,
-        worker_cancel_long_running_tasks_on_connection_loss=True,
+        # What a worker has begun needs no broker: cancelled, a call would be in doubt.
+        worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_soft_shutdown_timeout=20,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
@@ -124,6 +125,7 @@ def configure(settings: Settings) -> None:
         task_routes={
             "tasks.dispatch.tick": {"queue": "dispatch"},
             "tasks.dispatch.deliver": {"queue": "send"},
+            "tasks.dispatch.hand_over_again": {"queue": "dispatch"},
         },
         imports=("tasks.dispatch", "tasks.liveness", "tasks.sweeps"),
         # Every entry repeats within minutes: there is nothing worth keeping between two beats.

@@ -58,9 +58,10 @@ from followup.providers.twilio.inbound_text import InboundText
 from followup.replies.inbound import take_inbound
 from followup.routing.accounts import account_of
 from followup.sending import provider_calls as calling
-from followup.sending.claim import Batch, claim_due
+from followup.sending.claim import Batch, claim_batches, claim_due
 from followup.sending.kill_switches import activate_switch, deactivate_switch
 from followup.sending.send_batch import send_batch
+from followup.sending.stuck_messages import release_claims
 from followup.store.message_state import move_messages
 from followup.store.models.audit import AuditEvent
 from followup.store.models.enrolments import Enrolment
@@ -92,6 +93,7 @@ from tests.support.servers import PostgresServer
 
 LISTED_AFTER = timedelta(seconds=90)
 """The provider lists a message so long after it took it: less than is waited for, as it must be."""
+AHEAD = timedelta(milliseconds=10)
 LONG_RUN = os.environ.get("MODEL_EXAMPLES")
 EXAMPLES = int(LONG_RUN or 5)
 STEPS = int(os.environ.get("MODEL_STEPS") or 40)
@@ -292,6 +294,14 @@ class Promises(RuleBasedStateMachine):
     def claim(self):
         self.batches += claim_due(self.app)
 
+    @rule()
+    def claim_ahead(self):
+        """Claim what falls due next a moment before it does: a worker may have it too early."""
+        upcoming = next_event(self.app)
+        if upcoming is not None:
+            self.clock.advance_to(upcoming - AHEAD)
+            self.batches += claim_batches(self.app, ahead=AHEAD)
+
     @rule(answers=FATES, early=st.booleans(), stalls=st.booleans())
     def work(self, answers, early, stalls):
         """Let dispatcher and worker do their work.
@@ -334,6 +344,11 @@ class Promises(RuleBasedStateMachine):
         for batch in fresh:
             with dying, suppress(Died):
                 self._send(batch, [], early=early)
+
+    @rule()
+    def lose_the_broker(self):
+        """Have planned again what is claimed; a worker may yet come by a batch of it."""
+        release_claims(self.app, made_before=self.clock.real_now())
 
     @rule(name=st.sampled_from(JOB_NAMES))
     def sweep(self, name):

@@ -17,6 +17,8 @@ class Reason(StrEnum):
     """Two records were taken for one person's, and it is as it was before."""
     RECORDS_MERGED = "records-merged"
     """Its patient has another record from now on, which is read before it goes."""
+    BROKER_LOST = "broker-lost"
+    """The broker that was to hand it to a worker went away."""
     LEASE_OVER = "lease-over"
     """Its worker went away before the provider was called."""
     LET_GO = "let-go"

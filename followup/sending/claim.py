@@ -71,9 +71,16 @@ def claim_due(app: AppContext) -> list[Batch]:
 
 
 def claim_batches(
-    app: AppContext, *, look_again: Callable[[timedelta], None] = lambda _: None
+    app: AppContext,
+    *,
+    look_again: Callable[[timedelta], None] = lambda _: None,
+    ahead: timedelta = timedelta(),
 ) -> Iterator[Batch]:
     """Claim what is due, most urgent first, and yield it in batches for the workers.
+
+    Where nothing is due, what falls due within `ahead` is claimed too: its way to a worker takes as
+    long, and the worker waits until it is due. That is service time, or a time-lapse clock would
+    judge what it claims by an hour that is far off.
 
     Each batch comes as soon as its claim is committed: its sending need not wait for the others.
     Idempotent and safe to run twice at once: a row is claimed by one tick only, and what a worker
@@ -82,16 +89,17 @@ def claim_batches(
     never queues behind a backlog; two ticks at once may go over that limit by as much again.
 
     `look_again` is told in how long (real time) the next look is worth while: when the next message
-    falls due, or soon, while what is on its way leaves no room for what is due.
+    can be claimed, or soon, while what is on its way leaves no room for what is due.
     """
     now = app.clock.now()
+    until = now + ahead
     with app.store.read() as session:
         earliest = dict(earliest_in_queues(session))
-        lanes = [lane for lane, at in earliest.items() if at <= now]
+        lanes = [lane for lane, at in earliest.items() if at <= until]
         room = SendCapacity.now(session, app) if lanes else None
     if room is None:
         if earliest:
-            look_again(app.clock.real_delay(min(earliest.values()) - now))
+            look_again(app.clock.real_delay(min(earliest.values()) - until))
         return
     for _ in range(MOST_CLAIMS):
         going = [lane for lane in lanes if room.of(lane) > 0]
@@ -99,7 +107,7 @@ def claim_batches(
             break
         lane, limit = going[0], min(room.of(going[0]), CLAIM_SIZE)
         began = app.traces.time()
-        claimed = _claim(app, lane, limit=limit)
+        claimed = _claim(app, lane, until=until if earliest[lane] > now else None, limit=limit)
         ended = app.traces.time()
         for batch in claimed.batches:
             yield batch
@@ -111,9 +119,9 @@ def claim_batches(
         look_again(ROOM_AGAIN)
 
 
-def _claim(app: AppContext, lane: PriorityQueue, *, limit: int) -> _Claimed:
+def _claim(app: AppContext, lane: PriorityQueue, *, until: datetime | None, limit: int) -> _Claimed:
     def work(unit: UnitOfWork) -> _Claimed:
-        session, now = unit.session, unit.by.at
+        session, now = unit.session, max(until or unit.by.at, unit.by.at)
         ids = lock_due(session, lane, now=now, limit=limit)
         rows = load_for_sending(session, ids) if ids else []
         verdicts = check_eligibility(session, app, rows, now=now) if rows else {}

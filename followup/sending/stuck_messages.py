@@ -1,6 +1,8 @@
-"""Repair of messages that got stuck: expired windows, leases that ran out, ended enrolments."""
+"""Repair of messages that got stuck: expired windows, lost leases, ended enrolments."""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 from sqlalchemy import exists, select
 
@@ -62,6 +64,37 @@ def release_leases(app: AppContext, *, limit: int = REPAIR_BATCH) -> int:
         return len(moved)
 
     return app.transact(actors.SWEEPER, work)
+
+
+def release_claims(app: AppContext, *, made_before: datetime, limit: int = REPAIR_BATCH) -> int:
+    """Put back claims made before then (real time) of which no worker has begun; return how many.
+
+    For when the broker that was to hand them on went away: nobody knows what is lost with it, and
+    nobody was called. Whoever comes by such a batch after all finds that its token counts no more.
+    """
+
+    def work(unit: UnitOfWork) -> int:
+        ids = unit.session.scalars(
+            select(Message.id)
+            .where(state_is(State.CLAIMED), Message.state_since_real <= made_before)
+            .limit(limit)
+            # One that is locked is being begun.
+            .with_for_update(skip_locked=True, key_share=True)
+        ).all()
+        moved = move_messages(
+            unit.session,
+            unit.by,
+            ids,
+            expected=State.CLAIMED,
+            to=State.PLANNED,
+            reason=Reason.BROKER_LOST,
+        )
+        return len(moved)
+
+    released = 0
+    while some := app.transact(actors.SWEEPER, work):
+        released += some
+    return released
 
 
 def cancel_ended(app: AppContext, *, limit: int = REPAIR_BATCH) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from operator import attrgetter
 from time import sleep
 from typing import NamedTuple
@@ -37,6 +37,8 @@ LONGEST_SPREAD = 60
 LONGEST_WAIT = 10.0
 """How many seconds a worker waits for its turn, all in all, before it puts the rest back."""
 SHORTEST_NAP = 0.01
+LONGEST_AHEAD = timedelta(seconds=1)
+"""How long a worker waits, at most, for what was claimed before it fell due."""
 
 
 class Route(NamedTuple):
@@ -65,11 +67,13 @@ class Chunk:
 class Claimed:
     """The messages of a lease by the way they go, and which may be risked to try a provider.
 
-    Those were never handed to any, and answer nobody who is waiting.
+    Those were never handed to any, and answer nobody who is waiting. `due` is when the last of them
+    falls due (service time), None where there is none.
     """
 
     queues: Queues
     fresh: AbstractSet[UUID]
+    due: datetime | None
 
 
 def paced_chunks(app: AppContext, token: UUID, message_ids: Sequence[UUID]) -> Iterator[Chunk]:
@@ -80,6 +84,8 @@ def paced_chunks(app: AppContext, token: UUID, message_ids: Sequence[UUID]) -> I
     """
     with app.store.read() as session:
         claimed = _claimed(session, app, token, message_ids)
+    if claimed.due is not None:
+        _wait_until(app, claimed.due)
     queues = _let_through(app, token, claimed, order=message_ids)
     patience = min(LONGEST_WAIT, app.policy.lease.total_seconds() / 4)
     while queues:
@@ -95,6 +101,12 @@ def paced_chunks(app: AppContext, token: UUID, message_ids: Sequence[UUID]) -> I
             return
         sleep(nap)
         patience -= nap
+
+
+def _wait_until(app: AppContext, due: datetime) -> None:
+    """Let what was claimed ahead fall due. It is asked once more then whether it may go."""
+    early = app.clock.real_delay(due - app.clock.now())
+    sleep(min(max(early, timedelta()), LONGEST_AHEAD).total_seconds())
 
 
 def put_back(
@@ -214,7 +226,12 @@ def _claimed(
     """Return what is still claimed under this lease: the rest takes nobody's turn."""
     rows = session.execute(
         select(
-            Message.id, Message.channel, Message.clinic, Message.attempt_count, Message.priority
+            Message.id,
+            Message.channel,
+            Message.clinic,
+            Message.attempt_count,
+            Message.priority,
+            Message.claimable_at,
         ).where(
             is_among(Message.id, message_ids),
             Message.state == State.CLAIMED.value,
@@ -231,7 +248,8 @@ def _claimed(
     fresh = {
         row.id for row in found.values() if row.priority > ANSWER_PRIORITY and not row.attempt_count
     }
-    return Claimed(queues=queues, fresh=fresh)
+    due = max((row.claimable_at for row in found.values()), default=None)
+    return Claimed(queues=queues, fresh=fresh, due=due)
 
 
 def _take(app: AppContext, queues: Queues) -> tuple[Chunk, dict[Route, Grant]]:

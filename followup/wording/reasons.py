@@ -19,6 +19,7 @@ REASONS: dict[Reason, str] = {
     Reason.ADDRESS_CORRECTED: "planned again: the contact details were corrected",
     Reason.MERGE_UNDONE: "as it was before two records were merged",
     Reason.RECORDS_MERGED: "planned again: two records of the patient were merged",
+    Reason.BROKER_LOST: "planned again: Redis went away before a worker began it",
     Reason.LEASE_OVER: "planned again: its worker stopped before sending it",
     Reason.LET_GO: "released by staff",
     Reason.NOT_YET: "it waits for the next sending hours",

@@ -13,6 +13,7 @@ from tests.bench import (
     claims,
     enrolling,
     feeds,
+    first_text,
     idle,
     lateness,
     memory,
@@ -48,6 +49,9 @@ SECTIONS: dict[str, Section] = {
     ),
     "lateness": lambda machinery, figures, given: lateness.measure(
         machinery, figures, seconds=given.seconds
+    ),
+    "first-text": lambda machinery, figures, given: first_text.measure(
+        machinery, figures, turns=given.rounds
     ),
     "enrolling": lambda machinery, figures, given: enrolling.measure(
         machinery, figures, patients=given.patients, rows=given.import_rows

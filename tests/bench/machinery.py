@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
+from tempfile import TemporaryDirectory
 from typing import Self
 
 import psutil
 from sqlalchemy import func, select
 
 from followup.bootstrap import build_app
+from followup.broker.address import EMBEDDED
 from followup.context import AppContext
 from followup.domain.lifecycle import State
 from followup.settings.settings import Settings, load_settings
@@ -94,6 +96,22 @@ class Machinery:
             "FOLLOWUP_LOG_LEVEL": "warning",
             **changes,
         }
+
+
+@contextmanager
+def embedded_of(machinery: Machinery) -> Iterator[tuple[Stack, AppContext]]:
+    """Do the same for the one process of the embedded stack, on SQLite."""
+    with (
+        TemporaryDirectory() as folder,
+        Stack(
+            machinery.environment(f"sqlite:///{folder}/followup.db")
+            | {"FOLLOWUP_BROKER_URL": EMBEDDED},
+            forked=False,
+        ) as stack,
+    ):
+        stack.migrate()
+        with app_of(stack) as app:
+            yield stack, app
 
 
 def settings_of(environment: Mapping[str, str]) -> Settings:

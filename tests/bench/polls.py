@@ -15,7 +15,7 @@ from tests.bench.figures import Figures
 from tests.bench.machinery import Machinery
 from tests.support.rows_read import explained, rows_read
 
-TURNS = 50
+TURNS = 400
 LEFT_OF_TEN = 1
 """How many of ten messages leave the queue."""
 
@@ -34,7 +34,9 @@ def measure(machinery: Machinery, figures: Figures, *, sizes: Sequence[int]) -> 
             figures.add(f"among {size:,}, the first after {left:,} left", _poll(app, 1), "ms")
             figures.add(f"among {size:,}, those that follow", _poll(app), "ms", wanted="under 2 ms")
             look = partial(claim_due, app)
-            inside = [explained(app, look)[0]["Execution Time"] for _ in range(TURNS)]
+            inside = [
+                sum(asked["Execution Time"] for asked in explained(app, look)) for _ in range(TURNS)
+            ]
             figures.add(f"among {size:,}, of these in the database", min(inside), "ms")
             figures.add(f"among {size:,}, rows looked at", rows_read(app, look))
 

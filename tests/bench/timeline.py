@@ -18,6 +18,7 @@ import psutil
 from sqlalchemy import select
 
 from followup.context import AppContext
+from followup.sending.throttle import LONGEST_AHEAD
 from followup.store.models.audit import AuditEvent
 from tests.bench.figures import Figures
 
@@ -56,7 +57,7 @@ def show(figures: Figures, app: AppContext, busy: BusyCores, *, due: datetime) -
         told = "   ".join(f"{step} {slots[step, number]:5}" for step in STEPS.values())
         figures.say(f"due +{number * SLOT:.1f} s   {told}   cores {cores:.2f}")
     figures.add("cores busy", sum(busy.slots) / max(len(busy.slots), 1), "of the machine's")
-    firsts = [_first(app, action, due) for action in STEPS]
+    firsts = [first_of(app, action, due) for action in STEPS]
     for step, late in zip(STEPS.values(), firsts, strict=True):
         figures.add(f"the first {step}", late, "s after due")
 
@@ -73,8 +74,12 @@ def _slots(app: AppContext, due: datetime) -> Counter[tuple[str, int]]:
         )
 
 
-def _first(app: AppContext, action: str, due: datetime) -> float:
-    query = select(AuditEvent.real_at).where(AuditEvent.real_at >= due, AuditEvent.action == action)
+def first_of(app: AppContext, action: str, due: datetime) -> float:
+    """Return how many seconds after `due` (real time) a step was first taken; before is below 0."""
+    since = due - LONGEST_AHEAD
+    query = select(AuditEvent.real_at).where(
+        AuditEvent.real_at >= since, AuditEvent.action == action
+    )
     with app.store.read() as session:
         first = session.scalar(query.order_by(AuditEvent.real_at).limit(1))
     return (first - due).total_seconds() if first else float("nan")

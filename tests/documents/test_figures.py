@@ -93,7 +93,7 @@ from followup.web.metrics import BALANCE_SECONDS
 from followup.web.patient_page.limits import CHANGES_A_WINDOW, LIMIT_WINDOW
 from followup.worklist.items import TIME_LIMITS
 from tasks.app import _transport, app
-from tasks.dispatch import APART, MOST_LOOKS
+from tasks.dispatch import AHEAD, AHEAD_EMBEDDED, APART, MOST_LOOKS
 from tests.bench.pages import CALLS, LIMIT_BYTES, LIMIT_EXPORT_SECONDS, LIMIT_MS
 from tests.documents import NAMES, prose_of, read
 
@@ -364,6 +364,11 @@ FIGURES: dict[str, dict[str, Value]] = {
         "has one after {} s": seconds(ROOM_AGAIN),
         "At most {} such looks follow a tick of beat, {} s apart": (MOST_LOOKS, APART),
         "looked at every {} of a second, which": POLLING,
+        "comes {} s before the next message falls due ({} s in": (
+            seconds(AHEAD),
+            seconds(AHEAD_EMBEDDED),
+        ),
+        "waits a {} of a second at most": seconds(AHEAD),
     },
     "docs/glossary.md": {
         "What decides, {} a second, whether words may go out": LOOKS_A_SECOND,

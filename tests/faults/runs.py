@@ -45,7 +45,7 @@ RUNS: Mapping[str, Run] = {
     "precise-celery": Run(go=precise_kills, plan=Plan(messages=320, over=20, kills=100)),
     "rivals": Run(go=rivals, plan=Plan(messages=2_000, over=1)),
     "outages": Run(go=random_kills, plan=Plan(messages=2_000, over=90, servers=20)),
-    "failover": Run(go=master_killed, plan=Plan(messages=1_200, over=120, servers=6, short=True)),
+    "failover": Run(go=master_killed, plan=Plan(messages=960, over=36, servers=6, short=True)),
     "accounts": Run(go=accounts, plan=Plan(messages=2_400, over=180, kills=20, servers=12)),
     "skew": Run(go=skewed_worker, plan=Plan(messages=960, over=40)),
     "freeze": Run(go=frozen_workers, plan=Plan(messages=1_600, over=90, freezes=6, short=True)),

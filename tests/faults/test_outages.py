@@ -30,7 +30,7 @@ def test_a_worker_whose_clock_is_minutes_wrong_sends_nothing_twice(show: Show):
 
 @pytest.mark.long
 def test_nothing_is_lost_when_sentinels_choose_another_master_and_all_goes_in_time(show: Show):
-    result = show(master_killed(Plan(seed=25, messages=160, over=30, servers=1, short=True)))
+    result = show(master_killed(Plan(seed=25, messages=160, over=5, servers=1, short=True)))
 
     assert result.clean, result.account
     assert result.account.due == result.account.taken == 160

@@ -37,8 +37,8 @@ def counting(app: AppContext) -> Iterator[Counted]:
     def on_statement(_connection, _cursor, statement, *_rest):
         counted.statements.append(statement)
 
-    def on_commit(_connection):
-        counted.commits += 1
+    def on_commit(connection):
+        counted.commits += not connection.get_execution_options().get("reading")
 
     engine = app.store.engine
     event.listen(engine, "after_cursor_execute", on_statement)

@@ -96,7 +96,8 @@ class Cut:
             self._cut(connection)
 
     def _on_commit(self, connection):
-        if self._before is None and not self.done:
+        reading = connection.get_execution_options().get("reading")
+        if self._before is None and not self.done and not reading:
             self._cut(connection)
 
     def _cut(self, connection) -> None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from sqlalchemy import event, func, select, text
+from sqlalchemy import event, func, insert, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from followup.context import AppContext
@@ -20,21 +20,27 @@ from followup.store.engine.types import new_id
 from followup.store.models.operations import Switch
 from tests.support.people import ENROLLED_AT
 
+PREPARED_AFTER = 5
+"""How often psycopg sends a statement before it has the server prepare it."""
+
 
 @pytest.fixture
 def store(app: AppContext) -> Store:
     return app.store
 
 
-def a_switch(**columns) -> Switch:
-    values = {
+def a_switch_row() -> dict[str, object]:
+    return {
         "id": new_id(ENROLLED_AT),
         "scope": "all",
         "reason": "test",
         "thrown_at": ENROLLED_AT,
         "thrown_by": "cli:test",
     }
-    return Switch(**{**values, **columns})
+
+
+def a_switch(**columns) -> Switch:
+    return Switch(**{**a_switch_row(), **columns})
 
 
 def count(store: Store) -> int:
@@ -65,6 +71,30 @@ def test_a_reader_saves_nothing(store: Store):
         session.add(a_switch())
 
     assert count(store) == 0
+
+
+@pytest.mark.parametrize("by", ["flush", "statement"])
+def test_what_a_reader_wrote_is_dropped(store: Store, by):
+    with store.read() as session:
+        if by == "flush":
+            session.add(a_switch())
+            session.flush()
+        else:
+            session.execute(insert(Switch).values(a_switch_row()))
+
+    assert count(store) == 0
+
+
+def test_readers_leave_what_a_connection_has_prepared_to_those_who_come_after(
+    postgres_app: AppContext,
+):
+    prepared = text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE :of")
+    for _ in range(2 * PREPARED_AFTER):
+        with postgres_app.store.read() as session:
+            session.execute(select(func.count()).select_from(Switch)).one()
+
+    with postgres_app.store.read() as session:
+        assert session.scalar(prepared, {"of": "%FROM switches%"}) == 1
 
 
 def test_a_lost_race_for_a_key_is_run_again_once(store: Store):

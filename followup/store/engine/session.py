@@ -6,13 +6,14 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
@@ -107,6 +108,10 @@ def _sqlite_engine(url: str) -> Engine:
     return engine
 
 
+WROTE = "wrote"
+"""Noted with a connection of which a reader wrote something: it is dropped."""
+
+
 class Store:
     """Transactions on one database. Safe to share between threads, not across a fork."""
 
@@ -114,15 +119,17 @@ class Store:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._writing = sessionmaker(engine, expire_on_commit=False)
-        self._reading = sessionmaker(
-            engine.execution_options(reading=True), expire_on_commit=False, autoflush=False
-        )
+        reading = engine.execution_options(reading=True)
+        event.listen(reading, "before_cursor_execute", _note_writing)
+        self._reading = sessionmaker(reading, expire_on_commit=False, autoflush=False)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Open a transaction for reading; what is left unsaved is dropped."""
         with _as_unavailable(), self._reading() as session:
             yield session
+            session.expunge_all()
+            _keep_prepared(session)
 
     @contextmanager
     def read_at_one_moment(self) -> Iterator[Session]:
@@ -210,6 +217,30 @@ class Store:
     def close(self) -> None:
         """Give back every connection; needed after a fork too."""
         self.engine.dispose()
+
+
+def _keep_prepared(session: Session) -> None:
+    """End a reader's transaction by a commit: a rollback drops all that its connection prepared.
+
+    Each look for due messages would be planned anew, which takes longer than the look.
+    """
+    # What was read is known, whether or not the transaction still ends well.
+    with suppress(DBAPIError):
+        if session.in_transaction() and not session.connection().info.pop(WROTE, False):
+            session.commit()
+
+
+def _note_writing(
+    connection: Connection,
+    _cursor: object,
+    statement: str,
+    _given: object,
+    context: DefaultExecutionContext,
+    _many: bool,  # noqa: FBT001 - SQLAlchemy calls it so
+) -> None:
+    told = statement.startswith(("INSERT", "UPDATE", "DELETE"))
+    if told or context.isinsert or context.isupdate or context.isdelete:
+        connection.info[WROTE] = True
 
 
 @contextmanager

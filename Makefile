@@ -11,8 +11,8 @@ MAKEFLAGS += --no-builtin-rules
 unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
-# Tests wait for real processes as much as they compute: thrice as many as most have cores.
-WORKERS ?= 6
+# Tests wait for real processes as much as they compute: twice as many as most have cores.
+WORKERS ?= 4
 ARGS ?=
 BIN := .venv/bin
 PACKAGES := followup tasks config templates scripts
@@ -120,14 +120,17 @@ compiled: setup
 	@$(BIN)/pytest --collect-only -qq > .venv/collected || { cat .venv/collected; exit 1; }
 
 # Lines are counted in the domain's own tests, which reach nine of ten of its lines; to count them in
-# all, by which the suite reaches every one, takes a quarter longer (`make coverage`). Fault tests wait
-# for what comes of a kill, while the others compute; the longer ones do not run here at all.
+# all, by which the suite reaches every one, takes a quarter longer (`make coverage`).
+# Fault tests kill processes and wait for what comes of it, so they run by themselves, two at a time;
+# the longer ones not at all here.
 .PHONY: test
 test: lint ## All that CI checks: style, types, imports, every test, coverage of the domain
 	@$(MAKE) --no-print-directory --jobs 2 types compiled
 	$(BIN)/coverage erase
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not long" --cov=followup/domain --cov-report= $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not faults and not long" --cov=followup/domain \
+		--cov-report= $(ARGS)
 	$(BIN)/coverage report --fail-under=90
+	$(BIN)/pytest tests/faults -n 2 --dist worksteal -m "faults and not long" $(ARGS)
 
 .PHONY: long
 long: setup ## What takes too long for `make test`: the other database, more random cases, training the second net

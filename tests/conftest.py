@@ -129,7 +129,10 @@ def _no_patient_in_a_log_line() -> None:
             structlog.contextvars.merge_contextvars,
             structlog.stdlib.add_log_level,
             raise_on_private,
-            structlog.dev.ConsoleRenderer(colors=False),
+            # The other kind, which tells all that an app context holds, takes many seconds.
+            structlog.dev.ConsoleRenderer(
+                colors=False, exception_formatter=structlog.dev.plain_traceback
+            ),
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         wrapper_class=structlog.stdlib.BoundLogger,

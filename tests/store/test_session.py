@@ -128,7 +128,7 @@ def test_two_that_lock_each_other_out_both_get_through(postgres_app: AppContext)
     store = postgres_app.store
     ids = sorted(new_id(ENROLLED_AT) for _ in range(2))
     store.transact(lambda session: session.add_all([a_switch(id=id_) for id_ in ids]))
-    both_hold_one, runs = threading.Barrier(2), []
+    both_hold_one, runs, through = threading.Barrier(2), [], []
 
     def crossing(order):
         def work(session):
@@ -140,6 +140,7 @@ def test_two_that_lock_each_other_out_both_get_through(postgres_app: AppContext)
                     both_hold_one.wait(10)
 
         store.transact(work)
+        through.append(order)
 
     threads = [threading.Thread(target=crossing, args=(order,)) for order in (ids, ids[::-1])]
     for thread in threads:
@@ -147,7 +148,9 @@ def test_two_that_lock_each_other_out_both_get_through(postgres_app: AppContext)
     for thread in threads:
         thread.join(30)
 
-    assert len(runs) == 3
+    assert len(through) == 2
+    # Undone once at least. Where the machine is busy, the second may be back before the first.
+    assert len(runs) >= 3
 
 
 def test_a_connection_cut_off_before_the_commit_costs_nothing(postgres_app: AppContext):

@@ -205,3 +205,63 @@ def test_an_answer_to_the_warning_signs_a_journey_or_a_word_that_looks_alike_is_
     ]  # fmt: skip
 
     assert [text for text in others if stop_request(text) is not StopRequest.NONE] == []
+
+
+def test_a_wish_that_they_drop_end_or_be_withdrawn_is_a_request_however_politely_it_is_put():
+    asked = [
+        "you can let this drop now", "please just let it drop", "Kindly leave it there.",
+        "I'd rather leave it there with the texts if that's all right with you",
+        "right, knock it on the head", "would you please bring them to a close",
+        "I'd rather not be texted", "I would prefer not to be contacted by text",
+        "I have asked not to be contacted by text",
+        "I'd rather not receive any more if it's all the same to you",
+        "I'm tired of being texted", "I wish to withdraw from this",
+        "can I withdraw from these texts please",
+        "switch these off at your end", "Can they be switched off for her?",
+        "could you turn this of", "can we have no more of these please",
+        "You've all been so very kind, but I shan't want any more of these, do make a note of it",
+        "I don't want to hurt anyone's feelings, but no more of these please",
+        "How do I get these things to stop coming", "I would prefer if these stopped",
+        "Can you stop texting me, my phone never stops", "Could whoever sends these please stop",
+        "Take his number off", "am not interested in gettin these",
+        "I'm blockin this number if ye dinnae quit",
+        "please stop these to my phone", "I would prefer you to stop writing to me", "off",
+        "Off now please",
+        "Please do me a kindness and let this be the end of the messages",
+    ]  # fmt: skip
+
+    assert [text for text in asked if stop_request(text) is StopRequest.NONE] == []
+
+
+def test_a_journey_a_call_a_dressing_or_what_was_not_understood_is_no_request():
+    others = [
+        "did the drive to Hull without stopping for the first time",
+        "walked to the shop and back without a stop", "You don't need that for your records",
+        "she's thinking of leaving him. You don't need that for your records",
+        "I wrote two times and I don't get what this message wants",
+        "I dont get why these texts come",
+        "They did say I was fit to drive, so don't write in.", "call please not text",
+        "ring me not text", "don't text, ring me, I can't pee",
+        "clean forgot about the dressing. Off now.", "took the plaster off. Off now",
+        "I'll let you go. Off now",
+        "it says reply STOP to opt out, do I have to?", "I'd like to stay on",
+        "If I write stop, then the nurse doesn't see my messages?",
+        "I keep letting it drop when I grip",
+        "the foot just lets itself drop", "it just lets go and drops",
+        "I left the dressing, should I leave it there",
+        "kindly tell me if I leave the dressing on or leave it there", "bring it to an end",
+        "bring this to a close",
+        "I'd rather not be contacted at work", "I'd rather not be texted before nine",
+        "I'd rather not be texted at night", "I wish to withdraw from the trial of tablets",
+        "I want to withdraw from tramadol", "withdrawal from the codeine is rough",
+        "I have no more of these tablets",
+        "have had no more of these headaches", "take no more of them", "there are no more of these",
+        "switch these pains off", "can you turn this leg off", "tired of being sore",
+        "tired of being alive",
+        "how do I get the spasms to stop coming", "how do I get them to stop, the cramps",
+        "I'd prefer if the pain stopped",
+        "Can you stop the bleeding, it never stops", "take him off them, the tablets make him sick",
+        "I finish it tomorrow, the antibiotic", "take the dressing off for me", "finish it",
+    ]  # fmt: skip
+
+    assert [text for text in others if stop_request(text) is not StopRequest.NONE] == []

@@ -18,7 +18,11 @@ _SERVICE = (
 )
 _TAIL = (
     r"(?: (?:any ?more|no more|n[ae]e mair|any longer|now|please|pls|plz|thanks|thank (?:you|u)|thankyou|"
-    r"thanx|thx|ty|ta|cheers|x+|love|hen|pal|mate|bye|ok|so|at all|again|sent|sir|madam|dear))*$"
+    r"thanx|thx|ty|ta|cheers|x+|love|hen|pal|mate|bye|ok|so|at all|again|sent|sir|madam|dear|"
+    r"from now on|from here on|in future|for good|altogether|completely|entirely|permanently|forever|then|"
+    r"(?:at|on|from) your (?:end|side)|for (?:me|us|him|her|them|mum|mam|dad|nan|gran|my \w+)|if possible|"
+    r"if (?:its|it is|thats|that is) (?:ok|okay|alright|all right|all the same|no (?:trouble|bother))(?: (?:to|with|by|for) you)?|"
+    r"if you (?:dont mind|wouldnt mind|would|please|would be so kind)|if youd be so kind|when you (?:can|get a (?:minute|chance))))*$"
 )
 SMALL = (
     r"(?:(?:all|any|more|further|other|another|the|these|those|this|that|your|ur|yr|you|u|my|me|us|of|"
@@ -33,7 +37,7 @@ _DENY = (
     r"(?:dont|do not|dinnae|dinna|divvent|divnt|no longer|never|not|didnt|doesnt|does not|doesnae|"
     r"disnae|dnt|nor|cba|wont|will not|neither)"
 )
-_ME = r"(?:me|us|him|her|(?:my |this |the )?(?:mobile |phone )?(?:number|num|details|name|data))"
+_ME = r"(?:me|us|him|her|(?:my |this |the |his |her |our |mums? |dads? )?(?:mobile |phone )?(?:number|num|details|name|data))"
 _ON_LIST = (
     r"(?:off|from|out of|of)(?: of)?(?: (?:this|the|your|ur|yr|that|these))*(?: \w+){0,2}? "
     r"(?:lists?|systems?|databases?|records?|files?|texts?|messages?|service|books|contacts|thing)"
@@ -76,13 +80,13 @@ _WORDINGS = (
     rf"(?: (?:yeah|aye|i mean it))*{_TAIL}|\blast one please$",
     r"\b(?:no need (?!(?:to )?(?:keep )?check)|neednt |need not |dont need |dont have )(?:to )?(?:keep |be |you )*(?:writ|text|messag|"
     r"check|ask|send)\w*(?: (?:on|up|in))*(?: (?:me|us))?(?: (?:any longer|any ?more|again|now))",
-    r"\bno need to keep (?:on )?(?:writ|text|messag|send)\w*",
+    r"\b(?:no|nae) need (?:to|tae|for you to) keep (?:on )?(?:writ|text|messag|send)\w*",
     r"\b(?:go|away) (?:and|an|n) (?:annoy|bother|pester|text|bug|bile|boil)\b",
     r"\bno more (?:check ?ups?|check ?ins?|phone calls|calls|surveys?|questionnaires?|questions)\b",
     r"\bopt(?:ing|ed)? (?:myself|me|us) out\b|\b(?:bow|drop|step|duck) out of (?:this|these|it|the|your)\b",
     rf"^(?:(?:please|pls|just) )*(?:cancel|stop|end|off|unsubscribe) (?:all|everything|them|the lot){_TAIL}",
-    r"^off(?: (?:please|pls|now|thanks))*$",
-    rf"^(?:(?:please|pls|just|can you|could you) )*(?:turn|switch) (?:them|these|it|this|those|em) off{_TAIL}",
+    rf"^(?:(?:please|pls|just|can you|could you) )*(?:turn|switch|shut) (?:them|these|it|this|those|em) off{_TAIL}",
+    r"\b(?:can|could|would|will) (?:you|u|someone|somebody) (?:please |just |kindly )*(?:turn|switch|shut) (?:these|them|those|this) off?\b",
     r"\b(?:strike|take|tek|tak|taking|remove|removing|cross|scrub|score|wipe) (?:me|us|my name|my number|"
     r"this number) (?:off|from|out)\b"
     r"(?! (?:the|my|your|these|those|them|em) (?!(?:\w+ )?(?:lists?|systems?|database|records?|books|texts|messages|service|"
@@ -226,7 +230,42 @@ _WORDINGS = (
     rf"(?:sooner|rather|prefer to|happier to|like to) (?:go|do|be|manage|live) without"
     rf"(?: (?:them|these|those|the|this|your|any|all|of|more|such))*(?: {TEXTS})?{_TAIL}",
     rf"(?:do|manage|cope|live) without (?:the|these|your|all these|any more) {TEXTS}",
-    rf"had (?:quite |more than )*(?:enough|sufficient|my fill) of {SMALL}(?:{TEXTS}|these|them|this|it)",
+    rf"had (?:quite |more than )*(?:enough|sufficient|my fill) of {SMALL}(?:{TEXTS}|check ?ins|these|them|this|it)",
+    # let this drop; leave it there; bring them to a close
+    rf"\b(?:you|ye|u|we|please|kindly|just) (?:(?:can|could|may|might|please|just|now) )*(?:let (?:this|it|these) (?:drop|lie)|"
+    rf"leave it (?:there|at that)|knock (?:it|this|these|them) on the head)(?: with {SMALL}{TEXTS})?{_TAIL}",
+    rf"\b(?:rather|sooner|prefer to|like to) leave it (?:there|at that)(?: with {SMALL}{TEXTS})?{_TAIL}",
+    rf"^(?:(?:please|pls|ok|right|just|so|well) )*knock (?:it|this|these|them) on the head{_TAIL}",
+    rf"{TEXTS}(?: \w+){{0,10}}? (?:finish it|leave it out|no more|pack it in){_TAIL}|\ball (?:these|this)(?: texts)? leave it out{_TAIL}",
+    rf"{TEXTS}(?: \w+){{0,10}}? take (?:me|us|him|her|mum|dad) off (?:of )?(?:these|them){_TAIL}",
+    rf"\b(?:bring|draw|put) (?:these|them|those|{SMALL}{TEXTS}) to an? (?:close|end|stop|halt)\b|"
+    rf"\b(?:{TEXTS}|these) (?:to|could|can|might|may) (?:please |now |kindly )*(?:come to an end|be brought to an end)\b",
+    # rather not be texted; not to be contacted by text
+    r"\b(?:rather|sooner|prefer|asked?|wish|want|like|choose|please|decided|id) (?:\w+ )?(?:not|not to|to not|no longer|no longer to) "
+    r"(?:to )?be (?:texted|messaged|contacted by (?:text|sms|message)|chased|reminded|sent (?:any more|anything|these|texts|messages))\b"
+    r"(?! (?:at|on|by|before|after|during|while|until|till|in the|so|too|about|if|when)\b)",
+    rf"\b(?:rather|sooner|prefer to|prefer) not (?:to )?(?:receive|get|be sent) (?:any|any ?more|anything (?:more|further|else))"
+    rf"(?: of (?:these|them))?{_TAIL}",
+    r"\b(?:sick|tired|bored|weary|fed up) (?:of|with|wi) being (?:texted|messaged|contacted|pestered|chased|reminded)\b",
+    rf"\bpossible (?:please )?not to (?:have|get|receive|be sent) {SMALL}{TEXTS}",
+    # withdraw from this
+    rf"\b(?:want|wish|like|decided|choose|chosen|going|prefer|please|asking|may i|can i|could i|id) (?:\w+ )?"
+    rf"withdraw(?: me| myself)? from (?:this|these|it|all this|your {TEXTS}|the {TEXTS}){_TAIL}",
+    # no more of these
+    r"(?<!have )(?<!had )(?<!ive )(?<!got )(?<!theres )(?<!there are )(?<!take )(?<!taking )(?<!took )(?<!need )"
+    rf"\bno more of (?:these|those|them)(?: things)?{_TAIL}",
+    rf"\b(?:shant|shall not|wont|will not|wouldnt) (?:be )?(?:want|wanting|need|needing|require|requiring) (?:any )?(?:more )?(?:of )?"
+    rf"(?:these|them|those){_TAIL}",
+    # how they are made to stop, and that they did
+    r"\bhow (?:do|does|can|could|would|should) (?:i|we|you|one|a body|anyone|he|she|my \w+) (?:make|get|have) (?:these|them|those) "
+    rf"(?:things )?(?:to )?(?:stop|end)(?: coming| arriving| popping up)?{_TAIL}",
+    rf"\b(?:prefer|like|rather|better|glad|grateful|happy|happier|appreciate)(?: it)?(?: if)? (?:these|{SMALL}{TEXTS}) (?:stopped|ended|were stopped){_TAIL}",
+    r"\bstop (?:these|them|this) (?:coming )?(?:to|on) (?:my|this|his|her|our) (?:\w+ )?(?:phone|mobile|number)\b",
+    r"\b(?:whoever|the person|someone|somebody) (?:who |that |it is that )?(?:sends|texts|messages|is sending|is texting|does) "
+    rf"(?:\w+ ){{1,3}}?(?:please |kindly |just )*(?:stop|desist|cease){_TAIL}|\b(?:whoever|the person) (?:who |that )?sends (?:these|them) (?:please |kindly )*stop\b",
+    r"\bstop (?:writing|mailing)(?: to)? (?:me|us|him|her)\b|\bleav(?:e|ing) my (?:number|name|phone|mobile) out\b",
+    rf"\b(?:stock|stoop) (?:these|the|sending|your) {TEXTS}",
+    r"\b(?:please|pls|kindly) (?:do not|dont|never) send (?:\w+ ){0,3}?(?:on|to) (?:it|this|this (?:phone|number|mobile)) (?:any ?more|again)\b",
     # dont text me; never contact me again
     r"(?:dont|dnt|do not|dinnae|dinna|divvent|divnt|no longer|never|nor|no|neither|"
     r"(?<!did )(?<!does )(?<!do )(?<!have )(?<!has )not)(?: ever)? (?:(?:text|txt|sms|message|msg|contact|write|spam)(?:ing)?"

@@ -50,7 +50,8 @@ _COURTESY = frozenset(
      "this", "tht", "thx", "till", "time", "to", "today", "tomorrow", "too", "ty", "typing",
      "tysm", "u", "up", "ur", "us", "very", "wait", "wanna", "want", "wanted", "we", "well",
      "will", "wish", "with", "would", "writing", "wud", "x", "xx", "xxx", "yeah", "yep", "yes",
-     "you", "your", "yours", "yous", "yrs"}
+     "you", "your", "yours", "yous", "yrs", "akhi", "bab", "bhai", "duck", "habibi", "hen", "ji",
+     "pal", "pet", "petal", "wid", "wi", "ya", "ye"}
 )  # fmt: skip
 _BARE = re.compile(
     r"\b(?:s+t+o+p+|sotp|stpo|tsop|stip|stoo|stopit|sttop|stopplease|stopthis|stopall|stahp|staph|stawp|unsubscribe|"
@@ -65,14 +66,14 @@ _OPENING = (
 )
 _REQUEST = re.compile(
     _OPENING + r"(?:can|could|cud|will|would|wud|can i ask|may i ask|please can|is it possible|"
-    r"any chance|is there (?:any|a|some|no) way(?: for| that)?|any way|how do|how can|how|where do|why dont|why wont|why cant|cant|wont|do you mind|"
-    r"would you mind) (?:you|u|ye|yous|yas|i|we|someone|somebody|anyone|anybody|it|to|of|one|me)\b"
+    r"any chance|is there (?:any|a|some|no) way(?: for| that)?|any way|how do|how does|how can|how|where do|why dont|why wont|why cant|cant|wont|do you mind|"
+    r"would you mind) (?:you|u|ye|yous|yas|i|we|someone|somebody|anyone|anybody|whoever|a body|it|to|of|one|me)\b"
 )
 _QUESTION = re.compile(
     _OPENING
     + r"(?:(?:just )?wondering )?(?:how|did|didnt|have|has|hav|had(?! (?:quite |more than )*(?:enough|my fill|plenty))|havent|hasnt|when|why|are|r|is|"
-    r"was|were|does|(?:and )?what (?:means|mean|is)|(?!do (?:one|go away|stop|please|leave|shut|give|quit|not|cancel|end|remove|delete|discontinue|cease)\b)do|should|shall|if|what|whats|wen|who|which|"
-    r"will (?:the|these|this|they|it|i|my)|can the|would it|could it|am i)\b"
+    r"was|were|does|(?:and )?what (?:means|mean|is)|(?!do (?:me|one|go away|stop|please|leave|shut|give|quit|not|cancel|end|remove|delete|discontinue|cease)\b)do|should|shall|if|what|whats|wen|who|which|"
+    r"will (?:the|these|this|they|it|i|my)|can the|would it|could it|am i|then (?:the |my )?\w+ (?:doesnt|dont|wont|cant|will|can))\b"
     r"(?! (?:dont|wont|cant) (?:you|u)\b)(?! not (?:text|send|contact|message)\b)"
 )
 _NEGATED = re.compile(
@@ -95,7 +96,7 @@ _PLAIN_WISH = re.compile(
 _POLITELY = re.compile(r"(?:please|pls|plz|kindly)\b(?!.* (?:ring|call|phone)\b)")
 _REALLY_WANTS = re.compile(
     r"\b(?:why )?(?:dont|wont|cant) (?:you|u)\b|\bi want (?:\w+ ){0,2}(?:texts|messages) (?:to be )?(?:stopped|cancelled)\b|\bdont (?:forget|fail) to\b|\bnot interested\b|\bnever (?:gave|signed|asked for|consented|agreed)\b|"
-    r"\bif (?:you|u|yous|ye) dont (?:stop|cease|quit)\b|\bblock\w* (?:\w+ ){0,3}unless (?:you|u|ye|yous) stop\b"
+    r"\bif (?:you|u|yous|ye) (?:dont|dinnae|divvent) (?:stop|cease|quit)\b|(?:prefer|rather|glad|happy|happier|grateful|better|appreciate it|like it)(?: if)? (?:these|they|the \w+) (?:stopped|ended|were stopped)\b|\bblock\w* (?:\w+ ){0,3}unless (?:you|u|ye|yous) stop\b"
 )
 _THREATENS = re.compile(r"if (?:you|u|yous|ye) (?:dont|do not) (?:stop|cease|quit)\b")
 _PAST_OR_IF = re.compile(
@@ -103,6 +104,7 @@ _PAST_OR_IF = re.compile(
     r"whether|until|before|after|since|once|because|cos|thought|think|said you|seem to have|"
     rf"accidentally|by accident|by mistake)\b(?: \w+){{0,6}} {STOP}(?:ped|s)?\b|"
     r"\bif (?:i|we|he|she) (?:write|reply|text|send|say|put|type|press|come|comes|opt|leave|unsubscribe|ask|asked|wanted|want) |"
+    r"\b(?:says?|reads) (?:to )?(?:reply|text|send|write) stop\b|"
     r"\b(?:stopped|cancelled|ended)\b|\b(?:asked|asks|told|tells) (?:me|us) (?:to )?not\b"
 )
 _WANTS_THEM = re.compile(
@@ -122,6 +124,7 @@ _WANTS_THEM = re.compile(
     r"\bi (?:do )?(?:like|love|enjoy) (?:them|these|getting|hearing)\b(?! but)|"
     r"\b(?:continue|carry on|keep on) (?:having|getting|receiving) (?:them|these)\b|"
     r"\bstart (?:and )?stop\b|\bstop (?:and )?start(?:s|ing)?\b|"
+    r"\b(?:like|want|prefer|rather|happy|wish) (?:to )?(?:stay|remain) on\b|"
     r"\b(?:resubscribe|re subscribe|reinstate|un ?stop|opt(?:ed)? (?:back )?in|restart)\b|"
     rf"(?:start|resume|restart) {SMALL}{TEXTS} (?:again|back)\b|"
     r"\b(?:didnt|did not|never|dinnae|havent|have not|hadnt) (?:ask|mean|say|tell|type|"
@@ -144,10 +147,26 @@ _MAY_DESPAIR = re.compile(
     r"\b(?:want|need|take|stand|bear) (?:this|it|that) (?:any ?more|no more|any longer)$"
 )
 """Life may be meant, and a person reads it at once."""
+_NO_MESSAGES = re.compile(
+    # a journey; what they need not write down; what is not understood; a call that is wished for
+    r"\bwithout (?:a |any |once )?stop(?:ping)?\b|\b(?:you|they|yous) (?:dont|do not|wont) (?:need|want) (?:to know )?(?:that|this|it)\b"
+    r"(?! (?:any ?more|to (?:send|text)))|"
+    r"\b(?:dont|do not|didnt|cant|dinnae) (?:get|see|ken|follow) (?:what|why|how|where|who)\b|"
+    r"\b(?:call|ring|phone)(?: (?:me|us|him|her|back|please|pls))* (?:and )?not (?:by |a |to |send )?text\w*$|"
+    r"\bthere(?:s| is| are) no more of\b|\b(?:rather|sooner|prefer) not (?:to )?be (?:texted|messaged|contacted) "
+    r"(?:at|on|by (?:phone|letter|post|email)|before|after|during|while|until|till|in the|so|when)\b|"
+    r"\b(?:dont|do not|dinnae) write in$|"
+    r"^(?:please |pls )?(?:dont|do not|not) text (?:but |just |please )*(?:ring|call|phone)\b"
+)
+_OFF = re.compile(r"off(?: (?:please|pls|now|thanks))*")
+"""By itself alone: beside a dressing it is the dressing, and at the end a farewell."""
 _SENDS_SOMEBODY = re.compile(
     r"\bsend(?:ing)? (?:me|us|him|her|my \w+|mum|dad) (?:to|for|back|home|in|away|there)\b"
 )
 """It is the patient who would be sent, to a hospital or for a scan."""
+_PARTS = re.compile(r",|\bbut\b|\bso\b")
+_NAMES_THEM = re.compile(rf"\b(?:these|them|those|{TEXTS}|texted|messaged)\b")
+_ASKS_POLITELY = re.compile(r"(?:please|pls|kindly|(?:can|could|would|will) (?:you|u|ye|yous))\b")
 _SHORT = 12
 """Words: a longer sentence with a bare "stop" says something else as well."""
 
@@ -191,34 +210,50 @@ def _is_all(text: str) -> bool:
     return plain.strip() in STOPPING_ELSEWHERE
 
 
-def _asks(sentence: str, written: str, *, reply: str) -> bool:  # noqa: PLR0911 - one reason each
+def _asks(sentence: str, written: str, *, reply: str) -> bool:
     """Say whether one sentence of a reply asks for it."""
     if _is_all(written):
         return True
+    parts = [_plain(part) for part in _PARTS.split(written)]
     if _NEGATED.search(sentence) and not _REALLY_WANTS.search(sentence):
+        # "Can you stop texting us, my phone never stops" denies nothing of what it asks.
+        asked = (part for part in parts[:1] if _ASKS_POLITELY.match(part))
+        return any(requests().search(part) and not _NEGATED.search(part) for part in asked)
+    if _is_no_request(sentence, reply=reply):
         return False
+    is_off = sentence == reply and _OFF.fullmatch(sentence)
+    if is_off or requests().search(sentence) or asks_in_kinds(sentence):
+        return True
+    if any(_asks_by_itself(part) for part in parts) or asks_in_closed_talk(sentence):
+        return True
+    is_bare = _BARE.search(sentence) and not _IT_TO_STOP.search(sentence)
+    return bool(is_bare) and len(sentence.split()) <= _SHORT and not _rest(sentence)
+
+
+def _asks_by_itself(part: str) -> bool:
+    """Say whether a part of a sentence asks for it, whatever the other parts are about."""
+    if asks_in_closed_talk(part) or _PLAIN_WISH.fullmatch(part):
+        return True
+    told = _NAMES_THEM.search(part) or _POLITELY.match(part)
+    return bool(told and requests().search(part))
+
+
+def _is_no_request(sentence: str, *, reply: str) -> bool:
+    """Say whether a sentence asks something, tells of the past, or is about something else."""
     is_question = (
         _QUESTION.match(sentence)
         and not _REQUEST.match(sentence)
         and not _THREATENS.match(sentence)
     )
     if is_question or (_PAST_OR_IF.search(sentence) and not _REALLY_WANTS.search(sentence)):
-        return False
+        return True
     if wants_them_otherwise(sentence) or is_about_others(sentence, reply=reply):
-        return False
+        return True
     if names_another_matter(sentence) or misses_them(sentence):
-        return False
-    if any(one.search(sentence) for one in (_MAY_I, _MAY_DESPAIR, _SENDS_SOMEBODY)):
-        return False
-    if requests().search(sentence) or asks_in_kinds(sentence):
         return True
-    parts = [_plain(part) for part in re.split(r",|\bbut\b|\bso\b", written)]
-    if any(map(asks_in_closed_talk, [sentence, *parts])) or any(map(_PLAIN_WISH.fullmatch, parts)):
-        return True
-    if any(_POLITELY.match(part) and requests().search(part) for part in parts):
-        return True
-    is_bare = _BARE.search(sentence) and not _IT_TO_STOP.search(sentence)
-    return bool(is_bare) and len(sentence.split()) <= _SHORT and not _rest(sentence)
+    return any(
+        one.search(sentence) for one in (_MAY_I, _MAY_DESPAIR, _SENDS_SOMEBODY, _NO_MESSAGES)
+    )
 
 
 def _rest(sentence: str) -> set[str]:
@@ -252,6 +287,8 @@ _AS_OTHERS_WRITE = {
     "tak": "take", "wanna": "want to", "ma": "my", "mi": "my", "yer": "your", "thae": "these",
     "nomore": "no more", "stoap": "stop", "stope": "stop", "stopp": "stop", "stp": "stop",
     "nay": "nae", "dunt": "dont", "doan": "dont", "sendin": "sending", "dinny": "dinnae",
+    "gettin": "getting", "textin": "texting", "blockin": "blocking", "receivin": "receiving",
+    "messagin": "messaging", "botherin": "bothering", "stoppin": "stopping", "ahm": "im", "texas": "texts",
     "divn": "divvent", "iz": "us", "uz": "us", "wiz": "us", "wud": "would", "cud": "could",
 }  # fmt: skip
 

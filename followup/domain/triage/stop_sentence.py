@@ -79,9 +79,9 @@ _OTHER_MATTERS = re.compile(
 )
 _BODILY = re.compile(
     r"\b(?:pain\w*|tablets?|pills?|meds?|medicat\w*|medicine\w*|dressing|plaster|bleed\w*|blood|weak\w*|numb\w*|"
-    r"breath\w*|dizzy|dizziness|aches?|aching|heid|headaches?|hurts?|hurting|wound|injections?|results|"
+    r"breath\w*|dizzy|dizziness|aches?|aching|heid|headaches?|hurts?(?! (?:any\w*|your|their) (?:\w+ )?feelings)|hurting|wound|injections?|results|"
     r"ambulance|appointments?|suffering|sickness|vomit\w*|infection|insulin|steroids?|morphine|cramps?|spasms?|"
-    r"smoking|driving|crying|greetin|itch\w*)\b"
+    r"smoking|driving|crying|greetin|itch\w*|mak\w+ (?:me|him|her) (?:sick|ill|poorly|queasy|sleepy|drowsy|dopey|woozy))\b"
 )
 _COMPLAINT = re.compile(
     r"\b(?:got|had|received|getting|came|come|coming) (?:no|none|nothing|nowt|nae)\b|"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from multiprocessing import get_context
+
+from followup.cli.oversight import triage
 from tests.triage import HELD_OUT, REPLIES
 
 
@@ -56,3 +60,27 @@ def test_without_a_text_it_says_what_to_give(followup):
 
     assert answer.code == 1
     assert "--report FILE" in answer.err
+
+
+def test_a_file_is_sorted_line_by_line_however_many_lines_and_processors_there_are(
+    followup, tmp_path, monkeypatch
+):
+    file = tmp_path / "replies.txt"
+    one_each = ["thanks", "STOP cant feel my legs", "", "the cat sat on my thingummy \u2028 cat"]
+    forks = []
+    monkeypatch.setattr(triage, "get_context", lambda way: forks.append(way) or get_context(way))
+
+    def sorted_by(cores, lines):
+        monkeypatch.setattr(triage.os, "cpu_count", lambda: cores)
+        file.write_text("\n".join(lines) + "\n")
+        answer = followup("triage", "--file", file)
+        assert answer.code == 0
+        return answer.out.removesuffix("\n").split("\n")
+
+    few = sorted_by(2, one_each)
+    many = sorted_by(2, one_each * 50)
+
+    assert [json.loads(line)["classes"] for line in few[:2]] == [["thanks"], ["red-flag", "stop"]]
+    assert many == few * 50
+    assert forks == ["fork"]
+    assert sorted_by(None, one_each * 5) == few * 5

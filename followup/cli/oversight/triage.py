@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +30,11 @@ from followup.replies.triage_evaluation import (
 )
 from followup.wording.formats import capital
 from followup.wording.replies import class_text
+
+FOR_EACH_CORE = 100
+"""So many replies take a core longer than a process takes to begin."""
+_forked: list[Callable[[str], str]] = []
+"""What a process that was forked does with each text: it can't be sent there."""
 
 
 def triage(
@@ -88,9 +96,29 @@ def _said(attribute: str) -> tuple[str, bool]:
 
 
 def _show_all(book: ContentContext, file: Path, *, known: Known) -> None:
-    for line in _lines(file):
-        shown = _as_told(sort_text(book, line, known=known), known=known)
-        sys.stdout.write(json.dumps(shown, ensure_ascii=False) + "\n")
+    def line_of(text: str) -> str:
+        shown = _as_told(sort_text(book, text, known=known), known=known)
+        return json.dumps(shown, ensure_ascii=False) + "\n"
+
+    for line in _on_each_core(line_of, list(_lines(file))):
+        sys.stdout.write(line)
+
+
+def _on_each_core(work: Callable[[str], str], texts: Sequence[str]) -> Iterator[str]:
+    """Yield what is made of each text, in order; of many, by a process for each core."""
+    cores = os.cpu_count() or 1
+    if len(texts) < FOR_EACH_CORE * cores or sys.platform != "linux":
+        yield from map(work, texts)
+        return
+    work(texts[0])
+    with ProcessPoolExecutor(
+        cores, get_context("fork"), initializer=_forked.append, initargs=(work,)
+    ) as processes:
+        yield from processes.map(_do_forked, texts, chunksize=FOR_EACH_CORE // 4)
+
+
+def _do_forked(text: str) -> str:
+    return _forked[0](text)
 
 
 def _lines(file: Path) -> Iterator[str]:

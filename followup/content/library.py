@@ -249,6 +249,16 @@ class Content:
         page = self.page(clinic, protocol).released
         return self.of(clinic, protocol).released | {f"{PAGE}/{path}" for path in page}
 
+    def title_of(self, template: str, protocol: str | None = None) -> str:
+        """Return what a message is called, for people: the title on its card.
+
+        Where a caller knows of no protocol, that of any which has the message will do.
+        """
+        for variant in (self.of(protocol=protocol), *(each for _, each in self.variants())):
+            if template in variant.cards:
+                return variant.cards[template].title
+        return template.replace("-", " ")
+
     def variants(self) -> Iterator[tuple[Key, Content]]:
         """Yield the shared messages, and those of each protocol and clinic that has its own."""
         yield (None, None), self

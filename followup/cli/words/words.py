@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +26,7 @@ from followup.domain.errors import NotFound
 from followup.domain.releases.signer import SigningRole
 from followup.messages.view import utc_text
 from followup.releases import sign as signing
-from followup.releases.difference import differences, kept_files
+from followup.releases.difference import Difference, differences, kept_files
 from followup.releases.export import export_parts, write_parts
 from followup.releases.gate import gate_of
 from followup.releases.go_live import (
@@ -46,6 +48,7 @@ from followup.releases.rollback import restore_files
 from followup.releases.verify import two_people_of
 from followup.store.models.releases import Release
 from followup.wording.approvals import RELEASE_STATES
+from followup.wording.protocols.changes import changes_of_files
 
 HELP = """Export, sign and withdraw what patients get.
 
@@ -106,7 +109,8 @@ def diff(
 ) -> None:
     """Show each text that differs from what was approved last, as patients get it.
 
-    Without --release, of the words as the files have them now.
+    Of the protocol it is said in words what changes, before the lines of its file. Without
+    --release, of the words as the files have them now.
     """
     with opened() as app, app.store.read() as session:
         if release is None:
@@ -119,8 +123,9 @@ def diff(
             after = kept_files(session, wanted)
         live = newest_approved(session, where, what)
         found = differences(kept_files(session, live) if live else {}, after)
+    told = {one.name: _in_words(one, partial(app.content.title_of, protocol=what)) for one in found}
     if as_json:
-        say_json([{"name": one.name, "before": one.before, "after": one.after} for one in found])
+        say_json([{**asdict(one), "in_words": told[one.name]} for one in found])
         return
     if not found:
         say("Nothing differs from what was approved last.")
@@ -129,8 +134,15 @@ def diff(
     say(f"{len(found)} texts and files differ from {against}.")
     for one in found:
         say(f"\n== {one.name}")
-        for line in one.lines():
+        for line in (*told[one.name], *one.lines()):
             say(line)
+
+
+def _in_words(one: Difference, titled: Callable[[str], str]) -> list[str]:
+    """Return what changes where a file is a protocol; of other files the lines say it."""
+    if not one.name.startswith("protocols/"):
+        return []
+    return changes_of_files(one.before or "", one.after or "", titled)
 
 
 @group.command(cls=Command)

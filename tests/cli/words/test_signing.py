@@ -104,6 +104,19 @@ def test_the_life_of_a_change(people: People, tmp_path: Path):
     assert "437707" in difference.out
     assert "not the approved ones" in people.words("status").out
 
+    protocol = people.config / "protocols" / f"{PROTOCOL}.toml"
+    as_it_was = protocol.read_text()
+    protocol.write_text(as_it_was.replace("day = 8, at", "day = 9, at"))
+    difference = people.words("diff", *WHICH)
+    told = (
+        "The flare should be settling (step flare-over): moved from day 8 at 10am to day 9 at 10am."
+    )
+    assert f"== protocols/{PROTOCOL}.toml\n{told}\n@@" in difference.out
+    as_data = {one["name"]: one for one in people.words("diff", *WHICH, "--json").json}
+    assert as_data[f"protocols/{PROTOCOL}.toml"]["in_words"] == [told]
+    assert as_data["dressing, en, email, 1 of 1"]["in_words"] == []
+    protocol.write_text(as_it_was)
+
     second = release_in(people.words("sign", *WHICH, key="Ann Author").out)
     assert people.words("approve", second, key="Dr Bob Approver").code == 0
     back = people.words("rollback", release, "--reason", "The number was wrong.")

@@ -135,12 +135,7 @@ class Here:
 
     def title_of(self, template: str, protocol: str | None = None) -> str:
         """Return what a message is called, for people: the title on its card."""
-        content = self.app.content
-        # Where a caller knows of no protocol, that of any which has the message will do.
-        for variant in (content.of(protocol=protocol), *(each for _, each in content.variants())):
-            if template in variant.cards:
-                return variant.cards[template].title
-        return template.replace("-", " ")
+        return self.app.content.title_of(template, protocol)
 
     def title_of_message(self, message: Message) -> str:
         """Return what a message is called, and which one of its kind: `Warning signs (2 of 4)`."""

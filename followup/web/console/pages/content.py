@@ -22,9 +22,9 @@ from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import SIGNED_IN, Pages
 from followup.web.console.pages.message import LINK_PATTERN
 from followup.web.console.words.filters import Tag, tag_of
-from followup.web.console.words.protocols import audience
-from followup.web.console.words.timing import send_between, when
 from followup.wording.approvals import APPROVALS, approval_text
+from followup.wording.protocols.changes import audience
+from followup.wording.protocols.timing import send_between, when
 
 pages = Pages()
 

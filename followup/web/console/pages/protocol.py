@@ -27,8 +27,8 @@ from followup.web.console.framework.enrolment_form import (
 from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import SIGNED_IN, Pages
-from followup.web.console.words.protocols import audience
-from followup.web.console.words.timing import send_between, when
+from followup.wording.protocols.changes import audience
+from followup.wording.protocols.timing import send_between, when
 
 ANYBODY = Person(
     name=None, nhs_number=None, date_of_birth=None,

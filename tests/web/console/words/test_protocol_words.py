@@ -9,7 +9,7 @@ import pytest
 
 from followup.data_files import data_folder
 from followup.domain.roles import Role
-from followup.web.console.words.protocols import changes_of_files
+from followup.wording.protocols.changes import changes_of_files
 from tests.support.apps import enrol_one
 from tests.support.people import CLINIC, PROTOCOL
 from tests.support.signing import approved, live_app, live_folder, signed

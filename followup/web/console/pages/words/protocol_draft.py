@@ -25,8 +25,8 @@ from followup.web.console.framework.forms import Form
 from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import MANAGE, SIGNED_IN, Pages
 from followup.web.console.pages.protocol import asked_sample, before_all, sample_timeline
-from followup.web.console.words.protocols import protocol_changes
 from followup.wording.formats import count
+from followup.wording.protocols.changes import protocol_changes
 
 PATH = "/protocols/{protocol}/draft"
 TEXT = "text"

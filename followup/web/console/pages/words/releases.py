@@ -34,8 +34,8 @@ from followup.web.console.framework.request import Here
 from followup.web.console.framework.routes import SIGNED_IN, Pages
 from followup.web.console.pages.words.own_keys import made_here, signing_facts
 from followup.web.console.words.filters import tag_of
-from followup.web.console.words.protocols import changes_of_files
 from followup.wording.approvals import RELEASE_STATES, REVIEW_STAGES
+from followup.wording.protocols.changes import changes_of_files
 
 PATH = "/content/releases"
 DONE = {

@@ -9,8 +9,8 @@ from followup.domain.channel import ChannelKind
 from followup.domain.errors import ProtocolError
 from followup.domain.protocols.protocol import Missed, Protocol, Source, Step
 from followup.domain.protocols.protocol_file import parse_protocol
-from followup.web.console.words.timing import send_between, when
 from followup.wording.formats import capital, span
+from followup.wording.protocols.timing import send_between, when
 
 Titled = Callable[[str], str]
 """Returns what a message is called, for people."""

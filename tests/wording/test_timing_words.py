@@ -18,7 +18,7 @@ from followup.domain.protocols.timing import (
     StartOfDay,
     Timing,
 )
-from followup.web.console.words.timing import send_between, when
+from followup.wording.protocols.timing import send_between, when
 from tests.support.apps import shipped_catalogue
 
 STEP = shipped_catalogue().protocols["nerve-root-block"].step("dressing")

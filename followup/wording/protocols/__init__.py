@@ -1,0 +1,1 @@
+"""Protocols in words: when a step is due, who gets it, and what one version changes of another."""

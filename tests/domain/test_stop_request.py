@@ -228,6 +228,12 @@ def test_a_wish_that_they_drop_end_or_be_withdrawn_is_a_request_however_politely
         "please stop these to my phone", "I would prefer you to stop writing to me", "off",
         "Off now please",
         "Please do me a kindness and let this be the end of the messages",
+        "Can ye pit an end tae these wee messages", "could you put a stop to the texts",
+        "ah'm no wantin these so that's me sayin",
+        "I am requesting to not be contacted by text anymore. Regards",
+        "I'm going on well now and I don't need minding, so you can let this be the last one",
+        "for my nerves' sake could we leave the messages there please",
+        "If there's a way of switching these off at your end I'd be obliged",
     ]  # fmt: skip
 
     assert [text for text in asked if stop_request(text) is StopRequest.NONE] == []

@@ -28,7 +28,7 @@ SMALL = (
     r"(?:(?:all|any|more|further|other|another|the|these|those|this|that|your|ur|yr|you|u|my|me|us|of|"
     r"for|from|with|by|to|please|pls|such|silly|bloody|fucking|damn|annoying|automated|automatic|"
     r"daily|anymore|now|it|about|sending|getting|get|receive|receiving|have|having|be|being|sent|see|"
-    r"hear|keep|want|no|longer|extra|stupid|daft|endless|constant|follow|up|unwanted|pain|clinic|hospital|nhs) ){0,6}?"
+    r"hear|keep|want|no|longer|extra|stupid|daft|endless|constant|wee|little|follow|up|unwanted|pain|clinic|hospital|nhs) ){0,6}?"
 )
 """Words that may stand between a request and the texts that it is about: "of your silly"."""
 STOP = r"(?:stop+|stopp?ing|cease|quit|halt|cancel|end|discontinue|unsubscribe|unsub|finish|pause)"
@@ -183,7 +183,8 @@ _WORDINGS = (
     r"\b(?:would|could|can|ask|beg|asked|request|please|possible|for)(?: \w+){0,3}? you not to "
     r"(?:send|text|message|contact|write|bother|pester)\b",
     rf"\b(?:happier|better off) without (?:all )?(?:these|the {TEXTS})(?= so\b| please\b| thank|$)",
-    rf"\bplease let (?:that|this) be the last\b|\blet (?:that|this) be the end of {SMALL}{TEXTS}",
+    rf"\bplease let (?:that|this) be the last\b|\byou (?:can|may|might|could) let (?:that|this) be the last(?: (?:one|of them|of these))?{_TAIL}|"
+    rf"\bcould (?:you|we) (?:please )?let (?:that|this) be the last(?: (?:one|of them|of these))?{_TAIL}|\blet (?:that|this) be the end of {SMALL}{TEXTS}",
     r"\b(?:can|could|shall) we knock (?:it|this|these) on the head\b",
     r"\bone (?:text|message) (?:was|is) (?:plenty|enough|sufficient)\b",
     rf"\bwants no more(?: of (?:it|them|these|this))?{_TAIL}",
@@ -238,10 +239,14 @@ _WORDINGS = (
     rf"^(?:(?:please|pls|ok|right|just|so|well) )*knock (?:it|this|these|them) on the head{_TAIL}",
     rf"{TEXTS}(?: \w+){{0,10}}? (?:finish it|leave it out|no more|pack it in){_TAIL}|\ball (?:these|this)(?: texts)? leave it out{_TAIL}",
     rf"{TEXTS}(?: \w+){{0,10}}? take (?:me|us|him|her|mum|dad) off (?:of )?(?:these|them){_TAIL}",
+    rf"\b(?:bring|draw|put|pit) (?:an end (?:to|tae) {SMALL}{TEXTS}|a stop (?:to|tae) {SMALL}{TEXTS})|"
+    rf"\b(?:could|can|may|shall|will you|please|lets|let us) (?:we |you )?(?:please )?leave {SMALL}{TEXTS} (?:there|at that)\b|"
+    rf"\bif (?:theres|there is|there be) (?:a|any|some) way (?:of|to) (?:switch|turn|shut)(?:ing)? (?:these|them|those|{SMALL}{TEXTS}) off\b|"
+    rf"\b(?:im|i am|ahm|am|he is|hes|she is|shes) (?:no|not|nae|nay) want(?:ing|in) (?:any )?(?:more )?(?:of )?(?:these|them|{SMALL}{TEXTS})(?= so\b|{_TAIL})|"
     rf"\b(?:bring|draw|put) (?:these|them|those|{SMALL}{TEXTS}) to an? (?:close|end|stop|halt)\b|"
     rf"\b(?:{TEXTS}|these) (?:to|could|can|might|may) (?:please |now |kindly )*(?:come to an end|be brought to an end)\b",
     # rather not be texted; not to be contacted by text
-    r"\b(?:rather|sooner|prefer|asked?|wish|want|like|choose|please|decided|id) (?:\w+ )?(?:not|not to|to not|no longer|no longer to) "
+    r"\b(?:rather|sooner|prefer|asked?|asking|request|requested|requesting|wish|want|like|choose|please|decided|id) (?:\w+ )?(?:not|not to|to not|no longer|no longer to) "
     r"(?:to )?be (?:texted|messaged|contacted by (?:text|sms|message)|chased|reminded|sent (?:any more|anything|these|texts|messages))\b"
     r"(?! (?:at|on|by|before|after|during|while|until|till|in the|so|too|about|if|when)\b)",
     rf"\b(?:rather|sooner|prefer to|prefer) not (?:to )?(?:receive|get|be sent) (?:any|any ?more|anything (?:more|further|else))"

@@ -66,7 +66,7 @@ _OPENING = (
 )
 _REQUEST = re.compile(
     _OPENING + r"(?:can|could|cud|will|would|wud|can i ask|may i ask|please can|is it possible|"
-    r"any chance|is there (?:any|a|some|no) way(?: for| that)?|any way|how do|how does|how can|how|where do|why dont|why wont|why cant|cant|wont|do you mind|"
+    r"any chance|(?:is there|if theres|if there is) (?:any|a|some|no) way(?: for| that)?|any way|how do|how does|how can|how|where do|why dont|why wont|why cant|cant|wont|do you mind|"
     r"would you mind) (?:you|u|ye|yous|yas|i|we|someone|somebody|anyone|anybody|whoever|a body|it|to|of|one|me)\b"
 )
 _QUESTION = re.compile(
@@ -287,7 +287,7 @@ _AS_OTHERS_WRITE = {
     "tak": "take", "wanna": "want to", "ma": "my", "mi": "my", "yer": "your", "thae": "these",
     "nomore": "no more", "stoap": "stop", "stope": "stop", "stopp": "stop", "stp": "stop",
     "nay": "nae", "dunt": "dont", "doan": "dont", "sendin": "sending", "dinny": "dinnae",
-    "gettin": "getting", "textin": "texting", "blockin": "blocking", "receivin": "receiving",
+    "gettin": "getting", "wantin": "wanting", "textin": "texting", "blockin": "blocking", "receivin": "receiving",
     "messagin": "messaging", "botherin": "bothering", "stoppin": "stopping", "ahm": "im", "texas": "texts",
     "divn": "divvent", "iz": "us", "uz": "us", "wiz": "us", "wud": "would", "cud": "could",
 }  # fmt: skip

@@ -9,7 +9,7 @@ import re
 from functools import cache
 
 TEXTS = (
-    r"(?:text|txt|tex|txet|tetx|message|msg|mesage|massage|messege|messge|messag|messeg|mssg|mesg|sms|reminder|notification|communication)"
+    r"(?:text|txt|tex|txet|tetx|message|msg|mesage|massage|messege|messge|messag|messeg|mssg|mesg|sms|reminder|notification|notice|communication)"
     r"(?:s|es|ing|in)?\b"
 )
 _SERVICE = (
@@ -80,7 +80,11 @@ _WORDINGS = (
     rf"(?: (?:yeah|aye|i mean it))*{_TAIL}|\blast one please$",
     r"\b(?:no need (?!(?:to )?(?:keep )?check)|neednt |need not |dont need |dont have )(?:to )?(?:keep |be |you )*(?:writ|text|messag|"
     r"check|ask|send)\w*(?: (?:on|up|in))*(?: (?:me|us))?(?: (?:any longer|any ?more|again|now))",
-    r"\b(?:no|nae) need (?:to|tae|for you to) keep (?:on )?(?:writ|text|messag|send)\w*",
+    r"\b(?:(?:no|nae) need (?:to|tae|for you to)|(?:you|u|ye) (?:neednt|need not|dont need to|dont have to)) keep "
+    r"(?:on )?(?:writing to|texting|messaging|sending (?:me |us )?(?:these|them|texts|messages))\b",
+    rf"\b(?:no need to|(?:you|u|ye) (?:neednt|need not|dont need to|dont have to)) send (?:me |us )?(?:any )?more{_TAIL}",
+    rf"\b(?:leave|lay|knock|give) (?:off|over) (?:with )?{SMALL}{TEXTS}",
+    rf"\b(?:asked|asks|asking|wants|would like) for (?:the|these|your|all) {TEXTS} to (?:end|stop|cease|finish)\b",
     r"\b(?:go|away) (?:and|an|n) (?:annoy|bother|pester|text|bug|bile|boil)\b",
     r"\bno more (?:check ?ups?|check ?ins?|phone calls|calls|surveys?|questionnaires?|questions)\b",
     r"\bopt(?:ing|ed)? (?:myself|me|us) out\b|\b(?:bow|drop|step|duck) out of (?:this|these|it|the|your)\b",

@@ -51,7 +51,7 @@ _COURTESY = frozenset(
      "tysm", "u", "up", "ur", "us", "very", "wait", "wanna", "want", "wanted", "we", "well",
      "will", "wish", "with", "would", "writing", "wud", "x", "xx", "xxx", "yeah", "yep", "yes",
      "you", "your", "yours", "yous", "yrs", "akhi", "bab", "bhai", "duck", "habibi", "hen", "ji",
-     "pal", "pet", "petal", "wid", "wi", "ya", "ye"}
+     "srsly", "pal", "pet", "petal", "wid", "wi", "ya", "ye"}
 )  # fmt: skip
 _BARE = re.compile(
     r"\b(?:s+t+o+p+|sotp|stpo|tsop|stip|stoo|stopit|sttop|stopplease|stopthis|stopall|stahp|staph|stawp|unsubscribe|"
@@ -72,7 +72,7 @@ _REQUEST = re.compile(
 _QUESTION = re.compile(
     _OPENING
     + r"(?:(?:just )?wondering )?(?:how|did|didnt|have|has|hav|had(?! (?:quite |more than )*(?:enough|my fill|plenty))|havent|hasnt|when|why|are|r|is|"
-    r"was|were|does|(?:and )?what (?:means|mean|is)|(?!do (?:me|one|go away|stop|please|leave|shut|give|quit|not|cancel|end|remove|delete|discontinue|cease)\b)do|should|shall|if|what|whats|wen|who|which|"
+    r"was|were(?! (?:all|both|fine|ok|okay|good|done|happy|sorted|not|managing|moving|going|very|quite|so|grand|doing)\b)|does|(?:and )?what (?:means|mean|is)|(?!do (?:me|one|go away|stop|please|leave|shut|give|quit|not|cancel|end|remove|delete|discontinue|cease)\b)do|should|shall|if|what|whats|wen|who|which|"
     r"will (?:the|these|this|they|it|i|my)|can the|would it|could it|am i|then (?:the |my )?\w+ (?:doesnt|dont|wont|cant|will|can))\b"
     r"(?! (?:dont|wont|cant) (?:you|u)\b)(?! not (?:text|send|contact|message)\b)"
 )

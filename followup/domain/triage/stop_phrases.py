@@ -81,8 +81,13 @@ _WORDINGS = (
     r"\b(?:no need (?!(?:to )?(?:keep )?check)|neednt |need not |dont need |dont have )(?:to )?(?:keep |be |you )*(?:writ|text|messag|"
     r"check|ask|send)\w*(?: (?:on|up|in))*(?: (?:me|us))?(?: (?:any longer|any ?more|again|now))",
     r"\b(?:(?:no|nae) need (?:to|tae|for you to)|(?:you|u|ye) (?:neednt|need not|dont need to|dont have to)) keep "
-    r"(?:on )?(?:writing to|texting|messaging|sending (?:me |us )?(?:these|them|texts|messages))\b",
+    r"(?:on )?(?:writing(?: to\b|$)|texting|messaging|sending (?:me |us )?(?:these|them|texts|messages))\b",
     rf"\b(?:no need to|(?:you|u|ye) (?:neednt|need not|dont need to|dont have to)) send (?:me |us )?(?:any )?more{_TAIL}",
+    r"\b(?:dont|do not|dinnae|divvent|divnt|no longer) want any (?:more|mair) of (?:these|them) (?:coming|popping|arriving)\b",
+    r"^(?:please |pls )?(?:you |u )?(?:write|text|message) (?:to )?(?:me|us) no (?:more|mair)$",
+    rf"^(?:please |pls )?no {TEXTS} no (?:call|calls|phone|email|emails|mail|nothing)\b",
+    rf"\bmark (?:me|us|him|her) (?:down )?as (?:a )?no (?:for|to) {SMALL}{TEXTS}",
+    rf"\bmake it so (?:that )?no (?:more )?{TEXTS}",
     rf"\b(?:leave|lay|knock|give) (?:off|over) (?:with )?{SMALL}{TEXTS}",
     rf"\b(?:asked|asks|asking|wants|would like) for (?:the|these|your|all) {TEXTS} to (?:end|stop|cease|finish)\b",
     r"\b(?:go|away) (?:and|an|n) (?:annoy|bother|pester|text|bug|bile|boil)\b",
@@ -103,7 +108,7 @@ _WORDINGS = (
     r"\bquit blowing? up my (?:phone|mobile)\b",
     r"^(?:(?:oh|and|please|pls|just|will|you|can|ye|youse?|ffs|so|kindly) )*(?:shut up|shut it|"
     r"pipe down|belt up|zip it|bore off|do one|give it a rest|gie it a rest|gies? (?:us )?peace|"
-    r"give (?:us|me) (?:some )?peace|sling your hook|get tae fuck|"
+    r"give (?:us|me) (?:some )?peace|sling your hook|get (?:tae|to) fuck|"
     r"h[au]+d your w[he]+sht|wheesht|stfu|gtfo)\b",
     # nothing but the wish: count me out; that'll do now; knock these on the head; leave off, would you
     r"\b(?:would|will|could|can|wud|cud) (?:you|ye|yous|youse|u|yer)(?: (?:please|kindly|just|ever|not|all|lot))* "

@@ -103,7 +103,7 @@ _PAST_OR_IF = re.compile(
     r"\b(?:(?<!glad )(?<!grateful )(?<!obliged )(?<!appreciate it )(?<!pleased )(?<!kind )if(?! (?:(?:you|u) (?:can|could|would|wud|cud|will|please|wouldnt|dont)|(?:youd|ud) |(?:they|these) (?:could|would|might) |(?:the |these |your )?(?:texts|messages) ))|unless|when|"
     r"whether|until|before|after|since|once|because|cos|thought|think|said you|seem to have|"
     rf"accidentally|by accident|by mistake)\b(?: \w+){{0,6}} {STOP}(?:ped|s)?\b|"
-    r"\bif (?:i|we|he|she) (?:write|reply|text|send|say|put|type|press|come|comes|opt|leave|unsubscribe|ask|asked|wanted|want) |"
+    r"\bif (?:i|we|he|she) (?:write|reply|text|send|say|put|type|press|come|comes|opt|leave|unsubscribe|ask|asked|wanted|want(?! anything| owt| summat| something)) |"
     r"\b(?:says?|reads) (?:to )?(?:reply|text|send|write) stop\b|"
     r"\b(?:stopped|cancelled|ended)\b|\b(?:asked|asks|told|tells) (?:me|us) (?:to )?not\b"
 )
@@ -167,13 +167,15 @@ _SENDS_SOMEBODY = re.compile(
 _PARTS = re.compile(r",|\bbut\b|\bso\b")
 _NAMES_THEM = re.compile(rf"\b(?:these|them|those|{TEXTS}|texted|messaged)\b")
 _ASKS_POLITELY = re.compile(r"(?:please|pls|kindly|(?:can|could|would|will) (?:you|u|ye|yous))\b")
+_NUMBER = re.compile(r"\bno\.(?= (?:from|off|out)\b)", re.IGNORECASE)
+"""A number as it is shortened: no end of a sentence."""
 _SHORT = 12
 """Words: a longer sentence with a bare "stop" says something else as well."""
 
 
 def stop_request(text: str) -> StopRequest:
     """Return whether a text asks for no more messages, and whether it says more than that."""
-    text = text.replace("🛑", " stop ")
+    text = _NUMBER.sub("number", text.replace("🛑", " stop "))
     if _is_all(text):
         return StopRequest.ONLY
     plain = _plain(text)
@@ -286,8 +288,8 @@ _AS_OTHERS_WRITE = {
     "oot": "out", "aff": "off", "stap": "stop", "enuf": "enough", "enuff": "enough", "tek": "take",
     "tak": "take", "wanna": "want to", "ma": "my", "mi": "my", "yer": "your", "thae": "these",
     "nomore": "no more", "stoap": "stop", "stope": "stop", "stopp": "stop", "stp": "stop",
-    "nay": "nae", "dunt": "dont", "doan": "dont", "sendin": "sending", "dinny": "dinnae",
-    "gettin": "getting", "wantin": "wanting", "textin": "texting", "blockin": "blocking", "receivin": "receiving",
+    "nay": "nae", "dunt": "dont", "doan": "dont", "sendin": "sending", "writin": "writing", "dinny": "dinnae",
+    "gettin": "getting", "wantin": "wanting", "comin": "coming", "tae": "to", "textin": "texting", "blockin": "blocking", "receivin": "receiving",
     "messagin": "messaging", "botherin": "bothering", "stoppin": "stopping", "ahm": "im", "texas": "texts",
     "divn": "divvent", "iz": "us", "uz": "us", "wiz": "us", "wud": "would", "cud": "could",
 }  # fmt: skip

@@ -6,6 +6,7 @@ User and password are Redis's; what the Sentinels themselves want is `&sentinel_
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
@@ -47,12 +48,15 @@ def sentinels_of(url: str) -> SentinelAddress | None:
 
     Raises `ValueError` with what the URL is not.
     """
-    if url == EMBEDDED or (urlsplit(url).scheme in {"redis", "rediss"} and urlsplit(url).netloc):
+    # Newer Pythons refuse a URL that has an IPv6 address behind another host.
+    scheme, _, rest = url.partition("://")
+    places = re.split("[/?#]", rest, maxsplit=1)[0]
+    parts = urlsplit(f"{scheme}://{rest.removeprefix(places)}")
+    if url == EMBEDDED or (parts.scheme in {"redis", "rediss"} and places):
         return None
-    parts = urlsplit(url)
     if parts.scheme != "sentinel":
         raise ValueError("is no broker that followup knows")
-    credentials, _, hosts = parts.netloc.rpartition("@")
+    credentials, _, hosts = places.rpartition("@")
     user, _, password = credentials.partition(":")
     asked = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     master = asked.pop("master", "")
@@ -70,7 +74,10 @@ def sentinels_of(url: str) -> SentinelAddress | None:
 
 
 def _host(text: str) -> tuple[str, int]:
-    parts = urlsplit(f"//{text}")
+    try:
+        parts = urlsplit(f"//{text}")
+    except ValueError:
+        raise ValueError(f"has a Sentinel's IPv6 address that is none, not as in {FORM}") from None
     if not parts.hostname:
         raise ValueError(f"has a Sentinel without a name, not as in {FORM}")
     try:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 from kombu import Connection
 
+from followup.broker import address
 from followup.broker.address import SENTINEL_PORT, SentinelAddress, sentinels_of
 from followup.monitoring.broker_probe import broker_client, broker_problems
 from followup.providers.resilience.rate_limiter import RedisRateLimiter
@@ -32,6 +35,17 @@ def test_an_address_is_read_as_it_is_written():
     assert "s&t" not in repr(sentinels_of(WHOLE))
 
 
+def test_an_ipv6_address_is_read_where_python_refuses_one_behind_another_host(monkeypatch):
+    def strict(url):
+        if ",[" in url:
+            raise ValueError("Invalid IPv6 URL")
+        return urlsplit(url)
+
+    monkeypatch.setattr(address, "urlsplit", strict)
+
+    assert sentinels_of(WHOLE).hosts[-1] == ("::1", 1)
+
+
 @pytest.mark.parametrize("url", ["memory://", "redis://h:6379/0", "rediss://:x@h/1"])
 def test_one_redis_or_none_has_no_sentinels(url):
     assert sentinels_of(url) is None
@@ -46,6 +60,8 @@ def test_one_redis_or_none_has_no_sentinels(url):
         "sentinel://a/zero?master=m",
         "sentinel://a/0?master=m&masters=n",
         "sentinel://a:99999/0?master=m",
+        "sentinel://a,[::1/0?master=m",
+        "sentinel:/a/0?master=m",
         "amqp://h",
     ],
 )

@@ -48,7 +48,7 @@ from tests.support.apps import HandClock, make_app
 from tests.support.people import nhs_number
 from tests.support.servers import PostgresServer
 from tests.web.conftest import served, settings_for
-from tests.web.console.visitors import HOME, Visitor
+from tests.web.console.visitors import HOME, SAME_ORIGIN, Visitor
 
 SMALL, LARGE = "small", "large"
 SEARCHES = {"found by NHS number": nhs_number(7), "found by surname": "Patient-00007"}
@@ -306,14 +306,13 @@ def _report_staff(large: AppContext, *, staff: int, seconds: float) -> int:
     # What was found by one is kept for one: the others do not see it.
     paths = {name: path for name, path in paths.items() if name not in SEARCHES}
     leave_uncollected()
+    host = HOME.removeprefix("http://")
     with served(large, public_url=HOME, twilio_auth_token=None) as client:
-        took = visit(
-            client.base_url.port or 80,
-            tokens,
-            paths,
-            host=HOME.removeprefix("http://"),
-            seconds=seconds,
-        )
+        # As where one page is measured after the other, two times are not counted.
+        headers = {**SAME_ORIGIN, "Host": host, "Cookie": f"followup={tokens[0]}"}
+        for path in [*paths.values()] * 2:
+            client.get(path, headers=headers).raise_for_status()
+        took = visit(client.base_url.port or 80, tokens, paths, host=host, seconds=seconds)
     _say(f"{'page':24}{'asked':>7}{'p50 ms':>8}{'most ms':>8}")
     for name, found in sorted(took.items(), key=lambda each: -max(each[1])):
         _say(f"{name:24}{len(found):7}{sorted(found)[len(found) // 2]:8.1f}{max(found):8.1f}")
